@@ -1,0 +1,17 @@
+/* The two clocks: monotonic for intervals, wall for people. */
+#ifndef GRPCROUTE_BASE_CLOCK_H
+#define GRPCROUTE_BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLOCK_RFC3339_BYTES 32
+
+/* Monotonic time in nanoseconds or milliseconds; the epoch means nothing. */
+uint64_t clock_now_ns(void);
+uint64_t clock_now_ms(void);
+
+/* Writes the wall clock as RFC 3339 in UTC with milliseconds into `out`. */
+void clock_format_now(char out[static CLOCK_RFC3339_BYTES]);
+
+#endif

@@ -1,0 +1,26 @@
+/* Allocation that never returns NULL, for small structs of fixed size; peers never choose its size. */
+#ifndef GRPCROUTE_BASE_MEM_H
+#define GRPCROUTE_BASE_MEM_H
+
+#include <stddef.h>
+
+/* Returns the struct that contains `member` at `pointer`. */
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Returns `count * size_bytes` zeroed bytes, owned by the caller (free()); ends the program with a
+ * message when there is no memory. */
+void *mem_calloc(size_t count, size_t size_bytes);
+
+/* Like realloc(), but ends the program with a message when there is no memory. */
+void *mem_realloc(void *pointer, size_t size_bytes);
+
+/* Like strdup() and strndup(); `text` NULL gives NULL. */
+char *mem_strdup(const char *text);
+char *mem_strndup(const char *text, size_t len);
+
+/* Allocates one zeroed `type`. */
+#define mem_new(type) ((type *)mem_calloc(1, sizeof(type)))
+
+#endif

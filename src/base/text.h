@@ -1,0 +1,54 @@
+/* Parsing and showing small texts: durations, addresses, versions, escapes. All pure. */
+#ifndef GRPCROUTE_BASE_TEXT_H
+#define GRPCROUTE_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TEXT_HOST_BYTES 256 /* RFC 1035 section 2.3.4: 253 and the end */
+
+struct text_address {
+    char host[TEXT_HOST_BYTES]; /* empty: all interfaces; IPv6 without brackets */
+    uint16_t port;
+};
+
+/* vMAJOR or vMAJOR.MINOR. */
+struct text_version {
+    uint32_t major;
+    uint32_t minor;
+    bool has_minor;
+};
+
+/* The parsers below return 0, or 1 with a static sentence in `*ret_reason` that names what was
+ * expected; `*ret` is written only on success. */
+
+/* "250ms", "5s", "2m", "1h", "1m30s", "1.5s" (as Go prints durations); "0" needs no unit. */
+int text_parse_duration(const char *text, uint64_t *ret_ns, const char **ret_reason);
+
+/* "host:port", ":port", "[v6]:port"; with `default_port` non-zero the port may be missing. */
+int text_parse_address(const char *text, uint16_t default_port, struct text_address *ret,
+                       const char **ret_reason);
+
+/* "v1" or "v1.2": decimal, no leading zeros, at most 9 digits each. */
+int text_parse_version(const char *text, struct text_version *ret, const char **ret_reason);
+
+/* Whole decimal number in [min, max]. */
+int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
+                   const char **ret_reason);
+
+/* Shows nanoseconds as people write them: "850us", "12.3ms", "4.20s", "2m05s". Returns `out`. */
+char *text_format_duration(char *out, size_t out_bytes, uint64_t ns);
+
+/* Copies `len` bytes to `out`, with every byte outside printable ASCII and every backslash as \xNN;
+ * cuts with "..." when `out_bytes` is too small; always ends with NUL. Returns the length written.
+ * The one door through which a peer's bytes reach a log or a terminal. */
+size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len);
+
+/* Number of single-character edits between two words, for "did you mean". */
+size_t text_distance(const char *a, const char *b);
+
+/* True when the `len` bytes are well-formed UTF-8 (RFC 3629). */
+bool text_is_utf8(const char *bytes, size_t len);
+
+#endif

@@ -1,0 +1,22 @@
+/* The budget of one connection for work that serves nobody: a token bucket with an injected clock. */
+#ifndef GRPCROUTE_H2_BUDGET_H
+#define GRPCROUTE_H2_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct h2_budget {
+    uint64_t updated_ms;
+    uint32_t milli_tokens; /* thousandths, so that a refill of 20 per second works at any tick */
+};
+
+/* Fills the bucket. */
+void h2_budget_init(struct h2_budget *budget, uint64_t now_ms);
+
+/* Takes `milli` thousandths of a token. Returns false when the budget is used up: end the connection. */
+bool h2_budget_spend(struct h2_budget *budget, uint32_t milli, uint64_t now_ms);
+
+/* Gives a token back, for a stream that ended well. */
+void h2_budget_credit(struct h2_budget *budget);
+
+#endif

@@ -1,0 +1,73 @@
+/* Every limit a role enforces on a peer, with its unit, its reason and its source, in one place. */
+#ifndef GRPCROUTE_H2_LIMITS_H
+#define GRPCROUTE_H2_LIMITS_H
+
+#include <stdint.h>
+
+/* Header block (and trailers): bytes as RFC 9113 section 6.5.2 counts them (name + value + 32) and
+ * number of fields, counted before anything is copied: nghttp2 only advertises the first and has no
+ * second, so one 16 KiB frame of indexed fields could become 65 MB ("HPACK bomb"). */
+#define H2_HEADER_BLOCK_BYTES (16 * 1024)
+#define H2_HEADER_FIELDS 100
+
+/* Streams a peer may hold open on one connection; more are refused (REFUSED_STREAM). */
+#define H2_MAX_CONCURRENT_STREAMS_DEFAULT 100
+
+/* Receive window of one stream, which is also the most we buffer of it: credit is returned only when
+ * the other side took the bytes. */
+#define H2_STREAM_WINDOW_BYTES (64 * 1024)
+/* Receive window of a connection. Larger than a stream's, so that one stalled stream cannot stop its
+ * neighbours; credit is returned on arrival while less than this is buffered for the connection. */
+#define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
+/* Frame payload we accept (the protocol's minimum maximum, RFC 9113 section 4.2). */
+#define H2_FRAME_BYTES (16 * 1024)
+
+/* A peer must finish each of these in time, or the connection ends (slowloris). */
+#define H2_PREFACE_MS 10000
+#define H2_SETTINGS_ACK_MS 10000
+#define H2_HEADER_BLOCK_MS 10000
+/* A stream with data to send but no window credit for this long is reset (slow read). */
+#define H2_STALL_MS 30000
+
+/* One budget per connection for everything that makes us work for nothing: resets in either direction,
+ * refused streams, malformed messages, pings, settings, empty, tiny, priority and unknown frames.
+ * Burst and refill per second; at zero GOAWAY ENHANCE_YOUR_CALM. */
+#define H2_BUDGET_BURST 200
+#define H2_BUDGET_PER_SECOND 20
+#define H2_BUDGET_HEADER_OFFENCE 20 /* cost of one header block over its limits */
+
+/* nghttp2's own guards, set below its defaults. */
+#define H2_RESET_BURST 100
+#define H2_RESET_PER_SECOND 10
+#define H2_CONTINUATIONS 8
+#define H2_OUTBOUND_ACKS 100
+#define H2_SETTINGS_ENTRIES 16
+
+/* Informational responses per stream (103 flood of a hostile upstream). */
+#define H2_INFORMATIONAL_RESPONSES 8
+
+struct h2_limits {
+    uint32_t max_concurrent_streams;  /* that the peer may open; 0 for a client (push is off) */
+    uint32_t stream_window_bytes;
+    uint32_t connection_window_bytes; /* advertised */
+    uint32_t connection_buffer_bytes; /* credit is withheld above this; UINT32_MAX: streams bound it */
+};
+
+/* For a side that accepts connections, and for one that makes them. A client's connection may be shared
+ * by streams of many agents, so its connection credit is never withheld: the bound is per stream. */
+#define H2_LIMITS_SERVER                                                                           \
+    ((struct h2_limits){                                                                           \
+        .max_concurrent_streams = H2_MAX_CONCURRENT_STREAMS_DEFAULT,                               \
+        .stream_window_bytes = H2_STREAM_WINDOW_BYTES,                                             \
+        .connection_window_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
+        .connection_buffer_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
+    })
+#define H2_LIMITS_CLIENT                                                                           \
+    ((struct h2_limits){                                                                           \
+        .max_concurrent_streams = 0,                                                               \
+        .stream_window_bytes = H2_STREAM_WINDOW_BYTES,                                             \
+        .connection_window_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
+        .connection_buffer_bytes = UINT32_MAX,                                                     \
+    })
+
+#endif

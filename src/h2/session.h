@@ -1,0 +1,193 @@
+/* One HTTP/2 connection on nghttp2: bytes in, bytes out, events between; no I/O, no clock of its own.
+ *
+ * The owner feeds what it read, pulls what to write, and ticks the clock. Rules:
+ * 1. Events fire only from within h2_session_feed(), h2_session_pull() and h2_session_tick(); in an event
+ *    any h2_stream_ and h2_session_ function may be called except those three and h2_session_free().
+ * 2. Nothing is sent before the owner pulls; `on_output` of the owner says when there is something.
+ * 3. A stream lives from its first event (server) or h2_stream_open() (client) until its on_close
+ *    returns, always exactly once, also when the session ends.
+ * 4. Received bytes count against the stream's window until h2_stream_consume(). */
+#ifndef GRPCROUTE_H2_SESSION_H
+#define GRPCROUTE_H2_SESSION_H
+
+#include "h2/limits.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct h2_session;
+struct h2_stream;
+
+enum h2_role { H2_SERVER, H2_CLIENT };
+
+/* RFC 9113 section 7. */
+enum h2_error {
+    H2_NO_ERROR = 0x0,
+    H2_PROTOCOL_ERROR = 0x1,
+    H2_INTERNAL_ERROR = 0x2,
+    H2_FLOW_CONTROL_ERROR = 0x3,
+    H2_SETTINGS_TIMEOUT = 0x4,
+    H2_STREAM_CLOSED = 0x5,
+    H2_FRAME_SIZE_ERROR = 0x6,
+    H2_REFUSED_STREAM = 0x7,
+    H2_CANCEL = 0x8,
+    H2_COMPRESSION_ERROR = 0x9,
+    H2_CONNECT_ERROR = 0xa,
+    H2_ENHANCE_YOUR_CALM = 0xb,
+    H2_INADEQUATE_SECURITY = 0xc,
+    H2_HTTP_1_1_REQUIRED = 0xd,
+};
+
+/* "REFUSED_STREAM"; "unknown" for codes the RFC does not define. */
+const char *h2_error_name(uint32_t code);
+
+/* A field; names are lower case. Neither text need end with NUL on the way out; both do on the way in. */
+struct h2_header {
+    const char *name;
+    const char *value;
+    size_t name_len;
+    size_t value_len;
+};
+
+/* A field of two string literals or NUL-terminated strings. */
+#define H2_HEADER(name_text, value_text)                                                           \
+    ((struct h2_header){(name_text), (value_text), strlen(name_text), strlen(value_text)})
+
+/* The fields of one header block, pseudo-header fields first; borrowed until the event returns. */
+struct h2_block {
+    const struct h2_header *fields;
+    size_t count;
+};
+
+/* The first field with that name, or NULL. `count_out` may be NULL; else how many there are. */
+const struct h2_header *h2_block_find(const struct h2_block *block, const char *name,
+                                      size_t *ret_count);
+
+enum h2_block_kind {
+    H2_BLOCK_REQUEST,
+    H2_BLOCK_INFORMATIONAL, /* 1xx */
+    H2_BLOCK_RESPONSE,
+    H2_BLOCK_TRAILERS,
+};
+
+/* Any may be NULL. `user` is the session's. */
+struct h2_events {
+    /* A complete, valid header block; `end_stream` when the peer half-closed with it. */
+    void (*on_block)(void *user, struct h2_stream *stream, enum h2_block_kind kind,
+                     const struct h2_block *block, bool end_stream);
+    /* Body bytes, borrowed; they hold window credit until h2_stream_consume(). */
+    void (*on_data)(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len);
+    /* The peer half-closed with a DATA frame (blocks say it themselves). */
+    void (*on_end)(void *user, struct h2_stream *stream);
+    /* `len` bytes given to h2_stream_write() are in frames now. */
+    void (*on_sent)(void *user, struct h2_stream *stream, size_t len);
+    /* The last event of a stream. `error`: NO_ERROR after a regular end, else the code of the reset or
+     * of the connection's end. `unprocessed`: the peer provably did not look at it (REFUSED_STREAM, or
+     * above the last id of its GOAWAY), RFC 9113 section 8.7. */
+    void (*on_close)(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed);
+    /* The peer's GOAWAY; no stream can be opened from here on. `debug` is borrowed peer text. */
+    void (*on_goaway)(void *user, uint32_t error, const uint8_t *debug, size_t debug_len);
+    /* The peer's first SETTINGS: the connection works. */
+    void (*on_ready)(void *user);
+    /* An answer to h2_session_ping(). */
+    void (*on_ping_ack)(void *user);
+    /* A PING of the peer (not an answer), and whether streams were open then. */
+    void (*on_ping)(void *user);
+};
+
+/* Makes a session whose preface and SETTINGS wait to be pulled. `now_ms` is any monotonic clock, the same
+ * in all calls. `limits` is copied, `events` borrowed. Returns NULL only when there is no memory. */
+struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *limits,
+                                  const struct h2_events *events, void *user, uint64_t now_ms);
+
+/* Ends all streams (on_close with `error`) and frees. Not from within an event. Accepts NULL. */
+void h2_session_free(struct h2_session *session, uint32_t error);
+
+/* Sets the owner's hook: `on_output(ctx)` is called when bytes to send appear, at most once between two
+ * pulls. */
+void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ctx), void *ctx);
+
+/* Takes bytes of the peer. Returns 0, or a negative nghttp2 code: pull once more (a GOAWAY may wait),
+ * then close. */
+int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len, uint64_t now_ms);
+
+/* Fills `out` with up to `capacity` (at least 32 KiB) bytes to send. Returns how many, 0 for none, or a
+ * negative nghttp2 code: close. */
+ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capacity, uint64_t now_ms);
+
+/* Enforces the time limits of limits.h. Returns 0, or 1 when one was passed: pull, then close. */
+int h2_session_tick(struct h2_session *session, uint64_t now_ms);
+
+/* True when both sides are done and nothing waits to be sent: close the transport. */
+bool h2_session_finished(const struct h2_session *session);
+
+/* A static sentence on why the session ended or must end ("peer sent too many resets"); NULL while fine. */
+const char *h2_session_reason(const struct h2_session *session);
+
+bool h2_session_ready(const struct h2_session *session); /* the peer's SETTINGS came */
+size_t h2_session_stream_count(const struct h2_session *session);
+/* Streams that may still be opened by us now, within the peer's MAX_CONCURRENT_STREAMS; 0 after GOAWAY. */
+size_t h2_session_room(const struct h2_session *session);
+bool h2_session_goaway_received(const struct h2_session *session);
+bool h2_session_goaway_sent(const struct h2_session *session);
+/* When the last byte of the peer came, in the caller's clock. */
+uint64_t h2_session_last_read_ms(const struct h2_session *session);
+
+/* Graceful end, first step: GOAWAY with the highest id, so that the peer opens nothing new (RFC 9113
+ * section 6.8); second step: GOAWAY with the real last id. `debug` is a static text or NULL. */
+void h2_session_drain_begin(struct h2_session *session, const char *debug);
+void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug);
+/* GOAWAY at once, then the session wants nothing more: pull and close. */
+void h2_session_terminate(struct h2_session *session, uint32_t error, const char *reason);
+
+/* Sends a PING; on_ping_ack tells of the answer. */
+void h2_session_ping(struct h2_session *session);
+
+/* Calls `visit` for each open stream; it may reset the stream it is given. */
+void h2_session_each_stream(struct h2_session *session,
+                            void (*visit)(void *ctx, struct h2_stream *stream), void *ctx);
+
+/* --- streams ------------------------------------------------------------------------------------ */
+
+enum h2_outcome {
+    H2_E_NO_ROOM = 1, /* the peer's stream limit, GOAWAY, or no stream ids left: use another connection */
+    H2_E_CLOSED = 2,  /* this side of the stream is already closed */
+    H2_E_FULL = 3,    /* more than the caller's cap would be buffered; nothing was taken */
+    H2_E_HEADERS = 4, /* the block cannot be sent (too large) */
+};
+
+/* Client: opens a stream. With `end_stream` there is no body. Returns 0, H2_E_NO_ROOM, H2_E_HEADERS or a
+ * negative code. The fields are copied. */
+int h2_stream_open(struct h2_session *session, const struct h2_header *fields, size_t count,
+                   bool end_stream, void *stream_user, struct h2_stream **ret_stream);
+
+/* Server: sends the response block (or a 1xx one before it). With `end_stream` it is the whole response,
+ * one frame. Returns 0, H2_E_CLOSED, H2_E_HEADERS or a negative code. */
+int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, size_t count,
+                      bool end_stream);
+int h2_stream_inform(struct h2_stream *stream, const struct h2_header *fields, size_t count);
+
+/* Queues body bytes (copied) unless more than `cap_bytes` would wait. Returns 0, H2_E_CLOSED, H2_E_FULL or
+ * a negative code. */
+int h2_stream_write(struct h2_stream *stream, const void *bytes, size_t len, size_t cap_bytes);
+
+/* Ends this side after what is queued: plainly, or with trailers (copied). A plain end shares a frame with
+ * the last bytes. A server that ends first also tells the client to stop (RST_STREAM NO_ERROR). */
+int h2_stream_end(struct h2_stream *stream);
+int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *fields, size_t count);
+
+/* RST_STREAM in both directions; on_close follows from a later pull. Harmless when repeated. */
+void h2_stream_reset(struct h2_stream *stream, uint32_t error);
+
+/* Returns `len` bytes of window credit to the peer. */
+void h2_stream_consume(struct h2_stream *stream, size_t len);
+
+size_t h2_stream_queued_bytes(const struct h2_stream *stream); /* given to write, not yet in frames */
+bool h2_stream_ended(const struct h2_stream *stream); /* this side called end, trailers or reset */
+int32_t h2_stream_id(const struct h2_stream *stream);
+struct h2_session *h2_stream_session(const struct h2_stream *stream);
+void *h2_stream_user(const struct h2_stream *stream);
+void h2_stream_set_user(struct h2_stream *stream, void *user);
+
+#endif

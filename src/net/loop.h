@@ -1,0 +1,66 @@
+/* One libuv loop of one thread, with what its connections share: buffers, a flush list, a tick.
+ *
+ * A loop turn: libuv reads sockets and runs timers; whoever then has bytes to send asks for a flush;
+ * before the loop blocks again, every asker is flushed once, so all frames of a connection leave in
+ * one write. */
+#ifndef GRPCROUTE_NET_LOOP_H
+#define GRPCROUTE_NET_LOOP_H
+
+#include "base/list.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+/* One read per readiness goes here; four TLS records. */
+#define NET_READ_BYTES (64 * 1024)
+/* One TLS record of plaintext (RFC 8446 section 5.1). */
+#define NET_RECORD_BYTES (16 * 1024)
+/* What one flush of one connection sends at most before others get their turn. */
+#define NET_WRITE_BYTES (64 * 1024)
+/* Period of net_tick callbacks, and so the precision of every liveness limit. */
+#define NET_TICK_MS 250
+
+/* Asks for one call of `flush` at the end of the current loop turn. Embedded in the asker. */
+struct net_flush {
+    struct list node;
+    void (*flush)(struct net_flush *self);
+};
+
+/* Called every NET_TICK_MS with the loop's time, while listed. Embedded in the asker. */
+struct net_tick {
+    struct list node;
+    void (*tick)(struct net_tick *self, uint64_t now_ms);
+};
+
+struct net_loop {
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    uv_timer_t timer;
+    struct list flushes;
+    struct list ticks;
+    uint8_t *read_bytes;   /* owned, NET_READ_BYTES: bytes as read from a socket */
+    uint8_t *record_bytes; /* owned, NET_RECORD_BYTES: plaintext of one TLS record */
+    uint8_t *write_bytes;  /* owned, NET_WRITE_BYTES: plaintext to send, filled by the flusher */
+    uint8_t *cipher_bytes; /* owned: TLS records made of write_bytes */
+};
+
+/* Makes an empty loop, ignores SIGPIPE. Returns 0 or a libuv error. */
+int net_loop_init(struct net_loop *loop);
+
+/* Runs until nothing is left to wait for or net_loop_stop(). */
+void net_loop_run(struct net_loop *loop);
+void net_loop_stop(struct net_loop *loop);
+
+/* Frees the loop; asserts that every handle but its own is closed, every list is empty. */
+void net_loop_deinit(struct net_loop *loop);
+
+/* Calls `item->flush` once, at the end of this turn; asking twice is harmless. */
+void net_loop_flush_soon(struct net_loop *loop, struct net_flush *item);
+void net_loop_flush_cancel(struct net_flush *item);
+
+/* Starts and stops ticks; both may be called from within a tick. A listed tick does not keep the
+ * loop alive. */
+void net_loop_tick_start(struct net_loop *loop, struct net_tick *item);
+void net_loop_tick_stop(struct net_tick *item);
+
+#endif

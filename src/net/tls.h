@@ -1,0 +1,32 @@
+/* TLS contexts: what certificates to show and whom to trust. Always TLS 1.2 or later, ALPN h2,
+ * no compression, no renegotiation, no session cache, buffers released while idle. */
+#ifndef GRPCROUTE_NET_TLS_H
+#define GRPCROUTE_NET_TLS_H
+
+#include "net/error.h"
+
+#include <stdbool.h>
+
+struct net_tls; /* an SSL_CTX; may be shared by threads once made */
+
+struct net_tls_client_config {
+    const char *cacert_file; /* PEM; NULL: SSL_CERT_FILE, SSL_CERT_DIR, else the system's */
+    bool skip_verify;        /* neither chain nor name; never the default */
+};
+
+struct net_tls_server_config {
+    const char *cert_file; /* PEM, leaf first */
+    const char *key_file;  /* PEM, must fit the leaf */
+};
+
+/* Make a context. NULL on failure, with a sentence in `ret_error` that names the file and what is
+ * wrong with it (missing, unreadable, not PEM, key and certificate do not match, expired). */
+struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
+                                   struct net_error *ret_error);
+struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
+                                   struct net_error *ret_error);
+
+/* Accepts NULL. Streams made from it keep what they need. */
+void net_tls_free(struct net_tls *tls);
+
+#endif
