@@ -26,19 +26,28 @@
 #define H2_PREFACE_MS 10000
 #define H2_SETTINGS_ACK_MS 10000
 #define H2_HEADER_BLOCK_MS 10000
-/* A stream with data to send but no window credit for this long is reset (slow read). */
-#define H2_STALL_MS 30000
+/* A socket that takes none of our bytes for this long is a dead peer. (A stream whose reader merely pauses is
+ * not touched: its buffer is bounded by its window.) */
+#define H2_WRITE_STALL_MS 30000
 
-/* One budget per connection for everything that makes us work for nothing: resets in either direction,
- * refused streams, malformed messages, pings, settings, empty, tiny, priority and unknown frames.
- * Burst and refill per second; at zero GOAWAY ENHANCE_YOUR_CALM. */
+/* One budget per connection for everything that makes us work for nothing: resets of young streams, resets a peer
+ * makes us send, refused streams, malformed messages, pings and window updates without traffic, settings, empty,
+ * priority and unknown frames. Burst and refill per second; at zero GOAWAY ENHANCE_YOUR_CALM. */
 #define H2_BUDGET_BURST 200
 #define H2_BUDGET_PER_SECOND 20
 #define H2_BUDGET_HEADER_OFFENCE 20 /* cost of one header block over its limits */
+/* A reset younger than this is charged ("rapid reset", CVE-2023-44487). Older streams may all end at once: a
+ * connection shared by thousands of agents sees that whenever a fleet restarts. */
+#define H2_YOUNG_STREAM_MS 1000
+/* WINDOW_UPDATE frames that are free: some at the start, some per DATA or HEADERS frame we send. */
+#define H2_WINDOW_UPDATES_INITIAL 100
+#define H2_WINDOW_UPDATES_PER_FRAME 4
+#define H2_WINDOW_UPDATES_MAX 10000
 
-/* nghttp2's own guards, set below its defaults. */
-#define H2_RESET_BURST 100
-#define H2_RESET_PER_SECOND 10
+/* nghttp2's own guards. Its reset limiter cannot tell old streams from young ones, so it is only the second
+ * line behind the budget. */
+#define H2_RESET_BURST 10000
+#define H2_RESET_PER_SECOND 1000
 #define H2_CONTINUATIONS 8
 #define H2_OUTBOUND_ACKS 100
 #define H2_SETTINGS_ENTRIES 16

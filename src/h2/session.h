@@ -92,8 +92,9 @@ struct h2_events {
     void (*on_ready)(void *user);
     /* An answer to h2_session_ping(). */
     void (*on_ping_ack)(void *user);
-    /* A PING of the peer (not an answer), and whether streams were open then. */
-    void (*on_ping)(void *user);
+    /* A PING of the peer (not an answer). `busy`: we sent HEADERS or DATA since the last one, which makes it
+     * innocent (gRFC A8). */
+    void (*on_ping)(void *user, bool busy);
 };
 
 /* Makes a session whose preface and SETTINGS wait to be pulled. `now_ms` is any monotonic clock, the same

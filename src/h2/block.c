@@ -1,0 +1,108 @@
+#include "h2/block.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD_OVERHEAD_BYTES 32 /* RFC 9113 section 6.5.2 */
+#define INITIAL_TEXT_BYTES 512
+
+struct h2_block_reader *h2_block_reader_new(void)
+{
+    struct h2_block_reader *reader = malloc(sizeof(*reader));
+    if (reader != NULL) {
+        /* the fields need no zeroing: `count` says which are set */
+        reader->text = NULL;
+        reader->text_len = 0;
+        reader->text_capacity = 0;
+        reader->counted_bytes = 0;
+        reader->count = 0;
+    }
+    return reader;
+}
+
+void h2_block_reader_free(struct h2_block_reader *reader)
+{
+    if (reader != NULL) {
+        free(reader->text);
+        free(reader);
+    }
+}
+
+static int reserve(struct h2_block_reader *reader, size_t len)
+{
+    size_t capacity = reader->text_capacity > 0 ? reader->text_capacity : INITIAL_TEXT_BYTES;
+    while (capacity < reader->text_len + len) {
+        capacity *= 2;
+    }
+    if (capacity == reader->text_capacity) {
+        return 0;
+    }
+    char *text = realloc(reader->text, capacity);
+    if (text == NULL) {
+        return -ENOMEM;
+    }
+    reader->text = text;
+    reader->text_capacity = capacity;
+    return 0;
+}
+
+/* Stores a text and returns its offset, disguised as a pointer until the storage stops moving. */
+static const char *store(struct h2_block_reader *reader, const void *bytes, size_t len)
+{
+    size_t offset = reader->text_len;
+    if (len > 0) {
+        memcpy(reader->text + offset, bytes, len);
+    }
+    reader->text[offset + len] = '\0';
+    reader->text_len += len + 1;
+    return (const char *)(uintptr_t)offset;
+}
+
+int h2_block_reader_add(struct h2_block_reader *reader, const void *name, size_t name_len,
+                        const void *value, size_t value_len)
+{
+    size_t size = name_len + value_len + FIELD_OVERHEAD_BYTES;
+    if (reader->count == H2_HEADER_FIELDS || size > H2_HEADER_BLOCK_BYTES - reader->counted_bytes) {
+        return H2_E_HEADERS;
+    }
+    if (reserve(reader, name_len + value_len + 2) != 0) {
+        return -ENOMEM;
+    }
+    reader->counted_bytes += size;
+    reader->fields[reader->count++] = (struct h2_header){
+        .name = store(reader, name, name_len),
+        .name_len = name_len,
+        .value = store(reader, value, value_len),
+        .value_len = value_len,
+    };
+    return 0;
+}
+
+struct h2_block h2_block_reader_finish(struct h2_block_reader *reader)
+{
+    for (size_t i = 0; i < reader->count; i++) {
+        reader->fields[i].name = reader->text + (uintptr_t)reader->fields[i].name;
+        reader->fields[i].value = reader->text + (uintptr_t)reader->fields[i].value;
+    }
+    return (struct h2_block){reader->fields, reader->count};
+}
+
+const struct h2_header *h2_block_find(const struct h2_block *block, const char *name,
+                                      size_t *ret_count)
+{
+    const struct h2_header *found = NULL;
+    size_t count = 0;
+    size_t name_len = strlen(name);
+    for (size_t i = 0; i < block->count; i++) {
+        const struct h2_header *field = &block->fields[i];
+        if (field->name_len == name_len && memcmp(field->name, name, name_len) == 0) {
+            found = found != NULL ? found : field;
+            count++;
+        }
+    }
+    if (ret_count != NULL) {
+        *ret_count = count;
+    }
+    return found;
+}

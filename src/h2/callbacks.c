@@ -1,0 +1,374 @@
+/* What nghttp2 tells us, turned into events and charges. Callbacks record and submit; they never pump. */
+#include "h2/internal.h"
+
+#include <stdlib.h>
+
+#define MILLI 1000u
+
+static struct h2_stream *find_stream(nghttp2_session *ng, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(ng, id);
+}
+
+/* ---- frame headers --------------------------------------------------------------------------- */
+
+/* RFC 9113 section 5.1.1: a new stream id must be higher than all before. nghttp2 only drops lower ones. */
+static bool check_stream_id(struct h2_session *session, int32_t id)
+{
+    if (session->role != H2_SERVER || id % 2 == 0) {
+        return true;
+    }
+    if (id > session->newest_peer_id) {
+        if (id > session->newest_peer_id + 2) {
+            session->skipped_from = session->newest_peer_id + 2;
+            session->skipped_to = id - 2;
+        }
+        session->newest_peer_id = id;
+        return true;
+    }
+    if (session->skipped_from > 0 && id >= session->skipped_from && id <= session->skipped_to) {
+        h2_session_terminate(session, H2_PROTOCOL_ERROR, "peer opened a stream with a lower id");
+        return false;
+    }
+    return true;
+}
+
+static bool charge_window_update(struct h2_session *session)
+{
+    if (session->window_updates > 0) {
+        session->window_updates--;
+        return true;
+    }
+    return h2_charge(session, MILLI, "peer sent too many WINDOW_UPDATE frames");
+}
+
+bool h2_on_frame_head(void *ctx, const struct h2_frame_head *head)
+{
+    struct h2_session *session = ctx;
+    switch (head->type) {
+    case NGHTTP2_DATA:
+        return head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0 ||
+               h2_charge(session, MILLI, "peer sent too many empty DATA frames");
+    case NGHTTP2_HEADERS:
+        return check_stream_id(session, head->stream_id);
+    case NGHTTP2_PRIORITY:
+        return h2_charge(session, MILLI, "peer sent too many PRIORITY frames");
+    case NGHTTP2_SETTINGS:
+        return h2_charge(session, MILLI, "peer sent too many SETTINGS frames");
+    case NGHTTP2_WINDOW_UPDATE:
+        return charge_window_update(session);
+    case NGHTTP2_RST_STREAM:   /* charged where the stream's age is known */
+    case NGHTTP2_PUSH_PROMISE: /* a connection error */
+    case NGHTTP2_PING:         /* charged where the direction is known */
+    case NGHTTP2_GOAWAY:
+    case NGHTTP2_CONTINUATION: /* nghttp2 counts them */
+        return true;
+    default:
+        return h2_charge(session, MILLI, "peer sent too many frames of unknown types");
+    }
+}
+
+/* ---- header blocks --------------------------------------------------------------------------- */
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
+{
+    struct h2_session *session = ctx;
+    session->block_started_ms = session->now_ms;
+    h2_block_reader_free(session->block);
+    session->block = h2_block_reader_new();
+    if (session->block == NULL) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        struct h2_stream *stream = h2_stream_new(session, frame->hd.stream_id);
+        if (stream == NULL) {
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
+        nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, stream);
+    }
+    return 0;
+}
+
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *ctx)
+{
+    (void)ng;
+    (void)frame;
+    (void)flags;
+    struct h2_session *session = ctx;
+    if (session->block == NULL) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    int rv = h2_block_reader_add(session->block, name, name_len, value, value_len);
+    if (rv == 0) {
+        return 0;
+    }
+    if (rv < 0 || !h2_charge(session, H2_BUDGET_HEADER_OFFENCE * MILLI,
+                             "peer sent too many oversized header blocks")) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+/* nghttp2 would drop an invalid field and go on; for a router a dropped field is a bypass. */
+static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
+                             size_t name_len, const uint8_t *value, size_t value_len,
+                             uint8_t flags, void *ctx)
+{
+    (void)ng;
+    (void)frame;
+    (void)name;
+    (void)name_len;
+    (void)value;
+    (void)value_len;
+    (void)flags;
+    return h2_charge(ctx, MILLI, "peer sent too many malformed header fields")
+               ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
+               : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static bool is_informational(const struct h2_block *block)
+{
+    const struct h2_header *status = h2_block_find(block, ":status", NULL);
+    return status != NULL && status->value_len == 3 && status->value[0] == '1';
+}
+
+static enum h2_block_kind classify(const struct h2_session *session, struct h2_stream *stream,
+                                   const struct h2_block *block)
+{
+    if (stream->final_block_received) {
+        return H2_BLOCK_TRAILERS;
+    }
+    if (session->role == H2_CLIENT && is_informational(block)) {
+        return H2_BLOCK_INFORMATIONAL;
+    }
+    stream->final_block_received = true;
+    return session->role == H2_SERVER ? H2_BLOCK_REQUEST : H2_BLOCK_RESPONSE;
+}
+
+static void deliver_block(struct h2_session *session, struct h2_stream *stream, bool end_stream)
+{
+    struct h2_block_reader *reader = session->block;
+    session->block = NULL;
+    session->block_started_ms = 0;
+    if (reader == NULL || stream == NULL) {
+        h2_block_reader_free(reader);
+        return;
+    }
+    struct h2_block block = h2_block_reader_finish(reader);
+    enum h2_block_kind kind = classify(session, stream, &block);
+    stream->remote_ended = stream->remote_ended || end_stream;
+    if (kind == H2_BLOCK_INFORMATIONAL &&
+        ++stream->informational_count > H2_INFORMATIONAL_RESPONSES) {
+        h2_stream_reset(stream, H2_ENHANCE_YOUR_CALM);
+    } else if (session->events->on_block != NULL) {
+        session->events->on_block(session->user, stream, kind, &block, end_stream);
+    }
+    h2_block_reader_free(reader);
+}
+
+/* ---- whole frames ---------------------------------------------------------------------------- */
+
+static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *bytes,
+                         size_t len, void *ctx)
+{
+    (void)flags;
+    struct h2_session *session = ctx;
+    struct h2_stream *stream = find_stream(ng, id);
+    if (stream == NULL) {
+        nghttp2_session_consume_connection(ng, len);
+        return 0;
+    }
+    h2_stream_received(stream, len);
+    if (stream->ended && stream->reset_here) {
+        h2_stream_consume(stream, len);
+    } else if (session->events->on_data != NULL) {
+        session->events->on_data(session->user, stream, bytes, len);
+    }
+    return 0;
+}
+
+static void receive_data_end(struct h2_session *session, struct h2_stream *stream)
+{
+    stream->remote_ended = true;
+    if (session->events->on_end != NULL) {
+        session->events->on_end(session->user, stream);
+    }
+}
+
+static void receive_settings(struct h2_session *session, const nghttp2_frame *frame)
+{
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+        session->settings_acked = true;
+    } else if (!session->ready) {
+        session->ready = true;
+        if (session->events->on_ready != NULL) {
+            session->events->on_ready(session->user);
+        }
+    }
+}
+
+static int receive_ping(struct h2_session *session, const nghttp2_frame *frame)
+{
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+        if (session->events->on_ping_ack != NULL) {
+            session->events->on_ping_ack(session->user);
+        }
+        return 0;
+    }
+    bool busy = session->sent_since_ping;
+    session->sent_since_ping = false;
+    if (!busy && !h2_charge(session, MILLI, "too_many_pings")) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (session->events->on_ping != NULL) {
+        session->events->on_ping(session->user, busy);
+    }
+    return 0;
+}
+
+static int receive_reset(struct h2_session *session, const struct h2_stream *stream)
+{
+    bool young = stream == NULL || session->now_ms - stream->opened_ms < H2_YOUNG_STREAM_MS;
+    return !young || h2_charge(session, MILLI, "peer reset too many streams")
+               ? 0
+               : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static void receive_goaway(struct h2_session *session, const nghttp2_goaway *goaway)
+{
+    session->goaway_received = true;
+    if (session->events->on_goaway != NULL) {
+        session->events->on_goaway(session->user, goaway->error_code, goaway->opaque_data,
+                                   goaway->opaque_data_len);
+    }
+}
+
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
+{
+    struct h2_session *session = ctx;
+    bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    struct h2_stream *stream = frame->hd.stream_id > 0 ? find_stream(ng, frame->hd.stream_id) : NULL;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        deliver_block(session, stream, end_stream);
+        return 0;
+    case NGHTTP2_DATA:
+        if (end_stream && stream != NULL) {
+            receive_data_end(session, stream);
+        }
+        return 0;
+    case NGHTTP2_SETTINGS:
+        receive_settings(session, frame);
+        return 0;
+    case NGHTTP2_PING:
+        return receive_ping(session, frame);
+    case NGHTTP2_RST_STREAM:
+        return receive_reset(session, stream);
+    case NGHTTP2_GOAWAY:
+        receive_goaway(session, &frame->goaway);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *ctx)
+{
+    (void)ng;
+    (void)frame;
+    (void)error;
+    return h2_charge(ctx, MILLI, "peer sent too many malformed frames") ? 0
+                                                                        : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static void sent_message_frame(struct h2_session *session, const nghttp2_frame *frame)
+{
+    session->sent_since_ping = true;
+    if (session->window_updates < H2_WINDOW_UPDATES_MAX) {
+        session->window_updates += H2_WINDOW_UPDATES_PER_FRAME;
+    }
+    if (session->role != H2_SERVER || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        return;
+    }
+    /* A server that ended first asks the client to stop sending (RFC 9113 section 8.1). */
+    struct h2_stream *stream = find_stream(session->ng, frame->hd.stream_id);
+    if (stream != NULL && !stream->remote_ended) {
+        stream->reset_here = true;
+        nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, stream->id, H2_NO_ERROR);
+    }
+}
+
+static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
+{
+    struct h2_session *session = ctx;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_DATA:
+        sent_message_frame(session, frame);
+        return 0;
+    case NGHTTP2_RST_STREAM: {
+        /* Resets that the peer made us send ("MadeYouReset", CVE-2025-8671) cost it like its own. */
+        struct h2_stream *stream = find_stream(ng, frame->hd.stream_id);
+        if (stream == NULL || !stream->reset_here) {
+            h2_charge(session, MILLI, "peer provoked too many stream errors");
+        }
+        return 0;
+    }
+    case NGHTTP2_GOAWAY:
+        session->goaway_sent = true;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *ctx)
+{
+    (void)error;
+    (void)ctx;
+    struct h2_stream *stream = find_stream(ng, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST &&
+        stream != NULL) {
+        stream->not_sent = true;
+    }
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *ctx)
+{
+    struct h2_session *session = ctx;
+    struct h2_stream *stream = find_stream(ng, id);
+    if (stream == NULL) {
+        return 0;
+    }
+    nghttp2_session_set_stream_user_data(ng, id, NULL);
+    if (error == H2_NO_ERROR) {
+        h2_budget_credit(&session->budget);
+    }
+    bool refused = error == H2_REFUSED_STREAM && !stream->reset_here;
+    h2_stream_finish(stream, error, stream->not_sent || (session->role == H2_CLIENT && refused));
+    return 0;
+}
+
+nghttp2_session_callbacks *h2_callbacks_new(void)
+{
+    nghttp2_session_callbacks *table;
+    if (nghttp2_session_callbacks_new(&table) != 0) {
+        return NULL;
+    }
+    nghttp2_session_callbacks_set_on_begin_headers_callback(table, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(table, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(table, on_invalid_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, on_data_chunk);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(table, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(table, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(table, on_frame_not_send);
+    nghttp2_session_callbacks_set_on_stream_close_callback(table, on_stream_close);
+    nghttp2_session_callbacks_set_send_data_callback(table, h2_on_body_send);
+    return table;
+}

@@ -1,0 +1,329 @@
+/* One HTTP/2 connection: life cycle, bytes in, bytes out, time limits, graceful end. */
+#include "h2/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const error_names[] = {
+    "NO_ERROR",          "PROTOCOL_ERROR",   "INTERNAL_ERROR",    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",  "STREAM_CLOSED",    "FRAME_SIZE_ERROR",  "REFUSED_STREAM",
+    "CANCEL",            "COMPRESSION_ERROR", "CONNECT_ERROR",    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
+};
+
+const char *h2_error_name(uint32_t code)
+{
+    return code < sizeof(error_names) / sizeof(error_names[0]) ? error_names[code] : "unknown";
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static nghttp2_option *make_options(void)
+{
+    nghttp2_option *option;
+    if (nghttp2_option_new(&option) != 0) {
+        return NULL;
+    }
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_stream_reset_rate_limit(option, H2_RESET_BURST, H2_RESET_PER_SECOND);
+    nghttp2_option_set_max_continuations(option, H2_CONTINUATIONS);
+    nghttp2_option_set_max_outbound_ack(option, H2_OUTBOUND_ACKS);
+    nghttp2_option_set_max_settings(option, H2_SETTINGS_ENTRIES);
+    nghttp2_option_set_max_reserved_remote_streams(option, 0);
+    nghttp2_option_set_peer_max_concurrent_streams(option, H2_MAX_CONCURRENT_STREAMS_DEFAULT);
+    return option;
+}
+
+static int make_ng_session(struct h2_session *session)
+{
+    nghttp2_session_callbacks *callbacks = h2_callbacks_new();
+    nghttp2_option *option = make_options();
+    int rv = NGHTTP2_ERR_NOMEM;
+    if (callbacks != NULL && option != NULL) {
+        rv = session->role == H2_SERVER
+                 ? nghttp2_session_server_new2(&session->ng, callbacks, session, option)
+                 : nghttp2_session_client_new2(&session->ng, callbacks, session, option);
+    }
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    return rv;
+}
+
+static int submit_preface(struct h2_session *session)
+{
+    const struct h2_limits *limits = &session->limits;
+    nghttp2_settings_entry entries[] = {
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window_bytes},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEADER_BLOCK_BYTES},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {session->role == H2_SERVER ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS
+                                    : NGHTTP2_SETTINGS_ENABLE_PUSH,
+         session->role == H2_SERVER ? limits->max_concurrent_streams : 0},
+    };
+    int rv = nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, entries,
+                                     sizeof(entries) / sizeof(entries[0]));
+    return rv != 0 ? rv
+                   : nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0,
+                                                           (int32_t)limits->connection_window_bytes);
+}
+
+struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *limits,
+                                  const struct h2_events *events, void *user, uint64_t now_ms)
+{
+    struct h2_session *session = calloc(1, sizeof(*session));
+    if (session == NULL) {
+        return NULL;
+    }
+    session->role = role;
+    session->limits = *limits;
+    session->events = events;
+    session->user = user;
+    session->now_ms = now_ms;
+    session->opened_ms = now_ms;
+    session->last_read_ms = now_ms;
+    session->window_updates = H2_WINDOW_UPDATES_INITIAL;
+    session->newest_peer_id = -1;
+    list_init(&session->streams);
+    h2_budget_init(&session->budget, now_ms);
+    h2_frame_scan_init(&session->scan, role == H2_SERVER ? NGHTTP2_CLIENT_MAGIC_LEN : 0);
+    if (make_ng_session(session) != 0 || submit_preface(session) != 0) {
+        h2_session_free(session, H2_INTERNAL_ERROR);
+        return NULL;
+    }
+    return session;
+}
+
+void h2_session_free(struct h2_session *session, uint32_t error)
+{
+    if (session == NULL) {
+        return;
+    }
+    while (!list_empty(&session->streams)) {
+        struct h2_stream *stream = (struct h2_stream *)session->streams.next;
+        nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
+        h2_stream_finish(stream, error, false);
+    }
+    h2_block_reader_free(session->block);
+    nghttp2_session_del(session->ng);
+    free(session);
+}
+
+void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ctx), void *ctx)
+{
+    session->on_output = on_output;
+    session->output_ctx = ctx;
+    session->output_asked = false;
+    h2_request_output(session);
+}
+
+void h2_request_output(struct h2_session *session)
+{
+    if (!session->output_asked && session->on_output != NULL) {
+        session->output_asked = true;
+        session->on_output(session->output_ctx);
+    }
+}
+
+bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
+{
+    if (h2_budget_spend(&session->budget, milli, session->now_ms)) {
+        return true;
+    }
+    h2_session_terminate(session, H2_ENHANCE_YOUR_CALM, reason);
+    return false;
+}
+
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len, uint64_t now_ms)
+{
+    session->now_ms = now_ms;
+    session->last_read_ms = now_ms;
+    if (session->terminated) {
+        return NGHTTP2_ERR_SESSION_CLOSING;
+    }
+    if (!h2_frame_scan_feed(&session->scan, bytes, len, h2_on_frame_head, session)) {
+        return NGHTTP2_ERR_SESSION_CLOSING;
+    }
+    ssize_t rv = nghttp2_session_mem_recv(session->ng, bytes, len);
+    if (session->terminated) {
+        return NGHTTP2_ERR_SESSION_CLOSING;
+    }
+    if (rv < 0) {
+        session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)rv);
+        return (int)rv;
+    }
+    if (nghttp2_session_want_write(session->ng)) {
+        h2_request_output(session);
+    }
+    return 0;
+}
+
+/* Copies as much of the waiting rest as fits. */
+static void take_rest(struct h2_session *session)
+{
+    size_t room = session->out_capacity - session->out_len;
+    size_t take = session->rest_len < room ? session->rest_len : room;
+    if (take > 0) {
+        memcpy(session->out + session->out_len, session->rest, take);
+        session->out_len += take;
+        session->rest += take;
+        session->rest_len -= take;
+    }
+}
+
+ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capacity, uint64_t now_ms)
+{
+    session->now_ms = now_ms;
+    session->output_asked = true; /* what appears meanwhile is taken along */
+    session->out = out;
+    session->out_len = 0;
+    session->out_capacity = capacity;
+    take_rest(session);
+    while (session->rest_len == 0) {
+        size_t before = session->out_len;
+        ssize_t len = nghttp2_session_mem_send(session->ng, &session->rest);
+        if (len < 0) {
+            session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)len);
+            return len;
+        }
+        session->rest_len = (size_t)len;
+        take_rest(session);
+        if (session->out_len == before) {
+            break;
+        }
+    }
+    session->out = NULL;
+    session->out_capacity = 0;
+    session->output_asked = false;
+    return (ptrdiff_t)session->out_len;
+}
+
+/* ---- time and end ---------------------------------------------------------------------------- */
+
+static const char *overdue(const struct h2_session *session, uint64_t now_ms)
+{
+    if (!session->ready && now_ms - session->opened_ms > H2_PREFACE_MS) {
+        return "peer sent no HTTP/2 preface and SETTINGS in time";
+    }
+    if (!session->settings_acked && now_ms - session->opened_ms > H2_SETTINGS_ACK_MS) {
+        return "peer did not acknowledge our SETTINGS in time";
+    }
+    if (session->block_started_ms != 0 && now_ms - session->block_started_ms > H2_HEADER_BLOCK_MS) {
+        return "peer did not finish a header block in time";
+    }
+    return NULL;
+}
+
+int h2_session_tick(struct h2_session *session, uint64_t now_ms)
+{
+    session->now_ms = now_ms;
+    const char *reason = overdue(session, now_ms);
+    if (reason == NULL || session->terminated) {
+        return 0;
+    }
+    h2_session_terminate(session,
+                         session->settings_acked ? H2_PROTOCOL_ERROR : H2_SETTINGS_TIMEOUT, reason);
+    return 1;
+}
+
+static void submit_goaway(struct h2_session *session, int32_t last_id, uint32_t error,
+                          const char *debug)
+{
+    nghttp2_submit_goaway(session->ng, NGHTTP2_FLAG_NONE, last_id, error, (const uint8_t *)debug,
+                          debug != NULL ? strlen(debug) : 0);
+    h2_request_output(session);
+}
+
+void h2_session_drain_begin(struct h2_session *session, const char *debug)
+{
+    if (!session->terminated) {
+        submit_goaway(session, INT32_MAX, H2_NO_ERROR, debug);
+    }
+}
+
+void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug)
+{
+    if (!session->terminated) {
+        submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, debug);
+    }
+}
+
+void h2_session_terminate(struct h2_session *session, uint32_t error, const char *reason)
+{
+    if (session->terminated) {
+        return;
+    }
+    session->terminated = true;
+    session->reason = reason;
+    submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, reason);
+}
+
+bool h2_session_finished(const struct h2_session *session)
+{
+    if (session->rest_len > 0 || nghttp2_session_want_write(session->ng)) {
+        return false;
+    }
+    return session->terminated || !nghttp2_session_want_read(session->ng);
+}
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+const char *h2_session_reason(const struct h2_session *session)
+{
+    return session->reason;
+}
+
+bool h2_session_ready(const struct h2_session *session)
+{
+    return session->ready;
+}
+
+size_t h2_session_stream_count(const struct h2_session *session)
+{
+    return session->stream_count;
+}
+
+size_t h2_session_room(const struct h2_session *session)
+{
+    if (session->terminated || session->goaway_received || session->goaway_sent ||
+        !nghttp2_session_check_request_allowed(session->ng)) {
+        return 0;
+    }
+    uint32_t limit = nghttp2_session_get_remote_settings(session->ng,
+                                                         NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return limit > session->stream_count ? limit - session->stream_count : 0;
+}
+
+bool h2_session_goaway_received(const struct h2_session *session)
+{
+    return session->goaway_received;
+}
+
+bool h2_session_goaway_sent(const struct h2_session *session)
+{
+    return session->goaway_sent;
+}
+
+uint64_t h2_session_last_read_ms(const struct h2_session *session)
+{
+    return session->last_read_ms;
+}
+
+void h2_session_ping(struct h2_session *session)
+{
+    nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL);
+    h2_request_output(session);
+}
+
+void h2_session_each_stream(struct h2_session *session,
+                            void (*visit)(void *ctx, struct h2_stream *stream), void *ctx)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &session->streams)
+    {
+        visit(ctx, (struct h2_stream *)node);
+    }
+}
