@@ -37,6 +37,8 @@ enum h2_error {
     H2_ENHANCE_YOUR_CALM = 0xb,
     H2_INADEQUATE_SECURITY = 0xc,
     H2_HTTP_1_1_REQUIRED = 0xd,
+    /* Never on the wire: on_close of a stream whose connection went away. */
+    H2_CONNECTION_LOST = 0x7fffffff,
 };
 
 /* "REFUSED_STREAM"; "unknown" for codes the RFC does not define. */

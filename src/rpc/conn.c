@@ -149,7 +149,7 @@ static void on_stream_closed(void *user, const struct net_error *why)
     struct rpc_conn *conn = user;
     conn->closed = true;
     net_loop_tick_stop(&conn->tick);
-    h2_session_free(conn->session, H2_CANCEL);
+    h2_session_free(conn->session, H2_CONNECTION_LOST);
     net_loop_flush_cancel(&conn->flush);
     conn->events->on_closed(conn->user, conn->why_set ? &conn->why : why);
     free(conn);
@@ -334,6 +334,14 @@ struct rpc_conn *rpc_conn_new(struct net_stream *stream, const struct rpc_conn_c
     net_stream_start(stream, &stream_events, conn);
     h2_session_on_output(conn->session, on_output, conn);
     return conn;
+}
+
+void rpc_conn_check_alive(struct rpc_conn *conn)
+{
+    if (!conn->closed && conn->closing_since_ms == 0 && conn->ping_sent_ms == 0) {
+        conn->ping_sent_ms = now_ms(conn) + 1;
+        h2_session_ping(conn->session);
+    }
 }
 
 void rpc_conn_drain(struct rpc_conn *conn, const char *debug)

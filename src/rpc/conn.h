@@ -50,6 +50,10 @@ struct net_loop *rpc_conn_loop(const struct rpc_conn *conn);
 /* The peer's address for messages; valid for the connection's life. */
 const char *rpc_conn_peer(const struct rpc_conn *conn);
 
+/* Sends a PING now; without any byte in keepalive_timeout_ms the connection is dropped. For a peer that is
+ * suspected to be gone. */
+void rpc_conn_check_alive(struct rpc_conn *conn);
+
 /* Graceful: GOAWAY now, no new streams; closes after the last stream. */
 void rpc_conn_drain(struct rpc_conn *conn, const char *debug);
 /* GOAWAY with `error`, remaining streams fail, transport closes. on_closed follows. Repeats are harmless. */
