@@ -20,10 +20,11 @@ enum buf_outcome {
 /* Frees the storage and makes the buffer empty again. */
 void buf_deinit(struct buf *buf);
 
-/* First unread byte; valid until the next call on `buf`. */
+/* First unread byte; valid until the next call on `buf`. NULL before the first byte. */
 static inline uint8_t *buf_data(const struct buf *buf)
 {
-    return buf->storage + buf->start;
+    /* NULL + 0 is undefined in C. */
+    return buf->storage != NULL ? buf->storage + buf->start : NULL;
 }
 
 /* Appends `len` bytes unless more than `cap_bytes` would then be unread.
@@ -35,7 +36,7 @@ int buf_append(struct buf *buf, const void *bytes, size_t len, size_t cap_bytes)
 uint8_t *buf_reserve(struct buf *buf, size_t len);
 void buf_commit(struct buf *buf, size_t len);
 
-/* Drops `len` bytes, at most all, from the front; gives large storage back when empty. */
+/* Drops `len` bytes, at most all, from the front; gives storage above 16 KiB back when empty. */
 void buf_consume(struct buf *buf, size_t len);
 
 #endif

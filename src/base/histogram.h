@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #define HISTOGRAM_SUB_BITS 7 /* 128 linear buckets per power of two: error <= 1/256 */
-#define HISTOGRAM_MAX_NS (UINT64_C(1) << 42) /* 73 minutes; larger values count as this */
-#define HISTOGRAM_BUCKETS ((42 - HISTOGRAM_SUB_BITS + 2) << HISTOGRAM_SUB_BITS)
+#define HISTOGRAM_MAX_NS   (UINT64_C(1) << 42) /* 73 minutes; larger values count as this */
+#define HISTOGRAM_BUCKETS  ((42 - HISTOGRAM_SUB_BITS + 2) << HISTOGRAM_SUB_BITS)
 
 struct histogram {
     uint64_t count;
@@ -20,7 +20,11 @@ struct histogram {
 void histogram_add(struct histogram *histogram, uint64_t value_ns);
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
-/* The value below which `fraction` (0 to 1) of the samples lie, in ns; 0 when empty. */
+/* The value up to which `fraction` (0 to 1) of the samples lie, by nearest rank, in ns; 1 gives the
+ * exact maximum; 0 when empty. */
 uint64_t histogram_quantile(const struct histogram *histogram, double fraction);
+
+/* How many samples are not above `value_ns`, whose own bucket counts as a whole. */
+uint64_t histogram_count_up_to(const struct histogram *histogram, uint64_t value_ns);
 
 #endif

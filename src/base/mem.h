@@ -1,4 +1,5 @@
-/* Allocation that never returns NULL, for small structs of fixed size; peers never choose its size. */
+/* Allocation that never returns NULL, for small structs of fixed size; peers never choose its size.
+ */
 #ifndef GRPCROUTE_BASE_MEM_H
 #define GRPCROUTE_BASE_MEM_H
 

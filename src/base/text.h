@@ -20,13 +20,16 @@ struct text_version {
     bool has_minor;
 };
 
-/* The parsers below return 0, or 1 with a static sentence in `*ret_reason` that names what was
- * expected; `*ret` is written only on success. */
+/* The parsers below return 0, or 1 with a static phrase in `*ret_reason` that names what was
+ * expected ("a duration such as 250ms, 5s or 1m30s"); `*ret` is written only on success. */
 
-/* "250ms", "5s", "2m", "1h", "1m30s", "1.5s" (as Go prints durations); "0" needs no unit. */
+/* "250ms", "5s", "2m", "1h", "1m30s", "1.5s" (as Go prints durations), up to INT64_MAX ns; larger
+ * units come first; "0" needs no unit. */
 int text_parse_duration(const char *text, uint64_t *ret_ns, const char **ret_reason);
 
-/* "host:port", ":port", "[v6]:port"; with `default_port` non-zero the port may be missing. */
+/* "host:port", ":port", "[v6]:port"; with `default_port` non-zero the port may be missing. Port 0
+ * is taken: to listen there means any free port. The host is checked for its form, not looked up.
+ */
 int text_parse_address(const char *text, uint16_t default_port, struct text_address *ret,
                        const char **ret_reason);
 
@@ -37,7 +40,8 @@ int text_parse_version(const char *text, struct text_version *ret, const char **
 int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
                    const char **ret_reason);
 
-/* Shows nanoseconds as people write them: "850us", "12.3ms", "4.20s", "2m05s". Returns `out`. */
+/* Shows nanoseconds as people write them: "850us", "12.3ms", "4.20s", "2m05s", "1h02m"; 16 bytes
+ * are enough below a century. Returns `out`. */
 char *text_format_duration(char *out, size_t out_bytes, uint64_t ns);
 
 /* Copies `len` bytes to `out`, with every byte outside printable ASCII and every backslash as \xNN;
@@ -48,7 +52,11 @@ size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len);
 /* Number of single-character edits between two words, for "did you mean". */
 size_t text_distance(const char *a, const char *b);
 
-/* True when the `len` bytes are well-formed UTF-8 (RFC 3629). */
+/* Decodes the character at the front of `len` bytes. Returns its length in bytes, 1 to 4, or 0 when
+ * `len` is 0 or the bytes are not well-formed UTF-8 (RFC 3629 section 4). */
+size_t text_utf8_decode(const char *bytes, size_t len, uint32_t *ret_code_point);
+
+/* True when the `len` bytes are well-formed UTF-8. */
 bool text_is_utf8(const char *bytes, size_t len);
 
 #endif

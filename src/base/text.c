@@ -1,0 +1,168 @@
+/* Showing small texts: durations, escapes, distances, UTF-8. */
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define US_NS     UINT64_C(1000)
+#define MS_NS     UINT64_C(1000000)
+#define SECOND_NS UINT64_C(1000000000)
+
+/* Writes `ns` in `unit_ns` with three digits. Returns false when it rounds to `limit` units or more
+ * and so belongs to the next unit. */
+static bool format_in_unit(char *out, size_t out_bytes, uint64_t ns, uint64_t unit_ns,
+                           uint64_t limit, const char *unit)
+{
+    uint64_t hundredths = (ns + unit_ns / 200) / (unit_ns / 100);
+    uint64_t tenths = (ns + unit_ns / 20) / (unit_ns / 10);
+    uint64_t ones = (ns + unit_ns / 2) / unit_ns;
+    if (hundredths < 1000) {
+        snprintf(out, out_bytes, "%llu.%02llu%s", (unsigned long long)hundredths / 100,
+                 (unsigned long long)hundredths % 100, unit);
+    } else if (tenths < 1000 && tenths < limit * 10) {
+        snprintf(out, out_bytes, "%llu.%llu%s", (unsigned long long)tenths / 10,
+                 (unsigned long long)tenths % 10, unit);
+    } else if (ones < limit) {
+        snprintf(out, out_bytes, "%llu%s", (unsigned long long)ones, unit);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+char *text_format_duration(char *out, size_t out_bytes, uint64_t ns)
+{
+    if (ns == 0) {
+        snprintf(out, out_bytes, "0s");
+    } else if (ns < US_NS) {
+        snprintf(out, out_bytes, "%lluns", (unsigned long long)ns);
+    } else if ((ns >= MS_NS || !format_in_unit(out, out_bytes, ns, US_NS, 1000, "us")) &&
+               (ns >= SECOND_NS || !format_in_unit(out, out_bytes, ns, MS_NS, 1000, "ms")) &&
+               (ns >= 60 * SECOND_NS || !format_in_unit(out, out_bytes, ns, SECOND_NS, 60, "s"))) {
+        unsigned long long seconds = ns / SECOND_NS + (ns % SECOND_NS >= SECOND_NS / 2);
+        if (seconds < 3600) {
+            snprintf(out, out_bytes, "%llum%02llus", seconds / 60, seconds % 60);
+        } else {
+            unsigned long long minutes = (seconds + 30) / 60;
+            snprintf(out, out_bytes, "%lluh%02llum", minutes / 60, minutes % 60);
+        }
+    }
+    return out;
+}
+
+static const char HEX[] = "0123456789abcdef";
+
+/* Writes one byte as text_escape() shows it. Returns its length, 1 or 4. */
+static size_t escape_byte(char out[static 4], unsigned char byte)
+{
+    if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
+        out[0] = (char)byte;
+        return 1;
+    }
+    out[0] = '\\';
+    out[1] = 'x';
+    out[2] = HEX[byte >> 4];
+    out[3] = HEX[byte & 15];
+    return 4;
+}
+
+size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len)
+{
+    if (out_bytes == 0) {
+        return 0;
+    }
+    size_t room = out_bytes - 1;
+    size_t dots = room < 3 ? room : 3;
+    size_t at = 0;
+    size_t cut = 0; /* the last place from which the dots still fit */
+    for (size_t i = 0; i < len; i++) {
+        char piece[4];
+        size_t piece_len = escape_byte(piece, (unsigned char)bytes[i]);
+        if (piece_len > room - at) {
+            memcpy(out + cut, "...", dots);
+            at = cut + dots;
+            break;
+        }
+        memcpy(out + at, piece, piece_len);
+        at += piece_len;
+        if (at + dots <= room) {
+            cut = at;
+        }
+    }
+    out[at] = '\0';
+    return at;
+}
+
+static size_t min_of_3(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Levenshtein distance, one row at a time. */
+size_t text_distance(const char *a, const char *b)
+{
+    enum { WORD_MAX = 64 };
+    size_t a_len = strlen(a);
+    size_t b_len = strlen(b);
+    size_t row[WORD_MAX + 1];
+    if (b_len > WORD_MAX) { /* no word of ours is that long: as far away as can be */
+        return a_len > b_len ? a_len : b_len;
+    }
+    for (size_t j = 0; j <= b_len; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t substituted = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = min_of_3(row[j] + 1, row[j - 1] + 1, substituted);
+        }
+    }
+    return row[b_len];
+}
+
+size_t text_utf8_decode(const char *bytes, size_t len, uint32_t *ret_code_point)
+{
+    const unsigned char *in = (const unsigned char *)bytes;
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000}; /* by length: no overlong forms */
+    if (len == 0) {
+        return 0;
+    }
+    if (in[0] < 0x80) {
+        *ret_code_point = in[0];
+        return 1;
+    }
+    size_t length = in[0] >= 0xf0 ? 4 : in[0] >= 0xe0 ? 3 : 2;
+    if (in[0] < 0xc2 || in[0] > 0xf4 || length > len) {
+        return 0;
+    }
+    uint32_t code_point = in[0] & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((in[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        code_point = code_point << 6 | (in[i] & 0x3fu);
+    }
+    bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
+    if (code_point < LEAST[length] || code_point > 0x10ffff || surrogate) {
+        return 0;
+    }
+    *ret_code_point = code_point;
+    return length;
+}
+
+bool text_is_utf8(const char *bytes, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        uint32_t code_point;
+        size_t length = text_utf8_decode(bytes + at, len - at, &code_point);
+        if (length == 0) {
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
