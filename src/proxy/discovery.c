@@ -1,0 +1,180 @@
+#include "proxy/discovery.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/resolve.h"
+#include "proxy/cluster.h"
+#include "proxy/proxy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A lost connection asks for new addresses, but not more often than this. */
+#define MIN_REFRESH_MS 1000
+
+/* One name of a cluster. */
+struct lookup {
+    struct watch *watch;
+    const struct text_address *target; /* the cluster's */
+    struct net_resolve *resolve;       /* in progress */
+    struct sockaddr_storage addresses[NET_RESOLVE_MAX];
+    size_t count;
+    bool answered;
+    bool failed; /* the last time; said once */
+};
+
+/* One cluster. */
+struct watch {
+    struct proxy_discovery *discovery;
+    struct cluster *cluster;
+    struct lookup *lookups;
+};
+
+struct proxy_discovery {
+    struct proxy *proxy;
+    struct net_tick tick;
+    struct watch *watches;
+    size_t watch_count;
+    uint64_t next_ms;
+    uint64_t last_ms;
+};
+
+static void log_change(struct watch *watch, size_t added, size_t removed)
+{
+    if (added + removed > 0) {
+        log_event(LOG_INFO, &watch->discovery->proxy->source, "endpoints_changed",
+                  LOG_PAIRS({"cluster", watch->cluster->name}),
+                  "Cluster %s has %zu endpoints (%zu new, %zu gone)", watch->cluster->name,
+                  watch->cluster->endpoint_count, added, removed);
+    }
+}
+
+/* All lookups' addresses together become the cluster's endpoints. */
+static void publish(struct watch *watch)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < watch->cluster->target_count; i++) {
+        total += watch->lookups[i].count;
+    }
+    struct sockaddr_storage *all = mem_calloc(total + 1, sizeof(*all));
+    size_t count = 0;
+    for (size_t i = 0; i < watch->cluster->target_count; i++) {
+        memcpy(all + count, watch->lookups[i].addresses,
+               watch->lookups[i].count * sizeof(*all));
+        count += watch->lookups[i].count;
+    }
+    size_t added;
+    size_t removed;
+    cluster_update(watch->cluster, all, count, &added, &removed);
+    free(all);
+    log_change(watch, added, removed);
+}
+
+static void on_resolved(void *user, const struct sockaddr_storage *addresses, size_t count,
+                        const struct net_error *error)
+{
+    struct lookup *lookup = user;
+    struct watch *watch = lookup->watch;
+    lookup->resolve = NULL;
+    lookup->answered = true;
+    if (count > 0) {
+        memcpy(lookup->addresses, addresses, count * sizeof(*addresses));
+        lookup->count = count;
+        lookup->failed = false;
+        publish(watch);
+    } else if (!lookup->failed) {
+        lookup->failed = true;
+        log_event(LOG_WARN, &watch->discovery->proxy->source, "resolve_failed",
+                  LOG_PAIRS({"cluster", watch->cluster->name}, {"cause", error->text}),
+                  "Cluster %s: %s; keeping %zu endpoints", watch->cluster->name, error->text,
+                  watch->cluster->endpoint_count);
+    }
+}
+
+static void ask_all(struct proxy_discovery *discovery)
+{
+    for (size_t i = 0; i < discovery->watch_count; i++) {
+        struct watch *watch = &discovery->watches[i];
+        for (size_t k = 0; k < watch->cluster->target_count; k++) {
+            struct lookup *lookup = &watch->lookups[k];
+            if (lookup->resolve == NULL) {
+                lookup->resolve = net_resolve_start(&discovery->proxy->workers[0].loop,
+                                                    lookup->target->host, lookup->target->port,
+                                                    on_resolved, lookup);
+            }
+        }
+    }
+}
+
+static void on_tick(struct net_tick *item, uint64_t now)
+{
+    struct proxy_discovery *discovery = container_of(item, struct proxy_discovery, tick);
+    bool asked = now - discovery->last_ms >= MIN_REFRESH_MS &&
+                 atomic_exchange(&discovery->proxy->discovery_asked, false);
+    if (asked || now >= discovery->next_ms) {
+        discovery->last_ms = now;
+        discovery->next_ms = now + discovery->proxy->config.dns_refresh_ms;
+        ask_all(discovery);
+    }
+}
+
+static void init_watch(struct proxy_discovery *discovery, struct watch *watch,
+                       struct cluster *cluster)
+{
+    watch->discovery = discovery;
+    watch->cluster = cluster;
+    watch->lookups = mem_calloc(cluster->target_count, sizeof(*watch->lookups));
+    for (size_t i = 0; i < cluster->target_count; i++) {
+        watch->lookups[i].watch = watch;
+        watch->lookups[i].target = &cluster->targets[i];
+    }
+}
+
+struct proxy_discovery *discovery_start(struct proxy *proxy)
+{
+    struct proxy_discovery *discovery = mem_new(struct proxy_discovery);
+    discovery->proxy = proxy;
+    discovery->watch_count = proxy->config.cluster_count;
+    discovery->watches = mem_calloc(discovery->watch_count + 1, sizeof(*discovery->watches));
+    for (size_t i = 0; i < discovery->watch_count; i++) {
+        init_watch(discovery, &discovery->watches[i], &proxy->config.clusters[i]);
+    }
+    discovery->last_ms = uv_now(&proxy->workers[0].loop.uv);
+    discovery->next_ms = discovery->last_ms + proxy->config.dns_refresh_ms;
+    discovery->tick.tick = on_tick;
+    net_loop_tick_start(&proxy->workers[0].loop, &discovery->tick);
+    ask_all(discovery);
+    return discovery;
+}
+
+void discovery_stop(struct proxy_discovery *discovery)
+{
+    if (discovery == NULL) {
+        return;
+    }
+    net_loop_tick_stop(&discovery->tick);
+    for (size_t i = 0; i < discovery->watch_count; i++) {
+        struct watch *watch = &discovery->watches[i];
+        for (size_t k = 0; k < watch->cluster->target_count; k++) {
+            if (watch->lookups[k].resolve != NULL) {
+                net_resolve_cancel(watch->lookups[k].resolve);
+            }
+        }
+        free(watch->lookups);
+    }
+    free(discovery->watches);
+    free(discovery);
+}
+
+bool discovery_done_once(const struct proxy_discovery *discovery)
+{
+    for (size_t i = 0; i < discovery->watch_count; i++) {
+        const struct watch *watch = &discovery->watches[i];
+        for (size_t k = 0; k < watch->cluster->target_count; k++) {
+            if (!watch->lookups[k].answered) {
+                return false;
+            }
+        }
+    }
+    return true;
+}

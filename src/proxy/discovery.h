@@ -1,0 +1,17 @@
+/* Keeps every cluster's endpoints equal to the addresses of its names: resolves at start, regularly, and when a connection is lost. On worker 0's
+ * loop. A name that stops resolving keeps its last addresses. */
+#ifndef GRPCROUTE_PROXY_DISCOVERY_H
+#define GRPCROUTE_PROXY_DISCOVERY_H
+
+#include <stdbool.h>
+
+struct proxy;
+struct proxy_discovery;
+
+struct proxy_discovery *discovery_start(struct proxy *proxy);
+/* Accepts NULL. */
+void discovery_stop(struct proxy_discovery *discovery);
+/* Every name was asked for at least once and answered or failed. */
+bool discovery_done_once(const struct proxy_discovery *discovery);
+
+#endif

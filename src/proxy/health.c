@@ -1,0 +1,319 @@
+/* Active health checks.
+ *
+ * Happy path: due -> a Check call on a pooled connection -> SERVING -> healthy, due again after the interval.
+ * Failure modes: no connection, a reset, NOT_SERVING, no answer in time: unhealthy, asked again every second. A server without
+ * the health service (UNIMPLEMENTED) answered, so it lives. */
+#include "proxy/health.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "proxy/cluster.h"
+#include "proxy/proxy.h"
+#include "proxy/upstream.h"
+#include "rpc/frame.h"
+#include "rpc/health.h"
+#include "rpc/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_BYTES 64
+
+struct probe {
+    struct list node;
+    struct proxy_health *health;
+    struct endpoint *endpoint; /* owned reference */
+    struct upstream_request request;
+    uint64_t due_ms;
+    uint64_t deadline_ms; /* of the check in flight; 0: none */
+    uint8_t answer[ANSWER_BYTES];
+    size_t answer_len;
+    int grpc_status; /* -1: none came */
+    bool decided;    /* the check in flight has its result; only the stream's end is awaited */
+    bool checked_once;
+};
+
+struct proxy_health {
+    struct proxy *proxy;
+    struct net_tick tick;
+    struct list probes;
+};
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static void decide(struct probe *probe, enum endpoint_health result, const char *cause)
+{
+    struct proxy *proxy = probe->health->proxy;
+    struct endpoint *endpoint = probe->endpoint;
+    uint64_t wait_ms = result == ENDPOINT_HEALTHY ? proxy->config.health_interval_ms
+                                                  : PROXY_HEALTH_RETRY_MS;
+    probe->decided = true;
+    probe->checked_once = true;
+    probe->deadline_ms = 0;
+    probe->due_ms = uv_now(&proxy->workers[0].loop.uv) + wait_ms;
+    if (result == ENDPOINT_UNHEALTHY) {
+        worker_endpoint_failed(&proxy->workers[0], endpoint, cause);
+    } else if (endpoint_set_health(endpoint, result, NULL)) {
+        log_event(LOG_INFO, &proxy->source, "endpoint_healthy",
+                  LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
+                  "Endpoint %s of cluster %s is healthy", endpoint->name, endpoint->cluster->name);
+    }
+}
+
+static bool is_serving(const struct probe *probe)
+{
+    enum rpc_health_status status;
+    return probe->answer_len > RPC_FRAME_PREFIX_BYTES &&
+           rpc_health_response_decode(probe->answer + RPC_FRAME_PREFIX_BYTES,
+                                      probe->answer_len - RPC_FRAME_PREFIX_BYTES, &status) == 0 &&
+           status == RPC_HEALTH_SERVING;
+}
+
+static void decide_by_status(struct probe *probe)
+{
+    char cause[PROXY_CAUSE_BYTES];
+    if (probe->grpc_status == RPC_UNIMPLEMENTED || (probe->grpc_status == RPC_OK && is_serving(probe))) {
+        decide(probe, ENDPOINT_HEALTHY, NULL);
+    } else if (probe->grpc_status == RPC_OK) {
+        decide(probe, ENDPOINT_UNHEALTHY, "health check answered NOT_SERVING");
+    } else if (probe->grpc_status > RPC_OK) {
+        snprintf(cause, sizeof(cause), "health check failed with %s",
+                 rpc_code_name((enum rpc_code)probe->grpc_status));
+        decide(probe, ENDPOINT_UNHEALTHY, cause);
+    } else {
+        decide(probe, ENDPOINT_UNHEALTHY, "health check was not answered in gRPC");
+    }
+}
+
+/* ---- the stream ------------------------------------------------------------------------------ */
+
+static int on_ready(struct upstream_request *request, struct h2_session *session)
+{
+    struct probe *probe = container_of(request, struct probe, request);
+    static const uint8_t whole_server[RPC_FRAME_PREFIX_BYTES]; /* an empty message names no service */
+    const struct h2_header fields[] = {
+        H2_HEADER(":method", "POST"),
+        H2_HEADER(":scheme", "http"),
+        H2_HEADER(":path", RPC_HEALTH_CHECK_PATH),
+        H2_HEADER(":authority", probe->endpoint->cluster->name),
+        H2_HEADER("te", "trailers"),
+        H2_HEADER("content-type", "application/grpc"),
+        H2_HEADER("user-agent", "grpcroute-health-check"),
+    };
+    int rv = h2_stream_open(session, fields, ARRAY_SIZE(fields), false, request, &request->stream);
+    if (rv == 0) {
+        h2_stream_write(request->stream, whole_server, sizeof(whole_server), ANSWER_BYTES);
+        h2_stream_end(request->stream);
+    }
+    return rv;
+}
+
+static void on_failed(struct upstream_request *request, const struct net_error *why)
+{
+    struct probe *probe = container_of(request, struct probe, request);
+    decide(probe, ENDPOINT_UNHEALTHY, why->text);
+}
+
+static void on_block(struct upstream_request *request, enum h2_block_kind kind,
+                     const struct h2_block *block, bool end_stream)
+{
+    (void)kind;
+    struct probe *probe = container_of(request, struct probe, request);
+    const struct h2_header *status = h2_block_find(block, "grpc-status", NULL);
+    if (status != NULL) {
+        probe->grpc_status = (int)strtol(status->value, NULL, 10);
+    }
+    if (end_stream && !probe->decided) {
+        decide_by_status(probe);
+    }
+}
+
+static void on_data(struct upstream_request *request, const uint8_t *bytes, size_t len)
+{
+    struct probe *probe = container_of(request, struct probe, request);
+    size_t room = ANSWER_BYTES - probe->answer_len;
+    size_t keep = len < room ? len : room;
+    memcpy(probe->answer + probe->answer_len, bytes, keep);
+    probe->answer_len += keep;
+    h2_stream_consume(request->stream, len);
+}
+
+static void on_end(struct upstream_request *request)
+{
+    struct probe *probe = container_of(request, struct probe, request);
+    if (!probe->decided) {
+        decide_by_status(probe);
+    }
+}
+
+static void on_sent(struct upstream_request *request, size_t len)
+{
+    (void)request;
+    (void)len;
+}
+
+static void on_close(struct upstream_request *request, uint32_t error, bool unprocessed)
+{
+    (void)unprocessed;
+    struct probe *probe = container_of(request, struct probe, request);
+    if (probe->decided) {
+        return;
+    }
+    char cause[PROXY_CAUSE_BYTES];
+    snprintf(cause, sizeof(cause), "health check ended with %s",
+             error == H2_CONNECTION_LOST ? "the connection" : h2_error_name(error));
+    decide(probe, ENDPOINT_UNHEALTHY, cause);
+}
+
+static const struct upstream_request_events request_events = {
+    .on_ready = on_ready,
+    .on_failed = on_failed,
+    .on_block = on_block,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_close = on_close,
+};
+
+/* ---- schedule -------------------------------------------------------------------------------- */
+
+static void start_check(struct probe *probe, uint64_t now)
+{
+    probe->decided = false;
+    probe->answer_len = 0;
+    probe->grpc_status = -1;
+    probe->deadline_ms = now + PROXY_HEALTH_TIMEOUT_MS;
+    upstream_submit(upstream_get(&probe->health->proxy->workers[0], probe->endpoint),
+                    &probe->request);
+}
+
+static void withdraw(struct probe *probe)
+{
+    upstream_cancel(&probe->request);
+    if (probe->request.stream != NULL) {
+        h2_stream_reset(probe->request.stream, H2_CANCEL);
+    }
+}
+
+static void advance(struct probe *probe, uint64_t now)
+{
+    if (probe->deadline_ms != 0) {
+        if (now >= probe->deadline_ms) {
+            decide(probe, ENDPOINT_UNHEALTHY, "health check was not answered in time");
+            withdraw(probe);
+        }
+        return;
+    }
+    bool asked = atomic_exchange(&probe->endpoint->recheck, false);
+    bool failed = atomic_load(&probe->endpoint->health) == ENDPOINT_UNHEALTHY &&
+                  probe->due_ms > now + PROXY_HEALTH_RETRY_MS;
+    if (failed) { /* a worker lost it meanwhile */
+        probe->due_ms = now + PROXY_HEALTH_RETRY_MS;
+    }
+    bool idle = probe->request.stream == NULL && list_empty(&probe->request.waiting);
+    if (idle && (asked || now >= probe->due_ms)) {
+        start_check(probe, now);
+    }
+}
+
+static struct probe *find_probe(struct proxy_health *health, const struct endpoint *endpoint)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &health->probes)
+    {
+        struct probe *probe = container_of(node, struct probe, node);
+        if (probe->endpoint == endpoint) {
+            return probe;
+        }
+    }
+    return NULL;
+}
+
+static void ensure_probe(void *ctx, struct endpoint *endpoint)
+{
+    struct proxy_health *health = ctx;
+    if (find_probe(health, endpoint) != NULL) {
+        return;
+    }
+    struct probe *probe = mem_new(struct probe);
+    probe->health = health;
+    probe->endpoint = endpoint_ref(endpoint);
+    probe->request.events = &request_events;
+    list_init(&probe->request.waiting);
+    list_append(&health->probes, &probe->node);
+}
+
+static void probe_free(struct probe *probe)
+{
+    list_remove(&probe->node);
+    endpoint_unref(probe->endpoint);
+    free(probe);
+}
+
+static void on_tick(struct net_tick *item, uint64_t now)
+{
+    struct proxy_health *health = container_of(item, struct proxy_health, tick);
+    for (size_t i = 0; i < health->proxy->config.cluster_count; i++) {
+        cluster_each(&health->proxy->config.clusters[i], ensure_probe, health);
+    }
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &health->probes)
+    {
+        struct probe *probe = container_of(node, struct probe, node);
+        if (!atomic_load(&probe->endpoint->removed)) {
+            advance(probe, now);
+        } else if (probe->request.stream == NULL) {
+            upstream_cancel(&probe->request);
+            probe_free(probe);
+        } else {
+            withdraw(probe);
+        }
+    }
+}
+
+struct proxy_health *health_start(struct proxy *proxy)
+{
+    struct proxy_health *health = mem_new(struct proxy_health);
+    health->proxy = proxy;
+    list_init(&health->probes);
+    health->tick.tick = on_tick;
+    net_loop_tick_start(&proxy->workers[0].loop, &health->tick);
+    return health;
+}
+
+void health_stop(struct proxy_health *health)
+{
+    if (health == NULL) {
+        return;
+    }
+    net_loop_tick_stop(&health->tick);
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &health->probes)
+    {
+        struct probe *probe = container_of(node, struct probe, node);
+        upstream_cancel(&probe->request);
+        if (probe->request.stream != NULL) {
+            h2_stream_set_user(probe->request.stream, NULL);
+            h2_stream_reset(probe->request.stream, H2_CANCEL);
+        }
+        probe_free(probe);
+    }
+    free(health);
+}
+
+bool health_done_once(const struct proxy_health *health)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &health->probes)
+    {
+        if (!container_of(node, struct probe, node)->checked_once) {
+            return false;
+        }
+    }
+    return true;
+}
