@@ -1,8 +1,8 @@
 /* A listening socket that hands over streams which are ready to use (handshake done).
  *
- * Failure modes: a handshake that fails or takes longer than NET_HANDSHAKE_MS is closed and counted;
- * at the descriptor limit accepting pauses for a second with one log-worthy callback, so the loop never
- * spins. */
+ * Failure modes: a handshake that fails or takes longer than NET_HANDSHAKE_MS is closed and
+ * counted; at the descriptor limit accepting pauses for a second with one log-worthy callback, so
+ * the loop never spins. */
 #ifndef GRPCROUTE_NET_LISTENER_H
 #define GRPCROUTE_NET_LISTENER_H
 
@@ -24,20 +24,21 @@ struct net_stream;
 struct net_listener_events {
     /* `stream` is moved to the callee, who must start or close it. */
     void (*on_stream)(void *user, struct net_stream *stream);
-    /* A connection was lost before it became a stream: failed or slow handshake (the address is in the
-     * text), or NET_FD_LIMIT, at most once per pause. May be NULL. */
+    /* A connection was lost before it became a stream: failed or slow handshake (the address is in
+     * the text), or NET_FD_LIMIT, at most once per pause. May be NULL. */
     void (*on_refused)(void *user, const struct net_error *why);
 };
 
 struct net_listener_config {
-    struct text_address address;   /* port 0: any free one */
-    struct net_tls *tls;           /* borrowed; NULL: plaintext */
-    bool reuse_port;               /* several threads listen on the same address */
+    struct text_address address; /* port 0: any free one */
+    struct net_tls *tls;         /* borrowed; NULL: plaintext */
+    bool reuse_port;             /* several threads listen on the same address */
 };
 
 /* Binds and listens. NULL on failure with a sentence such as "address 127.0.0.1:8443 is in use".
  * An empty host means all interfaces, IPv6 and IPv4. */
-struct net_listener *net_listener_open(struct net_loop *loop, const struct net_listener_config *config,
+struct net_listener *net_listener_open(struct net_loop *loop,
+                                       const struct net_listener_config *config,
                                        const struct net_listener_events *events, void *user,
                                        struct net_error *ret_error);
 
@@ -45,7 +46,8 @@ struct net_listener *net_listener_open(struct net_loop *loop, const struct net_l
 uint16_t net_listener_port(const struct net_listener *listener);
 const char *net_listener_name(const struct net_listener *listener);
 
-/* Stops accepting, drops unfinished handshakes; the memory goes with the closed handles. Accepts NULL. */
+/* Stops accepting, drops unfinished handshakes; the memory goes with the closed handles. Accepts
+ * NULL. */
 void net_listener_close(struct net_listener *listener);
 
 #endif

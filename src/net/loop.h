@@ -1,8 +1,8 @@
 /* One libuv loop of one thread, with what its connections share: buffers, a flush list, a tick.
  *
- * A loop turn: libuv reads sockets and runs timers; whoever then has bytes to send asks for a flush;
- * before the loop blocks again, every asker is flushed once, so all frames of a connection leave in
- * one write. */
+ * A loop turn: libuv reads sockets and runs timers; whoever then has bytes to send asks for a
+ * flush; before the loop blocks again, every asker is flushed once, so all frames of a connection
+ * leave in one write. */
 #ifndef GRPCROUTE_NET_LOOP_H
 #define GRPCROUTE_NET_LOOP_H
 
@@ -20,13 +20,15 @@
 /* Period of net_tick callbacks, and so the precision of every liveness limit. */
 #define NET_TICK_MS 250
 
-/* Asks for one call of `flush` at the end of the current loop turn. Embedded in the asker. */
+/* Asks for one call of `flush` at the end of the current loop turn. Embedded in the asker, who
+ * calls list_init() on the node first and net_loop_flush_cancel() last. */
 struct net_flush {
     struct list node;
     void (*flush)(struct net_flush *self);
 };
 
-/* Called every NET_TICK_MS with the loop's time, while listed. Embedded in the asker. */
+/* Called every NET_TICK_MS with the loop's time, while listed. Embedded in the asker, who calls
+ * list_init() on the node first and net_loop_tick_stop() last. */
 struct net_tick {
     struct list node;
     void (*tick)(struct net_tick *self, uint64_t now_ms);
@@ -35,6 +37,7 @@ struct net_tick {
 struct net_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
+    uv_idle_t idle; /* active while `flushes` is not empty */
     uv_timer_t timer;
     struct list flushes;
     struct list ticks;
@@ -51,7 +54,8 @@ int net_loop_init(struct net_loop *loop);
 void net_loop_run(struct net_loop *loop);
 void net_loop_stop(struct net_loop *loop);
 
-/* Frees the loop; asserts that every handle but its own is closed, every list is empty. */
+/* Frees the loop. Streams, dials and listeners must have been told to close: they get up to 3 s of
+ * turns to finish, then it asserts that no handle but its own is left and every list is empty. */
 void net_loop_deinit(struct net_loop *loop);
 
 /* Calls `item->flush` once, at the end of this turn; asking twice is harmless. */

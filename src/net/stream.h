@@ -1,9 +1,10 @@
 /* One established byte stream: TCP, or TLS on TCP after its handshake. Callers see plaintext.
  *
- * Happy path: dial or accept gives a stream -> net_stream_start() -> on_data ... -> net_stream_close()
+ * Happy path: dial or accept gives a stream -> net_stream_start() -> on_data ... ->
+ * net_stream_close()
  * -> on_closed, after which the stream frees itself.
- * Failure modes: the peer ends or resets, TLS fails, a write fails: on_closed with the reason, once;
- * nothing is delivered after it. */
+ * Failure modes: the peer ends or resets, TLS fails, a write fails: on_closed with the reason,
+ * once; nothing is delivered after it. */
 #ifndef GRPCROUTE_NET_STREAM_H
 #define GRPCROUTE_NET_STREAM_H
 
@@ -17,7 +18,8 @@
 struct net_stream;
 
 struct net_stream_events {
-    /* Plaintext, borrowed until the return (it lies in a buffer of the loop). May close the stream. */
+    /* Plaintext, borrowed until the return (it lies in a buffer of the loop). May close the stream.
+     */
     void (*on_data)(void *user, const uint8_t *bytes, size_t len);
     /* All bytes of an earlier write that returned NET_STREAM_E_BLOCKED are with the kernel. */
     void (*on_writable)(void *user);
@@ -30,26 +32,31 @@ enum net_stream_outcome {
     NET_STREAM_E_BLOCKED = 1, /* bytes taken, but the socket is full: wait for on_writable */
 };
 
-/* Starts reading. `events` is borrowed for the stream's life. Bytes that came with the handshake are
- * delivered from the loop, not from within this call. */
-void net_stream_start(struct net_stream *stream, const struct net_stream_events *events, void *user);
+/* Starts reading. `events` is borrowed for the stream's life. Bytes that came with the handshake
+ * are delivered from the loop, not from within this call. */
+void net_stream_start(struct net_stream *stream, const struct net_stream_events *events,
+                      void *user);
 
-/* Sends `len` bytes, at most NET_WRITE_BYTES: one system call; what the socket does not take is kept
- * (so a stream holds at most one such rest; do not write while blocked).
- * Returns 0, NET_STREAM_E_BLOCKED, or a negative error after which on_closed follows by itself. */
+/* Sends `len` bytes, at most NET_WRITE_BYTES, on a started stream: one system call; what the socket
+ * does not take is kept (so a stream holds one such rest; do not write while net_stream_blocked(),
+ * which a TLS answer to the peer can also bring about). Returns 0, NET_STREAM_E_BLOCKED, or a
+ * negative error after which on_closed follows by itself. */
 int net_stream_write(struct net_stream *stream, const uint8_t *bytes, size_t len);
 
 /* True between NET_STREAM_E_BLOCKED and on_writable. */
 bool net_stream_blocked(const struct net_stream *stream);
 
-/* Stops and resumes reading from the socket (backpressure on a whole connection). */
+/* Stops and resumes reading from the socket (backpressure on a whole connection). What was already
+ * read is still delivered: at most NET_READ_BYTES. */
 void net_stream_pause(struct net_stream *stream);
 void net_stream_resume(struct net_stream *stream);
 
-/* Sends what is still kept (for at most 1 s), TLS close_notify, and closes; on_closed follows.
- * Harmless when already closing. */
+/* Sends what is still kept, TLS close_notify and FIN, waits for the peer's end so that no reset
+ * overtakes the last bytes, all for at most 1 s; then on_closed. No data is delivered meanwhile.
+ * Harmless when already closing. Also the way to drop a stream that was never started (it then ends
+ * without any callback). */
 void net_stream_close(struct net_stream *stream);
-/* The same without waiting: the peer sees a reset. */
+/* The same without waiting or sending: the peer sees a reset. */
 void net_stream_abort(struct net_stream *stream);
 
 struct net_loop *net_stream_loop(const struct net_stream *stream);

@@ -1,0 +1,62 @@
+/* A small HTTP/1.1 server for metrics and administration: libmicrohttpd on the loop, no threads.
+ *
+ * Happy path: accept -> one request -> the route's handler fills a response -> sent, kept alive.
+ * Failure modes: unknown path 404, method not allowed 405, a handler without memory 500; more than
+ * NET_HTTP_CONNECTIONS are closed at once, silent ones after NET_HTTP_TIMEOUT_S; at the descriptor
+ * limit accepting pauses. */
+#ifndef GRPCROUTE_NET_HTTP_H
+#define GRPCROUTE_NET_HTTP_H
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "net/error.h"
+#include "net/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NET_HTTP_CONNECTIONS 64
+#define NET_HTTP_TIMEOUT_S   10
+/* Request line and headers of one connection, and what it may send of its answer at once. */
+#define NET_HTTP_MEMORY_BYTES (32 * 1024)
+/* A request body is read and dropped up to here; then the connection is closed. */
+#define NET_HTTP_BODY_BYTES (64 * 1024)
+
+struct net_http;
+struct net_http_request;
+
+struct net_http_response {
+    unsigned status;          /* preset to 200 */
+    const char *content_type; /* static; preset to "text/plain; charset=utf-8" */
+    struct buf body;          /* empty at first; freed by the server */
+};
+
+/* Answers one request, at once. Must not close the server. */
+typedef void (*net_http_handle_fn)(void *user, const struct net_http_request *request,
+                                   struct net_http_response *response);
+
+struct net_http_route {
+    const char *path; /* exact, "/metrics" */
+    bool post;        /* answers POST only, for what changes something; else GET and HEAD */
+    const char *help; /* one line for the list of routes at "/" */
+    net_http_handle_fn handle;
+};
+
+/* Listens on `address` (port 0: any free one). `routes` ends with a NULL path and is borrowed for
+ * the server's life; "/" lists them unless it is a route itself. Returns NULL with a sentence in
+ * `ret_error`, such as "address 127.0.0.1:9901 is in use". Does not keep the loop alive. */
+struct net_http *net_http_open(struct net_loop *loop, const struct text_address *address,
+                               const struct net_http_route *routes, void *user,
+                               struct net_error *ret_error);
+
+/* Drops all connections and stops; the memory goes with the closed handles. Accepts NULL. */
+void net_http_close(struct net_http *http);
+
+/* The port in use; "HOST:PORT" for messages, with 0.0.0.0 or [::] for all interfaces. */
+uint16_t net_http_port(const struct net_http *http);
+const char *net_http_name(const struct net_http *http);
+
+/* The value of `name` in the query of the URL, "" when it has none, NULL when absent; borrowed. */
+const char *net_http_query(const struct net_http_request *request, const char *name);
+
+#endif

@@ -1,0 +1,364 @@
+/* A listening socket.
+ *
+ * The socket is ours and watched by uv_poll, because libuv's own accept loop meets the descriptor
+ * limit by accepting and dropping connections as fast as they come.
+ *
+ *   readable -> accept up to ACCEPT_BATCH -> handshake (NET_HANDSHAKE_MS) -> on_stream
+ *       |                                        |__ fails: on_refused
+ *       |__ descriptor limit: on_refused, no watching for NET_ACCEPT_PAUSE_MS */
+#include "net/listener.h"
+
+#include "base/mem.h"
+#include "net/resolve.h"
+#include "net/stream_impl.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LISTEN_BACKLOG 1024
+/* Connections taken per turn before established ones are served again. */
+#define ACCEPT_BATCH 64
+
+struct net_listener {
+    struct net_loop *loop;
+    struct net_listener_events events;
+    void *user;
+    struct net_tls *tls;
+    int fd; /* owned */
+    uint16_t port;
+    char name[NET_ADDRESS_TEXT_BYTES];
+    uv_poll_t poll;
+    uv_timer_t pause;
+    struct net_tick tick;
+    struct list handshakes; /* in the order of their deadlines */
+    bool closing;
+    int open_handles;
+};
+
+/* A connection that is not yet a stream for others. */
+struct handshake {
+    struct list node;
+    struct net_listener *listener;
+    struct net_stream *stream; /* owned */
+    uint64_t deadline_ms;
+};
+
+static void refuse(struct net_listener *listener, const struct net_error *why)
+{
+    if (listener->events.on_refused != NULL && !listener->closing) {
+        listener->events.on_refused(listener->user, why);
+    }
+}
+
+/* --- handshakes --- */
+
+/* Gives the stream away and forgets the rest. */
+static struct net_stream *handshake_free(struct handshake *handshake)
+{
+    struct net_stream *stream = handshake->stream;
+
+    list_remove(&handshake->node);
+    free(handshake);
+    return stream;
+}
+
+static void on_ready(void *owner, const struct net_error *error)
+{
+    struct handshake *handshake = owner;
+    struct net_listener *listener = handshake->listener;
+    struct net_stream *stream = handshake_free(handshake);
+
+    if (error != NULL) {
+        net_stream_close(stream);
+        refuse(listener, error);
+    } else {
+        listener->events.on_stream(listener->user, stream);
+    }
+}
+
+static void expire(struct handshake *handshake)
+{
+    struct net_listener *listener = handshake->listener;
+    struct net_error error;
+
+    net_error_set(&error, NET_TIMED_OUT, "client %s did not finish the TLS handshake within %d s",
+                  net_stream_peer(handshake->stream), NET_HANDSHAKE_MS / 1000);
+    net_stream_abort(handshake_free(handshake));
+    refuse(listener, &error);
+}
+
+static void on_tick(struct net_tick *tick, uint64_t now_ms)
+{
+    struct net_listener *listener = container_of(tick, struct net_listener, tick);
+
+    while (!list_empty(&listener->handshakes)) {
+        struct handshake *first = container_of(listener->handshakes.next, struct handshake, node);
+
+        if (now_ms < first->deadline_ms) {
+            break;
+        }
+        expire(first);
+    }
+}
+
+/* --- accepting --- */
+
+static void take_connection(struct net_listener *listener, int fd)
+{
+    struct net_stream *stream = net_stream_new(listener->loop);
+    struct handshake *handshake;
+
+    if (uv_tcp_open(&stream->tcp, fd) != 0) {
+        close(fd);
+        net_stream_close(stream);
+        return;
+    }
+    net_stream_connected(stream);
+    handshake = mem_new(struct handshake);
+    handshake->listener = listener;
+    handshake->stream = stream;
+    handshake->deadline_ms = uv_now(&listener->loop->uv) + NET_HANDSHAKE_MS;
+    list_append(&listener->handshakes, &handshake->node);
+    net_stream_handshake(stream, listener->tls, net_stream_peer(stream), NULL, on_ready, handshake);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct net_listener *listener = timer->data;
+
+    uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+}
+
+static void pause_accepting(struct net_listener *listener, int code)
+{
+    struct net_error error;
+
+    uv_poll_stop(&listener->poll);
+    uv_timer_start(&listener->pause, on_pause_over, NET_ACCEPT_PAUSE_MS, 0);
+    net_error_set(&error, NET_FD_LIMIT,
+                  "cannot accept connections on %s: %s: raise the limit (ulimit -n); trying again "
+                  "in %d s",
+                  listener->name, strerror(code), NET_ACCEPT_PAUSE_MS / 1000);
+    refuse(listener, &error);
+}
+
+static bool is_shortage(int code)
+{
+    return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct net_listener *listener = poll->data;
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPT_BATCH && !listener->closing; i++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            take_connection(listener, fd);
+        } else if (is_shortage(errno)) {
+            pause_accepting(listener, errno);
+            return;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } /* else this one connection has gone already: ECONNABORTED and the like */
+    }
+}
+
+/* --- opening --- */
+
+static void set_listen_error(struct net_error *error, const char *name, int code)
+{
+    switch (code) {
+    case EADDRINUSE:
+        net_error_set(error, NET_FAILED,
+                      "address %s is already in use: stop the other process or choose another "
+                      "--listen",
+                      name);
+        break;
+    case EACCES:
+        net_error_set(error, NET_FAILED, "no permission to listen on %s: choose a port above 1023",
+                      name);
+        break;
+    case EADDRNOTAVAIL:
+        net_error_set(error, NET_FAILED, "address %s does not belong to this machine", name);
+        break;
+    case EMFILE:
+    case ENFILE:
+        net_error_from_uv(error, -code, name);
+        break;
+    default:
+        net_error_set(error, NET_FAILED, "cannot listen on %s: %s", name, strerror(code));
+        break;
+    }
+}
+
+/* Returns a descriptor or a negative errno. */
+static int listen_on(const struct sockaddr *address, socklen_t len, bool reuse_port)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+    int off = 0;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (reuse_port) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    }
+    if (address->sa_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    }
+    if (bind(fd, address, len) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+        int code = errno;
+
+        close(fd);
+        return -code;
+    }
+    return fd;
+}
+
+static int listen_everywhere(uint16_t port, bool reuse_port)
+{
+    struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = listen_on((struct sockaddr *)&any6, sizeof(any6), reuse_port);
+
+    if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) { /* a machine without IPv6 */
+        fd = listen_on((struct sockaddr *)&any4, sizeof(any4), reuse_port);
+    }
+    return fd;
+}
+
+/* Names are looked up here and now: this happens once, before the loop runs. */
+static int listen_on_host(const struct net_listener_config *config, const char *name,
+                          struct net_error *error)
+{
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *list = NULL;
+    char service[8];
+    int fd = -EADDRNOTAVAIL;
+    int status;
+
+    snprintf(service, sizeof(service), "%u", config->address.port);
+    status = getaddrinfo(config->address.host, service, &hints, &list);
+    if (status != 0) {
+        net_error_set(error, NET_RESOLVE_FAILED, "cannot listen on %s: %s", name,
+                      gai_strerror(status));
+        return -1;
+    }
+    for (struct addrinfo *info = list; info != NULL && fd < 0; info = info->ai_next) {
+        fd = listen_on(info->ai_addr, info->ai_addrlen, config->reuse_port);
+    }
+    freeaddrinfo(list);
+    if (fd < 0) {
+        set_listen_error(error, name, -fd);
+    }
+    return fd;
+}
+
+static int open_socket(const struct net_listener_config *config, struct net_error *error)
+{
+    const char *host = config->address.host;
+    char name[TEXT_HOST_BYTES + 16];
+    int fd;
+
+    snprintf(name, sizeof(name), strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
+             config->address.port);
+    if (host[0] != '\0') {
+        return listen_on_host(config, name, error);
+    }
+    fd = listen_everywhere(config->address.port, config->reuse_port);
+    if (fd < 0) {
+        set_listen_error(error, name, -fd);
+    }
+    return fd;
+}
+
+static void note_name(struct net_listener *listener)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof(address);
+
+    getsockname(listener->fd, (struct sockaddr *)&address, &len);
+    net_address_format((struct sockaddr *)&address, listener->name);
+    /* sin_port and sin6_port are at the same place. */
+    listener->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+struct net_listener *net_listener_open(struct net_loop *loop,
+                                       const struct net_listener_config *config,
+                                       const struct net_listener_events *events, void *user,
+                                       struct net_error *ret_error)
+{
+    int fd = open_socket(config, ret_error);
+    struct net_listener *listener;
+
+    if (fd < 0) {
+        return NULL;
+    }
+    listener = mem_new(struct net_listener);
+    listener->loop = loop;
+    listener->events = *events;
+    listener->user = user;
+    listener->tls = config->tls;
+    listener->fd = fd;
+    note_name(listener);
+    list_init(&listener->handshakes);
+    list_init(&listener->tick.node);
+    listener->tick.tick = on_tick;
+    net_loop_tick_start(loop, &listener->tick);
+    uv_timer_init(&loop->uv, &listener->pause);
+    uv_poll_init(&loop->uv, &listener->poll, fd);
+    listener->pause.data = listener;
+    listener->poll.data = listener;
+    listener->open_handles = 2;
+    uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+    return listener;
+}
+
+uint16_t net_listener_port(const struct net_listener *listener)
+{
+    return listener->port;
+}
+
+const char *net_listener_name(const struct net_listener *listener)
+{
+    return listener->name;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct net_listener *listener = handle->data;
+
+    if (--listener->open_handles == 0) {
+        free(listener);
+    }
+}
+
+void net_listener_close(struct net_listener *listener)
+{
+    if (listener == NULL || listener->closing) {
+        return;
+    }
+    listener->closing = true;
+    while (!list_empty(&listener->handshakes)) {
+        net_stream_abort(
+            handshake_free(container_of(listener->handshakes.next, struct handshake, node)));
+    }
+    net_loop_tick_stop(&listener->tick);
+    uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
+    uv_close((uv_handle_t *)&listener->pause, on_handle_closed);
+    close(listener->fd);
+}

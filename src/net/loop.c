@@ -1,0 +1,166 @@
+/* The loop of one thread.
+ *
+ * One turn: timers and ticks -> prepare: everybody who asked is flushed, then the log -> poll:
+ * reads, accepts, new requests for a flush -> closed handles. The idle handle runs exactly while
+ * somebody waits for a flush: it keeps the loop from blocking, and from ending, before that flush
+ * is done. */
+#include "net/loop.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/stream_impl.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+
+/* A flush may make another connection ask (a proxy's two sides): so many rounds before polling. */
+#define FLUSH_ROUNDS 4
+/* How long net_loop_deinit() lets closing streams finish; they linger for at most 1 s. */
+#define DEINIT_GRACE_MS 3000
+
+static void flush_round(struct net_loop *loop)
+{
+    struct list now;
+
+    list_take(&now, &loop->flushes);
+    while (!list_empty(&now)) {
+        struct net_flush *item = container_of(now.next, struct net_flush, node);
+
+        list_remove(&item->node);
+        item->flush(item); /* may free the item, cancel others and ask again */
+    }
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct net_loop *loop = prepare->data;
+
+    for (int i = 0; i < FLUSH_ROUNDS && !list_empty(&loop->flushes); i++) {
+        flush_round(loop);
+    }
+    if (list_empty(&loop->flushes)) {
+        uv_idle_stop(&loop->idle);
+    }
+    log_flush();
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle; /* being active is its work */
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct net_loop *loop = timer->data;
+    uint64_t now_ms = uv_now(&loop->uv);
+    struct list now;
+
+    list_take(&now, &loop->ticks);
+    while (!list_empty(&now)) {
+        struct net_tick *item = container_of(now.next, struct net_tick, node);
+
+        list_remove(&item->node);
+        list_append(&loop->ticks, &item->node);
+        item->tick(item, now_ms); /* may free the item and stop others */
+    }
+}
+
+int net_loop_init(struct net_loop *loop)
+{
+    int status = uv_loop_init(&loop->uv);
+
+    if (status < 0) {
+        return status;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    list_init(&loop->flushes);
+    list_init(&loop->ticks);
+    loop->read_bytes = mem_calloc(1, NET_READ_BYTES);
+    loop->record_bytes = mem_calloc(1, NET_RECORD_BYTES);
+    loop->write_bytes = mem_calloc(1, NET_WRITE_BYTES);
+    loop->cipher_bytes = mem_calloc(1, NET_CIPHER_BYTES);
+
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    uv_idle_init(&loop->uv, &loop->idle);
+    uv_timer_init(&loop->uv, &loop->timer);
+    loop->prepare.data = loop;
+    loop->timer.data = loop;
+    uv_prepare_start(&loop->prepare, on_prepare);
+    uv_timer_start(&loop->timer, on_timer, NET_TICK_MS, NET_TICK_MS);
+    uv_unref((uv_handle_t *)&loop->prepare);
+    uv_unref((uv_handle_t *)&loop->timer);
+    return 0;
+}
+
+void net_loop_run(struct net_loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    log_flush();
+}
+
+void net_loop_stop(struct net_loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+/* Streams that were told to close may still be saying goodbye: gives them their time. */
+static void run_to_end(struct net_loop *loop)
+{
+    uint64_t deadline_ms;
+
+    uv_update_time(&loop->uv);
+    deadline_ms = uv_now(&loop->uv) + DEINIT_GRACE_MS;
+    while (uv_loop_alive(&loop->uv) && uv_now(&loop->uv) < deadline_ms) {
+        uv_run(&loop->uv, UV_RUN_ONCE); /* the timer ends every wait */
+    }
+}
+
+void net_loop_deinit(struct net_loop *loop)
+{
+    run_to_end(loop);
+    assert(list_empty(&loop->flushes));
+    assert(list_empty(&loop->ticks));
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->idle, NULL);
+    uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+
+    int status = uv_loop_close(&loop->uv);
+
+    assert(status == 0);
+    (void)status;
+    free(loop->read_bytes);
+    free(loop->record_bytes);
+    free(loop->write_bytes);
+    free(loop->cipher_bytes);
+    log_flush();
+}
+
+void net_loop_flush_soon(struct net_loop *loop, struct net_flush *item)
+{
+    if (!list_empty(&item->node)) {
+        return;
+    }
+    if (list_empty(&loop->flushes)) {
+        uv_idle_start(&loop->idle, on_idle);
+    }
+    list_append(&loop->flushes, &item->node);
+}
+
+void net_loop_flush_cancel(struct net_flush *item)
+{
+    list_remove(&item->node);
+}
+
+void net_loop_tick_start(struct net_loop *loop, struct net_tick *item)
+{
+    if (list_empty(&item->node)) {
+        list_append(&loop->ticks, &item->node);
+    }
+}
+
+void net_loop_tick_stop(struct net_tick *item)
+{
+    list_remove(&item->node);
+}

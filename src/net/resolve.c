@@ -1,0 +1,204 @@
+/* All addresses of a name.
+ *
+ * Literal addresses do not go to the thread pool; their answer, like every failure to start, comes
+ * from the end of the loop turn. */
+#include "net/resolve.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct net_resolve {
+    struct net_loop *loop;
+    net_resolve_done_fn on_done; /* NULL: cancelled */
+    void *user;
+    char *host; /* owned */
+    uint16_t port;
+    struct net_flush flush;          /* delivers a literal or an error of the start */
+    struct sockaddr_storage literal; /* when start_status is 0 */
+    int start_status;
+    uv_getaddrinfo_t request;
+};
+
+static int compare_bytes(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* IPv4 first, then by address. Ports are equal. */
+static int compare_addresses(const void *a, const void *b)
+{
+    const struct sockaddr_storage *left = a;
+    const struct sockaddr_storage *right = b;
+    const struct sockaddr_in6 *left6 = a;
+    const struct sockaddr_in6 *right6 = b;
+    int order;
+
+    if (left->ss_family != right->ss_family) {
+        return left->ss_family == AF_INET ? -1 : 1;
+    }
+    if (left->ss_family == AF_INET) {
+        return compare_bytes(ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr),
+                             ntohl(((const struct sockaddr_in *)b)->sin_addr.s_addr));
+    }
+    order = memcmp(&left6->sin6_addr, &right6->sin6_addr, sizeof(left6->sin6_addr));
+    return order != 0 ? order : compare_bytes(left6->sin6_scope_id, right6->sin6_scope_id);
+}
+
+static size_t sort_unique(struct sockaddr_storage *addresses, size_t count)
+{
+    size_t kept = 0;
+
+    qsort(addresses, count, sizeof(*addresses), compare_addresses);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || compare_addresses(&addresses[kept - 1], &addresses[i]) != 0) {
+            addresses[kept++] = addresses[i];
+        }
+    }
+    return kept;
+}
+
+static void set_port(struct sockaddr_storage *address, uint16_t port)
+{
+    if (address->ss_family == AF_INET) {
+        ((struct sockaddr_in *)address)->sin_port = htons(port);
+    } else {
+        ((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+    }
+}
+
+static size_t collect(const struct addrinfo *info, uint16_t port, struct sockaddr_storage *out)
+{
+    size_t count = 0;
+
+    for (; info != NULL && count < NET_RESOLVE_MAX; info = info->ai_next) {
+        if (info->ai_family == AF_INET || info->ai_family == AF_INET6) {
+            memset(&out[count], 0, sizeof(out[count]));
+            memcpy(&out[count], info->ai_addr, info->ai_addrlen);
+            set_port(&out[count], port);
+            count++;
+        }
+    }
+    return sort_unique(out, count);
+}
+
+static void resolve_free(struct net_resolve *resolve)
+{
+    net_loop_flush_cancel(&resolve->flush);
+    free(resolve->host);
+    free(resolve);
+}
+
+static void report_failure(const struct net_resolve *resolve, int status)
+{
+    struct net_error error;
+    char name[96];
+
+    text_escape(name, sizeof(name), resolve->host, strlen(resolve->host));
+    net_error_set(&error, NET_RESOLVE_FAILED, "name \"%s\" does not resolve: %s", name,
+                  uv_strerror(status));
+    resolve->on_done(resolve->user, NULL, 0, &error);
+}
+
+static void on_addrinfo(uv_getaddrinfo_t *request, int status, struct addrinfo *info)
+{
+    struct net_resolve *resolve = container_of(request, struct net_resolve, request);
+    struct sockaddr_storage *addresses;
+    size_t count;
+
+    if (resolve->on_done != NULL && status == 0) {
+        addresses = mem_calloc(NET_RESOLVE_MAX, sizeof(*addresses));
+        count = collect(info, resolve->port, addresses);
+        if (count > 0) {
+            resolve->on_done(resolve->user, addresses, count, NULL);
+        } else {
+            report_failure(resolve, UV_EAI_NODATA);
+        }
+        free(addresses);
+    } else if (resolve->on_done != NULL) {
+        report_failure(resolve, status);
+    }
+    uv_freeaddrinfo(info);
+    resolve_free(resolve);
+}
+
+static void on_flush(struct net_flush *flush)
+{
+    struct net_resolve *resolve = container_of(flush, struct net_resolve, flush);
+
+    if (resolve->start_status == 0) {
+        resolve->on_done(resolve->user, &resolve->literal, 1, NULL);
+    } else {
+        report_failure(resolve, resolve->start_status);
+    }
+    resolve_free(resolve);
+}
+
+static bool parse_literal(const char *host, uint16_t port, struct sockaddr_storage *out)
+{
+    return uv_ip4_addr(host, port, (struct sockaddr_in *)out) == 0 ||
+           uv_ip6_addr(host, port, (struct sockaddr_in6 *)out) == 0;
+}
+
+struct net_resolve *net_resolve_start(struct net_loop *loop, const char *host, uint16_t port,
+                                      net_resolve_done_fn on_done, void *user)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct net_resolve *resolve = mem_new(struct net_resolve);
+
+    resolve->loop = loop;
+    resolve->on_done = on_done;
+    resolve->user = user;
+    resolve->host = mem_strdup(host);
+    resolve->port = port;
+    resolve->flush.flush = on_flush;
+    list_init(&resolve->flush.node);
+    if (parse_literal(host, port, &resolve->literal)) {
+        net_loop_flush_soon(loop, &resolve->flush);
+        return resolve;
+    }
+    resolve->start_status =
+        uv_getaddrinfo(&loop->uv, &resolve->request, on_addrinfo, host, NULL, &hints);
+    if (resolve->start_status != 0) {
+        net_loop_flush_soon(loop, &resolve->flush);
+    }
+    return resolve;
+}
+
+void net_resolve_cancel(struct net_resolve *resolve)
+{
+    if (!list_empty(&resolve->flush.node)) {
+        resolve_free(resolve);
+        return;
+    }
+    resolve->on_done = NULL;
+    uv_cancel((uv_req_t *)&resolve->request); /* when it already runs, on_addrinfo frees later */
+}
+
+char *net_address_format(const struct sockaddr *address, char out[static NET_ADDRESS_TEXT_BYTES])
+{
+    char host[NET_ADDRESS_TEXT_BYTES] = "?";
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+
+    if (address->sa_family == AF_INET) {
+        uv_ip4_name(v4, host, sizeof(host));
+        snprintf(out, NET_ADDRESS_TEXT_BYTES, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (address->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        const uint8_t *bytes = v6->sin6_addr.s6_addr + 12; /* a dual-stack socket's IPv4 peer */
+
+        snprintf(out, NET_ADDRESS_TEXT_BYTES, "%u.%u.%u.%u:%u", bytes[0], bytes[1], bytes[2],
+                 bytes[3], ntohs(v6->sin6_port));
+    } else if (address->sa_family == AF_INET6) {
+        uv_ip6_name(v6, host, sizeof(host));
+        snprintf(out, NET_ADDRESS_TEXT_BYTES, "[%.50s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        snprintf(out, NET_ADDRESS_TEXT_BYTES, "?");
+    }
+    return out;
+}

@@ -1,0 +1,70 @@
+/* The inside of a stream, for dialer, listener and TLS; nobody else includes it. */
+#ifndef GRPCROUTE_NET_STREAM_IMPL_H
+#define GRPCROUTE_NET_STREAM_IMPL_H
+
+#include "net/stream.h"
+#include "net/tls.h"
+
+struct tls_io;
+
+/* NET_WRITE_BYTES as TLS records with room for their headers, tags and paddings, and an alert. */
+#define NET_CIPHER_BYTES (NET_WRITE_BYTES + 8 * 1024)
+/* A stream that already keeps this much for a full socket fails at the next write. */
+#define NET_KEPT_MAX_BYTES (4 * NET_CIPHER_BYTES)
+/* How long a closing stream may go on sending and wait for the peer's end. */
+#define NET_LINGER_MS 1000
+
+enum net_stream_state {
+    STREAM_SETUP,     /* connecting, or in its TLS handshake; belongs to dialer or listener */
+    STREAM_READY,     /* handed over, not started, not reading */
+    STREAM_OPEN,      /* delivers data */
+    STREAM_LINGERING, /* closing: sends the rest, drops what still arrives */
+    STREAM_CLOSING,   /* the handle is closing; on_closed comes next */
+};
+
+/* Exactly once, from the loop, unless the owner closes the stream before; NULL: success. The stream
+ * remains the callee's, also after an error. */
+typedef void (*net_stream_ready_fn)(void *owner, const struct net_error *error);
+
+struct net_stream {
+    uv_tcp_t tcp; /* its data is the stream */
+    struct net_loop *loop;
+    enum net_stream_state state;
+    bool paused;
+    bool peer_ended;
+    bool early; /* something came with the handshake and is to be delivered by early_flush */
+    struct tls_io *tls; /* owned; NULL: plaintext */
+
+    net_stream_ready_fn on_ready;           /* with `user`, during the handshake */
+    const struct net_stream_events *events; /* with `user`, since net_stream_start() */
+    void *user;
+
+    struct net_error *why; /* owned; NULL: NET_CLOSED */
+    size_t kept_bytes;     /* in writes that libuv holds */
+    uint8_t *early_bytes;  /* owned */
+    size_t early_len;
+    struct net_flush early_flush;
+    struct net_tick linger_tick;
+    uint64_t closes_at_ms;
+
+    char peer[64];
+    char local[64];
+};
+
+/* A stream with an unconnected handle, in STREAM_SETUP; owned, ended by net_stream_close() or
+ * net_stream_abort(), also without ever having been started. */
+struct net_stream *net_stream_new(struct net_loop *loop);
+
+/* Notes the addresses and switches Nagle's algorithm off, once the socket is connected. */
+void net_stream_connected(struct net_stream *stream);
+
+/* Makes a connected stream ready: at once without TLS, else after the handshake. `peer_label`
+ * ("localhost:8443") is for messages and `server_name` the name to verify, NULL on the server's
+ * side; both are borrowed until on_ready, which may be called from within this call. */
+void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const char *peer_label,
+                          const char *server_name, net_stream_ready_fn on_ready, void *owner);
+
+/* Sends what TLS has put into the loop's cipher_bytes. Returns like net_stream_write(). */
+int net_stream_send_cipher(struct net_stream *stream);
+
+#endif

@@ -1,0 +1,207 @@
+/* TLS contexts. */
+#include "net/tls.h"
+
+#include "base/mem.h"
+#include "net/tls_impl.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Empties OpenSSL's queue and returns its first reason. */
+static const char *take_reason(unsigned long *ret_code)
+{
+    unsigned long code = ERR_peek_error();
+    const char *text = code != 0 ? ERR_reason_error_string(code) : NULL;
+
+    ERR_clear_error();
+    *ret_code = code;
+    return text != NULL ? text : "unknown error";
+}
+
+/* Sets "WHAT FILE: why" for the failure that OpenSSL noted last. */
+static void set_pem_error(struct net_error *error, const char *what, const char *file)
+{
+    unsigned long code;
+    const char *reason = take_reason(&code);
+
+    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
+        reason = "it holds no such thing in PEM form";
+    }
+    net_error_set(error, NET_FAILED, "%s %s is not usable: %s", what, file, reason);
+}
+
+/* Finds out why a file cannot be read, in the system's words. Returns 0 or -1. */
+static int check_readable(const char *file, const char *what, struct net_error *error)
+{
+    FILE *stream = fopen(file, "r");
+    int byte = stream != NULL ? fgetc(stream) : EOF;
+    int code = errno;
+
+    if (stream == NULL || (byte == EOF && ferror(stream))) {
+        net_error_set(error, NET_FAILED, "cannot read %s %s: %s", what, file, strerror(code));
+    } else if (byte == EOF) {
+        net_error_set(error, NET_FAILED, "%s %s is empty", what, file);
+    }
+    if (stream != NULL) {
+        fclose(stream);
+    }
+    return byte == EOF ? -1 : 0;
+}
+
+/* OpenSSL would ask on the terminal. */
+static int on_password(char *out, int out_bytes, int writing, void *arg)
+{
+    bool *asked = arg;
+
+    (void)out;
+    (void)out_bytes;
+    (void)writing;
+    *asked = true;
+    return -1;
+}
+
+static int load_key(SSL_CTX *ctx, const char *file, struct net_error *error)
+{
+    bool asked = false;
+    int loaded;
+
+    if (check_readable(file, "key file", error) != 0) {
+        return -1;
+    }
+    SSL_CTX_set_default_passwd_cb(ctx, on_password);
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, &asked);
+    /* With a certificate already loaded this also compares the two. */
+    loaded = SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+    if (loaded == 1) {
+        return 0;
+    }
+    if (asked) {
+        ERR_clear_error();
+        net_error_set(error, NET_FAILED,
+                      "key file %s is encrypted: store it without a password (openssl pkey)", file);
+    } else if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509) {
+        ERR_clear_error();
+        net_error_set(error, NET_FAILED, "key file %s does not belong to the certificate", file);
+    } else {
+        set_pem_error(error, "key file", file);
+    }
+    return -1;
+}
+
+static int check_dates(SSL_CTX *ctx, const char *file, struct net_error *error)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(ctx);
+
+    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
+        net_error_set(error, NET_TLS_EXPIRED, "certificate file %s is expired: renew it", file);
+        return -1;
+    }
+    return 0;
+}
+
+static int load_certificate(SSL_CTX *ctx, const char *file, struct net_error *error)
+{
+    if (check_readable(file, "certificate file", error) != 0) {
+        return -1;
+    }
+    if (SSL_CTX_use_certificate_chain_file(ctx, file) != 1) {
+        set_pem_error(error, "certificate file", file);
+        return -1;
+    }
+    return check_dates(ctx, file, error);
+}
+
+static int load_authorities(SSL_CTX *ctx, const char *file, const char *what,
+                            struct net_error *error)
+{
+    if (check_readable(file, what, error) != 0) {
+        return -1;
+    }
+    if (SSL_CTX_load_verify_file(ctx, file) != 1) {
+        set_pem_error(error, what, file);
+        return -1;
+    }
+    /* An intermediate or the server's own certificate in the file is as good as a root, as in Go.
+     */
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
+    return 0;
+}
+
+static int load_trust(SSL_CTX *ctx, const char *cacert_file, struct net_error *error)
+{
+    const char *from_environment = getenv("SSL_CERT_FILE");
+
+    if (cacert_file != NULL) {
+        return load_authorities(ctx, cacert_file, "CA file", error);
+    }
+    /* OpenSSL would pass over a file that is not there. */
+    if (from_environment != NULL && from_environment[0] != '\0' &&
+        check_readable(from_environment, "CA file (SSL_CERT_FILE)", error) != 0) {
+        return -1;
+    }
+    SSL_CTX_set_default_verify_paths(ctx);
+    ERR_clear_error();
+    return 0;
+}
+
+static struct net_tls *context_new(const SSL_METHOD *method)
+{
+    struct net_tls *tls = mem_new(struct net_tls);
+
+    tls->ctx = SSL_CTX_new(method);
+    if (tls->ctx == NULL) {
+        abort(); /* no memory, as in mem_calloc() */
+    }
+    SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION);
+    SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                      SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(tls->ctx, 0);
+    SSL_CTX_set_msg_callback(tls->ctx, tls_io_on_message);
+    return tls;
+}
+
+struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
+                                   struct net_error *ret_error)
+{
+    struct net_tls *tls = context_new(TLS_client_method());
+
+    tls->verify = !config->skip_verify;
+    if (tls->verify && load_trust(tls->ctx, config->cacert_file, ret_error) != 0) {
+        net_tls_free(tls);
+        return NULL;
+    }
+    return tls;
+}
+
+struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
+                                   struct net_error *ret_error)
+{
+    struct net_tls *tls = context_new(TLS_server_method());
+
+    tls->server = true;
+    SSL_CTX_set_client_hello_cb(tls->ctx, tls_io_on_client_hello, NULL);
+    SSL_CTX_set_alpn_select_cb(tls->ctx, tls_io_on_alpn, NULL);
+    if (load_certificate(tls->ctx, config->cert_file, ret_error) != 0 ||
+        load_key(tls->ctx, config->key_file, ret_error) != 0) {
+        net_tls_free(tls);
+        return NULL;
+    }
+    return tls;
+}
+
+void net_tls_free(struct net_tls *tls)
+{
+    if (tls == NULL) {
+        return;
+    }
+    SSL_CTX_free(tls->ctx);
+    free(tls);
+}

@@ -1,0 +1,23 @@
+/* The inside of a TLS context, for the sessions made from it. */
+#ifndef GRPCROUTE_NET_TLS_IMPL_H
+#define GRPCROUTE_NET_TLS_IMPL_H
+
+#include "net/tls.h"
+
+#include <openssl/ssl.h>
+
+struct net_tls {
+    SSL_CTX *ctx; /* owned */
+    bool server;
+    bool verify; /* the client checks chain and name */
+};
+
+/* Called by OpenSSL for every message and record of every session (SSL_CTX_set_msg_callback). */
+void tls_io_on_message(int sent, int version, int content_type, const void *bytes, size_t len,
+                       SSL *ssl, void *arg);
+/* The server's choice of a protocol: refuses clients that do not offer h2. */
+int tls_io_on_client_hello(SSL *ssl, int *ret_alert, void *arg);
+int tls_io_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len,
+                   const unsigned char *offered, unsigned int offered_len, void *arg);
+
+#endif

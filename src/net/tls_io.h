@@ -1,0 +1,57 @@
+/* TLS of one stream, without I/O of its own: ciphertext in from a borrowed slice, ciphertext out
+ * into the loop's cipher_bytes, so that an idle connection owns no buffer. */
+#ifndef GRPCROUTE_NET_TLS_IO_H
+#define GRPCROUTE_NET_TLS_IO_H
+
+#include "net/error.h"
+#include "net/tls.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct net_stream;
+struct tls_io;
+
+enum tls_io_outcome {
+    TLS_IO_MORE = 0, /* needs more bytes from the peer */
+    TLS_IO_DONE = 1,
+    TLS_IO_E_FAILED = -1, /* tls_io_explain() says why */
+    TLS_IO_E_ENDED = -2,  /* close_notify */
+};
+
+/* A session of `tls` for `stream`, owned; the other arguments as for net_stream_handshake(). */
+struct tls_io *tls_io_new(struct net_tls *tls, struct net_stream *stream, const char *peer_label,
+                          const char *server_name);
+/* Accepts NULL. */
+void tls_io_free(struct tls_io *io);
+
+/* Lends `len` bytes of ciphertext until the next call; (NULL, 0) takes them back. */
+void tls_io_feed(struct tls_io *io, const uint8_t *bytes, size_t len);
+/* What of them is not yet used. */
+const uint8_t *tls_io_unread(const struct tls_io *io, size_t *ret_len);
+bool tls_io_has_pending(const struct tls_io *io);
+
+/* Goes on with the handshake. TLS_IO_MORE, TLS_IO_DONE (HTTP/2 agreed, names checked) or
+ * TLS_IO_E_FAILED. */
+int tls_io_handshake(struct tls_io *io);
+
+/* Decrypts at most `cap` bytes, of one record. Returns their number, TLS_IO_MORE, TLS_IO_E_ENDED or
+ * TLS_IO_E_FAILED. */
+int tls_io_read(struct tls_io *io, uint8_t *out, size_t cap);
+
+/* Encrypts all of `bytes`. Returns 0 or a negative libuv error. */
+int tls_io_write(struct tls_io *io, const uint8_t *bytes, size_t len);
+
+/* Makes a close_notify, unless TLS has failed or is not up. */
+void tls_io_end(struct tls_io *io);
+
+/* How many bytes the calls above have put into the loop's cipher_bytes; the caller sends them at
+ * once, before another stream uses the buffer. */
+size_t tls_io_take_output(struct tls_io *io);
+
+/* Says why TLS_IO_E_FAILED; `peer` names the connection after the handshake, NULL during it. */
+void tls_io_explain(struct tls_io *io, const char *peer, struct net_error *ret_error);
+/* Says that the peer ended the connection (`status`: UV_EOF or an error) in the handshake. */
+void tls_io_explain_end(struct tls_io *io, int status, struct net_error *ret_error);
+
+#endif

@@ -1,0 +1,53 @@
+/* What tls_io.c does and tls_error.c explains. */
+#ifndef GRPCROUTE_NET_TLS_IO_IMPL_H
+#define GRPCROUTE_NET_TLS_IO_IMPL_H
+
+#include "net/tls_io.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+/* Handshake messages a peer may send per minute after the handshake (KeyUpdate, session tickets):
+ * each costs us a key derivation. RFC 8446 section 4.6.3 knows no limit. */
+#define TLS_IO_MESSAGES_MAX 100
+#define TLS_IO_MESSAGES_MS  60000
+/* Names of a certificate that are shown in a message. */
+#define TLS_IO_NAMES_BYTES 120
+#define TLS_IO_DATE_BYTES  40
+
+struct tls_io {
+    SSL *ssl; /* owned */
+    struct net_stream *stream;
+    const char *peer_label;  /* borrowed during the handshake */
+    const char *server_name; /* the same; NULL: this is the server's side */
+    bool handshake_done;
+    bool failed;   /* TLS must not be used again */
+    bool heard;    /* the peer has sent something */
+    bool not_tls;  /* and it was no TLS record */
+    bool no_alpn;  /* the peer does not offer or did not choose h2 */
+    bool flooding; /* too many messages after the handshake */
+
+    unsigned int messages; /* since window_start_ms */
+    uint64_t window_start_ms;
+
+    unsigned long reason;        /* OpenSSL's, when it failed */
+    struct tls_verdict *verdict; /* owned; NULL unless the certificate was refused */
+
+    const uint8_t *in; /* borrowed slice of ciphertext */
+    size_t in_len;
+    size_t out_len; /* in the loop's cipher_bytes */
+};
+
+/* Why the peer's certificate was refused, in words: its own bytes are escaped. */
+struct tls_verdict {
+    int code;                       /* X509_V_ERR_ */
+    int depth;                      /* 0: the leaf */
+    char names[TLS_IO_NAMES_BYTES]; /* those the certificate is for */
+    char issuer[TLS_IO_NAMES_BYTES];
+    char date[TLS_IO_DATE_BYTES]; /* of expiry or first validity */
+};
+
+/* For SSL_set_verify: remembers the first refusal in the tls_io. */
+int tls_verdict_on_verify(int ok, X509_STORE_CTX *store);
+
+#endif
