@@ -7,8 +7,6 @@
 #include <stdint.h>
 
 #define RPC_PING_PATH "/ping.PingService/PingPong"
-#define RPC_PING_TEXT_BYTES 256 /* longest name or version we keep of a peer; longer is cut */
-
 /* A text inside a decoded message: borrowed from the arena until the next decode. */
 struct rpc_ping_request {
     const char *message;
@@ -26,10 +24,7 @@ struct rpc_ping_response {
     const char *agent_version;
 };
 
-/* Memory for one decoded message; protobuf-c can need 45 times the bytes on the wire, so it is bounded. */
-#define RPC_PING_ARENA_BYTES (4 * 1024 * 1024)
-
-/* Decode. Return 0, or 1 when the bytes are not such a message (INTERNAL) or need more than the arena. The result
+/* Decode. Return 0, or 1 when the bytes are not such a message (INTERNAL) or need more memory than rpc/arena.h allows. The result
  * is valid until the next decode on this thread. */
 int rpc_ping_request_decode(const uint8_t *bytes, size_t len, struct rpc_ping_request *ret);
 int rpc_ping_response_decode(const uint8_t *bytes, size_t len, struct rpc_ping_response *ret);

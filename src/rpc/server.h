@@ -37,6 +37,8 @@ struct rpc_server_config {
     uint32_t max_streams;             /* per connection */
     uint64_t min_ping_interval_ms;    /* the ping policy (gRFC A8) */
     uint64_t keepalive_ms;
+    /* A connection was lost before HTTP/2, or the descriptor limit was reached; see net/listener.h. May be NULL. */
+    void (*on_refused)(void *server_user, const struct net_error *why);
 };
 
 struct rpc_server *rpc_server_new(struct net_loop *loop, const struct rpc_server_config *config);
@@ -56,8 +58,9 @@ void rpc_server_free(struct rpc_server *server);
 size_t rpc_server_call_count(const struct rpc_server *server);
 size_t rpc_server_conn_count(const struct rpc_server *server);
 
-/* Queues one message; initial metadata goes before the first. Returns 0, H2_E_CLOSED, or H2_E_FULL when more than
- * 64 KiB wait because the client does not read (the caller then stops consuming or ends the call). */
+/* Queues one message; initial metadata goes before the first. Returns 0, H2_E_CLOSED, or H2_E_FULL when more than 1 MiB would
+ * wait because the client does not read; that cannot happen to a method that answers each message with one of about its size,
+ * because input is held while answers wait. */
 int rpc_server_call_send(struct rpc_server_call *call, const void *bytes, size_t len);
 /* Sends the status in trailers (Trailers-Only if nothing was sent) and ends the call; on_closed follows. */
 void rpc_server_call_finish(struct rpc_server_call *call, enum rpc_code code, const char *message);

@@ -1,0 +1,160 @@
+#include "proxy/admin.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "net/http.h"
+#include "proxy/admin_stats.h"
+#include "proxy/admin_views.h"
+#include "proxy/proxy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct proxy_admin {
+    struct proxy *proxy;
+    struct net_http *http;
+};
+
+static const char json_type[] = "application/json";
+
+/* Envoy's words for the states of a server. */
+static const char *state_name(const struct proxy *proxy)
+{
+    if (proxy_is_draining(proxy)) {
+        return "DRAINING";
+    }
+    return atomic_load(&proxy->ready) ? "LIVE" : "INITIALIZING";
+}
+
+static void handle_ready(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    (void)request;
+    struct proxy *proxy = ((struct proxy_admin *)user)->proxy;
+    const char *state = state_name(proxy);
+    response->status = strcmp(state, "LIVE") == 0 ? 200 : 503;
+    admin_printf(&response->body, "%s\n", state);
+}
+
+static void handle_stats(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    (void)request;
+    admin_stats_text(((struct proxy_admin *)user)->proxy, &response->body);
+}
+
+static void handle_prometheus(void *user, const struct net_http_request *request,
+                              struct net_http_response *response)
+{
+    (void)request;
+    struct metrics metrics = {0};
+    admin_stats_prometheus(((struct proxy_admin *)user)->proxy, &metrics);
+    response->content_type = METRICS_CONTENT_TYPE;
+    response->status = metrics.incomplete ? 500 : 200;
+    response->body = metrics.text;
+}
+
+static bool wants_json(const struct net_http_request *request)
+{
+    const char *format = net_http_query(request, "format");
+    return format != NULL && strcmp(format, "json") == 0;
+}
+
+static void handle_clusters(void *user, const struct net_http_request *request,
+                            struct net_http_response *response)
+{
+    struct proxy *proxy = ((struct proxy_admin *)user)->proxy;
+    if (wants_json(request)) {
+        response->content_type = json_type;
+        admin_clusters_json(proxy, &response->body);
+    } else {
+        admin_clusters_text(proxy, &response->body);
+    }
+}
+
+static void handle_listeners(void *user, const struct net_http_request *request,
+                             struct net_http_response *response)
+{
+    struct proxy *proxy = ((struct proxy_admin *)user)->proxy;
+    if (wants_json(request)) {
+        response->content_type = json_type;
+    }
+    admin_listeners(proxy, wants_json(request), &response->body);
+}
+
+static void handle_config_dump(void *user, const struct net_http_request *request,
+                               struct net_http_response *response)
+{
+    (void)request;
+    response->content_type = json_type;
+    admin_config_dump(((struct proxy_admin *)user)->proxy, &response->body);
+}
+
+static void handle_server_info(void *user, const struct net_http_request *request,
+                               struct net_http_response *response)
+{
+    (void)request;
+    struct proxy *proxy = ((struct proxy_admin *)user)->proxy;
+    response->content_type = json_type;
+    admin_server_info(proxy, state_name(proxy), &response->body);
+}
+
+/* A page of live streams: ?limit=N&after=NUMBER. */
+static void handle_streams(void *user, const struct net_http_request *request,
+                           struct net_http_response *response)
+{
+    const char *limit = net_http_query(request, "limit");
+    const char *after = net_http_query(request, "after");
+    uint64_t page = ADMIN_STREAMS_DEFAULT;
+    uint64_t start = 0;
+    const char *reason;
+    if ((limit != NULL && text_parse_u64(limit, 1, ADMIN_STREAMS_MAX, &page, &reason) != 0) ||
+        (after != NULL && text_parse_u64(after, 0, UINT64_MAX, &start, &reason) != 0)) {
+        response->status = 400;
+        admin_printf(&response->body, "limit must be 1 to %d, after the number of a stream\n",
+                     ADMIN_STREAMS_MAX);
+        return;
+    }
+    response->content_type = json_type;
+    admin_streams_json(((struct proxy_admin *)user)->proxy, start, (size_t)page, &response->body);
+}
+
+static const struct net_http_route routes[] = {
+    {"/ready", false, "LIVE with 200, or 503", handle_ready},
+    {"/stats", false, "counters, Envoy's form", handle_stats},
+    {"/stats/prometheus", false, "counters for Prometheus", handle_prometheus},
+    {"/clusters", false, "endpoints with health and counters (?format=json)", handle_clusters},
+    {"/listeners", false, "addresses in use (?format=json)", handle_listeners},
+    {"/config_dump", false, "routes and settings in force", handle_config_dump},
+    {"/server_info", false, "version, state, uptime", handle_server_info},
+    {"/streams", false, "every live stream (?limit=N&after=NUMBER)", handle_streams},
+    {NULL, false, NULL, NULL},
+};
+
+struct proxy_admin *admin_start(struct proxy *proxy, struct net_error *ret_error)
+{
+    struct proxy_admin *admin = mem_new(struct proxy_admin);
+    admin->proxy = proxy;
+    admin->http = net_http_open(&proxy->workers[0].loop, &proxy->config.admin, routes, admin,
+                                ret_error);
+    if (admin->http == NULL) {
+        free(admin);
+        return NULL;
+    }
+    return admin;
+}
+
+void admin_stop(struct proxy_admin *admin)
+{
+    if (admin != NULL) {
+        net_http_close(admin->http);
+        free(admin);
+    }
+}
+
+const char *admin_name(const struct proxy_admin *admin)
+{
+    return net_http_name(admin->http);
+}

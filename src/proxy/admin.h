@@ -1,0 +1,17 @@
+/* The admin port (HTTP/1.1) with Envoy's names: /ready /stats /stats/prometheus /clusters /listeners /config_dump /server_info, and
+ * /streams. On worker 0's loop; GET only. */
+#ifndef GRPCROUTE_PROXY_ADMIN_H
+#define GRPCROUTE_PROXY_ADMIN_H
+
+struct net_error;
+struct proxy;
+struct proxy_admin;
+
+/* Listens. NULL with `ret_error` when it cannot. */
+struct proxy_admin *admin_start(struct proxy *proxy, struct net_error *ret_error);
+/* Accepts NULL. */
+void admin_stop(struct proxy_admin *admin);
+/* "127.0.0.1:9901". */
+const char *admin_name(const struct proxy_admin *admin);
+
+#endif

@@ -1,0 +1,18 @@
+/* The proxy's numbers: Envoy's text form and Prometheus' form of the same tables. */
+#ifndef GRPCROUTE_PROXY_ADMIN_STATS_H
+#define GRPCROUTE_PROXY_ADMIN_STATS_H
+
+struct buf;
+struct metrics;
+struct proxy;
+
+/* "cluster.server-v1.upstream_rq_total: 12" lines, sorted as Envoy groups them. */
+void admin_stats_text(struct proxy *proxy, struct buf *out);
+
+/* Prometheus text exposition. */
+void admin_stats_prometheus(struct proxy *proxy, struct metrics *out);
+
+/* Appends printf text without a limit. */
+void admin_printf(struct buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,191 @@
+/* The whole proxy of a process.
+ *
+ * Happy path: workers listen -> names are resolved, endpoints checked -> ready -> SIGTERM or SIGINT -> every worker drains -> exit 0.
+ * Failure modes: a worker or the admin port cannot listen: nothing is started, one line says why. A second signal ends now. */
+#include "proxy/proxy.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/exit.h"
+#include "cli/options.h"
+#include "net/error.h"
+#include "net/listener.h"
+#include "proxy/admin.h"
+#include "proxy/cluster.h"
+#include "proxy/discovery.h"
+#include "proxy/health.h"
+
+#include <signal.h>
+#include <string.h>
+
+uint64_t proxy_next_stream_number(struct proxy *proxy)
+{
+    return atomic_fetch_add(&proxy->stream_number, 1) + 1;
+}
+
+struct cluster *proxy_find_cluster(struct proxy *proxy, const char *name)
+{
+    for (size_t i = 0; i < proxy->config.cluster_count; i++) {
+        if (strcmp(proxy->config.clusters[i].name, name) == 0) {
+            return &proxy->config.clusters[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- drain ----------------------------------------------------------------------------------- */
+
+bool proxy_is_draining(const struct proxy *proxy)
+{
+    return atomic_load(&proxy->drain_requests) > 0;
+}
+
+bool proxy_drain_is_forced(const struct proxy *proxy)
+{
+    return atomic_load(&proxy->drain_requests) > 1;
+}
+
+void proxy_drain(struct proxy *proxy)
+{
+    int requests = atomic_fetch_add(&proxy->drain_requests, 1);
+    if (requests == 0) {
+        log_event(LOG_INFO, &proxy->source, "draining", NULL, "Draining: no new streams");
+        discovery_stop(proxy->discovery);
+        proxy->discovery = NULL;
+        health_stop(proxy->health);
+        proxy->health = NULL;
+    }
+    for (unsigned i = 0; i < proxy->worker_count; i++) {
+        worker_wake(&proxy->workers[i]);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    proxy_drain(handle->data);
+}
+
+static void stop_signals(struct proxy *proxy)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(proxy->signals); i++) {
+        uv_close((uv_handle_t *)&proxy->signals[i], NULL);
+    }
+}
+
+/* Worker 0 also carries the signals and the admin port; they go with it. */
+void proxy_worker_ended(struct proxy *proxy, struct worker *worker)
+{
+    if (worker->index == 0) {
+        stop_signals(proxy);
+        admin_stop(proxy->admin);
+        proxy->admin = NULL;
+    }
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static void on_ready_tick(struct net_tick *item, uint64_t now);
+
+struct ready_watch {
+    struct net_tick tick;
+    struct proxy *proxy;
+};
+
+static void on_ready_tick(struct net_tick *item, uint64_t now)
+{
+    struct ready_watch *watch = container_of(item, struct ready_watch, tick);
+    struct proxy *proxy = watch->proxy;
+    (void)now;
+    if (proxy_is_draining(proxy)) {
+        net_loop_tick_stop(&watch->tick);
+    } else if (discovery_done_once(proxy->discovery) && health_done_once(proxy->health)) {
+        atomic_store(&proxy->ready, true);
+        log_event(LOG_INFO, &proxy->source, "ready", NULL, "Ready");
+        net_loop_tick_stop(&watch->tick);
+    }
+}
+
+static int start_workers(struct proxy *proxy)
+{
+    for (unsigned i = 0; i < proxy->config.workers; i++) {
+        struct net_error error;
+        int rv = worker_init(&proxy->workers[i], proxy, i, &error);
+        proxy->worker_count = i + 1;
+        if (rv != 0) {
+            cli_error("proxy", "%s", error.text);
+            return EXIT_USAGE;
+        }
+        /* port 0: the others share the port the first was given */
+        proxy->config.listen.port = net_listener_port(proxy->workers[i].listener);
+    }
+    return EXIT_GOOD;
+}
+
+static int start_services(struct proxy *proxy)
+{
+    struct net_loop *loop = &proxy->workers[0].loop;
+    struct net_error error;
+    proxy->admin = admin_start(proxy, &error);
+    if (proxy->admin == NULL) {
+        cli_error("proxy", "admin: %s", error.text);
+        return EXIT_USAGE;
+    }
+    static const int numbers[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&loop->uv, &proxy->signals[i]);
+        proxy->signals[i].data = proxy;
+        uv_signal_start(&proxy->signals[i], on_signal, numbers[i]);
+    }
+    proxy->discovery = discovery_start(proxy);
+    proxy->health = health_start(proxy);
+    return EXIT_GOOD;
+}
+
+static void announce(struct proxy *proxy)
+{
+    char port[8];
+    snprintf(port, sizeof(port), "%u", (unsigned)proxy->config.listen.port);
+    log_event(LOG_INFO, &proxy->source, "listening",
+              LOG_PAIRS({"port", port}, {"admin", admin_name(proxy->admin)}),
+              "Listening on %s, admin on %s", net_listener_name(proxy->workers[0].listener),
+              admin_name(proxy->admin));
+}
+
+static void *run_thread(void *worker)
+{
+    worker_run(worker);
+    return NULL;
+}
+
+static void run(struct proxy *proxy)
+{
+    struct ready_watch watch = {.tick = {.tick = on_ready_tick}, .proxy = proxy};
+    net_loop_tick_start(&proxy->workers[0].loop, &watch.tick);
+    announce(proxy);
+    for (unsigned i = 1; i < proxy->worker_count; i++) {
+        pthread_create(&proxy->workers[i].thread, NULL, run_thread, &proxy->workers[i]);
+    }
+    worker_run(&proxy->workers[0]);
+    for (unsigned i = 1; i < proxy->worker_count; i++) {
+        pthread_join(proxy->workers[i].thread, NULL);
+    }
+}
+
+int proxy_run(struct proxy *proxy, const struct proxy_config *config)
+{
+    proxy->config = *config;
+    proxy->source = (struct log_source){"proxy", NULL, config->id};
+    proxy->started_ms = clock_now_ms();
+    int rv = start_workers(proxy);
+    if (rv == EXIT_GOOD) {
+        rv = start_services(proxy);
+    }
+    if (rv == EXIT_GOOD) {
+        run(proxy);
+    }
+    for (unsigned i = 0; i < proxy->worker_count; i++) {
+        worker_deinit(&proxy->workers[i]);
+    }
+    return rv;
+}

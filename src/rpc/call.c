@@ -1,0 +1,309 @@
+/* One gRPC call from the client's side.
+ *
+ * A verdict is reached once, by the first of: trailers, an answer that is not gRPC, a broken message, the deadline, cancellation,
+ * the stream's close. It is delivered when the stream has closed. */
+#include "rpc/call.h"
+
+#include "base/mem.h"
+#include "net/loop.h"
+#include "rpc/call_internal.h"
+#include "rpc/conn.h"
+#include "rpc/frame.h"
+#include "rpc/metadata.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELDS_MAX 32
+#define NS_PER_MS 1000000u
+/* Beyond this the peer does not read: the sender has to wait. One message of the largest size always fits. */
+#define QUEUE_CAP_BYTES (RPC_FRAME_PREFIX_BYTES + RPC_MESSAGE_LIMIT_BYTES + 1024)
+
+struct rpc_call {
+    struct rpc_client *client;
+    struct h2_stream *stream; /* NULL once closed */
+    const struct rpc_call_events *events;
+    void *user;
+    struct rpc_frame_reader reader;
+    uv_timer_t *timer; /* owned; NULL without a deadline */
+    struct rpc_status status;
+    bool decided;
+    bool headers_received;
+};
+
+static void decide(struct rpc_call *call, const struct rpc_status *status)
+{
+    if (!call->decided) {
+        call->decided = true;
+        call->status = *status;
+    }
+}
+
+/* Ends the call from this side. */
+static void fail(struct rpc_call *call, enum rpc_code code, const char *message)
+{
+    struct rpc_status status;
+    rpc_status_set(&status, code, "%s", message);
+    decide(call, &status);
+    if (call->stream != NULL) {
+        h2_stream_reset(call->stream, H2_CANCEL);
+    }
+}
+
+/* ---- deadline -------------------------------------------------------------------------------- */
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    fail(timer->data, RPC_DEADLINE_EXCEEDED, "deadline exceeded");
+}
+
+static void start_deadline(struct rpc_call *call, uint64_t timeout_ns)
+{
+    if (timeout_ns == 0) {
+        return;
+    }
+    call->timer = mem_new(uv_timer_t);
+    call->timer->data = call;
+    uv_timer_init(&rpc_conn_loop(rpc_client_conn(call->client))->uv, call->timer);
+    uv_timer_start(call->timer, on_deadline, (timeout_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
+}
+
+/* ---- what the peer says ---------------------------------------------------------------------- */
+
+static uint32_t http_status_of(const struct h2_block *block)
+{
+    const struct h2_header *status = h2_block_find(block, ":status", NULL);
+    return status != NULL ? (uint32_t)strtoul(status->value, NULL, 10) : 0;
+}
+
+/* Reads grpc-status and grpc-message. Returns false when there is no grpc-status. */
+static bool read_grpc_status(const struct h2_block *block, struct rpc_status *status)
+{
+    const struct h2_header *code = h2_block_find(block, "grpc-status", NULL);
+    if (code == NULL) {
+        return false;
+    }
+    char *end;
+    unsigned long number = strtoul(code->value, &end, 10);
+    bool known = code->value_len > 0 && *end == '\0' && number <= RPC_UNAUTHENTICATED;
+    rpc_status_set(status, known ? (enum rpc_code)number : RPC_UNKNOWN, "%s", "");
+    status->origin = RPC_FROM_TRAILERS;
+    const struct h2_header *message = h2_block_find(block, "grpc-message", NULL);
+    if (message != NULL) {
+        rpc_percent_decode(status->message, sizeof(status->message), message->value,
+                           message->value_len);
+    }
+    return true;
+}
+
+static void decide_not_grpc(struct rpc_call *call, uint32_t http_status, const char *message)
+{
+    struct rpc_status status;
+    rpc_status_set(&status,
+                   http_status == 200 ? RPC_UNKNOWN : rpc_code_from_http(http_status), "%s",
+                   message);
+    status.origin = RPC_FROM_HTTP;
+    status.http_status = http_status;
+    decide(call, &status);
+    h2_stream_reset(call->stream, H2_CANCEL);
+}
+
+static void receive_response(struct rpc_call *call, const struct h2_block *block, bool end_stream)
+{
+    uint32_t http_status = http_status_of(block);
+    const struct h2_header *type = h2_block_find(block, "content-type", NULL);
+    bool grpc = type != NULL && rpc_is_grpc_content_type(type->value, type->value_len);
+    struct rpc_status status;
+    if (end_stream && read_grpc_status(block, &status)) {
+        decide(call, &status); /* Trailers-Only */
+    } else if (http_status != 200 || !grpc) {
+        decide_not_grpc(call, http_status, grpc ? "" : "content-type is not application/grpc");
+    } else if (end_stream) {
+        fail(call, RPC_INTERNAL, "response ended without a grpc-status");
+    } else {
+        call->headers_received = true;
+        if (call->events->on_headers != NULL) {
+            call->events->on_headers(call->user, block);
+        }
+    }
+}
+
+static void receive_trailers(struct rpc_call *call, const struct h2_block *block)
+{
+    struct rpc_status status;
+    if (rpc_frame_reader_pending(&call->reader)) {
+        fail(call, RPC_INTERNAL, "response ended inside a message");
+    } else if (read_grpc_status(block, &status)) {
+        decide(call, &status);
+    } else {
+        fail(call, RPC_INTERNAL, "trailers carry no grpc-status");
+    }
+}
+
+void rpc_call_on_block(void *client, struct h2_stream *stream, enum h2_block_kind kind,
+                       const struct h2_block *block, bool end_stream)
+{
+    (void)client;
+    struct rpc_call *call = h2_stream_user(stream);
+    if (call->decided) {
+        return;
+    }
+    if (kind == H2_BLOCK_RESPONSE) {
+        receive_response(call, block, end_stream);
+    } else if (kind == H2_BLOCK_TRAILERS) {
+        receive_trailers(call, block);
+    }
+}
+
+static bool on_message(void *ctx, const uint8_t *bytes, size_t len)
+{
+    struct rpc_call *call = ctx;
+    call->events->on_message(call->user, bytes, len);
+    return !call->decided;
+}
+
+void rpc_call_on_data(void *client, struct h2_stream *stream, const uint8_t *bytes, size_t len)
+{
+    (void)client;
+    struct rpc_call *call = h2_stream_user(stream);
+    h2_stream_consume(stream, len);
+    if (call->decided) {
+        return;
+    }
+    switch (rpc_frame_reader_feed(&call->reader, bytes, len, on_message, call)) {
+    case 0:
+    case RPC_FRAME_E_STOPPED:
+        return;
+    case RPC_FRAME_E_TOO_LARGE:
+        fail(call, RPC_RESOURCE_EXHAUSTED, "received message is larger than the limit");
+        return;
+    case RPC_FRAME_E_COMPRESSED:
+    case RPC_FRAME_E_FLAG:
+        fail(call, RPC_INTERNAL, "received message is compressed, which was not asked for");
+        return;
+    default:
+        fail(call, RPC_RESOURCE_EXHAUSTED, "no memory for the received message");
+        return;
+    }
+}
+
+void rpc_call_on_end(void *client, struct h2_stream *stream)
+{
+    (void)client;
+    struct rpc_call *call = h2_stream_user(stream);
+    if (!call->decided) {
+        fail(call, RPC_INTERNAL, "response ended without trailers");
+    }
+}
+
+static void decide_by_close(struct rpc_call *call, uint32_t error)
+{
+    struct rpc_status status;
+    if (error == H2_CONNECTION_LOST) {
+        rpc_status_set(&status, RPC_UNAVAILABLE, "connection to %.180s was lost",
+                       rpc_client_peer(call->client));
+        status.origin = RPC_FROM_CONNECTION;
+    } else {
+        rpc_status_set(&status, rpc_code_from_h2(error), "%s", "");
+        status.origin = RPC_FROM_RESET;
+        status.h2_error = error;
+    }
+    decide(call, &status);
+}
+
+void rpc_call_on_close(void *client, struct h2_stream *stream, uint32_t error, bool unprocessed)
+{
+    (void)client;
+    struct rpc_call *call = h2_stream_user(stream);
+    call->stream = NULL;
+    decide_by_close(call, error);
+    call->status.unprocessed = unprocessed;
+    if (call->timer != NULL) {
+        uv_close((uv_handle_t *)call->timer, on_timer_closed);
+    }
+    call->events->on_closed(call->user, &call->status);
+    rpc_frame_reader_deinit(&call->reader);
+    free(call);
+}
+
+/* ---- what the caller does -------------------------------------------------------------------- */
+
+static size_t request_fields(const struct rpc_client *client, const struct rpc_call_config *config,
+                             char timeout[static RPC_TIMEOUT_BYTES],
+                             struct h2_header fields[static FIELDS_MAX])
+{
+    size_t count = 0;
+    fields[count++] = H2_HEADER(":method", "POST");
+    fields[count++] = H2_HEADER(":scheme", rpc_client_is_tls(client) ? "https" : "http");
+    fields[count++] = H2_HEADER(":path", config->path);
+    fields[count++] = H2_HEADER(":authority", rpc_client_authority(client));
+    if (config->timeout_ns != 0) {
+        rpc_timeout_format(timeout, config->timeout_ns);
+        fields[count++] = H2_HEADER("grpc-timeout", timeout);
+    }
+    fields[count++] = H2_HEADER("te", "trailers");
+    fields[count++] = H2_HEADER("content-type", "application/grpc");
+    fields[count++] = H2_HEADER("user-agent", "grpc-c-nghttp2/" GRPCROUTE_VERSION " (grpcroute)");
+    for (size_t i = 0; i < config->metadata_count && count < FIELDS_MAX; i++) {
+        fields[count++] = config->metadata[i];
+    }
+    return count;
+}
+
+int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *config,
+                   const struct rpc_call_events *events, void *user, struct rpc_call **ret_call)
+{
+    if (!rpc_client_ready(client)) {
+        return H2_E_NO_ROOM;
+    }
+    char timeout[RPC_TIMEOUT_BYTES];
+    struct h2_header fields[FIELDS_MAX];
+    size_t count = request_fields(client, config, timeout, fields);
+    struct rpc_call *call = mem_new(struct rpc_call);
+    call->client = client;
+    call->events = events;
+    call->user = user;
+    rpc_frame_reader_init(&call->reader, RPC_MESSAGE_LIMIT_BYTES);
+    struct h2_session *session = rpc_conn_session(rpc_client_conn(client));
+    int rv = h2_stream_open(session, fields, count, false, call, &call->stream);
+    if (rv != 0) {
+        free(call);
+        return rv;
+    }
+    start_deadline(call, config->timeout_ns);
+    *ret_call = call;
+    return 0;
+}
+
+int rpc_call_send(struct rpc_call *call, const void *bytes, size_t len)
+{
+    if (call->stream == NULL || call->decided) {
+        return H2_E_CLOSED;
+    }
+    if (len > RPC_MESSAGE_LIMIT_BYTES ||
+        h2_stream_queued_bytes(call->stream) + RPC_FRAME_PREFIX_BYTES + len > QUEUE_CAP_BYTES) {
+        return H2_E_FULL;
+    }
+    uint8_t prefix[RPC_FRAME_PREFIX_BYTES];
+    rpc_frame_prefix(prefix, len);
+    int rv = h2_stream_write(call->stream, prefix, sizeof(prefix), SIZE_MAX);
+    return rv != 0 ? rv : h2_stream_write(call->stream, bytes, len, SIZE_MAX);
+}
+
+void rpc_call_half_close(struct rpc_call *call)
+{
+    if (call->stream != NULL) {
+        h2_stream_end(call->stream);
+    }
+}
+
+void rpc_call_cancel(struct rpc_call *call)
+{
+    fail(call, RPC_CANCELLED, "cancelled here");
+}

@@ -1,0 +1,315 @@
+/* One gRPC call from the server's side.
+ *
+ * Happy path: request block -> checks -> on_start, response headers -> on_message ... -> on_half_close -> finish -> on_closed.
+ * Failure modes: a broken or oversized message and the deadline finish the call with their status; a reset or a lost connection
+ * closes it with CANCELLED.
+ * Backpressure: while the client does not read our answers, its input is held, unanswered and without credit. */
+#include "base/mem.h"
+#include "net/stream.h"
+#include "rpc/conn.h"
+#include "rpc/metadata.h"
+#include "rpc/server_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MS 1000000u
+/* Above the first mark input is held, below the second it is delivered again. */
+#define HOLD_BYTES (32 * 1024)
+#define RELEASE_BYTES (16 * 1024)
+/* Answers to everything that one window of input may hold, when none is larger than its request by much. */
+#define QUEUE_CAP_BYTES (1024 * 1024)
+
+/* ---- deadline -------------------------------------------------------------------------------- */
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    rpc_server_call_finish(timer->data, RPC_DEADLINE_EXCEEDED, "deadline exceeded");
+}
+
+static void start_deadline(struct rpc_server_call *call, uint64_t timeout_ns)
+{
+    call->timer = mem_new(uv_timer_t);
+    call->timer->data = call;
+    uv_timer_init(&call->server->loop->uv, call->timer);
+    uv_timer_start(call->timer, on_deadline, timeout_ns / NS_PER_MS + 1, 0);
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static const struct rpc_method *find_method(const struct rpc_server *server, const char *path)
+{
+    for (const struct rpc_method *method = server->config.methods; method->path != NULL; method++) {
+        if (strcmp(method->path, path) == 0) {
+            return method;
+        }
+    }
+    return NULL;
+}
+
+static struct rpc_server_call *call_new(struct server_conn *conn, struct h2_stream *stream,
+                                        const struct rpc_method *method)
+{
+    struct rpc_server *server = conn->server;
+    struct rpc_server_call *call = mem_new(struct rpc_server_call);
+    call->server = server;
+    call->conn = conn;
+    call->stream = stream;
+    call->method = method;
+    rpc_frame_reader_init(&call->reader, RPC_MESSAGE_LIMIT_BYTES);
+    list_append(&server->calls, &call->node);
+    server->call_count++;
+    h2_stream_set_user(stream, call);
+    return call;
+}
+
+static void send_headers(struct rpc_server_call *call)
+{
+    const struct h2_header fields[] = {
+        H2_HEADER(":status", "200"),
+        H2_HEADER("content-type", "application/grpc"),
+        H2_HEADER("grpc-accept-encoding", "identity"),
+    };
+    if (!call->headers_sent && !call->decided) {
+        call->headers_sent = true;
+        h2_stream_respond(call->stream, fields, ARRAY_SIZE(fields), false);
+    }
+}
+
+static void tell_half_close(struct rpc_server_call *call)
+{
+    if (!call->half_closed || call->half_close_told || call->decided || call->held.len > 0) {
+        return;
+    }
+    call->half_close_told = true;
+    if (rpc_frame_reader_pending(&call->reader)) {
+        rpc_server_call_finish(call, RPC_INTERNAL, "request ended inside a message");
+    } else if (call->method->on_half_close != NULL) {
+        call->method->on_half_close(call);
+    }
+}
+
+static void begin_call(struct server_conn *conn, struct h2_stream *stream,
+                       const struct h2_block *block, bool end_stream)
+{
+    const struct h2_header *path = h2_block_find(block, ":path", NULL);
+    const struct rpc_method *method = find_method(conn->server, path->value);
+    if (method == NULL) {
+        char message[RPC_MESSAGE_BYTES];
+        snprintf(message, sizeof(message), "unknown method %.200s", path->value);
+        server_answer_status(stream, RPC_UNIMPLEMENTED, message);
+        return;
+    }
+    uint64_t timeout_ns = 0;
+    const struct h2_header *timeout = h2_block_find(block, "grpc-timeout", NULL);
+    if (timeout != NULL && rpc_timeout_parse(timeout->value, timeout->value_len, &timeout_ns) != 0) {
+        server_answer_status(stream, RPC_INTERNAL, "malformed grpc-timeout");
+        return;
+    }
+    struct rpc_server_call *call = call_new(conn, stream, method);
+    if (timeout != NULL) {
+        start_deadline(call, timeout_ns);
+    }
+    method->on_start(call, block, conn->server->config.server_user);
+    send_headers(call);
+    call->half_closed = end_stream;
+    tell_half_close(call);
+}
+
+void server_call_on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
+                          const struct h2_block *block, bool end_stream)
+{
+    struct server_conn *conn = user;
+    if (kind == H2_BLOCK_REQUEST) {
+        if (h2_block_find(block, ":path", NULL) == NULL) {
+            h2_stream_reset(stream, H2_PROTOCOL_ERROR); /* CONNECT */
+        } else if (!server_refuse(stream, block)) {
+            begin_call(conn, stream, block, end_stream);
+        }
+    } else {
+        server_call_on_end(user, stream); /* trailers end the request */
+    }
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static bool congested(const struct rpc_server_call *call)
+{
+    return h2_stream_queued_bytes(call->stream) > HOLD_BYTES;
+}
+
+static bool on_message(void *ctx, const uint8_t *bytes, size_t len)
+{
+    struct rpc_server_call *call = ctx;
+    call->method->on_message(call, bytes, len);
+    return !call->decided;
+}
+
+static void deliver(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
+{
+    switch (rpc_frame_reader_feed(&call->reader, bytes, len, on_message, call)) {
+    case 0:
+    case RPC_FRAME_E_STOPPED:
+        return;
+    case RPC_FRAME_E_TOO_LARGE:
+        rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED,
+                               "message is larger than the limit of 65536 bytes");
+        return;
+    case RPC_FRAME_E_COMPRESSED:
+        rpc_server_call_finish(call, RPC_INTERNAL, "compressed message without grpc-encoding");
+        return;
+    case RPC_FRAME_E_FLAG:
+        rpc_server_call_finish(call, RPC_INTERNAL, "message flag is neither 0 nor 1");
+        return;
+    default:
+        rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED, "no memory for the message");
+        return;
+    }
+}
+
+void server_call_on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len)
+{
+    (void)user;
+    struct rpc_server_call *call = h2_stream_user(stream);
+    if (call == NULL || call->decided) {
+        h2_stream_consume(stream, len);
+        return;
+    }
+    if (call->held.len > 0 || congested(call)) {
+        if (buf_append(&call->held, bytes, len, 2 * H2_STREAM_WINDOW_BYTES) != 0) {
+            rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED, "client does not read the answers");
+        }
+        return;
+    }
+    deliver(call, bytes, len);
+    h2_stream_consume(stream, len);
+}
+
+void server_call_on_sent(void *user, struct h2_stream *stream, size_t len)
+{
+    (void)user;
+    (void)len;
+    struct rpc_server_call *call = h2_stream_user(stream);
+    if (call == NULL || call->held.len == 0 || h2_stream_queued_bytes(stream) > RELEASE_BYTES) {
+        return;
+    }
+    struct buf held = call->held;
+    call->held = (struct buf){0};
+    if (!call->decided) {
+        deliver(call, buf_data(&held), held.len);
+    }
+    h2_stream_consume(stream, held.len);
+    buf_deinit(&held);
+    tell_half_close(call);
+}
+
+void server_call_on_end(void *user, struct h2_stream *stream)
+{
+    (void)user;
+    struct rpc_server_call *call = h2_stream_user(stream);
+    if (call != NULL) {
+        call->half_closed = true;
+        tell_half_close(call);
+    }
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+void server_call_on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed)
+{
+    (void)user;
+    (void)error;
+    (void)unprocessed;
+    struct rpc_server_call *call = h2_stream_user(stream);
+    if (call == NULL) {
+        return;
+    }
+    if (!call->decided) {
+        call->decided = true;
+        rpc_status_set(&call->status, RPC_CANCELLED, "the client went away");
+    }
+    if (call->timer != NULL) {
+        uv_close((uv_handle_t *)call->timer, on_timer_closed);
+    }
+    if (call->method->on_closed != NULL) {
+        call->method->on_closed(call, &call->status);
+    }
+    list_remove(&call->node);
+    call->server->call_count--;
+    rpc_frame_reader_deinit(&call->reader);
+    buf_deinit(&call->held);
+    free(call);
+}
+
+static void send_trailers(struct rpc_server_call *call, enum rpc_code code, const char *message)
+{
+    char number[12];
+    char encoded[3 * RPC_MESSAGE_BYTES];
+    snprintf(number, sizeof(number), "%d", (int)code);
+    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    const struct h2_header fields[] = {
+        H2_HEADER("grpc-status", number),
+        H2_HEADER("grpc-message", encoded),
+    };
+    h2_stream_trailers(call->stream, fields, message[0] != '\0' ? 2 : 1);
+}
+
+void rpc_server_call_finish(struct rpc_server_call *call, enum rpc_code code, const char *message)
+{
+    if (call->decided) {
+        return;
+    }
+    message = message != NULL ? message : "";
+    if (call->headers_sent) {
+        send_trailers(call, code, message);
+    } else {
+        server_answer_status(call->stream, code, message);
+    }
+    rpc_status_set(&call->status, code, "%s", message);
+    call->decided = true;
+    if (call->held.len > 0) {
+        h2_stream_consume(call->stream, call->held.len);
+        buf_deinit(&call->held);
+    }
+}
+
+int rpc_server_call_send(struct rpc_server_call *call, const void *bytes, size_t len)
+{
+    if (call->decided) {
+        return H2_E_CLOSED;
+    }
+    send_headers(call);
+    if (h2_stream_queued_bytes(call->stream) + RPC_FRAME_PREFIX_BYTES + len > QUEUE_CAP_BYTES) {
+        return H2_E_FULL;
+    }
+    uint8_t prefix[RPC_FRAME_PREFIX_BYTES];
+    rpc_frame_prefix(prefix, len);
+    int rv = h2_stream_write(call->stream, prefix, sizeof(prefix), SIZE_MAX);
+    return rv != 0 ? rv : h2_stream_write(call->stream, bytes, len, SIZE_MAX);
+}
+
+void *rpc_server_call_user(const struct rpc_server_call *call)
+{
+    return call->user;
+}
+
+void rpc_server_call_set_user(struct rpc_server_call *call, void *user)
+{
+    call->user = user;
+}
+
+void *rpc_server_call_server_user(const struct rpc_server_call *call)
+{
+    return call->server->config.server_user;
+}
+
+const char *rpc_server_call_peer(const struct rpc_server_call *call)
+{
+    return rpc_conn_peer(call->conn->conn);
+}

@@ -1,0 +1,66 @@
+/* The insides of a server and its calls. Inside rpc/ only. */
+#ifndef GRPCROUTE_RPC_SERVER_INTERNAL_H
+#define GRPCROUTE_RPC_SERVER_INTERNAL_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "net/loop.h"
+#include "rpc/frame.h"
+#include "rpc/server.h"
+
+struct net_listener;
+struct rpc_conn;
+
+struct rpc_server {
+    struct net_loop *loop; /* borrowed */
+    struct rpc_server_config config;
+    struct net_listener *listener;
+    struct net_tick tick;
+    struct list conns;
+    struct list calls;
+    size_t conn_count;
+    size_t call_count;
+    bool draining;
+    uint64_t drain_deadline_ms;
+    void (*on_drained)(void *user);
+    void *drained_user;
+};
+
+struct server_conn {
+    struct list node; /* server->conns */
+    struct rpc_server *server;
+    struct rpc_conn *conn;
+};
+
+struct rpc_server_call {
+    struct list node; /* server->calls */
+    struct rpc_server *server;
+    struct server_conn *conn;
+    struct h2_stream *stream;
+    const struct rpc_method *method;
+    void *user;
+    struct rpc_frame_reader reader;
+    struct buf held;      /* input that waits because the client does not read our answers */
+    uv_timer_t *timer;    /* owned; NULL without a deadline */
+    uint64_t drain_ms;    /* when the drain ends it */
+    struct rpc_status status;
+    bool decided;         /* finish was called; nothing more is delivered */
+    bool headers_sent;
+    bool half_closed;     /* the client's end waits behind `held` or was delivered */
+    bool half_close_told;
+};
+
+/* The stream events of a server's connections; `user` is the server_conn. */
+void server_call_on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
+                          const struct h2_block *block, bool end_stream);
+void server_call_on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len);
+void server_call_on_end(void *user, struct h2_stream *stream);
+void server_call_on_sent(void *user, struct h2_stream *stream, size_t len);
+void server_call_on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed);
+
+/* Answers a request that is not a gRPC call, or not an acceptable one. Returns true when it did. server_refuse.c */
+bool server_refuse(struct h2_stream *stream, const struct h2_block *block);
+/* A status without a call (Trailers-Only). */
+void server_answer_status(struct h2_stream *stream, enum rpc_code code, const char *message);
+
+#endif

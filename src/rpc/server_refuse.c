@@ -1,0 +1,81 @@
+/* Requests that are no gRPC calls, or break gRPC's rules before a method could see them (PROTOCOL-HTTP2.md, Requests). */
+#include "base/mem.h"
+#include "rpc/metadata.h"
+#include "rpc/server_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HTTP_BODY_BYTES 256
+
+static void answer_http(struct h2_stream *stream, const char *status, const char *body)
+{
+    const struct h2_header fields[] = {
+        H2_HEADER(":status", status),
+        H2_HEADER("content-type", "text/plain; charset=utf-8"),
+    };
+    if (h2_stream_respond(stream, fields, ARRAY_SIZE(fields), false) == 0) {
+        h2_stream_write(stream, body, strlen(body), HTTP_BODY_BYTES);
+        h2_stream_end(stream);
+    }
+}
+
+void server_answer_status(struct h2_stream *stream, enum rpc_code code, const char *message)
+{
+    char number[12];
+    char encoded[3 * RPC_MESSAGE_BYTES];
+    snprintf(number, sizeof(number), "%d", (int)code);
+    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    const struct h2_header fields[] = {
+        H2_HEADER(":status", "200"),
+        H2_HEADER("content-type", "application/grpc"),
+        H2_HEADER("grpc-status", number),
+        H2_HEADER("grpc-message", encoded),
+        H2_HEADER("grpc-accept-encoding", "identity"),
+    };
+    h2_stream_respond(stream, fields, ARRAY_SIZE(fields), true);
+}
+
+static bool is_value(const struct h2_header *field, const char *value)
+{
+    return field != NULL && strcmp(field->value, value) == 0;
+}
+
+/* A browser, a probe or a test tool: tell it what this is. */
+static bool refuse_not_grpc(struct h2_stream *stream, const struct h2_block *block)
+{
+    const struct h2_header *type = h2_block_find(block, "content-type", NULL);
+    if (type != NULL && rpc_is_grpc_content_type(type->value, type->value_len)) {
+        return false;
+    }
+    if (is_value(h2_block_find(block, ":path", NULL), "/")) {
+        answer_http(stream, "200", "grpcroute: this is a gRPC endpoint\n");
+    } else if (type == NULL && !is_value(h2_block_find(block, ":method", NULL), "POST")) {
+        answer_http(stream, "404", "not found: this is a gRPC endpoint\n");
+    } else {
+        answer_http(stream, "415", "content-type must be application/grpc\n");
+    }
+    return true;
+}
+
+static bool refuse_encoding(struct h2_stream *stream, const struct h2_block *block)
+{
+    const struct h2_header *encoding = h2_block_find(block, "grpc-encoding", NULL);
+    if (encoding == NULL || is_value(encoding, "identity")) {
+        return false;
+    }
+    server_answer_status(stream, RPC_UNIMPLEMENTED, "grpc-encoding is not supported: use identity");
+    return true;
+}
+
+bool server_refuse(struct h2_stream *stream, const struct h2_block *block)
+{
+    if (refuse_not_grpc(stream, block)) {
+        return true;
+    }
+    if (!is_value(h2_block_find(block, ":method", NULL), "POST")) {
+        answer_http(stream, "405", "gRPC uses POST\n");
+        return true;
+    }
+    return refuse_encoding(stream, block);
+}
