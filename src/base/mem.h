@@ -1,5 +1,4 @@
-/* Allocation that never returns NULL, for small structs of fixed size; peers never choose its size.
- */
+/* Allocation that never returns NULL, for small structs whose size no peer chooses. */
 #ifndef GRPCROUTE_BASE_MEM_H
 #define GRPCROUTE_BASE_MEM_H
 

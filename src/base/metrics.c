@@ -30,7 +30,7 @@ static void put(struct metrics *metrics, const char *text)
 static void put_number(struct metrics *metrics, double value)
 {
     char number[32];
-    bool whole = value >= -9e15 && value <= 9e15 && value == (double)(long long)value;
+    bool whole = value >= -0x1p53 && value <= 0x1p53 && value == (double)(long long)value;
     snprintf(number, sizeof(number), whole ? "%.0f" : "%.9g", value);
     put(metrics, number);
 }

@@ -1,0 +1,113 @@
+/* The process as /proc and getrusage() see it. */
+#include "base/process.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* proc(5), /proc/PID/stat: of the fields behind the command's name, the first is number 3. */
+#define STAT_FIRST_FIELD    3
+#define STAT_START_TIME     22 /* clock ticks after boot */
+#define STAT_RESIDENT_PAGES 24
+
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+static void put(struct metrics *metrics, const char *name, enum metrics_type type, const char *help,
+                double value)
+{
+    metrics_begin(metrics, name, type, help);
+    metrics_sample(metrics, name, NULL, value);
+}
+
+/* Reads one number of /proc/self/stat; returns -1 when it cannot. */
+static double stat_field(int number)
+{
+    char text[1024];
+    FILE *file = fopen("/proc/self/stat", "re");
+    if (file == NULL) {
+        return -1;
+    }
+    size_t len = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[len] = '\0';
+    char *at = strrchr(text, ')'); /* the command's name may hold anything */
+    for (int field = STAT_FIRST_FIELD - 1; at != NULL && field < number; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    double value = -1;
+    return at != NULL && sscanf(at, " %lf", &value) == 1 ? value : -1;
+}
+
+static double open_files(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    if (directory == NULL) {
+        return -1;
+    }
+    double count = -3; /* ".", "..", and the directory itself */
+    while (readdir(directory) != NULL) {
+        count++;
+    }
+    closedir(directory);
+    return count;
+}
+
+static double start_time(void)
+{
+    struct timespec now;
+    struct timespec up;
+    double ticks = stat_field(STAT_START_TIME);
+    if (ticks < 0) {
+        return -1;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    double boot = (double)(now.tv_sec - up.tv_sec) + (double)(now.tv_nsec - up.tv_nsec) / 1e9;
+    return boot + ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void put_known(struct metrics *metrics, const char *name, const char *help, double value)
+{
+    if (value >= 0) {
+        put(metrics, name, METRICS_GAUGE, help, value);
+    }
+}
+
+void process_metrics(struct metrics *metrics)
+{
+    struct rusage usage = {0};
+    struct rlimit files = {0};
+    double pages = stat_field(STAT_RESIDENT_PAGES);
+    getrusage(RUSAGE_SELF, &usage);
+    getrlimit(RLIMIT_NOFILE, &files);
+    put(metrics, "process_cpu_seconds_total", METRICS_COUNTER, "User and system CPU time.",
+        seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+    put_known(metrics, "process_resident_memory_bytes", "Resident memory.",
+              pages * (double)sysconf(_SC_PAGESIZE));
+    put_known(metrics, "process_open_fds", "Open file descriptors.", open_files());
+    put_known(metrics, "process_max_fds", "Limit of open file descriptors.",
+              (double)files.rlim_cur);
+    put_known(metrics, "process_start_time_seconds", "Start of the process, Unix time.",
+              start_time());
+}
+
+size_t process_raise_fd_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return 0;
+    }
+    if (files.rlim_cur < files.rlim_max) {
+        struct rlimit raised = {.rlim_cur = files.rlim_max, .rlim_max = files.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+            files = raised;
+        }
+    }
+    return (size_t)files.rlim_cur;
+}

@@ -1,0 +1,18 @@
+/* What a process says about itself, and the one limit it lifts for itself. */
+#ifndef GRPCROUTE_BASE_PROCESS_H
+#define GRPCROUTE_BASE_PROCESS_H
+
+#include "base/metrics.h"
+
+#include <stddef.h>
+
+/* Appends what every Prometheus client library exports: process_cpu_seconds_total,
+ * process_resident_memory_bytes, process_open_fds, process_max_fds, process_start_time_seconds.
+ * What /proc does not tell is left out. */
+void process_metrics(struct metrics *metrics);
+
+/* Raises the soft limit of open files to the hard one; many streams need many. Returns the limit.
+ */
+size_t process_raise_fd_limit(void);
+
+#endif

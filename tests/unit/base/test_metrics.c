@@ -1,0 +1,109 @@
+#include "base/metrics.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+
+static void assert_text(struct metrics *metrics, const char *expected)
+{
+    assert_false(metrics->incomplete);
+    assert_int_equal(buf_append(&metrics->text, "", 1, SIZE_MAX), 0);
+    assert_string_equal((char *)buf_data(&metrics->text), expected);
+    buf_deinit(&metrics->text);
+}
+
+static void counters_and_gauges_have_help_type_and_samples(void **state)
+{
+    (void)state;
+    struct metrics metrics = {0};
+    metrics_begin(&metrics, "pings_total", METRICS_COUNTER, "Pings sent.");
+    metrics_sample(&metrics, "pings_total", NULL, 9007199254740991.0);
+    metrics_begin(&metrics, "streams", METRICS_GAUGE, "Live streams.");
+    metrics_sample(&metrics, "streams", METRICS_LABELS({"version", "v1"}, {"pod", "a"}), 2);
+    metrics_sample(&metrics, "streams", METRICS_LABELS({"version", "v2"}), 0.25);
+    metrics_sample(&metrics, "streams", METRICS_LABELS({"version", NULL}), -1);
+    assert_text(&metrics, "# HELP pings_total Pings sent.\n"
+                          "# TYPE pings_total counter\n"
+                          "pings_total 9007199254740991\n"
+                          "# HELP streams Live streams.\n"
+                          "# TYPE streams gauge\n"
+                          "streams{version=\"v1\",pod=\"a\"} 2\n"
+                          "streams{version=\"v2\"} 0.25\n"
+                          "streams{version=\"\"} -1\n");
+}
+
+static void label_values_are_escaped(void **state)
+{
+    (void)state;
+    struct metrics metrics = {0};
+    metrics_sample(&metrics, "m", METRICS_LABELS({"a", "q\"b\\c\nd"}, {"b", "p\xc3\xb6"}), 1);
+    metrics_sample(&metrics, "m", METRICS_LABELS({"a", "\xff\""}), 1);
+    assert_text(&metrics, "m{a=\"q\\\"b\\\\c\\nd\",b=\"p\xc3\xb6\"} 1\n"
+                          "m{a=\"\\\\xff\\\"\"} 1\n");
+}
+
+static void a_histogram_is_cumulative_and_in_seconds(void **state)
+{
+    (void)state;
+    struct metrics metrics = {0};
+    struct histogram histogram = {0};
+    histogram_add(&histogram, 500000);
+    histogram_add(&histogram, 1500000);
+    histogram_add(&histogram, UINT64_C(20000000000));
+    static const uint64_t BOUNDS[] = {1000000, 5000000};
+    metrics_begin(&metrics, "rtt_seconds", METRICS_HISTOGRAM, "Round trips.");
+    metrics_histogram(&metrics, "rtt_seconds", METRICS_LABELS({"v", "v1"}), &histogram, BOUNDS, 2);
+    metrics_histogram(&metrics, "rtt_seconds", NULL, &histogram, BOUNDS, 1);
+    assert_text(&metrics, "# HELP rtt_seconds Round trips.\n"
+                          "# TYPE rtt_seconds histogram\n"
+                          "rtt_seconds_bucket{v=\"v1\",le=\"0.001\"} 1\n"
+                          "rtt_seconds_bucket{v=\"v1\",le=\"0.005\"} 2\n"
+                          "rtt_seconds_bucket{v=\"v1\",le=\"+Inf\"} 3\n"
+                          "rtt_seconds_sum{v=\"v1\"} 20.002\n"
+                          "rtt_seconds_count{v=\"v1\"} 3\n"
+                          "rtt_seconds_bucket{le=\"0.001\"} 1\n"
+                          "rtt_seconds_bucket{le=\"+Inf\"} 3\n"
+                          "rtt_seconds_sum 20.002\n"
+                          "rtt_seconds_count 3\n");
+}
+
+static void default_bounds_reach_from_100_us_to_10_s(void **state)
+{
+    (void)state;
+    struct metrics metrics = {0};
+    struct histogram histogram = {0};
+    metrics_histogram(&metrics, "m", NULL, &histogram, NULL, 0);
+    assert_int_equal(buf_append(&metrics.text, "", 1, SIZE_MAX), 0);
+    assert_non_null(strstr((char *)buf_data(&metrics.text), "m_bucket{le=\"0.0001\"} 0\n"));
+    assert_non_null(strstr((char *)buf_data(&metrics.text), "m_bucket{le=\"10\"} 0\n"));
+    buf_deinit(&metrics.text);
+}
+
+static void a_page_without_end_is_marked_incomplete(void **state)
+{
+    (void)state;
+    struct metrics metrics = {0};
+    static char help[4096];
+    memset(help, 'x', sizeof(help) - 1);
+    for (int i = 0; i < 5000 && !metrics.incomplete; i++) {
+        metrics_begin(&metrics, "m", METRICS_GAUGE, help);
+    }
+    assert_true(metrics.incomplete);
+    assert_true(metrics.text.len <= 16 * 1024 * 1024);
+    buf_deinit(&metrics.text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counters_and_gauges_have_help_type_and_samples),
+        cmocka_unit_test(label_values_are_escaped),
+        cmocka_unit_test(a_histogram_is_cumulative_and_in_seconds),
+        cmocka_unit_test(default_bounds_reach_from_100_us_to_10_s),
+        cmocka_unit_test(a_page_without_end_is_marked_incomplete),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
