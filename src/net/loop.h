@@ -34,6 +34,19 @@ struct net_tick {
     void (*tick)(struct net_tick *self, uint64_t now_ms);
 };
 
+static inline void net_flush_init(struct net_flush *item, void (*flush)(struct net_flush *self))
+{
+    list_init(&item->node);
+    item->flush = flush;
+}
+
+static inline void net_tick_init(struct net_tick *item,
+                                 void (*tick)(struct net_tick *self, uint64_t now_ms))
+{
+    list_init(&item->node);
+    item->tick = tick;
+}
+
 struct net_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;

@@ -141,7 +141,7 @@ struct proxy_discovery *discovery_start(struct proxy *proxy)
     }
     discovery->last_ms = uv_now(&proxy->workers[0].loop.uv);
     discovery->next_ms = discovery->last_ms + proxy->config.dns_refresh_ms;
-    discovery->tick.tick = on_tick;
+    net_tick_init(&discovery->tick, on_tick);
     net_loop_tick_start(&proxy->workers[0].loop, &discovery->tick);
     ask_all(discovery);
     return discovery;

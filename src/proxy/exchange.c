@@ -219,7 +219,8 @@ static void on_upstream_failed(struct upstream_request *request, const struct ne
         return;
     }
     char message[RPC_MESSAGE_BYTES];
-    snprintf(message, sizeof(message), "cluster %.80s: %s", exchange->cluster->name, why->text);
+    snprintf(message, sizeof(message), "cluster %.80s: %.150s", exchange->cluster->name,
+             why->text);
     count(&exchange->worker->stats.rq_unavailable);
     answer(exchange, RPC_UNAVAILABLE, message);
 }

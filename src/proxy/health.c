@@ -279,7 +279,7 @@ struct proxy_health *health_start(struct proxy *proxy)
     struct proxy_health *health = mem_new(struct proxy_health);
     health->proxy = proxy;
     list_init(&health->probes);
-    health->tick.tick = on_tick;
+    net_tick_init(&health->tick, on_tick);
     net_loop_tick_start(&proxy->workers[0].loop, &health->tick);
     return health;
 }

@@ -85,8 +85,6 @@ void proxy_worker_ended(struct proxy *proxy, struct worker *worker)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-static void on_ready_tick(struct net_tick *item, uint64_t now);
-
 struct ready_watch {
     struct net_tick tick;
     struct proxy *proxy;
@@ -160,7 +158,8 @@ static void *run_thread(void *worker)
 
 static void run(struct proxy *proxy)
 {
-    struct ready_watch watch = {.tick = {.tick = on_ready_tick}, .proxy = proxy};
+    struct ready_watch watch = {.proxy = proxy};
+    net_tick_init(&watch.tick, on_ready_tick);
     net_loop_tick_start(&proxy->workers[0].loop, &watch.tick);
     announce(proxy);
     for (unsigned i = 1; i < proxy->worker_count; i++) {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "proxy/config.h"
 #include "proxy/worker.h"
+#include "route/table.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct proxy {
     uv_signal_t signals[2];
     uint64_t started_ms;
     atomic_uint_fast64_t stream_number;
+    atomic_uint_fast64_t rule_tickets[ROUTE_RULES_MAX]; /* streams per rule, for weights */
     atomic_bool discovery_asked;
     atomic_int drain_requests; /* 0: serving, 1: draining, 2: now */
     atomic_bool ready;         /* names resolved, first health checks made */

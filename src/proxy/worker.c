@@ -161,7 +161,7 @@ int worker_init(struct worker *worker, struct proxy *proxy, unsigned index,
     }
     uv_async_init(&worker->loop.uv, &worker->wake, on_wake);
     worker->wake.data = worker;
-    worker->tick.tick = on_tick;
+    net_tick_init(&worker->tick, on_tick);
     net_loop_tick_start(&worker->loop, &worker->tick);
     const struct net_listener_config config = {
         .address = proxy->config.listen,

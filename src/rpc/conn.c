@@ -7,13 +7,10 @@
  * takes no bytes (abort), or goes away (on_closed with the transport's reason). */
 #include "rpc/conn.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "net/stream.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Writes of one connection before others get their turn. */
 #define FLUSH_ROUNDS 4
@@ -322,9 +319,8 @@ struct rpc_conn *rpc_conn_new(struct net_stream *stream, const struct rpc_conn_c
     conn->config = *config;
     conn->events = events;
     conn->user = user;
-    list_init(&conn->flush.node);
-    conn->flush.flush = on_flush;
-    conn->tick.tick = on_tick;
+    net_flush_init(&conn->flush, on_flush);
+    net_tick_init(&conn->tick, on_tick);
     conn->session = h2_session_new(config->role, &config->limits, &session_events, conn,
                                    now_ms(conn));
     if (conn->session == NULL) {

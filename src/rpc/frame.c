@@ -32,7 +32,7 @@ static ptrdiff_t complete(struct rpc_frame_reader *reader, const uint8_t *bytes,
 {
     size_t missing = wanted > reader->partial.len ? wanted - reader->partial.len : 0;
     size_t take = missing < len ? missing : len;
-    int rv = buf_append(&reader->partial, bytes, take, wanted);
+    int rv = take > 0 ? buf_append(&reader->partial, bytes, take, wanted) : 0;
     return rv != 0 ? rv : (ptrdiff_t)take;
 }
 

@@ -158,7 +158,7 @@ struct rpc_server *rpc_server_new(struct net_loop *loop, const struct rpc_server
     server->config = *config;
     list_init(&server->conns);
     list_init(&server->calls);
-    server->tick.tick = on_tick;
+    net_tick_init(&server->tick, on_tick);
     net_loop_tick_start(loop, &server->tick);
     return server;
 }

@@ -1,0 +1,271 @@
+/* `grpcroute proxy`: options to a configuration. */
+#include "proxy/command.h"
+
+#include "base/mem.h"
+#include "cli/common.h"
+#include "cli/exit.h"
+#include "net/tls.h"
+#include "proxy/cluster.h"
+#include "proxy/proxy.h"
+#include "route/table.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS_PER_NS 1000000u
+
+struct options {
+    struct text_address listen;
+    struct text_address admin;
+    const char *routes;
+    const char *cert;
+    const char *key;
+    bool plaintext;
+    struct cli_list endpoints;
+    unsigned lb_policy;
+    const char *hash_header;
+    const char *id;
+    uint64_t workers;
+    uint64_t max_streams;
+    uint64_t drain_timeout_ns;
+    uint64_t keepalive_ns;
+    uint64_t health_interval_ns;
+    uint64_t dns_refresh_ns;
+    struct cli_log_options log;
+};
+
+static const char *const lb_policies[] = {"round-robin", "least-request", "hash", NULL};
+
+static const struct cli_option options_table[] = {
+    {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes),
+     .argument = "FILE", .environment = "GRPCROUTE_ROUTES",
+     .help = "GRPCRoute file (YAML) to route by; without it v2.* goes to server-v2, the rest to server-v1"},
+    {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen),
+     .argument = "[HOST]:PORT", .fallback = ":8443", .help = "Where agents connect"},
+    {.name = "cert", .kind = CLI_FILE, .offset = offsetof(struct options, cert), .argument = "FILE",
+     .fallback = "certs/cert.pem", .environment = "GRPCROUTE_CERT",
+     .help = "Certificate chain (PEM), leaf first"},
+    {.name = "key", .kind = CLI_FILE, .offset = offsetof(struct options, key), .argument = "FILE",
+     .fallback = "certs/key.pem", .environment = "GRPCROUTE_KEY", .help = "Its private key (PEM)"},
+    {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(struct options, plaintext),
+     .help = "Listen without TLS (h2c)"},
+    {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
+     .argument = "NAME=HOST:PORT[,HOST:PORT...]",
+     .help = "Endpoints of the cluster NAME, instead of the addresses of that name (repeatable)"},
+    {.name = "lb-policy", .kind = CLI_CHOICE, .offset = offsetof(struct options, lb_policy),
+     .argument = "POLICY", .fallback = "round-robin", .choices = lb_policies,
+     .help = "How new streams are spread over a cluster's endpoints"},
+    {.name = "hash-header", .kind = CLI_STRING, .offset = offsetof(struct options, hash_header),
+     .argument = "NAME", .fallback = "agent-id", .help = "Header that --lb-policy hash looks at"},
+    {.name = "admin", .kind = CLI_LISTEN, .offset = offsetof(struct options, admin),
+     .argument = "[HOST]:PORT", .fallback = "127.0.0.1:9901",
+     .help = "Where the admin port listens; it has no authentication"},
+    {.name = "workers", .kind = CLI_COUNT, .offset = offsetof(struct options, workers),
+     .argument = "N", .fallback = "1", .min = 1, .max = PROXY_WORKERS_MAX,
+     .help = "Threads, each with its own listener and upstream connections"},
+    {.name = "max-streams", .kind = CLI_COUNT, .offset = offsetof(struct options, max_streams),
+     .argument = "N", .fallback = "100", .min = 1, .max = 100000,
+     .help = "Streams a client may hold on one connection"},
+    {.name = "drain-timeout", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, drain_timeout_ns), .argument = "DURATION", .fallback = "5s",
+     .max = UINT64_C(3600000000000), .help = "On SIGTERM, streams end within this window"},
+    {.name = "keepalive", .kind = CLI_DURATION, .offset = offsetof(struct options, keepalive_ns),
+     .argument = "DURATION", .fallback = "1m",
+     .help = "PING a client that was silent for this long; 0 for never"},
+    {.name = "health-interval", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, health_interval_ns), .argument = "DURATION",
+     .fallback = "5s", .min = 100000000, .max = UINT64_C(3600000000000),
+     .help = "How often a healthy endpoint is checked (grpc.health.v1)"},
+    {.name = "dns-refresh", .kind = CLI_DURATION, .offset = offsetof(struct options, dns_refresh_ns),
+     .argument = "DURATION", .fallback = "5s", .min = 100000000, .max = UINT64_C(3600000000000),
+     .help = "How often names are resolved again"},
+    {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
+     .environment = "HOSTNAME", .help = "Name in log lines and /server_info"},
+    CLI_LOG_OPTIONS(struct options, log),
+};
+
+/* ---- clusters -------------------------------------------------------------------------------- */
+
+struct cluster_list {
+    struct cluster *clusters;
+    size_t count;
+};
+
+static struct cluster *find_cluster(struct cluster_list *list, const char *name, size_t name_len)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strlen(list->clusters[i].name) == name_len &&
+            memcmp(list->clusters[i].name, name, name_len) == 0) {
+            return &list->clusters[i];
+        }
+    }
+    return NULL;
+}
+
+/* One cluster per backend name of the routes; its name is resolved unless --endpoints says otherwise. */
+static void clusters_from_routes(const struct route_table *routes, enum lb_policy policy,
+                                 struct cluster_list *list)
+{
+    list->clusters = mem_calloc(ROUTE_RULES_MAX * ROUTE_BACKENDS_MAX, sizeof(struct cluster));
+    for (size_t r = 0; r < routes->rule_count; r++) {
+        for (size_t b = 0; b < routes->rules[r].backend_count; b++) {
+            const struct route_backend *backend = &routes->rules[r].backends[b];
+            if (find_cluster(list, backend->name, strlen(backend->name)) != NULL) {
+                continue;
+            }
+            struct cluster *cluster = &list->clusters[list->count++];
+            cluster_init(cluster, backend->name, policy);
+            cluster->target_count = 1;
+            cluster->targets[0].port = backend->port;
+            memcpy(cluster->targets[0].host, backend->name, strlen(backend->name) + 1);
+        }
+    }
+}
+
+static int complain_endpoints(const char *text, const char *what)
+{
+    char shown[120];
+    text_escape(shown, sizeof(shown), text, strlen(text));
+    cli_error("proxy", "--endpoints: \"%s\": %s; expected NAME=HOST:PORT[,HOST:PORT...]", shown,
+              what);
+    return 1;
+}
+
+/* The comma-separated addresses behind "NAME=". */
+static int set_targets(struct cluster *cluster, const char *text, const char *addresses)
+{
+    char *copy = mem_strdup(addresses);
+    char *rest = copy;
+    const char *reason = NULL;
+    cluster->target_count = 0;
+    for (char *item = strsep(&rest, ","); item != NULL && reason == NULL;
+         item = strsep(&rest, ",")) {
+        if (cluster->target_count == PROXY_CLUSTER_TARGETS) {
+            reason = "too many addresses";
+        } else if (text_parse_address(item, 0, &cluster->targets[cluster->target_count], &reason) ==
+                   0) {
+            reason = cluster->targets[cluster->target_count++].host[0] == '\0' ? "missing host"
+                                                                               : NULL;
+        }
+    }
+    free(copy);
+    return reason != NULL ? complain_endpoints(text, reason) : 0;
+}
+
+static int apply_endpoints(const struct cli_list *given, struct cluster_list *list)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        const char *text = given->values[i];
+        const char *equals = strchr(text, '=');
+        if (equals == NULL) {
+            return complain_endpoints(text, "no \"=\"");
+        }
+        struct cluster *cluster = find_cluster(list, text, (size_t)(equals - text));
+        if (cluster == NULL) {
+            return complain_endpoints(text, "no rule of the routes has a backend of that name");
+        }
+        if (set_targets(cluster, text, equals + 1) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- run ------------------------------------------------------------------------------------- */
+
+static struct route_table *load_routes(const char *path)
+{
+    if (path == NULL) {
+        return route_table_default();
+    }
+    struct route_table *routes;
+    struct route_error error;
+    if (route_table_load_file(path, &routes, &error) != 0) {
+        cli_error("proxy", "%s", error.text);
+        return NULL;
+    }
+    return routes;
+}
+
+static struct net_tls *load_tls(const struct options *options)
+{
+    struct net_error error;
+    const struct net_tls_server_config config = {options->cert, options->key};
+    struct net_tls *tls = net_tls_server_new(&config, &error);
+    if (tls == NULL) {
+        cli_error("proxy", "%s", error.text);
+    }
+    return tls;
+}
+
+static struct proxy_config make_config(const struct options *options)
+{
+    return (struct proxy_config){
+        .listen = options->listen,
+        .admin = options->admin,
+        .id = options->id,
+        .hash_header = options->lb_policy == LB_HASH ? options->hash_header : NULL,
+        .workers = (unsigned)options->workers,
+        .max_streams = (uint32_t)options->max_streams,
+        .drain_ms = options->drain_timeout_ns / MS_PER_NS,
+        .downstream_keepalive_ms = options->keepalive_ns / MS_PER_NS,
+        .health_interval_ms = options->health_interval_ns / MS_PER_NS,
+        .dns_refresh_ms = options->dns_refresh_ns / MS_PER_NS,
+    };
+}
+
+static int run_with(const struct options *options, struct proxy_config *config)
+{
+    struct cluster_list list = {0};
+    clusters_from_routes(config->routes, (enum lb_policy)options->lb_policy, &list);
+    int rv = EXIT_USAGE;
+    if (apply_endpoints(&options->endpoints, &list) == 0 &&
+        (options->plaintext || (config->tls = load_tls(options)) != NULL)) {
+        config->clusters = list.clusters;
+        config->cluster_count = list.count;
+        struct proxy *proxy = mem_new(struct proxy);
+        rv = proxy_run(proxy, config);
+        free(proxy);
+    }
+    net_tls_free(config->tls);
+    for (size_t i = 0; i < list.count; i++) {
+        cluster_deinit(&list.clusters[i]);
+    }
+    free(list.clusters);
+    return rv;
+}
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *options = parsed;
+    cli_log_apply(&options->log);
+    struct proxy_config config = make_config(options);
+    config.routes = load_routes(options->routes);
+    if (config.routes == NULL) {
+        return EXIT_USAGE;
+    }
+    int rv = run_with(options, &config);
+    route_table_free(config.routes);
+    return rv;
+}
+
+const struct cli_command proxy_command = {
+    .name = "proxy",
+    .summary = "Route gRPC streams by the agent-version header (TLS in front, h2c behind)",
+    .description =
+        "Terminates TLS, chooses a cluster by the GRPCRoute file and an endpoint once per stream,\n"
+        "and keeps the stream there until it ends. SIGTERM drains: no new streams, GOAWAY, and\n"
+        "every stream ends with UNAVAILABLE within --drain-timeout.",
+    .examples = "  # Two servers of each version on this machine\n"
+                "  grpcroute proxy --endpoints server-v1=localhost:50051,localhost:50052 \\\n"
+                "                  --endpoints server-v2=localhost:50061,localhost:50062\n"
+                "  # In a cluster: names resolve to all pods, the admin port is open to the pod network\n"
+                "  grpcroute proxy --routes /etc/grpcroute/routes.yaml --admin :9901\n",
+    .options = options_table,
+    .option_count = ARRAY_SIZE(options_table),
+    .struct_bytes = sizeof(struct options),
+    .run = run,
+};

@@ -1,0 +1,81 @@
+/* A GRPCRoute (gateway.networking.k8s.io/v1) as a table of rules: read from YAML, checked, immutable, safe to share by threads. */
+#ifndef GRPCROUTE_ROUTE_TABLE_H
+#define GRPCROUTE_ROUTE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The limits of the CRD (Gateway API v1, GRPCRoute) and our own for files. */
+#define ROUTE_HOSTNAMES_MAX 16
+#define ROUTE_RULES_MAX 16
+#define ROUTE_MATCHES_MAX 64
+#define ROUTE_HEADERS_MAX 16
+#define ROUTE_BACKENDS_MAX 16
+#define ROUTE_WEIGHT_MAX 1000000
+#define ROUTE_VALUE_MAX 4096
+#define ROUTE_FILE_BYTES (1024 * 1024)
+#define ROUTE_ERROR_BYTES 400
+
+struct route_regex;
+
+/* Exact: the same bytes. RegularExpression: the whole value matches. */
+struct route_pattern {
+    char *value;               /* owned; NULL: anything */
+    struct route_regex *regex; /* owned; NULL: exact */
+};
+
+struct route_header_match {
+    char *name; /* owned, lower case */
+    struct route_pattern pattern;
+};
+
+struct route_match {
+    struct route_pattern service;
+    struct route_pattern method;
+    struct route_header_match headers[ROUTE_HEADERS_MAX];
+    size_t header_count;
+};
+
+struct route_backend {
+    char *name; /* owned; the name of a Service, and of our cluster */
+    uint16_t port;
+    uint32_t weight;
+};
+
+struct route_rule {
+    char *name;                  /* owned; NULL: none */
+    struct route_match *matches; /* owned array; none: matches everything */
+    size_t match_count;
+    struct route_backend backends[ROUTE_BACKENDS_MAX];
+    size_t backend_count;
+};
+
+struct route_table {
+    char *source; /* owned; the YAML text */
+    char *hostnames[ROUTE_HOSTNAMES_MAX]; /* owned, lower case */
+    size_t hostname_count;
+    struct route_rule rules[ROUTE_RULES_MAX];
+    size_t rule_count;
+};
+
+struct route_error {
+    /* "routes.yaml:12: spec.rules[0].matches[0].headers[0].type: ..." */
+    char text[ROUTE_ERROR_BYTES];
+};
+
+/* Read a table. Exactly one GRPCRoute document must be there; documents of other kinds are passed over. Return 0 with a table for
+ * route_table_free(), or 1 with `ret_error`. */
+int route_table_load_file(const char *path, struct route_table **ret, struct route_error *ret_error);
+int route_table_parse(const char *bytes, size_t len, const char *name, struct route_table **ret,
+                      struct route_error *ret_error);
+
+/* The built-in routes, which deploy/grpcroute.yaml holds: v2.* to server-v2, v1.* and everything else to server-v1. */
+struct route_table *route_table_default(void);
+
+/* Accepts NULL and half-built tables. */
+void route_table_free(struct route_table *table);
+
+const char *route_table_source(const struct route_table *table);
+
+#endif
