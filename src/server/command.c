@@ -1,0 +1,231 @@
+/* `grpcroute server`: options, life, signals.
+ *
+ * Happy path: listen -> streams -> SIGTERM: health NOT_SERVING, GOAWAY, streams end within --drain-timeout -> exit 0.
+ * Failure modes: the address is in use: one line, exit 2; the descriptor limit: one line, accepting pauses; a second signal ends
+ * everything now. */
+#include "server/command.h"
+
+#include "base/mem.h"
+#include "base/process.h"
+#include "cli/common.h"
+#include "cli/exit.h"
+#include "net/http.h"
+#include "net/loop.h"
+#include "rpc/health.h"
+#include "rpc/ping.h"
+#include "rpc/reflection.h"
+#include "server/metrics.h"
+#include "server/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MS_PER_NS 1000000u
+#define HOSTNAME_BYTES 256
+/* Agents and proxies with keepalive may ping every 10 s; gRFC A8 lets a server choose. */
+#define MIN_PING_INTERVAL_MS 9000
+/* A peer that was silent for this long is pinged, so that half-open connections end. */
+#define KEEPALIVE_MS 60000
+
+struct options {
+    const char *version;
+    const char *id;
+    struct text_address listen;
+    uint64_t drain_timeout_ns;
+    uint64_t max_streams;
+    struct text_address metrics_listen;
+    struct cli_log_options log;
+};
+
+static const struct cli_option options_table[] = {
+    {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
+     .argument = "vMAJOR", .environment = "SERVER_VERSION", .required = true,
+     .help = "Version of this server, told in every pong"},
+    {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
+     .environment = "HOSTNAME",
+     .help = "Name of this server, told in every pong; the machine's name when not given"},
+    {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen),
+     .argument = "[HOST]:PORT", .fallback = ":50051", .environment = "PORT",
+     .help = "Where to listen (h2c)"},
+    {.name = "drain-timeout", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, drain_timeout_ns), .argument = "DURATION", .fallback = "5s",
+     .max = UINT64_C(3600000000000), .help = "On SIGTERM, streams end within this window"},
+    {.name = "max-streams", .kind = CLI_COUNT, .offset = offsetof(struct options, max_streams),
+     .argument = "N", .fallback = "1024", .min = 1, .max = 100000,
+     .help = "Streams on one connection; a proxy's connection carries those of many agents"},
+    {.name = "metrics-listen", .kind = CLI_LISTEN,
+     .offset = offsetof(struct options, metrics_listen), .argument = "[HOST]:PORT",
+     .help = "Serve Prometheus metrics at /metrics, e.g. :9102"},
+    CLI_LOG_OPTIONS(struct options, log),
+};
+
+/* The running command. */
+struct role {
+    struct server server;
+    struct net_loop loop;
+    struct rpc_server *rpc;
+    struct net_http *http;
+    uv_signal_t signals[2];
+    uint64_t drain_ms;
+};
+
+static const struct rpc_method methods[] = {
+    {RPC_PING_PATH, ping_start, ping_message, ping_half_close, ping_closed},
+    {RPC_HEALTH_CHECK_PATH, health_start, health_check_message, health_half_close, NULL},
+    {RPC_HEALTH_WATCH_PATH, health_watch_start, health_watch_message, NULL, health_watch_closed},
+    {RPC_REFLECTION_V1_PATH, health_start, reflection_message, reflection_half_close, NULL},
+    {RPC_REFLECTION_V1ALPHA_PATH, health_start, reflection_message, reflection_half_close, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static void on_refused(void *user, const struct net_error *why)
+{
+    struct server *server = user;
+    if (why->kind == NET_FD_LIMIT) {
+        server->stats.fd_limit_hits++;
+        log_event(LOG_ERROR, &server->source, "fd_limit", NULL, "%s", why->text);
+    }
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+static void on_drained(void *user)
+{
+    struct role *role = user;
+    for (size_t i = 0; i < ARRAY_SIZE(role->signals); i++) {
+        uv_close((uv_handle_t *)&role->signals[i], NULL);
+    }
+    net_http_close(role->http);
+    role->http = NULL;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    struct role *role = handle->data;
+    if (!role->server.draining) {
+        log_event(LOG_INFO, &role->server.source, "draining", NULL,
+                  "Draining: streams end within %llu ms", (unsigned long long)role->drain_ms);
+        health_drain(&role->server);
+    }
+    rpc_server_drain(role->rpc, role->drain_ms, on_drained, role);
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static void handle_metrics(void *user, const struct net_http_request *request,
+                           struct net_http_response *response)
+{
+    (void)request;
+    const struct role *role = user;
+    struct metrics metrics = {0};
+    server_metrics_write(&role->server, &metrics);
+    response->status = metrics.incomplete ? 500 : 200;
+    response->content_type = METRICS_CONTENT_TYPE;
+    response->body = metrics.text;
+}
+
+static const struct net_http_route http_routes[] = {
+    {"/metrics", false, "Prometheus metrics", handle_metrics},
+    {NULL, false, NULL, NULL},
+};
+
+static int listen_all(struct role *role, const struct options *options)
+{
+    struct net_error error;
+    if (rpc_server_listen(role->rpc, &options->listen, NULL, &error) != 0) {
+        cli_error("server", "%s", error.text);
+        return 1;
+    }
+    if (options->metrics_listen.port == 0) {
+        return 0;
+    }
+    role->http = net_http_open(&role->loop, &options->metrics_listen, http_routes, role, &error);
+    if (role->http == NULL) {
+        cli_error("server", "--metrics-listen: %s", error.text);
+        return 1;
+    }
+    return 0;
+}
+
+static void announce(const struct role *role, const struct options *options)
+{
+    char port[8];
+    snprintf(port, sizeof(port), "%u", (unsigned)rpc_server_port(role->rpc));
+    log_event(LOG_INFO, &role->server.source, "listening", LOG_PAIRS({"port", port}),
+              "Listening on %s:%s",
+              options->listen.host[0] != '\0' ? options->listen.host : "0.0.0.0", port);
+}
+
+static void serve(struct role *role, const struct options *options)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&role->loop.uv, &role->signals[i]);
+        role->signals[i].data = role;
+        uv_signal_start(&role->signals[i], on_signal, numbers[i]);
+    }
+    announce(role, options);
+    net_loop_run(&role->loop);
+}
+
+static int run_role(struct role *role, const struct options *options)
+{
+    const struct rpc_server_config config = {
+        .methods = methods,
+        .server_user = &role->server,
+        .max_streams = (uint32_t)options->max_streams,
+        .min_ping_interval_ms = MIN_PING_INTERVAL_MS,
+        .keepalive_ms = KEEPALIVE_MS,
+        .on_refused = on_refused,
+    };
+    net_loop_init(&role->loop);
+    role->rpc = rpc_server_new(&role->loop, &config);
+    int rv = EXIT_USAGE;
+    if (listen_all(role, options) == 0) {
+        serve(role, options);
+        rv = EXIT_GOOD;
+    }
+    net_http_close(role->http);
+    rpc_server_free(role->rpc);
+    net_loop_deinit(&role->loop);
+    return rv;
+}
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *options = parsed;
+    char hostname[HOSTNAME_BYTES] = "localhost";
+    gethostname(hostname, sizeof(hostname) - 1);
+    cli_log_apply(&options->log);
+    process_raise_fd_limit();
+    struct role *role = mem_new(struct role);
+    role->server.version = options->version;
+    role->server.id = options->id != NULL ? options->id : hostname;
+    role->server.source = (struct log_source){"server", role->server.version, role->server.id};
+    role->drain_ms = options->drain_timeout_ns / MS_PER_NS;
+    list_init(&role->server.watchers);
+    int rv = run_role(role, options);
+    free(role);
+    return rv;
+}
+
+const struct cli_command server_command = {
+    .name = "server",
+    .summary = "Answer PingPong streams, health checks and reflection (h2c)",
+    .description = "Answers every ping at once with a pong that names this server. Serves grpc.health.v1 and\n"
+                   "grpc.reflection.v1 and v1alpha, so gRPC probes and grpcurl work as they are.",
+    .examples = "  # Two servers of version v1 on this machine\n"
+                "  grpcroute server --version v1 --id one --listen :50051\n"
+                "  grpcroute server --version v1 --id two --listen :50052\n"
+                "  # What it serves\n"
+                "  grpcurl -plaintext localhost:50051 list\n",
+    .options = options_table,
+    .option_count = ARRAY_SIZE(options_table),
+    .struct_bytes = sizeof(struct options),
+    .run = run,
+};

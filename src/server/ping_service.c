@@ -1,0 +1,117 @@
+/* ping.PingService: answers every ping at once with one pong. */
+#include "base/mem.h"
+#include "rpc/ping.h"
+#include "server/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PONG_BYTES 2048
+
+/* One PingPong stream. */
+struct ping_stream {
+    struct server *server;
+    char agent_id[SERVER_NAME_BYTES];
+    char agent_version[SERVER_NAME_BYTES];
+    bool has_id;
+    bool has_version;
+};
+
+static bool copy_name(char out[static SERVER_NAME_BYTES], const struct h2_block *metadata,
+                      const char *name)
+{
+    const struct h2_header *field = h2_block_find(metadata, name, NULL);
+    snprintf(out, SERVER_NAME_BYTES, "%s", field != NULL ? field->value : "unknown");
+    return field != NULL;
+}
+
+void ping_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
+{
+    struct server *server = user;
+    struct ping_stream *stream = mem_new(struct ping_stream);
+    stream->server = server;
+    stream->has_id = copy_name(stream->agent_id, metadata, "agent-id");
+    stream->has_version = copy_name(stream->agent_version, metadata, "agent-version");
+    rpc_server_call_set_user(call, stream);
+    server->stats.streams_opened++;
+    server->stats.streams_active++;
+    log_event(LOG_INFO, &server->source, "stream_opened",
+              LOG_PAIRS({"agent_id", stream->agent_id}, {"agent_version", stream->agent_version}),
+              "Stream opened from agent-id=%s agent-version=%s", stream->agent_id,
+              stream->agent_version);
+}
+
+/* An echo is only true when it is what was sent, and proto3 texts are UTF-8. */
+static const char *echo_of(bool present, const char *text)
+{
+    return present && text_is_utf8(text, strlen(text)) ? text : "";
+}
+
+static void send_pong(struct rpc_server_call *call, struct ping_stream *stream,
+                      const struct rpc_ping_request *request)
+{
+    struct server *server = stream->server;
+    const struct rpc_ping_response response = {
+        .message = "pong",
+        .server_version = server->version,
+        .server_id = server->id,
+        .sequence = request->sequence,
+        .send_time_ns = request->send_time_ns,
+        .agent_id = echo_of(stream->has_id, stream->agent_id),
+        .agent_version = echo_of(stream->has_version, stream->agent_version),
+    };
+    uint8_t bytes[PONG_BYTES];
+    size_t len = rpc_ping_response_encode(&response, bytes, sizeof(bytes));
+    if (len == 0 || rpc_server_call_send(call, bytes, len) != 0) {
+        rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED, "client does not read the pongs");
+        return;
+    }
+    server->stats.messages_sent++;
+    if (log_enabled(LOG_INFO)) {
+        log_event(LOG_INFO, &server->source, "pong_sent", LOG_PAIRS({"agent_id", stream->agent_id}),
+                  "Sent pong to agent-id=%s", stream->agent_id);
+    }
+}
+
+void ping_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
+{
+    struct ping_stream *stream = rpc_server_call_user(call);
+    struct server *server = stream->server;
+    struct rpc_ping_request request;
+    if (rpc_ping_request_decode(bytes, len, &request) != 0) {
+        rpc_server_call_finish(call, RPC_INTERNAL, "message is not a ping.PingRequest");
+        return;
+    }
+    server->stats.messages_received++;
+    if (log_enabled(LOG_INFO)) {
+        log_event(LOG_INFO, &server->source, "ping_received",
+                  LOG_PAIRS({"agent_id", stream->agent_id},
+                            {"agent_version", stream->agent_version},
+                            {"message", request.message}),
+                  "Received ping from agent-id=%s agent-version=%s message=%.*s", stream->agent_id,
+                  stream->agent_version, SERVER_NAME_BYTES, request.message);
+    }
+    send_pong(call, stream, &request);
+}
+
+void ping_half_close(struct rpc_server_call *call)
+{
+    rpc_server_call_finish(call, RPC_OK, NULL);
+}
+
+void ping_closed(struct rpc_server_call *call, const struct rpc_status *status)
+{
+    struct ping_stream *stream = rpc_server_call_user(call);
+    struct server *server = stream->server;
+    server->stats.streams_active--;
+    if (status->code == RPC_OK) {
+        server->stats.streams_ok++;
+    } else {
+        server->stats.streams_failed++;
+    }
+    log_event(LOG_INFO, &server->source, "stream_closed",
+              LOG_PAIRS({"agent_id", stream->agent_id}, {"status", rpc_code_name(status->code)}),
+              "Stream closed by agent-id=%s", stream->agent_id);
+    free(stream);
+}

@@ -1,0 +1,54 @@
+/* What the services of a server share. */
+#ifndef GRPCROUTE_SERVER_SERVER_H
+#define GRPCROUTE_SERVER_SERVER_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "rpc/server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SERVER_NAME_BYTES 256 /* of an agent-id or agent-version; longer is cut */
+
+/* Counters of the process; one thread. */
+struct server_stats {
+    uint64_t streams_active;
+    uint64_t streams_opened;
+    uint64_t streams_ok;     /* ended with OK */
+    uint64_t streams_failed; /* ended otherwise */
+    uint64_t messages_received;
+    uint64_t messages_sent;
+    uint64_t fd_limit_hits;
+};
+
+struct server {
+    struct log_source source;
+    const char *version;
+    const char *id;
+    bool draining;        /* health says NOT_SERVING */
+    struct list watchers; /* open Health.Watch calls */
+    struct server_stats stats;
+};
+
+/* The method tables; each function is a struct rpc_method callback. ping_service.c */
+void ping_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
+void ping_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+void ping_half_close(struct rpc_server_call *call);
+void ping_closed(struct rpc_server_call *call, const struct rpc_status *status);
+
+/* health_service.c */
+void health_check_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+void health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
+void health_watch_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+void health_watch_closed(struct rpc_server_call *call, const struct rpc_status *status);
+void health_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
+void health_half_close(struct rpc_server_call *call);
+/* From now on everything is NOT_SERVING, and watchers hear it. */
+void health_drain(struct server *server);
+
+/* reflection_service.c */
+void reflection_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+void reflection_half_close(struct rpc_server_call *call);
+
+#endif
