@@ -1,75 +1,78 @@
-/* Options that several commands share, so that they are spelled and explained once. */
+/* Options that several commands share, so that they are named and explained once. */
 #ifndef GRPCROUTE_CLI_COMMON_H
 #define GRPCROUTE_CLI_COMMON_H
 
 #include "cli/options.h"
 
-/* ---- logging: agent, server, proxy ----------------------------------------------------------- */
+/* clang-format off */
+
+/* Where to connect to, and how to trust it. */
+struct cli_connect_options {
+    struct text_address target;
+    const char *cacert;    /* NULL: the system's authorities */
+    const char *authority; /* NULL: the target's host and port */
+    bool tls_skip_verify;
+    bool plaintext;
+};
+
+/* The entries for the field `field` of `type`, a struct cli_connect_options. */
+#define CLI_CONNECT_OPTIONS(type, field)                                                           \
+    {.name = "target", .kind = CLI_TARGET, .offset = offsetof(type, field.target),                 \
+     .argument = "HOST:PORT", .fallback = "localhost:8443", .environment = "SERVER_ADDRESS",       \
+     .help = "Server or proxy to connect to"},                                                     \
+    {.name = "cacert", .kind = CLI_FILE, .offset = offsetof(type, field.cacert),                   \
+     .argument = "FILE", .environment = "GRPCROUTE_CACERT",                                        \
+     .help = "Authorities (PEM) that may have signed the server's certificate, instead of the "    \
+             "system's"},                                                                          \
+    {.name = "authority", .kind = CLI_STRING, .offset = offsetof(type, field.authority),           \
+     .argument = "NAME",                                                                           \
+     .help = "Name sent as :authority and checked in the certificate, instead of the target's"},   \
+    {.name = "tls-skip-verify", .short_name = 'k', .kind = CLI_FLAG,                               \
+     .offset = offsetof(type, field.tls_skip_verify),                                              \
+     .help = "Use TLS without verifying the certificate"},                                         \
+    {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(type, field.plaintext),             \
+     .environment = "USE_TLS", .environment_negated = true, .help = "Use no TLS (h2c)"}
+
+/* What a check prints. */
+enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
+
+struct cli_report_options {
+    unsigned output;        /* enum cli_output */
+    const char *junit_file; /* NULL: none */
+};
+
+extern const char *const cli_output_choices[];
+
+#define CLI_REPORT_OPTIONS(type, field)                                                            \
+    {.name = "output", .short_name = 'o', .kind = CLI_CHOICE,                                      \
+     .offset = offsetof(type, field.output), .argument = "FORMAT", .fallback = "text",             \
+     .choices = cli_output_choices, .help = "How the result is printed"},                          \
+    {.name = "junit-file", .kind = CLI_FILE, .offset = offsetof(type, field.junit_file),           \
+     .argument = "FILE", .help = "Also write the result as JUnit XML"}
 
 struct cli_log_options {
     unsigned format; /* enum log_format */
     unsigned level;  /* enum log_level */
 };
 
-extern const char *const cli_log_formats[];
-extern const char *const cli_log_levels[];
+extern const char *const cli_log_format_choices[];
+extern const char *const cli_log_level_choices[];
 
-/* clang-format off */
-#define CLI_LOG_OPTIONS(type, member)                                                              \
-    {.name = "log-format", .kind = CLI_CHOICE, .offset = offsetof(type, member.format),            \
+#define CLI_LOG_OPTIONS(type, field)                                                               \
+    {.name = "log-format", .kind = CLI_CHOICE, .offset = offsetof(type, field.format),             \
      .argument = "FORMAT", .fallback = "text", .environment = "GRPCROUTE_LOG_FORMAT",              \
-     .choices = cli_log_formats, .help = "Log lines for people, or one JSON object per line"},     \
-    {.name = "log-level", .kind = CLI_CHOICE, .offset = offsetof(type, member.level),              \
+     .choices = cli_log_format_choices, .help = "Log lines as text or as one JSON object each"},   \
+    {.name = "log-level", .kind = CLI_CHOICE, .offset = offsetof(type, field.level),               \
      .argument = "LEVEL", .fallback = "info", .environment = "GRPCROUTE_LOG_LEVEL",                \
-     .choices = cli_log_levels, .help = "Least severity that is logged"}
+     .choices = cli_log_level_choices, .help = "Least important events to log"}
 
-/* Applies the choices to the process. */
+/* clang-format on */
+
+/* Refuses what contradicts itself (an authority file without TLS or without verification), so that
+ * nobody believes in a check that is not made. Returns 0, or 1 after one line on standard error. */
+int cli_connect_check(const char *command, const struct cli_connect_options *options);
+
+/* Sets the format and level of the log. */
 void cli_log_apply(const struct cli_log_options *options);
-
-/* ---- connecting: agent, verify, sticky-test ---------------------------------------------------- */
-
-struct cli_connect_options {
-    struct text_address target;
-    const char *cacert;
-    const char *authority;
-    bool tls_skip_verify;
-    bool plaintext;
-};
-
-#define CLI_CONNECT_OPTIONS(type, member)                                                          \
-    {.name = "target", .kind = CLI_TARGET, .offset = offsetof(type, member.target),                \
-     .argument = "HOST:PORT", .fallback = "localhost:8443", .environment = "SERVER_ADDRESS",       \
-     .help = "The proxy (or server) to connect to"},                                               \
-    {.name = "cacert", .kind = CLI_FILE, .offset = offsetof(type, member.cacert),                  \
-     .argument = "FILE", .environment = "GRPCROUTE_CACERT",                                        \
-     .help = "CA certificates (PEM) to trust, instead of SSL_CERT_FILE or the system's"},          \
-    {.name = "tls-skip-verify", .short_name = 'k', .kind = CLI_FLAG,                               \
-     .offset = offsetof(type, member.tls_skip_verify),                                             \
-     .help = "Use TLS, but accept any certificate"},                                               \
-    {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(type, member.plaintext),            \
-     .environment = "USE_TLS", .environment_negated = true, .help = "Use no TLS (h2c)"},           \
-    {.name = "authority", .kind = CLI_STRING, .offset = offsetof(type, member.authority),          \
-     .argument = "NAME", .help = "Name to ask for, and that the certificate must carry"}
-/* clang-format on */
-
-/* ---- results: verify, sticky-test -------------------------------------------------------------- */
-
-enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
-
-struct cli_output_options {
-    unsigned output; /* enum cli_output */
-    const char *junit_file;
-};
-
-extern const char *const cli_outputs[];
-
-/* clang-format off */
-#define CLI_OUTPUT_OPTIONS(type, member)                                                           \
-    {.name = "output", .short_name = 'o', .kind = CLI_CHOICE,                                      \
-     .offset = offsetof(type, member.output), .argument = "FORMAT", .fallback = "text",            \
-     .choices = cli_outputs, .help = "Result for people or for programs"},                         \
-    {.name = "junit-file", .kind = CLI_FILE, .offset = offsetof(type, member.junit_file),          \
-     .argument = "FILE", .help = "Also write the result as JUnit XML"}
-/* clang-format on */
 
 #endif

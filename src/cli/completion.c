@@ -1,71 +1,207 @@
+/* Completion scripts for bash and zsh. All words come from our own tables. */
 #include "cli/completion.h"
 
-#include <stdio.h>
 #include <string.h>
 
-static void print_names(const struct cli_command *const *commands)
+/* ---- bash ---- */
+
+static void put_bash_commands(const struct cli_program *program, FILE *out)
 {
-    for (size_t i = 0; commands[i] != NULL; i++) {
-        printf(" %s", commands[i]->name);
+    for (size_t i = 0; i < program->command_count; i++) {
+        fprintf(out, "%s ", program->commands[i]->name);
     }
 }
 
-/* The case branch of an option's value: choices are offered by name, files by the shell. */
-static void print_value_case(const struct cli_option *option)
+/* One branch of `case "$command $previous"` for an option that takes a value. */
+static void put_bash_value(const struct cli_command *command, const struct cli_option *option,
+                           FILE *out)
 {
+    if (option->kind == CLI_FLAG) {
+        return;
+    }
+    fprintf(out, "    '%s --%s'", command->name, option->name);
+    if (option->short_name != 0) {
+        fprintf(out, " | '%s -%c'", command->name, option->short_name);
+    }
     if (option->kind == CLI_FILE) {
-        printf("        --%s) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n", option->name);
-    } else if (option->choices != NULL) {
-        printf("        --%s) COMPREPLY=($(compgen -W \"", option->name);
+        fputs(")\n        compopt -o default\n        return\n        ;;\n", out);
+    } else if (option->kind == CLI_CHOICE) {
+        fputs(")\n        words='", out);
         for (size_t i = 0; option->choices[i] != NULL; i++) {
-            printf("%s%s", i > 0 ? " " : "", option->choices[i]);
+            fprintf(out, "%s%s", i > 0 ? " " : "", option->choices[i]);
         }
-        printf("\" -- \"$current\")); return ;;\n");
-    } else if (option->kind != CLI_FLAG) {
-        printf("        --%s) return ;;\n", option->name);
+        fputs("'\n        ;;\n", out);
+    } else {
+        fputs(")\n        return\n        ;;\n", out);
     }
 }
 
-static void print_command_case(const struct cli_command *command)
+/* One branch of the same case for the names of a command's options. */
+static void put_bash_options(const struct cli_command *command, FILE *out)
 {
-    printf("    %s)\n        case $previous in\n", command->name);
+    fprintf(out, "    '%s '*)\n        words='", command->name);
     for (size_t i = 0; i < command->option_count; i++) {
-        print_value_case(&command->options[i]);
+        fprintf(out, "--%s ", command->options[i].name);
     }
-    printf("        esac\n        words=\"--help");
-    for (size_t i = 0; i < command->option_count; i++) {
-        printf(" --%s", command->options[i].name);
-    }
-    printf("\" ;;\n");
+    fputs("--help'\n        ;;\n", out);
 }
 
-static void print_bash(const struct cli_command *const *commands)
+static void put_bash(const struct cli_program *program, FILE *out)
 {
-    printf("# grpcroute completion: source this file\n"
-           "_grpcroute() {\n"
-           "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} words=\"\"\n"
-           "    COMPREPLY=()\n"
-           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-           "        COMPREPLY=($(compgen -W \"--help --version help completion");
-    print_names(commands);
-    printf("\" -- \"$current\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n"
-           "    completion) words=\"bash zsh\" ;;\n    help) words=\"");
-    print_names(commands);
-    printf("\" ;;\n");
-    for (size_t i = 0; commands[i] != NULL; i++) {
-        print_command_case(commands[i]);
+    fputs("# bash completion for grpcroute: source <(grpcroute completion bash)\n"
+          "_grpcroute() {\n"
+          "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
+          "    local command=${COMP_WORDS[1]} words=''\n"
+          "    COMPREPLY=()\n"
+          "    # bash splits --name=value into three words\n"
+          "    if [[ $current == '=' ]]; then\n"
+          "        current=''\n"
+          "    elif [[ $previous == '=' ]]; then\n"
+          "        previous=${COMP_WORDS[COMP_CWORD - 2]}\n"
+          "    fi\n"
+          "    if [[ $COMP_CWORD -eq 1 ]]; then\n"
+          "        command=''\n"
+          "        previous=''\n"
+          "    fi\n"
+          "    case \"$command $previous\" in\n"
+          "    ' ')\n"
+          "        words='",
+          out);
+    put_bash_commands(program, out);
+    fputs("help completion version --help --version'\n        ;;\n    'help '*)\n        words='",
+          out);
+    put_bash_commands(program, out);
+    fputs("completion'\n        ;;\n"
+          "    'completion '*)\n        words='bash zsh'\n        ;;\n",
+          out);
+    for (size_t i = 0; i < program->command_count; i++) {
+        const struct cli_command *command = program->commands[i];
+        for (size_t j = 0; j < command->option_count; j++) {
+            put_bash_value(command, &command->options[j], out);
+        }
+        put_bash_options(command, out);
     }
-    printf("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n}\n"
-           "complete -F _grpcroute grpcroute\n");
+    fputs("    esac\n"
+          "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+          "}\n"
+          "complete -F _grpcroute grpcroute\n",
+          out);
 }
 
-int cli_print_completion(const char *shell, const struct cli_command *const *commands)
+/* ---- zsh ---- */
+
+/* Prints text for a single-quoted word; `special` are the characters that _arguments and _describe
+ * read and that a backslash turns off. */
+static void put_zsh_text(const char *text, const char *special, FILE *out)
 {
-    if (strcmp(shell, "zsh") == 0) {
-        printf("#compdef grpcroute\nautoload -U +X bashcompinit && bashcompinit\n");
-    } else if (strcmp(shell, "bash") != 0) {
+    for (; *text != '\0'; text++) {
+        if (*text == '\'') {
+            fputs("'\\''", out);
+            continue;
+        }
+        if (strchr(special, *text) != NULL) {
+            fputc('\\', out);
+        }
+        fputc(*text, out);
+    }
+}
+
+static void put_zsh_option(const struct cli_option *option, FILE *out)
+{
+    bool takes_value = option->kind != CLI_FLAG;
+    const char *repeats = option->kind == CLI_LIST ? "*" : "";
+    fputs(" \\\n            ", out);
+    if (option->short_name != 0) { /* one of the two forms excludes the other */
+        fprintf(out, "'(-%c --%s)'{-%c%s,--%s%s}'[", option->short_name, option->name,
+                option->short_name, takes_value ? "+" : "", option->name, takes_value ? "=" : "");
+    } else {
+        fprintf(out, "'%s--%s%s[", repeats, option->name, takes_value ? "=" : "");
+    }
+    put_zsh_text(option->help, "[]\\:", out);
+    fputc(']', out);
+    if (takes_value) {
+        fputc(':', out);
+        put_zsh_text(option->argument != NULL ? option->argument : "VALUE", "[]\\:", out);
+        fputc(':', out);
+    }
+    if (option->kind == CLI_FILE) {
+        fputs("_files", out);
+    } else if (option->kind == CLI_CHOICE) {
+        for (size_t i = 0; option->choices[i] != NULL; i++) {
+            fprintf(out, "%s%s", i > 0 ? " " : "(", option->choices[i]);
+        }
+        fputc(')', out);
+    }
+    fputc('\'', out);
+}
+
+static void put_zsh_command_names(const struct cli_program *program, FILE *out)
+{
+    fputs("    local -a commands\n    commands=(\n", out);
+    for (size_t i = 0; i < program->command_count; i++) {
+        fprintf(out, "        '%s:", program->commands[i]->name);
+        put_zsh_text(program->commands[i]->summary, "\\:", out);
+        fputs("'\n", out);
+    }
+    fputs("        'help:Show the help of a command'\n"
+          "        'completion:Print a completion script'\n"
+          "        'version:Show versions'\n"
+          "    )\n",
+          out);
+}
+
+static void put_zsh(const struct cli_program *program, FILE *out)
+{
+    fputs("#compdef grpcroute\n"
+          "_grpcroute() {\n"
+          "    local context curcontext=\"$curcontext\" state line\n"
+          "    local -A opt_args\n",
+          out);
+    put_zsh_command_names(program, out);
+    fputs("    _arguments -C '(- *)'{-h,--help}'[Show help]' '(- *)--version[Show versions]' \\\n"
+          "        '1:command:->command' '*::argument:->arguments'\n"
+          "    case $state in\n"
+          "    command)\n"
+          "        _describe -t commands command commands\n"
+          "        ;;\n"
+          "    arguments)\n"
+          "        case $words[1] in\n"
+          "        help)\n"
+          "            _describe -t commands command commands\n"
+          "            ;;\n"
+          "        completion)\n"
+          "            _values shell bash zsh\n"
+          "            ;;\n",
+          out);
+    for (size_t i = 0; i < program->command_count; i++) {
+        const struct cli_command *command = program->commands[i];
+        fprintf(out, "        %s)\n            _arguments -s", command->name);
+        for (size_t j = 0; j < command->option_count; j++) {
+            put_zsh_option(&command->options[j], out);
+        }
+        fputs(" \\\n            '(- *)'{-h,--help}'[Show this help]'\n            ;;\n", out);
+    }
+    fputs("        esac\n"
+          "        ;;\n"
+          "    esac\n"
+          "}\n"
+          "# Sourced it registers itself; from a directory of fpath it runs.\n"
+          "if [[ ${funcstack[1]} == _grpcroute ]]; then\n"
+          "    _grpcroute \"$@\"\n"
+          "else\n"
+          "    compdef _grpcroute grpcroute\n"
+          "fi\n",
+          out);
+}
+
+int cli_completion(const struct cli_program *program, const char *shell, FILE *out)
+{
+    if (strcmp(shell, "bash") == 0) {
+        put_bash(program, out);
+    } else if (strcmp(shell, "zsh") == 0) {
+        put_zsh(program, out);
+    } else {
         return 1;
     }
-    print_bash(commands);
     return 0;
 }

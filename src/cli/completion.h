@@ -1,11 +1,13 @@
-/* Shell completion, made of the command tables. */
+/* Shell completion, generated from the tables that parse. */
 #ifndef GRPCROUTE_CLI_COMPLETION_H
 #define GRPCROUTE_CLI_COMPLETION_H
 
-#include "cli/options.h"
+#include "cli/program.h"
 
-/* Prints a completion script for "bash" or "zsh" to standard output; `commands` ends with NULL. Returns 0, or 1 for another
- * shell. */
-int cli_print_completion(const char *shell, const struct cli_command *const *commands);
+#include <stdio.h>
+
+/* Writes a completion script for `shell`, "bash" or "zsh", to `out`: commands, options, choices,
+ * and file names where a file is wanted. Returns 0, or 1 for another shell. */
+int cli_completion(const struct cli_program *program, const char *shell, FILE *out);
 
 #endif

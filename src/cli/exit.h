@@ -5,9 +5,9 @@
 enum cli_exit {
     EXIT_GOOD = 0,
     EXIT_CHECK_FAILED = 1,
-    EXIT_USAGE = 2,       /* wrong options or configuration, nothing was started */
+    EXIT_USAGE = 2, /* wrong options or configuration, nothing was started */
     EXIT_NO_CONNECTION = 3,
-    EXIT_NO_EVIDENCE = 4, /* too little was seen for a verdict */
+    EXIT_NO_EVIDENCE = 4,   /* too little was seen for a verdict */
     EXIT_INTERRUPTED = 130, /* SIGINT */
     EXIT_TERMINATED = 143,  /* SIGTERM, where it ends a check early */
 };

@@ -1,34 +1,60 @@
+/* What the terminal can show. */
 #include "cli/terminal.h"
 
 #include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-static bool is_dumb(void)
+#define DEFAULT_COLUMNS 80
+
+/* True when the stream is a terminal that understands escape sequences. */
+static bool is_capable_terminal(FILE *stream)
 {
     const char *term = getenv("TERM");
-    return term != NULL && strcmp(term, "dumb") == 0;
+    return isatty(fileno(stream)) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
 const char *cli_style(FILE *stream, enum cli_style style)
 {
-    static const char *const sequences[] = {"\033[0m",  "\033[32m", "\033[31m",
-                                            "\033[33m", "\033[2m",  "\033[1m"};
-    const char *no_color = getenv("NO_COLOR");
-    bool unwanted = (no_color != NULL && no_color[0] != '\0') || is_dumb();
-    return unwanted || !isatty(fileno(stream)) ? "" : sequences[style];
+    static const char *const SEQUENCES[] = {
+        [CLI_PLAIN] = "\x1b[0m", [CLI_GOOD] = "\x1b[32m", [CLI_BAD] = "\x1b[31m",
+        [CLI_WARN] = "\x1b[33m", [CLI_DIM] = "\x1b[2m",   [CLI_BOLD] = "\x1b[1m",
+    };
+    const char *no_color = getenv("NO_COLOR"); /* no-color.org: any value but the empty one */
+    if ((no_color != NULL && no_color[0] != '\0') || !is_capable_terminal(stream)) {
+        return "";
+    }
+    return SEQUENCES[style];
 }
 
 const char *cli_mark(enum cli_mark mark)
 {
-    static const char *const pictures[] = {"✅", "❌", "🎉", "⚠️", "→"};
-    static const char *const words[] = {"OK  ", "FAIL", "", "WARN", "->"};
-    bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    return utf8 || !isatty(STDOUT_FILENO) ? pictures[mark] : words[mark];
+    static const struct {
+        const char *utf8;
+        const char *ascii;
+    } MARKS[] = {
+        [CLI_MARK_GOOD] = {"\xe2\x9c\x85", "OK"},
+        [CLI_MARK_BAD] = {"\xe2\x9d\x8c", "FAIL"},
+        [CLI_MARK_DONE] = {"\xf0\x9f\x8e\x89", ""},
+        [CLI_MARK_WARN] = {"\xe2\x9a\xa0\xef\xb8\x8f", "WARN"},
+        [CLI_MARK_ARROW] = {"\xe2\x86\x92", "->"},
+    };
+    bool shows_utf8 = !isatty(STDOUT_FILENO) || strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    return shows_utf8 ? MARKS[mark].utf8 : MARKS[mark].ascii;
 }
 
 bool cli_progress_wanted(void)
 {
-    return isatty(STDERR_FILENO) && !is_dumb();
+    return is_capable_terminal(stderr);
+}
+
+unsigned cli_columns(FILE *stream)
+{
+    struct winsize size;
+    if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        return size.ws_col;
+    }
+    return DEFAULT_COLUMNS;
 }

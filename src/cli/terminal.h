@@ -7,16 +7,19 @@
 
 enum cli_style { CLI_PLAIN, CLI_GOOD, CLI_BAD, CLI_WARN, CLI_DIM, CLI_BOLD };
 
-/* The escape sequence that begins a style, or "" when `stream` is not a terminal, NO_COLOR is set and not empty, or
- * TERM is "dumb"; CLI_PLAIN ends every style. */
+/* The escape sequence that begins a style, or "" when `stream` is not a terminal, NO_COLOR is set
+ * and not empty, or TERM is "dumb" or missing; CLI_PLAIN ends every style. */
 const char *cli_style(FILE *stream, enum cli_style style);
 
-/* The contract's marks when the locale is UTF-8 or unset output goes to a file or pipe ("✅", "❌", "🎉", "⚠️", "→"); ASCII words
- * ("OK", "FAIL", "", "WARN", "->") when the locale says the terminal cannot show them (LC_ALL=C with a terminal). */
+/* The marks of the contract ("✅", "❌", "🎉", "⚠️", "→") in files and pipes and on terminals
+ * whose locale is UTF-8; on other terminals ASCII words ("OK", "FAIL", "", "WARN", "->"). */
 enum cli_mark { CLI_MARK_GOOD, CLI_MARK_BAD, CLI_MARK_DONE, CLI_MARK_WARN, CLI_MARK_ARROW };
 const char *cli_mark(enum cli_mark mark);
 
 /* True when progress may be drawn on standard error. */
 bool cli_progress_wanted(void);
+
+/* The width of the terminal behind `stream` in columns; 80 when it is none. */
+unsigned cli_columns(FILE *stream);
 
 #endif

@@ -1,0 +1,40 @@
+/* The one line that ends a command. */
+#include "cli/options.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define LINE_MAX_BYTES 2048
+
+/* Backslashes stay: a value that was escaped before would otherwise be escaped twice. */
+static void put_safely(FILE *stream, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte >= 0x20 && byte < 0x7f) {
+            fputc(byte, stream);
+        } else {
+            fprintf(stream, "\\x%02x", byte);
+        }
+    }
+}
+
+void cli_error(const char *command, const char *format, ...)
+{
+    char text[LINE_MAX_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+
+    flockfile(stderr);
+    fputs("grpcroute", stderr);
+    if (command != NULL) {
+        fputc(' ', stderr);
+        put_safely(stderr, command);
+    }
+    fputs(": ", stderr);
+    put_safely(stderr, text);
+    fputc('\n', stderr);
+    funlockfile(stderr);
+}

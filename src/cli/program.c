@@ -1,0 +1,133 @@
+/* Dispatch: a word names a command, its table parses the rest. */
+#include "cli/program.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/completion.h"
+#include "cli/exit.h"
+#include "cli/suggest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const BUILT_IN[] = {"help", "version", "completion"};
+
+static const struct cli_command *find_command(const struct cli_program *program, const char *name)
+{
+    for (size_t i = 0; i < program->command_count; i++) {
+        if (strcmp(program->commands[i]->name, name) == 0) {
+            return program->commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int complain_unknown(const struct cli_program *program, const char *name)
+{
+    char typed[80];
+    text_escape(typed, sizeof(typed), name, strlen(name));
+    struct cli_suggestion suggestion = {.typed = typed};
+    for (size_t i = 0; i < program->command_count; i++) {
+        cli_suggest(&suggestion, program->commands[i]->name);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(BUILT_IN); i++) {
+        cli_suggest(&suggestion, BUILT_IN[i]);
+    }
+    if (name[0] == '-') {
+        cli_error(NULL, "%s: a command comes first, then its options; see grpcroute --help", typed);
+    } else if (suggestion.best != NULL) {
+        cli_error(NULL, "unknown command \"%s\"; did you mean %s?", typed, suggestion.best);
+    } else {
+        cli_error(NULL, "unknown command \"%s\"; see grpcroute --help", typed);
+    }
+    return EXIT_USAGE;
+}
+
+/* `grpcroute help [COMMAND]`; `argv` begins with the word after "help". */
+static int run_help(const struct cli_program *program, int argc, char **argv)
+{
+    if (argc == 0 || strcmp(argv[0], "help") == 0) {
+        cli_print_overview(program);
+        return EXIT_GOOD;
+    }
+    if (strcmp(argv[0], "completion") == 0) {
+        puts("Usage: grpcroute completion bash|zsh\n\n"
+             "Prints a script that completes commands, options and values.\n\n"
+             "Examples:\n"
+             "  # This shell only\n"
+             "  source <(grpcroute completion bash)\n"
+             "  # Every shell from now on\n"
+             "  grpcroute completion zsh > \"${fpath[1]}/_grpcroute\"");
+        return EXIT_GOOD;
+    }
+    const struct cli_command *command = find_command(program, argv[0]);
+    if (command == NULL) {
+        return complain_unknown(program, argv[0]);
+    }
+    cli_print_help(command);
+    return EXIT_GOOD;
+}
+
+/* `grpcroute completion SHELL`. */
+static int run_completion(const struct cli_program *program, int argc, char **argv)
+{
+    if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
+        return run_help(program, 1, (char *[]){(char *)"completion"});
+    }
+    if (argc != 1 || cli_completion(program, argv[0], stdout) != 0) {
+        cli_error("completion", "expected one argument, bash or zsh");
+        return EXIT_USAGE;
+    }
+    return EXIT_GOOD;
+}
+
+static int run_command(const struct cli_command *command, int argc, char **argv)
+{
+    void *options = mem_calloc(1, command->struct_bytes);
+    bool help;
+    int result = EXIT_USAGE;
+    if (cli_parse(command, argc, argv, options, &help, &argc, &argv) == 0) {
+        if (help) {
+            cli_print_help(command);
+            result = EXIT_GOOD;
+        } else {
+            result = command->run(options, argc, argv);
+        }
+    }
+    free(options);
+    return result;
+}
+
+static int dispatch(const struct cli_program *program, int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "help";
+    int rest = argc > 2 ? argc - 2 : 0;
+    char **rest_argv = argv + (argc > 2 ? 2 : argc);
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        return run_help(program, rest, rest_argv);
+    }
+    if (strcmp(word, "version") == 0 || strcmp(word, "--version") == 0) {
+        puts(program->version);
+        return EXIT_GOOD;
+    }
+    if (strcmp(word, "completion") == 0) {
+        return run_completion(program, rest, rest_argv);
+    }
+    const struct cli_command *command = find_command(program, word);
+    return command != NULL ? run_command(command, rest, rest_argv)
+                           : complain_unknown(program, word);
+}
+
+int cli_run(const struct cli_program *program, int argc, char **argv)
+{
+    int result = dispatch(program, argc, argv);
+    log_flush();
+    if ((fflush(stdout) != 0 || ferror(stdout)) && result == EXIT_GOOD) {
+        /* A result that was not written is none: a full disk must not look like a passed check. */
+        cli_error(NULL, "cannot write to standard output: %s", strerror(errno));
+        result = EXIT_USAGE;
+    }
+    return result;
+}
