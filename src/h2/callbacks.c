@@ -33,6 +33,32 @@ static bool check_stream_id(struct h2_session *session, int32_t id)
     return true;
 }
 
+/* RFC 9113 section 5.1, "closed": nothing but PRIORITY may follow the peer's own end of a stream. */
+static void remember_ended(struct h2_session *session, int32_t id)
+{
+    session->ended_ids[session->ended_next++ % H2_ENDED_STREAMS] = id;
+}
+
+static bool check_not_ended(struct h2_session *session, int32_t id)
+{
+    for (size_t i = 0; i < H2_ENDED_STREAMS; i++) {
+        if (id != 0 && session->ended_ids[i] == id) {
+            h2_session_terminate(session, H2_STREAM_CLOSED, "peer sent a frame on an ended stream");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_priority(struct h2_session *session, const struct h2_frame_head *head)
+{
+    if (head->stream_id == 0) { /* RFC 9113 section 6.3; nghttp2 ignores the frame altogether */
+        h2_session_terminate(session, H2_PROTOCOL_ERROR, "peer sent PRIORITY on stream 0");
+        return false;
+    }
+    return h2_charge(session, MILLI, "peer sent too many PRIORITY frames");
+}
+
 static bool charge_window_update(struct h2_session *session)
 {
     if (session->window_updates > 0) {
@@ -47,17 +73,21 @@ bool h2_on_frame_head(void *ctx, const struct h2_frame_head *head)
     struct h2_session *session = ctx;
     switch (head->type) {
     case NGHTTP2_DATA:
-        return head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0 ||
-               h2_charge(session, MILLI, "peer sent too many empty DATA frames");
+        return check_not_ended(session, head->stream_id) &&
+               (head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0 ||
+                h2_charge(session, MILLI, "peer sent too many empty DATA frames"));
     case NGHTTP2_HEADERS:
-        return check_stream_id(session, head->stream_id);
+        return check_not_ended(session, head->stream_id) &&
+               check_stream_id(session, head->stream_id);
     case NGHTTP2_PRIORITY:
-        return h2_charge(session, MILLI, "peer sent too many PRIORITY frames");
+        return check_priority(session, head);
     case NGHTTP2_SETTINGS:
         return h2_charge(session, MILLI, "peer sent too many SETTINGS frames");
     case NGHTTP2_WINDOW_UPDATE:
         return charge_window_update(session);
-    case NGHTTP2_RST_STREAM:   /* charged where the stream's age is known */
+    case NGHTTP2_RST_STREAM: /* charged where the stream's age is known */
+        remember_ended(session, head->stream_id);
+        return true;
     case NGHTTP2_PUSH_PROMISE: /* a connection error */
     case NGHTTP2_PING:         /* charged where the direction is known */
     case NGHTTP2_GOAWAY:
@@ -346,6 +376,9 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void
         return 0;
     }
     nghttp2_session_set_stream_user_data(ng, id, NULL);
+    if (stream->remote_ended) {
+        remember_ended(session, id);
+    }
     if (error == H2_NO_ERROR) {
         h2_budget_credit(&session->budget);
     }

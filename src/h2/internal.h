@@ -11,6 +11,9 @@
 
 #include <nghttp2/nghttp2.h>
 
+/* Streams the peer ended lately; a frame on one of them is its mistake, not a race with our reset. */
+#define H2_ENDED_STREAMS 8
+
 struct h2_session {
     nghttp2_session *ng; /* owned */
     enum h2_role role;
@@ -33,6 +36,8 @@ struct h2_session {
     int32_t newest_peer_id;  /* highest stream id the peer opened */
     int32_t skipped_from;    /* ids in [from, to] were jumped over, so they can never be opened */
     int32_t skipped_to;
+    int32_t ended_ids[H2_ENDED_STREAMS];
+    unsigned ended_next;
 
     struct list streams;
     size_t stream_count;

@@ -133,7 +133,7 @@ static const struct net_http_route routes[] = {
     {NULL, false, NULL, NULL},
 };
 
-struct proxy_admin *admin_start(struct proxy *proxy, struct net_error *ret_error)
+struct proxy_admin *proxy_admin_start(struct proxy *proxy, struct net_error *ret_error)
 {
     struct proxy_admin *admin = mem_new(struct proxy_admin);
     admin->proxy = proxy;
@@ -146,7 +146,7 @@ struct proxy_admin *admin_start(struct proxy *proxy, struct net_error *ret_error
     return admin;
 }
 
-void admin_stop(struct proxy_admin *admin)
+void proxy_admin_stop(struct proxy_admin *admin)
 {
     if (admin != NULL) {
         net_http_close(admin->http);
@@ -154,7 +154,7 @@ void admin_stop(struct proxy_admin *admin)
     }
 }
 
-const char *admin_name(const struct proxy_admin *admin)
+const char *proxy_admin_name(const struct proxy_admin *admin)
 {
     return net_http_name(admin->http);
 }

@@ -8,10 +8,10 @@ struct proxy;
 struct proxy_admin;
 
 /* Listens. NULL with `ret_error` when it cannot. */
-struct proxy_admin *admin_start(struct proxy *proxy, struct net_error *ret_error);
+struct proxy_admin *proxy_admin_start(struct proxy *proxy, struct net_error *ret_error);
 /* Accepts NULL. */
-void admin_stop(struct proxy_admin *admin);
+void proxy_admin_stop(struct proxy_admin *admin);
 /* "127.0.0.1:9901". */
-const char *admin_name(const struct proxy_admin *admin);
+const char *proxy_admin_name(const struct proxy_admin *admin);
 
 #endif

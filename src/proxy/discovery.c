@@ -130,7 +130,7 @@ static void init_watch(struct proxy_discovery *discovery, struct watch *watch,
     }
 }
 
-struct proxy_discovery *discovery_start(struct proxy *proxy)
+struct proxy_discovery *proxy_discovery_start(struct proxy *proxy)
 {
     struct proxy_discovery *discovery = mem_new(struct proxy_discovery);
     discovery->proxy = proxy;
@@ -147,7 +147,7 @@ struct proxy_discovery *discovery_start(struct proxy *proxy)
     return discovery;
 }
 
-void discovery_stop(struct proxy_discovery *discovery)
+void proxy_discovery_stop(struct proxy_discovery *discovery)
 {
     if (discovery == NULL) {
         return;
@@ -166,7 +166,7 @@ void discovery_stop(struct proxy_discovery *discovery)
     free(discovery);
 }
 
-bool discovery_done_once(const struct proxy_discovery *discovery)
+bool proxy_discovery_done_once(const struct proxy_discovery *discovery)
 {
     for (size_t i = 0; i < discovery->watch_count; i++) {
         const struct watch *watch = &discovery->watches[i];

@@ -8,10 +8,10 @@
 struct proxy;
 struct proxy_discovery;
 
-struct proxy_discovery *discovery_start(struct proxy *proxy);
+struct proxy_discovery *proxy_discovery_start(struct proxy *proxy);
 /* Accepts NULL. */
-void discovery_stop(struct proxy_discovery *discovery);
+void proxy_discovery_stop(struct proxy_discovery *discovery);
 /* Every name was asked for at least once and answered or failed. */
-bool discovery_done_once(const struct proxy_discovery *discovery);
+bool proxy_discovery_done_once(const struct proxy_discovery *discovery);
 
 #endif

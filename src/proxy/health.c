@@ -274,7 +274,7 @@ static void on_tick(struct net_tick *item, uint64_t now)
     }
 }
 
-struct proxy_health *health_start(struct proxy *proxy)
+struct proxy_health *proxy_health_start(struct proxy *proxy)
 {
     struct proxy_health *health = mem_new(struct proxy_health);
     health->proxy = proxy;
@@ -284,7 +284,7 @@ struct proxy_health *health_start(struct proxy *proxy)
     return health;
 }
 
-void health_stop(struct proxy_health *health)
+void proxy_health_stop(struct proxy_health *health)
 {
     if (health == NULL) {
         return;
@@ -305,7 +305,7 @@ void health_stop(struct proxy_health *health)
     free(health);
 }
 
-bool health_done_once(const struct proxy_health *health)
+bool proxy_health_done_once(const struct proxy_health *health)
 {
     struct list *node;
     struct list *next;

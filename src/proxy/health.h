@@ -12,10 +12,10 @@
 struct proxy;
 struct proxy_health;
 
-struct proxy_health *health_start(struct proxy *proxy);
+struct proxy_health *proxy_health_start(struct proxy *proxy);
 /* Accepts NULL. */
-void health_stop(struct proxy_health *health);
+void proxy_health_stop(struct proxy_health *health);
 /* Every endpoint known now was checked at least once. */
-bool health_done_once(const struct proxy_health *health);
+bool proxy_health_done_once(const struct proxy_health *health);
 
 #endif

@@ -50,9 +50,9 @@ void proxy_drain(struct proxy *proxy)
     int requests = atomic_fetch_add(&proxy->drain_requests, 1);
     if (requests == 0) {
         log_event(LOG_INFO, &proxy->source, "draining", NULL, "Draining: no new streams");
-        discovery_stop(proxy->discovery);
+        proxy_discovery_stop(proxy->discovery);
         proxy->discovery = NULL;
-        health_stop(proxy->health);
+        proxy_health_stop(proxy->health);
         proxy->health = NULL;
     }
     for (unsigned i = 0; i < proxy->worker_count; i++) {
@@ -78,7 +78,7 @@ void proxy_worker_ended(struct proxy *proxy, struct worker *worker)
 {
     if (worker->index == 0) {
         stop_signals(proxy);
-        admin_stop(proxy->admin);
+        proxy_admin_stop(proxy->admin);
         proxy->admin = NULL;
     }
 }
@@ -97,7 +97,7 @@ static void on_ready_tick(struct net_tick *item, uint64_t now)
     (void)now;
     if (proxy_is_draining(proxy)) {
         net_loop_tick_stop(&watch->tick);
-    } else if (discovery_done_once(proxy->discovery) && health_done_once(proxy->health)) {
+    } else if (proxy_discovery_done_once(proxy->discovery) && proxy_health_done_once(proxy->health)) {
         atomic_store(&proxy->ready, true);
         log_event(LOG_INFO, &proxy->source, "ready", NULL, "Ready");
         net_loop_tick_stop(&watch->tick);
@@ -124,7 +124,7 @@ static int start_services(struct proxy *proxy)
 {
     struct net_loop *loop = &proxy->workers[0].loop;
     struct net_error error;
-    proxy->admin = admin_start(proxy, &error);
+    proxy->admin = proxy_admin_start(proxy, &error);
     if (proxy->admin == NULL) {
         cli_error("proxy", "admin: %s", error.text);
         return EXIT_USAGE;
@@ -135,8 +135,8 @@ static int start_services(struct proxy *proxy)
         proxy->signals[i].data = proxy;
         uv_signal_start(&proxy->signals[i], on_signal, numbers[i]);
     }
-    proxy->discovery = discovery_start(proxy);
-    proxy->health = health_start(proxy);
+    proxy->discovery = proxy_discovery_start(proxy);
+    proxy->health = proxy_health_start(proxy);
     return EXIT_GOOD;
 }
 
@@ -145,9 +145,9 @@ static void announce(struct proxy *proxy)
     char port[8];
     snprintf(port, sizeof(port), "%u", (unsigned)proxy->config.listen.port);
     log_event(LOG_INFO, &proxy->source, "listening",
-              LOG_PAIRS({"port", port}, {"admin", admin_name(proxy->admin)}),
+              LOG_PAIRS({"port", port}, {"admin", proxy_admin_name(proxy->admin)}),
               "Listening on %s, admin on %s", net_listener_name(proxy->workers[0].listener),
-              admin_name(proxy->admin));
+              proxy_admin_name(proxy->admin));
 }
 
 static void *run_thread(void *worker)

@@ -129,7 +129,7 @@ void server_call_on_block(void *user, struct h2_stream *stream, enum h2_block_ki
     if (kind == H2_BLOCK_REQUEST) {
         if (h2_block_find(block, ":path", NULL) == NULL) {
             h2_stream_reset(stream, H2_PROTOCOL_ERROR); /* CONNECT */
-        } else if (!server_refuse(stream, block)) {
+        } else if (!server_refuse(stream, block, end_stream)) {
             begin_call(conn, stream, block, end_stream);
         }
     } else {
@@ -213,10 +213,12 @@ void server_call_on_end(void *user, struct h2_stream *stream)
 {
     (void)user;
     struct rpc_server_call *call = h2_stream_user(stream);
-    if (call != NULL) {
-        call->half_closed = true;
-        tell_half_close(call);
+    if (call == NULL) {
+        h2_stream_end(stream); /* of a plain HTTP answer */
+        return;
     }
+    call->half_closed = true;
+    tell_half_close(call);
 }
 
 /* ---- end ------------------------------------------------------------------------------------- */

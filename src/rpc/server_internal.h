@@ -59,7 +59,7 @@ void server_call_on_sent(void *user, struct h2_stream *stream, size_t len);
 void server_call_on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed);
 
 /* Answers a request that is not a gRPC call, or not an acceptable one. Returns true when it did. server_refuse.c */
-bool server_refuse(struct h2_stream *stream, const struct h2_block *block);
+bool server_refuse(struct h2_stream *stream, const struct h2_block *block, bool request_ended);
 /* A status without a call (Trailers-Only). */
 void server_answer_status(struct h2_stream *stream, enum rpc_code code, const char *message);
 

@@ -1,4 +1,5 @@
-/* Requests that are no gRPC calls, or break gRPC's rules before a method could see them (PROTOCOL-HTTP2.md, Requests). */
+/* Requests that are no gRPC calls, or break gRPC's rules before a method could see them
+ * (PROTOCOL-HTTP2.md, Requests). */
 #include "base/mem.h"
 #include "rpc/metadata.h"
 #include "rpc/server_internal.h"
@@ -8,7 +9,10 @@
 
 #define HTTP_BODY_BYTES 256
 
-static void answer_http(struct h2_stream *stream, const char *status, const char *body)
+/* The answer ends when the request does (server_call_on_end), so that a client that is still
+ * sending is not told off. */
+static void answer_http(struct h2_stream *stream, const char *status, const char *body,
+                        bool request_ended)
 {
     const struct h2_header fields[] = {
         H2_HEADER(":status", status),
@@ -16,7 +20,9 @@ static void answer_http(struct h2_stream *stream, const char *status, const char
     };
     if (h2_stream_respond(stream, fields, ARRAY_SIZE(fields), false) == 0) {
         h2_stream_write(stream, body, strlen(body), HTTP_BODY_BYTES);
-        h2_stream_end(stream);
+        if (request_ended) {
+            h2_stream_end(stream);
+        }
     }
 }
 
@@ -42,18 +48,19 @@ static bool is_value(const struct h2_header *field, const char *value)
 }
 
 /* A browser, a probe or a test tool: tell it what this is. */
-static bool refuse_not_grpc(struct h2_stream *stream, const struct h2_block *block)
+static bool refuse_not_grpc(struct h2_stream *stream, const struct h2_block *block,
+                            bool request_ended)
 {
     const struct h2_header *type = h2_block_find(block, "content-type", NULL);
     if (type != NULL && rpc_is_grpc_content_type(type->value, type->value_len)) {
         return false;
     }
     if (is_value(h2_block_find(block, ":path", NULL), "/")) {
-        answer_http(stream, "200", "grpcroute: this is a gRPC endpoint\n");
+        answer_http(stream, "200", "grpcroute: this is a gRPC endpoint\n", request_ended);
     } else if (type == NULL && !is_value(h2_block_find(block, ":method", NULL), "POST")) {
-        answer_http(stream, "404", "not found: this is a gRPC endpoint\n");
+        answer_http(stream, "404", "not found: this is a gRPC endpoint\n", request_ended);
     } else {
-        answer_http(stream, "415", "content-type must be application/grpc\n");
+        answer_http(stream, "415", "content-type must be application/grpc\n", request_ended);
     }
     return true;
 }
@@ -68,13 +75,13 @@ static bool refuse_encoding(struct h2_stream *stream, const struct h2_block *blo
     return true;
 }
 
-bool server_refuse(struct h2_stream *stream, const struct h2_block *block)
+bool server_refuse(struct h2_stream *stream, const struct h2_block *block, bool request_ended)
 {
-    if (refuse_not_grpc(stream, block)) {
+    if (refuse_not_grpc(stream, block, request_ended)) {
         return true;
     }
     if (!is_value(h2_block_find(block, ":method", NULL), "POST")) {
-        answer_http(stream, "405", "gRPC uses POST\n");
+        answer_http(stream, "405", "gRPC uses POST\n", request_ended);
         return true;
     }
     return refuse_encoding(stream, block);

@@ -72,11 +72,11 @@ struct role {
 };
 
 static const struct rpc_method methods[] = {
-    {RPC_PING_PATH, ping_start, ping_message, ping_half_close, ping_closed},
-    {RPC_HEALTH_CHECK_PATH, health_start, health_check_message, health_half_close, NULL},
-    {RPC_HEALTH_WATCH_PATH, health_watch_start, health_watch_message, NULL, health_watch_closed},
-    {RPC_REFLECTION_V1_PATH, health_start, reflection_message, reflection_half_close, NULL},
-    {RPC_REFLECTION_V1ALPHA_PATH, health_start, reflection_message, reflection_half_close, NULL},
+    {RPC_PING_PATH, server_ping_start, server_ping_message, server_ping_half_close, server_ping_closed},
+    {RPC_HEALTH_CHECK_PATH, server_health_start, server_health_check_message, server_health_half_close, NULL},
+    {RPC_HEALTH_WATCH_PATH, server_health_watch_start, server_health_watch_message, NULL, server_health_watch_closed},
+    {RPC_REFLECTION_V1_PATH, server_health_start, server_reflection_message, server_reflection_half_close, NULL},
+    {RPC_REFLECTION_V1ALPHA_PATH, server_health_start, server_reflection_message, server_reflection_half_close, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -108,7 +108,7 @@ static void on_signal(uv_signal_t *handle, int number)
     if (!role->server.draining) {
         log_event(LOG_INFO, &role->server.source, "draining", NULL,
                   "Draining: streams end within %llu ms", (unsigned long long)role->drain_ms);
-        health_drain(&role->server);
+        server_health_drain(&role->server);
     }
     rpc_server_drain(role->rpc, role->drain_ms, on_drained, role);
 }

@@ -35,14 +35,14 @@ static void send_status(struct rpc_server_call *call, enum rpc_health_status sta
     }
 }
 
-void health_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server)
+void server_health_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server)
 {
     (void)call;
     (void)metadata;
     (void)server;
 }
 
-void health_check_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
+void server_health_check_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
 {
     struct server *server = rpc_server_call_server_user(call);
     const char *service;
@@ -56,12 +56,12 @@ void health_check_message(struct rpc_server_call *call, const uint8_t *bytes, si
     }
 }
 
-void health_half_close(struct rpc_server_call *call)
+void server_health_half_close(struct rpc_server_call *call)
 {
     rpc_server_call_finish(call, RPC_INTERNAL, "request message is missing");
 }
 
-void health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
+void server_health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
 {
     (void)metadata;
     (void)user;
@@ -71,7 +71,7 @@ void health_watch_start(struct rpc_server_call *call, const struct h2_block *met
     rpc_server_call_set_user(call, watcher);
 }
 
-void health_watch_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
+void server_health_watch_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
 {
     struct server *server = rpc_server_call_server_user(call);
     struct watcher *watcher = rpc_server_call_user(call);
@@ -89,7 +89,7 @@ void health_watch_message(struct rpc_server_call *call, const uint8_t *bytes, si
     send_status(call, status_of(server, watcher->known));
 }
 
-void health_watch_closed(struct rpc_server_call *call, const struct rpc_status *status)
+void server_health_watch_closed(struct rpc_server_call *call, const struct rpc_status *status)
 {
     (void)status;
     struct watcher *watcher = rpc_server_call_user(call);
@@ -97,7 +97,7 @@ void health_watch_closed(struct rpc_server_call *call, const struct rpc_status *
     free(watcher);
 }
 
-void health_drain(struct server *server)
+void server_health_drain(struct server *server)
 {
     server->draining = true;
     struct list *node;

@@ -26,7 +26,7 @@ static bool copy_name(char out[static SERVER_NAME_BYTES], const struct h2_block 
     return field != NULL;
 }
 
-void ping_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
+void server_ping_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
 {
     struct server *server = user;
     struct ping_stream *stream = mem_new(struct ping_stream);
@@ -74,7 +74,7 @@ static void send_pong(struct rpc_server_call *call, struct ping_stream *stream,
     }
 }
 
-void ping_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
+void server_ping_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
 {
     struct ping_stream *stream = rpc_server_call_user(call);
     struct server *server = stream->server;
@@ -95,12 +95,12 @@ void ping_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len
     send_pong(call, stream, &request);
 }
 
-void ping_half_close(struct rpc_server_call *call)
+void server_ping_half_close(struct rpc_server_call *call)
 {
     rpc_server_call_finish(call, RPC_OK, NULL);
 }
 
-void ping_closed(struct rpc_server_call *call, const struct rpc_status *status)
+void server_ping_closed(struct rpc_server_call *call, const struct rpc_status *status)
 {
     struct ping_stream *stream = rpc_server_call_user(call);
     struct server *server = stream->server;

@@ -2,7 +2,7 @@
 #include "rpc/reflection.h"
 #include "server/server.h"
 
-void reflection_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
+void server_reflection_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
 {
     struct buf response = {0};
     int rv = rpc_reflection_answer(bytes, len, &response);
@@ -15,7 +15,7 @@ void reflection_message(struct rpc_server_call *call, const uint8_t *bytes, size
     buf_deinit(&response);
 }
 
-void reflection_half_close(struct rpc_server_call *call)
+void server_reflection_half_close(struct rpc_server_call *call)
 {
     rpc_server_call_finish(call, RPC_OK, NULL);
 }

@@ -32,23 +32,23 @@ struct server {
 };
 
 /* The method tables; each function is a struct rpc_method callback. ping_service.c */
-void ping_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
-void ping_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
-void ping_half_close(struct rpc_server_call *call);
-void ping_closed(struct rpc_server_call *call, const struct rpc_status *status);
+void server_ping_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
+void server_ping_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+void server_ping_half_close(struct rpc_server_call *call);
+void server_ping_closed(struct rpc_server_call *call, const struct rpc_status *status);
 
 /* health_service.c */
-void health_check_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
-void health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
-void health_watch_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
-void health_watch_closed(struct rpc_server_call *call, const struct rpc_status *status);
-void health_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
-void health_half_close(struct rpc_server_call *call);
+void server_health_check_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+void server_health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
+void server_health_watch_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+void server_health_watch_closed(struct rpc_server_call *call, const struct rpc_status *status);
+void server_health_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
+void server_health_half_close(struct rpc_server_call *call);
 /* From now on everything is NOT_SERVING, and watchers hear it. */
-void health_drain(struct server *server);
+void server_health_drain(struct server *server);
 
 /* reflection_service.c */
-void reflection_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
-void reflection_half_close(struct rpc_server_call *call);
+void server_reflection_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+void server_reflection_half_close(struct rpc_server_call *call);
 
 #endif
