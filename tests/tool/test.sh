@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Everything that `make test` runs, against one build: sources, unit tests, end to end. BUILD names the build folder.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+build=${BUILD:-build-test}
+meson_options=${MESON_OPTIONS:---buildtype=debugoptimized}
+
+say() { printf '\n==> %s\n' "$*"; }
+
+say "scripts and layers"
+shellcheck tests/tool/*.sh certs/*.sh .ci/run
+tests/tool/layers.sh
+
+say "building in $build"
+# shellcheck disable=SC2086  # options are words
+[ -f "$build/build.ninja" ] || meson setup "$build" --werror $meson_options >/dev/null
+meson compile -C "$build" >"$build/compile.log" 2>&1 || { cat "$build/compile.log"; exit 1; }
+
+say "unit tests"
+meson test -C "$build" --suite unit --print-errorlogs --no-rebuild
+
+say "end to end"
+GRPCROUTE_BIN="$PWD/$build/src/grpcroute" PATH="$PWD/.cache/bin:$PWD/.cache/venv/bin:$PATH" \
+    .cache/venv/bin/python -m pytest -q -n "${TEST_WORKERS:-3}" --dist loadgroup -p no:cacheprovider \
+    tests/e2e ${PYTEST_ARGS:-}
