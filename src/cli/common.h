@@ -36,14 +36,14 @@ struct cli_connect_options {
 /* What a check prints. */
 enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
 
-struct cli_report_options {
+struct cli_output_options {
     unsigned output;        /* enum cli_output */
     const char *junit_file; /* NULL: none */
 };
 
 extern const char *const cli_output_choices[];
 
-#define CLI_REPORT_OPTIONS(type, field)                                                            \
+#define CLI_OUTPUT_OPTIONS(type, field)                                                            \
     {.name = "output", .short_name = 'o', .kind = CLI_CHOICE,                                      \
      .offset = offsetof(type, field.output), .argument = "FORMAT", .fallback = "text",             \
      .choices = cli_output_choices, .help = "How the result is printed"},                          \

@@ -10,8 +10,8 @@ struct cli_suggestion {
     size_t best_distance;
 };
 
-/* Compares one known word; the nearest of all that were considered ends up in `best`. Near is: one
- * edit in three letters at most, or one word is a part of the other. */
+/* Compares one known word; the nearest of all that were considered ends up in `best`. Near is: two
+ * edits, or one in three letters of a long word, or to be a part of the known word. */
 void cli_suggest(struct cli_suggestion *suggestion, const char *known);
 
 #endif

@@ -1,0 +1,130 @@
+#include "cli/completion.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sample.h"
+
+static const struct cli_command *const COMMANDS[] = {&sample_command};
+
+static const struct cli_program PROGRAM = {.commands = COMMANDS, .command_count = 1};
+
+static char script[] = "/tmp/grpcroute-completion-XXXXXX";
+
+static int write_script(const char *shell)
+{
+    strcpy(script + sizeof(script) - 7, "XXXXXX");
+    FILE *out = fdopen(mkstemp(script), "w");
+    int outcome = cli_completion(&PROGRAM, shell, out);
+    fclose(out);
+    return outcome;
+}
+
+/* Completes the last word of a line, given as the words bash makes of it. Returns the candidates,
+ * each followed by a blank, and "files" where bash is told to offer files. */
+static const char *complete(const char *words)
+{
+    static char result[4096];
+    char command[1024];
+    assert_int_equal(write_script("bash"), 0);
+    snprintf(
+        command, sizeof(command),
+        "bash -c 'compopt() { echo -n files; }; . %s; COMP_WORDS=(%s); "
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _grpcroute; printf \"%%s \" \"${COMPREPLY[@]}\"'",
+        script, words);
+    FILE *shell = popen(command, "r");
+    size_t len = fread(result, 1, sizeof(result) - 1, shell);
+    result[len] = '\0';
+    int status = pclose(shell);
+    unlink(script);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    if (strcmp(result, " ") == 0) { /* printf without arguments */
+        result[0] = '\0';
+    }
+    return result;
+}
+
+static void bash_completes_commands(void **state)
+{
+    (void)state;
+    assert_string_equal(complete("grpcroute \"\""),
+                        "sample help completion version --help --version ");
+    assert_string_equal(complete("grpcroute sa"), "sample ");
+    assert_string_equal(complete("grpcroute help \"\""), "sample completion ");
+    assert_string_equal(complete("grpcroute completion z"), "zsh ");
+}
+
+static void bash_completes_options(void **state)
+{
+    (void)state;
+    assert_string_equal(complete("grpcroute sample --in"), "--interval ");
+    assert_string_equal(complete("grpcroute sample --verbose --c"), "--cacert --count ");
+    assert_string_equal(complete("grpcroute sample --he"), "--help ");
+}
+
+static void bash_completes_values(void **state)
+{
+    (void)state;
+    assert_string_equal(complete("grpcroute sample --output \"\""), "text json junit ");
+    assert_string_equal(complete("grpcroute sample -o j"), "json junit ");
+    assert_string_equal(complete("grpcroute sample --output = t"), "text ");
+    assert_string_equal(complete("grpcroute sample --output ="), "text json junit ");
+    assert_string_equal(complete("grpcroute sample --id s"), "");
+    assert_string_equal(complete("grpcroute sample --count \"\""), "");
+}
+
+static void bash_offers_files_where_a_file_is_wanted(void **state)
+{
+    (void)state;
+    assert_memory_equal(complete("grpcroute sample --cacert \"\""), "files", 5);
+    assert_memory_equal(complete("grpcroute sample --cacert = x"), "files", 5);
+}
+
+static void zsh_names_every_option(void **state)
+{
+    (void)state;
+    char text[16 * 1024];
+    assert_int_equal(write_script("zsh"), 0);
+    FILE *in = fopen(script, "r");
+    size_t len = fread(text, 1, sizeof(text) - 1, in);
+    text[len] = '\0';
+    fclose(in);
+    char command[128];
+    snprintf(command, sizeof(command), "if command -v zsh >/dev/null; then zsh -n %s; fi", script);
+    assert_int_equal(system(command), 0);
+    unlink(script);
+    assert_non_null(strstr(text, "'sample:Try the options'\n"));
+    assert_non_null(strstr(text, "'--cacert=[Authorities]:FILE:_files'"));
+    assert_non_null(
+        strstr(text, "'(-o --output)'{-o+,--output=}'[Format]:FORMAT:(text json junit)'"));
+    assert_non_null(strstr(text, "'(-k --tls-skip-verify)'{-k,--tls-skip-verify}"
+                                 "'[Don'\\''t verify \\[x\\:y\\]]'"));
+    assert_non_null(strstr(text, "'*--endpoints=[Endpoints]:NAME=HOST\\:PORT:'"));
+}
+
+static void other_shells_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(write_script("tcsh"), 1);
+    unlink(script);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bash_completes_commands),
+        cmocka_unit_test(bash_completes_options),
+        cmocka_unit_test(bash_completes_values),
+        cmocka_unit_test(bash_offers_files_where_a_file_is_wanted),
+        cmocka_unit_test(zsh_names_every_option),
+        cmocka_unit_test(other_shells_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
