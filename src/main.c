@@ -1,31 +1,17 @@
 /* The table of commands. */
-#ifdef HAVE_AGENT
 #include "agent/command.h"
-#endif
 #include "base/mem.h"
-#ifdef HAVE_CHECK
 #include "check/command.h"
-#endif
 #include "cli/program.h"
-#ifdef HAVE_DEMO
 #include "demo/command.h"
-#endif
 #include "proxy/command.h"
 #include "server/command.h"
 
 #include <locale.h>
 
 static const struct cli_command *const commands[] = {
-#ifdef HAVE_DEMO
-    &demo_command,
-#endif
-#ifdef HAVE_CHECK
-    &verify_command, &sticky_test_command,
-#endif
-    &proxy_command,  &server_command,
-#ifdef HAVE_AGENT
-    &agent_command,
-#endif
+    &demo_command,  &verify_command, &sticky_test_command,
+    &proxy_command, &server_command, &agent_command,
 };
 
 static const struct cli_program program = {

@@ -1,0 +1,253 @@
+/* `grpcroute agent`: options, N agents, signals.
+ *
+ * Happy path: agents run until SIGTERM or SIGINT, or until all messages are out: half-close, trailers, exit 0.
+ * Failure modes: bad options or files: one line, exit 2, nothing was started. A second signal ends now. */
+#include "agent/command.h"
+
+#include "agent/agent.h"
+#include "agent/stats.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "base/random.h"
+#include "cli/common.h"
+#include "cli/exit.h"
+#include "net/http.h"
+#include "net/tls.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define NS_PER_MS 1000000u
+#define ID_BYTES 300
+/* Agents of one process connect spread over this, so that they are no stampede. */
+#define START_SPREAD_MS 5
+
+struct options {
+    struct cli_connect_options connect;
+    const char *version;
+    const char *id;
+    uint64_t interval_ns;
+    uint64_t count;
+    uint64_t messages;
+    uint64_t keepalive_ns;
+    uint64_t max_backoff_ns;
+    struct text_address metrics_listen;
+    struct cli_log_options log;
+};
+
+static const struct cli_option options_table[] = {
+    {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
+     .argument = "vMAJOR.MINOR", .environment = "AGENT_VERSION", .required = true,
+     .help = "Version of this agent, sent as agent-version; vX.Y belongs to server vX"},
+    {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
+     .environment = "AGENT_ID",
+     .help = "Name of this agent, sent as agent-id; HOSTNAME or a UUID when not given"},
+    CLI_CONNECT_OPTIONS(struct options, connect),
+    {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
+     .argument = "DURATION", .fallback = "5s", .min = 1000000, .max = UINT64_C(86400000000000),
+     .help = "Time between pings"},
+    {.name = "count", .kind = CLI_COUNT, .offset = offsetof(struct options, count), .argument = "N",
+     .fallback = "1", .min = 1, .max = 100000,
+     .help = "Agents in this process, each with its own connection; ids get -1, -2, ... behind them"},
+    {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
+     .offset = offsetof(struct options, messages), .argument = "N", .fallback = "0", .min = 0,
+     .max = UINT32_MAX, .help = "Pings to send, then exit; 0 for no end"},
+    {.name = "keepalive", .kind = CLI_DURATION, .offset = offsetof(struct options, keepalive_ns),
+     .argument = "DURATION", .fallback = "30s", .max = UINT64_C(86400000000000),
+     .help = "PING the connection after this much silence; 0 for never"},
+    {.name = "max-backoff", .kind = CLI_DURATION, .offset = offsetof(struct options, max_backoff_ns),
+     .argument = "DURATION", .fallback = "120s", .min = 1000000000, .max = UINT64_C(86400000000000),
+     .help = "Longest pause between connection attempts"},
+    {.name = "metrics-listen", .kind = CLI_LISTEN,
+     .offset = offsetof(struct options, metrics_listen), .argument = "[HOST]:PORT",
+     .help = "Serve Prometheus metrics at /metrics, e.g. :9102"},
+    CLI_LOG_OPTIONS(struct options, log),
+};
+
+/* The running command. */
+struct role {
+    struct net_loop loop;
+    struct agent_config config;
+    struct agent_stats stats;
+    struct agent **agents; /* owned */
+    size_t count;
+    size_t done;
+    struct net_http *http;
+    uv_signal_t signals[2];
+    int signalled;
+};
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+static void on_done(void *user)
+{
+    struct role *role = user;
+    if (++role->done < role->count) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(role->signals); i++) {
+        uv_close((uv_handle_t *)&role->signals[i], NULL);
+    }
+    net_http_close(role->http);
+    role->http = NULL;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct role *role = handle->data;
+    if (role->signalled != 0) {
+        log_flush();
+        _exit(128 + number);
+    }
+    role->signalled = number;
+    for (size_t i = 0; i < role->count; i++) {
+        agent_stop(role->agents[i]);
+    }
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static void handle_metrics(void *user, const struct net_http_request *request,
+                           struct net_http_response *response)
+{
+    (void)request;
+    const struct role *role = user;
+    struct metrics metrics = {0};
+    agent_stats_write(&role->stats, role->config.version, &metrics);
+    process_metrics(&metrics);
+    response->status = metrics.incomplete ? 500 : 200;
+    response->content_type = METRICS_CONTENT_TYPE;
+    response->body = metrics.text;
+}
+
+static const struct net_http_route http_routes[] = {
+    {"/metrics", false, "Prometheus metrics", handle_metrics},
+    {NULL, false, NULL, NULL},
+};
+
+static void start_agents(struct role *role, const char *id)
+{
+    role->agents = mem_calloc(role->count, sizeof(struct agent *));
+    for (size_t i = 0; i < role->count; i++) {
+        char name[ID_BYTES];
+        snprintf(name, sizeof(name), role->count > 1 ? "%.250s-%zu" : "%.250s", id, i + 1);
+        role->agents[i] = agent_new(&role->config, name, random_below(i * START_SPREAD_MS + 1));
+    }
+}
+
+static void start_signals(struct role *role)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&role->loop.uv, &role->signals[i]);
+        role->signals[i].data = role;
+        uv_signal_start(&role->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static int serve(struct role *role, const struct options *options, const char *id)
+{
+    struct net_error error;
+    if (options->metrics_listen.port != 0) {
+        role->http = net_http_open(&role->loop, &options->metrics_listen, http_routes, role, &error);
+        if (role->http == NULL) {
+            cli_error("agent", "--metrics-listen: %s", error.text);
+            return EXIT_USAGE;
+        }
+    }
+    start_signals(role);
+    start_agents(role, id);
+    net_loop_run(&role->loop);
+    for (size_t i = 0; i < role->count; i++) {
+        agent_free(role->agents[i]);
+    }
+    free(role->agents);
+    return options->messages != 0 && role->signalled == 0 && !agent_stats_clean(&role->stats)
+               ? EXIT_CHECK_FAILED
+               : EXIT_GOOD;
+}
+
+static struct agent_config make_config(struct role *role, const struct options *options,
+                                       struct net_tls *tls)
+{
+    struct text_version version;
+    const char *reason;
+    text_parse_version(options->version, &version, &reason); /* the option table checked it */
+    return (struct agent_config){
+        .loop = &role->loop,
+        .stats = &role->stats,
+        .version = options->version,
+        .major = version.major,
+        .target = options->connect.target,
+        .tls = tls,
+        .authority = options->connect.authority,
+        .interval_ms = options->interval_ns / NS_PER_MS,
+        .messages = options->messages,
+        .keepalive_ms = options->keepalive_ns / NS_PER_MS,
+        .max_backoff_ms = options->max_backoff_ns / NS_PER_MS,
+        .on_done = on_done,
+        .user = role,
+    };
+}
+
+static int run_role(const struct options *options, struct net_tls *tls, const char *id)
+{
+    struct role *role = mem_new(struct role);
+    net_loop_init(&role->loop);
+    role->config = make_config(role, options, tls);
+    role->count = (size_t)options->count;
+    int rv = serve(role, options, id);
+    net_loop_deinit(&role->loop);
+    free(role);
+    return rv;
+}
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *options = parsed;
+    cli_log_apply(&options->log);
+    if (cli_connect_check("agent", &options->connect) != 0) {
+        return EXIT_USAGE;
+    }
+    struct net_tls *tls = NULL;
+    if (!options->connect.plaintext) {
+        struct net_error error;
+        const struct net_tls_client_config config = {options->connect.cacert,
+                                                     options->connect.tls_skip_verify};
+        tls = net_tls_client_new(&config, &error);
+        if (tls == NULL) {
+            cli_error("agent", "%s", error.text);
+            return EXIT_USAGE;
+        }
+    }
+    process_raise_fd_limit();
+    char uuid[RANDOM_UUID_BYTES];
+    random_uuid(uuid);
+    const char *hostname = getenv("HOSTNAME");
+    bool named = hostname != NULL && hostname[0] != '\0';
+    const char *id = options->id != NULL ? options->id : named ? hostname : uuid;
+    int rv = run_role(options, tls, id);
+    net_tls_free(tls);
+    return rv;
+}
+
+const struct cli_command agent_command = {
+    .name = "agent",
+    .summary = "Hold one long-lived PingPong stream per agent, and reconnect for ever",
+    .description = "Opens a stream with its version and id as metadata, pings on it, and logs who answers. A lost\n"
+                   "stream is opened again; the log says what went wrong and, where it is known, which setting of\n"
+                   "the proxy did it. SIGTERM ends the stream in good order.",
+    .examples = "  # An agent of version v1.1 through the proxy on this machine\n"
+                "  grpcroute agent --version v1.1 --cacert certs/ca.pem\n"
+                "  # A thousand agents of v2.1, straight to a server\n"
+                "  grpcroute agent --version v2.1 --count 1000 --target localhost:50051 --plaintext\n",
+    .options = options_table,
+    .option_count = ARRAY_SIZE(options_table),
+    .struct_bytes = sizeof(struct options),
+    .run = run,
+};

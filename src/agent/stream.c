@@ -1,0 +1,142 @@
+/* Bookkeeping of one stream: sequences, round trips, and the judgement of each answer. */
+#include "agent/stream.h"
+
+#include "base/text.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+void agent_stream_open(struct agent_stream *stream, struct agent_stats *stats, uint64_t now_ns)
+{
+    *stream = (struct agent_stream){.opened_ns = now_ns, .last_message_ns = now_ns};
+    stats->streams_opened++;
+    stats->streams_active++;
+}
+
+struct rpc_ping_request agent_stream_next_ping(const struct agent_stream *stream, uint64_t now_ns)
+{
+    return (struct rpc_ping_request){
+        .message = "ping",
+        .sequence = stream->sent + 1,
+        .send_time_ns = now_ns,
+    };
+}
+
+void agent_stream_sent(struct agent_stream *stream, struct agent_stats *stats, uint64_t now_ns)
+{
+    stream->sent++;
+    stream->sent_ns[stream->sent % AGENT_STREAM_TIMES] = now_ns;
+    stream->last_message_ns = now_ns;
+    stats->sent++;
+}
+
+/* Our own clock is used, not the echoed one: a peer can write anything there. */
+static void measure(const struct agent_stream *stream, struct agent_stats *stats, uint64_t sequence,
+                    uint64_t now_ns)
+{
+    if (stream->sent - sequence < AGENT_STREAM_TIMES) {
+        histogram_add(&stats->rtt, now_ns - stream->sent_ns[sequence % AGENT_STREAM_TIMES]);
+    }
+}
+
+static unsigned judge_sequence(struct agent_stream *stream, struct agent_stats *stats,
+                               uint64_t echoed, uint64_t now_ns)
+{
+    uint64_t expected = stream->answered + 1;
+    uint64_t sequence = echoed != 0 ? echoed : expected;
+    if (sequence < expected || sequence > stream->sent) {
+        stream->unexpected++;
+        stats->unexpected++;
+        return AGENT_UNEXPECTED;
+    }
+    stats->lost += sequence - expected;
+    stream->answered = sequence;
+    measure(stream, stats, sequence, now_ns);
+    return sequence > expected ? AGENT_LOST : 0;
+}
+
+static unsigned judge_version(struct agent_stats *stats, uint32_t major, const char *server_version)
+{
+    struct text_version version;
+    const char *reason;
+    bool matches =
+        text_parse_version(server_version, &version, &reason) == 0 && version.major == major;
+    agent_stats_answer(stats, server_version, matches);
+    return matches ? 0 : AGENT_WRONG_VERSION;
+}
+
+static unsigned judge_pod(struct agent_stream *stream, struct agent_stats *stats,
+                          const char *server_id)
+{
+    if (stream->received == 1) {
+        snprintf(stream->pod, sizeof(stream->pod), "%s", server_id);
+    }
+    if (strncmp(stream->pod, server_id, sizeof(stream->pod) - 1) == 0) {
+        return 0;
+    }
+    stats->moved++;
+    return AGENT_MOVED;
+}
+
+static bool differs(const char *echoed, const char *own)
+{
+    return echoed[0] != '\0' && strcmp(echoed, own) != 0;
+}
+
+static unsigned judge_metadata(struct agent_stats *stats, const struct agent_identity *self,
+                               const struct rpc_ping_response *response)
+{
+    if (!differs(response->agent_id, self->id) &&
+        !differs(response->agent_version, self->version)) {
+        return 0;
+    }
+    stats->mixed++;
+    return AGENT_MIXED;
+}
+
+unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *stats,
+                             const struct agent_identity *self,
+                             const struct rpc_ping_response *response, uint64_t now_ns)
+{
+    stream->received++;
+    stream->last_message_ns = now_ns;
+    stats->received++;
+    return judge_sequence(stream, stats, response->sequence, now_ns) |
+           judge_version(stats, self->major, response->server_version) |
+           judge_pod(stream, stats, response->server_id) |
+           judge_metadata(stats, self, response);
+}
+
+uint64_t agent_stream_outstanding(const struct agent_stream *stream)
+{
+    return stream->sent - stream->answered;
+}
+
+bool agent_stream_overdue(const struct agent_stream *stream, uint64_t limit_ms, uint64_t now_ns)
+{
+    uint64_t outstanding = agent_stream_outstanding(stream);
+    if (outstanding == 0) {
+        return false;
+    }
+    /* When the oldest send time is no longer kept, a later one errs on the patient side. */
+    uint64_t oldest = outstanding < AGENT_STREAM_TIMES ? stream->answered + 1
+                                                       : stream->sent - (AGENT_STREAM_TIMES - 1);
+    uint64_t since_ns = stream->sent_ns[oldest % AGENT_STREAM_TIMES];
+    return now_ns - since_ns > limit_ms * NS_PER_MS;
+}
+
+struct rpc_stream_life agent_stream_close(struct agent_stream *stream, struct agent_stats *stats,
+                                          uint64_t now_ns)
+{
+    assert(stats->streams_active > 0);
+    stats->streams_active--;
+    stats->lost += agent_stream_outstanding(stream);
+    histogram_add(&stats->lifetime, now_ns - stream->opened_ns);
+    return (struct rpc_stream_life){
+        .age_ms = (now_ns - stream->opened_ns) / NS_PER_MS,
+        .idle_ms = (now_ns - stream->last_message_ns) / NS_PER_MS,
+    };
+}

@@ -1,0 +1,103 @@
+/* What a check is going to do: groups with one expectation each, streams, connections. Pure. */
+#ifndef GRPCROUTE_CHECK_PLAN_H
+#define GRPCROUTE_CHECK_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHECK_VERSION_BYTES 72
+#define CHECK_ID_BYTES      160
+#define CHECK_EXPECT_MAX    8
+/* Connections that carry streams of every version side by side. */
+#define CHECK_SHARED_CONNECTIONS 2
+/* Of each version at most so many streams get a connection of their own. */
+#define CHECK_SEPARATE_MAX 32
+
+enum check_command { CHECK_VERIFY, CHECK_STICKY };
+
+enum check_group_kind {
+    CHECK_GROUP_VERSION,  /* an agent version, as --versions says */
+    CHECK_GROUP_BOUNDARY, /* a header at the edge of what routes match */
+    CHECK_GROUP_AGENT,    /* one stream of sticky-test */
+};
+
+enum check_header {
+    CHECK_HEADER_ONCE,
+    CHECK_HEADER_MISSING,
+    CHECK_HEADER_TWICE, /* CHECK_TWICE_FIRST and CHECK_TWICE_SECOND */
+};
+
+#define CHECK_TWICE_FIRST  "v1.1"
+#define CHECK_TWICE_SECOND "v2.1"
+
+enum check_rule {
+    CHECK_EXPECT_ANY,      /* some server answers; which one is not judged */
+    CHECK_EXPECT_SERVER,   /* a server of one of `versions` answers */
+    CHECK_EXPECT_REJECTED, /* the stream ends with a status and without an answer */
+    CHECK_EXPECT_REPORT,   /* proxies may differ here: whatever happens is right, and told */
+};
+
+struct check_expectation {
+    enum check_rule rule;
+    char versions[CHECK_EXPECT_MAX][CHECK_VERSION_BYTES];
+    size_t version_count;
+};
+
+struct check_group {
+    enum check_group_kind kind;
+    enum check_header header;
+    char agent_version[CHECK_VERSION_BYTES]; /* CHECK_HEADER_ONCE; may be empty */
+    struct check_expectation expect;
+};
+
+struct check_stream {
+    size_t group;
+    size_t connection;
+    char agent_id[CHECK_ID_BYTES];
+};
+
+struct check_plan {
+    enum check_command command;
+    struct check_group *groups; /* owned */
+    size_t group_count;
+    struct check_stream *streams; /* owned */
+    size_t stream_count;
+    size_t connection_count;
+    uint64_t messages;    /* pings per stream */
+    uint64_t interval_ms; /* between two pings of a stream */
+};
+
+/* Frees what a plan owns; a zeroed plan is fine. */
+void check_plan_deinit(struct check_plan *plan);
+
+/* Adds a group of the given kind and header; returns it, valid until the next call. */
+struct check_group *check_plan_add_group(struct check_plan *plan, enum check_group_kind kind,
+                                         enum check_header header, const char *agent_version);
+
+/* Adds `per_version` streams to each version group. Streams of all versions alternate on the shared
+ * connections; a quarter of each version's streams, at least one of two, has a connection of its
+ * own. `run_id` makes the agent-ids of this run differ from those of others. */
+void check_plan_add_version_streams(struct check_plan *plan, size_t per_version,
+                                    const char *run_id);
+
+/* Adds one stream to each boundary group, each on its own connection, since a proxy may answer a
+ * bad header by closing the connection. */
+void check_plan_add_boundary_streams(struct check_plan *plan, const char *run_id);
+
+/* Adds `agents` groups of one stream, all on one connection; ids are `id`, or `id`-1, `id`-2, ...
+ * of several. */
+void check_plan_add_agents(struct check_plan *plan, const char *agent_version, const char *id,
+                           size_t agents);
+
+/* True when a server of `version` is what the expectation asks for. */
+bool check_expectation_allows(const struct check_expectation *expect, const char *version);
+
+/* "v1" or "v1 or v2" into `out`. Returns `out`. */
+char *check_expectation_text(const struct check_expectation *expect, char *out, size_t out_bytes);
+
+/* What the group is about, for people: "Agent v1.1", "Boundary v1.0-rc1", "Boundary (header
+ * missing)". Escaped. Returns `out`. */
+char *check_group_label(const struct check_group *group, char *out, size_t out_bytes);
+
+#endif

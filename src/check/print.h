@@ -1,0 +1,30 @@
+/* A report for people, for programs, and for CI. Each is a function over one struct; no judging
+ * here. */
+#ifndef GRPCROUTE_CHECK_PRINT_H
+#define GRPCROUTE_CHECK_PRINT_H
+
+#include "check/verdict.h"
+
+#include <stdio.h>
+
+/* "verify" or "sticky-test". */
+const char *check_command_name(enum check_command command);
+
+/* sticky-test: the line before the first ping. */
+void check_print_begin(FILE *out, const struct check_plan *plan);
+
+/* Lines for people. CHECK_NOT_CONNECTED prints nothing: the command says it on standard error. */
+void check_print_text(FILE *out, const struct check_report *report);
+
+/* One JSON object and a newline. */
+void check_print_json(FILE *out, const struct check_report *report);
+
+/* JUnit XML as CI servers read it: one test case per group; no evidence and no connection are
+ * errors, not failures; what could not be checked stands in system-out. */
+void check_print_junit(FILE *out, const struct check_report *report);
+
+/* "metadata isolation, order, loss: server sends no extension fields" for a mask of
+ * verdict->unchecked, which must not be 0. Returns `out`. */
+char *check_unchecked_text(unsigned unchecked, char *out, size_t out_bytes);
+
+#endif

@@ -1,0 +1,152 @@
+/* The report as one JSON object. Every text is printable ASCII already, so it is valid UTF-8. */
+#include "check/print.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+
+#define LABEL_BYTES 400
+
+static cJSON *json_versions(const struct check_expectation *expect)
+{
+    cJSON *versions = cJSON_CreateArray();
+    for (size_t i = 0; i < expect->version_count; i++) {
+        cJSON_AddItemToArray(versions, cJSON_CreateString(expect->versions[i]));
+    }
+    return versions;
+}
+
+static const char *rule_label(enum check_rule rule)
+{
+    static const char *const labels[] = {
+        [CHECK_EXPECT_ANY] = "any_server",
+        [CHECK_EXPECT_SERVER] = "server",
+        [CHECK_EXPECT_REJECTED] = "rejected",
+        [CHECK_EXPECT_REPORT] = "report_only",
+    };
+    return labels[rule];
+}
+
+static cJSON *json_answers(const struct check_run *run, const struct check_verdict *verdict)
+{
+    cJSON *answers = cJSON_CreateArray();
+    for (size_t i = 0; i < verdict->answer_count; i++) {
+        const struct check_answer *answer = &verdict->answers[i];
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "server_version",
+                                check_names_text(&run->names, answer->server_version));
+        cJSON_AddStringToObject(object, "server_id",
+                                check_names_text(&run->names, answer->server_id));
+        cJSON_AddNumberToObject(object, "messages", (double)answer->messages);
+        cJSON_AddItemToArray(answers, object);
+    }
+    return answers;
+}
+
+static cJSON *json_findings(const struct check_verdict *verdict)
+{
+    cJSON *findings = cJSON_CreateArray();
+    for (size_t i = 0; i < verdict->finding_count; i++) {
+        const struct check_finding *finding = &verdict->findings[i];
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "check", check_kind_label(finding->kind));
+        cJSON_AddStringToObject(object, "result", check_result_label(finding->result));
+        cJSON_AddNumberToObject(object, "count", (double)finding->count);
+        cJSON_AddStringToObject(object, "text", finding->text);
+        cJSON_AddItemToArray(findings, object);
+    }
+    return findings;
+}
+
+static cJSON *json_unchecked(const struct check_verdict *verdict)
+{
+    cJSON *unchecked = cJSON_CreateArray();
+    for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++) {
+        if ((verdict->unchecked & 1U << kind) != 0) {
+            cJSON_AddItemToArray(unchecked,
+                                 cJSON_CreateString(check_kind_label((enum check_kind)kind)));
+        }
+    }
+    return unchecked;
+}
+
+static void add_agent_version(cJSON *object, const struct check_group *group)
+{
+    cJSON *values = cJSON_AddArrayToObject(object, "agent_version");
+    if (group->header == CHECK_HEADER_ONCE) {
+        cJSON_AddItemToArray(values, cJSON_CreateString(group->agent_version));
+    } else if (group->header == CHECK_HEADER_TWICE) {
+        cJSON_AddItemToArray(values, cJSON_CreateString(CHECK_TWICE_FIRST));
+        cJSON_AddItemToArray(values, cJSON_CreateString(CHECK_TWICE_SECOND));
+    }
+}
+
+static cJSON *json_group(const struct check_run *run, const struct check_group *group,
+                         const struct check_verdict *verdict, bool not_connected)
+{
+    char label[LABEL_BYTES];
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "name", check_group_label(group, label, sizeof(label)));
+    add_agent_version(object, group);
+    cJSON_AddStringToObject(object, "expected", rule_label(group->expect.rule));
+    cJSON_AddItemToObject(object, "expected_versions", json_versions(&group->expect));
+    cJSON_AddStringToObject(
+        object, "result",
+        check_result_label(not_connected ? CHECK_NOT_CONNECTED : verdict->result));
+    if (verdict->outcome[0] != '\0') {
+        cJSON_AddStringToObject(object, "outcome", verdict->outcome);
+    }
+    cJSON_AddNumberToObject(object, "streams", (double)verdict->streams);
+    cJSON_AddNumberToObject(object, "streams_done", (double)verdict->streams_done);
+    cJSON_AddNumberToObject(object, "messages_sent", (double)verdict->sent);
+    cJSON_AddNumberToObject(object, "messages_answered", (double)verdict->received);
+    cJSON_AddItemToObject(object, "answers", json_answers(run, verdict));
+    cJSON_AddItemToObject(object, "findings", json_findings(verdict));
+    cJSON_AddItemToObject(object, "not_checked", json_unchecked(verdict));
+    return object;
+}
+
+/* Who the stream was and that it was one: sticky-test's evidence. */
+static cJSON *json_stream(const struct check_run *run, size_t stream)
+{
+    const struct check_observation *seen = &run->streams[stream];
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "agent_id", check_names_text(&run->names, seen->agent_id));
+    cJSON_AddNumberToObject(object, "times_opened", seen->opened ? 1 : 0);
+    cJSON_AddNumberToObject(object, "open_seconds", (double)seen->open_ns / 1e9);
+    return object;
+}
+
+static cJSON *json_report(const struct check_report *report)
+{
+    const struct check_run *run = report->run;
+    bool not_connected = report->result == CHECK_NOT_CONNECTED;
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "command", check_command_name(run->plan->command));
+    cJSON_AddStringToObject(object, "target", run->target);
+    cJSON_AddStringToObject(object, "result", check_result_label(report->result));
+    cJSON_AddNumberToObject(object, "exit_code", report->exit_code);
+    if (report->reason[0] != '\0') {
+        cJSON_AddStringToObject(object, "reason", report->reason);
+    }
+    cJSON_AddNumberToObject(object, "seconds", (double)run->duration_ns / 1e9);
+    cJSON *groups = cJSON_AddArrayToObject(object, "checks");
+    for (size_t i = 0; i < run->plan->group_count; i++) {
+        cJSON *group = json_group(run, &run->plan->groups[i], &report->groups[i], not_connected);
+        if (run->plan->command == CHECK_STICKY) {
+            cJSON_AddItemToObject(group, "stream", json_stream(run, i));
+        }
+        cJSON_AddItemToArray(groups, group);
+    }
+    return object;
+}
+
+void check_print_json(FILE *out, const struct check_report *report)
+{
+    cJSON *object = json_report(report);
+    char *text = cJSON_Print(object);
+    if (text != NULL) {
+        fprintf(out, "%s\n", text);
+    }
+    cJSON_free(text);
+    cJSON_Delete(object);
+}

@@ -1,0 +1,416 @@
+/* The prober: connections, streams and pings of a plan on one event loop.
+ *
+ *   stream:  waiting --connection ready--> open --all answered--> half-closed --on_closed--> over
+ *            any --peer ends, time limit, signal--> over */
+#include "check/probe.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/loop.h"
+#include "rpc/call.h"
+#include "rpc/client.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PING_BYTES 512
+
+struct probe;
+
+struct probe_conn {
+    struct list node; /* in probe.conns */
+    struct probe *probe;
+    struct rpc_client *client;
+    size_t *streams; /* owned; indices */
+    size_t stream_count;
+    size_t started; /* the first `started` of them had their chance */
+    size_t live;    /* of them, those whose call is open */
+    bool ready;
+};
+
+struct probe_stream {
+    struct probe *probe;
+    struct probe_conn *conn; /* borrowed while `call` is there */
+    struct rpc_call *call;
+    uint64_t opened_ns;
+    uint64_t last_message_ns; /* in either direction */
+    uint64_t half_closed_ms;  /* 0: not yet */
+    bool settled;             /* its `end` is final */
+};
+
+struct probe {
+    struct net_loop loop;
+    uv_timer_t pinger;
+    uv_timer_t deadline;
+    uv_signal_t signals[2];
+    struct net_tick tick;
+    struct list conns;
+    struct check_run *run;
+    const struct check_probe_config *config;
+    struct probe_stream *streams; /* owned */
+    uint64_t last_stamp_ns;
+    bool stopping; /* time limit or signal: what ends from here on says nothing about the peer */
+};
+
+static size_t index_of(const struct probe_stream *stream)
+{
+    return (size_t)(stream - stream->probe->streams);
+}
+
+static struct check_observation *seen_of(const struct probe_stream *stream)
+{
+    return &stream->probe->run->streams[index_of(stream)];
+}
+
+static void settle(struct probe_stream *stream, enum check_end end)
+{
+    if (!stream->settled) {
+        stream->settled = true;
+        seen_of(stream)->end = end;
+    }
+}
+
+/* --- pings
+ * ---------------------------------------------------------------------------------------- */
+
+/* Stamps are unique in the run, so that an answer names its ping. */
+static uint64_t next_stamp(struct probe *probe)
+{
+    uint64_t now = clock_now_ns();
+    probe->last_stamp_ns = now > probe->last_stamp_ns ? now : probe->last_stamp_ns + 1;
+    return probe->last_stamp_ns;
+}
+
+static void finish_if_answered(struct probe_stream *stream)
+{
+    const struct check_observation *seen = seen_of(stream);
+    uint64_t messages = stream->probe->run->plan->messages;
+    if (!stream->settled && seen->sent == messages && seen->pong_count >= messages) {
+        settle(stream, CHECK_END_DONE);
+        stream->half_closed_ms = uv_now(&stream->probe->loop.uv);
+        rpc_call_half_close(stream->call);
+    }
+}
+
+static void send_ping(struct probe_stream *stream)
+{
+    struct probe *probe = stream->probe;
+    const struct check_observation *seen = seen_of(stream);
+    char message[CHECK_ID_BYTES + 32];
+    snprintf(message, sizeof(message), "ping %s/%" PRIu64,
+             probe->run->plan->streams[index_of(stream)].agent_id, seen->sent + 1);
+    struct rpc_ping_request request = {
+        .message = message,
+        .sequence = seen->sent + 1,
+        .send_time_ns = next_stamp(probe),
+    };
+    uint8_t bytes[PING_BYTES];
+    size_t len = rpc_ping_request_encode(&request, bytes, sizeof(bytes));
+    /* A peer that does not read gets the ping with the next interval, or never. */
+    if (len > 0 && rpc_call_send(stream->call, bytes, len) == 0) {
+        stream->last_message_ns = request.send_time_ns;
+        check_run_sent(probe->run, index_of(stream), request.send_time_ns);
+        finish_if_answered(stream);
+    }
+}
+
+static void on_pinger(uv_timer_t *timer)
+{
+    struct probe *probe = timer->data;
+    for (size_t i = 0; i < probe->run->plan->stream_count; i++) {
+        struct probe_stream *stream = &probe->streams[i];
+        if (stream->call != NULL && !stream->settled &&
+            seen_of(stream)->sent < probe->run->plan->messages) {
+            send_ping(stream);
+        }
+    }
+}
+
+/* --- streams
+ * -------------------------------------------------------------------------------------- */
+
+static void on_message(void *user, const uint8_t *bytes, size_t len)
+{
+    struct probe_stream *stream = user;
+    struct rpc_ping_response response;
+    stream->last_message_ns = next_stamp(stream->probe);
+    if (rpc_ping_response_decode(bytes, len, &response) != 0) {
+        seen_of(stream)->garbled = true;
+        settle(stream, CHECK_END_BY_PEER);
+        rpc_call_cancel(stream->call);
+    } else if (!check_run_received(stream->probe->run, index_of(stream), &response)) {
+        settle(stream, CHECK_END_DONE);
+        rpc_call_cancel(stream->call);
+    } else {
+        finish_if_answered(stream);
+    }
+}
+
+static void on_call_closed(void *user, const struct rpc_status *status)
+{
+    struct probe_stream *stream = user;
+    struct check_observation *seen = seen_of(stream);
+    struct probe_conn *conn = stream->conn;
+    seen->status = *status;
+    uint64_t now_ns = next_stamp(stream->probe);
+    seen->open_ns = now_ns - stream->opened_ns;
+    seen->idle_ns = now_ns - stream->last_message_ns;
+    settle(stream, CHECK_END_BY_PEER);
+    stream->call = NULL;
+    stream->conn = NULL;
+    conn->live--;
+    if (conn->live == 0 && conn->started == conn->stream_count) {
+        rpc_client_close(conn->client);
+    }
+}
+
+static const struct rpc_call_events call_events = {
+    .on_message = on_message,
+    .on_closed = on_call_closed,
+};
+
+static size_t fill_metadata(const struct probe_stream *stream, struct h2_header out[3])
+{
+    const struct check_plan *plan = stream->probe->run->plan;
+    const struct check_stream *planned = &plan->streams[index_of(stream)];
+    const struct check_group *group = &plan->groups[planned->group];
+    size_t count = 0;
+    if (group->header == CHECK_HEADER_ONCE) {
+        out[count++] = H2_HEADER("agent-version", group->agent_version);
+    } else if (group->header == CHECK_HEADER_TWICE) {
+        out[count++] = H2_HEADER("agent-version", CHECK_TWICE_FIRST);
+        out[count++] = H2_HEADER("agent-version", CHECK_TWICE_SECOND);
+    }
+    out[count++] = H2_HEADER("agent-id", planned->agent_id);
+    return count;
+}
+
+/* Returns what rpc_call_start() returns. */
+static int open_stream(struct probe_stream *stream, struct probe_conn *conn)
+{
+    struct h2_header metadata[3];
+    struct rpc_call_config config = {
+        .path = RPC_PING_PATH,
+        .metadata = metadata,
+        .metadata_count = fill_metadata(stream, metadata),
+    };
+    int outcome = rpc_call_start(conn->client, &config, &call_events, stream, &stream->call);
+    if (outcome == 0) {
+        stream->conn = conn;
+        stream->opened_ns = stream->last_message_ns = next_stamp(conn->probe);
+        seen_of(stream)->opened = true;
+        conn->live++;
+        send_ping(stream);
+    }
+    return outcome;
+}
+
+static void fail_stream(struct probe_stream *stream, const struct net_error *why)
+{
+    if (!stream->settled) {
+        seen_of(stream)->error = *why;
+        settle(stream, CHECK_END_NOT_CONNECTED);
+    }
+}
+
+/* --- connections
+ * ---------------------------------------------------------------------------------- */
+
+static void open_conn(struct probe *probe, const size_t *streams, size_t stream_count);
+
+/* The peer has no room for the streams from `first` on: they get a connection of their own, unless
+ * not even one fitted on this one. */
+static void move_rest(struct probe_conn *conn, size_t first)
+{
+    if (first > 0) {
+        open_conn(conn->probe, conn->streams + first, conn->stream_count - first);
+        conn->stream_count = first;
+        return;
+    }
+    struct net_error why;
+    net_error_set(&why, NET_FAILED, "%s allows no stream on a new connection",
+                  rpc_client_peer(conn->client));
+    for (size_t i = 0; i < conn->stream_count; i++) {
+        fail_stream(&conn->probe->streams[conn->streams[i]], &why);
+    }
+}
+
+static void on_ready(void *user)
+{
+    struct probe_conn *conn = user;
+    conn->ready = true;
+    conn->probe->run->connections_ready++;
+    size_t i = 0;
+    while (i < conn->stream_count &&
+           open_stream(&conn->probe->streams[conn->streams[i]], conn) == 0) {
+        i++;
+    }
+    if (i < conn->stream_count) {
+        move_rest(conn, i);
+    }
+    conn->started = conn->stream_count;
+    if (conn->live == 0) {
+        rpc_client_close(conn->client);
+    }
+}
+
+static void close_handles(struct probe *probe)
+{
+    net_loop_tick_stop(&probe->tick);
+    uv_close((uv_handle_t *)&probe->pinger, NULL);
+    uv_close((uv_handle_t *)&probe->deadline, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(probe->signals); i++) {
+        uv_close((uv_handle_t *)&probe->signals[i], NULL);
+    }
+}
+
+static void on_client_closed(void *user, const struct net_error *why)
+{
+    struct probe_conn *conn = user;
+    struct probe *probe = conn->probe;
+    if (!conn->ready && !probe->stopping && !probe->run->connection_failed) {
+        probe->run->connection_failed = true;
+        probe->run->error = *why;
+    }
+    for (size_t i = conn->started; i < conn->stream_count; i++) {
+        fail_stream(&probe->streams[conn->streams[i]], why);
+    }
+    list_remove(&conn->node);
+    free(conn->streams);
+    free(conn);
+    if (list_empty(&probe->conns)) {
+        close_handles(probe);
+    }
+}
+
+static const struct rpc_client_events client_events = {
+    .on_ready = on_ready,
+    .on_closed = on_client_closed,
+};
+
+/* Copies `streams`. */
+static void open_conn(struct probe *probe, const size_t *streams, size_t stream_count)
+{
+    struct probe_conn *conn = mem_new(struct probe_conn);
+    conn->probe = probe;
+    conn->stream_count = stream_count;
+    conn->streams = mem_calloc(stream_count, sizeof(size_t));
+    memcpy(conn->streams, streams, stream_count * sizeof(size_t));
+    list_init(&conn->node);
+    list_append(&probe->conns, &conn->node);
+    struct rpc_client_config config = {
+        .target = probe->config->target,
+        .tls = probe->config->tls,
+        .authority = probe->config->authority,
+        .connect_timeout_ms = probe->run->timeout_ns / 1000000 + 1,
+    };
+    conn->client = rpc_client_open(&probe->loop, &config, &client_events, conn);
+}
+
+static void open_planned(struct probe *probe)
+{
+    const struct check_plan *plan = probe->run->plan;
+    size_t *streams = mem_calloc(plan->stream_count, sizeof(size_t));
+    for (size_t connection = 0; connection < plan->connection_count; connection++) {
+        size_t count = 0;
+        for (size_t i = 0; i < plan->stream_count; i++) {
+            if (plan->streams[i].connection == connection) {
+                streams[count++] = i;
+            }
+        }
+        if (count > 0) {
+            open_conn(probe, streams, count);
+        }
+    }
+    free(streams);
+}
+
+/* --- the end
+ * -------------------------------------------------------------------------------------- */
+
+static void drop_everything(struct probe *probe, enum check_end end)
+{
+    probe->stopping = true;
+    for (size_t i = 0; i < probe->run->plan->stream_count; i++) {
+        settle(&probe->streams[i], end);
+    }
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &probe->conns)
+    {
+        rpc_client_close(container_of(node, struct probe_conn, node)->client);
+    }
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    drop_everything(timer->data, CHECK_END_TIMED_OUT);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct probe *probe = handle->data;
+    probe->run->interrupted_by = number;
+    drop_everything(probe, CHECK_END_OPEN);
+}
+
+/* Half-closed streams that the peer does not end. */
+static void on_tick(struct net_tick *tick, uint64_t now_ms)
+{
+    struct probe *probe = container_of(tick, struct probe, tick);
+    for (size_t i = 0; i < probe->run->plan->stream_count; i++) {
+        struct probe_stream *stream = &probe->streams[i];
+        if (stream->call != NULL && stream->half_closed_ms != 0 &&
+            now_ms >= stream->half_closed_ms + CHECK_LINGER_MS) {
+            rpc_call_cancel(stream->call);
+        }
+    }
+}
+
+static void start_handles(struct probe *probe)
+{
+    const int numbers[] = {SIGINT, SIGTERM};
+    uint64_t interval_ms = probe->run->plan->interval_ms;
+    uv_timer_init(&probe->loop.uv, &probe->pinger);
+    uv_timer_init(&probe->loop.uv, &probe->deadline);
+    probe->pinger.data = probe->deadline.data = probe;
+    uv_timer_start(&probe->pinger, on_pinger, interval_ms, interval_ms);
+    uv_timer_start(&probe->deadline, on_deadline, probe->run->timeout_ns / 1000000, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(probe->signals); i++) {
+        uv_signal_init(&probe->loop.uv, &probe->signals[i]);
+        probe->signals[i].data = probe;
+        uv_signal_start(&probe->signals[i], on_signal, numbers[i]);
+    }
+    probe->tick = (struct net_tick){.tick = on_tick};
+    list_init(&probe->tick.node);
+    net_loop_tick_start(&probe->loop, &probe->tick);
+}
+
+int check_probe(struct check_run *run, const struct check_probe_config *config)
+{
+    struct probe *probe = mem_new(struct probe);
+    int error = net_loop_init(&probe->loop);
+    if (error != 0) {
+        free(probe);
+        return error;
+    }
+    uint64_t start_ns = clock_now_ns();
+    probe->run = run;
+    probe->config = config;
+    probe->streams = mem_calloc(run->plan->stream_count, sizeof(struct probe_stream));
+    for (size_t i = 0; i < run->plan->stream_count; i++) {
+        probe->streams[i].probe = probe;
+    }
+    list_init(&probe->conns);
+    start_handles(probe);
+    open_planned(probe);
+    net_loop_run(&probe->loop);
+    net_loop_deinit(&probe->loop);
+    run->duration_ns = clock_now_ns() - start_ns;
+    free(probe->streams);
+    free(probe);
+    return 0;
+}

@@ -1,0 +1,32 @@
+/* Runs a plan against a real target and fills the observations.
+ *
+ * Happy path: open all connections -> on each, when ready, open its streams -> a ping per stream
+ * and interval -> when as many answers as pings came, half-close -> the peer ends the stream -> the
+ * last stream of a connection closes it
+ * -> the last connection ends the loop.
+ * Failure modes: no connection (its streams are NOT_CONNECTED), a stream ended by the peer, the
+ * time limit, SIGINT or SIGTERM (everything is dropped and what was seen so far stays). A peer that
+ * allows fewer streams than planned on a connection gets further connections. */
+#ifndef GRPCROUTE_CHECK_PROBE_H
+#define GRPCROUTE_CHECK_PROBE_H
+
+#include "check/observe.h"
+
+#include "base/text.h"
+
+struct net_tls;
+
+/* After its half-close a stream has this long to end; late duplicates are seen in it. */
+#define CHECK_LINGER_MS 2000
+
+struct check_probe_config {
+    struct text_address target;
+    struct net_tls *tls;   /* borrowed; NULL: plaintext */
+    const char *authority; /* NULL: from the target */
+};
+
+/* Probes until everything is seen, run->timeout_ns has passed, or a signal came. Returns 0, or a
+ * negative libuv error when there is no event loop to be had. */
+int check_probe(struct check_run *run, const struct check_probe_config *config);
+
+#endif

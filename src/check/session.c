@@ -1,0 +1,112 @@
+#include "check/session.h"
+
+#include "check/print.h"
+#include "check/probe.h"
+#include "cli/exit.h"
+#include "net/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TARGET_BYTES (TEXT_HOST_BYTES + 16)
+
+static void format_target(const struct text_address *target, char out[static TARGET_BYTES])
+{
+    bool v6 = strchr(target->host, ':') != NULL;
+    snprintf(out, TARGET_BYTES, v6 ? "[%s]:%u" : "%s:%u", target->host, (unsigned)target->port);
+}
+
+/* Returns 0, or 1 after a line on standard error. */
+static int write_junit(const char *command, const char *path, const struct check_report *report)
+{
+    if (path == NULL) {
+        return 0;
+    }
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        cli_error(command, "--junit-file: %s: %s", path, strerror(errno));
+        return 1;
+    }
+    check_print_junit(file, report);
+    if (fclose(file) != 0) {
+        cli_error(command, "--junit-file: %s: %s", path, strerror(errno));
+        return 1;
+    }
+    return 0;
+}
+
+static int report_run(const char *command, const struct check_run *run,
+                      const struct check_session_options *options)
+{
+    struct check_report report;
+    check_judge(run, &report);
+    if (options->report.output == CLI_OUTPUT_JSON) {
+        check_print_json(stdout, &report);
+    } else {
+        check_print_text(stdout, &report);
+    }
+    if (report.result == CHECK_NOT_CONNECTED) {
+        fflush(stdout);
+        cli_error(command, "%s", report.reason);
+    }
+    int rv = report.exit_code;
+    if (write_junit(command, options->report.junit_file, &report) != 0 && rv == EXIT_GOOD) {
+        rv = EXIT_USAGE;
+    }
+    check_report_deinit(&report);
+    return rv;
+}
+
+static struct net_tls *make_tls(const char *command, const struct cli_connect_options *connect)
+{
+    struct net_error error;
+    const struct net_tls_client_config config = {connect->cacert, connect->tls_skip_verify};
+    struct net_tls *tls = net_tls_client_new(&config, &error);
+    if (tls == NULL) {
+        cli_error(command, "%s", error.text);
+    }
+    return tls;
+}
+
+static int probe_and_report(const char *command, const struct check_plan *plan,
+                            const struct check_session_options *options, struct net_tls *tls)
+{
+    char target[TARGET_BYTES];
+    format_target(&options->connect.target, target);
+    const struct check_probe_config config = {
+        .target = options->connect.target,
+        .tls = tls,
+        .authority = options->connect.authority,
+    };
+    struct check_run run;
+    check_run_init(&run, plan, target, options->timeout_ns);
+    if (options->report.output == CLI_OUTPUT_TEXT && plan->command == CHECK_STICKY) {
+        check_print_begin(stdout, plan);
+        fflush(stdout);
+    }
+    int rv = check_probe(&run, &config);
+    if (rv < 0) {
+        cli_error(command, "cannot start an event loop: %s", strerror(-rv));
+        rv = EXIT_USAGE;
+    } else {
+        rv = report_run(command, &run, options);
+    }
+    check_run_deinit(&run);
+    return rv;
+}
+
+int check_session_run(const struct check_plan *plan, const struct check_session_options *options)
+{
+    const char *command = check_command_name(plan->command);
+    if (cli_connect_check(command, &options->connect) != 0) {
+        return EXIT_USAGE;
+    }
+    struct net_tls *tls = NULL;
+    if (!options->connect.plaintext && (tls = make_tls(command, &options->connect)) == NULL) {
+        return EXIT_USAGE;
+    }
+    int rv = probe_and_report(command, plan, options, tls);
+    net_tls_free(tls);
+    return rv;
+}

@@ -1,0 +1,75 @@
+/* `grpcroute sticky-test`: do all messages of a stream stay on one pod? */
+#include "check/command.h"
+
+#include "base/mem.h"
+#include "check/session.h"
+
+#define NS_PER_MS 1000000u
+
+struct options {
+    struct check_session_options session;
+    const char *version;
+    const char *id;
+    uint64_t messages;
+    uint64_t agents;
+    uint64_t interval_ns;
+};
+
+static const struct cli_option options_table[] = {
+    CLI_CONNECT_OPTIONS(struct options, session.connect),
+    {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
+     .argument = "vMAJOR.MINOR", .fallback = "v1.1", .help = "Version of the agents to play"},
+    {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
+     .fallback = "agent-v1-1", .help = "Their agent-id; several get -1, -2, ... behind it"},
+    {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
+     .offset = offsetof(struct options, messages), .argument = "N", .fallback = "20", .min = 2,
+     .max = 1000000, .help = "Pings on each stream"},
+    {.name = "agents", .kind = CLI_COUNT, .offset = offsetof(struct options, agents),
+     .argument = "N", .fallback = "1", .min = 1, .max = 1000,
+     .help = "Streams at once, on one connection"},
+    {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
+     .argument = "DURATION", .fallback = "100ms", .max = UINT64_C(3600000000000),
+     .help = "Time between the pings of a stream"},
+    {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
+     .argument = "DURATION", .fallback = "0",
+     .max = UINT64_C(86400000000000),
+     .help = "Time for everything together; 0 for what the messages need and 10 s more"},
+    CLI_OUTPUT_OPTIONS(struct options, session.report),
+};
+
+/* Pings take their time; connecting and answering get this much more. */
+#define SLACK_NS UINT64_C(10000000000)
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *options = parsed;
+    struct check_session_options session = options->session;
+    if (session.timeout_ns == 0) {
+        session.timeout_ns = options->messages * options->interval_ns + SLACK_NS;
+    }
+    struct check_plan plan = {
+        .command = CHECK_STICKY,
+        .messages = options->messages,
+        .interval_ms = options->interval_ns / NS_PER_MS,
+    };
+    check_plan_add_agents(&plan, options->version, options->id, (size_t)options->agents);
+    int rv = check_session_run(&plan, &session);
+    check_plan_deinit(&plan);
+    return rv;
+}
+
+const struct cli_command sticky_test_command = {
+    .name = "sticky-test",
+    .summary = "Check that all messages of a stream stay on one pod",
+    .description = "Holds one stream per agent, pings on it, and checks that the same pod answers every time.",
+    .examples = "  # Twenty messages on one stream\n"
+                "  grpcroute sticky-test --cacert certs/ca.pem\n"
+                "  # Fifty agents of v2.1 for ten minutes\n"
+                "  grpcroute sticky-test --version v2.1 --agents 50 --messages 600 --interval 1s\n",
+    .options = options_table,
+    .option_count = ARRAY_SIZE(options_table),
+    .struct_bytes = sizeof(struct options),
+    .run = run,
+};

@@ -1,0 +1,94 @@
+/* From observations to a verdict, with the sentences that explain it. Pure. */
+#ifndef GRPCROUTE_CHECK_VERDICT_H
+#define GRPCROUTE_CHECK_VERDICT_H
+
+#include "check/observe.h"
+
+/* What is checked: name, label in JSON and JUnit, words for "Not checked: ...". */
+#define CHECK_KIND_LIST(X)                                                                         \
+    X(CHECK_REJECTION, "rejection", "rejection")                                                   \
+    X(CHECK_VERSION, "version", "answering version")                                               \
+    X(CHECK_ISOLATION, "isolation", "metadata isolation")                                          \
+    X(CHECK_STICKINESS, "stickiness", "sticky pod")                                                \
+    X(CHECK_ORDER, "order", "order")                                                               \
+    X(CHECK_LOSS, "loss", "loss")                                                                  \
+    X(CHECK_DUPLICATION, "duplication", "duplication")                                             \
+    X(CHECK_EVIDENCE, "evidence", "evidence")
+
+enum check_kind {
+#define X(name, label, words) name,
+    CHECK_KIND_LIST(X)
+#undef X
+        CHECK_KIND_COUNT
+};
+
+/* In the order of their weight for the whole run. */
+#define CHECK_RESULT_LIST(X)                                                                       \
+    X(CHECK_PASSED, "passed")                                                                      \
+    X(CHECK_NO_EVIDENCE, "no_evidence")                                                            \
+    X(CHECK_NOT_CONNECTED, "not_connected")                                                        \
+    X(CHECK_FAILED, "failed")                                                                      \
+    X(CHECK_INTERRUPTED, "interrupted")
+
+enum check_result {
+#define X(name, label) name,
+    CHECK_RESULT_LIST(X)
+#undef X
+};
+
+#define CHECK_TEXT_BYTES 1200
+/* Pods told apart in one group; further ones are counted together. */
+#define CHECK_ANSWERS_MAX 64
+
+/* One thing that is wrong, or that keeps the verdict open. */
+struct check_finding {
+    enum check_kind kind;
+    enum check_result result;    /* CHECK_FAILED or CHECK_NO_EVIDENCE */
+    uint64_t count;              /* messages, or streams for rejection, stickiness and evidence */
+    char text[CHECK_TEXT_BYTES]; /* printable ASCII */
+};
+
+/* Who answered how often. */
+struct check_answer {
+    uint32_t server_version;
+    uint32_t server_id;
+    uint64_t messages;
+};
+
+struct check_verdict {
+    enum check_result result; /* CHECK_PASSED, CHECK_FAILED or CHECK_NO_EVIDENCE */
+    struct check_finding findings[CHECK_KIND_COUNT]; /* at most one per kind */
+    size_t finding_count;
+    unsigned unchecked; /* bit per check_kind: the server does not say what the check needs */
+    char outcome[CHECK_TEXT_BYTES]; /* boundary groups: what happened, "rejected: ..." or "server
+                                       v1" */
+    size_t streams;
+    size_t streams_done;
+    uint64_t sent;
+    uint64_t received;
+    struct check_answer answers[CHECK_ANSWERS_MAX];
+    size_t answer_count;
+    uint64_t other_answers; /* messages of pods beyond CHECK_ANSWERS_MAX */
+};
+
+struct check_report {
+    const struct check_run *run; /* borrowed */
+    enum check_result result;
+    int exit_code;                 /* cli/exit.h */
+    struct check_verdict *groups;  /* owned, one per group of the plan */
+    char reason[CHECK_TEXT_BYTES]; /* CHECK_NOT_CONNECTED: why, else empty */
+};
+
+const char *check_kind_label(enum check_kind kind);
+const char *check_kind_words(enum check_kind kind);
+const char *check_result_label(enum check_result result);
+
+/* Judges one group of the run's plan. */
+void check_judge_group(const struct check_run *run, size_t group,
+                       struct check_verdict *ret_verdict);
+
+/* Judges the whole run. check_report_deinit() frees it; the run must outlive it. */
+void check_judge(const struct check_run *run, struct check_report *ret_report);
+void check_report_deinit(struct check_report *report);
+
+#endif

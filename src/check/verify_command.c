@@ -1,0 +1,230 @@
+/* `grpcroute verify`: accuracy and isolation. */
+#include "check/command.h"
+
+#include "base/mem.h"
+#include "base/random.h"
+#include "check/session.h"
+#include "cli/exit.h"
+#include "route/expect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MS 1000000u
+#define VERSIONS_MAX 64
+
+struct options {
+    struct check_session_options session;
+    const char *versions;
+    const char *routes;
+    uint64_t messages;
+    uint64_t streams;
+    uint64_t interval_ns;
+    bool boundary;
+};
+
+static const struct cli_option options_table[] = {
+    CLI_CONNECT_OPTIONS(struct options, session.connect),
+    {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
+     .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
+     .help = "Agent versions to try, separated by commas"},
+    {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes),
+     .argument = "FILE",
+     .help = "GRPCRoute file to take the expectations from; without it vX.Y belongs to vX"},
+    {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
+     .offset = offsetof(struct options, messages), .argument = "N", .fallback = "5", .min = 1,
+     .max = 1000000, .help = "Pings on each stream"},
+    {.name = "streams", .short_name = 's', .kind = CLI_COUNT,
+     .offset = offsetof(struct options, streams), .argument = "N", .fallback = "6", .min = 1,
+     .max = 1000, .help = "Streams of each version, on shared and on separate connections"},
+    {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
+     .argument = "DURATION", .fallback = "10ms", .max = UINT64_C(3600000000000),
+     .help = "Time between the pings of a stream"},
+    {.name = "boundary", .kind = CLI_FLAG, .offset = offsetof(struct options, boundary),
+     .help = "Also try versions at the edge of the patterns: missing, repeated, malformed"},
+    {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
+     .argument = "DURATION", .fallback = "10s", .min = 100000000, .max = UINT64_C(86400000000000),
+     .help = "Time for everything together"},
+    CLI_OUTPUT_OPTIONS(struct options, session.report),
+};
+
+/* ---- expectations ---------------------------------------------------------------------------- */
+
+static void expect_server(struct check_expectation *expect, const char *version)
+{
+    expect->rule = CHECK_EXPECT_SERVER;
+    if (expect->version_count < CHECK_EXPECT_MAX) {
+        snprintf(expect->versions[expect->version_count++], CHECK_VERSION_BYTES, "%s", version);
+    }
+}
+
+/* The servers of a rule's backends, as far as their names carry a version. */
+static void expect_rule(struct check_expectation *expect, const struct route_rule *rule)
+{
+    expect->rule = CHECK_EXPECT_ANY;
+    for (size_t i = 0; i < rule->backend_count; i++) {
+        char version[ROUTE_VERSION_BYTES];
+        if (rule->backends[i].weight > 0 &&
+            route_backend_version(rule->backends[i].name, version)) {
+            expect_server(expect, version);
+        }
+    }
+}
+
+static void expect_from_routes(const struct route_table *routes, struct check_group *group)
+{
+    const char *values[] = {group->agent_version};
+    const char *repeated[] = {CHECK_TWICE_FIRST, CHECK_TWICE_SECOND};
+    struct route_expectation expectation =
+        group->header == CHECK_HEADER_MISSING ? route_expect(routes, NULL, 0)
+        : group->header == CHECK_HEADER_TWICE ? route_expect(routes, repeated, 2)
+                                              : route_expect(routes, values, 1);
+    if (expectation.outcome == 0) {
+        expect_rule(&group->expect, expectation.rule);
+    } else {
+        /* What a repeated header means is nowhere specified: it is told, not judged. */
+        group->expect.rule = group->header == CHECK_HEADER_TWICE ? CHECK_EXPECT_REPORT
+                                                                 : CHECK_EXPECT_REJECTED;
+    }
+}
+
+/* Without a routes file: vX.Y belongs to vX, whatever routes bring it there. */
+static void expect_major(struct check_group *group)
+{
+    struct text_version version;
+    const char *reason;
+    char major[CHECK_VERSION_BYTES];
+    if (text_parse_version(group->agent_version, &version, &reason) == 0) {
+        snprintf(major, sizeof(major), "v%u", (unsigned)version.major);
+        expect_server(&group->expect, major);
+    }
+}
+
+/* ---- plan ------------------------------------------------------------------------------------ */
+
+static int add_version(struct check_plan *plan, const struct options *options,
+                       const struct route_table *routes, const char *text)
+{
+    struct text_version version;
+    const char *reason;
+    if (text_parse_version(text, &version, &reason) != 0) {
+        char shown[80];
+        text_escape(shown, sizeof(shown), text, strlen(text));
+        cli_error("verify", "--versions: \"%s\": %s", shown, reason);
+        return 1;
+    }
+    if (plan->group_count == VERSIONS_MAX) {
+        cli_error("verify", "--versions: at most %d are allowed", VERSIONS_MAX);
+        return 1;
+    }
+    struct check_group *group =
+        check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, text);
+    if (options->routes != NULL) {
+        expect_from_routes(routes, group);
+    } else {
+        expect_major(group);
+    }
+    return 0;
+}
+
+static int add_versions(struct check_plan *plan, const struct options *options,
+                        const struct route_table *routes)
+{
+    char *copy = mem_strdup(options->versions);
+    char *rest = copy;
+    int rv = 0;
+    for (char *item = strsep(&rest, ","); item != NULL && rv == 0; item = strsep(&rest, ",")) {
+        rv = add_version(plan, options, routes, item);
+    }
+    free(copy);
+    return rv;
+}
+
+static void add_boundary(struct check_plan *plan, const struct route_table *routes)
+{
+    static const char *const edges[] = {"v1.0",  "v1.9", "v10.0",    "v11.1", "v2.0", "v3.1",
+                                        "v1",    "v2",   "v1.0-rc1", "xv1.2", "V1.0", ""};
+    for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
+        expect_from_routes(routes, check_plan_add_group(plan, CHECK_GROUP_BOUNDARY,
+                                                        CHECK_HEADER_ONCE, edges[i]));
+    }
+    expect_from_routes(routes,
+                       check_plan_add_group(plan, CHECK_GROUP_BOUNDARY, CHECK_HEADER_MISSING, ""));
+    expect_from_routes(routes,
+                       check_plan_add_group(plan, CHECK_GROUP_BOUNDARY, CHECK_HEADER_TWICE, ""));
+}
+
+static int make_plan(struct check_plan *plan, const struct options *options,
+                     const struct route_table *routes)
+{
+    if (add_versions(plan, options, routes) != 0) {
+        return 1;
+    }
+    char run_id[RANDOM_UUID_BYTES];
+    random_uuid(run_id);
+    run_id[8] = '\0'; /* enough to tell runs apart */
+    check_plan_add_version_streams(plan, (size_t)options->streams, run_id);
+    if (options->boundary) {
+        add_boundary(plan, routes);
+        check_plan_add_boundary_streams(plan, run_id);
+    }
+    return 0;
+}
+
+static struct route_table *load_routes(const char *path)
+{
+    struct route_table *routes;
+    struct route_error error;
+    if (path == NULL) {
+        return route_table_default();
+    }
+    if (route_table_load_file(path, &routes, &error) != 0) {
+        cli_error("verify", "%s", error.text);
+        return NULL;
+    }
+    return routes;
+}
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *options = parsed;
+    struct route_table *routes = load_routes(options->routes);
+    if (routes == NULL) {
+        return EXIT_USAGE;
+    }
+    struct check_plan plan = {
+        .command = CHECK_VERIFY,
+        .messages = options->messages,
+        .interval_ms = options->interval_ns / NS_PER_MS,
+    };
+    int rv = EXIT_USAGE;
+    if (make_plan(&plan, options, routes) == 0) {
+        rv = check_session_run(&plan, &options->session);
+    }
+    check_plan_deinit(&plan);
+    route_table_free(routes);
+    return rv;
+}
+
+const struct cli_command verify_command = {
+    .name = "verify",
+    .summary = "Check that every agent version reaches its server version, and streams keep apart",
+    .description =
+        "Opens streams of every version, several on shared connections and some on their own, pings\n"
+        "on each, and checks who answered: version, pod, the metadata the server saw, order, loss and\n"
+        "duplication. Servers that know only the original fields can be checked too; what cannot be\n"
+        "seen then is said.",
+    .examples = "  # The proxy on this machine\n"
+                "  grpcroute verify --cacert certs/ca.pem\n"
+                "  # A proxy in a cluster, with the versions in use, for a CI server\n"
+                "  grpcroute verify --target proxy.example.com:443 --versions v1.4,v2.0 --junit-file out.xml\n"
+                "  # What the routes say, also at the edges\n"
+                "  grpcroute verify --routes deploy/grpcroute.yaml --boundary\n",
+    .options = options_table,
+    .option_count = ARRAY_SIZE(options_table),
+    .struct_bytes = sizeof(struct options),
+    .run = run,
+};

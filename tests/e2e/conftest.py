@@ -1,0 +1,81 @@
+"""Fixtures: certificates, generated stubs, and a register of everything a test starts."""
+import contextlib
+import importlib
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from testenv.grpcroute import Agent, Proxy, Server  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    """A folder with ca.pem, cert.pem and key.pem for localhost."""
+    folder = tmp_path_factory.mktemp("certs")
+    subprocess.run([ROOT / "certs/generate-certs.sh", "--out", folder], check=True,
+                   capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stubs(tmp_path_factory):
+    """The modules ping_pb2 and ping_pb2_grpc, and plain_pb2*, which know only fields 1 to 3."""
+    from grpc_tools import protoc
+
+    folder = tmp_path_factory.mktemp("stubs")
+    ping = (ROOT / "proto/ping.proto").read_text()
+    (folder / "ping.proto").write_text(ping)
+    plain = """
+syntax = "proto3";
+package plain;
+service PingService { rpc PingPong(stream PingRequest) returns (stream PingResponse); }
+message PingRequest { string message = 1; }
+message PingResponse { string message = 1; string server_version = 2; string server_id = 3; }
+"""
+    (folder / "plain.proto").write_text(plain)
+    for name in ("ping", "plain"):
+        assert protoc.main(["protoc", f"-I{folder}", f"--python_out={folder}",
+                            f"--grpc_python_out={folder}", str(folder / f"{name}.proto")]) == 0
+    sys.path.insert(0, str(folder))
+    return {name: importlib.import_module(name)
+            for name in ("ping_pb2", "ping_pb2_grpc", "plain_pb2", "plain_pb2_grpc")}
+
+
+@pytest.fixture
+def started():
+    """Call with anything that has close(); closed at the end of the test, in reverse order."""
+    with contextlib.ExitStack() as stack:
+        def register(thing):
+            stack.callback(thing.close)
+            return thing
+        yield register
+
+
+@pytest.fixture
+def backends(started):
+    """Two servers each of v1 and v2."""
+    return ([started(Server("v1", f"server-v1-{c}")) for c in "ab"],
+            [started(Server("v2", f"server-v2-{c}")) for c in "ab"])
+
+
+@pytest.fixture
+def proxy(started, certs, backends):
+    """The embedded proxy in front of four servers, ready."""
+    return started(Proxy(certs, *backends)).wait_ready()
+
+
+@pytest.fixture
+def agent(started):
+    def start(*args, **kwargs):
+        return started(Agent(*args, **kwargs))
+    return start

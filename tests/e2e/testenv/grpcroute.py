@@ -1,0 +1,65 @@
+"""The program under test, role by role."""
+import os
+import re
+
+from testenv.process import Process, run
+
+BIN = os.environ.get("GRPCROUTE_BIN", "build/src/grpcroute")
+
+
+def grpcroute(*args, **kwargs):
+    """Runs a command to its end."""
+    return run([BIN, *args], **kwargs)
+
+
+class Server(Process):
+    def __init__(self, version="v1", ident="server-1", *args, port=0, **kwargs):
+        super().__init__([BIN, "server", "--version", version, "--id", ident, "--listen",
+                          f"127.0.0.1:{port}", "--drain-timeout", "500ms", *args], **kwargs)
+        self.version = version
+        self.ident = ident
+        self.port = int(self.wait_for(r"Listening on 127\.0\.0\.1:(\d+)").group(1))
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+
+class Proxy(Process):
+    def __init__(self, certs, v1, v2, *args, port=0, admin_port=0, **kwargs):
+        endpoints = []
+        if v1:
+            endpoints += ["--endpoints", "server-v1=" + ",".join(s.address for s in v1)]
+        if v2:
+            endpoints += ["--endpoints", "server-v2=" + ",".join(s.address for s in v2)]
+        super().__init__([BIN, "proxy", "--listen", f"127.0.0.1:{port}", "--admin",
+                          f"127.0.0.1:{admin_port}", "--cert", certs / "cert.pem", "--key",
+                          certs / "key.pem", "--drain-timeout", "500ms", *endpoints, *args],
+                         **kwargs)
+        match = self.wait_for(r"Listening on 127\.0\.0\.1:(\d+), admin on 127\.0\.0\.1:(\d+)")
+        self.port, self.admin_port = int(match.group(1)), int(match.group(2))
+        self.certs = certs
+
+    def wait_ready(self):
+        self.wait_for(r"\] Ready$")
+        return self
+
+    @property
+    def target(self):
+        return f"localhost:{self.port}"
+
+    @property
+    def admin(self):
+        return f"http://127.0.0.1:{self.admin_port}"
+
+
+class Agent(Process):
+    def __init__(self, version, ident, target, *args, cacert=None, **kwargs):
+        tls = ["--cacert", cacert] if cacert else ["--plaintext"]
+        super().__init__([BIN, "agent", "--version", version, "--id", ident, "--target", target,
+                          "--interval", "100ms", *tls, *args], **kwargs)
+
+    def pongs(self):
+        """(server version, server id) of every pong so far."""
+        found = re.findall(r"Received pong from server=([^/\s]+)/(\S+) message=pong", self.output)
+        return found
