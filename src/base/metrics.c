@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXT_MAX_BYTES  ((size_t)16 * 1024 * 1024)
@@ -26,12 +27,15 @@ static void put(struct metrics *metrics, const char *text)
     put_bytes(metrics, text, strlen(text));
 }
 
-/* A shortest form that reads back as the same number: counters stay whole numbers. */
+/* A number that reads back the same: 0.1 and not 0.10000000000000001, but every digit where they
+ * count, as in the seconds since 1970. */
 static void put_number(struct metrics *metrics, double value)
 {
     char number[32];
-    bool whole = value >= -0x1p53 && value <= 0x1p53 && value == (double)(long long)value;
-    snprintf(number, sizeof(number), whole ? "%.0f" : "%.9g", value);
+    snprintf(number, sizeof(number), "%.15g", value);
+    if (strtod(number, NULL) != value) {
+        snprintf(number, sizeof(number), "%.17g", value);
+    }
     put(metrics, number);
 }
 

@@ -25,6 +25,9 @@ static void counters_and_gauges_have_help_type_and_samples(void **state)
     metrics_sample(&metrics, "streams", METRICS_LABELS({"version", "v1"}, {"pod", "a"}), 2);
     metrics_sample(&metrics, "streams", METRICS_LABELS({"version", "v2"}), 0.25);
     metrics_sample(&metrics, "streams", METRICS_LABELS({"version", NULL}), -1);
+    metrics_sample(&metrics, "start_seconds", NULL, 1795000123.25);
+    metrics_sample(&metrics, "tenth", NULL, 0.1);
+    metrics_sample(&metrics, "third", NULL, 1.0 / 3);
     assert_text(&metrics, "# HELP pings_total Pings sent.\n"
                           "# TYPE pings_total counter\n"
                           "pings_total 9007199254740991\n"
@@ -32,7 +35,10 @@ static void counters_and_gauges_have_help_type_and_samples(void **state)
                           "# TYPE streams gauge\n"
                           "streams{version=\"v1\",pod=\"a\"} 2\n"
                           "streams{version=\"v2\"} 0.25\n"
-                          "streams{version=\"\"} -1\n");
+                          "streams{version=\"\"} -1\n"
+                          "start_seconds 1795000123.25\n"
+                          "tenth 0.1\n"
+                          "third 0.33333333333333331\n");
 }
 
 static void label_values_are_escaped(void **state)
