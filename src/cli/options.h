@@ -17,9 +17,10 @@ enum cli_kind {
     CLI_COUNT,    /* uint64_t in [min, max] */
     CLI_DURATION, /* uint64_t ns in [min, max] ns */
     CLI_TARGET,   /* struct text_address with a host; default port 8443 when missing */
-    CLI_LISTEN,   /* struct text_address; "8443", ":8443", "HOST:8443"; host "" and port 0: not given */
-    CLI_VERSION,  /* const char *, checked with text_parse_version(); "v1" or "v1.2" */
-    CLI_LIST,     /* struct cli_list: each use adds a value; commas are kept as they are */
+    CLI_LISTEN,  /* struct text_address; "8443", ":8443", "HOST:8443"; host "" and port 0: not given
+                  */
+    CLI_VERSION, /* const char *, checked with text_parse_version(); "v1" or "v1.2" */
+    CLI_LIST,    /* struct cli_list: each use adds a value; commas are kept as they are */
 };
 
 #define CLI_LIST_MAX    64
@@ -40,8 +41,8 @@ struct cli_option {
     const char *environment;  /* variable for an absent flag, unless it is empty; NULL: none */
     bool environment_negated; /* flags: the variable says the opposite (USE_TLS=false) */
     bool required;
-    uint64_t min; /* CLI_COUNT, CLI_DURATION */
-    uint64_t max; /* 0: no upper limit */
+    uint64_t min;               /* CLI_COUNT, CLI_DURATION */
+    uint64_t max;               /* 0: no upper limit */
     const char *const *choices; /* CLI_CHOICE; ends with NULL */
     const char *help;           /* one sentence, no full stop */
 };
@@ -60,11 +61,11 @@ struct cli_command {
 };
 
 /* Parses `argv` (without the program and command names) into the zeroed `ret_options`:
- * "--name value", "--name=value", "-n value", "-nvalue", "-n=value"; "--" ends options; the last use
- * of an option counts. Precedence: flag, environment, default.
- * Returns 0, or 1 after one line on standard error that names the option, the value, and what was
- * expected, or a suggestion for an unknown name. When --help or -h was given `*ret_help` is set and
- * nothing else is looked at. `*ret_argv` points into `argv`, which is reordered. */
+ * "--name value", "--name=value", "-n value", "-nvalue", "-n=value"; "--" ends options; the last
+ * use of an option counts. Precedence: flag, environment, default. Returns 0, or 1 after one line
+ * on standard error that names the option, the value, and what was expected, or a suggestion for an
+ * unknown name. When --help or -h was given `*ret_help` is set and nothing else is looked at.
+ * `*ret_argv` points into `argv`, which is reordered. */
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *ret_options,
               bool *ret_help, int *ret_argc, char ***ret_argv);
 

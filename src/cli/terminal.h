@@ -11,8 +11,9 @@ enum cli_style { CLI_PLAIN, CLI_GOOD, CLI_BAD, CLI_WARN, CLI_DIM, CLI_BOLD };
  * and not empty, or TERM is "dumb" or missing; CLI_PLAIN ends every style. */
 const char *cli_style(FILE *stream, enum cli_style style);
 
-/* The marks of the contract ("✅", "❌", "🎉", "⚠️", "→") in files and pipes and on terminals
- * whose locale is UTF-8; on other terminals ASCII words ("OK", "FAIL", "", "WARN", "->"). */
+/* The marks of the contract ("✅", "❌", "🎉", "⚠️", "→") in files and pipes and on
+ * terminals whose locale is UTF-8; on other terminals ASCII words ("OK", "FAIL", "", "WARN", "->").
+ */
 enum cli_mark { CLI_MARK_GOOD, CLI_MARK_BAD, CLI_MARK_DONE, CLI_MARK_WARN, CLI_MARK_ARROW };
 const char *cli_mark(enum cli_mark mark);
 
