@@ -69,7 +69,7 @@ class Process:
                         f"{self.argv[:3]}: {len(found)} of {count} lines match {pattern!r}\n{shown}")
                 self._changed.wait(min(left, 0.5))
 
-    def signal(self, number):
+    def send_signal(self, number):
         if self.running():
             self._popen.send_signal(number)
 
@@ -82,7 +82,7 @@ class Process:
 
     def stop(self, number=signal.SIGTERM, deadline_s=DEADLINE_S):
         """Ends it and checks that it ended cleanly by itself."""
-        self.signal(number)
+        self.send_signal(number)
         try:
             return self.wait(deadline_s)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,181 @@
+"""Bad input gets one line that names the cause, the right exit code, and nothing half-started."""
+import os
+import pty
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.process import Process
+
+BAD = [
+    (["agent"], "--version"),
+    (["agent", "--version", "1.1"], "--version"),
+    (["agent", "--version", "v1.1", "--interval", "5"], "--interval"),
+    (["agent", "--version", "v1.1", "--interval", "-5s"], "--interval"),
+    (["agent", "--version", "v1.1", "--intervall", "5s"], "--interval"),
+    (["agent", "--version", "v1.1", "--target", "host:99999"], "--target"),
+    (["agent", "--version", "v1.1", "--target", ":8443"], "--target"),
+    (["agent", "--version", "v1.1", "--count", "0"], "--count"),
+    (["agent", "--version", "v1.1", "--count"], "--count"),
+    (["agent", "--version", "v1.1", "--insecure"], "--plaintext"),
+    (["agent", "--version", "v1.1", "--log-format", "xml"], "text"),
+    (["agent", "--version", "v1.1", "extra"], "extra"),
+    (["server", "--version", "v1", "--listen", "nowhere"], "--listen"),
+    (["server", "--version", "v1", "--bogus\x1b[31m"], "bogus"),
+    (["proxy", "--cert", "/nonexistent.pem"], "/nonexistent.pem"),
+    (["proxy", "--routes", "/nonexistent.yaml"], "/nonexistent.yaml"),
+    (["proxy", "--plaintext", "--endpoints", "server-v1"], "--endpoints"),
+    (["proxy", "--plaintext", "--endpoints", "server-v9=a:1"], "--endpoints"),
+    (["verify", "--versions", "v1.1,,v2"], "--versions"),
+    (["verify", "--messages", "many"], "--messages"),
+    (["sticky-test", "--junit-file", ""], "--junit-file"),
+    (["verfy"], "verify"),
+    (["--bogus"], "--bogus"),
+]
+
+
+@pytest.mark.parametrize("args,named", BAD, ids=[" ".join(a)[:40].replace("\x1b", "") for a, _ in BAD])
+def test_bad_arguments_are_one_line_and_2(args, named):
+    done = grpcroute(*args, env={"AGENT_VERSION": "", "SERVER_VERSION": ""}, timeout=20)
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert named in done.stderr
+    assert all(0x20 <= byte < 0x7f or byte == 0x0a for byte in done.stderr.encode()), done.stderr
+
+
+BAD_ROUTES = [
+    ("kind: GRPCRoute\n", ":1:", "apiVersion"),
+    ("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nspec:\n  rulez: []\n", ":4:", "rulez"),
+    ("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nspec:\n  rules:\n  - matches:\n"
+     "    - headers:\n      - {name: a, type: Prefix, value: b}\n    backendRefs: [{name: x, port: 1}]\n",
+     ":7:", "Prefix"),
+    ("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nspec:\n  rules:\n  - backendRefs:\n"
+     "    - {name: x, port: 70000}\n", ":6:", "port"),
+    ("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nspec:\n  rules:\n  - matches:\n"
+     "    - headers:\n      - {name: a, type: RegularExpression, value: '('}\n"
+     "    backendRefs: [{name: x, port: 1}]\n", ":7:", "regular expression"),
+    ("a: [\n", ":2:", "YAML"),
+    ("kind: Service\n", "", "no GRPCRoute"),
+]
+
+
+@pytest.mark.parametrize("text,line,named", BAD_ROUTES)
+def test_bad_routes_name_line_and_field(tmp_path, text, line, named):
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(text)
+    done = grpcroute("proxy", "--plaintext", "--routes", routes)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert line in done.stderr and named in done.stderr
+
+
+def test_key_of_another_certificate_is_named(certs, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    subprocess.run(["certs/generate-certs.sh", "--out", other], check=True, capture_output=True)
+    done = grpcroute("proxy", "--cert", certs / "cert.pem", "--key", other / "key.pem")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "key.pem" in done.stderr
+
+
+def test_certificates_are_never_overwritten_silently(tmp_path):
+    make = ["certs/generate-certs.sh", "--out", tmp_path]
+    subprocess.run(make, check=True, capture_output=True)
+    before = (tmp_path / "key.pem").read_bytes()
+    assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
+    again = subprocess.run(make, capture_output=True, text=True, check=False)
+    assert again.returncode == 2 and "--force" in again.stderr
+    assert (tmp_path / "key.pem").read_bytes() == before
+    subprocess.run([*make, "--force"], check=True, capture_output=True)
+    assert (tmp_path / "key.pem").read_bytes() != before
+
+
+def test_address_in_use_is_2_with_the_address(certs):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for args in (["server", "--version", "v1", "--listen", f"127.0.0.1:{port}"],
+                     ["proxy", "--cert", certs / "cert.pem", "--key", certs / "key.pem", "--listen",
+                      f"127.0.0.1:{port}", "--admin", "127.0.0.1:0"],
+                     ["proxy", "--cert", certs / "cert.pem", "--key", certs / "key.pem", "--listen",
+                      "127.0.0.1:0", "--admin", f"127.0.0.1:{port}"]):
+            done = grpcroute(*args)
+            assert done.returncode == 2, done
+            assert f"127.0.0.1:{port}" in done.stderr and "in use" in done.stderr
+            assert done.stderr.count("\n") == 1
+
+
+def test_help_of_every_command_shows_every_option():
+    overview = grpcroute("--help").stdout
+    for command in ("agent", "server", "proxy", "verify", "sticky-test", "demo"):
+        assert f"  {command}" in overview
+        text = grpcroute(command, "--help").stdout
+        assert text == grpcroute("help", command).stdout
+        assert "Examples:" in text and "Exit codes:" in text
+    assert grpcroute("--version").stdout.startswith("grpcroute 0.")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_is_valid_shell(shell, tmp_path):
+    script = tmp_path / "completion"
+    script.write_text(grpcroute("completion", shell).stdout)
+    subprocess.run(["bash", "-n", script], check=True)
+    if shell == "bash":
+        asked = f"source {script}; COMP_WORDS=(grpcroute ver); COMP_CWORD=1; " \
+                "$(complete -p grpcroute | sed 's/.*-F \\([^ ]*\\).*/\\1/') grpcroute ver grpcroute; " \
+                "echo ${COMPREPLY[@]}"
+        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+        assert "verify" in done.stdout
+
+
+def test_environment_fills_in_and_flags_win(started):
+    server = started(Server("v1", "s"))
+    env = {"AGENT_VERSION": "v1.7", "AGENT_ID": "from-env", "SERVER_ADDRESS": server.address,
+           "USE_TLS": "false"}
+    done = grpcroute("agent", "--messages", "1", env=env)
+    assert done.stdout.startswith(f"[AGENT_v1.7/from-env] Stream opened to {server.address}\n")
+    done = grpcroute("agent", "--messages", "1", "--id", "from-flag", env=env)
+    assert done.stdout.startswith("[AGENT_v1.7/from-flag] ")
+
+
+def test_bytes_of_a_peer_never_reach_a_log_raw(started):
+    server = started(Server("v1", "s"))
+    done = grpcroute("agent", "--version", "v1.1", "--id", "evil\u202e\u00a0", "--target",
+                     server.address, "--plaintext", "--messages", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    server.wait_for("Stream closed")
+    assert "agent-id=evil\\xe2\\x80\\xae" in server.output
+    for line in server.lines + done.stdout.splitlines():
+        assert all(0x20 <= ord(c) < 0x7f for c in line), line
+
+
+def test_ctrl_c_ends_the_demo_and_leaves_nothing():
+    demo = Process([BIN, "demo"])
+    demo.wait_for("Received pong")
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(demo.pid)], capture_output=True,
+                              text=True, check=False).stdout.split()
+    assert children
+    assert demo.stop(signal.SIGINT) == 130
+    for pid in children:
+        assert not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read()
+
+
+def test_demo_passes_and_shows_what_it_did():
+    demo = grpcroute("demo", "--interval", "300ms")
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    for shown in ("🎉 Routing verification passed!", "Sticky routing works correctly!",
+                  "is back after", "Demo passed"):
+        assert shown in demo.stdout
+
+
+def test_colours_only_on_a_terminal():
+    assert "\x1b[" not in grpcroute("--help").stdout
+    controller, terminal = pty.openpty()
+    subprocess.run([BIN, "agent", "--help"], stdout=terminal, check=True,
+                   env={**os.environ, "TERM": "xterm", "NO_COLOR": ""})
+    os.close(terminal)
+    assert b"\x1b[" in os.read(controller, 4096)
+    os.close(controller)

@@ -1,0 +1,110 @@
+"""Two hundred live streams, and something dies."""
+import re
+import signal
+import time
+
+import pytest
+
+from testenv.grpcroute import Agent, Proxy, Server
+
+STREAMS = 50  # of each version
+BACK_S = 3
+
+
+@pytest.fixture
+def fleet(started, certs, proxy):
+    """Two hundred agents in four processes, all answered."""
+    agents = [started(Agent(f"v{v}", f"agent-{v}", proxy.target, "--count", str(STREAMS),
+                            cacert=certs / "ca.pem")) for v in ("1.1", "1.2", "2.1", "2.2")]
+    for agent in agents:
+        for number in (1, STREAMS):
+            agent.wait_for(rf"agent-[\d.]+-{number}\] Received pong", count=3)
+    return agents
+
+
+def names(agent):
+    version = agent.argv[agent.argv.index("--id") + 1]
+    return {f"{version}-{n}" for n in range(1, STREAMS + 1)}
+
+
+def wait_all_answered(agents, marks, deadline_s):
+    """Waits until every agent of every process was answered after its mark; returns how long it took."""
+    begin = time.monotonic()
+    while True:
+        missing = []
+        for agent, mark in zip(agents, marks):
+            answered = set()
+            for line in agent.lines[mark:]:
+                match = re.search(r"/(agent-[\d.]+-\d+)\] Received pong", line)
+                if match:
+                    answered.add(match.group(1))
+            missing += names(agent) - answered
+        if not missing:
+            return time.monotonic() - begin
+        assert time.monotonic() - begin < deadline_s, f"{len(missing)} agents not back: {missing[:5]}"
+        time.sleep(0.05)  # reading the logs again
+
+
+def check_nothing_was_misrouted(agents):
+    for agent in agents:
+        assert "Misrouted" not in agent.output
+        assert "Not sticky" not in agent.output
+        assert "Not isolated" not in agent.output
+        assert "no ping of this stream" not in agent.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_agents_are_back_after_a_server_dies(fleet, backends, number):
+    backends[0][0].stop(number)
+    marks = [len(agent.lines) for agent in fleet]
+    wait_all_answered(fleet, marks, BACK_S)
+    check_nothing_was_misrouted(fleet)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_agents_are_back_after_the_proxy_is_restarted(started, certs, fleet, backends, proxy, number):
+    proxy.stop(number)
+    again = started(Proxy(certs, *backends, port=proxy.port))
+    marks = [len(agent.lines) for agent in fleet]
+    wait_all_answered(fleet, marks, BACK_S)
+    check_nothing_was_misrouted(fleet)
+    assert again.running()
+
+
+def test_half_open_server_is_found_and_left(started, certs, backends):
+    front = started(Proxy(certs, *backends, "--health-interval", "500ms")).wait_ready()
+    client = started(Agent("v1.1", "a", front.target, "--count", "4", cacert=certs / "ca.pem"))
+    client.wait_for("Received pong", count=8)
+    frozen = backends[0][0]
+    frozen.send_signal(signal.SIGSTOP)
+    try:
+        front.wait_for(rf"Endpoint {frozen.address} of cluster server-v1 is unhealthy", deadline_s=10)
+        client.wait_for(r"connection to endpoint \S+ was lost", deadline_s=20)
+        mark = len(client.lines)
+        for number in range(1, 5):
+            client.wait_for(rf"a-{number}\] Received pong from server=v1/server-v1-b", after=mark,
+                            deadline_s=15)
+    finally:
+        frozen.send_signal(signal.SIGCONT)
+
+
+def test_fd_limit_is_told_and_does_not_spin(started):
+    import resource
+    import socket
+
+    server = started(Server("v1", "s", preexec=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (40, 40))))
+    sockets = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
+    try:
+        server.wait_for(r"(?i)too many open files")
+        before = sum(map(int, open(f"/proc/{server.pid}/stat").read().split()[13:15]))
+        time.sleep(2)  # the length of the measurement
+        after = sum(map(int, open(f"/proc/{server.pid}/stat").read().split()[13:15]))
+        assert after - before < 40, "busy loop at the descriptor limit"  # ticks of 10 ms in 2 s
+        told = [line for line in server.lines if "open files" in line]
+        assert len(told) <= 6
+    finally:
+        for sock in sockets:
+            sock.close()
+    client = Agent("v1.1", "a", server.address, "--messages", "1")
+    assert client.wait() == 0
