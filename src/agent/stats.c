@@ -3,21 +3,27 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define METHOD_LABELS                                                                              \
-    {"grpc_type", "bidi_stream"}, {"grpc_service", "ping.PingService"}, {"grpc_method", "PingPong"}
+    {"grpc_type", "bidi_stream"}, {"grpc_service", "ping.PingService"},                            \
+    {                                                                                              \
+        "grpc_method", "PingPong"                                                                  \
+    }
 
 /* gRFC A66's latency buckets, thinned. */
 static const uint64_t RTT_BOUNDS_NS[] = {
-    50000,    100000,   300000,    600000,    1000000,   2000000,    4000000,    6000000,    10000000,
-    20000000, 50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000,
+    50000,     100000,    300000,     600000,     1000000,    2000000,
+    4000000,   6000000,   10000000,   20000000,   50000000,   100000000,
+    250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000,
 };
 
 static const uint64_t LIFETIME_BOUNDS_NS[] = {
-    UINT64_C(1000000000),   UINT64_C(5000000000),   UINT64_C(15000000000),   UINT64_C(30000000000),
-    UINT64_C(60000000000),  UINT64_C(120000000000), UINT64_C(300000000000),  UINT64_C(600000000000),
-    UINT64_C(1800000000000), UINT64_C(3600000000000),
+    UINT64_C(1000000000),    UINT64_C(5000000000),   UINT64_C(15000000000),
+    UINT64_C(30000000000),   UINT64_C(60000000000),  UINT64_C(120000000000),
+    UINT64_C(300000000000),  UINT64_C(600000000000), UINT64_C(1800000000000),
+    UINT64_C(3600000000000),
 };
 
 static struct agent_stats_server *find_server(struct agent_stats *stats, const char *version)
@@ -31,11 +37,11 @@ static struct agent_stats_server *find_server(struct agent_stats *stats, const c
     bool fits = strlen(version) < AGENT_STATS_VERSION_BYTES;
     if (full || !fits) {
         struct agent_stats_server *other = &stats->servers[AGENT_STATS_SERVERS];
-        strcpy(other->version, "other");
+        snprintf(other->version, sizeof(other->version), "other");
         return other;
     }
     struct agent_stats_server *server = &stats->servers[stats->server_count++];
-    strcpy(server->version, version);
+    snprintf(server->version, sizeof(server->version), "%s", version);
     return server;
 }
 
@@ -89,8 +95,9 @@ static void put_decision(struct metrics *metrics, const char *agent_version,
 static void put_decisions(const struct agent_stats *stats, const char *agent_version,
                           struct metrics *metrics)
 {
-    metrics_begin(metrics, "grpcroute_route_decisions_total", METRICS_COUNTER,
-                  "Answers by whether they came from the server version that the agent belongs to.");
+    metrics_begin(
+        metrics, "grpcroute_route_decisions_total", METRICS_COUNTER,
+        "Answers by whether they came from the server version that the agent belongs to.");
     for (size_t i = 0; i < ARRAY_SIZE(stats->servers); i++) {
         const struct agent_stats_server *server = &stats->servers[i];
         if (server->matches > 0) {

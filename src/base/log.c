@@ -172,7 +172,7 @@ void log_event(enum log_level level, const struct log_source *source, const char
     if (len < 0) {
         message[0] = '\0';
     } else if (len >= (int)sizeof(message)) {
-        strcpy(message + sizeof(message) - 4, "...");
+        memcpy(message + sizeof(message) - 4, "...", 4);
     }
 
     pthread_mutex_lock(&lock);

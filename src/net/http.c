@@ -320,7 +320,7 @@ static int open_listening(const struct text_address *address, struct net_error *
     freeaddrinfo(found);
     if (fd == -EAFNOSUPPORT && address->host[0] == '\0') { /* a machine without IPv6 */
         struct text_address v4 = *address;
-        strcpy(v4.host, "0.0.0.0");
+        snprintf(v4.host, sizeof(v4.host), "0.0.0.0");
         return open_listening(&v4, ret_error);
     }
     return fd >= 0 ? fd : explain_bind(ret_error, address, fd);

@@ -20,7 +20,7 @@ static void append_name(char *out, size_t out_bytes, const void *bytes, size_t l
     size_t used = strlen(out);
 
     if (used > 0 && used + 3 < out_bytes) {
-        strcpy(out + used, ", ");
+        memcpy(out + used, ", ", 3);
         used += 2;
     }
     text_escape(out + used, out_bytes - used, bytes, len);

@@ -23,4 +23,4 @@ meson test -C "$build" --suite unit --print-errorlogs --no-rebuild
 say "end to end"
 GRPCROUTE_BIN="$PWD/$build/src/grpcroute" PATH="$PWD/.cache/bin:$PWD/.cache/venv/bin:$PATH" \
     .cache/venv/bin/python -m pytest -q -n "${TEST_WORKERS:-3}" --dist loadgroup -p no:cacheprovider \
-    tests/e2e ${PYTEST_ARGS:-}
+    tests/e2e

@@ -1,0 +1,24 @@
+/* Any bytes as a GRPCRoute file, and the table that comes out matched against a request. */
+#include "route/expect.h"
+#include "route/match.h"
+#include "route/table.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct route_table *table;
+    struct route_error error;
+    if (route_table_parse((const char *)data, size, "fuzz", &table, &error) != 0) {
+        return 0;
+    }
+    const char *versions[] = {"v1.1", "v2.1"};
+    struct route_expectation one = route_expect(table, versions, 1);
+    route_expect(table, versions, 2);
+    route_expect(table, NULL, 0);
+    for (uint64_t ticket = 0; one.outcome == 0 && ticket < 3; ticket++) {
+        route_rule_pick(one.rule, ticket);
+    }
+    route_table_free(table);
+    return 0;
+}
