@@ -1,213 +1,296 @@
-/* One agent.
+/* One agent: connect, hold a stream, and begin again when it ends.
  *
- *   waiting --timer--> connecting --ready--> open --end--> waiting (after a delay)
- *   any --agent_stop()--> stopping --stream and connection gone--> done
+ * Happy path: waiting -> connecting -> open: a ping at once and one per interval, each answered ->
+ * (stop, or all messages sent) half-close -> finishing -> trailers -> leaving -> done.
+ * Failure modes: the connection fails, the stream ends, answers stop coming: one line says why,
+ * then waiting again. A stream that worked is opened again almost at once, failures back off (gRPC
+ * connection-backoff.md).
  *
- * Happy path: connect -> one PingPong stream -> a ping at once and one per interval -> the last message, or a stop: half-close, the
- * server's trailers -> done.
- * Failure modes: no connection, a refused or lost stream, a pong that is overdue, a server that answers what was not asked: one line with the
- * cause, then again: soon after a stream that worked, else after gRPC's backoff. */
+ *   waiting --timer--> connecting --ready--> open --half-close--> finishing
+ *      ^ ^                 |                  | \                   |
+ *      | +-----failed------+                  |  +--lost--> losing  | trailers
+ *      +----------------stream ended----------+                |    v
+ *                          ^------connection's reason----------+  leaving --closed--> done
+ *
+ * A connection that outlives a stream which worked is used again: a fleet then comes back without a
+ * storm of handshakes when one server goes. */
 #include "agent/agent.h"
 
-#include "agent/stats.h"
+#include "agent/report.h"
 #include "agent/stream.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "h2/session.h"
 #include "rpc/backoff.h"
 #include "rpc/call.h"
 #include "rpc/client.h"
-#include "rpc/hint.h"
 
-#include <inttypes.h>
+#include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_MS  UINT64_C(1000000)
 #define PING_BYTES 64
+#define TIMERS     2
 
-enum agent_state { AGENT_WAITING, AGENT_CONNECTING, AGENT_OPEN, AGENT_STOPPING, AGENT_DONE };
+enum agent_state {
+    AGENT_WAITING,    /* until the wake timer; a connection may be kept, or still be closing */
+    AGENT_CONNECTING, /* a connection is being made, or an old one is not gone yet */
+    AGENT_OPEN,       /* the stream is open */
+    AGENT_FINISHING,  /* half-closed; the wake timer limits the wait for trailers */
+    AGENT_LOSING,     /* the stream went with its connection, which has yet to say why */
+    AGENT_LEAVING,    /* done but for the connection's end */
+    AGENT_DONE,
+};
 
 struct agent {
     const struct agent_config *config; /* borrowed */
+    char *id;                          /* owned */
     struct log_source source;
-    char *id; /* owned */
     enum agent_state state;
+    uv_timer_t wake;
+    uv_timer_t ping;
+    unsigned timers_open;
     struct rpc_client *client; /* NULL: none */
     struct rpc_call *call;     /* NULL: none */
-    struct agent_stream stream;
+    bool client_closing;
+    bool client_spent; /* GOAWAY: good for no further stream */
+    bool stopping;
+    bool retried_unprocessed; /* gRFC A6: at once, once */
     struct rpc_backoff backoff;
-    uint64_t keepalive_ms; /* doubled when a server calls it too much */
-    uint64_t pings_left;   /* of config->messages */
-    uv_timer_t retry;      /* waiting: when to connect; stopping: when to give up */
-    uv_timer_t ping;
-    unsigned closes_pending;
-    bool half_closed;
-    char cause[RPC_CAUSE_BYTES]; /* why the stream ended, until it is told */
-    const char *reason;          /* the label of the cause */
-    bool worked;                 /* the last stream was answered and lived a while */
+    uint64_t keepalive_ms;
+    uint64_t messages_sent; /* over all streams */
+    struct agent_stream stream;
+    struct rpc_stream_life life;      /* of the stream that ended; AGENT_LOSING */
+    unsigned findings_told;           /* each kind is a line once per stream */
+    const char *given_up_label;       /* set when this side ended the stream; NULL otherwise */
+    char given_up[RPC_MESSAGE_BYTES]; /* why */
 };
 
-static void connect_now(struct agent *agent);
+static void do_connect(struct agent *agent);
+static void do_leave(struct agent *agent);
+static void on_wake(uv_timer_t *timer);
 
-/* ---- end ------------------------------------------------------------------------------------- */
-
-static void finish(struct agent *agent)
+static bool has_sent_all(const struct agent *agent)
 {
-    if (agent->state != AGENT_DONE && agent->client == NULL) {
-        agent->state = AGENT_DONE;
-        uv_timer_stop(&agent->retry);
-        agent->config->on_done(agent->config->user);
-    }
+    return agent->config->messages != 0 && agent->messages_sent >= agent->config->messages;
 }
 
-static void half_close(struct agent *agent)
+static uint64_t overdue_ms(const struct agent *agent)
 {
-    uv_timer_stop(&agent->ping);
-    if (agent->call != NULL && !agent->half_closed) {
-        agent->half_closed = true;
-        rpc_call_half_close(agent->call);
-    }
+    return AGENT_OVERDUE_INTERVALS * agent->config->interval_ms + AGENT_OVERDUE_MS;
 }
 
-static void on_stop_timeout(uv_timer_t *timer)
+/* ---- ends and retries ------------------------------------------------------------------------ */
+
+static void wait_for(struct agent *agent, uint64_t delay_ms)
 {
-    struct agent *agent = timer->data;
-    if (agent->client != NULL) {
-        rpc_client_close(agent->client);
-    }
+    agent->state = AGENT_WAITING;
+    uv_timer_start(&agent->wake, on_wake, delay_ms, 0);
 }
 
-void agent_stop(struct agent *agent)
+/* Says why in one line and tries again. */
+static void retry(struct agent *agent, const char *what, const char *reason, const char *cause,
+                  uint64_t delay_ms)
 {
-    if (agent->state == AGENT_STOPPING || agent->state == AGENT_DONE) {
+    agent_stats_reconnect(agent->config->stats, reason);
+    report_reconnecting(&agent->source, what, reason, cause, delay_ms);
+    wait_for(agent, delay_ms);
+}
+
+/* Not one instant for a whole fleet, and no pause that a user would notice. */
+static uint64_t soon_ms(void)
+{
+    return random_below(AGENT_RETRY_SPREAD_MS);
+}
+
+static uint64_t delay_after_stream(struct agent *agent, bool unprocessed)
+{
+    bool worked = agent->stream.received > 0 && agent->life.age_ms >= AGENT_WORKED_MS;
+    if (worked) {
+        rpc_backoff_reset(&agent->backoff);
+        return soon_ms();
+    }
+    if (unprocessed && !agent->retried_unprocessed) {
+        agent->retried_unprocessed = true;
+        return soon_ms();
+    }
+    return rpc_backoff_next_ms(&agent->backoff, random_unit());
+}
+
+/* The stream is over, and `cause` is known. */
+static void do_after_stream(struct agent *agent, const char *reason, const char *cause,
+                            bool unprocessed)
+{
+    if (!agent->stopping && !has_sent_all(agent)) {
+        uint64_t delay_ms = delay_after_stream(agent, unprocessed);
+        retry(agent, "Stream closed", reason, cause, delay_ms);
         return;
     }
-    bool open = agent->state == AGENT_OPEN;
-    agent->state = AGENT_STOPPING;
-    if (open) {
-        half_close(agent);
-        uv_timer_start(&agent->retry, on_stop_timeout, AGENT_STOP_MS, 0);
-    } else if (agent->client != NULL) {
+    report_closed(&agent->source, reason, cause);
+    do_leave(agent);
+}
+
+static void do_leave(struct agent *agent)
+{
+    uv_timer_stop(&agent->wake);
+    uv_timer_stop(&agent->ping);
+    if (agent->client != NULL) {
+        agent->state = AGENT_LEAVING;
+        agent->client_closing = true;
         rpc_client_close(agent->client);
-    } else {
-        finish(agent);
+        return;
+    }
+    agent->state = AGENT_DONE;
+    agent->config->on_done(agent->config->user);
+}
+
+/* Drops the connection; a new one is made when this one is gone. */
+static void drop_client(struct agent *agent)
+{
+    if (agent->client != NULL && !agent->client_closing) {
+        agent->client_closing = true;
+        rpc_client_close(agent->client);
     }
 }
 
-/* ---- again ----------------------------------------------------------------------------------- */
-
-static void on_retry(uv_timer_t *timer)
+/* Ends the stream from this side; do_after_stream() follows with `label` and the text. */
+__attribute__((format(printf, 3, 4))) static void give_up(struct agent *agent, const char *label,
+                                                          const char *format, ...)
 {
-    connect_now(timer->data);
+    if (agent->given_up_label != NULL) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(agent->given_up, sizeof(agent->given_up), format, args);
+    va_end(args);
+    agent->given_up_label = label;
+    rpc_call_cancel(agent->call);
+    drop_client(agent);
 }
 
-static void wait_and_retry(struct agent *agent)
+/* ---- the stream ------------------------------------------------------------------------------ */
+
+static void half_close(struct agent *agent, uint64_t limit_ms)
 {
-    uint64_t delay_ms;
-    if (agent->worked) {
-        rpc_backoff_reset(&agent->backoff);
-        delay_ms = random_below(AGENT_RETRY_SPREAD_MS);
-    } else {
-        delay_ms = rpc_backoff_next_ms(&agent->backoff, random_unit());
-    }
-    agent->worked = false;
-    agent_stats_reconnect(agent->config->stats, agent->reason);
-    char delay[32];
-    text_format_duration(delay, sizeof(delay), delay_ms * NS_PER_MS);
-    log_event(LOG_WARN, &agent->source, "reconnecting",
-              LOG_PAIRS({"cause", agent->cause}, {"reason", agent->reason}, {"delay", delay}),
-              "%s; reconnecting in %s", agent->cause, delay);
-    agent->state = AGENT_WAITING;
-    uv_timer_start(&agent->retry, on_retry, delay_ms, 0);
+    agent->state = AGENT_FINISHING;
+    uv_timer_stop(&agent->ping);
+    uv_timer_start(&agent->wake, on_wake, limit_ms, 0);
+    rpc_call_half_close(agent->call);
 }
 
-/* Keeps the first cause: what follows is its consequence. */
-static void set_cause(struct agent *agent, const char *reason, const char *format,
-                      const char *detail)
+static void send_ping(struct agent *agent)
 {
-    if (agent->cause[0] == '\0') {
-        snprintf(agent->cause, sizeof(agent->cause), "%s%s", format, detail);
-        agent->reason = reason;
+    uint8_t bytes[PING_BYTES];
+    uint64_t now_ns = clock_now_ns();
+    struct rpc_ping_request ping = agent_stream_next_ping(&agent->stream, now_ns);
+    size_t len = rpc_ping_request_encode(&ping, bytes, sizeof(bytes));
+    int rv = rpc_call_send(agent->call, bytes, len);
+    if (rv == H2_E_FULL) { /* the server does not read; the overdue pong tells in the end */
+        agent->config->stats->skipped++;
+        return;
+    }
+    if (rv != 0) {
+        return; /* the stream is ending; its on_closed says why */
+    }
+    agent_stream_sent(&agent->stream, agent->config->stats, now_ns);
+    agent->messages_sent++;
+    report_ping(&agent->source, ping.sequence);
+    if (has_sent_all(agent)) {
+        half_close(agent, overdue_ms(agent));
     }
 }
 
-/* ---- stream ---------------------------------------------------------------------------------- */
-
-static void tell_findings(struct agent *agent, unsigned findings,
-                          const struct rpc_ping_response *response)
+static void give_up_overdue(struct agent *agent)
 {
-    static const struct {
-        enum agent_finding bit;
-        const char *event;
-        const char *text;
-    } table[] = {
-        {AGENT_WRONG_VERSION, "wrong_version", "Misrouted: answered by a server of another version"},
-        {AGENT_MOVED, "moved", "Not sticky: another pod answered on the same stream"},
-        {AGENT_MIXED, "mixed", "Not isolated: the server saw another agent's metadata"},
-        {AGENT_LOST, "lost", "Messages were lost on the way"},
-        {AGENT_UNEXPECTED, "unexpected", "Answer to no ping of this stream"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        if ((findings & (unsigned)table[i].bit) != 0) {
-            log_event(LOG_WARN, &agent->source, table[i].event,
-                      LOG_PAIRS({"server_version", response->server_version},
-                                {"server_id", response->server_id},
-                                {"seen_agent_id", response->agent_id},
-                                {"seen_agent_version", response->agent_version}),
-                      "%s: server=%s/%s", table[i].text, response->server_version,
-                      response->server_id);
-        }
+    char waited[16];
+    text_format_duration(waited, sizeof(waited), overdue_ms(agent) * NS_PER_MS);
+    give_up(agent, "pong_overdue",
+            "no pong for %s: the server hangs, or something in between lost it", waited);
+}
+
+static void on_ping_due(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    if (agent->call == NULL || agent->given_up_label != NULL) {
+        return;
     }
+    if (agent_stream_overdue(&agent->stream, overdue_ms(agent), clock_now_ns())) {
+        give_up_overdue(agent);
+        return;
+    }
+    send_ping(agent);
 }
 
 static void on_message(void *user, const uint8_t *bytes, size_t len)
 {
     struct agent *agent = user;
-    struct rpc_ping_response response;
-    if (rpc_ping_response_decode(bytes, len, &response) != 0) {
-        set_cause(agent, "garbled", "Stream given up: ", "answer is not a ping.PingResponse");
-        rpc_call_cancel(agent->call);
+    struct rpc_ping_response pong;
+    const struct agent_identity self = {agent->config->version, agent->id, agent->config->major};
+    if (rpc_ping_response_decode(bytes, len, &pong) != 0) {
+        give_up(agent, "garbled", "the answer is not a ping.PingResponse");
         return;
     }
-    const struct agent_identity self = {agent->config->version, agent->id, agent->config->major};
-    unsigned findings = agent_stream_answer(&agent->stream, agent->config->stats, &self, &response,
-                                            clock_now_ns());
-    if (log_enabled(LOG_INFO)) {
-        log_event(LOG_INFO, &agent->source, "pong_received",
-                  LOG_PAIRS({"server_version", response.server_version},
-                            {"server_id", response.server_id}, {"message", response.message}),
-                  "Received pong from server=%s/%s message=%s", response.server_version,
-                  response.server_id, response.message);
-    }
-    tell_findings(agent, findings, &response);
+    agent->retried_unprocessed = false;
+    report_pong(&agent->source, &pong);
+    unsigned findings =
+        agent_stream_answer(&agent->stream, agent->config->stats, &self, &pong, clock_now_ns());
+    /* One line per kind and stream: a wrong route would otherwise drown the log. */
+    report_findings(&agent->source, &self, &agent->stream, findings & ~agent->findings_told, &pong);
+    agent->findings_told |= findings;
     if (agent->stream.unexpected > AGENT_UNEXPECTED_MAX) {
-        set_cause(agent, "unexpected_answers", "Stream given up: ",
-                  "server answers what was not asked");
-        rpc_call_cancel(agent->call);
-    } else if (agent->config->messages != 0 && agent->pings_left == 0 &&
-               agent_stream_outstanding(&agent->stream) == 0) {
-        half_close(agent);
+        give_up(agent, "flooded", "the server sends answers that nobody asked for");
     }
+}
+
+static const char *reason_of(const struct rpc_status *status)
+{
+    switch (status->origin) {
+    case RPC_FROM_HTTP:
+        return "http";
+    case RPC_FROM_RESET:
+        return h2_error_name(status->h2_error);
+    default:
+        return rpc_code_name(status->code);
+    }
+}
+
+/* A connection on which a stream worked can carry the next one; any other may lead to the wrong
+ * place. */
+static bool may_keep_client(const struct agent *agent, const struct rpc_status *status)
+{
+    bool stream_only = status->origin == RPC_FROM_TRAILERS || status->origin == RPC_FROM_RESET;
+    return stream_only && agent->stream.received > 0 && !agent->client_spent;
 }
 
 static void on_call_closed(void *user, const struct rpc_status *status)
 {
     struct agent *agent = user;
+    char cause[RPC_CAUSE_BYTES];
+    bool finishing = agent->state == AGENT_FINISHING;
     agent->call = NULL;
     uv_timer_stop(&agent->ping);
-    struct rpc_stream_life life =
-        agent_stream_close(&agent->stream, agent->config->stats, clock_now_ns());
-    agent->worked = agent->stream.received > 0 && life.age_ms >= AGENT_WORKED_MS;
-    char end[RPC_CAUSE_BYTES];
-    rpc_describe_end(&life, status, end, sizeof(end));
-    set_cause(agent, rpc_code_name(status->code), "Stream closed: ", end);
-    if (agent->half_closed && agent->config->messages != 0) {
-        agent->state = AGENT_STOPPING; /* all messages are out */
+    uv_timer_stop(&agent->wake);
+    agent->life = agent_stream_close(&agent->stream, agent->config->stats, clock_now_ns());
+    if (agent->given_up_label != NULL) {
+        do_after_stream(agent, agent->given_up_label, agent->given_up, false);
+    } else if (finishing && status->code == RPC_OK) {
+        do_leave(agent);
+    } else if (status->origin == RPC_FROM_CONNECTION) {
+        agent->state = AGENT_LOSING;
+        agent->client_closing = true;
+        rpc_client_close(agent->client);
+    } else {
+        if (!may_keep_client(agent, status)) {
+            drop_client(agent);
+        }
+        rpc_describe_end(&agent->life, status, cause, sizeof(cause));
+        do_after_stream(agent, reason_of(status), cause, status->unprocessed);
     }
-    rpc_client_close(agent->client);
 }
 
 static const struct rpc_call_events call_events = {
@@ -215,120 +298,125 @@ static const struct rpc_call_events call_events = {
     .on_closed = on_call_closed,
 };
 
-static uint64_t overdue_ms(const struct agent *agent)
+static void do_open(struct agent *agent)
 {
-    return AGENT_OVERDUE_INTERVALS * agent->config->interval_ms + AGENT_OVERDUE_MS;
-}
-
-static void send_ping(struct agent *agent)
-{
-    uint64_t now_ns = clock_now_ns();
-    uint8_t bytes[PING_BYTES];
-    const struct rpc_ping_request request = agent_stream_next_ping(&agent->stream, now_ns);
-    size_t len = rpc_ping_request_encode(&request, bytes, sizeof(bytes));
-    if (rpc_call_send(agent->call, bytes, len) != 0) {
-        agent->config->stats->skipped++;
-        return;
-    }
-    agent_stream_sent(&agent->stream, agent->config->stats, now_ns);
-    if (agent->config->messages != 0) {
-        agent->pings_left--;
-    }
-    log_event(LOG_INFO, &agent->source, "ping_sent", NULL, "Sent ping");
-}
-
-static void on_ping_timer(uv_timer_t *timer)
-{
-    struct agent *agent = timer->data;
-    if (agent->call == NULL) {
-        return;
-    }
-    if (agent_stream_overdue(&agent->stream, overdue_ms(agent), clock_now_ns())) {
-        set_cause(agent, "overdue", "Stream given up: ", "no pong in time");
-        rpc_call_cancel(agent->call);
-        return;
-    }
-    if (agent->config->messages == 0 || agent->pings_left > 0) {
-        send_ping(agent);
-    }
-}
-
-static void on_ready(void *user)
-{
-    struct agent *agent = user;
     const struct h2_header metadata[] = {
         H2_HEADER("agent-version", agent->config->version),
         H2_HEADER("agent-id", agent->id),
     };
-    const struct rpc_call_config config = {
+    const struct rpc_call_config call = {
         .path = RPC_PING_PATH,
         .metadata = metadata,
         .metadata_count = ARRAY_SIZE(metadata),
     };
-    if (agent->state != AGENT_CONNECTING ||
-        rpc_call_start(agent->client, &config, &call_events, agent, &agent->call) != 0) {
-        set_cause(agent, "no_stream", "Stream not opened: ", "the peer takes no streams");
-        rpc_client_close(agent->client);
+    if (rpc_call_start(agent->client, &call, &call_events, agent, &agent->call) != 0) {
+        drop_client(agent);
+        retry(agent, "No stream", "no_room", "the connection takes no further stream",
+              rpc_backoff_next_ms(&agent->backoff, random_unit()));
         return;
     }
     agent->state = AGENT_OPEN;
-    agent->half_closed = false;
+    agent->findings_told = 0;
+    agent->given_up_label = NULL;
     agent_stream_open(&agent->stream, agent->config->stats, clock_now_ns());
-    log_event(LOG_INFO, &agent->source, "stream_opened",
-              LOG_PAIRS({"target", rpc_client_target(agent->client)}), "Stream opened to %s",
-              rpc_client_target(agent->client));
-    send_ping(agent);
-    uv_timer_start(&agent->ping, on_ping_timer, agent->config->interval_ms,
+    report_opened(&agent->source, rpc_client_target(agent->client), rpc_client_peer(agent->client));
+    uv_timer_start(&agent->ping, on_ping_due, agent->config->interval_ms,
                    agent->config->interval_ms);
+    send_ping(agent);
 }
 
-/* ---- connection ------------------------------------------------------------------------------ */
+/* ---- the connection -------------------------------------------------------------------------- */
 
-static void on_goaway(void *user, uint32_t error, const char *debug)
+static void on_client_ready(void *user)
 {
     struct agent *agent = user;
+    if (agent->state == AGENT_CONNECTING) {
+        do_open(agent);
+    }
+}
+
+/* gRFC A8: a server that is pinged too often says so once; it is pinged half as often then. */
+static void on_client_goaway(void *user, uint32_t error, const char *debug)
+{
+    struct agent *agent = user;
+    agent->client_spent = true;
     if (error == H2_ENHANCE_YOUR_CALM && strcmp(debug, "too_many_pings") == 0) {
-        agent->keepalive_ms *= 2; /* gRFC A8 */
-        log_event(LOG_WARN, &agent->source, "too_many_pings", NULL,
-                  "Server asks for fewer keepalive pings; now every %" PRIu64 " ms",
-                  agent->keepalive_ms);
+        agent->keepalive_ms *= 2;
+        report_too_many_pings(&agent->source, agent->keepalive_ms);
     }
 }
 
 static void on_client_closed(void *user, const struct net_error *why)
 {
     struct agent *agent = user;
+    bool was_ours = agent->client_closing;
     agent->client = NULL;
-    if (agent->state == AGENT_STOPPING) {
-        finish(agent);
-        return;
+    agent->client_closing = false;
+    switch (agent->state) {
+    case AGENT_CONNECTING:
+        if (was_ours) {
+            do_connect(agent); /* the old connection is gone, now for the new one */
+        } else {
+            retry(agent, "Connection failed", net_error_label(why->kind), why->text,
+                  rpc_backoff_next_ms(&agent->backoff, random_unit()));
+        }
+        break;
+    case AGENT_LOSING: {
+        const struct rpc_status lost = {.code = RPC_UNAVAILABLE, .origin = RPC_FROM_CONNECTION};
+        const char *hint = rpc_hint(&agent->life, &lost);
+        char cause[RPC_CAUSE_BYTES];
+        snprintf(cause, sizeof(cause), "%s%s%s%s", why->text, hint != NULL ? " (" : "",
+                 hint != NULL ? hint : "", hint != NULL ? ")" : "");
+        do_after_stream(agent, net_error_label(why->kind), cause, false);
+        break;
     }
-    char text[RPC_CAUSE_BYTES];
-    snprintf(text, sizeof(text), "%s", why->text);
-    set_cause(agent, net_error_label(why->kind), "Connection failed: ", text);
-    wait_and_retry(agent);
+    case AGENT_LEAVING:
+        do_leave(agent);
+        break;
+    default:
+        break; /* waiting: the next attempt makes another */
+    }
 }
 
 static const struct rpc_client_events client_events = {
-    .on_ready = on_ready,
-    .on_goaway = on_goaway,
+    .on_ready = on_client_ready,
+    .on_goaway = on_client_goaway,
     .on_closed = on_client_closed,
 };
 
-static void connect_now(struct agent *agent)
+static void do_connect(struct agent *agent)
 {
+    agent->state = AGENT_CONNECTING;
+    if (agent->client != NULL && agent->client_spent) {
+        drop_client(agent);
+    }
+    if (agent->client != NULL) {
+        if (!agent->client_closing && rpc_client_ready(agent->client)) {
+            do_open(agent);
+        }
+        return; /* else its on_closed comes back here */
+    }
     const struct rpc_client_config config = {
         .target = agent->config->target,
         .tls = agent->config->tls,
         .authority = agent->config->authority,
         .keepalive_ms = agent->keepalive_ms,
     };
-    agent->state = AGENT_CONNECTING;
-    agent->cause[0] = '\0';
+    agent->client_spent = false;
     agent->client = rpc_client_open(agent->config->loop, &config, &client_events, agent);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
+
+static void on_wake(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    if (agent->state == AGENT_WAITING) {
+        do_connect(agent);
+    } else if (agent->state == AGENT_FINISHING) {
+        give_up(agent, "no_trailers", "half-closed, but the server does not end the stream");
+    }
+}
 
 struct agent *agent_new(const struct agent_config *config, const char *id, uint64_t delay_ms)
 {
@@ -337,20 +425,43 @@ struct agent *agent_new(const struct agent_config *config, const char *id, uint6
     agent->id = mem_strdup(id);
     agent->source = (struct log_source){"agent", config->version, agent->id};
     agent->keepalive_ms = config->keepalive_ms;
-    agent->pings_left = config->messages;
     rpc_backoff_init(&agent->backoff, config->max_backoff_ms);
-    uv_timer_init(&config->loop->uv, &agent->retry);
+    uv_timer_init(&config->loop->uv, &agent->wake);
     uv_timer_init(&config->loop->uv, &agent->ping);
-    agent->retry.data = agent;
-    agent->ping.data = agent;
-    uv_timer_start(&agent->retry, on_retry, delay_ms, 0);
+    agent->wake.data = agent->ping.data = agent;
+    agent->timers_open = TIMERS;
+    wait_for(agent, delay_ms);
     return agent;
+}
+
+void agent_stop(struct agent *agent)
+{
+    if (agent->stopping) {
+        return;
+    }
+    agent->stopping = true;
+    switch (agent->state) {
+    case AGENT_WAITING:
+    case AGENT_CONNECTING:
+        do_leave(agent);
+        break;
+    case AGENT_OPEN:
+        if (agent->given_up_label == NULL) {
+            half_close(agent, AGENT_STOP_MS);
+        }
+        break;
+    case AGENT_FINISHING: /* for the sake of --messages: now with the shorter limit */
+        uv_timer_start(&agent->wake, on_wake, AGENT_STOP_MS, 0);
+        break;
+    default:
+        break;
+    }
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct agent *agent = handle->data;
-    if (--agent->closes_pending == 0) {
+    if (--agent->timers_open == 0) {
         free(agent->id);
         free(agent);
     }
@@ -358,7 +469,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
 void agent_free(struct agent *agent)
 {
-    agent->closes_pending = 2;
-    uv_close((uv_handle_t *)&agent->retry, on_timer_closed);
+    assert(agent->state == AGENT_DONE);
+    uv_close((uv_handle_t *)&agent->wake, on_timer_closed);
     uv_close((uv_handle_t *)&agent->ping, on_timer_closed);
 }

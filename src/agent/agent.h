@@ -15,7 +15,7 @@ struct agent_stats;
 /* From SIGTERM to the server's trailers at most. */
 #define AGENT_STOP_MS 5000
 /* A stream without a pong for AGENT_OVERDUE_INTERVALS intervals and this long is given up. */
-#define AGENT_OVERDUE_MS 10000
+#define AGENT_OVERDUE_MS        10000
 #define AGENT_OVERDUE_INTERVALS 3
 /* After a stream that worked: back at once, but not all agents of a pod in one instant. */
 #define AGENT_RETRY_SPREAD_MS 500
@@ -35,7 +35,7 @@ struct agent_config {
     struct net_tls *tls;   /* NULL: plaintext */
     const char *authority; /* NULL: from the target */
     uint64_t interval_ms;
-    uint64_t messages; /* pings until the agent is done; 0: for ever */
+    uint64_t messages;     /* pings until the agent is done; 0: for ever */
     uint64_t keepalive_ms; /* 0: never */
     uint64_t max_backoff_ms;
     /* The agent is done: stopped, or all its messages are out. Exactly once. */

@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Versions of servers that are counted apart; a peer chooses them, so what comes later is "other". */
-#define AGENT_STATS_SERVERS 16
+/* Versions of servers that are counted apart; a peer chooses them, so what comes later is "other".
+ */
+#define AGENT_STATS_SERVERS       16
 #define AGENT_STATS_VERSION_BYTES 65
 /* Reasons come from enumerations of ours; there are fewer. */
 #define AGENT_STATS_REASONS 64

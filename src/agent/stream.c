@@ -27,6 +27,9 @@ struct rpc_ping_request agent_stream_next_ping(const struct agent_stream *stream
 
 void agent_stream_sent(struct agent_stream *stream, struct agent_stats *stats, uint64_t now_ns)
 {
+    if (agent_stream_outstanding(stream) == 0) {
+        stream->waiting_since_ns = now_ns;
+    }
     stream->sent++;
     stream->sent_ns[stream->sent % AGENT_STREAM_TIMES] = now_ns;
     stream->last_message_ns = now_ns;
@@ -54,6 +57,7 @@ static unsigned judge_sequence(struct agent_stream *stream, struct agent_stats *
     }
     stats->lost += sequence - expected;
     stream->answered = sequence;
+    stream->waiting_since_ns = now_ns;
     measure(stream, stats, sequence, now_ns);
     return sequence > expected ? AGENT_LOST : 0;
 }
@@ -106,8 +110,7 @@ unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *st
     stats->received++;
     return judge_sequence(stream, stats, response->sequence, now_ns) |
            judge_version(stats, self->major, response->server_version) |
-           judge_pod(stream, stats, response->server_id) |
-           judge_metadata(stats, self, response);
+           judge_pod(stream, stats, response->server_id) | judge_metadata(stats, self, response);
 }
 
 uint64_t agent_stream_outstanding(const struct agent_stream *stream)
@@ -117,15 +120,8 @@ uint64_t agent_stream_outstanding(const struct agent_stream *stream)
 
 bool agent_stream_overdue(const struct agent_stream *stream, uint64_t limit_ms, uint64_t now_ns)
 {
-    uint64_t outstanding = agent_stream_outstanding(stream);
-    if (outstanding == 0) {
-        return false;
-    }
-    /* When the oldest send time is no longer kept, a later one errs on the patient side. */
-    uint64_t oldest = outstanding < AGENT_STREAM_TIMES ? stream->answered + 1
-                                                       : stream->sent - (AGENT_STREAM_TIMES - 1);
-    uint64_t since_ns = stream->sent_ns[oldest % AGENT_STREAM_TIMES];
-    return now_ns - since_ns > limit_ms * NS_PER_MS;
+    return agent_stream_outstanding(stream) > 0 &&
+           now_ns - stream->waiting_since_ns > limit_ms * NS_PER_MS;
 }
 
 struct rpc_stream_life agent_stream_close(struct agent_stream *stream, struct agent_stats *stats,

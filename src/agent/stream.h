@@ -1,4 +1,5 @@
-/* What an agent knows of the stream it holds: pings and answers, who answered, what was wrong. Pure. */
+/* What an agent knows of the stream it holds: pings and answers, who answered, what was wrong.
+ * Pure. */
 #ifndef GRPCROUTE_AGENT_STREAM_H
 #define GRPCROUTE_AGENT_STREAM_H
 
@@ -11,7 +12,7 @@
 
 /* Send times kept: the round trip of a ping that waits behind more than this is not measured. */
 #define AGENT_STREAM_TIMES 32
-#define AGENT_POD_BYTES 128
+#define AGENT_POD_BYTES    128
 
 /* What can be wrong with an answer; a set of bits. */
 enum agent_finding {
@@ -32,9 +33,10 @@ struct agent_identity {
 /* A zeroed struct, then agent_stream_open(). */
 struct agent_stream {
     uint64_t opened_ns;
-    uint64_t last_message_ns; /* in either direction */
-    uint64_t sent;            /* also the sequence of the last ping */
-    uint64_t answered;        /* sequence of the last answer */
+    uint64_t last_message_ns;  /* in either direction */
+    uint64_t waiting_since_ns; /* while a ping is unanswered: since it, or since the last answer */
+    uint64_t sent;             /* also the sequence of the last ping */
+    uint64_t answered;         /* sequence of the last answer */
     uint64_t received;
     uint64_t unexpected;
     uint64_t sent_ns[AGENT_STREAM_TIMES]; /* by sequence */
@@ -47,8 +49,9 @@ void agent_stream_open(struct agent_stream *stream, struct agent_stats *stats, u
 struct rpc_ping_request agent_stream_next_ping(const struct agent_stream *stream, uint64_t now_ns);
 void agent_stream_sent(struct agent_stream *stream, struct agent_stats *stats, uint64_t now_ns);
 
-/* Counts an answer and judges it. Returns a set of enum agent_finding, 0 when all is well. A server without our extension
- * fields is judged by the original three; its answers are taken to be in order. */
+/* Counts an answer and judges it. Returns a set of enum agent_finding, 0 when all is well. A server
+ * without our extension fields is judged by the original three; its answers are taken to be in
+ * order. */
 unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *stats,
                              const struct agent_identity *self,
                              const struct rpc_ping_response *response, uint64_t now_ns);
@@ -56,7 +59,7 @@ unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *st
 /* Pings without an answer. */
 uint64_t agent_stream_outstanding(const struct agent_stream *stream);
 
-/* True when a ping has waited longer than `limit_ms`. */
+/* True when pings wait and no answer has come for longer than `limit_ms`. */
 bool agent_stream_overdue(const struct agent_stream *stream, uint64_t limit_ms, uint64_t now_ns);
 
 /* Counts the end; what is outstanding is lost. Returns how the stream lived. */

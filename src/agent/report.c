@@ -1,0 +1,106 @@
+/* The agent's log lines. What a peer wrote is cut here and escaped by the log. */
+#include "agent/report.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+void report_opened(const struct log_source *source, const char *target, const char *peer)
+{
+    log_event(LOG_INFO, source, "stream_opened", LOG_PAIRS({"target", target}, {"peer", peer}),
+              "Stream opened to %s", target);
+}
+
+void report_ping(const struct log_source *source, uint64_t sequence)
+{
+    if (!log_enabled(LOG_INFO)) {
+        return;
+    }
+    char number[24];
+    snprintf(number, sizeof(number), "%" PRIu64, sequence);
+    log_event(LOG_INFO, source, "ping_sent", LOG_PAIRS({"sequence", number}), "Sent ping");
+}
+
+void report_pong(const struct log_source *source, const struct rpc_ping_response *pong)
+{
+    if (!log_enabled(LOG_INFO)) {
+        return;
+    }
+    char number[24];
+    snprintf(number, sizeof(number), "%" PRIu64, pong->sequence);
+    log_event(LOG_INFO, source, "pong_received",
+              LOG_PAIRS({"server_version", pong->server_version}, {"server_id", pong->server_id},
+                        {"message", pong->message}, {"sequence", number}),
+              "Received pong from server=%.255s/%.255s message=%.255s", pong->server_version,
+              pong->server_id, pong->message);
+}
+
+static void warn(const struct log_source *source, const char *event, const char *text,
+                 const struct rpc_ping_response *pong)
+{
+    log_event(LOG_WARN, source, event,
+              LOG_PAIRS({"server_version", pong->server_version}, {"server_id", pong->server_id},
+                        {"seen_agent_id", pong->agent_id},
+                        {"seen_agent_version", pong->agent_version}),
+              "%s server=%.255s/%.255s", text, pong->server_version, pong->server_id);
+}
+
+void report_findings(const struct log_source *source, const struct agent_identity *self,
+                     const struct agent_stream *stream, unsigned findings,
+                     const struct rpc_ping_response *pong)
+{
+    char text[1024];
+    if ((findings & AGENT_WRONG_VERSION) != 0) {
+        snprintf(text, sizeof(text), "Misrouted: %s belongs to v%u, answered by", self->version,
+                 (unsigned)self->major);
+        warn(source, "wrong_version", text, pong);
+    }
+    if ((findings & AGENT_MOVED) != 0) {
+        snprintf(text, sizeof(text), "Not sticky: %s answered before on this stream, now",
+                 stream->pod);
+        warn(source, "moved", text, pong);
+    }
+    if ((findings & AGENT_MIXED) != 0) {
+        snprintf(text, sizeof(text),
+                 "Not isolated: our stream has agent-id=%.255s agent-version=%.255s in the eyes of",
+                 pong->agent_id, pong->agent_version);
+        warn(source, "mixed", text, pong);
+    }
+    if ((findings & AGENT_LOST) != 0) {
+        snprintf(text, sizeof(text), "Messages were lost before answer %" PRIu64 " from",
+                 pong->sequence);
+        warn(source, "lost", text, pong);
+    }
+    if ((findings & AGENT_UNEXPECTED) != 0) {
+        snprintf(text, sizeof(text), "Repeated or never asked for: answer %" PRIu64 " from",
+                 pong->sequence);
+        warn(source, "unexpected", text, pong);
+    }
+}
+
+void report_reconnecting(const struct log_source *source, const char *what, const char *reason,
+                         const char *cause, uint64_t delay_ms)
+{
+    char delay[32];
+    text_format_duration(delay, sizeof(delay), delay_ms * NS_PER_MS);
+    log_event(LOG_WARN, source, "reconnecting",
+              LOG_PAIRS({"cause", cause}, {"reason", reason}, {"delay", delay}),
+              "%s: %s; reconnecting in %s", what, cause, delay);
+}
+
+void report_closed(const struct log_source *source, const char *reason, const char *cause)
+{
+    log_event(LOG_WARN, source, "stream_closed", LOG_PAIRS({"cause", cause}, {"reason", reason}),
+              "Stream closed: %s", cause);
+}
+
+void report_too_many_pings(const struct log_source *source, uint64_t keepalive_ms)
+{
+    log_event(LOG_WARN, source, "too_many_pings", NULL,
+              "The server wants fewer keepalive pings: now one every %" PRIu64
+              " s; --keepalive makes it so from the start",
+              keepalive_ms / 1000);
+}
