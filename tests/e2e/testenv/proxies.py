@@ -119,6 +119,7 @@ class Envoy(_RealProxy):
     type: STATIC
     connect_timeout: 5s
     lb_policy: ROUND_ROBIN
+    circuit_breakers: {{thresholds: [{{max_connections: 100000, max_pending_requests: 100000, max_requests: 1000000}}]}}
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
