@@ -18,9 +18,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define NS_PER_MS 1000000u
+/* A server cuts longer ones; the suffixes of --count need room too. */
+#define ID_MAX 240
 #define ID_BYTES 300
 /* Agents of one process connect spread over this, so that they are no stampede. */
 #define START_SPREAD_MS 5
@@ -123,8 +126,21 @@ static void handle_metrics(void *user, const struct net_http_request *request,
     response->body = metrics.text;
 }
 
+/* For a readiness probe: at least one stream is open. */
+static void handle_ready(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    (void)request;
+    const struct role *role = user;
+    bool ready = role->stats.streams_active > 0;
+    const char *text = ready ? "ready\n" : "no stream is open\n";
+    response->status = ready ? 200 : 503;
+    (void)buf_append(&response->body, text, strlen(text), SIZE_MAX);
+}
+
 static const struct net_http_route http_routes[] = {
     {"/metrics", false, "Prometheus metrics", handle_metrics},
+    {"/ready", false, "200 while a stream is open, else 503", handle_ready},
     {NULL, false, NULL, NULL},
 };
 
@@ -133,7 +149,7 @@ static void start_agents(struct role *role, const char *id)
     role->agents = mem_calloc(role->count, sizeof(struct agent *));
     for (size_t i = 0; i < role->count; i++) {
         char name[ID_BYTES];
-        snprintf(name, sizeof(name), role->count > 1 ? "%.250s-%zu" : "%.250s", id, i + 1);
+        snprintf(name, sizeof(name), role->count > 1 ? "%.240s-%zu" : "%.240s", id, i + 1);
         role->agents[i] = agent_new(&role->config, name, random_below(i * START_SPREAD_MS + 1));
     }
 }
@@ -148,15 +164,28 @@ static void start_signals(struct role *role)
     }
 }
 
-static int serve(struct role *role, const struct options *options, const char *id)
+static int listen_for_metrics(struct role *role, const struct text_address *address, const char *id)
 {
     struct net_error error;
-    if (options->metrics_listen.port != 0) {
-        role->http = net_http_open(&role->loop, &options->metrics_listen, http_routes, role, &error);
-        if (role->http == NULL) {
-            cli_error("agent", "--metrics-listen: %s", error.text);
-            return EXIT_USAGE;
-        }
+    const struct log_source source = {"agent", role->config.version, id};
+    if (address->port == 0 && address->host[0] == '\0') {
+        return 0; /* not asked for */
+    }
+    role->http = net_http_open(&role->loop, address, http_routes, role, &error);
+    if (role->http == NULL) {
+        cli_error("agent", "--metrics-listen: %s", error.text);
+        return 1;
+    }
+    log_event(LOG_INFO, &source, "metrics_listening",
+              LOG_PAIRS({"address", net_http_name(role->http)}), "Metrics on http://%s/metrics",
+              net_http_name(role->http));
+    return 0;
+}
+
+static int serve(struct role *role, const struct options *options, const char *id)
+{
+    if (listen_for_metrics(role, &options->metrics_listen, id) != 0) {
+        return EXIT_USAGE;
     }
     start_signals(role);
     start_agents(role, id);
@@ -205,32 +234,73 @@ static int run_role(const struct options *options, struct net_tls *tls, const ch
     return rv;
 }
 
+/* What the option table cannot say. Returns 0, or 1 after one line on standard error. */
+static int check_version(const char *text)
+{
+    struct text_version version;
+    const char *reason;
+    text_parse_version(text, &version, &reason); /* the table checked its form */
+    if (!version.has_minor) {
+        cli_error("agent", "--version: \"%s\" is a server's version; an agent's is vMAJOR.MINOR, such "
+                           "as v%u.1", text, (unsigned)version.major);
+        return 1;
+    }
+    return 0;
+}
+
+/* The id travels in a header field (gRPC PROTOCOL-HTTP2.md, ASCII-Value). */
+static int check_id(const char *id)
+{
+    size_t len = strlen(id);
+    bool good = len > 0 && len <= ID_MAX && id[0] != ' ' && id[len - 1] != ' ';
+    for (size_t i = 0; i < len && good; i++) {
+        good = id[i] >= 0x20 && id[i] <= 0x7e;
+    }
+    if (!good) {
+        cli_error("agent", "--id: 1 to %d printable ASCII characters, no blank at either end", ID_MAX);
+        return 1;
+    }
+    return 0;
+}
+
+/* Returns 0 with NULL for plaintext, or 1 after one line on standard error. */
+static int make_tls(const struct cli_connect_options *connect, struct net_tls **ret_tls)
+{
+    struct net_error error;
+    const struct net_tls_client_config config = {connect->cacert, connect->tls_skip_verify};
+    *ret_tls = connect->plaintext ? NULL : net_tls_client_new(&config, &error);
+    if (*ret_tls == NULL && !connect->plaintext) {
+        cli_error("agent", "%s", error.text);
+        return 1;
+    }
+    return 0;
+}
+
+static const char *choose_id(const struct options *options, char uuid[static RANDOM_UUID_BYTES])
+{
+    const char *hostname = getenv("HOSTNAME");
+    random_uuid(uuid);
+    if (options->id != NULL) {
+        return options->id;
+    }
+    return hostname != NULL && hostname[0] != '\0' ? hostname : uuid;
+}
+
 static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
+    char uuid[RANDOM_UUID_BYTES];
+    const char *id = choose_id(options, uuid);
+    struct net_tls *tls;
     cli_log_apply(&options->log);
-    if (cli_connect_check("agent", &options->connect) != 0) {
+    if (check_version(options->version) != 0 || check_id(id) != 0 ||
+        cli_connect_check("agent", &options->connect) != 0 ||
+        make_tls(&options->connect, &tls) != 0) {
         return EXIT_USAGE;
     }
-    struct net_tls *tls = NULL;
-    if (!options->connect.plaintext) {
-        struct net_error error;
-        const struct net_tls_client_config config = {options->connect.cacert,
-                                                     options->connect.tls_skip_verify};
-        tls = net_tls_client_new(&config, &error);
-        if (tls == NULL) {
-            cli_error("agent", "%s", error.text);
-            return EXIT_USAGE;
-        }
-    }
     process_raise_fd_limit();
-    char uuid[RANDOM_UUID_BYTES];
-    random_uuid(uuid);
-    const char *hostname = getenv("HOSTNAME");
-    bool named = hostname != NULL && hostname[0] != '\0';
-    const char *id = options->id != NULL ? options->id : named ? hostname : uuid;
     int rv = run_role(options, tls, id);
     net_tls_free(tls);
     return rv;

@@ -1,33 +1,37 @@
 /* `grpcroute server`: options, life, signals.
  *
- * Happy path: listen -> streams -> SIGTERM: health NOT_SERVING, GOAWAY, streams end within --drain-timeout -> exit 0.
- * Failure modes: the address is in use: one line, exit 2; the descriptor limit: one line, accepting pauses; a second signal ends
- * everything now. */
+ * Happy path: listen -> streams -> SIGTERM: health NOT_SERVING, GOAWAY, streams end within
+ * --drain-timeout -> exit 0.
+ * Failure modes: bad options, or the address is in use: one line, exit 2; the descriptor limit: one
+ * line, accepting pauses; a second signal ends everything now. */
 #include "server/command.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "net/tls.h"
 #include "rpc/health.h"
 #include "rpc/ping.h"
 #include "rpc/reflection.h"
-#include "server/metrics.h"
 #include "server/server.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define MS_PER_NS 1000000u
+#define NS_PER_MS 1000000u
 #define HOSTNAME_BYTES 256
 /* Agents and proxies with keepalive may ping every 10 s; gRFC A8 lets a server choose. */
 #define MIN_PING_INTERVAL_MS 9000
 /* A peer that was silent for this long is pinged, so that half-open connections end. */
 #define KEEPALIVE_MS 60000
+#define FD_LIMIT_EVERY_MS 60000
 
 struct options {
     const char *version;
@@ -35,6 +39,8 @@ struct options {
     struct text_address listen;
     uint64_t drain_timeout_ns;
     uint64_t max_streams;
+    const char *cert; /* with key: TLS instead of h2c */
+    const char *key;
     struct text_address metrics_listen;
     struct cli_log_options log;
 };
@@ -48,7 +54,11 @@ static const struct cli_option options_table[] = {
      .help = "Name of this server, told in every pong; the machine's name when not given"},
     {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen),
      .argument = "[HOST]:PORT", .fallback = ":50051", .environment = "PORT",
-     .help = "Where to listen (h2c)"},
+     .help = "Where to listen; h2c unless --cert and --key are given"},
+    {.name = "cert", .kind = CLI_FILE, .offset = offsetof(struct options, cert), .argument = "FILE",
+     .help = "Certificate chain (PEM), to serve TLS where no proxy does"},
+    {.name = "key", .kind = CLI_FILE, .offset = offsetof(struct options, key), .argument = "FILE",
+     .help = "Private key (PEM) of --cert"},
     {.name = "drain-timeout", .kind = CLI_DURATION,
      .offset = offsetof(struct options, drain_timeout_ns), .argument = "DURATION", .fallback = "5s",
      .max = UINT64_C(3600000000000), .help = "On SIGTERM, streams end within this window"},
@@ -66,6 +76,7 @@ struct role {
     struct server server;
     struct net_loop loop;
     struct rpc_server *rpc;
+    struct net_tls *tls; /* owned; NULL: h2c */
     struct net_http *http;
     uv_signal_t signals[2];
     uint64_t drain_ms;
@@ -80,11 +91,17 @@ static const struct rpc_method methods[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+/* The limit is hit again with every pause of the listener: one line a minute is enough. */
 static void on_refused(void *user, const struct net_error *why)
 {
     struct server *server = user;
-    if (why->kind == NET_FD_LIMIT) {
-        server->stats.fd_limit_hits++;
+    uint64_t now_ms = clock_now_ms();
+    if (why->kind != NET_FD_LIMIT) {
+        return;
+    }
+    server->metrics.fd_limit_hits++;
+    if (server->fd_limit_told_ms == 0 || now_ms - server->fd_limit_told_ms >= FD_LIMIT_EVERY_MS) {
+        server->fd_limit_told_ms = now_ms;
         log_event(LOG_ERROR, &server->source, "fd_limit", NULL, "%s", why->text);
     }
 }
@@ -121,7 +138,7 @@ static void handle_metrics(void *user, const struct net_http_request *request,
     (void)request;
     const struct role *role = user;
     struct metrics metrics = {0};
-    server_metrics_write(&role->server, &metrics);
+    server_metrics_write(&role->server.metrics, role->server.version, &metrics);
     response->status = metrics.incomplete ? 500 : 200;
     response->content_type = METRICS_CONTENT_TYPE;
     response->body = metrics.text;
@@ -135,12 +152,12 @@ static const struct net_http_route http_routes[] = {
 static int listen_all(struct role *role, const struct options *options)
 {
     struct net_error error;
-    if (rpc_server_listen(role->rpc, &options->listen, NULL, &error) != 0) {
+    if (rpc_server_listen(role->rpc, &options->listen, role->tls, &error) != 0) {
         cli_error("server", "%s", error.text);
         return 1;
     }
-    if (options->metrics_listen.port == 0) {
-        return 0;
+    if (options->metrics_listen.port == 0 && options->metrics_listen.host[0] == '\0') {
+        return 0; /* not asked for */
     }
     role->http = net_http_open(&role->loop, &options->metrics_listen, http_routes, role, &error);
     if (role->http == NULL) {
@@ -157,6 +174,11 @@ static void announce(const struct role *role, const struct options *options)
     log_event(LOG_INFO, &role->server.source, "listening", LOG_PAIRS({"port", port}),
               "Listening on %s:%s",
               options->listen.host[0] != '\0' ? options->listen.host : "0.0.0.0", port);
+    if (role->http != NULL) {
+        log_event(LOG_INFO, &role->server.source, "metrics_listening",
+                  LOG_PAIRS({"address", net_http_name(role->http)}), "Metrics on http://%s/metrics",
+                  net_http_name(role->http));
+    }
 }
 
 static void serve(struct role *role, const struct options *options)
@@ -194,12 +216,57 @@ static int run_role(struct role *role, const struct options *options)
     return rv;
 }
 
+/* What the option table cannot say. Returns 0, or 1 after one line on standard error. */
+static int check_options(const struct options *options)
+{
+    struct text_version version;
+    const char *reason;
+    text_parse_version(options->version, &version, &reason); /* the table checked its form */
+    if (version.has_minor) {
+        cli_error("server", "--version: \"%s\" is an agent's version; a server's is vMAJOR, here v%u",
+                  options->version, (unsigned)version.major);
+        return 1;
+    }
+    if ((options->cert == NULL) != (options->key == NULL)) {
+        cli_error("server", "--cert and --key belong together: --%s is missing",
+                  options->cert == NULL ? "cert" : "key");
+        return 1;
+    }
+    if (options->id != NULL && strlen(options->id) >= SERVER_NAME_BYTES) {
+        cli_error("server", "--id: at most %d bytes", SERVER_NAME_BYTES - 1);
+        return 1;
+    }
+    if (options->id != NULL && !text_is_utf8(options->id, strlen(options->id))) {
+        cli_error("server", "--id: not UTF-8, which the pong requires");
+        return 1;
+    }
+    return 0;
+}
+
+static int make_tls(struct role *role, const struct options *options)
+{
+    struct net_error error;
+    const struct net_tls_server_config config = {options->cert, options->key};
+    if (options->cert == NULL) {
+        return 0;
+    }
+    role->tls = net_tls_server_new(&config, &error);
+    if (role->tls == NULL) {
+        cli_error("server", "%s", error.text);
+        return 1;
+    }
+    return 0;
+}
+
 static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
     char hostname[HOSTNAME_BYTES] = "localhost";
+    if (check_options(options) != 0) {
+        return EXIT_USAGE;
+    }
     gethostname(hostname, sizeof(hostname) - 1);
     cli_log_apply(&options->log);
     process_raise_fd_limit();
@@ -207,16 +274,17 @@ static int run(const void *parsed, int argc, char **argv)
     role->server.version = options->version;
     role->server.id = options->id != NULL ? options->id : hostname;
     role->server.source = (struct log_source){"server", role->server.version, role->server.id};
-    role->drain_ms = options->drain_timeout_ns / MS_PER_NS;
+    role->drain_ms = options->drain_timeout_ns / NS_PER_MS;
     list_init(&role->server.watchers);
-    int rv = run_role(role, options);
+    int rv = make_tls(role, options) == 0 ? run_role(role, options) : EXIT_USAGE;
+    net_tls_free(role->tls);
     free(role);
     return rv;
 }
 
 const struct cli_command server_command = {
     .name = "server",
-    .summary = "Answer PingPong streams, health checks and reflection (h2c)",
+    .summary = "Answer PingPong streams, health checks and reflection",
     .description = "Answers every ping at once with a pong that names this server. Serves grpc.health.v1 and\n"
                    "grpc.reflection.v1 and v1alpha, so gRPC probes and grpcurl work as they are.",
     .examples = "  # Two servers of version v1 on this machine\n"

@@ -35,7 +35,8 @@ static void send_status(struct rpc_server_call *call, enum rpc_health_status sta
     }
 }
 
-void server_health_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server)
+void server_health_start(struct rpc_server_call *call, const struct h2_block *metadata,
+                         void *server)
 {
     (void)call;
     (void)metadata;
@@ -61,7 +62,8 @@ void server_health_half_close(struct rpc_server_call *call)
     rpc_server_call_finish(call, RPC_INTERNAL, "request message is missing");
 }
 
-void server_health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
+void server_health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata,
+                               void *user)
 {
     (void)metadata;
     (void)user;

@@ -1,40 +1,126 @@
+/* Counters of a server, written as Prometheus metrics. */
 #include "server/metrics.h"
 
+#include "base/mem.h"
 #include "base/process.h"
-#include "server/server.h"
+#include "rpc/metadata.h"
 
-static void one(struct metrics *metrics, const char *name, enum metrics_type type, const char *help,
-                const struct metrics_label *labels, uint64_t value)
+#include <string.h>
+
+#define METHOD_LABELS                                                                              \
+    {"grpc_type", "bidi_stream"}, {"grpc_service", "ping.PingService"},                            \
+    {                                                                                              \
+        "grpc_method", "PingPong"                                                                  \
+    }
+
+#define SECOND_NS UINT64_C(1000000000)
+
+static const uint64_t LIFETIME_BOUNDS_NS[] = {
+    1 * SECOND_NS,   5 * SECOND_NS,   15 * SECOND_NS,  30 * SECOND_NS,   60 * SECOND_NS,
+    120 * SECOND_NS, 300 * SECOND_NS, 600 * SECOND_NS, 1800 * SECOND_NS, 3600 * SECOND_NS,
+};
+
+static size_t find_version(struct server_metrics *metrics, const char *version)
 {
-    metrics_begin(metrics, name, type, help);
-    metrics_sample(metrics, name, labels, (double)value);
+    for (size_t i = 0; i < metrics->version_count; i++) {
+        if (strcmp(metrics->versions[i].version, version) == 0) {
+            return i;
+        }
+    }
+    size_t len = strlen(version);
+    bool plain = len < SERVER_METRICS_VERSION_BYTES && rpc_is_plain_version(version, len);
+    if (!plain || metrics->version_count == SERVER_METRICS_VERSIONS) {
+        strcpy(metrics->versions[SERVER_METRICS_VERSIONS].version, "other");
+        return SERVER_METRICS_VERSIONS;
+    }
+    strcpy(metrics->versions[metrics->version_count].version, version);
+    return metrics->version_count++;
 }
 
-void server_metrics_write(const struct server *server, struct metrics *metrics)
+size_t server_metrics_opened(struct server_metrics *metrics, const char *agent_version)
 {
-    const struct server_stats *stats = &server->stats;
-    const struct metrics_label *labels = METRICS_LABELS({"server_version", server->version});
-    one(metrics, "grpcroute_streams_active", METRICS_GAUGE, "Live PingPong streams", labels,
-        stats->streams_active);
-    one(metrics, "grpcroute_messages_received_total", METRICS_COUNTER, "Pings received", labels,
-        stats->messages_received);
-    one(metrics, "grpcroute_messages_sent_total", METRICS_COUNTER, "Pongs sent", labels,
-        stats->messages_sent);
-    one(metrics, "grpcroute_fd_limit_total", METRICS_COUNTER,
-        "Times the limit of open files stopped accepting", labels, stats->fd_limit_hits);
-    one(metrics, "grpc_server_started_total", METRICS_COUNTER, "Streams started",
-        METRICS_LABELS({"grpc_type", "bidi_stream"}, {"grpc_service", "ping.PingService"},
-                       {"grpc_method", "PingPong"}),
-        stats->streams_opened);
-    static const char handled[] = "grpc_server_handled_total";
-    metrics_begin(metrics, handled, METRICS_COUNTER, "Streams ended, by status");
-    metrics_sample(metrics, handled,
-                   METRICS_LABELS({"grpc_type", "bidi_stream"}, {"grpc_service", "ping.PingService"},
-                                  {"grpc_method", "PingPong"}, {"grpc_code", "OK"}),
-                   (double)stats->streams_ok);
-    metrics_sample(metrics, handled,
-                   METRICS_LABELS({"grpc_type", "bidi_stream"}, {"grpc_service", "ping.PingService"},
-                                  {"grpc_method", "PingPong"}, {"grpc_code", "other"}),
-                   (double)stats->streams_failed);
-    process_metrics(metrics);
+    size_t index = find_version(metrics, agent_version);
+    metrics->versions[index].streams_opened++;
+    metrics->versions[index].streams_active++;
+    return index;
+}
+
+void server_metrics_ended(struct server_metrics *metrics, size_t opened, enum rpc_code code,
+                          uint64_t age_ns)
+{
+    metrics->versions[opened].streams_active--;
+    metrics->ended[code]++;
+    histogram_add(&metrics->lifetime, age_ns);
+}
+
+static void put_active(const struct server_metrics *metrics, const char *server_version,
+                       struct metrics *out)
+{
+    metrics_begin(out, "grpcroute_streams_active", METRICS_GAUGE,
+                  "Live PingPong streams by the agent's version.");
+    for (size_t i = 0; i < ARRAY_SIZE(metrics->versions); i++) {
+        const struct server_version_stats *version = &metrics->versions[i];
+        if (version->streams_opened > 0) {
+            metrics_sample(out, "grpcroute_streams_active",
+                           METRICS_LABELS({"agent_version", version->version},
+                                          {"server_version", server_version}),
+                           (double)version->streams_active);
+        }
+    }
+}
+
+static void put_counter(struct metrics *out, const char *name, const char *help,
+                        const struct metrics_label *labels, uint64_t value)
+{
+    metrics_begin(out, name, METRICS_COUNTER, help);
+    metrics_sample(out, name, labels, (double)value);
+}
+
+static uint64_t opened_streams(const struct server_metrics *metrics)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(metrics->versions); i++) {
+        sum += metrics->versions[i].streams_opened;
+    }
+    return sum;
+}
+
+/* The names that go-grpc-prometheus made common, so that existing dashboards work. */
+static void put_grpc(const struct server_metrics *metrics, struct metrics *out)
+{
+    const struct metrics_label *method = METRICS_LABELS(METHOD_LABELS);
+    put_counter(out, "grpc_server_started_total", "Streams started.", method,
+                opened_streams(metrics));
+    put_counter(out, "grpc_server_msg_received_total", "Messages received.", method,
+                metrics->messages_received);
+    put_counter(out, "grpc_server_msg_sent_total", "Messages sent.", method,
+                metrics->messages_sent);
+    metrics_begin(out, "grpc_server_handled_total", METRICS_COUNTER, "Streams ended, by status.");
+    for (unsigned code = 0; code < ARRAY_SIZE(metrics->ended); code++) {
+        if (metrics->ended[code] > 0 || code == RPC_OK) {
+            metrics_sample(
+                out, "grpc_server_handled_total",
+                METRICS_LABELS(METHOD_LABELS, {"grpc_code", rpc_code_name((enum rpc_code)code)}),
+                (double)metrics->ended[code]);
+        }
+    }
+}
+
+void server_metrics_write(const struct server_metrics *metrics, const char *server_version,
+                          struct metrics *out)
+{
+    const struct metrics_label *server = METRICS_LABELS({"server_version", server_version});
+    put_active(metrics, server_version, out);
+    put_counter(out, "grpcroute_messages_received_total", "Pings received.", server,
+                metrics->messages_received);
+    put_counter(out, "grpcroute_messages_sent_total", "Pongs sent.", server,
+                metrics->messages_sent);
+    put_counter(out, "grpcroute_fd_limit_total", "Times the limit of open files stopped accepting.",
+                server, metrics->fd_limit_hits);
+    metrics_begin(out, "grpcroute_stream_lifetime_seconds", METRICS_HISTOGRAM,
+                  "Ended streams by their age; above 73 minutes they count as 73 minutes.");
+    metrics_histogram(out, "grpcroute_stream_lifetime_seconds", server, &metrics->lifetime,
+                      LIFETIME_BOUNDS_NS, ARRAY_SIZE(LIFETIME_BOUNDS_NS));
+    put_grpc(metrics, out);
+    process_metrics(out);
 }

@@ -5,22 +5,12 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "rpc/server.h"
+#include "server/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define SERVER_NAME_BYTES 256 /* of an agent-id or agent-version; longer is cut */
-
-/* Counters of the process; one thread. */
-struct server_stats {
-    uint64_t streams_active;
-    uint64_t streams_opened;
-    uint64_t streams_ok;     /* ended with OK */
-    uint64_t streams_failed; /* ended otherwise */
-    uint64_t messages_received;
-    uint64_t messages_sent;
-    uint64_t fd_limit_hits;
-};
 
 struct server {
     struct log_source source;
@@ -28,7 +18,8 @@ struct server {
     const char *id;
     bool draining;        /* health says NOT_SERVING */
     struct list watchers; /* open Health.Watch calls */
-    struct server_stats stats;
+    struct server_metrics metrics;
+    uint64_t fd_limit_told_ms; /* 0: not yet */
 };
 
 /* The method tables; each function is a struct rpc_method callback. ping_service.c */
@@ -39,10 +30,12 @@ void server_ping_closed(struct rpc_server_call *call, const struct rpc_status *s
 
 /* health_service.c */
 void server_health_check_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
-void server_health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
+void server_health_watch_start(struct rpc_server_call *call, const struct h2_block *metadata,
+                               void *server);
 void server_health_watch_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
 void server_health_watch_closed(struct rpc_server_call *call, const struct rpc_status *status);
-void server_health_start(struct rpc_server_call *call, const struct h2_block *metadata, void *server);
+void server_health_start(struct rpc_server_call *call, const struct h2_block *metadata,
+                         void *server);
 void server_health_half_close(struct rpc_server_call *call);
 /* From now on everything is NOT_SERVING, and watchers hear it. */
 void server_health_drain(struct server *server);
