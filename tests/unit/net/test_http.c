@@ -1,0 +1,361 @@
+/* The small HTTP server: a blocking client on a thread, the server on the loop of the test. */
+#include "net/http.h"
+
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ANSWER_BYTES (256 * 1024)
+#define BIG_BYTES    (200 * 1024)
+#define PATIENCE_S   20
+
+/* One exchange on one connection. */
+struct client {
+    uint16_t port;
+    const char *request;
+    size_t request_bytes;
+    char *answer; /* owned; everything until the server closed */
+    uv_async_t done;
+    struct net_loop *loop;
+};
+
+struct world {
+    struct net_loop loop;
+    struct net_http *http;
+    unsigned posts;
+};
+
+static void handle_hello(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    (void)user;
+    char text[128];
+    const char *name = net_http_query(request, "name");
+    snprintf(text, sizeof(text), "hello %s\n", name != NULL ? name : "nobody");
+    buf_append(&response->body, text, strlen(text), SIZE_MAX);
+}
+
+static void handle_big(void *user, const struct net_http_request *request,
+                       struct net_http_response *response)
+{
+    (void)user;
+    (void)request;
+    memset(buf_reserve(&response->body, BIG_BYTES), 'x', BIG_BYTES);
+    buf_commit(&response->body, BIG_BYTES);
+    response->content_type = "application/octet-stream";
+}
+
+static void handle_unready(void *user, const struct net_http_request *request,
+                           struct net_http_response *response)
+{
+    (void)user;
+    (void)request;
+    response->status = 503;
+}
+
+static void handle_change(void *user, const struct net_http_request *request,
+                          struct net_http_response *response)
+{
+    (void)request;
+    (void)response;
+    ((struct world *)user)->posts++;
+}
+
+static const struct net_http_route routes[] = {
+    {"/hello", false, "says hello", handle_hello},
+    {"/big", false, "more than one write", handle_big},
+    {"/ready", false, "503", handle_unready},
+    {"/change", true, "changes something", handle_change},
+    {NULL, false, NULL, NULL},
+};
+
+static int setup(void **state)
+{
+    struct world *world = mem_new(struct world);
+    struct net_error error;
+    const struct text_address address = {.host = "127.0.0.1"};
+    assert_int_equal(net_loop_init(&world->loop), 0);
+    world->http = net_http_open(&world->loop, &address, routes, world, &error);
+    assert_non_null(world->http);
+    *state = world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *world = *state;
+    net_http_close(world->http);
+    net_loop_deinit(&world->loop);
+    free(world);
+    return 0;
+}
+
+static int connect_to(uint16_t port)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void *run_client(void *user)
+{
+    struct client *client = user;
+    size_t len = 0;
+    int fd = connect_to(client->port);
+    if (fd >= 0) {
+        (void)!send(fd, client->request, client->request_bytes, MSG_NOSIGNAL);
+        for (ssize_t n = 1; n > 0 && len<ANSWER_BYTES - 1; len += n> 0 ? (size_t)n : 0) {
+            n = recv(fd, client->answer + len, ANSWER_BYTES - 1 - len, 0);
+        }
+        close(fd);
+    }
+    uv_async_send(&client->done);
+    return NULL;
+}
+
+static void on_done(uv_async_t *handle)
+{
+    struct client *client = handle->data;
+    uv_close((uv_handle_t *)handle, NULL);
+    net_loop_stop(client->loop);
+}
+
+/* Sends the bytes and returns all that came until the server closed; owned by the caller. */
+static char *exchange(struct world *world, const char *request, size_t len)
+{
+    struct client client = {
+        .port = net_http_port(world->http),
+        .request = request,
+        .request_bytes = len,
+        .answer = mem_calloc(1, ANSWER_BYTES),
+        .loop = &world->loop,
+    };
+    pthread_t thread;
+    uv_async_init(&world->loop.uv, &client.done, on_done);
+    client.done.data = &client;
+    assert_int_equal(pthread_create(&thread, NULL, run_client, &client), 0);
+    net_loop_run(&world->loop);
+    pthread_join(thread, NULL);
+    uv_run(&world->loop.uv, UV_RUN_NOWAIT); /* the closed handle lies on this stack */
+    return client.answer;
+}
+
+static char *fetch(struct world *world, const char *method, const char *path, const char *headers)
+{
+    char request[1024];
+    int len = snprintf(request, sizeof(request),
+                       "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", method,
+                       path, headers);
+    return exchange(world, request, (size_t)len);
+}
+
+static void assert_answer(char *answer, const char *status_line, const char *part)
+{
+    assert_int_equal(strncmp(answer, status_line, strlen(status_line)), 0);
+    if (part != NULL && strstr(answer, part) == NULL) {
+        fail_msg("no \"%s\" in: %s", part, answer);
+    }
+    free(answer);
+}
+
+static void get_reaches_its_route_with_the_query(void **state)
+{
+    assert_answer(fetch(*state, "GET", "/hello", ""), "HTTP/1.1 200 ", "\r\n\r\nhello nobody\n");
+    assert_answer(fetch(*state, "GET", "/hello?name=me", ""), "HTTP/1.1 200 ",
+                  "\r\n\r\nhello me\n");
+    assert_answer(fetch(*state, "GET", "/hello?name", ""), "HTTP/1.1 200 ", "\r\n\r\nhello \n");
+    assert_answer(fetch(*state, "GET", "/ready", ""), "HTTP/1.1 503 ", NULL);
+}
+
+static void head_has_the_length_and_no_body(void **state)
+{
+    char *answer = fetch(*state, "HEAD", "/hello", "");
+    char *end = strstr(answer, "\r\n\r\n");
+    assert_non_null(end);
+    assert_string_equal(end, "\r\n\r\n");
+    assert_answer(answer, "HTTP/1.1 200 ", "Content-Length: 13");
+}
+
+static void a_big_answer_arrives_whole(void **state)
+{
+    char *answer = fetch(*state, "GET", "/big", "");
+    char *body = strstr(answer, "\r\n\r\n");
+    assert_non_null(body);
+    assert_int_equal(strspn(body + 4, "x"), BIG_BYTES);
+    assert_answer(answer, "HTTP/1.1 200 ", "Content-Type: application/octet-stream");
+}
+
+static void the_root_lists_the_routes(void **state)
+{
+    assert_answer(fetch(*state, "GET", "/", ""), "HTTP/1.1 200 ", "/hello");
+    assert_answer(fetch(*state, "GET", "/", ""), "HTTP/1.1 200 ", "changes something (POST)");
+    assert_answer(fetch(*state, "GET", "/none", ""), "HTTP/1.1 404 ", NULL);
+}
+
+static void reading_changes_nothing_and_changing_needs_post(void **state)
+{
+    struct world *world = *state;
+    assert_answer(fetch(world, "POST", "/hello", "Content-Length: 0\r\n"), "HTTP/1.1 405 ",
+                  "Allow: GET, HEAD");
+    assert_answer(fetch(world, "DELETE", "/hello", ""), "HTTP/1.1 405 ", NULL);
+    assert_answer(fetch(world, "GET", "/change", ""), "HTTP/1.1 405 ", "Allow: POST");
+    assert_int_equal(world->posts, 0);
+    assert_answer(fetch(world, "POST", "/change", "Content-Length: 0\r\n"), "HTTP/1.1 200 ", NULL);
+    assert_answer(fetch(world, "POST", "/change", "Origin: http://localhost\r\n"), "HTTP/1.1 200 ",
+                  NULL);
+    assert_int_equal(world->posts, 2);
+}
+
+static void a_page_of_another_site_changes_nothing(void **state)
+{
+    struct world *world = *state;
+    assert_answer(fetch(world, "POST", "/change", "Origin: http://evil.example\r\n"),
+                  "HTTP/1.1 403 ", NULL);
+    assert_answer(fetch(world, "POST", "/change", "Origin: null\r\n"), "HTTP/1.1 403 ", NULL);
+    assert_int_equal(world->posts, 0);
+}
+
+static void a_body_is_dropped_and_a_large_one_refused(void **state)
+{
+    struct world *world = *state;
+    size_t big = 4 * NET_HTTP_BODY_BYTES;
+    char *request = mem_calloc(1, big + 256);
+    assert_answer(exchange(world,
+                           "POST /change HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                           "Content-Length: 5\r\n\r\nhello",
+                           strlen("POST /change HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                  "Content-Length: 5\r\n\r\nhello")),
+                  "HTTP/1.1 200 ", NULL);
+    int len =
+        sprintf(request, "POST /change HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", big);
+    char *answer = exchange(world, request, (size_t)len + big);
+    assert_null(strstr(answer, "200 OK"));
+    free(answer);
+    free(request);
+    assert_int_equal(world->posts, 1);
+}
+
+static void garbage_and_oversized_headers_end_the_connection(void **state)
+{
+    size_t len = 2 * (size_t)NET_HTTP_MEMORY_BYTES;
+    char *request = mem_calloc(1, len + 64);
+    char *answer = exchange(*state, "\x16\x03\x01\x02\r\n\r\n", 8);
+    assert_null(strstr(answer, "200 OK"));
+    free(answer);
+    sprintf(request, "GET /hello HTTP/1.1\r\nX: ");
+    memset(request + strlen(request), 'a', len);
+    answer = exchange(*state, request, strlen(request));
+    assert_null(strstr(answer, "200 OK"));
+    free(answer);
+    free(request);
+    assert_answer(fetch(*state, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
+}
+
+static void connections_over_the_limit_are_closed_and_room_returns(void **state)
+{
+    struct world *world = *state;
+    int idle[NET_HTTP_CONNECTIONS];
+    for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
+        idle[i] = connect_to(net_http_port(world->http));
+        assert_true(idle[i] >= 0);
+    }
+    char *answer = fetch(world, "GET", "/hello", "");
+    assert_string_equal(answer, "");
+    free(answer);
+    for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
+        close(idle[i]);
+    }
+    answer = fetch(world, "GET", "/hello", ""); /* may still meet the old ones */
+    free(answer);
+    assert_answer(fetch(world, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
+}
+
+static void no_descriptors_is_a_pause_and_not_an_end(void **state)
+{
+    struct world *world = *state;
+    struct rlimit before;
+    struct rusage used;
+    getrlimit(RLIMIT_NOFILE, &before);
+    int fd = connect_to(net_http_port(world->http));
+    const struct rlimit none = {.rlim_cur = (rlim_t)fd + 1, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    uint64_t end_ms = uv_now(&world->loop.uv) + 600;
+    while (uv_now(&world->loop.uv) < end_ms) { /* the tick of the loop ends every wait */
+        uv_run(&world->loop.uv, UV_RUN_ONCE);
+    }
+    getrusage(RUSAGE_THREAD, &used);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_true(used.ru_utime.tv_sec == 0 && used.ru_utime.tv_usec < 400000);
+    assert_int_equal(send(fd, "GET /hello HTTP/1.0\r\n\r\n", 23, MSG_NOSIGNAL), 23);
+    assert_answer(fetch(world, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
+    close(fd);
+}
+
+static void an_address_in_use_is_named(void **state)
+{
+    struct world *world = *state;
+    struct net_error error;
+    struct text_address address = {.host = "127.0.0.1", .port = net_http_port(world->http)};
+    char expected[64];
+    snprintf(expected, sizeof(expected), "address 127.0.0.1:%u is in use", (unsigned)address.port);
+    assert_null(net_http_open(&world->loop, &address, routes, NULL, &error));
+    assert_string_equal(error.text, expected);
+    strcpy(address.host, "192.0.2.1");
+    assert_null(net_http_open(&world->loop, &address, routes, NULL, &error));
+    assert_non_null(strstr(error.text, "192.0.2.1"));
+    strcpy(address.host, "no-such-host.invalid");
+    assert_null(net_http_open(&world->loop, &address, routes, NULL, &error));
+    assert_int_equal(error.kind, NET_RESOLVE_FAILED);
+}
+
+static void it_does_not_keep_the_loop_alive(void **state)
+{
+    struct world *world = *state;
+    net_loop_run(&world->loop); /* returns at once, or the test runs into its limit */
+    assert_false(uv_loop_alive(&world->loop.uv));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(get_reaches_its_route_with_the_query),
+        TEST(head_has_the_length_and_no_body),
+        TEST(a_big_answer_arrives_whole),
+        TEST(the_root_lists_the_routes),
+        TEST(reading_changes_nothing_and_changing_needs_post),
+        TEST(a_page_of_another_site_changes_nothing),
+        TEST(a_body_is_dropped_and_a_large_one_refused),
+        TEST(garbage_and_oversized_headers_end_the_connection),
+        TEST(connections_over_the_limit_are_closed_and_room_returns),
+        TEST(no_descriptors_is_a_pause_and_not_an_end),
+        TEST(an_address_in_use_is_named),
+        TEST(it_does_not_keep_the_loop_alive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,96 @@
+/* Time limits of proxies, told from the life of a stream. */
+#include "rpc/hint.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct rpc_status RESET = {.code = RPC_INTERNAL, .origin = RPC_FROM_RESET};
+
+static const char *hint_of(uint64_t age_ms, uint64_t idle_ms)
+{
+    const struct rpc_stream_life life = {age_ms, idle_ms};
+    return rpc_hint(&life, &RESET);
+}
+
+static void assert_names(const char *hint, const char *setting)
+{
+    assert_non_null(hint);
+    assert_non_null(strstr(hint, setting));
+}
+
+static void cut_at_sixty_seconds_while_active_is_traefik(void **state)
+{
+    (void)state;
+    assert_names(hint_of(60012, 12), "readTimeout");
+    assert_names(hint_of(59900, 4900), "readTimeout");
+    assert_null(hint_of(58000, 12));
+    assert_null(hint_of(62000, 12));
+}
+
+static void silent_for_sixty_seconds_is_an_idle_timeout(void **state)
+{
+    (void)state;
+    assert_names(hint_of(600000, 60020), "grpc_read_timeout");
+    assert_names(hint_of(60020, 60020), "grpc_read_timeout");
+}
+
+static void silent_for_five_minutes_is_envoy(void **state)
+{
+    (void)state;
+    assert_names(hint_of(900000, 300030), "stream_idle_timeout");
+    assert_null(hint_of(300030, 100));
+}
+
+static void cut_at_fifteen_seconds_is_envoys_route_timeout(void **state)
+{
+    (void)state;
+    assert_names(hint_of(15003, 3), "route timeout");
+    assert_null(hint_of(12000, 3));
+}
+
+static void regular_ends_and_our_own_have_no_hint(void **state)
+{
+    (void)state;
+    const struct rpc_stream_life life = {60012, 12};
+    const struct rpc_status good = {.code = RPC_OK, .origin = RPC_FROM_TRAILERS};
+    const struct rpc_status here = {.code = RPC_CANCELLED, .origin = RPC_FROM_HERE};
+    const struct rpc_status unprocessed = {
+        .code = RPC_UNAVAILABLE, .origin = RPC_FROM_RESET, .unprocessed = true};
+    assert_non_null(rpc_hint(&life, &RESET));
+    assert_null(rpc_hint(&life, &good));
+    assert_null(rpc_hint(&life, &here));
+    assert_null(rpc_hint(&life, &unprocessed));
+}
+
+static void description_carries_the_hint_in_brackets_and_fits(void **state)
+{
+    (void)state;
+    const struct rpc_stream_life life = {60012, 12};
+    const struct rpc_stream_life other = {1000, 12};
+    char text[RPC_CAUSE_BYTES];
+    char small[24];
+    rpc_describe_end(&life, &RESET, text, sizeof(text));
+    assert_non_null(strstr(text, " (ended 60 s after it began"));
+    assert_int_equal(text[strlen(text) - 1], ')');
+    rpc_describe_end(&other, &RESET, text, sizeof(text));
+    assert_null(strstr(text, "ended"));
+    rpc_describe_end(&life, &RESET, small, sizeof(small));
+    assert_int_equal(strlen(small), sizeof(small) - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cut_at_sixty_seconds_while_active_is_traefik),
+        cmocka_unit_test(silent_for_sixty_seconds_is_an_idle_timeout),
+        cmocka_unit_test(silent_for_five_minutes_is_envoy),
+        cmocka_unit_test(cut_at_fifteen_seconds_is_envoys_route_timeout),
+        cmocka_unit_test(regular_ends_and_our_own_have_no_hint),
+        cmocka_unit_test(description_carries_the_hint_in_brackets_and_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
