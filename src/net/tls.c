@@ -29,7 +29,9 @@ static void set_pem_error(struct net_error *error, const char *what, const char 
     unsigned long code;
     const char *reason = take_reason(&code);
 
-    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
+    /* Keys are read by the decoders, which just find nothing they know. */
+    if ((ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) ||
+        ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER) {
         reason = "it holds no such thing in PEM form";
     }
     net_error_set(error, NET_FAILED, "%s %s is not usable: %s", what, file, reason);
