@@ -193,6 +193,10 @@ static void on_stream(void *user, struct net_stream *stream)
     struct harness *harness = user;
 
     harness->accepted++;
+    if (harness->drop) {
+        net_stream_close(stream);
+        return;
+    }
     harness->server.ready = true;
     harness->server.stream = stream;
     if (!harness->server.hold) {

@@ -51,6 +51,7 @@ struct harness {
     struct net_listener *listener;
     struct end server; /* the last one accepted */
     struct end client;
+    bool drop; /* close every accepted stream at once, without a start */
     int accepted;
     int refused;
     struct net_error refusal;

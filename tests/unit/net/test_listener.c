@@ -1,0 +1,481 @@
+/* Listening: addresses, bad clients, descriptor limit; TLS clients that our own code would not be.
+ */
+#include "harness.h"
+
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/times.h>
+#include <unistd.h>
+
+static struct harness harness;
+static const bool with_tls = true;
+
+static int setup(void **state)
+{
+    harness_init(&harness, *state == &with_tls);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    harness_deinit(&harness);
+    return 0;
+}
+
+static void wait_for_refusal(enum net_error_kind kind, const char *text)
+{
+    for (int i = 0; harness.refused == 0 && i < TEST_DEADLINE_MS / 10; i++) {
+        run_for(&harness.loop, 10);
+    }
+    assert_int_equal(harness.refused, 1);
+    if (harness.refusal.kind != kind || strstr(harness.refusal.text, text) == NULL) {
+        fail_msg("expected %s with \"%s\", got %s: %s", net_error_label(kind), text,
+                 net_error_label(harness.refusal.kind), harness.refusal.text);
+    }
+}
+
+/* --- opening --- */
+
+static struct net_listener *open_at(const char *host, uint16_t port, bool reuse_port,
+                                    struct net_error *error)
+{
+    struct net_listener_config config = {.reuse_port = reuse_port};
+    struct net_listener_events events = {0};
+
+    snprintf(config.address.host, sizeof(config.address.host), "%s", host);
+    config.address.port = port;
+    return net_listener_open(&harness.loop, &config, &events, NULL, error);
+}
+
+static void an_address_in_use_is_named(void **state)
+{
+    struct net_error error = {0};
+    char text[128];
+
+    (void)state;
+    harness_listen(&harness);
+    assert_null(open_at("127.0.0.1", net_listener_port(harness.listener), false, &error));
+    snprintf(text, sizeof(text),
+             "address 127.0.0.1:%u is already in use: stop the other process or choose another "
+             "--listen",
+             net_listener_port(harness.listener));
+    assert_string_equal(error.text, text);
+}
+
+static void an_address_of_another_machine_is_named(void **state)
+{
+    struct net_error error = {0};
+
+    (void)state;
+    assert_null(open_at("192.0.2.1", 0, false, &error));
+    assert_non_null(strstr(error.text, "192.0.2.1:0 does not belong to this machine"));
+    assert_null(open_at("no..name", 0, false, &error));
+    assert_non_null(strstr(error.text, "no..name"));
+}
+
+static void several_listeners_share_an_address_when_asked(void **state)
+{
+    struct net_error error;
+    struct net_listener *first = open_at("127.0.0.1", 0, true, &error);
+    struct net_listener *second = open_at("127.0.0.1", net_listener_port(first), true, &error);
+
+    (void)state;
+    assert_non_null(second);
+    net_listener_close(first);
+    net_listener_close(second);
+    net_listener_close(NULL);
+}
+
+static void an_empty_host_takes_ipv4_as_well(void **state)
+{
+    struct net_error error;
+
+    (void)state;
+    harness.listener = open_at("", 0, false, &error);
+    assert_non_null(harness.listener);
+    assert_int_not_equal(net_listener_port(harness.listener), 0);
+    close(raw_connect(net_listener_port(harness.listener))); /* to 127.0.0.1 */
+}
+
+/* --- the descriptor limit --- */
+
+static void the_descriptor_limit_pauses_without_spinning(void **state)
+{
+    struct rlimit before;
+    struct rlimit low;
+    int clients[3];
+    int next_fd;
+    uint64_t start_ms;
+    clock_t cpu;
+
+    (void)state;
+    harness.drop = true;
+    harness_listen(&harness);
+    run_for(&harness.loop, 10);
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        clients[i] = raw_connect(net_listener_port(harness.listener));
+    }
+    next_fd = dup(0);
+    close(next_fd);
+    getrlimit(RLIMIT_NOFILE, &before);
+    low = before;
+    low.rlim_cur = (rlim_t)next_fd;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+
+    start_ms = uv_now(&harness.loop.uv);
+    cpu = clock();
+    run_for(&harness.loop, 2 * NET_ACCEPT_PAUSE_MS + NET_ACCEPT_PAUSE_MS / 2);
+    cpu = clock() - cpu;
+    assert_int_equal(harness.refusal.kind, NET_FD_LIMIT);
+    assert_non_null(strstr(harness.refusal.text, "ulimit -n"));
+    assert_in_range(harness.refused, 2, 3); /* once per pause */
+    assert_int_equal(harness.accepted, 0);
+    assert_true((uint64_t)cpu * 1000 / CLOCKS_PER_SEC < (uv_now(&harness.loop.uv) - start_ms) / 4);
+
+    setrlimit(RLIMIT_NOFILE, &before);
+    for (int i = 0; harness.accepted < 3 && i < 50; i++) {
+        run_for(&harness.loop, 100);
+    }
+    assert_int_equal(harness.accepted, 3); /* nobody was dropped */
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        close(clients[i]);
+    }
+}
+
+/* --- bare clients, in a thread --- */
+
+struct raw_client {
+    uint16_t port;
+    pthread_t thread;
+    bool done;
+    int reason; /* of the handshake */
+    bool offers_h2;
+    int max_version;
+    enum {
+        DO_HANDSHAKE,
+        DO_HTTP2_IN_CLEAR,
+        DO_RESET,
+        DO_HANG_UP,
+        DO_SILENCE,
+        DO_DATA_WITH_FINISHED,
+        DO_KEY_UPDATES,
+        DO_GARBAGE_RECORD,
+        DO_RENEGOTIATE,
+    } what;
+    int key_updates; /* until the server closed */
+};
+
+static void client_reset(const struct raw *raw)
+{
+    struct linger linger = {.l_onoff = 1};
+
+    setsockopt(raw->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static void client_after_handshake(struct raw_client *client, struct raw *raw)
+{
+    uint8_t byte;
+
+    switch (client->what) {
+    case DO_DATA_WITH_FINISHED: /* still in `out`: leaves with the Finished */
+        SSL_write(raw->ssl, "preface", 7);
+        SSL_write(raw->ssl, "+settings", 9);
+        raw_flush(raw);
+        break;
+    case DO_KEY_UPDATES:
+        raw_flush(raw);
+        while (client->key_updates < 100000 &&
+               SSL_key_update(raw->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+               SSL_do_handshake(raw->ssl) == 1 && raw_flush(raw)) {
+            client->key_updates++;
+        }
+        break;
+    case DO_GARBAGE_RECORD:
+        raw_flush(raw);
+        send(raw->fd,
+             "\x17\x03\x03\x00\x20"
+             "0123456789abcdef0123456789abcdef",
+             37, MSG_NOSIGNAL);
+        break;
+    case DO_RENEGOTIATE:
+        raw_flush(raw);
+        SSL_renegotiate(raw->ssl);
+        SSL_do_handshake(raw->ssl);
+        raw_flush(raw);
+        break;
+    default:
+        raw_flush(raw);
+        break;
+    }
+    while (raw_fill(raw)) {
+        SSL_read(raw->ssl, &byte, 1);
+    }
+}
+
+static void *client_run(void *arg)
+{
+    struct raw_client *client = arg;
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    struct raw raw;
+    uint8_t byte;
+
+    SSL_CTX_set_security_level(ctx, 0); /* so that it offers old versions */
+    SSL_CTX_set_max_proto_version(ctx, client->max_version);
+    raw_open(&raw, raw_connect(client->port), ctx, false);
+    if (client->offers_h2) {
+        SSL_set_alpn_protos(raw.ssl, (const unsigned char *)"\x02h2", 3);
+    }
+    switch (client->what) {
+    case DO_HTTP2_IN_CLEAR:
+        send(raw.fd, preface, sizeof(preface) - 1, MSG_NOSIGNAL);
+        break;
+    case DO_RESET:
+        client_reset(&raw);
+        break;
+    case DO_HANG_UP:
+        break;
+    case DO_SILENCE:
+        while (recv(raw.fd, &byte, 1, 0) > 0) {
+        }
+        break;
+    default:
+        client->reason = raw_handshake(&raw);
+        if (client->reason == 1) {
+            client_after_handshake(client, &raw);
+        }
+        break;
+    }
+    raw_close(&raw);
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
+    return NULL;
+}
+
+static void client_start(struct raw_client *client)
+{
+    if (harness.listener == NULL) {
+        harness_listen(&harness);
+    }
+    client->port = net_listener_port(harness.listener);
+    thread_start(&client->thread, client_run, client);
+}
+
+static void client_join(struct raw_client *client)
+{
+    pthread_join(client->thread, NULL);
+}
+
+static void a_client_without_alpn_gets_an_alert(void **state)
+{
+    struct raw_client client = {.what = DO_HANDSHAKE};
+
+    (void)state;
+    client_start(&client);
+    wait_for_refusal(NET_TLS_ALPN, "does not offer HTTP/2 (ALPN h2)");
+    client_join(&client);
+    assert_int_equal(client.reason, SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL);
+}
+
+static void a_client_with_an_old_version_is_refused(void **state)
+{
+    struct raw_client client = {
+        .what = DO_HANDSHAKE, .offers_h2 = true, .max_version = TLS1_1_VERSION};
+
+    (void)state;
+    client_start(&client);
+    wait_for_refusal(NET_TLS_FAILED, "unsupported protocol");
+    client_join(&client);
+    assert_int_not_equal(client.reason, 1);
+    assert_int_equal(harness.accepted, 0);
+}
+
+static void plaintext_at_a_tls_listener_is_named(void **state)
+{
+    struct raw_client client = {.what = DO_HTTP2_IN_CLEAR};
+
+    (void)state;
+    client_start(&client);
+    wait_for_refusal(NET_TLS_NOT_TLS, "client 127.0.0.1:");
+    client_join(&client);
+}
+
+static void a_client_that_goes_during_the_handshake_is_told_apart(void **state)
+{
+    struct raw_client hangs_up = {.what = DO_HANG_UP};
+    struct raw_client resets = {.what = DO_RESET};
+
+    (void)state;
+    client_start(&hangs_up);
+    wait_for_refusal(NET_CLOSED, "closed the connection in the TLS handshake");
+    client_join(&hangs_up);
+    harness.refused = 0;
+    client_start(&resets);
+    wait_for_refusal(NET_RESET, "in the TLS handshake");
+    client_join(&resets);
+}
+
+static void a_slow_handshake_is_closed_in_time(void **state)
+{
+    struct raw_client client = {.what = DO_SILENCE};
+    uint64_t start_ms = uv_now(&harness.loop.uv);
+
+    (void)state;
+    client_start(&client);
+    wait_for_refusal(NET_TIMED_OUT, "within 10 s");
+    assert_in_range(uv_now(&harness.loop.uv) - start_ms, NET_HANDSHAKE_MS - 1,
+                    NET_HANDSHAKE_MS + 1500);
+    client_join(&client); /* ends because we closed */
+}
+
+static void closing_the_listener_drops_unfinished_handshakes(void **state)
+{
+    struct raw_client client = {.what = DO_SILENCE};
+
+    (void)state;
+    client_start(&client);
+    run_for(&harness.loop, 100);
+    net_listener_close(harness.listener);
+    harness.listener = NULL;
+    run_for(&harness.loop, 50);
+    client_join(&client);
+    assert_int_equal(harness.refused, 0);
+    assert_int_equal(harness.accepted, 0);
+}
+
+static void expect_early_data(void)
+{
+    run_until_received(&harness.server, 16);
+    assert_memory_equal(buf_data(&harness.server.received), "preface+settings", 16);
+}
+
+static void data_behind_finished_is_delivered_from_the_loop(void **state)
+{
+    struct raw_client client = {.what = DO_DATA_WITH_FINISHED, .offers_h2 = true};
+
+    (void)state;
+    client_start(&client);
+    expect_early_data(); /* the end asserts that nothing comes within net_stream_start() */
+    net_stream_close(harness.server.stream);
+    run_until(&harness.loop, &harness.server.closed);
+    client_join(&client);
+}
+
+static void data_behind_finished_waits_for_start_and_resume(void **state)
+{
+    struct raw_client client = {.what = DO_DATA_WITH_FINISHED, .offers_h2 = true};
+
+    (void)state;
+    harness.server.hold = true;
+    client_start(&client);
+    run_until(&harness.loop, &harness.server.ready);
+    run_for(&harness.loop, 50);
+    net_stream_pause(harness.server.stream);
+    end_start(&harness.server, harness.server.stream);
+    run_for(&harness.loop, 50);
+    assert_int_equal(harness.server.received.len, 0);
+    net_stream_resume(harness.server.stream);
+    assert_int_equal(harness.server.received.len, 0);
+    expect_early_data();
+    net_stream_close(harness.server.stream);
+    run_until(&harness.loop, &harness.server.closed);
+    client_join(&client);
+}
+
+static void data_behind_finished_is_dropped_by_a_close_before_it(void **state)
+{
+    struct raw_client client = {.what = DO_DATA_WITH_FINISHED, .offers_h2 = true};
+
+    (void)state;
+    harness.server.hold = true;
+    client_start(&client);
+    run_until(&harness.loop, &harness.server.ready);
+    end_start(&harness.server, harness.server.stream);
+    net_stream_close(harness.server.stream);
+    run_until(&harness.loop, &harness.server.closed);
+    assert_int_equal(harness.server.received.len, 0);
+    client_join(&client);
+}
+
+static void a_flood_of_key_updates_ends_the_stream(void **state)
+{
+    struct raw_client client = {
+        .what = DO_KEY_UPDATES, .offers_h2 = true, .max_version = TLS1_3_VERSION};
+
+    (void)state;
+    client_start(&client);
+    run_until(&harness.loop, &harness.server.closed);
+    client_join(&client);
+    assert_int_equal(harness.server.error.kind, NET_TLS_FAILED);
+    assert_non_null(strstr(harness.server.error.text, "more than 100 TLS messages in a minute"));
+    assert_in_range(client.key_updates, 100, 99999);
+}
+
+static void a_record_that_does_not_decrypt_ends_the_stream(void **state)
+{
+    struct raw_client client = {.what = DO_GARBAGE_RECORD, .offers_h2 = true};
+
+    (void)state;
+    client_start(&client);
+    run_until(&harness.loop, &harness.server.closed);
+    client_join(&client);
+    assert_int_equal(harness.server.error.kind, NET_TLS_FAILED);
+    assert_int_equal(harness.server.data_calls, 0);
+}
+
+static void renegotiation_is_refused(void **state)
+{
+    struct raw_client client = {
+        .what = DO_RENEGOTIATE, .offers_h2 = true, .max_version = TLS1_2_VERSION};
+
+    (void)state;
+    client_start(&client);
+    run_until(&harness.loop, &harness.server.ready);
+    run_for(&harness.loop, 200);
+    if (!harness.server.closed) { /* a warning alert was all: the stream lives on as it was */
+        net_stream_close(harness.server.stream);
+        run_until(&harness.loop, &harness.server.closed);
+    }
+    client_join(&client);
+    assert_int_equal(harness.accepted, 1);
+    assert_int_equal(harness.server.data_calls, 0);
+}
+
+#define CASE(test)                                                                                 \
+    {                                                                                              \
+        .name = #test, .test_func = test, .setup_func = setup, .teardown_func = teardown           \
+    }
+#define TLS(test)                                                                                  \
+    {                                                                                              \
+        .name = #test, .test_func = test, .setup_func = setup, .teardown_func = teardown,          \
+        .initial_state = (void *)&with_tls                                                         \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(an_address_in_use_is_named),
+        CASE(an_address_of_another_machine_is_named),
+        CASE(several_listeners_share_an_address_when_asked),
+        CASE(an_empty_host_takes_ipv4_as_well),
+        CASE(the_descriptor_limit_pauses_without_spinning),
+        TLS(a_client_without_alpn_gets_an_alert),
+        TLS(a_client_with_an_old_version_is_refused),
+        TLS(plaintext_at_a_tls_listener_is_named),
+        TLS(a_client_that_goes_during_the_handshake_is_told_apart),
+        TLS(a_slow_handshake_is_closed_in_time),
+        TLS(closing_the_listener_drops_unfinished_handshakes),
+        TLS(data_behind_finished_is_delivered_from_the_loop),
+        TLS(data_behind_finished_waits_for_start_and_resume),
+        TLS(data_behind_finished_is_dropped_by_a_close_before_it),
+        TLS(a_flood_of_key_updates_ends_the_stream),
+        TLS(a_record_that_does_not_decrypt_ends_the_stream),
+        TLS(renegotiation_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, certificates_make, certificates_remove);
+}
