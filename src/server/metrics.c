@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "rpc/metadata.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define METHOD_LABELS                                                                              \
@@ -30,10 +31,12 @@ static size_t find_version(struct server_metrics *metrics, const char *version)
     size_t len = strlen(version);
     bool plain = len < SERVER_METRICS_VERSION_BYTES && rpc_is_plain_version(version, len);
     if (!plain || metrics->version_count == SERVER_METRICS_VERSIONS) {
-        strcpy(metrics->versions[SERVER_METRICS_VERSIONS].version, "other");
+        snprintf(metrics->versions[SERVER_METRICS_VERSIONS].version,
+                 sizeof(metrics->versions[0].version), "other");
         return SERVER_METRICS_VERSIONS;
     }
-    strcpy(metrics->versions[metrics->version_count].version, version);
+    snprintf(metrics->versions[metrics->version_count].version,
+             sizeof(metrics->versions[0].version), "%s", version);
     return metrics->version_count++;
 }
 

@@ -36,7 +36,7 @@ static void show_name(char out[static SERVER_NAME_BYTES], const char *name)
     }
     out[len] = '\0';
     if (len == 0) {
-        strcpy(out, "unknown");
+        snprintf(out, SERVER_NAME_BYTES, "unknown");
     }
 }
 
