@@ -4,10 +4,11 @@
 
 #include <openssl/err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/times.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct harness harness;
@@ -105,6 +106,7 @@ static void an_empty_host_takes_ipv4_as_well(void **state)
 
 static void the_descriptor_limit_pauses_without_spinning(void **state)
 {
+    const char *preload = getenv("LD_PRELOAD");
     struct rlimit before;
     struct rlimit low;
     int clients[3];
@@ -113,6 +115,9 @@ static void the_descriptor_limit_pauses_without_spinning(void **state)
     clock_t cpu;
 
     (void)state;
+    if (strstr(preload != NULL ? preload : "", "vgpreload") != NULL) {
+        skip(); /* valgrind has a limit of its own, which accept4() does not obey */
+    }
     harness.drop = true;
     harness_listen(&harness);
     run_for(&harness.loop, 10);
