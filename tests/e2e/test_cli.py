@@ -5,7 +5,9 @@ import signal
 import socket
 import subprocess
 
+import hpack
 import pytest
+from hyperframe.frame import DataFrame, HeadersFrame, SettingsFrame
 
 from testenv.grpcroute import BIN, Server, grpcroute
 from testenv.process import Process
@@ -143,13 +145,27 @@ def test_environment_fills_in_and_flags_win(started):
 
 def test_bytes_of_a_peer_never_reach_a_log_raw(started):
     server = started(Server("v1", "s"))
-    done = grpcroute("agent", "--version", "v1.1", "--id", "evil\u202e\u00a0", "--target",
-                     server.address, "--plaintext", "--messages", "1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    server.wait_for("Stream closed")
-    assert "agent-id=evil\\xe2\\x80\\xae" in server.output
-    for line in server.lines + done.stdout.splitlines():
+    headers = hpack.Encoder().encode([
+        (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/ping.PingService/PingPong"),
+        (b":authority", b"x"), (b"content-type", b"application/grpc"), (b"te", b"trailers"),
+        (b"agent-id", b"ev\til\xe2\x80\xae\xff"), (b"agent-version", b"v1.1")])
+    begin = HeadersFrame(1, headers)
+    begin.flags.add("END_HEADERS")
+    end = DataFrame(1, b"\0\0\0\0\x06\n\x04a\x1b[m")
+    end.flags.add("END_STREAM")
+    with socket.create_connection(("127.0.0.1", server.port)) as sock:
+        sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SettingsFrame(0).serialize() +
+                     begin.serialize() + end.serialize())
+        server.wait_for("Stream closed")
+    assert "ev\\x09il\\xe2\\x80\\xae\\xff" in server.output
+    assert "a\\x1b[m" in server.output
+    for line in server.lines:
         assert all(0x20 <= ord(c) < 0x7f for c in line), line
+
+
+def test_an_id_that_is_no_metadata_is_a_usage_error():
+    done = grpcroute("agent", "--version", "v1.1", "--id", "evil\x7f")
+    assert done.returncode == 2 and "--id" in done.stderr
 
 
 def test_ctrl_c_ends_the_demo_and_leaves_nothing():
