@@ -102,6 +102,17 @@ static bool read_grpc_status(const struct h2_block *block, struct rpc_status *st
     return true;
 }
 
+/* The server's status ends the call in both directions, whether or not the server says so with a reset of its own. An empty
+ * frame does it without being taken for one of a reset flood; what the server does not read is dropped. */
+static void end_our_side(struct rpc_call *call)
+{
+    if (h2_stream_queued_bytes(call->stream) > 0) {
+        h2_stream_reset(call->stream, H2_NO_ERROR);
+    } else {
+        h2_stream_end(call->stream);
+    }
+}
+
 static void decide_not_grpc(struct rpc_call *call, uint32_t http_status, const char *message)
 {
     struct rpc_status status;
@@ -122,6 +133,7 @@ static void receive_response(struct rpc_call *call, const struct h2_block *block
     struct rpc_status status;
     if (end_stream && read_grpc_status(block, &status)) {
         decide(call, &status); /* Trailers-Only */
+        end_our_side(call);
     } else if (http_status != 200 || !grpc) {
         decide_not_grpc(call, http_status, grpc ? "" : "content-type is not application/grpc");
     } else if (end_stream) {
@@ -141,6 +153,7 @@ static void receive_trailers(struct rpc_call *call, const struct h2_block *block
         fail(call, RPC_INTERNAL, "response ended inside a message");
     } else if (read_grpc_status(block, &status)) {
         decide(call, &status);
+        end_our_side(call);
     } else {
         fail(call, RPC_INTERNAL, "trailers carry no grpc-status");
     }
