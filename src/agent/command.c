@@ -1,7 +1,8 @@
 /* `grpcroute agent`: options, N agents, signals.
  *
- * Happy path: agents run until SIGTERM or SIGINT, or until all messages are out: half-close, trailers, exit 0.
- * Failure modes: bad options or files: one line, exit 2, nothing was started. A second signal ends now. */
+ * Happy path: agents run until SIGTERM or SIGINT, or until all messages are out: half-close,
+ * trailers, exit 0. Failure modes: bad options or files: one line, exit 2, nothing was started. A
+ * second signal ends now. */
 #include "agent/command.h"
 
 #include "agent/agent.h"
@@ -23,7 +24,7 @@
 
 #define NS_PER_MS 1000000u
 /* A server cuts longer ones; the suffixes of --count need room too. */
-#define ID_MAX 240
+#define ID_MAX   240
 #define ID_BYTES 300
 /* Agents of one process connect spread over this, so that they are no stampede. */
 #define START_SPREAD_MS 5
@@ -41,6 +42,7 @@ struct options {
     struct cli_log_options log;
 };
 
+/* clang-format off */
 static const struct cli_option options_table[] = {
     {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
      .argument = "vMAJOR.MINOR", .environment = "AGENT_VERSION", .required = true,
@@ -69,6 +71,7 @@ static const struct cli_option options_table[] = {
      .help = "Serve Prometheus metrics at /metrics, e.g. :9102"},
     CLI_LOG_OPTIONS(struct options, log),
 };
+/* clang-format on */
 
 /* The running command. */
 struct role {
@@ -241,8 +244,10 @@ static int check_version(const char *text)
     const char *reason;
     text_parse_version(text, &version, &reason); /* the table checked its form */
     if (!version.has_minor) {
-        cli_error("agent", "--version: \"%s\" is a server's version; an agent's is vMAJOR.MINOR, such "
-                           "as v%u.1", text, (unsigned)version.major);
+        cli_error("agent",
+                  "--version: \"%s\" is a server's version; an agent's is vMAJOR.MINOR, such "
+                  "as v%u.1",
+                  text, (unsigned)version.major);
         return 1;
     }
     return 0;
@@ -257,7 +262,8 @@ static int check_id(const char *id)
         good = id[i] >= 0x20 && id[i] <= 0x7e;
     }
     if (!good) {
-        cli_error("agent", "--id: 1 to %d printable ASCII characters, no blank at either end", ID_MAX);
+        cli_error("agent", "--id: 1 to %d printable ASCII characters, no blank at either end",
+                  ID_MAX);
         return 1;
     }
     return 0;
@@ -309,13 +315,16 @@ static int run(const void *parsed, int argc, char **argv)
 const struct cli_command agent_command = {
     .name = "agent",
     .summary = "Hold one long-lived PingPong stream per agent, and reconnect for ever",
-    .description = "Opens a stream with its version and id as metadata, pings on it, and logs who answers. A lost\n"
-                   "stream is opened again; the log says what went wrong and, where it is known, which setting of\n"
+    .description = "Opens a stream with its version and id as metadata, pings on it, and logs who "
+                   "answers. A lost\n"
+                   "stream is opened again; the log says what went wrong and, where it is known, "
+                   "which setting of\n"
                    "the proxy did it. SIGTERM ends the stream in good order.",
-    .examples = "  # An agent of version v1.1 through the proxy on this machine\n"
-                "  grpcroute agent --version v1.1 --cacert certs/ca.pem\n"
-                "  # A thousand agents of v2.1, straight to a server\n"
-                "  grpcroute agent --version v2.1 --count 1000 --target localhost:50051 --plaintext\n",
+    .examples =
+        "  # An agent of version v1.1 through the proxy on this machine\n"
+        "  grpcroute agent --version v1.1 --cacert certs/ca.pem\n"
+        "  # A thousand agents of v2.1, straight to a server\n"
+        "  grpcroute agent --version v2.1 --count 1000 --target localhost:50051 --plaintext\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

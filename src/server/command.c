@@ -25,12 +25,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NS_PER_MS 1000000u
+#define NS_PER_MS      1000000u
 #define HOSTNAME_BYTES 256
 /* Agents and proxies with keepalive may ping every 10 s; gRFC A8 lets a server choose. */
 #define MIN_PING_INTERVAL_MS 9000
 /* A peer that was silent for this long is pinged, so that half-open connections end. */
-#define KEEPALIVE_MS 60000
+#define KEEPALIVE_MS      60000
 #define FD_LIMIT_EVERY_MS 60000
 
 struct options {
@@ -45,6 +45,7 @@ struct options {
     struct cli_log_options log;
 };
 
+/* clang-format off */
 static const struct cli_option options_table[] = {
     {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
      .argument = "vMAJOR", .environment = "SERVER_VERSION", .required = true,
@@ -70,6 +71,7 @@ static const struct cli_option options_table[] = {
      .help = "Serve Prometheus metrics at /metrics, e.g. :9102"},
     CLI_LOG_OPTIONS(struct options, log),
 };
+/* clang-format on */
 
 /* The running command. */
 struct role {
@@ -83,11 +85,16 @@ struct role {
 };
 
 static const struct rpc_method methods[] = {
-    {RPC_PING_PATH, server_ping_start, server_ping_message, server_ping_half_close, server_ping_closed},
-    {RPC_HEALTH_CHECK_PATH, server_health_start, server_health_check_message, server_health_half_close, NULL},
-    {RPC_HEALTH_WATCH_PATH, server_health_watch_start, server_health_watch_message, NULL, server_health_watch_closed},
-    {RPC_REFLECTION_V1_PATH, server_health_start, server_reflection_message, server_reflection_half_close, NULL},
-    {RPC_REFLECTION_V1ALPHA_PATH, server_health_start, server_reflection_message, server_reflection_half_close, NULL},
+    {RPC_PING_PATH, server_ping_start, server_ping_message, server_ping_half_close,
+     server_ping_closed},
+    {RPC_HEALTH_CHECK_PATH, server_health_start, server_health_check_message,
+     server_health_half_close, NULL},
+    {RPC_HEALTH_WATCH_PATH, server_health_watch_start, server_health_watch_message, NULL,
+     server_health_watch_closed},
+    {RPC_REFLECTION_V1_PATH, server_health_start, server_reflection_message,
+     server_reflection_half_close, NULL},
+    {RPC_REFLECTION_V1ALPHA_PATH, server_health_start, server_reflection_message,
+     server_reflection_half_close, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -170,10 +177,11 @@ static int listen_all(struct role *role, const struct options *options)
 static void announce(const struct role *role, const struct options *options)
 {
     char port[8];
+    const char *host = options->listen.host[0] != '\0' ? options->listen.host : "0.0.0.0";
+    bool v6 = strchr(host, ':') != NULL;
     snprintf(port, sizeof(port), "%u", (unsigned)rpc_server_port(role->rpc));
     log_event(LOG_INFO, &role->server.source, "listening", LOG_PAIRS({"port", port}),
-              "Listening on %s:%s",
-              options->listen.host[0] != '\0' ? options->listen.host : "0.0.0.0", port);
+              "Listening on %s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
     if (role->http != NULL) {
         log_event(LOG_INFO, &role->server.source, "metrics_listening",
                   LOG_PAIRS({"address", net_http_name(role->http)}), "Metrics on http://%s/metrics",
@@ -223,7 +231,8 @@ static int check_options(const struct options *options)
     const char *reason;
     text_parse_version(options->version, &version, &reason); /* the table checked its form */
     if (version.has_minor) {
-        cli_error("server", "--version: \"%s\" is an agent's version; a server's is vMAJOR, here v%u",
+        cli_error("server",
+                  "--version: \"%s\" is an agent's version; a server's is vMAJOR, here v%u",
                   options->version, (unsigned)version.major);
         return 1;
     }
@@ -285,8 +294,9 @@ static int run(const void *parsed, int argc, char **argv)
 const struct cli_command server_command = {
     .name = "server",
     .summary = "Answer PingPong streams, health checks and reflection",
-    .description = "Answers every ping at once with a pong that names this server. Serves grpc.health.v1 and\n"
-                   "grpc.reflection.v1 and v1alpha, so gRPC probes and grpcurl work as they are.",
+    .description =
+        "Answers every ping at once with a pong that names this server. Serves grpc.health.v1 and\n"
+        "grpc.reflection.v1 and v1alpha, so gRPC probes and grpcurl work as they are.",
     .examples = "  # Two servers of version v1 on this machine\n"
                 "  grpcroute server --version v1 --id one --listen :50051\n"
                 "  grpcroute server --version v1 --id two --listen :50052\n"

@@ -65,8 +65,8 @@ void server_ping_start(struct rpc_server_call *call, const struct h2_block *meta
               stream->shown_version);
 }
 
-/* An echo is only true when it is what was sent, so what was cut is not echoed; and proto3 texts are
- * UTF-8. */
+/* An echo is only true when it is what was sent, so what was cut is not echoed; and proto3 texts
+ * are UTF-8. */
 static const char *echo_of(const char *text)
 {
     size_t len = strlen(text);
