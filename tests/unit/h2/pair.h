@@ -1,0 +1,58 @@
+/* A client and a server session back to back in memory, with everything that happened written down. */
+#ifndef GRPCROUTE_TESTS_H2_PAIR_H
+#define GRPCROUTE_TESTS_H2_PAIR_H
+
+#include "h2/session.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAIR_WIRE_BYTES (4 * 1024 * 1024)
+
+/* One side. */
+struct side {
+    struct h2_session *session;
+    struct h2_stream *stream; /* the last one that began here */
+    char log[4096];           /* "block data:5 end sent:5 close:0 ..." */
+    size_t received_bytes;
+    size_t closes;
+    uint32_t close_error;
+    bool unprocessed;
+    bool consume; /* returns credit at once */
+    bool answer;  /* server: 200 with the request's body, ended with trailers */
+    unsigned output_asks;
+    uint8_t wire[PAIR_WIRE_BYTES]; /* everything it sent */
+    size_t wire_len;
+};
+
+struct pair {
+    struct side client;
+    struct side server;
+    uint64_t now_ms;
+};
+
+/* Makes both sessions; `server_limits` NULL takes the default. */
+struct pair *pair_new(const struct h2_limits *server_limits);
+/* Frees; every stream must have been closed exactly once by then. */
+void pair_free(struct pair *pair);
+
+/* Carries bytes both ways in pieces of `step` until nothing moves. */
+void pair_run(struct pair *pair, size_t step);
+
+/* Opens a POST on the client. */
+struct h2_stream *pair_open(struct pair *pair, bool end_stream);
+
+/* Counts frames of a type on a side's wire; `ret_last` gets flags and length of the last one. */
+struct frame_seen {
+    uint8_t flags;
+    uint32_t length;
+    uint32_t error; /* of RST_STREAM and GOAWAY */
+};
+size_t pair_frames(const struct side *side, uint8_t type, struct frame_seen *ret_last);
+
+/* Appends a raw frame to `out`; returns its end. */
+uint8_t *pair_frame(uint8_t *out, uint8_t type, uint8_t flags, int32_t stream_id, const void *payload,
+                    size_t len);
+
+#endif

@@ -1,0 +1,261 @@
+/* Two sessions back to back: the life of streams, frames as they must look, flow control, ends. */
+#include "pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, WINDOW_UPDATE = 8 };
+enum { END_STREAM = 1 };
+
+static void a_call_passes_whatever_the_pieces(void **state)
+{
+    (void)state;
+    static const size_t steps[] = {1, 7, 100000};
+    for (size_t i = 0; i < 3; i++) {
+        struct pair *pair = pair_new(NULL);
+        pair->server.answer = true;
+        struct h2_stream *stream = pair_open(pair, false);
+        assert_int_equal(h2_stream_write(stream, "hello", 5, 100), 0);
+        assert_int_equal(h2_stream_end(stream), 0);
+        pair_run(pair, steps[i]);
+        assert_string_equal(pair->server.log, "request end close:NO_ERROR ");
+        assert_string_equal(pair->client.log, "response trailers+end close:NO_ERROR ");
+        assert_int_equal(pair->client.received_bytes, 5);
+        pair_free(pair);
+    }
+}
+
+static void an_end_shares_a_frame_with_the_last_bytes(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    struct h2_stream *stream = pair_open(pair, false);
+    h2_stream_write(stream, "hello", 5, 100);
+    h2_stream_end(stream);
+    pair_run(pair, 100000);
+    struct frame_seen last;
+    assert_int_equal(pair_frames(&pair->client, DATA, &last), 1);
+    assert_int_equal(last.length, 5);
+    assert_int_equal(last.flags & END_STREAM, END_STREAM);
+    pair_free(pair);
+}
+
+static void trailers_only_is_one_frame(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair_open(pair, true);
+    pair_run(pair, 100000);
+    const struct h2_header fields[] = {H2_HEADER(":status", "200"), H2_HEADER("grpc-status", "12")};
+    assert_int_equal(h2_stream_respond(pair->server.stream, fields, 2, true), 0);
+    pair_run(pair, 100000);
+    struct frame_seen last;
+    assert_int_equal(pair_frames(&pair->server, HEADERS, &last), 1);
+    assert_int_equal(last.flags & END_STREAM, END_STREAM);
+    assert_int_equal(pair_frames(&pair->server, DATA, NULL), 0);
+    assert_string_equal(pair->client.log, "response+end close:NO_ERROR ");
+    pair_free(pair);
+}
+
+static void trailers_without_a_body_send_no_empty_data(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair_open(pair, true);
+    pair_run(pair, 100000);
+    const struct h2_header status[] = {H2_HEADER(":status", "200")};
+    const struct h2_header trailers[] = {H2_HEADER("grpc-status", "0")};
+    h2_stream_respond(pair->server.stream, status, 1, false);
+    pair_run(pair, 100000);
+    h2_stream_trailers(pair->server.stream, trailers, 1);
+    pair_run(pair, 100000);
+    assert_int_equal(pair_frames(&pair->server, DATA, NULL), 0);
+    assert_string_equal(pair->client.log, "response trailers+end close:NO_ERROR ");
+    pair_free(pair);
+}
+
+static void a_server_that_ends_first_asks_the_client_to_stop(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    struct h2_stream *stream = pair_open(pair, false);
+    h2_stream_write(stream, "hello", 5, 100);
+    pair_run(pair, 100000);
+    const struct h2_header fields[] = {H2_HEADER(":status", "200"), H2_HEADER("grpc-status", "8")};
+    h2_stream_respond(pair->server.stream, fields, 2, true);
+    pair_run(pair, 100000);
+    struct frame_seen last;
+    assert_int_equal(pair_frames(&pair->server, RST_STREAM, &last), 1);
+    assert_int_equal(last.error, H2_NO_ERROR);
+    assert_string_equal(pair->client.log, "response+end close:NO_ERROR ");
+    pair_free(pair);
+}
+
+static void reset_codes_pass_both_ways(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    struct h2_stream *stream = pair_open(pair, false);
+    pair_run(pair, 100000);
+    h2_stream_reset(stream, H2_CANCEL);
+    pair_run(pair, 100000);
+    assert_int_equal(pair->server.close_error, H2_CANCEL);
+    pair_open(pair, false);
+    pair_run(pair, 100000);
+    h2_stream_reset(pair->server.stream, H2_REFUSED_STREAM);
+    pair_run(pair, 100000);
+    assert_int_equal(pair->client.close_error, H2_REFUSED_STREAM);
+    assert_true(pair->client.unprocessed);
+    assert_int_equal(pair->client.closes, 2);
+    pair_free(pair);
+}
+
+static void window_holds_until_the_reader_consumes(void **state)
+{
+    (void)state;
+    static uint8_t bytes[200 * 1024];
+    struct pair *pair = pair_new(NULL);
+    pair->server.consume = false;
+    struct h2_stream *stalled = pair_open(pair, false);
+    h2_stream_write(stalled, bytes, sizeof(bytes), sizeof(bytes));
+    pair_run(pair, 100000);
+    struct h2_stream *at_server = pair->server.stream;
+    assert_int_equal(pair->server.received_bytes, H2_STREAM_WINDOW_BYTES);
+    assert_int_equal(h2_stream_queued_bytes(stalled), sizeof(bytes) - H2_STREAM_WINDOW_BYTES);
+    /* a neighbour is not hurt */
+    pair->server.consume = true;
+    struct h2_stream *other = pair_open(pair, false);
+    h2_stream_write(other, bytes, sizeof(bytes), sizeof(bytes));
+    pair_run(pair, 100000);
+    assert_int_equal(pair->server.received_bytes, H2_STREAM_WINDOW_BYTES + sizeof(bytes));
+    h2_stream_consume(at_server, H2_STREAM_WINDOW_BYTES);
+    pair_run(pair, 100000);
+    assert_int_equal(h2_stream_queued_bytes(stalled), 0);
+    pair_free(pair);
+}
+
+static void connection_credit_is_withheld_above_the_buffer_limit(void **state)
+{
+    (void)state;
+    static uint8_t bytes[64 * 1024];
+    struct h2_limits limits = H2_LIMITS_SERVER;
+    limits.connection_window_bytes = 256 * 1024;
+    limits.connection_buffer_bytes = 128 * 1024;
+    struct pair *pair = pair_new(&limits);
+    pair->server.consume = false;
+    for (int i = 0; i < 20; i++) {
+        h2_stream_write(pair_open(pair, false), bytes, sizeof(bytes), sizeof(bytes));
+    }
+    pair_run(pair, 100000);
+    /* what was returned at once, and one window that is not */
+    assert_in_range(pair->server.received_bytes, 256 * 1024, 512 * 1024);
+    pair_free(pair);
+}
+
+static void streams_beyond_the_peers_limit_have_no_room(void **state)
+{
+    (void)state;
+    struct h2_limits limits = H2_LIMITS_SERVER;
+    limits.max_concurrent_streams = 2;
+    struct pair *pair = pair_new(&limits);
+    pair_run(pair, 100000);
+    assert_int_equal(h2_session_room(pair->client.session), 2);
+    pair_open(pair, false);
+    pair_open(pair, false);
+    assert_int_equal(h2_session_room(pair->client.session), 0);
+    struct h2_stream *stream;
+    const struct h2_header fields[] = {H2_HEADER(":method", "POST")};
+    assert_int_equal(h2_stream_open(pair->client.session, fields, 1, true, NULL, &stream),
+                     H2_E_NO_ROOM);
+    pair_free(pair);
+}
+
+static void drain_lets_streams_finish_and_takes_no_new_ones(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair->server.answer = true;
+    struct h2_stream *stream = pair_open(pair, false);
+    pair_run(pair, 100000);
+    h2_session_drain_begin(pair->server.session, "maintenance");
+    pair_run(pair, 100000);
+    assert_int_equal(h2_session_room(pair->client.session), 0);
+    h2_session_drain_finish(pair->server.session, H2_NO_ERROR, NULL);
+    pair_run(pair, 100000);
+    h2_stream_end(stream);
+    pair_run(pair, 100000);
+    assert_string_equal(pair->client.log, "response goaway:NO_ERROR goaway:NO_ERROR trailers+end "
+                                          "close:NO_ERROR ");
+    assert_int_equal(pair_frames(&pair->server, GOAWAY, NULL), 2);
+    pair_free(pair);
+}
+
+static void a_lost_connection_closes_every_stream_once(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    for (int i = 0; i < 5; i++) {
+        pair_open(pair, false);
+    }
+    pair_run(pair, 100000);
+    h2_session_free(pair->client.session, H2_CONNECTION_LOST);
+    assert_int_equal(pair->client.closes, 5);
+    assert_int_equal(pair->client.close_error, H2_CONNECTION_LOST);
+    pair->client.session = NULL;
+    pair_free(pair);
+}
+
+static void output_is_asked_for_once_between_pulls(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    struct h2_stream *stream = pair_open(pair, false);
+    pair_run(pair, 100000);
+    pair->client.output_asks = 0;
+    for (int i = 0; i < 10; i++) {
+        h2_stream_write(stream, "x", 1, 100);
+    }
+    assert_int_equal(pair->client.output_asks, 1);
+    pair_run(pair, 100000);
+    h2_stream_write(stream, "x", 1, 100);
+    assert_int_equal(pair->client.output_asks, 2);
+    pair_free(pair);
+}
+
+static void a_full_queue_takes_nothing(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    struct h2_stream *stream = pair_open(pair, false);
+    assert_int_equal(h2_stream_write(stream, "12345", 5, 8), 0);
+    assert_int_equal(h2_stream_write(stream, "12345", 5, 8), H2_E_FULL);
+    assert_int_equal(h2_stream_queued_bytes(stream), 5);
+    h2_stream_end(stream);
+    assert_int_equal(h2_stream_write(stream, "1", 1, 100), H2_E_CLOSED);
+    pair_free(pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_passes_whatever_the_pieces),
+        cmocka_unit_test(an_end_shares_a_frame_with_the_last_bytes),
+        cmocka_unit_test(trailers_only_is_one_frame),
+        cmocka_unit_test(trailers_without_a_body_send_no_empty_data),
+        cmocka_unit_test(a_server_that_ends_first_asks_the_client_to_stop),
+        cmocka_unit_test(reset_codes_pass_both_ways),
+        cmocka_unit_test(window_holds_until_the_reader_consumes),
+        cmocka_unit_test(connection_credit_is_withheld_above_the_buffer_limit),
+        cmocka_unit_test(streams_beyond_the_peers_limit_have_no_room),
+        cmocka_unit_test(drain_lets_streams_finish_and_takes_no_new_ones),
+        cmocka_unit_test(a_lost_connection_closes_every_stream_once),
+        cmocka_unit_test(output_is_asked_for_once_between_pulls),
+        cmocka_unit_test(a_full_queue_takes_nothing),
+    };
+    return cmocka_run_group_tests_name("h2/session", tests, NULL, NULL);
+}
