@@ -47,10 +47,16 @@ static void put(struct buf *line, const char *text)
     (void)buf_append(line, text, strlen(text), SIZE_MAX);
 }
 
+static size_t bounded_len(const char *text, size_t max_bytes)
+{
+    size_t len = strlen(text);
+    return len < max_bytes ? len : max_bytes;
+}
+
 static void put_escaped(struct buf *line, const char *text, size_t max_bytes)
 {
     char piece[256];
-    size_t len = strnlen(text, max_bytes);
+    size_t len = bounded_len(text, max_bytes);
     for (size_t at = 0; at < len; at += 63) { /* 4 * 63 bytes and NUL fit */
         size_t part = len - at < 63 ? len - at : 63;
         size_t escaped_len = text_escape(piece, sizeof(piece), text + at, part);
@@ -95,7 +101,7 @@ static void put_pair(struct buf *line, const char *key, const char *value)
     }
     (void)json_append_string(line, key, strlen(key));
     put(line, ":");
-    (void)json_append_string(line, value, strnlen(value, MESSAGE_MAX_BYTES));
+    (void)json_append_string(line, value, bounded_len(value, MESSAGE_MAX_BYTES));
     put(line, ",");
 }
 
