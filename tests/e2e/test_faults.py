@@ -108,3 +108,59 @@ def test_fd_limit_is_told_and_does_not_spin(started):
             sock.close()
     client = Agent("v1.1", "a", server.address, "--messages", "1")
     assert client.wait() == 0
+
+
+def rss_kib(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+def test_a_reader_that_stops_reading_bounds_memory_and_disturbs_nobody(started, certs, proxy, backends):
+    import socket
+    import ssl
+
+    import h2.config
+    import h2.connection
+
+    bystander = started(Agent("v1.2", "bystander", proxy.target, cacert=certs / "ca.pem"))
+    bystander.wait_for("Received pong", count=3)
+    processes = [proxy, *backends[0]]
+    before = [rss_kib(process.pid) for process in processes]
+    context = ssl.create_default_context(cafile=str(certs / "ca.pem"))
+    context.set_alpn_protocols(["h2"])
+    raw = socket.create_connection(("127.0.0.1", proxy.port))
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with context.wrap_socket(raw, server_hostname="localhost") as sock:
+        client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        client.initiate_connection()
+        sock.sendall(client.data_to_send())
+        client.receive_data(sock.recv(65536))
+        sock.sendall(client.data_to_send())
+        streams = list(range(1, 41, 2))
+        for stream in streams:
+            client.send_headers(stream, [
+                (":method", "POST"), (":scheme", "https"), (":path", "/ping.PingService/PingPong"),
+                (":authority", "localhost"), ("content-type", "application/grpc"),
+                ("te", "trailers"), ("agent-version", "v1.1")])
+        message = b"\0\0\0\x03\xe8" + b"\x0a\xe5\x07" + b"x" * 997
+        sock.settimeout(1)
+        sent = 0
+        # pings as long as there is credit; the answers are never read
+        for _ in range(60):
+            for stream in streams:
+                if client.local_flow_control_window(stream) > len(message):
+                    client.send_data(stream, message)
+                    sent += 1
+        try:
+            sock.sendall(client.data_to_send())
+        except TimeoutError:
+            pass  # the proxy stopped taking bytes: that is backpressure
+        assert sent > 900
+        mark = len(bystander.lines)
+        bystander.wait_for("Received pong", count=20, after=mark)
+        after = [rss_kib(process.pid) for process in processes]
+    grown = [b - a for a, b in zip(before, after)]
+    assert max(grown) < 16 * 1024, grown
+    assert "reconnecting" not in bystander.output
