@@ -20,6 +20,7 @@ $(BUILD)/build.ninja:
 	@meson setup $(BUILD) --buildtype=release -Dprefix=$(or $(PREFIX),/usr/local) > /dev/null
 
 build: $(BUILD)/build.ninja
+	@echo '==> building $(BIN)' >&2
 	@meson compile -C $(BUILD) > $(BUILD)/compile.log 2>&1 || { cat $(BUILD)/compile.log; exit 1; }
 
 demo:
@@ -42,7 +43,8 @@ certs:
 proto: build
 
 install: build
+	$(if $(PREFIX),@meson configure $(BUILD) -Dprefix=$(PREFIX))
 	@meson install -C $(BUILD)
 
 clean-build:
-	@rm -rf build build-asan build-fuzz
+	@rm -rf build build-test build-asan build-fuzz

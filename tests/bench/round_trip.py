@@ -17,13 +17,13 @@ from testenv.net import free_port, wait_port  # noqa: E402
 from testenv.process import Process  # noqa: E402
 from testenv.proxies import Envoy  # noqa: E402
 
-PROXY_CPU, OTHER_CPU = {0}, {1}
+PROXY_CPU, OTHER_CPU = 0, 1
 TICKS = os.sysconf("SC_CLK_TCK")
 SHAPES = {"50x1": (50, 1), "10x50": (10, 50)}
 
 
-def pin(cpus):
-    return lambda: os.sched_setaffinity(0, cpus)
+def pin(cpu):
+    return ["taskset", "--cpu-list", str(cpu)]
 
 
 def cpu_seconds(pid):
@@ -43,7 +43,7 @@ class Backend:
         self.port = free_port()
         self.process = Process([binary, "server", "--version", "v1", "--id", ident, "--listen",
                                 f"127.0.0.1:{self.port}", "--log-level", "error",
-                                "--max-streams", "10000"], preexec=pin(OTHER_CPU))
+                                "--max-streams", "10000"], through=pin(OTHER_CPU))
         wait_port(self.port)
         self.ident = ident
         self.address = f"127.0.0.1:{self.port}"
@@ -56,7 +56,7 @@ class Ours:
         self.process = Process(
             [binary, "proxy", "--listen", f"127.0.0.1:{self.port}", "--admin", "127.0.0.1:0", "--cert",
              certs / "cert.pem", "--key", certs / "key.pem", "--endpoints", f"server-v1={addresses}",
-             "--endpoints", f"server-v2={addresses}"], preexec=pin(PROXY_CPU))
+             "--endpoints", f"server-v2={addresses}"], through=pin(PROXY_CPU))
         self.process.wait_for(r"\] Ready$")
 
 
@@ -70,7 +70,7 @@ class Nghttpx:
                 "--backend-read-timeout=1h", "--frontend-http2-max-concurrent-streams=1000",
                 *[f"--backend=127.0.0.1,{b.port};;proto=h2" for b in backends],
                 certs / "key.pem", certs / "cert.pem"]
-        self.process = Process(argv, preexec=pin(PROXY_CPU))
+        self.process = Process(argv, through=pin(PROXY_CPU))
         wait_port(self.port)
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], check=False,
                                   capture_output=True, text=True).stdout.split()
@@ -81,7 +81,7 @@ class EnvoyPinned:
     def __init__(self, binary, certs, folder, backends):
         envoy = Envoy(certs, folder, backends, backends)
         for task in os.listdir(f"/proc/{envoy.process.pid}/task"):
-            os.sched_setaffinity(int(task), PROXY_CPU)
+            os.sched_setaffinity(int(task), {PROXY_CPU})
         self.port = envoy.port
         self.process = envoy.process
 
@@ -102,8 +102,8 @@ def drive(binary, certs, port, shape, seconds, plaintext=False):
         messages = seconds * 1000 // interval_ms
         drivers = [["sticky-test", "--agents", str(streams), "--id", f"bench{n}", "--messages",
                     str(messages), "--interval", f"{interval_ms}ms"] for n in range(connections)]
-    started = [subprocess.Popen([binary, *driver, *target, *tls], stdout=subprocess.DEVNULL,
-                                preexec_fn=pin(OTHER_CPU)) for driver in drivers]
+    started = [subprocess.Popen([*pin(OTHER_CPU), binary, *driver, *target, *tls],
+                                stdout=subprocess.DEVNULL) for driver in drivers]
     for process in started:
         if process.wait(seconds + 60) != 0:
             raise RuntimeError(f"the driver failed at {shape}")
@@ -120,7 +120,7 @@ def idle_memory(binary, certs, proxy, pid, streams):
     before = pss_kib(pid)
     agents = Process([binary, "agent", "--version", "v1.1", "--id", "idle", "--count", str(streams),
                       "--interval", "1h", "--target", f"localhost:{proxy.port}", "--cacert",
-                      certs / "ca.pem"], preexec=pin(OTHER_CPU))
+                      certs / "ca.pem"], through=pin(OTHER_CPU))
     agents.wait_for("Received pong", count=streams, deadline_s=120)
     time.sleep(3)  # buffers go back
     used = (pss_kib(pid) - before) / streams

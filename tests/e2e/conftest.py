@@ -1,6 +1,7 @@
 """Fixtures: certificates, generated stubs, and a register of everything a test starts."""
 import contextlib
 import importlib
+import os
 import pathlib
 import subprocess
 import sys
@@ -8,14 +9,21 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # nothing here forks with gRPC in it
 
-from testenv.grpcroute import Agent, Proxy, Server  # noqa: E402
+from testenv.grpcroute import ROOT, Agent, Proxy, Server  # noqa: E402
+from testenv.process import Process  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """Whatever a test starts, it closes: nothing runs on, and no crash goes unseen."""
+    yield
+    forgotten = list(Process.unclosed)
+    for process in forgotten:
+        process.kill()
+        Process.unclosed.discard(process)
+    assert not forgotten, f"never closed: {[process.argv for process in forgotten]}"
 
 
 @pytest.fixture(scope="session")

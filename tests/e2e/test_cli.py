@@ -9,7 +9,7 @@ import hpack
 import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, SettingsFrame
 
-from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.grpcroute import BIN, ROOT, Server, grpcroute
 from testenv.process import Process
 
 BAD = [
@@ -78,14 +78,14 @@ def test_bad_routes_name_line_and_field(tmp_path, text, line, named):
 def test_key_of_another_certificate_is_named(certs, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    subprocess.run(["certs/generate-certs.sh", "--out", other], check=True, capture_output=True)
+    subprocess.run([ROOT / "certs/generate-certs.sh", "--out", other], check=True, capture_output=True)
     done = grpcroute("proxy", "--cert", certs / "cert.pem", "--key", other / "key.pem")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "key.pem" in done.stderr
 
 
 def test_certificates_are_never_overwritten_silently(tmp_path):
-    make = ["certs/generate-certs.sh", "--out", tmp_path]
+    make = [ROOT / "certs/generate-certs.sh", "--out", tmp_path]
     subprocess.run(make, check=True, capture_output=True)
     before = (tmp_path / "key.pem").read_bytes()
     assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
@@ -168,8 +168,8 @@ def test_an_id_that_is_no_metadata_is_a_usage_error():
     assert done.returncode == 2 and "--id" in done.stderr
 
 
-def test_ctrl_c_ends_the_demo_and_leaves_nothing():
-    demo = Process([BIN, "demo"])
+def test_ctrl_c_ends_the_demo_and_leaves_nothing(started):
+    demo = started(Process([BIN, "demo"]))
     demo.wait_for("Received pong")
     children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(demo.pid)], capture_output=True,
                               text=True, check=False).stdout.split()

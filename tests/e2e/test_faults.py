@@ -89,11 +89,9 @@ def test_half_open_server_is_found_and_left(started, certs, backends):
 
 
 def test_fd_limit_is_told_and_does_not_spin(started):
-    import resource
     import socket
 
-    server = started(Server("v1", "s", preexec=lambda: resource.setrlimit(
-        resource.RLIMIT_NOFILE, (40, 40))))
+    server = started(Server("v1", "s", through=["prlimit", "--nofile=40:40", "--"]))
     sockets = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
     try:
         server.wait_for(r"(?i)too many open files")
@@ -106,7 +104,7 @@ def test_fd_limit_is_told_and_does_not_spin(started):
     finally:
         for sock in sockets:
             sock.close()
-    client = Agent("v1.1", "a", server.address, "--messages", "1")
+    client = started(Agent("v1.1", "a", server.address, "--messages", "1"))
     assert client.wait() == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from testenv.grpcio_peers import PingServer
-from testenv.grpcroute import Server, grpcroute
+from testenv.grpcroute import ROOT, Server, grpcroute
 from testenv.process import run
 
 
@@ -141,7 +141,7 @@ def test_grpcurl_finds_everything_by_reflection(started):
 
 def test_ghz_load_has_no_errors(started, stubs):
     server = started(Server("v1", "s"))
-    done = run([_tool("ghz"), "--insecure", "--proto", "proto/ping.proto", "--call",
+    done = run([_tool("ghz"), "--insecure", "--proto", ROOT / "proto/ping.proto", "--call",
                 "ping.PingService/PingPong", "-d", '{"message":"ping"}', "-c", "20", "-n", "2000",
                 "-O", "json", server.address], timeout=60)
     report = json.loads(done.stdout)

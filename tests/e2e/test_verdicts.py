@@ -8,7 +8,7 @@ import pytest
 
 from testenv.grpcio_peers import PingServer, Relay
 from testenv.grpcroute import Server, grpcroute
-from testenv.net import free_port
+from testenv.net import ReservedPort
 
 
 @pytest.fixture
@@ -85,9 +85,10 @@ def test_a_stream_that_moves_between_pods_fails_sticky_test(started):
     assert "works correctly" not in done.stdout
 
 
-def test_nothing_listening_is_3():
+def test_nothing_listening_is_3(started):
+    port = started(ReservedPort()).port
     for command in ("verify", "sticky-test"):
-        done = grpcroute(command, "--target", f"127.0.0.1:{free_port()}", "--plaintext")
+        done = grpcroute(command, "--target", f"127.0.0.1:{port}", "--plaintext")
         assert done.returncode == 3, done.stdout + done.stderr
         assert done.stderr.count("\n") == 1 and "refused" in done.stderr
 

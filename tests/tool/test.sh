@@ -12,15 +12,16 @@ say "scripts and layers"
 shellcheck tests/tool/*.sh certs/*.sh .ci/run
 tests/tool/layers.sh
 
-say "building in $build"
-# shellcheck disable=SC2086  # options are words
-[ -f "$build/build.ninja" ] || meson setup "$build" --werror $meson_options >/dev/null
+say "building in $build, warnings are errors"
+if [ ! -f "$build/build.ninja" ]; then
+    # shellcheck disable=SC2086  # options are words
+    meson setup "$build" --werror $meson_options >/dev/null
+fi
 meson compile -C "$build" >"$build/compile.log" 2>&1 || { cat "$build/compile.log"; exit 1; }
 
 say "unit tests"
-meson test -C "$build" --suite unit --print-errorlogs --no-rebuild
+meson test -C "$build" --suite unit --print-errorlogs --no-rebuild --quiet
 
-say "end to end"
+say "end to end, with $build/src/grpcroute"
 GRPCROUTE_BIN="$PWD/$build/src/grpcroute" PATH="$PWD/.cache/bin:$PWD/.cache/venv/bin:$PATH" \
-    .cache/venv/bin/python -m pytest -q -n "${TEST_WORKERS:-3}" --dist loadgroup -p no:cacheprovider \
-    tests/e2e
+    .cache/venv/bin/python -m pytest -q -n "${TEST_WORKERS:-3}" tests/e2e

@@ -1,10 +1,12 @@
 """The program under test, role by role."""
 import os
+import pathlib
 import re
 
 from testenv.process import Process, run
 
-BIN = os.environ.get("GRPCROUTE_BIN", "build/src/grpcroute")
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BIN = str(pathlib.Path(os.environ.get("GRPCROUTE_BIN", ROOT / "build/src/grpcroute")).absolute())
 
 
 def grpcroute(*args, **kwargs):
@@ -13,12 +15,14 @@ def grpcroute(*args, **kwargs):
 
 
 class Server(Process):
+    exit_codes = {0}
+
     def __init__(self, version="v1", ident="server-1", *args, port=0, **kwargs):
         super().__init__([BIN, "server", "--version", version, "--id", ident, "--listen",
                           f"127.0.0.1:{port}", "--drain-timeout", "500ms", *args], **kwargs)
         self.version = version
         self.ident = ident
-        self.port = int(self.wait_for(r"Listening on 127\.0\.0\.1:(\d+)").group(1))
+        self.port = int(self.wait_for_start(r"Listening on 127\.0\.0\.1:(\d+)").group(1))
 
     @property
     def address(self):
@@ -26,6 +30,8 @@ class Server(Process):
 
 
 class Proxy(Process):
+    exit_codes = {0}
+
     def __init__(self, certs, v1, v2, *args, port=0, admin_port=0, **kwargs):
         endpoints = []
         if v1:
@@ -36,7 +42,7 @@ class Proxy(Process):
                           f"127.0.0.1:{admin_port}", "--cert", certs / "cert.pem", "--key",
                           certs / "key.pem", "--drain-timeout", "500ms", *endpoints, *args],
                          **kwargs)
-        match = self.wait_for(r"Listening on 127\.0\.0\.1:(\d+), admin on 127\.0\.0\.1:(\d+)")
+        match = self.wait_for_start(r"Listening on 127\.0\.0\.1:(\d+), admin on 127\.0\.0\.1:(\d+)")
         self.port, self.admin_port = int(match.group(1)), int(match.group(2))
         self.certs = certs
 
@@ -54,6 +60,8 @@ class Proxy(Process):
 
 
 class Agent(Process):
+    exit_codes = {0, 1}  # 1: it saw something wrong, which is for the test to judge
+
     def __init__(self, version, ident, target, *args, cacert=None, **kwargs):
         tls = ["--cacert", cacert] if cacert else ["--plaintext"]
         super().__init__([BIN, "agent", "--version", version, "--id", ident, "--target", target,

@@ -3,21 +3,35 @@ import socket
 import time
 
 
+class ReservedPort:
+    """A port of 127.0.0.1 that nobody else is given while this is open: neither by binding port 0 nor for an outgoing
+    connection. A program that sets SO_REUSEADDR, as servers do, can still listen on it, again and again."""
+
+    def __init__(self):
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+
+    def close(self):
+        self._socket.close()
+
+
 def free_port():
-    """A port that was free a moment ago. For programs that cannot take port 0."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A port that was free a moment ago; where others could take it, use ReservedPort."""
+    reserved = ReservedPort()
+    reserved.close()
+    return reserved.port
 
 
-def wait_port(port, deadline_s=20):
+def wait_port(port, running=lambda: True, deadline_s=20):
+    """Waits until something accepts, as long as `running()`."""
     end = time.monotonic() + deadline_s
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
-        except OSError:
-            if time.monotonic() > end:
-                raise
+        except OSError as error:
+            assert running(), f"ended instead of listening on port {port}"
+            assert time.monotonic() < end, f"not listening on port {port}: {error}"
             time.sleep(0.02)  # polling a program that tells its readiness in no other way

@@ -1,5 +1,4 @@
 """Child processes whose output is read as lines, and which never outlive the test."""
-import ctypes
 import os
 import re
 import signal
@@ -8,28 +7,39 @@ import threading
 import time
 
 DEADLINE_S = 20
-SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehavior")
+SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:")
 
 
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+# Goes before a command so that it dies with this process. Not preexec_fn: that means fork(), and gRPC's handlers for it
+# can abort the child.
+DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
+
+
+def crash_report(code, sent, output):
+    """Why this end of a program is a defect, or None: a sanitizer's report, or a signal that nobody sent."""
+    if SANITIZER.search(output):
+        return f"a sanitizer complains\n{output[-8000:]}"
+    if code is not None and code < 0 and -code not in sent:
+        return f"died of {signal.Signals(-code).name}\n{output[-3000:]}"
+    return None
 
 
 class Process:
-    """A running program; `lines` holds what it printed so far, standard error included."""
+    """A running program; `lines` holds what it printed so far, standard error included. `through` are the words of a
+    command that becomes it, such as prlimit or taskset with their options."""
 
-    def __init__(self, argv, env=None, cwd=None, preexec=None):
-        def prepare():
-            _die_with_parent()
-            if preexec is not None:
-                preexec()
+    unclosed = set()  # every process that no test has closed yet
+    exit_codes = None  # what it may say after SIGTERM; None: anything but a crash
 
+    def __init__(self, argv, env=None, cwd=None, through=()):
         self.argv = [str(arg) for arg in argv]
         self.lines = []
+        self._sent = set()  # signals
         self._changed = threading.Condition()
         self._popen = subprocess.Popen(
-            self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})}, cwd=cwd, preexec_fn=prepare)
+            [*DIE_WITH_PARENT, *through, *self.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}, cwd=cwd)
+        Process.unclosed.add(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -69,7 +79,17 @@ class Process:
                         f"{self.argv[:3]}: {len(found)} of {count} lines match {pattern!r}\n{shown}")
                 self._changed.wait(min(left, 0.5))
 
+    def wait_for_start(self, pattern):
+        """wait_for() in a constructor: nothing is left when it fails."""
+        try:
+            return self.wait_for(pattern)
+        except AssertionError:
+            self.kill()
+            Process.unclosed.discard(self)
+            raise
+
     def send_signal(self, number):
+        self._sent.add(number)
         if self.running():
             self._popen.send_signal(number)
 
@@ -77,7 +97,8 @@ class Process:
         """Waits for the end by itself; returns the exit code."""
         code = self._popen.wait(deadline_s)
         self._reader.join(deadline_s)
-        assert not SANITIZER.search(self.output), self.output[-8000:]
+        report = crash_report(code, self._sent, self.output)
+        assert report is None, f"{self.argv[:3]} {report}"
         return code
 
     def stop(self, number=signal.SIGTERM, deadline_s=DEADLINE_S):
@@ -86,35 +107,36 @@ class Process:
         try:
             return self.wait(deadline_s)
         except subprocess.TimeoutExpired:
-            self._popen.kill()
-            self._popen.wait()
+            self.kill()
             raise AssertionError(f"{self.argv[:3]} did not end within {deadline_s} s of signal "
-                                 f"{number}\n{self.output[-3000:]}")
+                                 f"{number}\n{self.output[-3000:]}") from None
+
+    def kill(self):
+        """Gone at once, without a look at how it was."""
+        self.send_signal(signal.SIGKILL)
+        self._popen.wait()
+        self._reader.join(5)
 
     def close(self):
-        """For the end of a test: gone, whatever state it was in; a sanitizer report still fails."""
-        if self.running():
-            self._popen.terminate()
-            try:
-                self._popen.wait(8)
-            except subprocess.TimeoutExpired:
-                self._popen.kill()
-                self._popen.wait()
-        self._reader.join(5)
-        assert not SANITIZER.search(self.output), self.output[-8000:]
+        """For the end of a test: gone, whatever state it was in. A crash or a sanitizer's report before, a hang or
+        a wrong exit code now fail the test."""
+        Process.unclosed.discard(self)
+        ended_by_itself = not self.running()
+        code = self.wait() if ended_by_itself else self.stop()
+        if not self._reader.is_alive():
+            self._popen.stdout.close()
+        if not ended_by_itself and self.exit_codes is not None:
+            assert code in self.exit_codes, f"{self.argv[:3]}: exit code {code}\n{self.output[-3000:]}"
 
 
-def run(argv, env=None, timeout=60, stdin=None, preexec=None):
+def run(argv, env=None, timeout=60, stdin=None):
     """Runs a program to its end; returns subprocess.CompletedProcess with text."""
-    def prepare():
-        _die_with_parent()
-        if preexec is not None:
-            preexec()
-
-    done = subprocess.run([str(arg) for arg in argv], env={**os.environ, **(env or {})},
+    argv = [str(arg) for arg in argv]
+    done = subprocess.run([*DIE_WITH_PARENT, *argv], env={**os.environ, **(env or {})},
                           stdin=subprocess.DEVNULL if stdin is None else None, input=stdin,
-                          capture_output=True, timeout=timeout, preexec_fn=prepare)
+                          capture_output=True, timeout=timeout, check=False)
     done.stdout = done.stdout.decode("utf-8", "replace")
     done.stderr = done.stderr.decode("utf-8", "replace")
-    assert not SANITIZER.search(done.stdout + done.stderr), (done.stdout + done.stderr)[-8000:]
+    report = crash_report(done.returncode, (), done.stdout + done.stderr)
+    assert report is None, f"{argv[:3]} {report}"
     return done

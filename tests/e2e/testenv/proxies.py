@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from testenv.net import free_port, wait_port
+from testenv.net import ReservedPort, wait_port
 from testenv.process import Process
 
 
@@ -14,12 +14,25 @@ class _RealProxy:
         if shutil.which(self.program) is None:
             pytest.fail(f"{self.program} is not installed; tests/tool/setup.sh test installs it")
         self.certs = certs
-        self.port = free_port()
-        self.config = folder / f"{self.program}.yaml"
         self.folder = folder
+        self._reserved = ReservedPort()
+        self.port = self._reserved.port
+        self.config = folder / f"{self.program}.yaml"
         self.config.write_text(self.render(v1, v2))
+        self.process = None
+        self.start()
+
+    def start(self):
         self.process = Process(self.argv())
-        wait_port(self.port)
+        try:
+            wait_port(self.port, self.process.running)
+        except AssertionError as error:
+            raise AssertionError(f"{self.program}: {error}\n{self.process.output}") from None
+
+    def stop(self):
+        """Gone at once, as after a crash; start() brings it back on the same port."""
+        self.process.kill()
+        self.process.close()
 
     @property
     def target(self):
@@ -27,6 +40,7 @@ class _RealProxy:
 
     def close(self):
         self.process.close()
+        self._reserved.close()
 
 
 class Haproxy(_RealProxy):
