@@ -1,6 +1,6 @@
 /* Making one outgoing connection: resolve, try every address in turn, TLS handshake.
  *
- * Happy path: getaddrinfo on the thread pool -> connect to the first address that answers -> TLS
+ * Happy path: getaddrinfo beside the loop -> connect to the first address that answers -> TLS
  * with SNI, chain, host name and ALPN h2 checked -> on_done with a stream. Failure modes: each
  * gives one net_error that names the cause: no such name, all addresses refused (the last error,
  * and how many were tried), timeout, each TLS reason apart. */

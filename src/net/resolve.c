@@ -1,13 +1,11 @@
-/* All addresses of a name.
- *
- * Literal addresses do not go to the thread pool; their answer, like every failure to start, comes
- * from the end of the loop turn. */
+/* All addresses of a name. Literal addresses are answered at the end of the loop turn, without a
+ * lookup. */
 #include "net/resolve.h"
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "net/lookup.h"
 
-#include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +13,13 @@
 
 struct net_resolve {
     struct net_loop *loop;
-    net_resolve_done_fn on_done; /* NULL: cancelled */
+    net_resolve_done_fn on_done;
     void *user;
     char *host; /* owned */
     uint16_t port;
-    struct net_flush flush;          /* delivers a literal or an error of the start */
-    struct sockaddr_storage literal; /* when start_status is 0 */
-    int start_status;
-    uv_getaddrinfo_t request;
+    struct lookup *lookup;  /* NULL for a literal */
+    struct net_flush flush; /* delivers a literal */
+    struct sockaddr_storage literal;
 };
 
 static int compare_bytes(uint64_t a, uint64_t b)
@@ -101,29 +98,29 @@ static void report_failure(const struct net_resolve *resolve, int status)
 
     text_escape(name, sizeof(name), resolve->host, strlen(resolve->host));
     net_error_set(&error, NET_RESOLVE_FAILED, "name \"%s\" does not resolve: %s", name,
-                  uv_strerror(status));
+                  gai_strerror(status));
     resolve->on_done(resolve->user, NULL, 0, &error);
 }
 
-static void on_addrinfo(uv_getaddrinfo_t *request, int status, struct addrinfo *info)
+static void on_looked_up(void *user, int status, const struct addrinfo *list)
 {
-    struct net_resolve *resolve = container_of(request, struct net_resolve, request);
+    struct net_resolve *resolve = user;
     struct sockaddr_storage *addresses;
     size_t count;
 
-    if (resolve->on_done != NULL && status == 0) {
-        addresses = mem_calloc(NET_RESOLVE_MAX, sizeof(*addresses));
-        count = collect(info, resolve->port, addresses);
-        if (count > 0) {
-            resolve->on_done(resolve->user, addresses, count, NULL);
-        } else {
-            report_failure(resolve, UV_EAI_NODATA);
-        }
-        free(addresses);
-    } else if (resolve->on_done != NULL) {
+    if (status != 0) {
         report_failure(resolve, status);
+        resolve_free(resolve);
+        return;
     }
-    uv_freeaddrinfo(info);
+    addresses = mem_calloc(NET_RESOLVE_MAX, sizeof(*addresses));
+    count = collect(list, resolve->port, addresses);
+    if (count > 0) {
+        resolve->on_done(resolve->user, addresses, count, NULL);
+    } else {
+        report_failure(resolve, EAI_NONAME);
+    }
+    free(addresses);
     resolve_free(resolve);
 }
 
@@ -131,11 +128,7 @@ static void on_flush(struct net_flush *flush)
 {
     struct net_resolve *resolve = container_of(flush, struct net_resolve, flush);
 
-    if (resolve->start_status == 0) {
-        resolve->on_done(resolve->user, &resolve->literal, 1, NULL);
-    } else {
-        report_failure(resolve, resolve->start_status);
-    }
+    resolve->on_done(resolve->user, &resolve->literal, 1, NULL);
     resolve_free(resolve);
 }
 
@@ -148,7 +141,6 @@ static bool parse_literal(const char *host, uint16_t port, struct sockaddr_stora
 struct net_resolve *net_resolve_start(struct net_loop *loop, const char *host, uint16_t port,
                                       net_resolve_done_fn on_done, void *user)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct net_resolve *resolve = mem_new(struct net_resolve);
 
     resolve->loop = loop;
@@ -160,24 +152,18 @@ struct net_resolve *net_resolve_start(struct net_loop *loop, const char *host, u
     list_init(&resolve->flush.node);
     if (parse_literal(host, port, &resolve->literal)) {
         net_loop_flush_soon(loop, &resolve->flush);
-        return resolve;
-    }
-    resolve->start_status =
-        uv_getaddrinfo(&loop->uv, &resolve->request, on_addrinfo, host, NULL, &hints);
-    if (resolve->start_status != 0) {
-        net_loop_flush_soon(loop, &resolve->flush);
+    } else {
+        resolve->lookup = lookup_start(&loop->uv, host, on_looked_up, resolve);
     }
     return resolve;
 }
 
 void net_resolve_cancel(struct net_resolve *resolve)
 {
-    if (!list_empty(&resolve->flush.node)) {
-        resolve_free(resolve);
-        return;
+    if (resolve->lookup != NULL) {
+        lookup_cancel(resolve->lookup);
     }
-    resolve->on_done = NULL;
-    uv_cancel((uv_req_t *)&resolve->request); /* when it already runs, on_addrinfo frees later */
+    resolve_free(resolve);
 }
 
 char *net_address_format(const struct sockaddr *address, char out[static NET_ADDRESS_TEXT_BYTES])

@@ -1,4 +1,4 @@
-/* All addresses of a name, by getaddrinfo on libuv's thread pool (honours /etc/hosts and search
+/* All addresses of a name, by getaddrinfo beside the loop (honours /etc/hosts and search
  * domains, as pods need). */
 #ifndef GRPCROUTE_NET_RESOLVE_H
 #define GRPCROUTE_NET_RESOLVE_H

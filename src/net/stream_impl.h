@@ -64,6 +64,19 @@ void net_stream_connected(struct net_stream *stream);
 void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const char *peer_label,
                           const char *server_name, net_stream_ready_fn on_ready, void *owner);
 
+/* Reads until paused or closed. */
+void net_stream_start_reading(struct net_stream *stream);
+/* For early_flush: delivers what came with the handshake, then starts reading. */
+void net_stream_on_early_flush(struct net_flush *flush);
+
+/* Ends the stream with a reason, at once: on_closed follows from the loop. Only for started ones.
+ */
+void net_stream_fail(struct net_stream *stream, const struct net_error *why);
+void net_stream_fail_uv(struct net_stream *stream, int uv_status);
+/* Goes on with closing as far as it can now: FIN once everything is sent, away once the peer has
+ * ended, too. */
+void net_stream_linger(struct net_stream *stream);
+
 /* Sends what TLS has put into the loop's cipher_bytes. Returns like net_stream_write(). */
 int net_stream_send_cipher(struct net_stream *stream);
 

@@ -1,8 +1,30 @@
+#include "base/clock.h"
 #include "harness.h"
 #include "net/resolve.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <semaphore.h>
 #include <string.h>
+
+/* A name server that does not answer: in place of the C library's function. */
+static sem_t hanging;   /* how many calls hang */
+static sem_t may_go_on; /* lets one of them go on */
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    if (strcmp(host, "hangs.example") == 0) {
+        sem_post(&hanging);
+        sem_wait(&may_go_on);
+        return EAI_AGAIN;
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(host, service, hints, ret);
+}
 
 struct answer {
     bool starting;
@@ -101,6 +123,54 @@ static void a_cancelled_lookup_never_answers(void **state)
     net_loop_deinit(&loop);
 }
 
+static void a_lookup_that_hangs_holds_nobody_up_who_gives_up(void **state)
+{
+    struct answer answer = {0};
+    struct net_resolve *hung[5]; /* one more than run at a time */
+    struct net_loop loop;
+    uint64_t start_ms;
+
+    (void)state;
+    assert_int_equal(net_loop_init(&loop), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(hung); i++) {
+        hung[i] = net_resolve_start(&loop, "hangs.example", 1, on_done, &answer);
+    }
+    for (int i = 0; i < 4; i++) {
+        sem_wait(&hanging);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(hung); i++) {
+        net_resolve_cancel(hung[i]);
+    }
+    start_ms = clock_now_ms();
+    net_loop_deinit(&loop);
+    assert_in_range(clock_now_ms() - start_ms, 0, 1000);
+    for (int i = 0; i < 4; i++) {
+        sem_post(&may_go_on);
+    }
+    assert_int_equal(answer.calls, 0);
+}
+
+static void more_lookups_than_run_at_a_time_all_answer(void **state)
+{
+    static struct answer answers[40];
+    struct net_loop loop;
+
+    (void)state;
+    assert_int_equal(net_loop_init(&loop), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        net_resolve_start(&loop, "localhost", 1, on_done, &answers[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        run_until(&loop, &answers[i].done);
+    }
+    net_loop_run(&loop);
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        assert_int_equal(answers[i].calls, 1);
+        assert_true(answers[i].count > 0);
+    }
+    net_loop_deinit(&loop);
+}
+
 static void dual_stack_peers_show_as_ipv4(void **state)
 {
     struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons(7)};
@@ -118,8 +188,12 @@ int main(void)
         cmocka_unit_test(localhost_resolves_sorted_without_duplicates),
         cmocka_unit_test(a_bad_name_is_a_dns_error_that_names_it),
         cmocka_unit_test(a_cancelled_lookup_never_answers),
+        cmocka_unit_test(a_lookup_that_hangs_holds_nobody_up_who_gives_up),
+        cmocka_unit_test(more_lookups_than_run_at_a_time_all_answer),
         cmocka_unit_test(dual_stack_peers_show_as_ipv4),
     };
 
+    sem_init(&hanging, 0, 0);
+    sem_init(&may_go_on, 0, 0);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,24 @@
+/* getaddrinfo() beside the loop. Not on libuv's thread pool: its threads are joined at exit, and a
+ * name server that does not answer would then hold a program that was told to end. */
+#ifndef GRPCROUTE_NET_LOOKUP_H
+#define GRPCROUTE_NET_LOOKUP_H
+
+#include <netdb.h>
+#include <uv.h>
+
+/* Lookups of the process that run at a time; more wait. */
+#define LOOKUP_THREADS 4
+
+struct lookup;
+
+/* Exactly once, from the loop; the lookup is gone when it returns. `status` is 0 with a list that
+ * is borrowed until the return, or an EAI_ code (netdb.h). */
+typedef void (*lookup_done_fn)(void *user, int status, const struct addrinfo *list);
+
+/* Looks up the stream addresses of `host`, IPv4 and IPv6. Cannot fail. */
+struct lookup *lookup_start(uv_loop_t *loop, const char *host, lookup_done_fn on_done, void *user);
+
+/* on_done will not be called; a call that already runs is left to itself. */
+void lookup_cancel(struct lookup *lookup);
+
+#endif

@@ -1,0 +1,189 @@
+/* Reading from a stream: into the loop's buffer, from there to the handshake, or to the owner as it
+ * is or record by record. */
+#include "base/mem.h"
+#include "net/stream_impl.h"
+#include "net/tls_io.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Hands plaintext records of one slice of ciphertext over, one by one. */
+static void decode(struct net_stream *stream, const uint8_t *bytes, size_t len)
+{
+    struct net_loop *loop = stream->loop;
+    struct net_error error;
+
+    tls_io_feed(stream->tls, bytes, len);
+    while (stream->state == STREAM_OPEN) {
+        int count = tls_io_read(stream->tls, loop->record_bytes, NET_RECORD_BYTES);
+        int status = net_stream_send_cipher(stream); /* alerts and answers to KeyUpdate */
+
+        if (status < 0 && count >= 0) {
+            net_stream_fail_uv(stream, status);
+        } else if (count > 0) {
+            stream->events->on_data(stream->user, loop->record_bytes, (size_t)count);
+        } else if (count == 0) {
+            break;
+        } else if (count == TLS_IO_E_ENDED) {
+            stream->peer_ended = true;
+            net_stream_close(stream);
+        } else {
+            tls_io_explain(stream->tls, stream->peer, &error);
+            net_stream_fail(stream, &error);
+        }
+    }
+    tls_io_feed(stream->tls, NULL, 0);
+}
+
+static void deliver(struct net_stream *stream, const uint8_t *bytes, size_t len)
+{
+    if (stream->tls != NULL) {
+        decode(stream, bytes, len);
+    } else {
+        stream->events->on_data(stream->user, bytes, len);
+    }
+}
+
+static void finish_handshake(struct net_stream *stream, const struct net_error *error)
+{
+    net_stream_ready_fn on_ready = stream->on_ready;
+
+    stream->on_ready = NULL;
+    stream->state = STREAM_READY;
+    uv_read_stop((uv_stream_t *)&stream->tcp);
+    on_ready(stream->user, error);
+}
+
+/* Bytes behind the handshake wait for net_stream_start(). */
+static void keep_early(struct net_stream *stream)
+{
+    size_t len;
+    const uint8_t *rest = tls_io_unread(stream->tls, &len);
+
+    stream->early = len > 0 || tls_io_has_pending(stream->tls);
+    if (len > 0) {
+        stream->early_bytes = mem_calloc(1, len); /* at most NET_READ_BYTES */
+        stream->early_len = len;
+        memcpy(stream->early_bytes, rest, len);
+    }
+}
+
+static void shake_hands(struct net_stream *stream, const uint8_t *bytes, size_t len)
+{
+    struct net_error error;
+    int outcome;
+    int status;
+
+    tls_io_feed(stream->tls, bytes, len);
+    outcome = tls_io_handshake(stream->tls);
+    status = net_stream_send_cipher(stream); /* our flight, or the alert that says why not */
+    if (outcome == TLS_IO_DONE) {
+        keep_early(stream);
+    }
+    tls_io_feed(stream->tls, NULL, 0);
+    if (outcome == TLS_IO_E_FAILED) {
+        tls_io_explain(stream->tls, NULL, &error);
+        finish_handshake(stream, &error);
+    } else if (status < 0) {
+        net_error_from_uv(&error, status, "TLS handshake");
+        finish_handshake(stream, &error);
+    } else if (outcome == TLS_IO_DONE) {
+        finish_handshake(stream, NULL);
+    }
+}
+
+static void on_read_ended(struct net_stream *stream, int status)
+{
+    struct net_error error;
+
+    stream->peer_ended = true;
+    switch (stream->state) {
+    case STREAM_SETUP:
+        tls_io_explain_end(stream->tls, status, &error);
+        finish_handshake(stream, &error);
+        break;
+    case STREAM_LINGERING:
+        net_stream_linger(stream);
+        break;
+    default:
+        /* Without close_notify, too: HTTP/2 frames carry their length, a cut shows. */
+        if (status == UV_EOF) {
+            net_stream_close(stream);
+        } else {
+            net_stream_fail_uv(stream, status);
+        }
+        break;
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct net_stream *stream = handle->data;
+
+    (void)suggested;
+    *buf = uv_buf_init((char *)stream->loop->read_bytes, NET_READ_BYTES);
+}
+
+static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
+{
+    struct net_stream *stream = handle->data;
+    const uint8_t *bytes = (const uint8_t *)buf->base;
+
+    if (count < 0) {
+        on_read_ended(stream, (int)count);
+    } else if (count > 0 && stream->state == STREAM_OPEN) {
+        deliver(stream, bytes, (size_t)count);
+    } else if (count > 0 && stream->state == STREAM_SETUP) {
+        shake_hands(stream, bytes, (size_t)count);
+    }
+}
+
+void net_stream_start_reading(struct net_stream *stream)
+{
+    int status = uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read);
+
+    if (status < 0 && status != UV_EALREADY) {
+        net_stream_fail_uv(stream, status);
+    }
+}
+
+void net_stream_on_early_flush(struct net_flush *flush)
+{
+    struct net_stream *stream = container_of(flush, struct net_stream, early_flush);
+    uint8_t *bytes = stream->early_bytes;
+    size_t len = stream->early_len;
+
+    if (stream->paused) {
+        return; /* net_stream_resume() asks again */
+    }
+    stream->early = false;
+    stream->early_bytes = NULL;
+    deliver(stream, bytes, len);
+    free(bytes);
+    if (stream->state == STREAM_OPEN && !stream->paused) {
+        net_stream_start_reading(stream);
+    }
+}
+
+void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const char *peer_label,
+                          const char *server_name, net_stream_ready_fn on_ready, void *owner)
+{
+    stream->on_ready = on_ready;
+    stream->user = owner;
+    if (tls == NULL) {
+        finish_handshake(stream, NULL);
+        return;
+    }
+    stream->tls = tls_io_new(tls, stream, peer_label, server_name);
+
+    int status = uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read);
+
+    if (status < 0) {
+        struct net_error error;
+
+        net_error_from_uv(&error, status, "TLS handshake");
+        finish_handshake(stream, &error);
+        return;
+    }
+    shake_hands(stream, NULL, 0); /* the client's first flight */
+}

@@ -1,0 +1,114 @@
+/* Writing to a stream: one system call from the caller's bytes; only what the socket does not take
+ * is copied, and libuv sends it when it can. */
+#include "base/mem.h"
+#include "net/stream_impl.h"
+#include "net/tls_io.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a full socket did not take. */
+struct kept {
+    uv_write_t req;
+    size_t len;
+    uint8_t bytes[];
+};
+
+static void on_kept_sent(uv_write_t *req, int status)
+{
+    struct kept *kept = container_of(req, struct kept, req);
+    struct net_stream *stream = req->data;
+
+    stream->kept_bytes -= kept->len;
+    free(kept);
+    if (stream->state != STREAM_OPEN && stream->state != STREAM_LINGERING) {
+        return; /* before the start, reading will meet the same failure */
+    }
+    if (status < 0) {
+        net_stream_fail_uv(stream, status);
+    } else if (stream->kept_bytes == 0 && stream->state == STREAM_LINGERING) {
+        net_stream_linger(stream);
+    } else if (stream->kept_bytes == 0) {
+        stream->events->on_writable(stream->user);
+    }
+}
+
+static int keep(struct net_stream *stream, const uint8_t *bytes, size_t len)
+{
+    struct kept *kept;
+    uv_buf_t buf;
+
+    /* Only a peer that makes TLS answer (KeyUpdate) while it does not read can get here. */
+    if (stream->kept_bytes + len > NET_KEPT_MAX_BYTES) {
+        return UV_ENOBUFS;
+    }
+    kept = malloc(sizeof(*kept) + len);
+    if (kept == NULL) {
+        return UV_ENOMEM;
+    }
+    memcpy(kept->bytes, bytes, len);
+    kept->len = len;
+    kept->req.data = stream;
+    buf = uv_buf_init((char *)kept->bytes, (unsigned int)len);
+
+    int status = uv_write(&kept->req, (uv_stream_t *)&stream->tcp, &buf, 1, on_kept_sent);
+
+    if (status < 0) {
+        free(kept);
+        return status;
+    }
+    stream->kept_bytes += len;
+    return NET_STREAM_E_BLOCKED;
+}
+
+static int send_bytes(struct net_stream *stream, const uint8_t *bytes, size_t len)
+{
+    size_t sent = 0;
+
+    if (stream->kept_bytes == 0) {
+        uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned int)len);
+        int status = uv_try_write((uv_stream_t *)&stream->tcp, &buf, 1);
+
+        if (status < 0 && status != UV_EAGAIN) {
+            return status;
+        }
+        sent = status > 0 ? (size_t)status : 0;
+    }
+    return sent == len ? 0 : keep(stream, bytes + sent, len - sent);
+}
+
+int net_stream_send_cipher(struct net_stream *stream)
+{
+    size_t len = tls_io_take_output(stream->tls);
+
+    return len > 0 ? send_bytes(stream, stream->loop->cipher_bytes, len) : 0;
+}
+
+int net_stream_write(struct net_stream *stream, const uint8_t *bytes, size_t len)
+{
+    int status;
+
+    assert(len <= NET_WRITE_BYTES && stream->events != NULL);
+    if (stream->state != STREAM_OPEN) {
+        return UV_EPIPE; /* closing: on_closed is on its way */
+    }
+    if (len == 0) {
+        return net_stream_blocked(stream) ? NET_STREAM_E_BLOCKED : 0;
+    }
+    if (stream->tls != NULL) {
+        status = tls_io_write(stream->tls, bytes, len);
+        status = status < 0 ? status : net_stream_send_cipher(stream);
+    } else {
+        status = send_bytes(stream, bytes, len);
+    }
+    if (status < 0) {
+        net_stream_fail_uv(stream, status);
+    }
+    return status;
+}
+
+bool net_stream_blocked(const struct net_stream *stream)
+{
+    return stream->kept_bytes > 0;
+}
