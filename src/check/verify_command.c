@@ -62,13 +62,11 @@ static void expect_server(struct check_expectation *expect, const char *version)
 /* The servers of a rule's backends, as far as their names carry a version. */
 static void expect_rule(struct check_expectation *expect, const struct route_rule *rule)
 {
+    char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
+    size_t count = route_rule_versions(rule, versions);
     expect->rule = CHECK_EXPECT_ANY;
-    for (size_t i = 0; i < rule->backend_count; i++) {
-        char version[ROUTE_VERSION_BYTES];
-        if (rule->backends[i].weight > 0 &&
-            route_backend_version(rule->backends[i].name, version)) {
-            expect_server(expect, version);
-        }
+    for (size_t i = 0; i < count; i++) {
+        expect_server(expect, versions[i]);
     }
 }
 

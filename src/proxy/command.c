@@ -103,23 +103,18 @@ static struct cluster *find_cluster(struct cluster_list *list, const char *name,
     return NULL;
 }
 
-/* One cluster per backend name of the routes; its name is resolved unless --endpoints says otherwise. */
+/* The clusters of the routes; their hosts are resolved unless --endpoints says otherwise. */
 static void clusters_from_routes(const struct route_table *routes, enum lb_policy policy,
                                  struct cluster_list *list)
 {
-    list->clusters = mem_calloc(ROUTE_RULES_MAX * ROUTE_BACKENDS_MAX, sizeof(struct cluster));
-    for (size_t r = 0; r < routes->rule_count; r++) {
-        for (size_t b = 0; b < routes->rules[r].backend_count; b++) {
-            const struct route_backend *backend = &routes->rules[r].backends[b];
-            if (find_cluster(list, backend->name, strlen(backend->name)) != NULL) {
-                continue;
-            }
-            struct cluster *cluster = &list->clusters[list->count++];
-            cluster_init(cluster, backend->name, policy);
-            cluster->target_count = 1;
-            cluster->targets[0].port = backend->port;
-            memcpy(cluster->targets[0].host, backend->name, strlen(backend->name) + 1);
-        }
+    list->clusters = mem_calloc(routes->cluster_count + 1, sizeof(struct cluster));
+    for (size_t i = 0; i < routes->cluster_count; i++) {
+        const struct route_cluster *from = &routes->clusters[i];
+        struct cluster *cluster = &list->clusters[list->count++];
+        cluster_init(cluster, from->name, policy);
+        cluster->target_count = 1;
+        cluster->targets[0].port = from->port;
+        memcpy(cluster->targets[0].host, from->host, strlen(from->host) + 1);
     }
 }
 

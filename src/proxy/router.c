@@ -42,7 +42,7 @@ static void pick_backend(struct proxy *proxy, const struct route_rule *rule,
         refuse(decision, RPC_UNAVAILABLE, "no backend of the matching rule has a weight", "");
         return;
     }
-    decision->cluster = proxy_find_cluster(proxy, backend->name);
+    decision->cluster = proxy_find_cluster(proxy, backend->cluster->name);
 }
 
 void router_decide(struct proxy *proxy, const struct h2_block *block,
@@ -58,6 +58,10 @@ void router_decide(struct proxy *proxy, const struct h2_block *block,
         return;
     case ROUTE_E_REPEATED_HEADER:
         refuse(ret_decision, RPC_INVALID_ARGUMENT, "header is given more than once: ", header);
+        return;
+    case ROUTE_E_UNDECIDED:
+        refuse(ret_decision, RPC_INVALID_ARGUMENT,
+               "a regular expression of the routes reached its limits on ", header);
         return;
     default:
         refuse(ret_decision, RPC_UNIMPLEMENTED, "no route matches this request", "");

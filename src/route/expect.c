@@ -1,28 +1,28 @@
 #include "route/expect.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#define VALUES_MAX 8
 
 struct route_expectation route_expect(const struct route_table *table,
                                       const char *const *agent_versions, size_t count)
 {
-    struct h2_header fields[2 + VALUES_MAX] = {
+    struct h2_header fields[2 + ROUTE_EXPECT_VALUES_MAX] = {
         H2_HEADER(":path", "/ping.PingService/PingPong"),
-        H2_HEADER(":authority", "localhost"),
+        H2_HEADER(":authority", table->hostname_count > 0 ? table->hostnames[0] : "localhost"),
     };
     size_t field_count = 2;
-    for (size_t i = 0; i < count && i < VALUES_MAX; i++) {
+    for (size_t i = 0; i < count && i < ROUTE_EXPECT_VALUES_MAX; i++) {
         fields[field_count++] = H2_HEADER("agent-version", agent_versions[i]);
-    }
-    if (table->hostname_count > 0) { /* a route for some hosts only: ask as one of them */
-        fields[1] = H2_HEADER(":authority", table->hostnames[0]);
     }
     const struct h2_block block = {fields, field_count};
     struct route_expectation expectation = {0};
     const char *header;
     expectation.outcome = route_table_match(table, &block, &expectation.rule, &header);
+    if (expectation.outcome == 0 && route_rule_pick(expectation.rule, 0) == NULL) {
+        expectation.outcome = ROUTE_E_NO_BACKEND;
+    }
     return expectation;
 }
 
@@ -32,27 +32,40 @@ bool route_backend_version(const char *name, char out[static ROUTE_VERSION_BYTES
     for (const char *at = strstr(name, "-v"); at != NULL; at = strstr(at + 1, "-v")) {
         dash = at;
     }
-    if (dash == NULL) {
+    struct text_version version;
+    const char *reason;
+    if (dash == NULL || text_parse_version(dash + 1, &version, &reason) != 0 || version.has_minor) {
         return false;
     }
-    const char *digits = dash + 2;
-    size_t len = strspn(digits, "0123456789");
-    if (len == 0 || digits[len] != '\0' || len + 2 > ROUTE_VERSION_BYTES) {
-        return false;
-    }
-    snprintf(out, ROUTE_VERSION_BYTES, "v%s", digits);
+    snprintf(out, ROUTE_VERSION_BYTES, "v%u", (unsigned)version.major);
     return true;
 }
 
-bool route_expects_version(const struct route_rule *rule, const char *server_version)
+static bool contains(char versions[][ROUTE_VERSION_BYTES], size_t count, const char *version)
 {
-    for (size_t i = 0; i < rule->backend_count; i++) {
-        char version[ROUTE_VERSION_BYTES];
-        if (rule->backends[i].weight > 0 &&
-            route_backend_version(rule->backends[i].name, version) &&
-            strcmp(version, server_version) == 0) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(versions[i], version) == 0) {
             return true;
         }
     }
     return false;
+}
+
+size_t route_rule_versions(const struct route_rule *rule,
+                           char out[static ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rule->backend_count; i++) {
+        char version[ROUTE_VERSION_BYTES];
+        if (rule->backends[i].weight == 0) {
+            continue;
+        }
+        if (!route_backend_version(rule->backends[i].name, version)) {
+            return 0;
+        }
+        if (!contains(out, count, version)) {
+            snprintf(out[count++], ROUTE_VERSION_BYTES, "%s", version);
+        }
+    }
+    return count;
 }

@@ -9,22 +9,28 @@
 #include <stddef.h>
 
 #define ROUTE_VERSION_BYTES 16
+/* Values of agent-version that one request of a check may carry. */
+#define ROUTE_EXPECT_VALUES_MAX 8
 
 struct route_expectation {
-    int outcome; /* 0, or enum route_outcome */
-    const struct route_rule *rule; /* outcome 0; borrowed from the table */
+    int outcome;                   /* 0, or enum route_outcome: no server will answer */
+    const struct route_rule *rule; /* outcome 0 and ROUTE_E_NO_BACKEND; borrowed from the table */
 };
 
-/* Which rule takes a PingPong stream with these agent-version values: none, one, or a header that is repeated. */
+/* Which rule takes a PingPong stream with these agent-version values (at most
+ * ROUTE_EXPECT_VALUES_MAX): none, one, or a header that is repeated. Where the routes are for some
+ * hosts only, the stream asks for the first of them. */
 struct route_expectation route_expect(const struct route_table *table,
                                       const char *const *agent_versions, size_t count);
 
-/* True when streams of the rule may be answered by that server version ("v1"), because a backend of weight above 0 is named for it
- * (server-v1). */
-bool route_expects_version(const struct route_rule *rule, const char *server_version);
+/* The server versions that may answer the rule's streams, each once: those in the names of its
+ * backends of weight above 0. Returns how many; 0 when one of those names carries no version, so
+ * that nothing can be said about who answers. */
+size_t route_rule_versions(const struct route_rule *rule,
+                           char out[static ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES]);
 
-/* The version in a backend's name: what follows its last "-v" if that is a number ("server-v1" gives "v1"). Returns false when there is
- * none. */
+/* The version in a backend's name: what follows its last "-v" if that is a number ("server-v1"
+ * gives "v1"). Returns false when there is none. */
 bool route_backend_version(const char *name, char out[static ROUTE_VERSION_BYTES]);
 
 #endif

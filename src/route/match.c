@@ -5,228 +5,174 @@
 #include <string.h>
 #include <strings.h>
 
+struct text {
+    const char *bytes; /* borrowed; NULL: not there */
+    size_t len;
+};
+
 /* A request as rules see it. */
 struct request {
-    const struct h2_block *block;
-    const char *service;
-    size_t service_len;
-    const char *method;
-    size_t method_len;
-    const char *host;
-    size_t host_len;
+    struct text service;
+    struct text method;
+    struct text host;
+    struct text headers[ROUTE_HEADER_NAMES_MAX]; /* as the table's header_names */
 };
 
-/* How specific a match is; compared field by field. */
-struct rank {
-    size_t service_len;
-    size_t method_len;
-    size_t header_count;
-};
+enum answer { NO, YES, UNDECIDED };
 
-static void split_path(struct request *request)
+/* ---- the request ----------------------------------------------------------------------------- */
+
+static struct text find(const struct h2_block *block, const char *name)
 {
-    const struct h2_header *path = h2_block_find(request->block, ":path", NULL);
-    if (path == NULL || path->value_len == 0 || path->value[0] != '/') {
-        return;
-    }
-    const char *start = path->value + 1;
-    size_t len = path->value_len - 1;
-    const char *slash = memrchr(start, '/', len);
-    request->service = start;
-    request->service_len = slash != NULL ? (size_t)(slash - start) : len;
-    if (slash != NULL) {
-        request->method = slash + 1;
-        request->method_len = len - request->service_len - 1;
-    }
+    const struct h2_header *field = h2_block_find(block, name, NULL);
+    return field != NULL ? (struct text){field->value, field->value_len} : (struct text){NULL, 0};
 }
 
-/* :authority without its port. */
-static void split_host(struct request *request)
+/* "/package.Service/Method"; without a second slash there is neither. */
+static void split_path(const struct h2_block *block, struct request *request)
 {
-    const struct h2_header *authority = h2_block_find(request->block, ":authority", NULL);
-    if (authority == NULL) {
+    struct text path = find(block, ":path");
+    const char *slash = path.bytes != NULL ? memrchr(path.bytes, '/', path.len) : NULL;
+    if (slash == NULL || path.bytes[0] != '/' || slash == path.bytes) {
         return;
     }
-    request->host = authority->value;
-    request->host_len = authority->value_len;
-    const char *colon = memrchr(authority->value, ':', authority->value_len);
-    if (colon != NULL && memchr(colon, ']', strlen(colon)) == NULL) {
-        request->host_len = (size_t)(colon - authority->value);
-    }
+    request->service = (struct text){path.bytes + 1, (size_t)(slash - path.bytes) - 1};
+    request->method = (struct text){slash + 1, path.len - request->service.len - 2};
 }
 
-static bool host_matches(const struct request *request, const char *hostname)
+/* :authority, or host, without the port. */
+static struct text host_of(const struct h2_block *block)
+{
+    struct text host = find(block, ":authority");
+    if (host.bytes == NULL) {
+        host = find(block, "host");
+    }
+    const char *colon = host.bytes != NULL ? memrchr(host.bytes, ':', host.len) : NULL;
+    /* the colons in "[::1]" are no port's */
+    if (colon != NULL && memchr(colon, ']', host.len - (size_t)(colon - host.bytes)) == NULL) {
+        host.len = (size_t)(colon - host.bytes);
+    }
+    return host;
+}
+
+/* Finds the headers that rules look at. Returns NULL, or the name of one that is repeated: proxies
+ * disagree on which value counts. */
+static const char *collect_headers(const struct route_table *table, const struct h2_block *block,
+                                   struct request *request)
+{
+    for (size_t i = 0; i < table->header_name_count; i++) {
+        size_t count;
+        const struct h2_header *field = h2_block_find(block, table->header_names[i], &count);
+        if (count > 1) {
+            return table->header_names[i];
+        }
+        if (field != NULL) {
+            request->headers[i] = (struct text){field->value, field->value_len};
+        }
+    }
+    return NULL;
+}
+
+/* ---- conditions ------------------------------------------------------------------------------ */
+
+static bool host_matches(struct text host, const char *hostname)
 {
     size_t len = strlen(hostname);
     if (hostname[0] != '*') {
-        return len == request->host_len && strncasecmp(hostname, request->host, len) == 0;
+        return len == host.len && strncasecmp(hostname, host.bytes, len) == 0;
     }
     /* "*.example.com" stands for one or more labels in front */
-    return request->host_len > len - 1 &&
-           strncasecmp(hostname + 1, request->host + request->host_len - (len - 1), len - 1) == 0;
+    return host.len > len - 1 &&
+           strncasecmp(hostname + 1, host.bytes + host.len - (len - 1), len - 1) == 0;
 }
 
-static bool any_host_matches(const struct route_table *table, const struct request *request)
+static bool any_host_matches(const struct route_table *table, struct text host)
 {
-    for (size_t i = 0; i < table->hostname_count; i++) {
-        if (request->host != NULL && host_matches(request, table->hostnames[i])) {
+    for (size_t i = 0; host.bytes != NULL && i < table->hostname_count; i++) {
+        if (host_matches(host, table->hostnames[i])) {
             return true;
         }
     }
     return table->hostname_count == 0;
 }
 
-static bool pattern_matches(const struct route_pattern *pattern, const char *value, size_t len)
+static enum answer pattern_matches(const struct route_pattern *pattern, struct text text)
 {
     if (pattern->value == NULL) {
-        return true;
+        return YES;
     }
-    if (value == NULL) {
-        return false;
+    if (text.bytes == NULL) {
+        return NO;
     }
-    if (pattern->regex != NULL) {
-        return route_regex_matches(pattern->regex, value, len);
+    if (pattern->regex == NULL) {
+        return strlen(pattern->value) == text.len &&
+                       memcmp(pattern->value, text.bytes, text.len) == 0
+                   ? YES
+                   : NO;
     }
-    return strlen(pattern->value) == len && memcmp(pattern->value, value, len) == 0;
+    switch (route_regex_matches(pattern->regex, text.bytes, text.len)) {
+    case ROUTE_REGEX_YES:
+        return YES;
+    case ROUTE_REGEX_NO:
+        return NO;
+    default:
+        return UNDECIDED;
+    }
 }
 
-static bool match_matches(const struct route_match *match, const struct request *request)
+/* All conditions of a match. With UNDECIDED, `ret_header` names what could not be decided. */
+static enum answer match_matches(const struct route_match *match, const struct request *request,
+                                 const char **ret_header)
 {
-    if (!pattern_matches(&match->service, request->service, request->service_len) ||
-        !pattern_matches(&match->method, request->method, request->method_len)) {
-        return false;
+    *ret_header = ":path";
+    enum answer answer = pattern_matches(&match->service, request->service);
+    if (answer == YES) {
+        answer = pattern_matches(&match->method, request->method);
     }
-    for (size_t i = 0; i < match->header_count; i++) {
+    for (size_t i = 0; answer == YES && i < match->header_count; i++) {
         const struct route_header_match *header = &match->headers[i];
-        const struct h2_header *field = h2_block_find(request->block, header->name, NULL);
-        if (field == NULL || !pattern_matches(&header->pattern, field->value, field->value_len)) {
-            return false;
+        *ret_header = header->name;
+        answer = pattern_matches(&header->pattern, request->headers[header->index]);
+    }
+    return answer;
+}
+
+/* ---- the decision ---------------------------------------------------------------------------- */
+
+/* The candidates stand in the order of their rank, so the first that matches wins. One that cannot
+ * be decided ends the search: what comes behind it may be the wrong backend. */
+static int first_match(const struct route_table *table, const struct request *request,
+                       const struct route_rule **ret_rule, const char **ret_header)
+{
+    for (size_t i = 0; i < table->candidate_count; i++) {
+        const struct route_candidate *candidate = &table->candidates[i];
+        const char *header = NULL;
+        enum answer answer =
+            candidate->match != NULL ? match_matches(candidate->match, request, &header) : YES;
+        if (answer == UNDECIDED) {
+            *ret_header = header;
+            return ROUTE_E_UNDECIDED;
+        }
+        if (answer == YES) {
+            *ret_rule = candidate->rule;
+            return 0;
         }
     }
-    return true;
-}
-
-static size_t exact_len(const struct route_pattern *pattern)
-{
-    return pattern->value != NULL && pattern->regex == NULL ? strlen(pattern->value) : 0;
-}
-
-static bool outranks(const struct rank *a, const struct rank *b)
-{
-    if (a->service_len != b->service_len) {
-        return a->service_len > b->service_len;
-    }
-    if (a->method_len != b->method_len) {
-        return a->method_len > b->method_len;
-    }
-    return a->header_count > b->header_count;
-}
-
-/* The best rank with which a rule takes the request. Returns false when it does not. */
-static bool rank_rule(const struct route_rule *rule, const struct request *request,
-                      struct rank *ret_rank)
-{
-    bool found = rule->match_count == 0;
-    *ret_rank = (struct rank){0};
-    for (size_t i = 0; i < rule->match_count; i++) {
-        const struct route_match *match = &rule->matches[i];
-        const struct rank rank = {exact_len(&match->service), exact_len(&match->method),
-                                  match->header_count};
-        if ((!found || outranks(&rank, ret_rank)) && match_matches(match, request)) {
-            found = true;
-            *ret_rank = rank;
-        }
-    }
-    return found;
-}
-
-/* A header that decides must not be said twice: proxies disagree on which value counts. */
-static const char *repeated_header(const struct route_table *table, const struct h2_block *block)
-{
-    for (size_t i = 0; i < table->rule_count; i++) {
-        for (size_t k = 0; k < table->rules[i].match_count; k++) {
-            const struct route_match *match = &table->rules[i].matches[k];
-            for (size_t h = 0; h < match->header_count; h++) {
-                size_t count;
-                h2_block_find(block, match->headers[h].name, &count);
-                if (count > 1) {
-                    return match->headers[h].name;
-                }
-            }
-        }
-    }
-    return NULL;
+    return ROUTE_E_NO_ROUTE;
 }
 
 int route_table_match(const struct route_table *table, const struct h2_block *block,
                       const struct route_rule **ret_rule, const char **ret_header)
 {
-    const char *repeated = repeated_header(table, block);
+    struct request request = {0};
+    const char *repeated = collect_headers(table, block, &request);
     if (repeated != NULL) {
         *ret_header = repeated;
         return ROUTE_E_REPEATED_HEADER;
     }
-    struct request request = {.block = block};
-    split_path(&request);
-    split_host(&request);
-    const struct route_rule *best = NULL;
-    struct rank best_rank = {0};
-    for (size_t i = 0; i < table->rule_count && any_host_matches(table, &request); i++) {
-        struct rank rank;
-        if (rank_rule(&table->rules[i], &request, &rank) &&
-            (best == NULL || outranks(&rank, &best_rank))) {
-            best = &table->rules[i];
-            best_rank = rank;
-        }
-    }
-    if (best == NULL) {
+    if (!any_host_matches(table, host_of(block))) {
         return ROUTE_E_NO_ROUTE;
     }
-    *ret_rule = best;
-    return 0;
-}
-
-/* ---- weights --------------------------------------------------------------------------------- */
-
-static uint64_t gcd(uint64_t a, uint64_t b)
-{
-    while (b != 0) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-/* A step near the golden section that visits every residue once: neighbours in time land far apart. */
-static uint64_t spreading_step(uint64_t total)
-{
-    uint64_t step = (uint64_t)((double)total * 0.618) | 1;
-    while (gcd(step, total) != 1) {
-        step += 2;
-    }
-    return step;
-}
-
-const struct route_backend *route_rule_pick(const struct route_rule *rule, uint64_t ticket)
-{
-    uint64_t total = 0;
-    uint64_t divisor = 0;
-    for (size_t i = 0; i < rule->backend_count; i++) {
-        total += rule->backends[i].weight;
-        divisor = gcd(divisor, rule->backends[i].weight);
-    }
-    if (total == 0) {
-        return NULL;
-    }
-    total /= divisor;
-    uint64_t point = ticket % total * spreading_step(total) % total;
-    for (size_t i = 0; i < rule->backend_count; i++) {
-        uint64_t share = rule->backends[i].weight / divisor;
-        if (point < share) {
-            return &rule->backends[i];
-        }
-        point -= share;
-    }
-    return NULL;
+    split_path(block, &request);
+    return first_match(table, &request, ret_rule, ret_header);
 }

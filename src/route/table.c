@@ -1,13 +1,20 @@
+/* Where tables come from and go: files, the built-in one, free. */
 #include "route/table.h"
 
 #include "base/mem.h"
 #include "route/regex.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 extern const unsigned char route_default_yaml[];
 extern const size_t route_default_yaml_len;
+
+/* ---- free ------------------------------------------------------------------------------------ */
 
 static void pattern_deinit(struct route_pattern *pattern)
 {
@@ -33,8 +40,18 @@ static void rule_deinit(struct route_rule *rule)
     free(rule->matches);
     for (size_t i = 0; i < rule->backend_count; i++) {
         free(rule->backends[i].name);
+        free(rule->backends[i].namespace);
     }
     free(rule->name);
+}
+
+static void clusters_free(struct route_table *table)
+{
+    for (size_t i = 0; i < table->cluster_count; i++) {
+        free(table->clusters[i].name);
+        free(table->clusters[i].host);
+    }
+    free(table->clusters);
 }
 
 void route_table_free(struct route_table *table)
@@ -48,9 +65,15 @@ void route_table_free(struct route_table *table)
     for (size_t i = 0; i < table->hostname_count; i++) {
         free(table->hostnames[i]);
     }
+    clusters_free(table);
+    free(table->candidates);
+    free(table->name);
+    free(table->namespace);
     free(table->source);
     free(table);
 }
+
+/* ---- make ------------------------------------------------------------------------------------ */
 
 struct route_table *route_table_default(void)
 {
@@ -62,6 +85,32 @@ struct route_table *route_table_default(void)
         abort(); /* our own file is broken */
     }
     return table;
+}
+
+static int complain_file(struct route_error *error, const char *path, int code)
+{
+    snprintf(error->text, sizeof(error->text), "%.300s: %s", path, strerror(code));
+    return 1;
+}
+
+int route_table_load_file(const char *path, struct route_table **ret, struct route_error *ret_error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return complain_file(ret_error, path, errno);
+    }
+    char *bytes = mem_calloc(1, ROUTE_FILE_BYTES + 1); /* one more, to see that it is too large */
+    size_t len = 0;
+    ssize_t got;
+    while ((got = read(fd, bytes + len, ROUTE_FILE_BYTES + 1 - len)) > 0) {
+        len += (size_t)got;
+    }
+    int error = errno;
+    close(fd);
+    int rv = got < 0 ? complain_file(ret_error, path, error)
+                     : route_table_parse(bytes, len, path, ret, ret_error);
+    free(bytes);
+    return rv;
 }
 
 const char *route_table_source(const struct route_table *table)

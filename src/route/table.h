@@ -1,4 +1,5 @@
-/* A GRPCRoute (gateway.networking.k8s.io/v1) as a table of rules: read from YAML, checked, immutable, safe to share by threads. */
+/* A GRPCRoute (gateway.networking.k8s.io/v1) as a table of rules: read from YAML, checked,
+ * immutable, safe to share by threads. */
 #ifndef GRPCROUTE_ROUTE_TABLE_H
 #define GRPCROUTE_ROUTE_TABLE_H
 
@@ -6,16 +7,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The limits of the CRD (Gateway API v1, GRPCRoute) and our own for files. */
-#define ROUTE_HOSTNAMES_MAX 16
-#define ROUTE_RULES_MAX 16
-#define ROUTE_MATCHES_MAX 64
-#define ROUTE_HEADERS_MAX 16
-#define ROUTE_BACKENDS_MAX 16
-#define ROUTE_WEIGHT_MAX 1000000
-#define ROUTE_VALUE_MAX 4096
-#define ROUTE_FILE_BYTES (1024 * 1024)
-#define ROUTE_ERROR_BYTES 400
+/* The limits of the CRD (Gateway API v1, GRPCRoute). */
+#define ROUTE_HOSTNAMES_MAX     16
+#define ROUTE_PARENTS_MAX       32
+#define ROUTE_RULES_MAX         16
+#define ROUTE_MATCHES_MAX       64  /* of a rule */
+#define ROUTE_MATCHES_TOTAL_MAX 128 /* of all rules together */
+#define ROUTE_HEADERS_MAX       16
+#define ROUTE_BACKENDS_MAX      16
+#define ROUTE_WEIGHT_MAX        1000000
+#define ROUTE_METHOD_MAX        1024 /* characters of a service or method */
+#define ROUTE_VALUE_MAX         4096 /* characters of a header's value */
+/* Our own. */
+#define ROUTE_FILE_BYTES       (1024 * 1024)
+#define ROUTE_ERROR_BYTES      1024
+#define ROUTE_HEADER_NAMES_MAX 64 /* different header names in all matches */
 
 struct route_regex;
 
@@ -26,7 +32,8 @@ struct route_pattern {
 };
 
 struct route_header_match {
-    char *name; /* owned, lower case */
+    char *name;   /* owned, lower case */
+    size_t index; /* of the name in the table's header_names */
     struct route_pattern pattern;
 };
 
@@ -37,10 +44,19 @@ struct route_match {
     size_t header_count;
 };
 
+/* One Service and port, however many backendRefs name it. */
+struct route_cluster {
+    char *name; /* owned; unique: the host, with ":PORT" where the routes use several ports of it */
+    char *host; /* owned; "SERVICE", or "SERVICE.NAMESPACE" outside the route's own namespace */
+    uint16_t port;
+};
+
 struct route_backend {
-    char *name; /* owned; the name of a Service, and of our cluster */
+    char *name;      /* owned; the name of a Service */
+    char *namespace; /* owned; NULL: the route's own */
     uint16_t port;
     uint32_t weight;
+    const struct route_cluster *cluster; /* borrowed from the table */
 };
 
 struct route_rule {
@@ -51,26 +67,45 @@ struct route_rule {
     size_t backend_count;
 };
 
+/* One way into a rule. */
+struct route_candidate {
+    const struct route_rule *rule;
+    const struct route_match *match; /* NULL: the rule has no matches and takes everything */
+};
+
 struct route_table {
-    char *source; /* owned; the YAML text */
+    char *source;                         /* owned; the YAML text */
+    char *name;                           /* owned; metadata.name, NULL: none */
+    char *namespace;                      /* owned; metadata.namespace, NULL: none */
     char *hostnames[ROUTE_HOSTNAMES_MAX]; /* owned, lower case */
     size_t hostname_count;
     struct route_rule rules[ROUTE_RULES_MAX];
     size_t rule_count;
+
+    /* Made from the rules when all of them are there. */
+    struct route_cluster *clusters; /* owned array, in the order of the rules */
+    size_t cluster_count;
+    const char *header_names[ROUTE_HEADER_NAMES_MAX]; /* borrowed from the matches */
+    size_t header_name_count;
+    struct route_candidate *candidates; /* owned array, most specific first */
+    size_t candidate_count;
 };
 
 struct route_error {
-    /* "routes.yaml:12: spec.rules[0].matches[0].headers[0].type: ..." */
+    /* One line: "routes.yaml:12: spec.rules[0].matches[0].headers[0].type: ..." */
     char text[ROUTE_ERROR_BYTES];
 };
 
-/* Read a table. Exactly one GRPCRoute document must be there; documents of other kinds are passed over. Return 0 with a table for
- * route_table_free(), or 1 with `ret_error`. */
-int route_table_load_file(const char *path, struct route_table **ret, struct route_error *ret_error);
+/* Read a table. Exactly one GRPCRoute document must be there; documents of other kinds are passed
+ * over. `name` is what the error calls the text. Return 0 with a table for route_table_free(), or 1
+ * with `ret_error`. */
+int route_table_load_file(const char *path, struct route_table **ret,
+                          struct route_error *ret_error);
 int route_table_parse(const char *bytes, size_t len, const char *name, struct route_table **ret,
                       struct route_error *ret_error);
 
-/* The built-in routes, which deploy/grpcroute.yaml holds: v2.* to server-v2, v1.* and everything else to server-v1. */
+/* The built-in routes, which deploy/grpcroute.yaml holds: v2.* to server-v2, v1.* and everything
+ * else to server-v1. */
 struct route_table *route_table_default(void);
 
 /* Accepts NULL and half-built tables. */

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define HEAD "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nspec:\n  rules:\n"
+#define HEAD    "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nspec:\n  rules:\n"
 #define BACKEND "    backendRefs: [{name: a, port: 1}]\n"
 
 static void bad_files_are_refused_with_line_and_reason(void **state)
@@ -34,14 +34,16 @@ static void bad_files_are_refused_with_line_and_reason(void **state)
         {HEAD "  - backendRefs: [{name: a, port: 0}]\n", "from 1 to 65535"},
         {HEAD "  - backendRefs: [{name: a, port: '80'}]\n", "\"80\" is not a whole number"},
         {HEAD "  - backendRefs: [{name: a, port: 1, weight: -1}]\n", "from 0 to 1000000"},
-        {HEAD "  - backendRefs: [{name: a, port: 1, kind: Pod}]\n", "only backends of kind Service"},
+        {HEAD "  - backendRefs: [{name: a, port: 1, kind: Pod}]\n",
+         "only backends of kind Service"},
         {HEAD "  - backendRefs: [{name: a, port: 1}]\n    backendRefs: []\n", "given twice"},
         {HEAD "  - matches: [{headers: [{name: 'a b', value: c}]}]\n" BACKEND,
          "\"a b\" is not a header name"},
         {HEAD "  - matches: [{headers: [{name: a, value: b}, {name: A, value: c}]}]\n" BACKEND,
          "matched twice"},
         {HEAD "  - matches: [{headers: [{name: a, value: ''}]}]\n" BACKEND, "1 to 4096 characters"},
-        {HEAD "  - matches: [{headers: [{name: a, type: RegularExpression, value: '['}]}]\n" BACKEND,
+        {HEAD
+         "  - matches: [{headers: [{name: a, type: RegularExpression, value: '['}]}]\n" BACKEND,
          "bad regular expression"},
         {HEAD "  - matches: [{method: {}}]\n" BACKEND, "service or method must be given"},
         {HEAD "  - matches: [{path: /}]\n" BACKEND, "unknown field \"path\"; expected one of"},
