@@ -16,6 +16,9 @@
 
 struct h2_session {
     nghttp2_session *ng; /* owned */
+    uint8_t *mapping;    /* owned; where ng lives, see memory.c; NULL: on the heap */
+    bool mapping_tried;
+    bool frame_buffer_used;
     enum h2_role role;
     struct h2_limits limits;
     const struct h2_events *events; /* borrowed */
@@ -97,6 +100,13 @@ nghttp2_session_callbacks *h2_callbacks_new(void);
 
 /* Looks at each frame header before nghttp2 does. */
 bool h2_on_frame_head(void *session, const struct h2_frame_head *head);
+
+/* memory.c */
+
+/* What the session's nghttp2 allocates with; the session outlives it. */
+nghttp2_mem h2_memory(struct h2_session *session);
+/* After nghttp2_session_del(). */
+void h2_memory_release(struct h2_session *session);
 
 /* session.c */
 

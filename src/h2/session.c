@@ -39,11 +39,12 @@ static int make_ng_session(struct h2_session *session)
 {
     nghttp2_session_callbacks *callbacks = h2_callbacks_new();
     nghttp2_option *option = make_options();
+    nghttp2_mem memory = h2_memory(session); /* copied */
     int rv = NGHTTP2_ERR_NOMEM;
     if (callbacks != NULL && option != NULL) {
         rv = session->role == H2_SERVER
-                 ? nghttp2_session_server_new2(&session->ng, callbacks, session, option)
-                 : nghttp2_session_client_new2(&session->ng, callbacks, session, option);
+                 ? nghttp2_session_server_new3(&session->ng, callbacks, session, option, &memory)
+                 : nghttp2_session_client_new3(&session->ng, callbacks, session, option, &memory);
     }
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -106,6 +107,7 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     }
     h2_block_reader_free(session->block);
     nghttp2_session_del(session->ng);
+    h2_memory_release(session);
     free(session);
 }
 

@@ -230,7 +230,7 @@ static nghttp2_nv *to_nv(const struct h2_header *fields, size_t count,
     return nv;
 }
 
-static void free_nv(nghttp2_nv *nv, const nghttp2_nv *stack)
+static void free_nv(nghttp2_nv *nv, nghttp2_nv *stack)
 {
     if (nv != stack) {
         free(nv);
@@ -258,7 +258,7 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
         return -ENOMEM;
     }
     stream->user = stream_user;
-    nghttp2_nv stack[STACK_FIELDS];
+    nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
     nghttp2_data_provider provider;
     int32_t id = nghttp2_submit_request(session->ng, NULL, nv, count,
@@ -282,7 +282,7 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, 
     if (stream->ended || stream->response_sent) {
         return H2_E_CLOSED;
     }
-    nghttp2_nv stack[STACK_FIELDS];
+    nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
     nghttp2_data_provider provider;
     int rv = nghttp2_submit_response(stream->session->ng, stream->id, nv, count,
@@ -298,7 +298,7 @@ int h2_stream_inform(struct h2_stream *stream, const struct h2_header *fields, s
     if (stream->ended || stream->response_sent) {
         return H2_E_CLOSED;
     }
-    nghttp2_nv stack[STACK_FIELDS];
+    nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
     int rv = nghttp2_submit_headers(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, NULL, nv,
                                     count, NULL);
