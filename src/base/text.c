@@ -55,7 +55,7 @@ static const char HEX[] = "0123456789abcdef";
 /* Writes one byte as text_escape() shows it. Returns its length, 1 or 4. */
 static size_t escape_byte(char out[static 4], unsigned char byte)
 {
-    if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
+    if (byte >= 0x20 && byte < 0x7f) {
         out[0] = (char)byte;
         return 1;
     }

@@ -44,8 +44,9 @@ int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
  * are enough below a century. Returns `out`. */
 char *text_format_duration(char *out, size_t out_bytes, uint64_t ns);
 
-/* Copies `len` bytes to `out`, with every byte outside printable ASCII and every backslash as \xNN;
- * cuts with "..." when `out_bytes` is too small; always ends with NUL. Returns the length written.
+/* Copies `len` bytes to `out`, with every byte outside printable ASCII as \xNN; cuts with "..." when
+ * `out_bytes` is too small; always ends with NUL. Returns the length written. Escaping twice is as
+ * good as once, so a message may pass several doors (a peer that writes \x0a itself looks the same).
  * The one door through which a peer's bytes reach a log or a terminal. */
 size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len);
 

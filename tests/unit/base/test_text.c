@@ -281,10 +281,13 @@ static void escaping_leaves_only_printable_ascii(void **state)
         char byte = (char)value;
         char out[8];
         char expected[8];
-        bool plain = value >= 0x20 && value < 0x7f && value != '\\';
+        bool plain = value >= 0x20 && value < 0x7f;
         snprintf(expected, sizeof(expected), plain ? "%c" : "\\x%02x", value);
         assert_int_equal(text_escape(out, sizeof(out), &byte, 1), strlen(expected));
         assert_string_equal(out, expected);
+        assert_int_equal(text_escape(out, sizeof(out), expected, strlen(expected)),
+                         strlen(expected));
+        assert_string_equal(out, expected); /* twice is as good as once */
     }
 }
 
