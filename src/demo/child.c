@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 64
-#define EXEC_FAILED 127
+#define EXEC_FAILED   127
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
@@ -94,7 +94,7 @@ static void on_sigchld(uv_signal_t *handle, int number)
 /* ---- start ----------------------------------------------------------------------------------- */
 
 /* In the child, between fork and exec: only async-signal-safe calls. */
-static void become(int out, pid_t parent, char **argv)
+static void become(int out, int err, pid_t parent, const char *program, char **argv)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) {
@@ -104,27 +104,50 @@ static void become(int out, pid_t parent, char **argv)
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
-    dup2(out, STDERR_FILENO);
-    execv("/proc/self/exe", argv);
+    dup2(err, STDERR_FILENO);
+    if (program == NULL) {
+        execv("/proc/self/exe", argv);
+    } else {
+        execvp(program, argv);
+    }
     _exit(EXEC_FAILED);
 }
 
-static pid_t spawn(int out, const char *const *arguments)
+static pid_t spawn(int out, int err, const struct child_command *command)
 {
-    char *argv[ARGUMENTS_MAX] = {(char *)"grpcroute"};
-    for (size_t i = 0; arguments[i] != NULL && i < ARGUMENTS_MAX - 2; i++) {
-        argv[i + 1] = (char *)arguments[i];
+    char *argv[ARGUMENTS_MAX] = {
+        (char *)(command->program != NULL ? command->program : "grpcroute")};
+    for (size_t i = 0; command->arguments[i] != NULL && i < ARGUMENTS_MAX - 2; i++) {
+        argv[i + 1] = (char *)command->arguments[i];
     }
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        become(out, parent, argv);
+        become(out, err, parent, command->program, argv);
     }
     return pid;
 }
 
+/* Starts with lines going to `lines`. Returns 0 or a negative errno. */
+static int spawn_with_output(struct child *child, int lines, const struct child_command *command)
+{
+    int out = lines;
+    if (command->output_file != NULL) {
+        out = open(command->output_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (out < 0) {
+            return -errno;
+        }
+    }
+    child->pid = spawn(out, lines, command);
+    int rv = child->pid < 0 ? -errno : 0;
+    if (out != lines) {
+        close(out);
+    }
+    return rv;
+}
+
 int child_start(struct child_set *set, struct child *child, const char *name,
-                const char *const *arguments)
+                const struct child_command *command)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -133,13 +156,12 @@ int child_start(struct child_set *set, struct child *child, const char *name,
     memset(child, 0, sizeof(*child));
     child->set = set;
     child->name = name;
-    child->pid = spawn(ends[1], arguments);
+    int rv = spawn_with_output(child, ends[1], command);
     close(ends[1]);
-    if (child->pid < 0) {
-        int error = errno;
+    if (rv != 0) {
         child->pid = 0;
         close(ends[0]);
-        return -error;
+        return rv;
     }
     uv_pipe_init(set->loop, &child->pipe, 0);
     uv_pipe_open(&child->pipe, ends[0]);

@@ -1,4 +1,4 @@
-/* A child process of this very binary, its output as lines, its end as an event.
+/* A child process, its output as lines, its end as an event.
  *
  * Children die with their parent, however that dies (PR_SET_PDEATHSIG). */
 #ifndef GRPCROUTE_DEMO_CHILD_H
@@ -26,8 +26,8 @@ struct child_events {
 struct child {
     struct list node; /* in the set */
     struct child_set *set;
-    const char *name;        /* borrowed */
-    pid_t pid;               /* 0: not running */
+    const char *name; /* borrowed */
+    pid_t pid;        /* 0: not running */
     int code;
     uv_pipe_t pipe;
     bool pipe_open;
@@ -52,9 +52,15 @@ void child_set_init(struct child_set *set, uv_loop_t *loop, const struct child_e
 /* After every child has exited. */
 void child_set_deinit(struct child_set *set);
 
-/* Starts this binary with `arguments` (ends with NULL, without the program's name). Returns 0 or a negative errno. */
+struct child_command {
+    const char *program;          /* looked for on PATH; NULL: this very binary */
+    const char *const *arguments; /* without the program's name; ends with NULL */
+    const char *output_file;      /* gets standard output; NULL: that is lines, too */
+};
+
+/* Starts it; `name` is borrowed. Returns 0 or a negative errno. */
 int child_start(struct child_set *set, struct child *child, const char *name,
-                const char *const *arguments);
+                const struct child_command *command);
 
 /* Sends a signal if the process runs. */
 void child_signal(struct child *child, int number);
