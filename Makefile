@@ -1,31 +1,55 @@
 # The front door. `make demo` and `make test` do all the set-up on a fresh Debian 12.
 BUILD ?= build
 BIN = $(BUILD)/src/grpcroute
+VERSION := $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 
-.PHONY: all build demo test bench certs proto install clean-build help
+# For the cluster of the current kubectl context.
+export IMAGE ?= grpcroute:$(VERSION)
+DOCKER ?= docker
+KUBECTL = kubectl --namespace grpc-routing-poc
+TAIL ?= 100
+# FOLLOW=1 goes on until Ctrl-C.
+LOGS = $(KUBECTL) logs --tail=$(TAIL) --max-log-requests=50 $(if $(FOLLOW),--follow)
+CLUSTER = deploy/cluster.sh
 
-all: build
+.PHONY: help demo test binary bench install clean-build proto certs apply-certs build load \
+	deploy-envoy deploy-traefik deploy-embedded all-envoy all-traefik all-embedded \
+	logs-server-v1 logs-server-v2 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2 \
+	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-cluster
 
 help:
-	@echo 'make demo         set up, build, and show the whole topology on this machine'
-	@echo 'make test         set up, build, and test everything'
-	@echo 'make build        build $(BIN) (the packages must be there: see make demo)'
-	@echo 'make bench        CPU per round trip of proxy and server beside Envoy and nghttpx'
-	@echo 'make certs        make a CA and a server certificate in certs/'
-	@echo 'make proto        generate the protobuf code (part of every build)'
-	@echo 'make install      install under PREFIX (default /usr/local)'
-	@echo 'make clean-build  remove the build folders'
+	@echo 'On this machine:'
+	@echo '  make demo          set up, build, and show the whole topology'
+	@echo '  make test          set up, build, and test everything'
+	@echo '  make binary        build $(BIN) (the packages must be there: see make demo)'
+	@echo '  make bench         CPU per round trip of proxy and server beside Envoy and nghttpx'
+	@echo '  make test-cluster  all of the below on a real Kubernetes that it brings up and ends'
+	@echo '  make proto         generate the protobuf code (part of every build)'
+	@echo '  make install       install under PREFIX (default /usr/local)'
+	@echo '  make clean-build   remove the build folders'
+	@echo 'In the cluster of the current kubectl context:'
+	@echo '  make all-envoy     certs, build, load and deploy with Envoy; also all-traefik, all-embedded'
+	@echo '  make certs         make a CA and a server certificate in certs/'
+	@echo '  make apply-certs   put them into the cluster'
+	@echo '  make build         build the image $(IMAGE)'
+	@echo '  make load          load it into kind, minikube, k3d or the containerd of this machine'
+	@echo '  make deploy-envoy  deploy and wait until everything is ready; also deploy-traefik, deploy-embedded'
+	@echo '  make verify        judge the deployed agents and the proxy: routing; also sticky-test'
+	@echo '  make logs-proxy    logs; also logs-agents-v1, logs-agent-v1-1, logs-server-v1, ... (TAIL=100, FOLLOW=1)'
+	@echo '  make clean         delete the namespace and everything in it'
+
+# ---- this machine ------------------------------------------------------------------------------
 
 $(BUILD)/build.ninja:
 	@meson setup $(BUILD) --buildtype=release -Dprefix=$(or $(PREFIX),/usr/local) > /dev/null
 
-build: $(BUILD)/build.ninja
+binary: $(BUILD)/build.ninja
 	@echo '==> building $(BIN)' >&2
 	@meson compile -C $(BUILD) > $(BUILD)/compile.log 2>&1 || { cat $(BUILD)/compile.log; exit 1; }
 
 demo:
 	@tests/tool/setup.sh build
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory binary
 	@$(BIN) demo $(DEMO_ARGS)
 
 test:
@@ -34,17 +58,64 @@ test:
 
 bench:
 	@tests/tool/setup.sh test
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory binary
 	@.cache/venv/bin/python tests/bench/round_trip.py --bin $(BIN)
 
-certs:
-	@certs/generate-certs.sh
+test-cluster:
+	@tests/tool/setup.sh cluster
+	@tests/cluster/test.sh
 
-proto: build
+proto: binary
 
-install: build
+install: binary
 	$(if $(PREFIX),@meson configure $(BUILD) -Dprefix=$(PREFIX))
 	@meson install -C $(BUILD)
 
 clean-build:
 	@rm -rf build build-test build-asan build-fuzz
+
+# ---- the cluster -------------------------------------------------------------------------------
+
+certs:
+	@test -r certs/cert.pem || certs/generate-certs.sh
+
+apply-certs:
+	@$(CLUSTER) apply-certs
+
+build:
+	@command -v $(DOCKER) > /dev/null || { echo 'make build: $(DOCKER) is not on PATH; install Docker, or set DOCKER=podman' >&2; exit 2; }
+	$(DOCKER) build --tag $(IMAGE) .
+
+load:
+	@$(CLUSTER) load
+
+deploy-envoy deploy-traefik deploy-embedded: deploy-%:
+	@$(CLUSTER) deploy $*
+
+all-envoy all-traefik all-embedded: all-%:
+	@$(MAKE) --no-print-directory certs
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory load
+	@$(MAKE) --no-print-directory apply-certs
+	@$(MAKE) --no-print-directory deploy-$*
+
+logs-server-v1 logs-server-v2: logs-server-%:
+	@$(LOGS) -l app=server,version=$*
+
+logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2: logs-agent-%:
+	@$(LOGS) -l app=agent,version=$(subst -,.,$*)
+
+logs-agents-v1 logs-agents-v2: logs-agents-%:
+	@$(LOGS) -l app=agent,major-version=$*
+
+logs-envoy logs-traefik: logs-%:
+	@$(LOGS) -l app=proxy-ingress,proxy=$*
+
+logs-proxy:
+	@$(LOGS) -l app=proxy-ingress
+
+verify sticky-test:
+	@GRPCROUTE=$(BIN) $(CLUSTER) check $@
+
+clean:
+	@$(CLUSTER) clean
