@@ -1,0 +1,44 @@
+# shellcheck shell=bash disable=SC2034
+# What the scripts of the test cluster share. Sourced with $state set.
+
+cluster_bin=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../.cache/cluster/bin" 2>/dev/null || true)
+
+# The node's network, seen only inside of the box.
+node_ip=10.88.0.2 pod_cidr=10.244.0.0/24 service_cidr=10.96.0.0/16 service_ip=10.96.0.1
+
+fail() {
+    echo "$(basename "$0"): $1" >&2
+    exit "${2:-2}"
+}
+
+# When a process started, in ticks since boot: with its id, this names it for ever.
+started_at() { # PID
+    local stat words
+    read -r stat <"/proc/$1/stat" || return
+    read -ra words <<<"${stat##*) }"
+    echo "${words[19]}"
+} 2>/dev/null
+
+# To be called by a process that is about to exec something long-lived in a session of its own.
+remember_me() { # FILE
+    echo "$BASHPID $(started_at "$BASHPID")" >"$1"
+}
+
+# Ends the session that remember_me wrote down, unless the id has come to name another process.
+end_remembered() { # FILE
+    local pid start
+    read -r pid start <"$1" || return 0
+    [ "$(started_at "$pid")" = "$start" ] || return 0
+    kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || true
+}
+
+# Calls a command until it succeeds; for up.sh, as long as the box lives.
+wait_for() { # SECONDS WHAT COMMAND...
+    local deadline=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] && kill -0 "${box_pid:-$$}" 2>/dev/null || return 1
+        sleep 0.1
+    done
+    printf '%s: %s\n' "$(basename "$0")" "$what"
+}

@@ -1,0 +1,166 @@
+"""The deployment on a real Kubernetes: what the README promises, with the commands it names, behind each proxy."""
+import json
+import re
+import time
+import urllib.request
+
+import pytest
+
+from kube import AGENTS, NAMESPACE, wait_until
+
+PROXIES = ["embedded", "envoy", "traefik"]
+ADMIN = {
+    "embedded": {"/stats": "server-v1", "/clusters": "server-v2", "/config_dump": "agent-version", "/listeners": "8443"},
+    "envoy": {"/stats": "cluster.server-v1", "/clusters": "server-v2", "/config_dump": "agent-version",
+              "/listeners": "8443"},
+    "traefik": {"/api/rawdata": "server-v1", "/api/http/routers": "agent-version"},
+}
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def deployed(request, cluster):
+    """The cluster with everything deployed behind one proxy; gone afterwards."""
+    cluster.make("apply-certs", f"deploy-{request.param}")
+    cluster.proxy = request.param
+    yield cluster
+    cluster.make("clean")
+
+
+def get(cluster, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{cluster.ports[30901]}{path}", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def all_rightly_answered(cluster, since_s):
+    """Every agent pod was answered lately, by its version only."""
+    pongs = cluster.pongs(since_s=since_s)
+    agents = set(cluster.ready("app=agent"))
+    assert not [p for p in pongs if p[0] != p[2]], "misrouted"
+    return agents and agents <= {p[1] for p in pongs}
+
+
+def test_nine_pods_are_ready(deployed):
+    names = deployed.ready()
+    assert len(names) == 9
+    for deployment, count in [*((a, 1) for a in AGENTS), ("server-v1", 2), ("server-v2", 2), ("proxy-ingress", 1)]:
+        assert len([n for n in names if n.startswith(deployment + "-")]) == count
+
+
+@pytest.mark.parametrize("command, line", [
+    ('make logs-agents-v1 | grep "Received pong from server=v1"', r"\[AGENT_v1\.\d/agent-v1-\d-\S+\] Received pong from server=v1/server-v1-\S+ message=pong"),
+    ('make logs-agents-v2 | grep "Received pong from server=v2"', r"\[AGENT_v2\.\d/agent-v2-\d-\S+\] Received pong from server=v2/server-v2-\S+ message=pong"),
+    ('make logs-server-v1 TAIL=-1 | grep "Stream opened from"', r"\[SERVER_v1/server-v1-\S+\] Stream opened from agent-id=agent-v1-\d-\S+ agent-version=v1\.\d"),
+    ('make logs-server-v2 TAIL=-1 | grep "Stream opened from"', r"\[SERVER_v2/server-v2-\S+\] Stream opened from agent-id=agent-v2-\d-\S+ agent-version=v2\.\d"),
+    ('make logs-agents-v1 | grep -E "(Sent ping|Received pong)"', r"Sent ping"),
+    ("make logs-agent-v1-1 TAIL=-1", r"\[AGENT_v1\.1/agent-v1-1-\S+\] Stream opened to proxy-ingress:8443"),
+    ("make logs-agent-v1-2", r"\[AGENT_v1\.2/"),
+    ("make logs-agent-v2-1", r"\[AGENT_v2\.1/"),
+    ("make logs-agent-v2-2", r"\[AGENT_v2\.2/"),
+    ("make logs-server-v1", r"\[SERVER_v1/server-v1-\S+\] Received ping from agent-id=\S+ agent-version=v1\.\d message=ping"),
+    ("make logs-server-v2", r"\[SERVER_v2/server-v2-\S+\] Sent pong to agent-id=agent-v2-\d-\S+"),
+    ("kubectl logs -n grpc-routing-poc -l version=v1.1", r"Received pong from server=v1/"),
+    ("kubectl logs --timestamps -n grpc-routing-poc -l app=server,version=v1", r"^\d{4}-\S+Z \[SERVER_v1/"),
+    ("kubectl get pods -n grpc-routing-poc -l version=v1.1 -o custom-columns=NAME:.metadata.name", r"agent-v1-1-"),
+    ("kubectl get svc -n grpc-routing-poc", r"proxy-ingress +NodePort .*30443/TCP.*30901/TCP"),
+])
+def test_commands_of_the_readme(deployed, command, line):
+    wait_until(lambda: re.search(line, deployed.sh(command, check=False), re.M), 20, f"{line!r} from {command!r}")
+
+
+def test_servers_see_only_their_versions(deployed):
+    for version in ("v1", "v2"):
+        opened = deployed.sh(f"make logs-server-{version} TAIL=-1 | grep 'Stream opened from'").splitlines()
+        assert opened and all(f"agent-version={version}." in line for line in opened)
+
+
+def test_proxy_logs(deployed):
+    deployed.make("logs-proxy")
+    if deployed.proxy != "embedded":
+        deployed.make(f"logs-{deployed.proxy}")
+
+
+def test_admin_answers_on_its_node_port(deployed):
+    for path, text in ADMIN[deployed.proxy].items():
+        assert text in get(deployed, path), path
+
+
+def test_make_verify_and_sticky_test(deployed):
+    wait_until(lambda: len(deployed.pongs()) >= 40, 60, "40 pongs in the agents' logs")
+    done = deployed.make("verify")
+    assert "Agent v1.1 → Server v1: OK" in done.stdout and done.stdout.count("Routing verification passed!") == 2
+    done = deployed.make("sticky-test")
+    assert "messages routed to same pod: server-v1-" in done.stdout
+    assert done.stdout.count("Sticky routing works correctly!") == 2
+
+
+def test_scaled_agents_and_servers(deployed):
+    for name in ("agent-v1-1", "agent-v2-1"):
+        deployed.sh(f"kubectl scale deployment {name} --replicas=5 -n {NAMESPACE}")
+    for name in ("server-v1", "server-v2"):
+        deployed.sh(f"kubectl scale deployment {name} --replicas=4 -n {NAMESPACE}")
+    deployed.wait_ready("app=server", 8)
+    deployed.wait_ready("app=agent", 12)
+    new_streams_reach_every_pod(deployed)
+    ids = {p[1] for p in deployed.pongs() if p[1].startswith("agent-v1-1-")}
+    assert len(ids) >= 5
+    for name, count in (("agent-v1-1", 1), ("agent-v2-1", 1), ("server-v1", 2), ("server-v2", 2)):
+        deployed.kubectl("scale", "deployment", name, f"--replicas={count}")
+    deployed.wait_ready("", 9)
+
+
+def new_streams_reach_every_pod(cluster):
+    """Live probes are new streams: within a few of them each server pod has answered one."""
+    servers = set(cluster.ready("app=server"))
+
+    def reached():
+        cluster.make("verify", check=False)
+        job = cluster.kubectl("logs", "-l", "app=server", "--tail=-1", "--max-log-requests=20")
+        return servers <= set(re.findall(r"\[SERVER_v\d/(\S+)\] Stream opened from", job))
+
+    wait_until(reached, 60, f"streams on every one of {servers}")
+
+
+def test_a_deleted_server_pod_is_survived(deployed):
+    victim = deployed.ready("app=server,version=v1")[0]
+    deployed.kubectl("delete", "pod", victim, "--wait=false")
+    time.sleep(10)  # the promise: back within 10 s
+    wait_until(lambda: all_rightly_answered(deployed, since_s=6), 2, "every agent answered by its version")
+    deployed.wait_ready("", 9)
+
+
+def test_a_restarted_proxy_is_survived(deployed):
+    deployed.kubectl("rollout", "restart", "deployment/proxy-ingress")
+    deployed.kubectl("rollout", "status", "deployment/proxy-ingress", "--timeout=60s")
+    wait_until(lambda: len(deployed.pods("app=proxy-ingress")) == 1, 30, "the old proxy is on its way out")
+    time.sleep(10)
+    wait_until(lambda: all_rightly_answered(deployed, since_s=6), 35, "every agent answered by its version")
+
+
+def test_three_proxies(deployed):
+    deployed.sh(f"kubectl scale deployment proxy-ingress --replicas=3 -n {NAMESPACE}")
+    deployed.wait_ready("app=proxy-ingress", 3)
+    deployed.make("verify")
+    deployed.kubectl("scale", "deployment", "proxy-ingress", "--replicas=1")
+    deployed.wait_ready("app=proxy-ingress", 1)
+
+
+def test_the_image_rolls(deployed, next_image):
+    deployments = [*AGENTS, "server-v1", "server-v2"] + (["proxy-ingress"] if deployed.proxy == "embedded" else [])
+    for name in deployments:
+        deployed.kubectl("set", "image", f"deployment/{name}", f"*={next_image}")
+    for name in deployments:
+        deployed.kubectl("rollout", "status", f"deployment/{name}", "--timeout=90s")
+    images = {c["image"] for pod in deployed.pods("app in (agent, server)") for c in pod["spec"]["containers"]}
+    assert images == {next_image}
+    wait_until(lambda: all_rightly_answered(deployed, since_s=6), 40, "every agent answered by its version")
+    deployed.make(f"deploy-{deployed.proxy}")
+
+
+def test_pods_have_the_promised_shape(deployed):
+    for pod in deployed.pods():
+        spec = pod["spec"]
+        container = spec["containers"][0]
+        assert container["readinessProbe"] and container["livenessProbe"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert spec["securityContext"]["runAsNonRoot"]
+        assert "--tls-skip-verify" not in json.dumps(spec) and '"-k"' not in json.dumps(spec)

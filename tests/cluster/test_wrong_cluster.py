@@ -1,0 +1,98 @@
+"""Clusters that are wrong, and people who make mistakes: each is told the cause."""
+import subprocess
+
+import pytest
+
+from kube import ROOT, wait_until
+
+
+@pytest.fixture(scope="module")
+def deployed(cluster):
+    cluster.make("apply-certs", "deploy-embedded")
+    yield cluster
+    cluster.make("clean")
+
+
+@pytest.mark.parametrize("overlay", ["embedded", "envoy", "traefik"])
+def test_manifests_validate(cluster, overlay):
+    cluster.run(["kubectl", "apply", "-f", "deploy/base/namespace.yaml"])
+    cluster.run(["kubectl", "apply", "--dry-run=server", "-k", f"deploy/{overlay}"])
+    for job in ("verify", "sticky-test"):
+        cluster.run(["kubectl", "apply", "--dry-run=server", "-f", f"deploy/jobs/{job}.yaml"])
+
+
+def test_swapped_routes_fail_verify(deployed, tmp_path):
+    routes = (ROOT / "deploy/routes/grpcroute.yaml").read_text()
+    swapped = tmp_path / "grpcroute.yaml"
+    swapped.write_text(routes.replace(r"^v2\.", r"^vX\.").replace(r"^v1\.", r"^v2\.").replace(r"^vX\.", r"^v1\."))
+    name = deployed.sh("kubectl get configmap -n grpc-routing-poc -o name | grep proxy-routes").strip().split("/")[-1]
+    changed = deployed.kubectl("create", "configmap", name, f"--from-file={swapped}", "--dry-run=client", "-o", "yaml")
+    deployed.kubectl("apply", "-f", "-", stdin=changed)
+    deployed.kubectl("rollout", "restart", "deployment/proxy-ingress")
+    deployed.kubectl("rollout", "status", "deployment/proxy-ingress", "--timeout=60s")
+    wait_until(lambda: any(p[0] != p[2] for p in deployed.pongs(since_s=5)), 40, "misrouted pongs")
+    done = deployed.make("verify", check=False)
+    assert done.returncode != 0
+    assert "passed" not in done.stdout and "v2" in done.stdout
+    deployed.make("deploy-embedded")
+    deployed.kubectl("rollout", "restart", "deployment/proxy-ingress")
+    deployed.kubectl("rollout", "status", "deployment/proxy-ingress", "--timeout=60s")
+
+
+def test_a_cluster_ip_is_told(deployed):
+    """Behind a virtual IP the proxy holds one connection to one pod."""
+    for name in ("server-v1", "server-v2"):
+        service = deployed.kubectl("get", "service", name, "-o", "yaml")
+        deployed.kubectl("delete", "service", name)
+        kept = [line for line in service.splitlines() if "clusterIP" not in line and line.strip() != "- None"
+                and "resourceVersion" not in line and "uid" not in line]
+        deployed.kubectl("apply", "-f", "-", stdin="\n".join(kept))
+    deployed.kubectl("rollout", "restart", "deployment/proxy-ingress")
+    deployed.kubectl("rollout", "status", "deployment/proxy-ingress", "--timeout=60s")
+    done = deployed.make("verify", check=False)
+    assert "headless" in done.stdout + done.stderr
+    for name in ("server-v1", "server-v2"):
+        deployed.kubectl("delete", "service", name)
+    deployed.make("deploy-embedded")
+
+
+def told(done, *words):
+    """One line with a cause and a mend, and make's own line about the failure."""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith(("make", "==>"))]
+    assert done.returncode != 0 and len(lines) == 1, done.stderr
+    for word in words:
+        assert word in lines[0]
+
+
+def test_a_missing_secret_is_told(deployed):
+    deployed.kubectl("delete", "secret", "proxy-certs")
+    told(deployed.make("deploy-embedded", check=False), "proxy-certs", "make apply-certs")
+    deployed.make("apply-certs")
+
+
+def test_an_image_that_is_not_loaded_is_told(deployed):
+    deployed.kubectl("set", "image", "deployment/server-v1", "*=grpcroute:absent")
+    done = deployed.run(["deploy/cluster.sh", "wait"], check=False, env={"ROLLOUT_TIMEOUT": "15s"})
+    told(done, "grpcroute:absent", "make load")
+    deployed.make("deploy-embedded")
+
+
+def test_a_context_that_does_not_answer_is_told(cluster, tmp_path):
+    config = tmp_path / "kubeconfig"
+    config.write_text("apiVersion: v1\nkind: Config\ncurrent-context: gone\ncontexts: [{name: gone, context: {cluster: gone}}]\n"
+                      "clusters: [{name: gone, cluster: {server: 'https://127.0.0.1:1'}}]\n")
+    for target in ("deploy-envoy", "verify", "clean", "apply-certs"):
+        done = cluster.make(target, check=False, env={"KUBECONFIG": str(config)})
+        told(done, "gone")
+
+
+def test_no_docker_is_told(cluster):
+    for target in ("build", "load"):
+        done = cluster.make(target, "DOCKER=no-docker-here", check=False, env={"DOCKER": "no-docker-here"})
+        told(done, "no-docker-here", "DOCKER=podman")
+
+
+def test_nothing_committed_is_secret():
+    tracked = subprocess.run(["git", "grep", "-lE", "BEGIN (EC |RSA |)PRIVATE KEY", "--", "deploy", "certs"], cwd=ROOT,
+                             capture_output=True, text=True, check=False)
+    assert tracked.stdout == ""
