@@ -21,7 +21,8 @@ started_at() { # PID
 
 # To be called by a process that is about to exec something long-lived in a session of its own.
 remember_me() { # FILE
-    echo "$BASHPID $(started_at "$BASHPID")" >"$1"
+    local pid=$BASHPID # another one inside of $()
+    echo "$pid $(started_at "$pid")" >"$1"
 }
 
 # Ends the session that remember_me wrote down, unless the id has come to name another process.
