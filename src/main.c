@@ -1,6 +1,7 @@
 /* The table of commands. */
 #include "agent/command.h"
 #include "base/mem.h"
+#include "bench/command.h"
 #include "check/command.h"
 #include "cli/program.h"
 #include "demo/command.h"
@@ -10,7 +11,7 @@
 #include <locale.h>
 
 static const struct cli_command *const commands[] = {
-    &demo_command,  &verify_command, &sticky_test_command,
+    &demo_command,  &verify_command, &sticky_test_command, &bench_command,
     &proxy_command, &server_command, &agent_command,
 };
 

@@ -1,0 +1,333 @@
+/* `grpcroute bench`: load on a target; `bench merge` and `bench compare`: reports of such loads. */
+#include "bench/command.h"
+
+#include "base/mem.h"
+#include "bench/driver.h"
+#include "bench/report.h"
+#include "bench/threshold.h"
+#include "cli/common.h"
+#include "cli/exit.h"
+#include "cli/terminal.h"
+#include "net/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR_NS     UINT64_C(3600000000000)
+#define STREAMS_MAX 100000
+
+struct options {
+    struct cli_connect_options connect;
+    uint64_t connections;
+    uint64_t streams;
+    uint64_t rate;
+    uint64_t duration_ns;
+    uint64_t warmup_ns;
+    uint64_t ramp_ns;
+    uint64_t size_bytes;
+    const char *versions;
+    struct cli_list pids;
+    struct cli_list thresholds;
+    uint64_t tolerance_percent;
+    unsigned output;
+    const char *report_file;
+};
+
+/* clang-format off */
+static const struct cli_option options_table[] = {
+    CLI_CONNECT_OPTIONS(struct options, connect),
+    {.name = "connections", .short_name = 'c', .kind = CLI_COUNT, .offset = offsetof(struct options, connections),
+     .argument = "N", .fallback = "10", .min = 1, .max = STREAMS_MAX, .help = "Connections"},
+    {.name = "streams", .short_name = 's', .kind = CLI_COUNT, .offset = offsetof(struct options, streams),
+     .argument = "N", .fallback = "1", .min = 1, .max = 10000, .help = "Streams on each connection"},
+    {.name = "rate", .short_name = 'r', .kind = CLI_COUNT, .offset = offsetof(struct options, rate),
+     .argument = "N", .fallback = "1000", .max = 10000000,
+     .help = "Messages per second over all streams, sent when due whatever the answers do (open loop); 0: each stream sends when it was answered"},
+    {.name = "duration", .short_name = 'z', .kind = CLI_DURATION, .offset = offsetof(struct options, duration_ns),
+     .argument = "DURATION", .fallback = "10s", .min = 100000000, .max = 24 * HOUR_NS, .help = "Time that counts"},
+    {.name = "warmup", .kind = CLI_DURATION, .offset = offsetof(struct options, warmup_ns),
+     .argument = "DURATION", .fallback = "1s", .max = HOUR_NS, .help = "Load before it that does not count"},
+    {.name = "ramp", .kind = CLI_DURATION, .offset = offsetof(struct options, ramp_ns),
+     .argument = "DURATION", .fallback = "0", .max = HOUR_NS, .help = "Time over which connections are opened"},
+    {.name = "size", .kind = CLI_COUNT, .offset = offsetof(struct options, size_bytes),
+     .argument = "BYTES", .fallback = "4", .min = 1, .max = 60000, .help = "Bytes of text in a ping"},
+    {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
+     .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2", .help = "Agent versions, which streams take in turn"},
+    {.name = "pid", .kind = CLI_LIST, .offset = offsetof(struct options, pids),
+     .argument = "PID", .help = "Also measure CPU and memory of this process on this machine (repeatable)"},
+    {.name = "threshold", .kind = CLI_LIST, .offset = offsetof(struct options, thresholds),
+     .argument = "LIMIT", .help = "Fail unless this holds, e.g. 'p99<5ms', 'errors==0', 'rate>=1000' (repeatable)"},
+    {.name = "tolerance", .kind = CLI_COUNT, .offset = offsetof(struct options, tolerance_percent),
+     .argument = "PERCENT", .fallback = "10", .max = 1000, .help = "How much worse bench compare lets a figure be"},
+    {.name = "output", .short_name = 'o', .kind = CLI_CHOICE, .offset = offsetof(struct options, output),
+     .argument = "FORMAT", .fallback = "text", .choices = cli_output_choices, .help = "How the result is printed"},
+    {.name = "report-file", .kind = CLI_FILE, .offset = offsetof(struct options, report_file),
+     .argument = "FILE", .help = "Also write a page with charts (HTML, no network needed)"},
+};
+/* clang-format on */
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+static int take_versions(const char *list, struct bench_setup *setup)
+{
+    const char *at = list;
+    while (*at != '\0') {
+        size_t len = strcspn(at, ",");
+        if (setup->version_count == BENCH_VERSIONS_MAX || len == 0 || len >= BENCH_VERSION_BYTES) {
+            cli_error("bench",
+                      "--versions: expected up to %d versions such as v1.1, separated by commas",
+                      BENCH_VERSIONS_MAX);
+            return 1;
+        }
+        char *version = setup->versions[setup->version_count++];
+        memcpy(version, at, len);
+        version[len] = '\0';
+        at += len + (at[len] == ',');
+    }
+    return 0;
+}
+
+static int take_pids(const struct cli_list *list, struct bench_setup *setup)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        char *end;
+        errno = 0;
+        long pid = strtol(list->values[i], &end, 10);
+        if (errno != 0 || *end != '\0' || pid < 1 || setup->pid_count == BENCH_PIDS_MAX) {
+            cli_error("bench", "--pid %s: expected up to %d process ids", list->values[i],
+                      BENCH_PIDS_MAX);
+            return 1;
+        }
+        setup->pids[setup->pid_count++] = (pid_t)pid;
+    }
+    return 0;
+}
+
+static int take_setup(const struct options *options, struct bench_setup *setup)
+{
+    const struct text_address *target = &options->connect.target;
+    bool v6 = strchr(target->host, ':') != NULL;
+    snprintf(setup->target, sizeof(setup->target), v6 ? "[%s]:%u" : "%s:%u", target->host,
+             (unsigned)target->port);
+    setup->tls = !options->connect.plaintext;
+    setup->connections = options->connections;
+    setup->streams = options->streams;
+    setup->rate = options->rate;
+    setup->duration_ns = options->duration_ns;
+    setup->warmup_ns = options->warmup_ns;
+    setup->ramp_ns = options->ramp_ns;
+    setup->size_bytes = options->size_bytes;
+    if (options->connections * options->streams > STREAMS_MAX) {
+        cli_error("bench", "--connections times --streams is more than %d", STREAMS_MAX);
+        return 1;
+    }
+    return take_versions(options->versions, setup) != 0 || take_pids(&options->pids, setup) != 0;
+}
+
+static int parse_thresholds(const struct cli_list *list, struct threshold *thresholds)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (threshold_parse(list->values[i], &thresholds[i]) != 0) {
+            cli_error("bench", "--threshold %s: expected " THRESHOLD_EXPECTED, list->values[i]);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static int write_page(const char *path, const struct bench_result *result)
+{
+    FILE *file = path != NULL ? fopen(path, "w") : NULL;
+    if (path == NULL) {
+        return 0;
+    }
+    if (file != NULL) {
+        report_html(file, result);
+    }
+    if (file == NULL || fclose(file) != 0) {
+        cli_error("bench", "--report-file: %s: %s", path, strerror(errno));
+        return 1;
+    }
+    return 0;
+}
+
+/* Prints what does not hold to standard error, so that JSON stays JSON. */
+static int judge(const struct options *options, const struct threshold *thresholds,
+                 const struct bench_result *result)
+{
+    int rv = EXIT_GOOD;
+    if (result->misrouted > 0 || result->moved > 0) {
+        fprintf(stderr, "%s messages were answered by the wrong server\n", cli_mark(CLI_MARK_BAD));
+        rv = EXIT_CHECK_FAILED;
+    }
+    for (size_t i = 0; i < options->thresholds.count; i++) {
+        char shown[THRESHOLD_SHOWN_BYTES];
+        bool holds = threshold_holds(&thresholds[i], result, shown);
+        fprintf(stderr, "%s %s: %s\n", cli_mark(holds ? CLI_MARK_GOOD : CLI_MARK_BAD),
+                thresholds[i].text, shown);
+        rv = holds ? rv : EXIT_CHECK_FAILED;
+    }
+    return rv == EXIT_GOOD && bench_invalid(result) != NULL ? EXIT_NO_EVIDENCE : rv;
+}
+
+static int show(const struct options *options, const struct threshold *thresholds,
+                const struct bench_result *result)
+{
+    if (options->output == CLI_OUTPUT_JSON) {
+        report_json(stdout, result);
+    } else {
+        report_text(stdout, result);
+    }
+    fflush(stdout);
+    int rv = judge(options, thresholds, result);
+    return write_page(options->report_file, result) != 0 ? EXIT_USAGE : rv;
+}
+
+/* ---- commands -------------------------------------------------------------------------------- */
+
+static int drive(const struct options *options, const struct threshold *thresholds)
+{
+    struct bench_result *result = mem_new(struct bench_result);
+    struct net_tls *tls = NULL;
+    struct net_error error;
+    int rv = EXIT_USAGE;
+    if (cli_connect_check("bench", &options->connect) != 0 ||
+        take_setup(options, &result->setup) != 0) {
+        free(result);
+        return rv;
+    }
+    const struct net_tls_client_config trust = {options->connect.cacert,
+                                                options->connect.tls_skip_verify};
+    if (!options->connect.plaintext && (tls = net_tls_client_new(&trust, &error)) == NULL) {
+        cli_error("bench", "%s", error.text);
+    } else {
+        const struct bench_driver_config config = {
+            .target = options->connect.target,
+            .tls = tls,
+            .authority = options->connect.authority,
+            .progress = cli_progress_wanted(),
+        };
+        rv = bench_drive(result, &config);
+        if (rv != EXIT_NO_CONNECTION) {
+            int shown = show(options, thresholds, result);
+            rv = rv == EXIT_GOOD ? shown : rv;
+        }
+    }
+    net_tls_free(tls);
+    bench_result_deinit(result);
+    free(result);
+    return rv;
+}
+
+static struct bench_result *read_report(const char *path)
+{
+    char reason[REPORT_REASON_BYTES];
+    struct bench_result *result = mem_new(struct bench_result);
+    if (report_read(path, result, reason) != 0) {
+        cli_error("bench", "%s: %s", path, reason);
+        free(result);
+        return NULL;
+    }
+    return result;
+}
+
+static int merge(const struct options *options, const struct threshold *thresholds, int argc,
+                 char **argv)
+{
+    struct bench_result *sum = argc > 0 ? read_report(argv[0]) : NULL;
+    if (argc == 0) {
+        cli_error("bench", "merge: expected the files of reports made with bench -o json");
+    }
+    int rv = sum != NULL ? EXIT_GOOD : EXIT_USAGE;
+    for (int i = 1; i < argc && rv == EXIT_GOOD; i++) {
+        struct bench_result *one = read_report(argv[i]);
+        if (one == NULL) {
+            rv = EXIT_USAGE;
+        } else {
+            bench_merge(sum, one);
+            bench_result_deinit(one);
+            free(one);
+        }
+    }
+    if (rv == EXIT_GOOD) {
+        rv = show(options, thresholds, sum);
+    }
+    if (sum != NULL) {
+        bench_result_deinit(sum);
+        free(sum);
+    }
+    return rv;
+}
+
+static int compare(const struct options *options, int argc, char **argv)
+{
+    if (argc != 2) {
+        cli_error("bench",
+                  "compare: expected two files of reports made with bench -o json: before and now");
+        return EXIT_USAGE;
+    }
+    struct bench_result *before = read_report(argv[0]);
+    struct bench_result *now = read_report(argv[1]);
+    int rv = EXIT_USAGE;
+    if (before != NULL && now != NULL) {
+        double tolerance = (double)options->tolerance_percent / 100;
+        rv = report_compare(stdout, before, now, tolerance) > 0 ? EXIT_CHECK_FAILED : EXIT_GOOD;
+    }
+    struct bench_result *both[] = {before, now};
+    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+        if (both[i] != NULL) {
+            bench_result_deinit(both[i]);
+            free(both[i]);
+        }
+    }
+    return rv;
+}
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    const struct options *options = parsed;
+    struct threshold thresholds[CLI_LIST_MAX];
+    if (parse_thresholds(&options->thresholds, thresholds) != 0) {
+        return EXIT_USAGE;
+    }
+    if (argc == 0) {
+        return drive(options, thresholds);
+    }
+    if (strcmp(argv[0], "merge") == 0) {
+        return merge(options, thresholds, argc - 1, argv + 1);
+    }
+    if (strcmp(argv[0], "compare") == 0) {
+        return compare(options, argc - 1, argv + 1);
+    }
+    cli_error("bench",
+              "\"%s\" is not valid, expected merge FILE..., compare BEFORE NOW, or nothing",
+              argv[0]);
+    return EXIT_USAGE;
+}
+
+const struct cli_command bench_command = {
+    .name = "bench",
+    .summary = "Measure latency, throughput and cost of a proxy or server under long-lived streams",
+    .description = "Holds --connections times --streams PingPong streams and sends pings on them "
+                   "at --rate. Each message has a\n"
+                   "due time and its latency counts from there, so a stall of the target is seen "
+                   "in full. Every answer is checked\n"
+                   "as verify does. `bench merge FILE...` adds reports of several machines (-o "
+                   "json), `bench compare BEFORE NOW`\n"
+                   "shows two side by side and fails when one is worse.",
+    .examples =
+        "  # 50 agents, 1000 messages/s, and what that costs the proxy\n"
+        "  grpcroute bench -c 50 -r 1000 -z 30s --cacert certs/ca.pem --pid $(pidof envoy)\n"
+        "  # A gate for CI, with a page to look at\n"
+        "  grpcroute bench --threshold 'p99<5ms' --threshold 'errors==0' --report-file "
+        "bench.html\n",
+    .positional = "[merge FILE... | compare BEFORE NOW]",
+    .options = options_table,
+    .option_count = ARRAY_SIZE(options_table),
+    .struct_bytes = sizeof(struct options),
+    .run = run,
+};

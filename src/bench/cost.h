@@ -1,0 +1,16 @@
+/* CPU time and memory of other processes, from /proc. */
+#ifndef GRPCROUTE_BENCH_COST_H
+#define GRPCROUTE_BENCH_COST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* User and system time of all threads since the process began. Returns false when it cannot be
+ * read. */
+bool cost_cpu_seconds(pid_t pid, double *ret_seconds);
+
+/* Proportional set size in KiB. Returns false when it cannot be read. */
+bool cost_memory_kib(pid_t pid, uint64_t *ret_kib);
+
+#endif

@@ -1,0 +1,348 @@
+/* The phases of a bench on one event loop; see driver_impl.h. */
+#include "bench/driver.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "bench/cost.h"
+#include "bench/driver_impl.h"
+#include "cli/exit.h"
+#include "cli/options.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+/* How long the last answers may take. */
+#define DRAIN_MS 2000
+/* From all streams open to the first message, so that idle memory can be read. */
+#define IDLE_MS 300
+/* For the protobuf fields around the text. */
+#define MESSAGE_OVERHEAD_BYTES 64
+
+static void enter(struct driver *driver, enum phase phase);
+
+/* ---- cost ------------------------------------------------------------------------------------ */
+
+static void read_memory_before(struct driver *driver)
+{
+    const struct bench_setup *setup = &driver->result->setup;
+    for (size_t i = 0; i < setup->pid_count; i++) {
+        cost_memory_kib(setup->pids[i], &driver->memory_before_kib[i]);
+    }
+}
+
+static void read_idle_memory(struct driver *driver)
+{
+    const struct bench_setup *setup = &driver->result->setup;
+    for (size_t i = 0; i < setup->pid_count; i++) {
+        uint64_t kib = 0;
+        cost_memory_kib(setup->pids[i], &kib);
+        driver->result->costs[i].idle_streams_kib =
+            (int64_t)kib - (int64_t)driver->memory_before_kib[i];
+    }
+}
+
+static void begin_costs(struct driver *driver)
+{
+    const struct bench_setup *setup = &driver->result->setup;
+    cost_cpu_seconds(getpid(), &driver->driver_cpu_at_start);
+    for (size_t i = 0; i < setup->pid_count; i++) {
+        cost_cpu_seconds(setup->pids[i], &driver->cpu_at_start[i]);
+    }
+}
+
+static void end_costs(struct driver *driver)
+{
+    struct bench_result *result = driver->result;
+    double now = 0;
+    cost_cpu_seconds(getpid(), &now);
+    result->driver_cpu_seconds = now - driver->driver_cpu_at_start;
+    for (size_t i = 0; i < result->setup.pid_count; i++) {
+        struct bench_cost *cost = &result->costs[i];
+        cost->pid = result->setup.pids[i];
+        cost_memory_kib(cost->pid, &cost->memory_kib);
+        if (cost_cpu_seconds(cost->pid, &now)) {
+            cost->cpu_seconds = now - driver->cpu_at_start[i];
+        }
+    }
+}
+
+/* ---- time line ------------------------------------------------------------------------------- */
+
+static void show_progress(const struct driver *driver, const struct bench_second *second)
+{
+    char p50[24];
+    char p99[24];
+    fprintf(stderr, "\r%5zu s  %8" PRIu64 " messages/s  p50 %-8s p99 %-8s  errors %" PRIu64 "   ",
+            driver->result->timeline_count, second->answered,
+            text_format_duration(p50, sizeof(p50), second->p50_ns),
+            text_format_duration(p99, sizeof(p99), second->p99_ns), bench_errors(driver->result));
+}
+
+static void on_second(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    struct bench_result *result = driver->result;
+    if (result->timeline_count < BENCH_SECONDS_MAX) {
+        struct bench_second *second = &result->timeline[result->timeline_count++];
+        second->answered = driver->second.count;
+        second->p50_ns = histogram_quantile(&driver->second, 0.5);
+        second->p99_ns = histogram_quantile(&driver->second, 0.99);
+        if (driver->config->progress) {
+            show_progress(driver, second);
+        }
+    }
+    memset(&driver->second, 0, sizeof(driver->second));
+}
+
+void driver_answered(struct driver *driver, uint64_t latency_ns, bool counts)
+{
+    if (driver->phase == PHASE_LOADING) {
+        histogram_add(&driver->second, latency_ns);
+    }
+    if (counts) {
+        driver->result->answered++;
+        histogram_add(&driver->result->latency, latency_ns);
+    }
+}
+
+/* ---- phases ---------------------------------------------------------------------------------- */
+
+void driver_stream_settled(struct driver *driver)
+{
+    driver->pending--;
+    if (driver->pending == 0 && driver->phase == PHASE_OPENING) {
+        driver->result->opening_ns = clock_now_ns() - driver->started_ns;
+        enter(driver, driver->result->streams_opened > 0 ? PHASE_IDLE : PHASE_CLOSING);
+    }
+}
+
+static void begin_load(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    const struct bench_setup *setup = &driver->result->setup;
+    read_idle_memory(driver);
+    uint64_t now_ns = clock_now_ns();
+    driver->measure_ns = now_ns + setup->warmup_ns;
+    driver->end_ns = driver->measure_ns + setup->duration_ns;
+    if (setup->rate > 0) {
+        pacer_start(driver, now_ns);
+    } else {
+        for (size_t i = 0; i < driver->stream_count; i++) {
+            bench_stream_send_next(&driver->streams[i]);
+        }
+    }
+    enter(driver, PHASE_LOADING);
+}
+
+static void begin_measuring(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    begin_costs(driver);
+    memset(&driver->second, 0, sizeof(driver->second));
+    uv_timer_start(&driver->second_timer, on_second, 1000, 1000);
+}
+
+static void begin_draining(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    uint64_t now_ns = clock_now_ns();
+    driver->result->seconds_ns = now_ns > driver->measure_ns ? now_ns - driver->measure_ns : 0;
+    end_costs(driver);
+    enter(driver, PHASE_DRAINING);
+}
+
+static bool all_answered(const struct driver *driver)
+{
+    for (size_t i = 0; i < driver->stream_count; i++) {
+        if (driver->streams[i].answered < driver->streams[i].sent) {
+            return false;
+        }
+    }
+    return list_empty(&driver->owed);
+}
+
+static void on_draining(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    uint64_t now_ns = clock_now_ns();
+    if (all_answered(driver) || now_ns > driver->end_ns + DRAIN_MS * NS_PER_MS) {
+        for (size_t i = 0; i < driver->stream_count; i++) {
+            bench_stream_account_rest(&driver->streams[i], now_ns);
+        }
+        enter(driver, PHASE_CLOSING);
+    }
+}
+
+static void close_handles(struct driver *driver)
+{
+    pacer_close(driver);
+    uv_close((uv_handle_t *)&driver->phase_timer, NULL);
+    uv_close((uv_handle_t *)&driver->second_timer, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(driver->signals); i++) {
+        uv_close((uv_handle_t *)&driver->signals[i], NULL);
+    }
+    for (size_t i = 0; i < driver->result->setup.connections; i++) {
+        uv_close((uv_handle_t *)&driver->conns[i].timer, NULL);
+    }
+}
+
+void driver_client_gone(struct driver *driver)
+{
+    if (driver->phase == PHASE_CLOSING && driver->clients == 0 && !driver->closed) {
+        driver->closed = true;
+        close_handles(driver);
+    }
+}
+
+static void close_all(struct driver *driver)
+{
+    uv_timer_stop(&driver->phase_timer);
+    uv_timer_stop(&driver->second_timer);
+    pacer_stop(driver);
+    for (size_t i = 0; i < driver->result->setup.connections; i++) {
+        bench_conn_close(&driver->conns[i]);
+    }
+    driver_client_gone(driver);
+}
+
+static uint64_t ms_until(uint64_t at_ns)
+{
+    uint64_t now_ns = clock_now_ns();
+    return at_ns > now_ns ? (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+}
+
+static void enter(struct driver *driver, enum phase phase)
+{
+    driver->phase = phase;
+    switch (phase) {
+    case PHASE_OPENING:
+        return;
+    case PHASE_IDLE:
+        uv_timer_start(&driver->phase_timer, begin_load, IDLE_MS, 0);
+        return;
+    case PHASE_LOADING:
+        uv_timer_start(&driver->second_timer, begin_measuring, ms_until(driver->measure_ns), 0);
+        uv_timer_start(&driver->phase_timer, begin_draining, ms_until(driver->end_ns), 0);
+        return;
+    case PHASE_DRAINING:
+        uv_timer_stop(&driver->second_timer);
+        uv_timer_start(&driver->phase_timer, on_draining, 0, 10);
+        return;
+    case PHASE_CLOSING:
+        close_all(driver);
+        return;
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct driver *driver = handle->data;
+    driver->result->interrupted_by = number;
+    if (driver->phase == PHASE_LOADING) {
+        begin_draining(&driver->phase_timer);
+    }
+    if (driver->phase != PHASE_CLOSING) {
+        enter(driver, PHASE_CLOSING);
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void make_streams(struct driver *driver)
+{
+    struct bench_setup *setup = &driver->result->setup;
+    driver->stream_count = (size_t)(setup->connections * setup->streams);
+    driver->pending = driver->stream_count;
+    driver->conns = mem_calloc((size_t)setup->connections, sizeof(*driver->conns));
+    driver->streams = mem_calloc(driver->stream_count, sizeof(*driver->streams));
+    for (size_t i = 0; i < driver->stream_count; i++) {
+        struct bench_stream *stream = &driver->streams[i];
+        list_init(&stream->owed_node);
+        stream->conn = &driver->conns[i / setup->streams];
+        stream->version = setup->versions[i % setup->version_count];
+    }
+    for (size_t i = 0; i < setup->connections; i++) {
+        struct bench_conn *conn = &driver->conns[i];
+        conn->driver = driver;
+        conn->streams = &driver->streams[i * setup->streams];
+        uv_timer_init(&driver->loop.uv, &conn->timer);
+        bench_conn_start(conn, i * setup->ramp_ns / setup->connections / NS_PER_MS);
+    }
+}
+
+static void open_handles(struct driver *driver)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    uv_timer_init(&driver->loop.uv, &driver->phase_timer);
+    uv_timer_init(&driver->loop.uv, &driver->second_timer);
+    driver->phase_timer.data = driver->second_timer.data = driver;
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&driver->loop.uv, &driver->signals[i]);
+        driver->signals[i].data = driver;
+        uv_signal_start(&driver->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static void make_text(struct driver *driver)
+{
+    size_t size = (size_t)driver->result->setup.size_bytes;
+    driver->text = mem_calloc(1, size + 1);
+    memset(driver->text, 'x', size);
+    if (size == strlen("ping")) {
+        memcpy(driver->text, "ping", size);
+    }
+    driver->bytes_max = size + MESSAGE_OVERHEAD_BYTES;
+    driver->bytes = mem_calloc(1, driver->bytes_max);
+}
+
+static int exit_code(const struct bench_result *result)
+{
+    if (result->interrupted_by != 0) {
+        return result->interrupted_by == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+    }
+    if (result->streams_opened == 0) {
+        cli_error("bench", "no stream was answered: %s",
+                  result->cause_count > 0 ? result->causes[0].text : "no reason is known");
+        return EXIT_NO_CONNECTION;
+    }
+    return EXIT_GOOD;
+}
+
+int bench_drive(struct bench_result *result, const struct bench_driver_config *config)
+{
+    struct driver *driver = mem_new(struct driver);
+    driver->result = result;
+    driver->config = config;
+    driver->timer_fd = -1;
+    driver->started_ns = clock_now_ns();
+    list_init(&driver->owed);
+    result->timeline = mem_calloc(BENCH_SECONDS_MAX, sizeof(*result->timeline));
+    process_raise_fd_limit();
+    if (net_loop_init(&driver->loop) != 0) {
+        cli_error("bench", "cannot start an event loop");
+        free(driver);
+        return EXIT_USAGE;
+    }
+    make_text(driver);
+    open_handles(driver);
+    read_memory_before(driver);
+    make_streams(driver);
+    net_loop_run(&driver->loop);
+    net_loop_deinit(&driver->loop);
+    if (config->progress && result->timeline_count > 0) {
+        fputc('\n', stderr);
+    }
+    free(driver->conns);
+    free(driver->streams);
+    free(driver->text);
+    free(driver->bytes);
+    free(driver);
+    return exit_code(result);
+}

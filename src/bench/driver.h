@@ -1,0 +1,21 @@
+/* Generates the load of a bench and fills its result. */
+#ifndef GRPCROUTE_BENCH_DRIVER_H
+#define GRPCROUTE_BENCH_DRIVER_H
+
+#include "base/text.h"
+#include "bench/result.h"
+
+struct net_tls;
+
+struct bench_driver_config {
+    struct text_address target;
+    struct net_tls *tls;   /* borrowed; NULL: plaintext */
+    const char *authority; /* NULL: from the target */
+    bool progress;         /* a line on standard error each second */
+};
+
+/* Runs result->setup. Returns an exit code: EXIT_GOOD when the load ran, EXIT_NO_CONNECTION when no
+ * stream was ever answered (one line has been printed), or that of a signal. */
+int bench_drive(struct bench_result *result, const struct bench_driver_config *config);
+
+#endif

@@ -1,0 +1,29 @@
+/* A result as text, as JSON that can be read back, and as a self-contained HTML page. */
+#ifndef GRPCROUTE_BENCH_REPORT_H
+#define GRPCROUTE_BENCH_REPORT_H
+
+#include "bench/result.h"
+
+#include <stdio.h>
+
+#define REPORT_REASON_BYTES 160
+
+void report_text(FILE *out, const struct bench_result *result);
+
+/* One object; the histograms are in it. */
+void report_json(FILE *out, const struct bench_result *result);
+
+/* A page with charts that needs no network. */
+void report_html(FILE *out, const struct bench_result *result);
+
+/* Reads what report_json() wrote. Returns 0 with an initialised result, or 1 with a sentence in
+ * `reason`. */
+int report_read(const char *path, struct bench_result *ret,
+                char reason[static REPORT_REASON_BYTES]);
+
+/* Two results side by side with ratios; `tolerance` is a fraction, e.g. 0.1. Returns how many
+ * figures of `now` are worse than `before` by more. */
+unsigned report_compare(FILE *out, const struct bench_result *before,
+                        const struct bench_result *now, double tolerance);
+
+#endif

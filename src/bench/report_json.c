@@ -1,0 +1,314 @@
+#include "base/mem.h"
+#include "bench/report.h"
+
+#include <cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT         "grpcroute-bench-1"
+#define FILE_BYTES_MAX (64 * 1024 * 1024)
+
+/* Counters that are written and read alike. */
+static const struct field {
+    const char *name;
+    size_t offset;
+} FIELDS[] = {
+    {"connections", offsetof(struct bench_result, setup.connections)},
+    {"streams_per_connection", offsetof(struct bench_result, setup.streams)},
+    {"rate", offsetof(struct bench_result, setup.rate)},
+    {"size_bytes", offsetof(struct bench_result, setup.size_bytes)},
+    {"ramp_ns", offsetof(struct bench_result, setup.ramp_ns)},
+    {"warmup_ns", offsetof(struct bench_result, setup.warmup_ns)},
+    {"duration_ns", offsetof(struct bench_result, setup.duration_ns)},
+    {"seconds_ns", offsetof(struct bench_result, seconds_ns)},
+    {"sent", offsetof(struct bench_result, sent)},
+    {"answered", offsetof(struct bench_result, answered)},
+    {"unanswered", offsetof(struct bench_result, unanswered)},
+    {"lost", offsetof(struct bench_result, lost)},
+    {"misrouted", offsetof(struct bench_result, misrouted)},
+    {"moved", offsetof(struct bench_result, moved)},
+    {"disordered", offsetof(struct bench_result, disordered)},
+    {"streams_opened", offsetof(struct bench_result, streams_opened)},
+    {"reopened", offsetof(struct bench_result, reopened)},
+    {"opening_ns", offsetof(struct bench_result, opening_ns)},
+};
+
+static const struct histogram_field {
+    const char *name;
+    size_t offset;
+} HISTOGRAMS[] = {
+    {"latency", offsetof(struct bench_result, latency)},
+    {"lateness", offsetof(struct bench_result, lateness)},
+    {"opening", offsetof(struct bench_result, opening)},
+};
+
+static const struct {
+    const char *name;
+    double fraction;
+} QUANTILES[] = {{"p50_ns", 0.5},     {"p90_ns", 0.9},       {"p95_ns", 0.95}, {"p99_ns", 0.99},
+                 {"p99_9_ns", 0.999}, {"p99_99_ns", 0.9999}, {"max_ns", 1}};
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static cJSON *histogram_object(const struct histogram *histogram)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "count", (double)histogram->count);
+    cJSON_AddNumberToObject(object, "sum_ns", (double)histogram->sum_ns);
+    cJSON_AddNumberToObject(object, "min_ns", (double)histogram->min_ns);
+    for (size_t i = 0; i < ARRAY_SIZE(QUANTILES); i++) {
+        cJSON_AddNumberToObject(object, QUANTILES[i].name,
+                                (double)histogram_quantile(histogram, QUANTILES[i].fraction));
+    }
+    cJSON *buckets =
+        cJSON_AddArrayToObject(object, "buckets"); /* index, count, index, count, ... */
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (histogram->buckets[i] > 0) {
+            cJSON_AddItemToArray(buckets, cJSON_CreateNumber((double)i));
+            cJSON_AddItemToArray(buckets, cJSON_CreateNumber((double)histogram->buckets[i]));
+        }
+    }
+    return object;
+}
+
+static void add_causes(cJSON *root, const struct bench_result *result)
+{
+    cJSON *causes = cJSON_AddObjectToObject(root, "errors");
+    for (size_t i = 0; i < result->cause_count; i++) {
+        cJSON_AddNumberToObject(causes, result->causes[i].text, (double)result->causes[i].count);
+    }
+}
+
+static void add_costs(cJSON *root, const struct bench_result *result)
+{
+    cJSON_AddNumberToObject(root, "driver_cpu_seconds", result->driver_cpu_seconds);
+    cJSON *costs = cJSON_AddArrayToObject(root, "processes");
+    for (size_t i = 0; i < result->setup.pid_count; i++) {
+        const struct bench_cost *cost = &result->costs[i];
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddNumberToObject(object, "pid", cost->pid);
+        cJSON_AddNumberToObject(object, "cpu_seconds", cost->cpu_seconds);
+        cJSON_AddNumberToObject(object, "memory_kib", (double)cost->memory_kib);
+        cJSON_AddNumberToObject(object, "idle_streams_kib", (double)cost->idle_streams_kib);
+        cJSON_AddItemToArray(costs, object);
+    }
+}
+
+static void add_timeline(cJSON *root, const struct bench_result *result)
+{
+    cJSON *timeline = cJSON_AddArrayToObject(root, "timeline");
+    for (size_t i = 0; i < result->timeline_count; i++) {
+        cJSON *second = cJSON_CreateObject();
+        cJSON_AddNumberToObject(second, "answered", (double)result->timeline[i].answered);
+        cJSON_AddNumberToObject(second, "p50_ns", (double)result->timeline[i].p50_ns);
+        cJSON_AddNumberToObject(second, "p99_ns", (double)result->timeline[i].p99_ns);
+        cJSON_AddItemToArray(timeline, second);
+    }
+}
+
+static char *to_json(const struct bench_result *result, bool pretty)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "format", FORMAT);
+    cJSON_AddStringToObject(root, "target", result->setup.target);
+    cJSON_AddBoolToObject(root, "tls", result->setup.tls);
+    cJSON *versions = cJSON_AddArrayToObject(root, "versions");
+    for (size_t i = 0; i < result->setup.version_count; i++) {
+        cJSON_AddItemToArray(versions, cJSON_CreateString(result->setup.versions[i]));
+    }
+    const char *invalid = bench_invalid(result);
+    cJSON_AddBoolToObject(root, "valid", invalid == NULL);
+    if (invalid != NULL) {
+        cJSON_AddStringToObject(root, "invalid_because", invalid);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(FIELDS); i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)result + FIELDS[i].offset, sizeof(value));
+        cJSON_AddNumberToObject(root, FIELDS[i].name, (double)value);
+    }
+    add_causes(root, result);
+    add_costs(root, result);
+    for (size_t i = 0; i < ARRAY_SIZE(HISTOGRAMS); i++) {
+        const void *at = (const char *)result + HISTOGRAMS[i].offset;
+        cJSON_AddItemToObject(root, HISTOGRAMS[i].name, histogram_object(at));
+    }
+    add_timeline(root, result);
+    char *text = pretty ? cJSON_Print(root) : cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    return text;
+}
+
+void report_json(FILE *out, const struct bench_result *result)
+{
+    char *text = to_json(result, true);
+    fprintf(out, "%s\n", text);
+    cJSON_free(text);
+}
+
+/* ---- the page -------------------------------------------------------------------------------- */
+
+extern const unsigned char bench_page[]; /* page.html, embedded */
+#define PAGE_HOLE "@RESULT@"
+
+void report_html(FILE *out, const struct bench_result *result)
+{
+    const char *page = (const char *)bench_page;
+    const char *hole = strstr(page, PAGE_HOLE);
+    char *json = to_json(result, false);
+    fprintf(out, "%.*s", (int)(hole - page), page);
+    for (const char *at = json; *at != '\0'; at++) {
+        if (*at == '<') {
+            fputs("\\u003c", out); /* so that no name can end the script element */
+        } else {
+            fputc(*at, out);
+        }
+    }
+    fputs(hole + strlen(PAGE_HOLE), out);
+    cJSON_free(json);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static uint64_t number(const cJSON *item)
+{
+    return cJSON_IsNumber(item) && item->valuedouble > 0 && item->valuedouble < 1e19
+               ? (uint64_t)item->valuedouble
+               : 0;
+}
+
+static uint64_t number_in(const cJSON *object, const char *name)
+{
+    return number(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static int read_histogram(const cJSON *object, struct histogram *ret)
+{
+    const cJSON *buckets = cJSON_GetObjectItemCaseSensitive(object, "buckets");
+    uint64_t total = 0;
+    ret->count = number_in(object, "count");
+    ret->sum_ns = number_in(object, "sum_ns");
+    ret->min_ns = number_in(object, "min_ns");
+    ret->max_ns = number_in(object, "max_ns");
+    for (const cJSON *item = buckets != NULL ? buckets->child : NULL;
+         item != NULL && item->next != NULL; item = item->next->next) {
+        uint64_t index = number(item);
+        if (index >= HISTOGRAM_BUCKETS) {
+            return 1;
+        }
+        ret->buckets[index] = number(item->next);
+        total += ret->buckets[index];
+    }
+    return total == ret->count ? 0 : 1;
+}
+
+static void read_timeline(const cJSON *root, struct bench_result *ret)
+{
+    const cJSON *timeline = cJSON_GetObjectItemCaseSensitive(root, "timeline");
+    const cJSON *second;
+    ret->timeline = mem_calloc((size_t)cJSON_GetArraySize(timeline) + 1, sizeof(*ret->timeline));
+    cJSON_ArrayForEach(second, timeline)
+    {
+        ret->timeline[ret->timeline_count++] = (struct bench_second){
+            .answered = number_in(second, "answered"),
+            .p50_ns = number_in(second, "p50_ns"),
+            .p99_ns = number_in(second, "p99_ns"),
+        };
+    }
+}
+
+static void read_lists(const cJSON *root, struct bench_result *ret)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "versions"))
+    {
+        if (cJSON_IsString(item) && ret->setup.version_count < BENCH_VERSIONS_MAX) {
+            snprintf(ret->setup.versions[ret->setup.version_count++], BENCH_VERSION_BYTES, "%s",
+                     item->valuestring);
+        }
+    }
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "errors"))
+    {
+        bench_count_cause(ret, item->string, number(item));
+    }
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "processes"))
+    {
+        if (ret->setup.pid_count < BENCH_PIDS_MAX) {
+            const cJSON *cpu = cJSON_GetObjectItemCaseSensitive(item, "cpu_seconds");
+            ret->costs[ret->setup.pid_count] = (struct bench_cost){
+                .pid = (pid_t)number_in(item, "pid"),
+                .cpu_seconds = cJSON_IsNumber(cpu) ? cpu->valuedouble : 0,
+                .memory_kib = number_in(item, "memory_kib"),
+                .idle_streams_kib = (int64_t)number_in(item, "idle_streams_kib"),
+            };
+            ret->setup.pids[ret->setup.pid_count] = ret->costs[ret->setup.pid_count].pid;
+            ret->setup.pid_count++;
+        }
+    }
+}
+
+static int from_json(const cJSON *root, struct bench_result *ret)
+{
+    const cJSON *format = cJSON_GetObjectItemCaseSensitive(root, "format");
+    if (!cJSON_IsString(format) || strcmp(format->valuestring, FORMAT) != 0) {
+        return 1;
+    }
+    const cJSON *target = cJSON_GetObjectItemCaseSensitive(root, "target");
+    snprintf(ret->setup.target, sizeof(ret->setup.target), "%s",
+             cJSON_IsString(target) ? target->valuestring : "");
+    ret->setup.tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "tls"));
+    for (size_t i = 0; i < ARRAY_SIZE(FIELDS); i++) {
+        uint64_t value = number_in(root, FIELDS[i].name);
+        memcpy((char *)ret + FIELDS[i].offset, &value, sizeof(value));
+    }
+    const cJSON *cpu = cJSON_GetObjectItemCaseSensitive(root, "driver_cpu_seconds");
+    ret->driver_cpu_seconds = cJSON_IsNumber(cpu) ? cpu->valuedouble : 0;
+    read_lists(root, ret);
+    read_timeline(root, ret);
+    for (size_t i = 0; i < ARRAY_SIZE(HISTOGRAMS); i++) {
+        const cJSON *object = cJSON_GetObjectItemCaseSensitive(root, HISTOGRAMS[i].name);
+        if (read_histogram(object, (struct histogram *)((char *)ret + HISTOGRAMS[i].offset)) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The whole file with a NUL behind it, owned by the caller; NULL with a reason. */
+static char *read_file(const char *path, char reason[static REPORT_REASON_BYTES])
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        snprintf(reason, REPORT_REASON_BYTES, "%s", strerror(errno));
+        return NULL;
+    }
+    char *text = mem_calloc(1, FILE_BYTES_MAX + 1);
+    size_t len = fread(text, 1, FILE_BYTES_MAX + 1, file);
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    if (failed || len > FILE_BYTES_MAX) {
+        snprintf(reason, REPORT_REASON_BYTES, failed ? "cannot be read" : "is larger than 64 MiB");
+        free(text);
+        return NULL;
+    }
+    text[len] = '\0';
+    return text;
+}
+
+int report_read(const char *path, struct bench_result *ret, char reason[static REPORT_REASON_BYTES])
+{
+    memset(ret, 0, sizeof(*ret));
+    char *text = read_file(path, reason);
+    if (text == NULL) {
+        return 1;
+    }
+    cJSON *root = cJSON_Parse(text);
+    free(text);
+    int rv = from_json(root, ret);
+    cJSON_Delete(root);
+    if (rv != 0) {
+        snprintf(reason, REPORT_REASON_BYTES, "is not a report of grpcroute bench -o json");
+        bench_result_deinit(ret);
+    }
+    return rv;
+}

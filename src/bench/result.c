@@ -1,0 +1,114 @@
+#include "bench/result.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A driver that used this much of its core, or whose timer fired so late, measured itself. */
+#define DRIVER_CPU_MAX         0.95
+#define DRIVER_LATENESS_MAX_NS UINT64_C(20000000)
+
+/* The entry for `text`; when the table is full, the last one. */
+static struct bench_cause *find_cause(struct bench_result *result, const char *text)
+{
+    for (size_t i = 0; i < result->cause_count; i++) {
+        if (strcmp(result->causes[i].text, text) == 0) {
+            return &result->causes[i];
+        }
+    }
+    if (result->cause_count < BENCH_CAUSES_MAX) {
+        struct bench_cause *cause = &result->causes[result->cause_count++];
+        bool last = result->cause_count == BENCH_CAUSES_MAX;
+        snprintf(cause->text, sizeof(cause->text), "%s", last ? "other" : text);
+    }
+    return &result->causes[result->cause_count - 1];
+}
+
+void bench_count_cause(struct bench_result *result, const char *text, uint64_t count)
+{
+    char escaped[BENCH_CAUSE_BYTES];
+    text_escape(escaped, sizeof(escaped), text, strlen(text));
+    find_cause(result, escaped)->count += count;
+}
+
+uint64_t bench_errors(const struct bench_result *result)
+{
+    uint64_t errors = 0;
+    for (size_t i = 0; i < result->cause_count; i++) {
+        errors += result->causes[i].count;
+    }
+    return errors;
+}
+
+const char *bench_invalid(const struct bench_result *result)
+{
+    double seconds = (double)result->seconds_ns / 1e9;
+    if (seconds > 0 && result->driver_cpu_seconds / seconds > DRIVER_CPU_MAX) {
+        return "the driver used its whole core; lower --rate, or share the load between machines "
+               "and "
+               "bench merge";
+    }
+    if (histogram_quantile(&result->lateness, 0.99) > DRIVER_LATENESS_MAX_NS) {
+        return "the driver sent its messages more than 20 ms late; this machine is too busy";
+    }
+    return NULL;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void merge_timeline(struct bench_result *into, const struct bench_result *from)
+{
+    if (from->timeline_count > into->timeline_count) {
+        struct bench_second *longer = mem_calloc(from->timeline_count, sizeof(*longer));
+        memcpy(longer, into->timeline, into->timeline_count * sizeof(*longer));
+        free(into->timeline);
+        into->timeline = longer;
+        into->timeline_count = from->timeline_count;
+    }
+    for (size_t i = 0; i < from->timeline_count; i++) {
+        into->timeline[i].answered += from->timeline[i].answered;
+        into->timeline[i].p50_ns = larger(into->timeline[i].p50_ns, from->timeline[i].p50_ns);
+        into->timeline[i].p99_ns = larger(into->timeline[i].p99_ns, from->timeline[i].p99_ns);
+    }
+}
+
+void bench_merge(struct bench_result *into, const struct bench_result *from)
+{
+    into->setup.connections += from->setup.connections;
+    into->setup.rate += from->setup.rate;
+    into->seconds_ns = larger(into->seconds_ns, from->seconds_ns);
+    into->sent += from->sent;
+    into->answered += from->answered;
+    into->unanswered += from->unanswered;
+    into->lost += from->lost;
+    into->misrouted += from->misrouted;
+    into->moved += from->moved;
+    into->disordered += from->disordered;
+    into->streams_opened += from->streams_opened;
+    into->reopened += from->reopened;
+    into->opening_ns = larger(into->opening_ns, from->opening_ns);
+    histogram_merge(&into->latency, &from->latency);
+    histogram_merge(&into->lateness, &from->lateness);
+    histogram_merge(&into->opening, &from->opening);
+    for (size_t i = 0; i < from->cause_count; i++) {
+        bench_count_cause(into, from->causes[i].text, from->causes[i].count);
+    }
+    if (from->driver_cpu_seconds > into->driver_cpu_seconds) {
+        into->driver_cpu_seconds =
+            from->driver_cpu_seconds; /* the busiest driver decides on validity */
+    }
+    merge_timeline(into, from);
+}
+
+void bench_result_deinit(struct bench_result *result)
+{
+    free(result->timeline);
+    result->timeline = NULL;
+    result->timeline_count = 0;
+}

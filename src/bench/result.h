@@ -1,0 +1,78 @@
+/* What a bench has seen. */
+#ifndef GRPCROUTE_BENCH_RESULT_H
+#define GRPCROUTE_BENCH_RESULT_H
+
+#include "base/histogram.h"
+#include "bench/setup.h"
+
+#define BENCH_CAUSES_MAX  16 /* the last one takes all further causes */
+#define BENCH_CAUSE_BYTES 128
+#define BENCH_SECONDS_MAX 7200 /* of the time line; longer runs count on without it */
+
+struct bench_cause {
+    char text[BENCH_CAUSE_BYTES]; /* escaped */
+    uint64_t count;
+};
+
+/* One second of the time line, counted by when answers came. */
+struct bench_second {
+    uint64_t answered;
+    uint64_t p50_ns;
+    uint64_t p99_ns;
+};
+
+/* What a process used while the load counted. */
+struct bench_cost {
+    pid_t pid;
+    double cpu_seconds;
+    uint64_t memory_kib;      /* PSS at the end */
+    int64_t idle_streams_kib; /* PSS with all streams open and idle, minus before; may be noise */
+};
+
+struct bench_result {
+    struct bench_setup setup;
+    uint64_t seconds_ns; /* that counted */
+
+    /* Of messages that were due (open loop) or sent (closed loop) in that time. */
+    uint64_t sent;
+    uint64_t answered;
+    uint64_t unanswered; /* in `latency` with the time they had waited at the end */
+    uint64_t lost;       /* their stream ended before the answer */
+    struct histogram latency;  /* from due (open loop) or sent (closed loop) to answered */
+    struct histogram lateness; /* open loop: from due to sent, where the stream was free */
+
+    /* Of all messages, those that open a stream and the warm-up's included. */
+    uint64_t misrouted; /* answered by another version than asked for */
+    uint64_t moved;     /* answered by another server than the stream's first */
+    uint64_t disordered;
+
+    uint64_t streams_opened;
+    uint64_t reopened;
+    uint64_t opening_ns;      /* from the first connection to the last stream's first answer */
+    struct histogram opening; /* per stream: call to first answer */
+
+    struct bench_cause causes[BENCH_CAUSES_MAX]; /* why connections and streams ended */
+    size_t cause_count;
+
+    double driver_cpu_seconds;
+    struct bench_cost costs[BENCH_PIDS_MAX];
+
+    struct bench_second *timeline; /* owned */
+    size_t timeline_count;
+    int interrupted_by; /* signal number, or 0 */
+};
+
+/* Counts `count` more ends for this reason, escaped; reasons beyond the last count as "other". */
+void bench_count_cause(struct bench_result *result, const char *text, uint64_t count);
+
+uint64_t bench_errors(const struct bench_result *result);
+
+/* Why the figures are not to be trusted, or NULL: the driver itself could not keep up. */
+const char *bench_invalid(const struct bench_result *result);
+
+/* Adds another machine's result of the same setup; time lines are added second by second. */
+void bench_merge(struct bench_result *into, const struct bench_result *from);
+
+void bench_result_deinit(struct bench_result *result);
+
+#endif

@@ -1,0 +1,147 @@
+"""The measuring tool, measured: known delays and stalls must show, whatever the driver does."""
+import json
+import time
+
+import pytest
+
+from testenv.grpcio_peers import PingServer, Relay
+from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.net import ReservedPort
+from testenv.process import Process
+
+MS = 1e6
+
+
+def bench(target, *args, timeout=60):
+    return grpcroute("bench", "--target", target, "--plaintext", "--warmup", "200ms", *args, timeout=timeout)
+
+
+def report(done):
+    return json.loads(done.stdout)
+
+
+def delayed(server, delay_s):
+    """A relay that holds each message for delay_s(index) seconds."""
+    def route(index):
+        time.sleep(delay_s(index))
+        return server.address
+
+    return Relay(lambda number, metadata: route)
+
+
+def test_a_known_delay_is_measured(started):
+    relay = started(delayed(started(Server("v1", "s")), lambda index: 0.05))
+    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "4", "-r", "40", "-z", "3s", "-o", "json"))["latency"]
+    assert 50 * MS <= latency["p50_ns"] < 70 * MS
+    assert latency["count"] == 120
+
+
+def test_two_known_delays_show_at_their_quantiles(started):
+    relay = started(delayed(started(Server("v1", "s")), lambda index: 0.2 if index % 10 == 9 else 0.01))
+    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "10", "-r", "30", "-z", "4s", "-o", "json"))["latency"]
+    assert 10 * MS <= latency["p50_ns"] < 40 * MS
+    assert 200 * MS <= latency["p99_ns"] < 260 * MS
+
+
+def test_a_stall_is_reported_in_full(started):
+    """The server sleeps for a second within three. A closed loop sees one slow answer per stream; with due times a
+    third of all messages was late, by half a second on average."""
+    relay = started(delayed(started(Server("v1", "s")), lambda index: 1.0 if index == 100 else 0))
+    args = ("--versions", "v1.1", "-c", "1", "-z", "3s", "--warmup", "0", "-o", "json")
+    open_loop = report(bench(relay.target, "-r", "100", *args))["latency"]
+    assert open_loop["p90_ns"] > 500 * MS
+    assert open_loop["max_ns"] > 900 * MS
+    assert open_loop["count"] == 300
+
+
+def test_what_was_never_answered_is_not_left_out(started):
+    relay = started(delayed(started(Server("v1", "s")), lambda index: 8.0 if index == 50 else 0))
+    done = report(bench(relay.target, "--versions", "v1.1", "-c", "1", "-r", "50", "-z", "2s", "--warmup", "0", "-o", "json"))
+    assert done["unanswered"] > 40
+    assert done["latency"]["count"] == 100
+    assert done["latency"]["max_ns"] > 1900 * MS
+
+
+def test_wrong_servers_fail_the_bench(started):
+    server = started(Server("v1", "s"))
+    done = bench(server.address, "--versions", "v1.1,v2.1", "-z", "500ms", "-r", "100")
+    assert done.returncode == 1 and "wrong server" in done.stderr
+    assert bench(server.address, "--versions", "v1.1", "-z", "500ms", "-r", "100").returncode == 0
+
+
+def test_thresholds_set_the_exit_code(started):
+    server = started(Server("v1", "s"))
+    args = (server.address, "--versions", "v1.1", "-z", "500ms", "-r", "100")
+    kept = bench(*args, "--threshold", "p50<10s", "--threshold", "lost==0")
+    assert kept.returncode == 0 and "✅ p50<10s" in kept.stderr
+    broken = bench(*args, "--threshold", "p50<1ns")
+    assert broken.returncode == 1 and "❌ p50<1ns" in broken.stderr
+    assert bench(*args, "--threshold", "p50<fast").returncode == 2
+
+
+def test_a_killed_server_is_lost_messages_and_a_cause(started):
+    port = started(ReservedPort()).port
+    server = started(Server("v1", "s", port=port))
+    load = started(Process([BIN, "bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "-c", "5", "-r",
+                            "500", "--warmup", "0", "-z", "4s", "-o", "json"]))
+    server.wait_for("Received ping", count=300)
+    server.kill()
+    started(Server("v1", "s2", port=port))
+    load.wait()
+    done = json.loads(load.output)
+    assert done["reopened"] == 5 and done["errors"]
+    assert done["latency"]["max_ns"] > 50 * MS  # the outage is in the latencies
+    assert done["answered"] + done["unanswered"] + done["lost"] == 2000
+
+
+def test_nothing_listening_is_3(started):
+    done = bench(f"127.0.0.1:{started(ReservedPort()).port}", "-z", "1s")
+    assert done.returncode == 3 and done.stderr.count("\n") == 1 and "refused" in done.stderr
+
+
+def test_cost_of_a_process_and_idle_streams(started):
+    server = started(Server("v1", "s", "--max-streams", "1000"))
+    done = report(bench(server.address, "--versions", "v1.1", "-c", "200", "-r", "5000", "-z", "2s", "--pid",
+                        str(server.pid), "-o", "json"))
+    cost = done["processes"][0]
+    assert cost["cpu_seconds"] > 0 and cost["memory_kib"] > 1000 and cost["idle_streams_kib"] > 200
+
+
+def test_servers_without_extensions_can_be_measured(started, stubs):
+    server = started(PingServer(stubs["plain_pb2"]))
+    done = bench(server.address, "--versions", "v1.1", "-z", "1s", "-r", "50", "-c", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_reports_merge_and_compare(started, tmp_path):
+    server = started(Server("v1", "s"))
+    files = []
+    for name, rate in (("a", "100"), ("b", "300")):
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(bench(server.address, "--versions", "v1.1", "-z", "1s", "-r", rate, "-o", "json").stdout)
+    merged = report(grpcroute("bench", "merge", *files, "-o", "json"))
+    assert merged["latency"]["count"] == 400 and merged["rate"] == 400
+    compared = grpcroute("bench", "compare", *files, "--tolerance", "1000")
+    assert "messages/s" in compared.stdout and "3.00" in compared.stdout
+    slower = grpcroute("bench", "compare", files[1], files[0])
+    assert slower.returncode == 1 and "worse" in slower.stdout
+
+
+@pytest.mark.parametrize("args, named", [
+    (["--pid", "x"], "--pid"), (["--versions", ","], "--versions"), (["-c", "0"], "connections"), (["nonsense"], "nonsense"),
+    (["-c", "100000", "-s", "10000"], "--streams"), (["merge"], "merge"), (["compare", "one"], "compare"),
+    (["merge", "/nowhere.json"], "/nowhere.json"), (["merge", "/dev/null"], "report"),
+])
+def test_bad_input_is_one_line(args, named):
+    done = grpcroute("bench", *args)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr, done.stderr
+
+
+def test_the_page_is_whole(started, tmp_path):
+    page = tmp_path / "bench.html"
+    server = started(Server("v1", "s"))
+    assert bench(server.address, "--versions", "v1.1", "-z", "1s", "--report-file", page).returncode == 0
+    text = page.read_text()
+    data = text.split('id="result">', 1)[1].split("</script>", 1)[0]
+    assert json.loads(data)["answered"] > 0
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text

@@ -1,0 +1,186 @@
+#include "base/mem.h"
+#include "bench/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those first */
+#include <cmocka.h>
+
+static struct bench_result *sample(uint64_t step_ns)
+{
+    struct bench_result *result = mem_new(struct bench_result);
+    snprintf(result->setup.target, sizeof(result->setup.target), "</script><b>");
+    snprintf(result->setup.versions[result->setup.version_count++], BENCH_VERSION_BYTES, "v1.1");
+    result->setup.connections = 2;
+    result->setup.streams = 5;
+    result->setup.rate = 100;
+    result->seconds_ns = UINT64_C(1000000000);
+    for (uint64_t i = 1; i <= 1000; i++) {
+        histogram_add(&result->latency, i * step_ns);
+    }
+    result->sent = 1010;
+    result->answered = 1000;
+    result->lost = 10;
+    result->setup.pid_count = 1;
+    result->costs[0] = (struct bench_cost){.pid = 7, .cpu_seconds = 0.5, .memory_kib = 99};
+    bench_count_cause(result, "UNAVAILABLE\n", 10);
+    result->timeline = mem_calloc(1, sizeof(*result->timeline));
+    result->timeline[result->timeline_count++] = (struct bench_second){1000, 5, 9};
+    return result;
+}
+
+static void drop(struct bench_result *result)
+{
+    bench_result_deinit(result);
+    free(result);
+}
+
+static void write_file(char path[static 32], void (*print)(FILE *, const struct bench_result *),
+                       const struct bench_result *result)
+{
+    strcpy(path, "/tmp/test-bench-XXXXXX");
+    FILE *file = fdopen(mkstemp(path), "w");
+    assert_non_null(file);
+    print(file, result);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void what_is_written_is_read_back(void **state)
+{
+    (void)state;
+    char path[32];
+    char reason[REPORT_REASON_BYTES];
+    struct bench_result *written = sample(1000);
+    struct bench_result *read = mem_new(struct bench_result);
+    write_file(path, report_json, written);
+    assert_int_equal(report_read(path, read, reason), 0);
+    assert_int_equal(read->sent, 1010);
+    assert_int_equal(read->lost, 10);
+    assert_int_equal(read->setup.streams, 5);
+    assert_string_equal(read->setup.target, written->setup.target);
+    assert_memory_equal(&read->latency, &written->latency, sizeof(read->latency));
+    assert_string_equal(read->causes[0].text, "UNAVAILABLE\\x0a");
+    assert_int_equal(read->causes[0].count, 10);
+    assert_int_equal(read->timeline[0].answered, 1000);
+    assert_int_equal(read->costs[0].memory_kib, 99);
+    unlink(path);
+    drop(written);
+    drop(read);
+}
+
+static void merged_quantiles_are_those_of_all_samples(void **state)
+{
+    (void)state;
+    struct bench_result *fast = sample(1000);
+    struct bench_result *slow = sample(1000000);
+    bench_merge(fast, slow);
+    assert_int_equal(fast->latency.count, 2000);
+    assert_int_equal(histogram_quantile(&fast->latency, 1), UINT64_C(1000000000));
+    assert_in_range(histogram_quantile(&fast->latency, 0.5), 990000, 1010000);
+    assert_int_equal(fast->answered, 2000);
+    assert_int_equal(fast->setup.rate, 200);
+    assert_int_equal(fast->causes[0].count, 20);
+    assert_int_equal(fast->timeline[0].answered, 2000);
+    drop(fast);
+    drop(slow);
+}
+
+static void worse_by_more_than_the_tolerance_is_counted(void **state)
+{
+    (void)state;
+    struct bench_result *before = sample(1000);
+    struct bench_result *now = sample(1200);
+    FILE *nowhere = fopen("/dev/null", "w");
+    assert_non_null(nowhere);
+    assert_int_equal(report_compare(nowhere, before, before, 0), 0);
+    assert_int_equal(report_compare(nowhere, before, now, 0.3), 0);
+    assert_true(report_compare(nowhere, before, now, 0.1) > 0);
+    assert_int_equal(report_compare(nowhere, now, before, 0.1), 0); /* better is fine */
+    fclose(nowhere);
+    drop(before);
+    drop(now);
+}
+
+static void other_files_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", "{}", "[]", "{\"format\": 1}", "{\"format\": \"grpcroute-bench-1\"",
+        "{\"format\": \"grpcroute-bench-1\", \"latency\": {\"count\": 1, \"buckets\": []}}",
+        "{\"format\": \"grpcroute-bench-1\", \"latency\": {\"count\": 1, \"buckets\": [99999999, 1]}}"};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        char path[] = "/tmp/test-bench-XXXXXX";
+        char reason[REPORT_REASON_BYTES];
+        int fd = mkstemp(path);
+        assert_int_equal(write(fd, texts[i], strlen(texts[i])), strlen(texts[i]));
+        close(fd);
+        struct bench_result *result = mem_new(struct bench_result);
+        assert_int_equal(report_read(path, result, reason), 1);
+        unlink(path);
+        free(result);
+    }
+}
+
+static void a_hostile_name_cannot_leave_the_data_of_the_page(void **state)
+{
+    (void)state;
+    char path[32];
+    static char page[256 * 1024];
+    struct bench_result *result = sample(1000);
+    write_file(path, report_html, result);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+    fclose(file);
+    assert_non_null(strstr(page, "\\u003c/script>\\u003cb>"));
+    assert_null(strstr(page, "<b>"));
+    unlink(path);
+    drop(result);
+}
+
+static void causes_beyond_the_table_are_counted_as_other(void **state)
+{
+    (void)state;
+    struct bench_result *result = mem_new(struct bench_result);
+    for (int i = 0; i < 100; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "cause %d", i);
+        bench_count_cause(result, text, 1);
+    }
+    assert_int_equal(result->cause_count, BENCH_CAUSES_MAX);
+    assert_int_equal(bench_errors(result), 100);
+    assert_string_equal(result->causes[BENCH_CAUSES_MAX - 1].text, "other");
+    free(result);
+}
+
+static void a_driver_at_its_limit_is_no_measurement(void **state)
+{
+    (void)state;
+    struct bench_result *result = sample(1000);
+    assert_null(bench_invalid(result));
+    result->driver_cpu_seconds = 0.99;
+    assert_non_null(bench_invalid(result));
+    result->driver_cpu_seconds = 0.1;
+    histogram_add(&result->lateness, UINT64_C(50000000));
+    assert_non_null(bench_invalid(result));
+    drop(result);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(merged_quantiles_are_those_of_all_samples),
+        cmocka_unit_test(worse_by_more_than_the_tolerance_is_counted),
+        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(a_hostile_name_cannot_leave_the_data_of_the_page),
+        cmocka_unit_test(causes_beyond_the_table_are_counted_as_other),
+        cmocka_unit_test(a_driver_at_its_limit_is_no_measurement),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

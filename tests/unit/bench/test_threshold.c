@@ -1,0 +1,81 @@
+#include "base/mem.h"
+#include "bench/threshold.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those first */
+#include <cmocka.h>
+
+static struct bench_result *result_with_latencies(uint64_t ns)
+{
+    struct bench_result *result = mem_new(struct bench_result);
+    for (int i = 0; i < 100; i++) {
+        histogram_add(&result->latency, ns);
+    }
+    result->answered = 100;
+    result->seconds_ns = UINT64_C(2000000000);
+    result->lost = 3;
+    return result;
+}
+
+static bool holds(const char *text, const struct bench_result *result)
+{
+    struct threshold threshold;
+    char shown[THRESHOLD_SHOWN_BYTES];
+    assert_int_equal(threshold_parse(text, &threshold), 0);
+    return threshold_holds(&threshold, result, shown);
+}
+
+static void each_metric_and_comparison_can_hold_and_fail(void **state)
+{
+    (void)state;
+    struct bench_result *result = result_with_latencies(1000000);
+    assert_true(holds("p99<1.1ms", result));
+    assert_false(holds("p99<900us", result));
+    assert_true(holds("max<=1ms", result));
+    assert_false(holds("max<1ms", result));
+    assert_true(holds("mean==1ms", result));
+    assert_true(holds("rate>=50", result));
+    assert_false(holds("rate>50", result));
+    assert_true(holds("lost==3", result));
+    assert_false(holds("lost<3", result));
+    assert_true(holds("errors==0", result));
+    bench_count_cause(result, "gone", 2);
+    assert_false(holds("errors==0", result));
+    free(result);
+}
+
+static void latency_of_no_messages_holds_nothing(void **state)
+{
+    (void)state;
+    struct bench_result *empty = mem_new(struct bench_result);
+    assert_false(holds("p99<1h", empty));
+    free(empty);
+}
+
+static void what_is_no_threshold_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "p99", "p98<1ms", "p99<", "p99<5", "p99=5ms", "errors<x", "rate>-1",
+                                        "<5ms", "p99<5ms ", "lost<<3"};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct threshold threshold;
+        if (threshold_parse(texts[i], &threshold) == 0) {
+            fail_msg("\"%s\" was taken", texts[i]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_metric_and_comparison_can_hold_and_fail),
+        cmocka_unit_test(latency_of_no_messages_holds_nothing),
+        cmocka_unit_test(what_is_no_threshold_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
