@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define MILLI 1000u
+#define EMPTY_DATA "peer sent too many empty DATA frames"
 
 static struct h2_stream *find_stream(nghttp2_session *ng, int32_t id)
 {
@@ -75,7 +76,7 @@ bool h2_on_frame_head(void *ctx, const struct h2_frame_head *head)
     case NGHTTP2_DATA:
         return check_not_ended(session, head->stream_id) &&
                (head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0 ||
-                h2_charge(session, MILLI, "peer sent too many empty DATA frames"));
+                h2_charge(session, MILLI, EMPTY_DATA));
     case NGHTTP2_HEADERS:
         return check_not_ended(session, head->stream_id) &&
                check_stream_id(session, head->stream_id);
@@ -88,9 +89,10 @@ bool h2_on_frame_head(void *ctx, const struct h2_frame_head *head)
     case NGHTTP2_RST_STREAM: /* charged where the stream's age is known */
         remember_ended(session, head->stream_id);
         return true;
+    case NGHTTP2_GOAWAY:
+        return h2_charge(session, MILLI, "peer sent too many GOAWAY frames");
     case NGHTTP2_PUSH_PROMISE: /* a connection error */
     case NGHTTP2_PING:         /* charged where the direction is known */
-    case NGHTTP2_GOAWAY:
     case NGHTTP2_CONTINUATION: /* nghttp2 counts them */
         return true;
     default:
@@ -219,12 +221,21 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
     return 0;
 }
 
-static void receive_data_end(struct h2_session *session, struct h2_stream *stream)
+static int receive_data(struct h2_session *session, struct h2_stream *stream,
+                        const nghttp2_frame *frame)
 {
-    stream->remote_ended = true;
-    if (session->events->on_end != NULL) {
-        session->events->on_end(session->user, stream);
+    bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    bool padding_only = frame->data.padlen > 0 && frame->data.padlen == frame->hd.length;
+    if (padding_only && !end_stream && !h2_charge(session, MILLI, EMPTY_DATA)) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
+    if (end_stream && stream != NULL) {
+        stream->remote_ended = true;
+        if (session->events->on_end != NULL) {
+            session->events->on_end(session->user, stream);
+        }
+    }
+    return 0;
 }
 
 static void receive_settings(struct h2_session *session, const nghttp2_frame *frame)
@@ -239,13 +250,24 @@ static void receive_settings(struct h2_session *session, const nghttp2_frame *fr
     }
 }
 
+static int receive_ping_ack(struct h2_session *session)
+{
+    if (session->pings_unanswered == 0) {
+        return h2_charge(session, MILLI, "peer answered too many PINGs that were never sent")
+                   ? 0
+                   : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    session->pings_unanswered--;
+    if (session->events->on_ping_ack != NULL) {
+        session->events->on_ping_ack(session->user);
+    }
+    return 0;
+}
+
 static int receive_ping(struct h2_session *session, const nghttp2_frame *frame)
 {
     if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-        if (session->events->on_ping_ack != NULL) {
-            session->events->on_ping_ack(session->user);
-        }
-        return 0;
+        return receive_ping_ack(session);
     }
     bool busy = session->sent_since_ping;
     session->sent_since_ping = false;
@@ -285,10 +307,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         deliver_block(session, stream, end_stream);
         return 0;
     case NGHTTP2_DATA:
-        if (end_stream && stream != NULL) {
-            receive_data_end(session, stream);
-        }
-        return 0;
+        return receive_data(session, stream, frame);
     case NGHTTP2_SETTINGS:
         receive_settings(session, frame);
         return 0;

@@ -36,6 +36,7 @@ struct h2_session {
     struct h2_budget budget;
     struct h2_frame_scan scan;
     uint32_t window_updates; /* still free */
+    uint32_t pings_unanswered; /* ours */
     int32_t newest_peer_id;  /* highest stream id the peer opened */
     int32_t skipped_from;    /* ids in [from, to] were jumped over, so they can never be opened */
     int32_t skipped_to;

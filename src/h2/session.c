@@ -315,6 +315,7 @@ uint64_t h2_session_last_read_ms(const struct h2_session *session)
 
 void h2_session_ping(struct h2_session *session)
 {
+    session->pings_unanswered++;
     nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL);
     h2_request_output(session);
 }

@@ -17,9 +17,11 @@ from testenv.process import Process  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def nothing_left():
-    """Whatever a test starts, it closes: nothing runs on, and no crash goes unseen."""
+    """Whatever a test starts, it closes: nothing runs on, and no crash goes unseen. What ran before belongs to a fixture of
+    wider scope."""
+    before = set(Process.unclosed)
     yield
-    forgotten = list(Process.unclosed)
+    forgotten = list(Process.unclosed - before)
     for process in forgotten:
         process.kill()
         Process.unclosed.discard(process)

@@ -11,7 +11,7 @@
 
 enum { DATA = 0, HEADERS = 1, PRIORITY = 2, RST_STREAM = 3, SETTINGS = 4, PING = 6, GOAWAY = 7,
        WINDOW_UPDATE = 8, CONTINUATION = 9 };
-enum { END_STREAM = 1, END_HEADERS = 4 };
+enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PADDED = 8 };
 
 /* :method POST, :scheme http, :path /, :authority x (RFC 7541) */
 static const uint8_t request[] = {0x83, 0x86, 0x84, 0x41, 0x01, 'x'};
@@ -46,7 +46,11 @@ static void floods_end_within_the_budget(void **state)
     static const uint8_t ping[8];
     static const uint8_t update[4] = {0, 0, 0, 1};
     static const uint8_t priority[5] = {0, 0, 0, 0, 16};
+    static const uint8_t padding[8] = {7};
     assert_in_range(flood(PING, 0, 0, ping, 8), 1, 250);
+    assert_in_range(flood(PING, ACK, 0, ping, 8), 1, 250);
+    assert_in_range(flood(GOAWAY, 0, 0, ping, 8), 1, 250);
+    assert_in_range(flood(DATA, PADDED, 1, padding, 8), 1, 250);
     assert_in_range(flood(SETTINGS, 0, 0, NULL, 0), 1, 250);
     assert_in_range(flood(PRIORITY, 0, 5, priority, 5), 1, 250);
     assert_in_range(flood(DATA, 0, 1, NULL, 0), 1, 250);

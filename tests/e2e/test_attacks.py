@@ -1,0 +1,439 @@
+"""Hostile peers: clients against proxy and server, servers against proxy, agent and verify. Beside each attack two agents ping through
+the same processes and must lose nothing; the processes stay up, in bounded memory, and the attacker gets the documented answer."""
+import contextlib
+import os
+import random
+import re
+import socket
+import ssl
+import struct
+import time
+
+import pytest
+
+from testenv import raw
+from testenv.grpcroute import BIN, Agent, Proxy, Server, grpcroute
+from testenv.raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY,
+                         PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, literal, message, number,
+                         request, setting, window_update)
+
+GROWTH_KIB = 16 * 1024
+TIMER_S = 10  # H2_PREFACE_MS, H2_SETTINGS_ACK_MS, H2_HEADER_BLOCK_MS and the TLS handshake's
+HEADER_TABLE_SIZE, ENABLE_PUSH, _, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = range(1, 6)
+CALM_LINE = re.compile(r"Stream opened|Sent ping|Received pong")
+CONTROL = re.compile("[\0-\x1f\x7f-\x9f]")
+# Freed memory kept back by a sanitizer says nothing about ours.
+ENV = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"}
+
+
+def rss_kib(process):
+    for line in open(f"/proc/{process.pid}/status"):
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+class World:
+    """A proxy before two servers, with one agent through the proxy and one straight to a server."""
+
+    def __init__(self, certs, stack):
+        def start(kind, *args, **kwargs):
+            return stack.enter_context(contextlib.closing(kind(*args, **kwargs, env=ENV)))
+
+        self.cacert = certs / "ca.pem"
+        self.server = start(Server, "v1", "good")
+        self.other = start(Server, "v2", "good-2")
+        self.proxy = start(Proxy, certs, [self.server], [self.other]).wait_ready()
+        self.agents = [start(Agent, "v1.1", "bystander", self.proxy.target, "--interval", "50ms", cacert=self.cacert),
+                       start(Agent, "v1.2", "bystander-2", self.server.address, "--interval", "50ms")]
+        for agent in self.agents:
+            agent.wait_for("Received pong", count=3)
+
+    def port(self, front):
+        return getattr(self, front).port
+
+    def ca(self, front):
+        return self.cacert if front == "proxy" else None
+
+    def client(self, front, **kwargs):
+        return raw.client(self.port(front), self.ca(front), **kwargs)
+
+    @contextlib.contextmanager
+    def unhurt(self):
+        """Whatever happens inside disturbs no agent, ends no process and leaves no memory behind."""
+        processes = [self.proxy, self.server, self.other]
+        before = [rss_kib(process) for process in processes]
+        marks = [len(agent.lines) for agent in self.agents]
+        yield
+        for agent, mark in zip(self.agents, marks):
+            check_lost_nothing(agent, mark)
+        assert all(process.running() for process in processes)
+        assert not any("runtime error" in process.output for process in processes)
+        grown = [rss_kib(process) - kib for process, kib in zip(processes, before)]
+        assert max(grown) < GROWTH_KIB, grown
+
+
+def check_lost_nothing(agent, mark):
+    """Two more rounds are answered, as was every ping so far, and there is nothing else in the log since `mark`."""
+    agent.wait_for("Received pong", count=2, after=len(agent.lines), deadline_s=5)
+    sent = sum("Sent ping" in line for line in agent.lines)
+    agent.wait_for("Received pong", count=sent, deadline_s=5)
+    odd = [line for line in agent.lines[mark:] if not CALM_LINE.search(line)]
+    assert not odd, odd
+
+
+@pytest.fixture(scope="module")
+def world(certs):
+    with contextlib.ExitStack() as stack:
+        yield World(certs, stack)
+
+
+both = pytest.mark.parametrize("front", ["proxy", "server"])
+
+
+# ---- what the attacker is told ------------------------------------------------------------------
+
+
+def still_serves(peer):
+    pings = len(peer.find(PING, flags=ACK))
+    return peer.exchange(frame(PING, payload=b"still up"), until=lambda: len(peer.find(PING, flags=ACK)) > pings)
+
+
+def told(peer):
+    return peer.closed, peer.goaway(), [f[:3] + (f.fields,) for f in peer.frames[-8:]]
+
+
+class Ends:
+    """GOAWAY with one of the errors, and the end of the connection."""
+
+    def __init__(self, *errors, text="", streams=None):
+        self.errors, self.text, self.streams = errors, text, streams
+
+    def check(self, peer, data):
+        peer.exchange(data, until=lambda: False)
+        goaway = peer.goaway()
+        assert peer.closed and goaway and goaway.error in self.errors and self.text in goaway.text, told(peer)
+        assert self.streams is None or goaway.last_stream <= 2 * self.streams, told(peer)
+
+
+class Resets:
+    """RST_STREAM with one of the errors; the connection lives on."""
+
+    def __init__(self, *errors, stream=1):
+        self.errors, self.stream = errors, stream
+
+    def check(self, peer, data):
+        peer.exchange(data, until=lambda: peer.reset_of(self.stream))
+        assert peer.reset_of(self.stream) in self.errors, told(peer)
+        assert still_serves(peer), told(peer)
+
+
+class Status:
+    """This grpc-status; the connection lives on."""
+
+    def __init__(self, code, stream=1):
+        self.code, self.stream = code, stream
+
+    def check(self, peer, data):
+        peer.exchange(data, until=lambda: peer.status_of(self.stream) is not None)
+        assert peer.status_of(self.stream) == self.code, told(peer)
+        assert still_serves(peer), told(peer)
+
+
+class Survives:
+    """The connection lives on, and a ping on stream `stream` is answered."""
+
+    def __init__(self, stream=1):
+        self.stream = stream
+
+    def check(self, peer, data):
+        peer.exchange(data, until=lambda: peer.find(DATA, self.stream))
+        assert peer.find(DATA, self.stream), told(peer)
+        assert still_serves(peer), told(peer)
+
+
+# ---- the attacks of a client ----------------------------------------------------------------------
+
+
+def opened(stream=1, flags=0, **kwargs):
+    return frame(HEADERS, END_HEADERS | flags, stream, request(**kwargs))
+
+
+def ping_stream(stream=1):
+    return opened(stream) + frame(DATA, 0, stream, message())
+
+
+def headers(*extra, stream=1):
+    return frame(HEADERS, END_HEADERS, stream, request() + b"".join(extra))
+
+
+def rapid_reset(count=20000):
+    return b"".join(opened(2 * n + 1) + raw.reset(2 * n + 1) for n in range(count))
+
+
+def oversized(first, last):
+    """One big field in the table, and references to it."""
+    blocks = [literal("big", "x" * 3000, 0x40) + b"\xbe" * 4000] + [b"\xbe" * 4000] * ((last - first) // 2)
+    return b"".join(frame(HEADERS, END_HEADERS, first + 2 * n, request() + b) for n, b in enumerate(blocks))
+
+
+def made_resets(count=2000):
+    """Malformed requests, each of which makes the other side send RST_STREAM."""
+    return b"".join(headers(literal("Upper", "x"), stream=2 * n + 1) for n in range(count))
+
+
+def many_streams(count):
+    return b"".join(opened(2 * n + 1) for n in range(count))
+
+
+CALM = "ENHANCE_YOUR_CALM"
+ATTACKS = {
+    # floods
+    "rapid-reset": (rapid_reset, Ends(CALM, text="reset", streams=400)),
+    # what the other side reads at once may also be more than the streams it allows
+    "made-resets": (made_resets, Ends(CALM, "PROTOCOL_ERROR", streams=400)),
+    "settings-flood": (lambda: setting((INITIAL_WINDOW_SIZE, 1000)) * 20000, Ends(CALM)),
+    "settings-ack-flood": (lambda: frame(SETTINGS, ACK) * 20000, Ends(CALM, "PROTOCOL_ERROR")),
+    "ping-flood": (lambda: frame(PING, payload=b"x" * 8) * 20000, Ends(CALM, text="too_many_pings")),
+    "ping-ack-flood": (lambda: frame(PING, ACK, payload=b"x" * 8) * 20000, Ends(CALM)),
+    "empty-data-flood": (lambda: opened() + frame(DATA, 0, 1) * 20000, Ends(CALM, text="empty")),
+    "padding-flood": (lambda: opened() + frame(DATA, PADDED, 1, b"\7" + bytes(7)) * 4000, Ends(CALM, text="empty")),
+    "priority-flood": (lambda: frame(PRIORITY, 0, 1, b"\0\0\0\3\0") * 20000, Ends(CALM, text="PRIORITY")),
+    "unknown-flood": (lambda: frame(0x20, 0, 1, b"?") * 20000, Ends(CALM, text="unknown")),
+    "window-flood": (lambda: window_update(1) * 20000, Ends(CALM, text="WINDOW_UPDATE")),
+    "goaway-flood": (lambda: opened() + frame(GOAWAY, payload=b"\0" * 8) * 20000, Ends(CALM, text="GOAWAY")),
+    "continuation-flood": (lambda: frame(HEADERS, 0, 1, request()) + frame(CONTINUATION, 0, 1) * 20000,
+                           Ends(CALM, "PROTOCOL_ERROR", "INTERNAL_ERROR")),
+    "window-toggle": (lambda: opened() + (setting((INITIAL_WINDOW_SIZE, 0)) + setting(
+        (INITIAL_WINDOW_SIZE, 2**31 - 1))) * 10000, Ends(CALM)),
+    # header blocks
+    "header-bomb": (lambda: oversized(1, 1), Resets("INTERNAL_ERROR", "REFUSED_STREAM", CALM)),
+    "header-bombs": (lambda: oversized(1, 99), Ends(CALM, text="header", streams=15)),
+    "too-many-fields": (lambda: headers(block(("x", "y")) * 101), Resets("INTERNAL_ERROR", CALM)),
+    "too-many-bytes": (lambda: frame(HEADERS, 0, 1, request()) + frame(
+        CONTINUATION, END_HEADERS, 1, literal("x", "y" * 16300)), Resets("INTERNAL_ERROR", CALM)),
+    "table-size-above-limit": (lambda: frame(HEADERS, END_HEADERS, 1, number(5, 2**20, 0x20) + request()),
+                               Ends("COMPRESSION_ERROR")),
+    "unknown-index": (lambda: headers(b"\xff\xff\x7f"), Ends("COMPRESSION_ERROR")),
+    "endless-integer": (lambda: headers(b"\xff" + b"\xff" * 100), Ends("COMPRESSION_ERROR")),
+    "upper-case-name": (lambda: headers(literal("Upper", "x")), Resets("PROTOCOL_ERROR", "INTERNAL_ERROR")),
+    "control-byte-in-value": (lambda: headers(literal("agent-version", "v1.1\r\nx: y")),
+                              Resets("PROTOCOL_ERROR", "INTERNAL_ERROR")),
+    "missing-path": (lambda: frame(HEADERS, END_HEADERS, 1, block((":method", "POST"), (":scheme", "http"))),
+                     Resets("PROTOCOL_ERROR")),
+    "connection-header": (lambda: headers(literal("connection", "close")), Resets("PROTOCOL_ERROR")),
+    # frames
+    "window-update-0": (lambda: window_update(0), Ends("PROTOCOL_ERROR")),
+    "stream-window-update-0": (lambda: opened() + window_update(0, 1), Ends("PROTOCOL_ERROR")),
+    "window-overflow": (lambda: window_update(2**31 - 1), Ends("FLOW_CONTROL_ERROR")),
+    "stream-window-overflow": (lambda: opened() + window_update(2**31 - 1, 1), Resets("FLOW_CONTROL_ERROR")),
+    "frame-too-large": (lambda: opened() + frame(DATA, 0, 1, b"\0" * 16385), Ends("FRAME_SIZE_ERROR")),
+    "frame-of-16-MiB": (lambda: frame(HEADERS, END_HEADERS, 1, b"", 2**24 - 1), Ends("FRAME_SIZE_ERROR")),
+    "data-on-stream-0": (lambda: frame(DATA, 0, 0, b"x"), Ends("PROTOCOL_ERROR")),
+    "data-on-idle-stream": (lambda: frame(DATA, 0, 5, b"x"), Ends("PROTOCOL_ERROR")),
+    "headers-on-stream-0": (lambda: opened(0), Ends("PROTOCOL_ERROR")),
+    "headers-on-even-stream": (lambda: opened(2), Ends("PROTOCOL_ERROR")),
+    "reset-of-idle-stream": (lambda: raw.reset(7), Ends("PROTOCOL_ERROR")),
+    "continuation-alone": (lambda: frame(CONTINUATION, END_HEADERS, 1, request()), Ends("PROTOCOL_ERROR")),
+    "frame-inside-block": (lambda: frame(HEADERS, 0, 1, request()) + window_update(1), Ends("PROTOCOL_ERROR")),
+    "push-promise": (lambda: opened() + frame(PUSH_PROMISE, END_HEADERS, 1, b"\0\0\0\2" + request()),
+                     Ends("PROTOCOL_ERROR")),
+    "padding-beyond-frame": (lambda: opened() + frame(DATA, PADDED, 1, b"\xff\0"), Ends("PROTOCOL_ERROR")),
+    "short-ping": (lambda: frame(PING, payload=b"x"), Ends("FRAME_SIZE_ERROR")),
+    "short-settings": (lambda: frame(SETTINGS, payload=b"x"), Ends("FRAME_SIZE_ERROR")),
+    "settings-on-a-stream": (lambda: frame(SETTINGS, 0, 1), Ends("PROTOCOL_ERROR")),
+    "too-many-settings": (lambda: setting(*[(INITIAL_WINDOW_SIZE, n) for n in range(40)]), Ends(CALM)),
+    "window-above-maximum": (lambda: setting((INITIAL_WINDOW_SIZE, 2**31)), Ends("FLOW_CONTROL_ERROR")),
+    "frame-size-0": (lambda: setting((MAX_FRAME_SIZE, 0)), Ends("PROTOCOL_ERROR")),
+    "push-2": (lambda: setting((ENABLE_PUSH, 2)), Ends("PROTOCOL_ERROR")),
+    # streams
+    "data-after-end": (lambda: opened(1, END_STREAM) + frame(DATA, 0, 1, message()), Ends("STREAM_CLOSED")),
+    "headers-after-end": (lambda: opened(1, END_STREAM) + opened(1), Ends("STREAM_CLOSED")),
+    "data-after-reset": (lambda: opened() + raw.reset(1) + frame(DATA, 0, 1, b"x"), Ends("STREAM_CLOSED")),
+    "too-many-streams": (lambda: many_streams(2000), Ends("PROTOCOL_ERROR", CALM)),
+    # gRPC
+    "message-of-4-GiB": (lambda: opened() + frame(DATA, 0, 1, b"\0\xff\xff\xff\xff" + b"x" * 9000), Status(8)),
+    "compressed-message": (lambda: opened() + frame(DATA, 0, 1, b"\1\0\0\0\1x"), Status(13)),
+    "message-flag-255": (lambda: opened() + frame(DATA, 0, 1, b"\xff\0\0\0\1x"), Status(13)),
+    "not-protobuf": (lambda: opened() + frame(DATA, 0, 1, message(b"\xff" * 100)), Status(13)),
+    "end-inside-message": (lambda: opened() + frame(DATA, END_STREAM, 1, b"\0\0\0\0\x09x"), Status(13)),
+    # odd, but allowed
+    "table-size-games": (lambda: (setting((HEADER_TABLE_SIZE, 0)) + setting(
+        (HEADER_TABLE_SIZE, 2**32 - 1))) * 20 + ping_stream(), Survives()),
+    "half-closed-stream": (lambda: opened() + frame(DATA, END_STREAM, 1, message()) + window_update(1000, 1)
+                           + frame(PRIORITY, 0, 1, b"\0\0\0\3\0"), Survives()),
+    "window-opened-late": (lambda: setting((INITIAL_WINDOW_SIZE, 0)) + ping_stream() + window_update(1000, 1),
+                           Survives()),
+    "one-byte-data": (lambda: opened() + b"".join(frame(DATA, 0, 1, bytes([b])) for b in message()), Survives()),
+}
+
+
+@both
+@pytest.mark.parametrize("name", ATTACKS)
+def test_hostile_client(world, front, name):
+    make, expected = ATTACKS[name]
+    with world.unhurt(), contextlib.closing(world.client(front)) as peer:
+        expected.check(peer, make())
+
+
+@both
+def test_resets_of_many_connections_at_once_are_bounded_each(world, front):
+    with world.unhurt(), contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(contextlib.closing(world.client(front))) for _ in range(10)]
+        for peer in peers:
+            Ends(CALM, streams=400).check(peer, rapid_reset(2000))
+
+
+# ---- what is not even HTTP/2 -----------------------------------------------------------------------
+
+BEFORE_HTTP2 = {
+    "http-1": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
+    "noise": random.Random(1).randbytes(4096),
+    "tls-hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + random.Random(2).randbytes(512),
+    "tls-alert": b"\x15\x03\x03\x00\x02\x02\x28" * 50,
+    "control-bytes": b"\x1b]0;owned\x07\r\n\x9b31m\0" * 20,
+    "preface-and-noise": raw.PREFACE + random.Random(3).randbytes(4096),
+    "preface-without-settings": raw.PREFACE + opened(),
+}
+
+
+@both
+@pytest.mark.parametrize("name", BEFORE_HTTP2)
+def test_what_is_not_http2_is_closed_at_once(world, front, name):
+    with world.unhurt():
+        for cacert in {None, world.ca(front)}:
+            with contextlib.closing(raw.Peer(raw.connect(world.port(front), cacert))) as peer:
+                peer.exchange(BEFORE_HTTP2[name], until=lambda: False, deadline_s=5)
+                assert peer.closed, told(peer)
+        for process in (world.proxy, world.server):
+            assert not CONTROL.search("".join(process.lines))
+
+
+def test_tls_without_h2_is_refused(world):
+    context = ssl.create_default_context(cafile=str(world.cacert))
+    for protocols in ([], ["http/1.1"]):
+        if protocols:
+            context.set_alpn_protocols(protocols)
+        with world.unhurt(), socket.create_connection(("127.0.0.1", world.proxy.port), 5) as sock, \
+                pytest.raises(OSError):
+            tls = context.wrap_socket(sock, server_hostname="localhost")
+            tls.sendall(raw.PREFACE + setting())
+            if tls.recv(1) == b"":
+                raise ConnectionResetError("closed")
+
+
+def client_hello(cacert):
+    """The first flight of a TLS handshake."""
+    context = ssl.create_default_context(cafile=str(cacert))
+    context.set_alpn_protocols(["h2"])
+    outgoing = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
+
+
+def test_handshakes_that_are_cut_leave_nothing(world):
+    hello = client_hello(world.cacert)
+    descriptors = len(os.listdir(f"/proc/{world.proxy.pid}/fd"))
+    with world.unhurt():
+        for cut in list(range(0, len(hello), 8)) + [len(hello)] * 20:
+            with socket.create_connection(("127.0.0.1", world.proxy.port), 5) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", cut % 2, 0))
+                sock.sendall(hello[:cut])
+                if cut == len(hello):
+                    sock.recv(100)
+    assert eventually(lambda: len(os.listdir(f"/proc/{world.proxy.pid}/fd")) <= descriptors)
+
+
+def eventually(condition, deadline_s=5):
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)  # looking at /proc again
+    return True
+
+
+# ---- slow peers: all at the same time, because each takes a time limit to end ----------------------
+
+
+def slow_starts(world, front):
+    """(socket or TLS socket, what it says at first, what it says again and again) of clients that never get to the point."""
+    def connected():
+        return raw.connect(world.port(front), world.ca(front))
+
+    hello = client_hello(world.cacert)
+    if front == "proxy":
+        yield "silent before TLS", raw.connect(world.port(front)), b"", b""
+        yield "drips its TLS handshake", raw.connect(world.port(front)), b"", [hello[n:n + 1] for n in range(200)]
+    yield "silent", connected(), b"", b""
+    yield "half a preface", connected(), raw.PREFACE[:10], b""
+    yield "drips its preface", connected(), b"", [raw.PREFACE[n:n + 1] for n in range(24)]
+    yield "no SETTINGS", connected(), raw.PREFACE, b""
+    yield "no acknowledgement", connected(), raw.PREFACE + setting(), [frame(PING, payload=b"x" * 8)] * 2
+    yield "an open header block", connected(), (raw.PREFACE + setting() + frame(SETTINGS, ACK)
+                                                + frame(HEADERS, 0, 1, request())), b""
+    yield "half a HEADERS frame", connected(), (raw.PREFACE + setting() + frame(SETTINGS, ACK)
+                                                + opened()[:30]), b""
+
+
+@both
+def test_slow_peers_run_out_of_time(world, front):
+    begin = time.monotonic()
+    with world.unhurt(), contextlib.ExitStack() as stack:
+        slow = []
+        for name, sock, first, drip in slow_starts(world, front):
+            peer = stack.enter_context(contextlib.closing(raw.Peer(sock)))
+            peer.exchange(first)
+            slow.append((name, peer, iter(drip)))
+        ended = {}
+        while len(ended) < len(slow) and time.monotonic() - begin < TIMER_S + 5:
+            for name, peer, drip in slow:
+                peer.exchange(next(drip, b""), until=lambda: peer.closed, deadline_s=0.05)
+                if peer.closed:
+                    ended.setdefault(name, time.monotonic() - begin)
+        assert set(ended) == {name for name, _, _ in slow}, ended
+        assert all(TIMER_S - 1 < after < TIMER_S + 4 for after in ended.values()), ended
+
+
+# ---- peers that do not read ------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("window", [0, 65535])
+def test_client_that_never_reads_bounds_memory(world, front, window):
+    body = frame(DATA, 0, 0, message(b"\x0a\xe5\x07" + b"x" * 997))
+    attack = b""
+    for n in range(90):
+        data = body[:5] + struct.pack(">I", 2 * n + 1) + body[9:]
+        attack += opened(2 * n + 1) + data * 60
+    with world.unhurt(), contextlib.closing(world.client(front, settings=[(INITIAL_WINDOW_SIZE, window)])) as peer:
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.exchange(attack, deadline_s=2, read=False)
+        for agent in world.agents:
+            agent.wait_for("Received pong", count=10, after=len(agent.lines))
+
+
+# ---- any bytes -------------------------------------------------------------------------------------
+
+
+def noise(seed):
+    """Frames with random types, flags, streams and contents, most of them short, some with a lie about the length."""
+    rng = random.Random(seed)
+    data = b""
+    for _ in range(60):
+        payload = rng.choice([request, lambda: rng.randbytes(rng.randrange(40)), message])()
+        length = None if rng.random() < 0.97 else rng.randrange(2**14)
+        data += frame(rng.randrange(12), rng.randrange(256) & rng.choice([0x2d, 0x25, 0x04, 0xff]),
+                      rng.randrange(8), payload, length)
+    return data
+
+
+@both
+def test_random_frames_do_no_harm(world, front):
+    with world.unhurt():
+        for seed in range(100):
+            with contextlib.closing(world.client(front)) as peer:
+                peer.exchange(opened() + noise(seed), deadline_s=2)
+                peer.exchange(until=lambda: peer.closed, deadline_s=0.01)
