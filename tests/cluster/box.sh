@@ -9,29 +9,6 @@ trap 'echo "box.sh: line $LINENO failed" >&2' ERR
 
 # ---- mounts ------------------------------------------------------------------------------------
 
-# Rooted at the groups that up.sh put us into.
-mount_cgroups() { # LINES OF up.sh
-    local controllers mount
-    if [ "$(wc -l <<<"$1")" -eq 1 ]; then # version 2 alone; untried
-        mount -t cgroup2 cgroup2 /sys/fs/cgroup
-        mkdir /sys/fs/cgroup/box
-        echo $$ >/sys/fs/cgroup/box/cgroup.procs
-        sed 's/[^ ]*/+&/g' /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control
-        return
-    fi
-    mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
-    while read -r controllers _; do
-        mount=/sys/fs/cgroup/${controllers#name=}
-        [ "$controllers" != - ] || mount=/sys/fs/cgroup/unified
-        mkdir "$mount"
-        if [ "$controllers" = - ]; then
-            mount -t cgroup2 cgroup2 "$mount"
-        else
-            mount -t cgroup -o "$controllers" cgroup "$mount"
-        fi
-    done <<<"$1"
-}
-
 # The kubelet sets these for the whole kernel, the machine's too: it gets files to write into instead.
 shield_sysctls() {
     local name copy

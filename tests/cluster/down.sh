@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Ends the cluster of a state folder, however far it came: its processes, control groups and the folder. About two seconds.
+# Ends the cluster (or the dockerd) of a state folder, however far it came: its processes, its control groups and the
+# folder. A second or less.
 #
 #   tests/cluster/down.sh STATE        nothing there is fine too
 set -euo pipefail
@@ -18,7 +19,7 @@ remove_cgroup() { # FOLDER
 }
 
 [ -e "$state" ] || exit 0
-[ -d "$state/pki" ] || fail "$state is no folder that up.sh made"
+[ -d "$state/log" ] || fail "$state is no folder of up.sh or dockerd.sh"
 for file in "$state"/*.process; do
     [ ! -e "$file" ] || end_remembered "$file"
 done

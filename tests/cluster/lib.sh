@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034
 # What the scripts of the test cluster share. Sourced with $state set.
+: "${state:?the folder of this cluster}"
 
 cluster_bin=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../.cache/cluster/bin" 2>/dev/null || true)
 
@@ -42,4 +43,63 @@ wait_for() { # SECONDS WHAT COMMAND...
         sleep 0.1
     done
     printf '%s: %s\n' "$(basename "$0")" "$what"
+}
+
+# ---- control groups ----------------------------------------------------------------------------
+
+# One below our own in every hierarchy: "CONTROLLERS FOLDER", and "-" for version 2.
+list_cgroups() {
+    local name=grpcroute-$$ controllers path mount
+    while IFS=: read -r _ controllers path; do
+        mount=/sys/fs/cgroup/${controllers#name=}
+        if [ -z "$controllers" ]; then
+            controllers=-
+            mount=/sys/fs/cgroup/unified
+            # Where there is nothing but version 2, processes live in leaves only: beside us, then.
+            [ -d $mount ] || { mount=/sys/fs/cgroup path=; }
+        fi
+        [ -d "$mount$path" ] || path=
+        [ ! -d "$mount" ] || echo "$controllers ${mount%/}${path%/}/$name"
+    done </proc/self/cgroup
+}
+
+make_cgroups() { # in $state
+    local folder file
+    list_cgroups >"$state/cgroups"
+    while read -r _ folder; do
+        mkdir "$folder"
+        for file in cpuset.cpus cpuset.mems; do # version 1 leaves them empty, and lets no process in
+            [ ! -e "$folder/tasks" ] || [ ! -e "$folder/$file" ] || cat "$folder/../$file" >"$folder/$file"
+        done
+    done <"$state/cgroups"
+}
+
+join_cgroups() {
+    local folder
+    while read -r _ folder; do
+        echo "$BASHPID" >"$folder/cgroup.procs"
+    done <"$state/cgroups"
+}
+
+# Shows a process in mount and control group namespaces of its own nothing but the groups it was put into.
+mount_cgroups() { # LINES OF list_cgroups
+    local controllers mount
+    if [ "$(wc -l <<<"$1")" -eq 1 ]; then # version 2 alone; untried
+        mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        mkdir /sys/fs/cgroup/box
+        echo $$ >/sys/fs/cgroup/box/cgroup.procs
+        sed 's/[^ ]*/+&/g' /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control
+        return
+    fi
+    mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+    while read -r controllers _; do
+        mount=/sys/fs/cgroup/${controllers#name=}
+        [ "$controllers" != - ] || mount=/sys/fs/cgroup/unified
+        mkdir "$mount"
+        if [ "$controllers" = - ]; then
+            mount -t cgroup2 cgroup2 "$mount"
+        else
+            mount -t cgroup -o "$controllers" cgroup "$mount"
+        fi
+    done <<<"$1"
 }

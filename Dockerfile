@@ -1,0 +1,22 @@
+# The program, the libraries it loads, and the CA certificates: nothing else, and no user but a number.
+FROM debian:12-slim AS build
+WORKDIR /source
+COPY tests/tool/setup.sh tests/tool/
+RUN tests/tool/setup.sh build
+COPY meson.build meson_options.txt ./
+COPY proto proto
+COPY src src
+COPY deploy/routes/grpcroute.yaml deploy/
+COPY tests/meson.build tests/
+RUN meson setup /build --buildtype=release --strip --prefix=/ --bindir=/ \
+    && DESTDIR=/image meson install -C /build
+# libnss_*: names are looked up through them. glibc 2.36 has files and dns built in.
+RUN ldd /image/grpcroute | grep -o '/[^ ]*' | xargs -I{} cp --parents --dereference {} /image \
+    && mkdir -p /image/etc/ssl/certs \
+    && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
+    && echo 'hosts: files dns' > /image/etc/nsswitch.conf
+
+FROM scratch
+COPY --from=build /image /
+USER 65532:65532
+ENTRYPOINT ["/grpcroute"]
