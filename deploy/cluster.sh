@@ -19,7 +19,7 @@ fail() { # TEXT [EXIT CODE]
 }
 
 usage() {
-    echo "usage: IMAGE=NAME:TAG deploy/cluster.sh apply-certs | load | deploy PROXY | check NAME | clean" >&2
+    echo "usage: IMAGE=NAME:TAG deploy/cluster.sh apply-certs | load | deploy PROXY | wait | check NAME | clean" >&2
     exit 2
 }
 
@@ -100,25 +100,31 @@ load() {
 
 # ---- deployment --------------------------------------------------------------------------------
 
-# Why pods of a Deployment are not there yet, in one line.
-why_not_ready() { # DEPLOYMENT
-    local reason
-    reason=$(k get pods -o jsonpath='{range .items[*]}{range .status.containerStatuses[*]}{.image}{" "}{.state.waiting.reason}{"\n"}{end}{end}' |
-        grep -m 1 -E 'ErrImageNeverPull|ErrImagePull|ImagePullBackOff' || true)
-    if [ -n "$reason" ]; then
-        echo "image ${reason% *} is not on the node (${reason##* }); run make load"
-        return
-    fi
-    reason=$(k get events --field-selector type=Warning --sort-by .lastTimestamp -o jsonpath='{range .items[*]}{.involvedObject.name}{": "}{.message}{"\n"}{end}' |
-        tail -n 1 | cut -c 1-300)
-    echo "${reason:-see kubectl describe deployment/$1 -n $namespace}"
+# "POD REASON" of each container that does not run.
+waiting() {
+    k get pods -o jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.containerStatuses[0].state.waiting.reason}{"\n"}{end}' |
+        grep -E ' [A-Za-z]+$' || true
 }
 
+# Why pods are not there yet, in one line.
+why_not_ready() {
+    local pod reason
+    read -r pod reason <<<"$(waiting | grep -v ContainerCreating | head -n 1)"
+    case $reason in
+        ErrImageNeverPull | ErrImagePull | ImagePullBackOff)
+            echo "image $(k get pod "$pod" -o jsonpath='{.spec.containers[0].image}') is not on the node; run make load"
+            ;;
+        CrashLoopBackOff | Error) echo "$pod ends at once: $(k logs "$pod" --tail=1 2>&1)" ;;
+        *) echo "see kubectl get events -n $namespace" ;;
+    esac
+}
+
+# Waits until every Deployment is what its manifest says.
 wait_rolled_out() {
     local name
     for name in $(k get deployments -o jsonpath='{.items[*].metadata.name}'); do
         k rollout status "deployment/$name" --timeout="$rollout_timeout" >/dev/null 2>&1 ||
-            fail "deployment $name is not ready after $rollout_timeout: $(why_not_ready "$name")" 1
+            fail "deployment $name is not ready after $rollout_timeout: $(why_not_ready)" 1
     done
 }
 
@@ -154,7 +160,7 @@ probe() { # NAME
         sleep 1
         code=$(job_result "$1")
     done
-    [ -n "$code" ] || fail "job $1 has not ended after 150 s: $(why_not_ready "$1")" 4
+    [ -n "$code" ] || fail "job $1 has not ended after 150 s: $(why_not_ready)" 4
     k logs "job/$1"
     return "$code"
 }
@@ -191,6 +197,7 @@ case ${1:-} in
     apply-certs) apply_certs ;;
     load) load ;;
     deploy) [ $# -eq 2 ] || usage; deploy "$2" ;;
+    wait) need_cluster; wait_rolled_out ;;
     check) [ $# -eq 2 ] || usage; check "$2" ;;
     clean) clean ;;
     *) usage ;;

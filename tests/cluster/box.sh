@@ -99,6 +99,7 @@ dns_answers() {
     busybox nslookup -type=a kubernetes.default.svc.cluster.local "$node_ip" | grep -q "Address: $service_ip"
 }
 
+umask 022 # up.sh's is for keys; with it, containers' /dev/null would be root's alone
 hostname node
 mounts
 network
