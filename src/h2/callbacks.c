@@ -351,6 +351,31 @@ static void sent_message_frame(struct h2_session *session, const nghttp2_frame *
     }
 }
 
+/* nghttp2 ends a session by itself when the peer breaks a rule; without this the reason would be lost. */
+static const char *violation(uint32_t error)
+{
+    switch (error) {
+    case NGHTTP2_FLOW_CONTROL_ERROR:
+        return "peer broke HTTP/2 (FLOW_CONTROL_ERROR)";
+    case NGHTTP2_FRAME_SIZE_ERROR:
+        return "peer broke HTTP/2 (FRAME_SIZE_ERROR)";
+    case NGHTTP2_COMPRESSION_ERROR:
+        return "peer broke HTTP/2 (COMPRESSION_ERROR)";
+    case NGHTTP2_STREAM_CLOSED:
+        return "peer broke HTTP/2 (STREAM_CLOSED)";
+    default:
+        return "peer broke HTTP/2 (PROTOCOL_ERROR)";
+    }
+}
+
+static void sent_goaway(struct h2_session *session, uint32_t error)
+{
+    session->goaway_sent = true;
+    if (error != NGHTTP2_NO_ERROR && !session->terminated && session->reason == NULL) {
+        session->reason = violation(error);
+    }
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
 {
     struct h2_session *session = ctx;
@@ -368,7 +393,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         return 0;
     }
     case NGHTTP2_GOAWAY:
-        session->goaway_sent = true;
+        sent_goaway(session, frame->goaway.error_code);
         return 0;
     default:
         return 0;

@@ -67,6 +67,10 @@ static void close_when_finished(struct rpc_conn *conn)
         rpc_conn_close(conn, H2_NO_ERROR, NULL);
     }
     if (!net_stream_blocked(conn->stream) && h2_session_finished(conn->session)) {
+        const char *reason = h2_session_reason(conn->session);
+        if (reason != NULL) {
+            explain(conn, NET_FAILED, reason);
+        }
         net_stream_close(conn->stream);
     }
 }

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from testenv import raw
-from testenv.grpcroute import BIN, Agent, Proxy, Server, grpcroute
+from testenv.grpcroute import Agent, Proxy, Server, grpcroute
 from testenv.raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY,
                          PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, literal, message, number,
                          request, setting, window_update)
@@ -136,7 +136,7 @@ class Status:
 
     def check(self, peer, data):
         peer.exchange(data, until=lambda: peer.status_of(self.stream) is not None)
-        assert peer.status_of(self.stream) == self.code, told(peer)
+        assert peer.status_of(self.stream) == str(self.code), told(peer)
         assert still_serves(peer), told(peer)
 
 
@@ -437,3 +437,190 @@ def test_random_frames_do_no_harm(world, front):
             with contextlib.closing(world.client(front)) as peer:
                 peer.exchange(opened() + noise(seed), deadline_s=2)
                 peer.exchange(until=lambda: peer.closed, deadline_s=0.01)
+
+
+# ---- the attacks of a server -----------------------------------------------------------------------
+
+GRPC = ("content-type", "application/grpc")
+ESCAPES = b"\x1b]0;owned\x07\x1b[2J\r\n\x7f\x9b31m\xff"
+ENCODED_ESCAPES = "".join(f"%{byte:02x}" for byte in ESCAPES)
+LOST = "UNAVAILABLE"  # what a client behind the proxy hears of a connection that broke its rules
+
+
+def fields(stream, *pairs, end=False):
+    return frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block(*pairs))
+
+
+def response(stream):
+    return fields(stream, (":status", "200"), GRPC)
+
+
+def trailers(stream, end=True):
+    return fields(stream, ("grpc-status", "0"), end=end)
+
+
+def trailers_only(status, text=""):
+    return lambda s: fields(s, (":status", "200"), GRPC, ("grpc-status", status), ("grpc-message", text), end=True)
+
+
+def goaway_frame(last_stream, error=0, text=b""):
+    return frame(GOAWAY, payload=struct.pack(">II", last_stream, error) + text)
+
+
+# name: (the answer to a ping stream, what a client behind the proxy is told, why the agent says the stream closed)
+SERVERS = {
+    # one stream
+    "informational-flood": (lambda s: fields(s, (":status", "103")) * 20000, CALM, "ENHANCE_YOUR_CALM"),
+    "reset": (lambda s: raw.reset(s, 2), "INTERNAL_ERROR", "stream reset with INTERNAL_ERROR"),
+    "reset-with-unknown-error": (lambda s: raw.reset(s, 0xdead), "57005", "stream reset with unknown"),
+    "reset-without-error": (lambda s: raw.reset(s, 0), "NO_ERROR", "stream reset with NO_ERROR"),
+    "trailers-before-headers": (trailers, "PROTOCOL_ERROR", "PROTOCOL_ERROR"),
+    "trailers-that-end-nothing": (lambda s: response(s) + trailers(s, end=False), "PROTOCOL_ERROR", "PROTOCOL_ERROR"),
+    "no-status": (lambda s: fields(s, GRPC), "PROTOCOL_ERROR", "PROTOCOL_ERROR"),
+    "http-status-text": (lambda s: fields(s, (":status", "abc"), GRPC), "PROTOCOL_ERROR", "PROTOCOL_ERROR"),
+    "http-status-long": (lambda s: fields(s, (":status", "2" * 20), GRPC), "PROTOCOL_ERROR", "PROTOCOL_ERROR"),
+    "control-byte-in-field": (lambda s: fields(s, (":status", "200"), GRPC, ("x", "a\x1b")),
+                              "PROTOCOL_ERROR", "PROTOCOL_ERROR"),
+    "header-bomb": (lambda s: frame(HEADERS, END_HEADERS, s, block((":status", "200")) + literal(
+        "big", "x" * 3000, 0x40) + b"\xbe" * 4000), "INTERNAL_ERROR", "INTERNAL_ERROR"),
+    "trailer-bomb": (lambda s: response(s) + fields(s, *[("x", "y")] * 101, end=True), "INTERNAL_ERROR", "INTERNAL_ERROR"),
+    "end-without-trailers": (lambda s: response(s) + frame(DATA, END_STREAM, s), "NO_ERROR",
+                             "response ended without trailers"),
+    # the connection
+    "reset-flood": (lambda s: response(s) + raw.reset(s) * 20000, "CANCEL", "stream reset with CANCEL"),
+    "push-promise": (lambda s: frame(PUSH_PROMISE, END_HEADERS, s, b"\0\0\0\2" + request()), LOST, "PROTOCOL_ERROR"),
+    "stream-of-the-server": (lambda s: fields(2, (":status", "200"), GRPC), LOST, "PROTOCOL_ERROR"),
+    "data-before-headers": (lambda s: frame(DATA, 0, s, message()), LOST, "PROTOCOL_ERROR"),
+    "data-on-idle-stream": (lambda s: frame(DATA, 0, s + 20, message()), LOST, "PROTOCOL_ERROR"),
+    "noise": (lambda s: response(s) + b"\xff" * 4096, LOST, "FRAME_SIZE_ERROR"),
+    "frame-too-large": (lambda s: frame(DATA, 0, s, bytes(16385)), LOST, "FRAME_SIZE_ERROR"),
+    "broken-hpack": (lambda s: frame(HEADERS, END_HEADERS, s, b"\xff\xff\x7f"), LOST, "COMPRESSION_ERROR"),
+    "window-update-0": (lambda s: window_update(0), LOST, "PROTOCOL_ERROR"),
+    "window-overflow": (lambda s: window_update(2**31 - 1), LOST, "FLOW_CONTROL_ERROR"),
+    "settings-flood": (lambda s: setting((INITIAL_WINDOW_SIZE, 1000)) * 20000, LOST, "too many SETTINGS"),
+    "ping-flood": (lambda s: frame(PING, payload=b"x" * 8) * 20000, LOST, "too_many_pings|Flooding"),
+    "ping-ack-flood": (lambda s: frame(PING, ACK, payload=b"x" * 8) * 20000, LOST, "PINGs that were never sent"),
+    "goaway-flood": (lambda s: goaway_frame(s) * 20000, LOST, "too many GOAWAY"),
+    "empty-data-flood": (lambda s: response(s) + frame(DATA, 0, s) * 20000, LOST, "too many empty DATA"),
+    "continuation-flood": (lambda s: frame(HEADERS, 0, s, block((":status", "200"))) + frame(
+        CONTINUATION, 0, s) * 20000, LOST, "Too many CONTINUATION"),
+    "goaway-refusing": (lambda s: goaway_frame(0), "REFUSED_STREAM", "REFUSED_STREAM"),
+    "goaway-with-escapes": (lambda s: goaway_frame(0, 11, ESCAPES), "REFUSED_STREAM", "REFUSED_STREAM"),
+    "cut-frame": (lambda s: response(s)[:-3], LOST, "closed by the peer"),
+    # the status
+    "grpc-status-text": (trailers_only("banana"), "banana", "UNKNOWN"),
+    "grpc-status-negative": (trailers_only("-1"), "-1", "UNKNOWN"),
+    "grpc-status-huge": (trailers_only("9" * 40), "9" * 40, "UNKNOWN"),
+    "grpc-status-empty": (trailers_only(""), "", "UNKNOWN"),
+    "escapes-in-message": (trailers_only("7", ENCODED_ESCAPES), "7", r"PERMISSION_DENIED: \\x1b\]0;owned"),
+    "bytes-in-message": (trailers_only("7", b"\x9b31m\xff"), "7", r"PERMISSION_DENIED: \\x9b31m\\xff"),
+    "long-message": (trailers_only("7", "x" * 9000), "7", "PERMISSION_DENIED: x{100,300}"),
+}
+# What the proxy passes on as it is, for the client to judge.
+ANSWERS = {
+    "http-500": (lambda s: fields(s, (":status", "500"), ("content-type", "text/html\x9b"), end=True),
+                 "HTTP status 500 from something that is not gRPC"),
+    "not-grpc": (lambda s: fields(s, (":status", "200"), ("content-type", "text/html")),
+                 "HTTP status 200 from something that is not gRPC"),
+    "data-after-end": (lambda s: response(s) + trailers(s) + frame(DATA, 0, s, message()), "OK"),
+    "message-of-4-GiB": (lambda s: response(s) + frame(DATA, 0, s, b"\0\xff\xff\xff\xffx"), "RESOURCE_EXHAUSTED"),
+    "window-exceeded": (lambda s: response(s) + frame(DATA, 0, s, b"\0\x7f\xff\xff\xff" + bytes(16379)) * 100,
+                        "RESOURCE_EXHAUSTED"),
+    "compressed-message": (lambda s: response(s) + frame(DATA, 0, s, b"\1\0\0\0\1x"), "INTERNAL: .*compressed"),
+    "not-protobuf": (lambda s: response(s) + frame(DATA, 0, s, message(b"\xff" * 20)), "not a ping.PingResponse"),
+}
+GREETINGS = {
+    "http-1": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    "ssh": b"SSH-2.0-OpenSSH_9.2p1\r\n",
+    "tls-alert": b"\x15\x03\x03\x00\x02\x02\x28",
+    "escapes": ESCAPES * 20,
+    "noise": random.Random(5).randbytes(4096),
+}
+
+
+def hostile_server(answer, started):
+    def behave(peer, stream):
+        peer.exchange(answer(stream))
+        if answer is SERVERS["cut-frame"][0]:
+            peer.sock.shutdown(socket.SHUT_RDWR)
+    return started(raw.RawServer(behave))
+
+
+def heard_by_client(peer):
+    """The status or the error that ended stream 1."""
+    status = peer.status_of(1)
+    return peer.reset_of(1) if status is None else "UNAVAILABLE" if status == "14" else status
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_hostile_upstream(world, started, certs, name):
+    answer, expected, _ = SERVERS[name]
+    hostile = hostile_server(answer, started)
+    proxy = started(Proxy(certs, [world.server], [hostile], env=ENV)).wait_ready()
+    bystander = started(Agent("v1.1", "b", proxy.target, "--interval", "50ms", cacert=world.cacert, env=ENV))
+    bystander.wait_for("Received pong", count=2)
+    before = rss_kib(proxy)
+    with contextlib.closing(raw.client(proxy.port, world.cacert)) as peer:
+        peer.exchange(opened(version="v2.1") + frame(DATA, 0, 1, message()), until=lambda: heard_by_client(peer) is not None)
+        assert heard_by_client(peer) == expected, told(peer)
+        assert still_serves(peer)
+    check_lost_nothing(bystander, 0)
+    assert rss_kib(proxy) - before < GROWTH_KIB
+    assert not CONTROL.search("".join(proxy.lines))
+
+
+def test_agents_leave_a_hostile_endpoint_for_the_good_one(world, started, certs):
+    hostile = hostile_server(SERVERS["window-update-0"][0], started)
+    proxy = started(Proxy(certs, [hostile, world.server], [world.other], env=ENV)).wait_ready()
+    client = started(Agent("v1.1", "a", proxy.target, "--count", "6", cacert=world.cacert, env=ENV))
+    for number in range(1, 7):
+        client.wait_for(rf"a-{number}\] Received pong from server=v1/good", count=3)
+    assert hostile.connections > 1  # the proxy came back to it, to look at its health
+
+
+def test_requests_that_a_server_refuses_go_to_another(world, started, certs):
+    hostile = hostile_server(SERVERS["goaway-refusing"][0], started)
+    proxy = started(Proxy(certs, [hostile, world.server], [world.other], env=ENV)).wait_ready()
+    client = started(Agent("v1.1", "a", proxy.target, "--count", "6", cacert=world.cacert, env=ENV))
+    for number in range(1, 7):
+        client.wait_for(rf"a-{number}\] Received pong from server=v1/good", count=3)
+    assert "Stream closed" not in client.output
+
+
+def check_agent(started, server, cause):
+    """One clean line for each lost stream, with the cause; then the agent is back."""
+    agent = started(Agent("v1.1", "a", server.address, "--max-backoff", "1s", env=ENV))
+    agent.wait_for(rf"\] (Stream closed|[^:]*): .*({cause}).*; reconnecting in \d", count=2, deadline_s=10)
+    assert server.connections >= 2
+    odd = [line for line in agent.lines if not CALM_LINE.search(line) and "; reconnecting in" not in line]
+    assert not odd, odd
+    assert not CONTROL.search("".join(agent.lines))
+
+
+@pytest.mark.parametrize("name", [*SERVERS, *ANSWERS])
+def test_agent_survives_a_hostile_server(started, name):
+    answer, *_, cause = {**SERVERS, **ANSWERS}[name]
+    check_agent(started, hostile_server(answer, started), cause)
+
+
+@pytest.mark.parametrize("name", GREETINGS)
+def test_agent_survives_what_is_not_http2(started, name):
+    check_agent(started, started(raw.RawServer(lambda peer, stream: None, GREETINGS[name])), "HTTP")
+
+
+def test_verify_gives_no_verdict_on_hostile_servers(started):
+    """Exit code 4: streams ended before there was any evidence; every line clean."""
+    for name in ("header-bomb", "escapes-in-message", "bytes-in-message", "settings-flood", "noise", "goaway-flood"):
+        server = hostile_server(SERVERS[name][0], started)
+        done = grpcroute("verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-s", "2", env=ENV)
+        assert done.returncode == 4, (name, done.stdout, done.stderr)
+        assert not CONTROL.search((done.stdout + done.stderr).replace("\n", "")), name
+
+
+@pytest.mark.parametrize("name", GREETINGS)
+def test_verify_names_what_is_not_http2(started, name):
+    server = started(raw.RawServer(lambda peer, stream: None, GREETINGS[name]))
+    done = grpcroute("verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-s", "2", env=ENV)
+    assert done.returncode == 3, (done.stdout, done.stderr)
+    assert "HTTP" in done.stdout + done.stderr
+    assert not CONTROL.search((done.stdout + done.stderr).replace("\n", ""))

@@ -51,8 +51,8 @@ def literal(name, value, first=0x00):
     return data
 
 
-def block(*fields):
-    return b"".join(literal(name, value) for name, value in fields)
+def block(*pairs):
+    return b"".join(literal(name, value) for name, value in pairs)
 
 
 def request(version="v1.1", path=PING_PONG, extra=()):
@@ -142,8 +142,11 @@ class Peer:
             kind, flags, stream = struct.unpack(">BBI", self._input[3:9])
             payload = self._input[9:9 + length]
             self._input = self._input[9 + length:]
-            fields = self._decoder.decode(payload) if kind == HEADERS and flags & END_HEADERS else None
-            self.frames.append(Frame(kind, flags, stream, payload, fields and dict(fields)))
+            fields = self._decode(payload) if kind == HEADERS and flags & END_HEADERS else {}
+            self.frames.append(Frame(kind, flags, stream, payload, fields))
+
+    def _decode(self, payload):
+        return {name.decode(): value.decode("latin-1") for name, value in self._decoder.decode(payload, raw=True)}
 
     def find(self, kind, stream=None, flags=0):
         return [f for f in self.frames if f.type == kind and f.flags & flags == flags
@@ -159,14 +162,15 @@ class Peer:
     def reset_of(self, stream):
         """The name of the error with which the other side reset the stream, or None."""
         for f in self.find(RST_STREAM, stream):
-            return ERRORS[int.from_bytes(f.payload, "big")]
+            error = int.from_bytes(f.payload, "big")
+            return ERRORS[error] if error < len(ERRORS) else str(error)
         return None
 
     def status_of(self, stream):
-        """grpc-status of the stream, or None."""
+        """grpc-status of the stream as text, or None."""
         for f in self.find(HEADERS, stream):
             if "grpc-status" in f.fields:
-                return int(f.fields["grpc-status"])
+                return f.fields["grpc-status"]
         return None
 
     def close(self):

@@ -174,6 +174,23 @@ static void a_skipped_stream_id_is_a_protocol_error(void **state)
     pair_free(pair);
 }
 
+static void a_broken_rule_ends_the_session_with_its_reason(void **state)
+{
+    (void)state;
+    static const uint8_t update[4];
+    struct pair *pair = pair_new(NULL);
+    pair_run(pair, 100000);
+    assert_null(h2_session_reason(pair->server.session));
+    uint8_t frame[100];
+    uint8_t *end = pair_frame(frame, WINDOW_UPDATE, 0, 0, update, sizeof(update));
+    h2_session_feed(pair->server.session, frame, (size_t)(end - frame), pair->now_ms);
+    pair_run(pair, 100000);
+    assert_true(h2_session_finished(pair->server.session));
+    assert_string_equal(h2_session_reason(pair->server.session),
+                        "peer broke HTTP/2 (PROTOCOL_ERROR)");
+    pair_free(pair);
+}
+
 static void silent_and_half_spoken_peers_run_out_of_time(void **state)
 {
     (void)state;
@@ -204,6 +221,7 @@ int main(void)
         cmocka_unit_test(too_many_fields_reset_the_stream_before_they_are_kept),
         cmocka_unit_test(an_invalid_value_resets_the_stream_instead_of_vanishing),
         cmocka_unit_test(a_skipped_stream_id_is_a_protocol_error),
+        cmocka_unit_test(a_broken_rule_ends_the_session_with_its_reason),
         cmocka_unit_test(silent_and_half_spoken_peers_run_out_of_time),
     };
     return cmocka_run_group_tests_name("h2/limits", tests, NULL, NULL);
