@@ -129,7 +129,7 @@ END
 make_pause_image() {
     mkdir "$state/pause"
     cp "$(command -v busybox)" "$state/pause/busybox"
-    "$here/mkimage.sh" "$state/pause" local/pause:1 "$state/pause.tar" '["/busybox", "tail", "-f", "/dev/null"]'
+    "$here/mkimage.sh" "$state/pause" local/pause:1 "$state/pause.tar" '["/busybox", "sleep", "2147483647"]'
 }
 
 # ---- processes ---------------------------------------------------------------------------------
