@@ -41,6 +41,9 @@ static const struct cli_option options_table[] = {
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
      .argument = "DURATION", .fallback = "10ms", .max = UINT64_C(3600000000000),
      .help = "Time between the pings of a stream"},
+    {.name = "logs", .kind = CLI_LIST, .offset = offsetof(struct options, session.logs),
+     .argument = "FILE|-",
+     .help = "Judge what deployed agents and servers logged (text or JSON) instead of probing"},
     {.name = "boundary", .kind = CLI_FLAG, .offset = offsetof(struct options, boundary),
      .help = "Also try versions at the edge of the patterns: missing, repeated, malformed"},
     {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
@@ -162,6 +165,9 @@ static int make_plan(struct check_plan *plan, const struct options *options,
     char run_id[RANDOM_UUID_BYTES];
     random_uuid(run_id);
     run_id[8] = '\0'; /* enough to tell runs apart */
+    if (options->session.logs.count > 0) {
+        return 0; /* the logs bring their own streams */
+    }
     check_plan_add_version_streams(plan, (size_t)options->streams, run_id);
     if (options->boundary) {
         add_boundary(plan, routes);
@@ -199,8 +205,11 @@ static int run(const void *parsed, int argc, char **argv)
         .interval_ms = options->interval_ns / NS_PER_MS,
     };
     int rv = EXIT_USAGE;
-    if (make_plan(&plan, options, routes) == 0) {
-        rv = check_session_run(&plan, &options->session);
+    if (options->boundary && options->session.logs.count > 0) {
+        cli_error("verify", "--boundary needs a probe, it does not go with --logs");
+    } else if (make_plan(&plan, options, routes) == 0) {
+        rv = options->session.logs.count > 0 ? check_session_verify_logs(&plan, &options->session)
+                                             : check_session_run(&plan, &options->session);
     }
     check_plan_deinit(&plan);
     route_table_free(routes);
