@@ -77,7 +77,7 @@ load_with() { # WORDS: how, then the command
 
 # The containerd of this very machine, as k0s or kubeadm run it.
 load_into_containerd() {
-    command -v "$ctr" >/dev/null ||
+    command -v "${ctr%% *}" >/dev/null ||
         fail "context $(context) is none of kind, minikube and k3d, and there is no $ctr to load the image with; push $image to a registry that the cluster reads"
     say "loading $image into containerd"
     # shellcheck disable=SC2086  # CTR may carry options

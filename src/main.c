@@ -6,13 +6,14 @@
 #include "cli/program.h"
 #include "demo/command.h"
 #include "proxy/command.h"
+#include "render/command.h"
 #include "server/command.h"
 
 #include <locale.h>
 
 static const struct cli_command *const commands[] = {
-    &demo_command,  &verify_command, &sticky_test_command, &bench_command,
-    &proxy_command, &server_command, &agent_command,
+    &demo_command,  &verify_command, &sticky_test_command, &render_command,
+    &bench_command, &proxy_command,  &server_command,      &agent_command,
 };
 
 static const struct cli_program program = {

@@ -63,6 +63,7 @@ struct demo {
     struct child render; /* writes the configuration of a proxy that is not ours */
     size_t rendered;     /* files it has written */
     struct net_dial *probe;
+    struct net_tls *probe_tls; /* owned */
     struct net_tick probe_tick;
     uint16_t proxy_port;
     char admin[DEMO_NAME_BYTES]; /* HOST:PORT; "": none */

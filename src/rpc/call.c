@@ -1,7 +1,8 @@
 /* One gRPC call from the client's side.
  *
- * A verdict is reached once, by the first of: trailers, an answer that is not gRPC, a broken message, the deadline, cancellation,
- * the stream's close. It is delivered when the stream has closed. */
+ * A verdict is reached once, by the first of: trailers, an answer that is not gRPC, a broken
+ * message, the deadline, cancellation, the stream's close. It is delivered when the stream has
+ * closed. */
 #include "rpc/call.h"
 
 #include "base/mem.h"
@@ -16,8 +17,9 @@
 #include <string.h>
 
 #define FIELDS_MAX 32
-#define NS_PER_MS 1000000u
-/* Beyond this the peer does not read: the sender has to wait. One message of the largest size always fits. */
+#define NS_PER_MS  1000000u
+/* Beyond this the peer does not read: the sender has to wait. One message of the largest size
+ * always fits. */
 #define QUEUE_CAP_BYTES (RPC_FRAME_PREFIX_BYTES + RPC_MESSAGE_LIMIT_BYTES + 1024)
 
 struct rpc_call {
@@ -102,8 +104,9 @@ static bool read_grpc_status(const struct h2_block *block, struct rpc_status *st
     return true;
 }
 
-/* The server's status ends the call in both directions, whether or not the server says so with a reset of its own. An empty
- * frame does it without being taken for one of a reset flood; what the server does not read is dropped. */
+/* The server's status ends the call in both directions, whether or not the server says so with a
+ * reset of its own. An empty frame does it without being taken for one of a reset flood; what the
+ * server does not read is dropped. */
 static void end_our_side(struct rpc_call *call)
 {
     if (h2_stream_queued_bytes(call->stream) > 0) {
@@ -116,9 +119,8 @@ static void end_our_side(struct rpc_call *call)
 static void decide_not_grpc(struct rpc_call *call, uint32_t http_status, const char *message)
 {
     struct rpc_status status;
-    rpc_status_set(&status,
-                   http_status == 200 ? RPC_UNKNOWN : rpc_code_from_http(http_status), "%s",
-                   message);
+    rpc_status_set(&status, http_status == 200 ? RPC_UNKNOWN : rpc_code_from_http(http_status),
+                   "%s", message);
     status.origin = RPC_FROM_HTTP;
     status.http_status = http_status;
     decide(call, &status);
@@ -211,7 +213,11 @@ void rpc_call_on_end(void *client, struct h2_stream *stream)
     (void)client;
     struct rpc_call *call = h2_stream_user(stream);
     if (!call->decided) {
-        fail(call, RPC_INTERNAL, "response ended without trailers");
+        struct rpc_status status;
+        rpc_status_set(&status, RPC_INTERNAL, "response ended without trailers");
+        status.origin = RPC_FROM_CUT;
+        decide(call, &status);
+        h2_stream_reset(stream, H2_CANCEL);
     }
 }
 

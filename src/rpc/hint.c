@@ -5,6 +5,8 @@
 #include "rpc/hint.h"
 
 #include "base/mem.h"
+#include "base/text.h"
+#include "h2/session.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +17,9 @@
 #define LATE_MS  1500
 /* A stream silent for less than this share of its limit was in use. */
 #define IN_USE_SHARE 2
+/* Limits shorter than this are not told apart from chance. */
+#define CUT_MS    900
+#define NS_PER_MS UINT64_C(1000000)
 
 struct limit {
     bool idle; /* counts from the last message, else from the stream's begin */
@@ -68,6 +73,41 @@ const char *rpc_hint(const struct rpc_stream_life *life, const struct rpc_status
     return NULL;
 }
 
+/* No gRPC server ends a stream so; a proxy does when a limit of its is reached, or its server is
+ * lost. */
+static bool is_cut_off(const struct rpc_status *status)
+{
+    return status->origin == RPC_FROM_CUT ||
+           (status->origin == RPC_FROM_RESET && status->h2_error == H2_INTERNAL_ERROR);
+}
+
+/* For a limit that is not a default: what it counts, and the settings that do. "" when the stream
+ * was too young. */
+static void describe_cut(const struct rpc_stream_life *life, char *out, size_t out_bytes)
+{
+    char after[24];
+    out[0] = '\0';
+    if (life->age_ms < CUT_MS) {
+        return;
+    }
+    if (life->idle_ms >= CUT_MS) {
+        text_format_duration(after, sizeof(after), life->idle_ms * NS_PER_MS);
+        snprintf(
+            out, out_bytes,
+            " (cut off after %s without a message: if not a lost server, an idle limit of the "
+            "proxy such as Envoy's "
+            "stream_idle_timeout, HAProxy's timeout client or server, nginx's grpc_read_timeout)",
+            after);
+    } else {
+        text_format_duration(after, sizeof(after), life->age_ms * NS_PER_MS);
+        snprintf(out, out_bytes,
+                 " (cut off %s after it began: if not a lost server, a limit of the proxy on a "
+                 "stream's age such as "
+                 "Traefik's respondingTimeouts.readTimeout or Envoy's max_stream_duration)",
+                 after);
+    }
+}
+
 char *rpc_describe_end(const struct rpc_stream_life *life, const struct rpc_status *status,
                        char *out, size_t out_bytes)
 {
@@ -76,6 +116,8 @@ char *rpc_describe_end(const struct rpc_stream_life *life, const struct rpc_stat
     size_t len = strlen(out);
     if (hint != NULL) {
         snprintf(out + len, out_bytes - len, " (%s)", hint);
+    } else if (is_cut_off(status)) {
+        describe_cut(life, out + len, out_bytes - len);
     }
     return out;
 }

@@ -19,7 +19,9 @@ struct rpc_stream_life {
  * doing, and when the life has no telling length. */
 const char *rpc_hint(const struct rpc_stream_life *life, const struct rpc_status *status);
 
-/* rpc_status_describe(), and the hint in brackets if there is one. Escaped. Returns `out`. */
+/* rpc_status_describe(), and in brackets the hint if there is one, else what a stream that was cut
+ * off (reset with INTERNAL_ERROR, or without trailers: gRPC servers end streams otherwise) tells
+ * about a limit. Escaped. Returns `out`. */
 #define RPC_CAUSE_BYTES 768
 char *rpc_describe_end(const struct rpc_stream_life *life, const struct rpc_status *status,
                        char *out, size_t out_bytes);

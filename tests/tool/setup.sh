@@ -153,6 +153,22 @@ install_go_tool() { # NAME MODULE@VERSION
     echo "$2" >"$stamp"
 }
 
+# Its module cannot be installed by version, as it replaces others; see tests/tool/traefik/go.mod.
+install_traefik() {
+    local version stamp=.cache/bin/traefik.version
+    version=$(sed -n 's/^require .* v\(.*\)$/\1/p' tests/tool/traefik/go.mod)
+    [ -x .cache/bin/traefik ] && [ "$(cat "$stamp" 2>/dev/null)" = "$version" ] && return
+    ensure_go
+    say "building traefik $version (about five minutes, once)"
+    rm -rf .cache/traefik
+    mkdir -p .cache/traefik
+    cp tests/tool/traefik/go.mod .cache/traefik/
+    (cd .cache/traefik && GOFLAGS='-mod=mod -buildvcs=false' CGO_ENABLED=0 go build -o ../bin/traefik \
+        -ldflags "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=$version" \
+        github.com/traefik/traefik/v3/cmd/traefik) >.cache/go.log 2>&1 || fail 'building traefik failed' .cache/go.log
+    echo "$version" >"$stamp"
+}
+
 mkdir -p .cache/bin
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
@@ -164,6 +180,7 @@ if [ "$mode" != build ]; then
     install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
     install_go_tool ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+    install_traefik
 fi
 if [ "$mode" = cluster ]; then
     ensure_go

@@ -9,7 +9,7 @@ meson_options=${MESON_OPTIONS:---buildtype=debugoptimized}
 say() { printf '\n==> %s\n' "$*"; }
 
 say "scripts and layers"
-shellcheck tests/tool/*.sh certs/*.sh deploy/*.sh .ci/run
+shellcheck tests/tool/*.sh tests/cluster/*.sh certs/*.sh deploy/*.sh .ci/run
 tests/tool/layers.sh
 
 say "building in $build, warnings are errors"

@@ -1,5 +1,6 @@
 """Ports and readiness."""
 import socket
+import ssl
 import time
 
 
@@ -24,14 +25,24 @@ def free_port():
     return reserved.port
 
 
-def wait_port(port, running=lambda: True, deadline_s=20):
-    """Waits until something accepts, as long as `running()`."""
+def wait_port(port, running=lambda: True, cafile=None, deadline_s=20):
+    """Waits until something accepts, with `cafile` until it speaks TLS and h2, as long as `running()`."""
     end = time.monotonic() + deadline_s
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            _try_port(port, cafile)
             return
         except OSError as error:
             assert running(), f"ended instead of listening on port {port}"
             assert time.monotonic() < end, f"not listening on port {port}: {error}"
             time.sleep(0.02)  # polling a program that tells its readiness in no other way
+
+
+def _try_port(port, cafile):
+    with socket.create_connection(("127.0.0.1", port), 1) as sock:
+        if cafile is not None:
+            context = ssl.create_default_context(cafile=cafile)
+            context.set_alpn_protocols(["h2"])
+            with context.wrap_socket(sock, server_hostname="localhost") as tls:
+                if tls.selected_alpn_protocol() != "h2":
+                    raise OSError("no h2")

@@ -1,13 +1,13 @@
 #include "base/mem.h"
 #include "bench/report.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 /* cmocka needs those first */
 #include <cmocka.h>
 
@@ -110,9 +110,14 @@ static void other_files_are_refused(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "", "{}", "[]", "{\"format\": 1}", "{\"format\": \"grpcroute-bench-1\"",
+        "",
+        "{}",
+        "[]",
+        "{\"format\": 1}",
+        "{\"format\": \"grpcroute-bench-1\"",
         "{\"format\": \"grpcroute-bench-1\", \"latency\": {\"count\": 1, \"buckets\": []}}",
-        "{\"format\": \"grpcroute-bench-1\", \"latency\": {\"count\": 1, \"buckets\": [99999999, 1]}}"};
+        "{\"format\": \"grpcroute-bench-1\", \"latency\": {\"count\": 1, \"buckets\": [99999999, "
+        "1]}}"};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         char path[] = "/tmp/test-bench-XXXXXX";
         char reason[REPORT_REASON_BYTES];

@@ -1,12 +1,12 @@
 #include "base/mem.h"
 #include "bench/threshold.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 /* cmocka needs those first */
 #include <cmocka.h>
 
@@ -60,8 +60,9 @@ static void latency_of_no_messages_holds_nothing(void **state)
 static void what_is_no_threshold_is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "p99", "p98<1ms", "p99<", "p99<5", "p99=5ms", "errors<x", "rate>-1",
-                                        "<5ms", "p99<5ms ", "lost<<3"};
+    static const char *const texts[] = {"",      "p99",      "p98<1ms",  "p99<",
+                                        "p99<5", "p99=5ms",  "errors<x", "rate>-1",
+                                        "<5ms",  "p99<5ms ", "lost<<3"};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct threshold threshold;
         if (threshold_parse(texts[i], &threshold) == 0) {

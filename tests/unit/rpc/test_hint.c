@@ -1,4 +1,5 @@
 /* Time limits of proxies, told from the life of a stream. */
+#include "h2/session.h"
 #include "rpc/hint.h"
 
 #include <setjmp.h>
@@ -82,6 +83,27 @@ static void description_carries_the_hint_in_brackets_and_fits(void **state)
     assert_int_equal(strlen(small), sizeof(small) - 1);
 }
 
+static void a_stream_that_was_cut_off_tells_the_kind_of_limit(void **state)
+{
+    (void)state;
+    const struct rpc_status cut = {.code = RPC_INTERNAL, .origin = RPC_FROM_CUT};
+    const struct rpc_status internal = {
+        .code = RPC_INTERNAL, .origin = RPC_FROM_RESET, .h2_error = H2_INTERNAL_ERROR};
+    const struct rpc_status ended = {.code = RPC_INTERNAL, .origin = RPC_FROM_TRAILERS};
+    const struct rpc_stream_life silent = {7000, 2000};
+    const struct rpc_stream_life busy = {7000, 100};
+    const struct rpc_stream_life young = {500, 500};
+    char text[RPC_CAUSE_BYTES];
+    assert_non_null(strstr(rpc_describe_end(&silent, &cut, text, sizeof(text)),
+                           "after 2.00s without a message"));
+    assert_non_null(strstr(text, "stream_idle_timeout"));
+    assert_non_null(
+        strstr(rpc_describe_end(&busy, &internal, text, sizeof(text)), "7.00s after it began"));
+    assert_non_null(strstr(text, "readTimeout"));
+    assert_null(strstr(rpc_describe_end(&young, &cut, text, sizeof(text)), "cut off"));
+    assert_null(strstr(rpc_describe_end(&silent, &ended, text, sizeof(text)), "cut off"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +112,7 @@ int main(void)
         cmocka_unit_test(silent_for_five_minutes_is_envoy),
         cmocka_unit_test(cut_at_fifteen_seconds_is_envoys_route_timeout),
         cmocka_unit_test(regular_ends_and_our_own_have_no_hint),
+        cmocka_unit_test(a_stream_that_was_cut_off_tells_the_kind_of_limit),
         cmocka_unit_test(description_carries_the_hint_in_brackets_and_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

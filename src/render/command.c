@@ -1,0 +1,286 @@
+/* `grpcroute render`: the routes as the configuration of a proxy. */
+#include "render/command.h"
+
+#include "base/mem.h"
+#include "cli/exit.h"
+#include "render/output.h"
+#include "render/plan.h"
+#include "render/watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    const char *routes;
+    struct cli_list endpoints;
+    struct text_address listen;
+    struct text_address admin;
+    const char *cert;
+    const char *key;
+    const char *dynamic;
+    const char *output;
+    uint64_t watch_ns;
+    bool is_static;
+    bool resolve;
+    bool no_health_checks;
+};
+
+static const struct {
+    const char *name;
+    render_fn *render;
+} PROXIES[] = {
+    {"envoy", render_envoy},
+    {"traefik", render_traefik},
+    {"haproxy", render_haproxy},
+    {"nginx", render_nginx},
+};
+
+/* clang-format off */
+static const struct cli_option options_table[] = {
+    {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes), .argument = "FILE",
+     .environment = "GRPCROUTE_ROUTES", .help = "GRPCRoute to render, instead of the built-in one"},
+    {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
+     .argument = "NAME=HOST:PORT[,HOST:PORT...]",
+     .help = "Endpoints of the backend NAME, instead of the addresses of that name (repeatable)"},
+    {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen), .argument = "[HOST]:PORT",
+     .fallback = ":8443", .help = "Where the proxy listens for agents"},
+    {.name = "admin", .kind = CLI_LISTEN, .offset = offsetof(struct options, admin), .argument = "[HOST]:PORT",
+     .fallback = ":9901", .help = "Where its admin port listens"},
+    {.name = "cert", .kind = CLI_FILE, .offset = offsetof(struct options, cert), .argument = "FILE",
+     .fallback = "/etc/grpcroute/certs/cert.pem",
+     .help = "Certificate chain (PEM) as the proxy will find it; for HAProxy the file must hold the key, too"},
+    {.name = "key", .kind = CLI_FILE, .offset = offsetof(struct options, key), .argument = "FILE",
+     .fallback = "/etc/grpcroute/certs/key.pem", .help = "Its private key (PEM)"},
+    {.name = "static", .kind = CLI_FLAG, .offset = offsetof(struct options, is_static),
+     .help = "Traefik: write the static configuration, not the dynamic one"},
+    {.name = "dynamic-dir", .kind = CLI_FILE, .offset = offsetof(struct options, dynamic), .argument = "DIR",
+     .fallback = "/etc/traefik/dynamic", .help = "Traefik: where the static configuration says the dynamic one is"},
+    {.name = "no-health-checks", .kind = CLI_FLAG, .offset = offsetof(struct options, no_health_checks),
+     .help = "For backends that do not serve grpc.health.v1"},
+    {.name = "resolve", .kind = CLI_FLAG, .offset = offsetof(struct options, resolve),
+     .help = "Look names up now, and list their addresses"},
+    {.name = "watch", .kind = CLI_DURATION, .offset = offsetof(struct options, watch_ns), .argument = "DURATION",
+     .fallback = "0", .max = UINT64_C(3600000000000),
+     .help = "Look names up again so often, and rewrite --output when they changed, for a proxy that reads it again (Traefik)"},
+    {.name = "output", .kind = CLI_FILE, .offset = offsetof(struct options, output), .argument = "FILE",
+     .help = "Replace this file as a whole, instead of printing"},
+};
+/* clang-format on */
+
+/* ---- the plan -------------------------------------------------------------------------------- */
+
+static int complain_endpoints(const char *text, const char *what)
+{
+    cli_error("render", "--endpoints: \"%s\": %s; expected NAME=HOST:PORT[,HOST:PORT...]", text,
+              what);
+    return 1;
+}
+
+static struct render_cluster *find_cluster(struct render_plan *plan, const char *name, size_t len)
+{
+    for (size_t i = 0; i < plan->routes->cluster_count; i++) {
+        const char *own = plan->clusters[i].route->name;
+        if (strlen(own) == len && memcmp(own, name, len) == 0) {
+            return &plan->clusters[i];
+        }
+    }
+    return NULL;
+}
+
+static int take_addresses(struct render_cluster *cluster, const char *text, const char *addresses)
+{
+    char *copy = mem_strdup(addresses);
+    char *rest = copy;
+    const char *reason = NULL;
+    cluster->endpoint_count = 0;
+    cluster->given = true;
+    for (char *item = strsep(&rest, ","); item != NULL && reason == NULL;
+         item = strsep(&rest, ",")) {
+        struct text_address *endpoint = &cluster->endpoints[cluster->endpoint_count];
+        if (cluster->endpoint_count == RENDER_ENDPOINTS_MAX) {
+            reason = "too many addresses";
+        } else if (text_parse_address(item, 0, endpoint, &reason) == 0) {
+            reason = endpoint->host[0] == '\0' ? "missing host" : NULL;
+            cluster->endpoint_count++;
+        }
+    }
+    free(copy);
+    return reason != NULL ? complain_endpoints(text, reason) : 0;
+}
+
+static int take_endpoints(const struct cli_list *given, struct render_plan *plan)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        const char *text = given->values[i];
+        const char *equals = strchr(text, '=');
+        struct render_cluster *cluster =
+            equals != NULL ? find_cluster(plan, text, (size_t)(equals - text)) : NULL;
+        if (cluster == NULL) {
+            return complain_endpoints(
+                text,
+                equals == NULL ? "no \"=\"" : "no rule of the routes has a backend of that name");
+        }
+        if (take_addresses(cluster, text, equals + 1) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void make_clusters(struct render_plan *plan)
+{
+    plan->clusters = mem_calloc(plan->routes->cluster_count + 1, sizeof(*plan->clusters));
+    for (size_t i = 0; i < plan->routes->cluster_count; i++) {
+        struct render_cluster *cluster = &plan->clusters[i];
+        cluster->route = &plan->routes->clusters[i];
+        cluster->endpoints = mem_calloc(RENDER_ENDPOINTS_MAX, sizeof(*cluster->endpoints));
+        cluster->endpoint_count = 1;
+        cluster->endpoints[0].port = cluster->route->port;
+        snprintf(cluster->endpoints[0].host, sizeof(cluster->endpoints[0].host), "%s",
+                 cluster->route->host);
+    }
+}
+
+static void free_clusters(struct render_plan *plan)
+{
+    for (size_t i = 0; i < plan->routes->cluster_count; i++) {
+        free(plan->clusters[i].endpoints);
+    }
+    free(plan->clusters);
+}
+
+/* Other proxies would answer with a page of their own. */
+static int check_weights(const struct route_table *routes)
+{
+    for (size_t i = 0; i < routes->rule_count; i++) {
+        if (render_weight(&routes->rules[i]) == 0) {
+            cli_error("render",
+                      "spec.rules[%zu] has no backend with a weight above 0; a proxy has nowhere "
+                      "to send its streams",
+                      i);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- run ------------------------------------------------------------------------------------- */
+
+static struct route_table *load_routes(const char *path)
+{
+    struct route_table *routes = NULL;
+    struct route_error error;
+    if (path == NULL) {
+        return route_table_default();
+    }
+    if (route_table_load_file(path, &routes, &error) != 0) {
+        cli_error("render", "%s", error.text);
+        return NULL;
+    }
+    return routes;
+}
+
+static int write_once(render_fn *render, const struct render_plan *plan, const char *path)
+{
+    char reason[RENDER_REASON_BYTES];
+    char *text = output_render(render, plan, reason);
+    int rv = 0;
+    if (text == NULL) {
+        cli_error("render", "%s", reason);
+        return EXIT_USAGE;
+    }
+    if (path == NULL) {
+        fputs(text, stdout);
+    } else if ((rv = output_replace(path, text)) != 0) {
+        cli_error("render", "--output: %s: %s", path, strerror(-rv));
+    }
+    free(text);
+    return rv == 0 ? EXIT_GOOD : EXIT_USAGE;
+}
+
+static int render_with(const struct options *options, render_fn *render,
+                       const struct route_table *routes)
+{
+    struct render_plan plan = {
+        .routes = routes,
+        .listen = options->listen,
+        .admin = options->admin,
+        .cert = options->cert,
+        .key = options->key,
+        .dynamic = options->dynamic,
+        .health_checks = !options->no_health_checks,
+    };
+    make_clusters(&plan);
+    int rv = EXIT_USAGE;
+    if (check_weights(routes) == 0 && take_endpoints(&options->endpoints, &plan) == 0) {
+        if (options->resolve || options->watch_ns != 0) {
+            const struct watch_config config = {render, &plan, options->output, options->watch_ns};
+            rv = watch_run(&config);
+        } else {
+            rv = write_once(render, &plan, options->output);
+        }
+    }
+    free_clusters(&plan);
+    return rv;
+}
+
+static render_fn *find_proxy(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(PROXIES); i++) {
+        if (strcmp(PROXIES[i].name, name) == 0) {
+            return PROXIES[i].render;
+        }
+    }
+    return NULL;
+}
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    const struct options *options = parsed;
+    render_fn *render = argc == 1 ? find_proxy(argv[0]) : NULL;
+    if (render == NULL) {
+        cli_error("render", "expected one of envoy, traefik, haproxy and nginx%s%s",
+                  argc > 0 ? ", not " : "", argc > 0 ? argv[argc - 1] : "");
+        return EXIT_USAGE;
+    }
+    if (options->is_static && render != render_traefik) {
+        cli_error("render", "--static is for traefik");
+        return EXIT_USAGE;
+    }
+    if (options->watch_ns != 0 && options->output == NULL) {
+        cli_error("render", "--watch needs --output FILE");
+        return EXIT_USAGE;
+    }
+    struct route_table *routes = load_routes(options->routes);
+    if (routes == NULL) {
+        return EXIT_USAGE;
+    }
+    int rv = render_with(options, options->is_static ? render_traefik_static : render, routes);
+    route_table_free(routes);
+    return rv;
+}
+
+const struct cli_command render_command = {
+    .name = "render",
+    .summary = "Write the configuration of Envoy, Traefik, HAProxy or nginx from the routes",
+    .description =
+        "Prints a complete configuration with the same meaning as `grpcroute proxy` has: TLS with "
+        "ALPN h2 in front, h2c\n"
+        "behind, the rules of the GRPCRoute, every timeout that would end a long stream off. What "
+        "the proxy cannot\n"
+        "express is an error. Check the proxy that runs with it: grpcroute verify --routes FILE.",
+    .examples =
+        "  # Envoy, behind names that a headless Service gives\n"
+        "  grpcroute render envoy --routes routes.yaml > envoy.yaml\n"
+        "  # HAProxy on this machine\n"
+        "  grpcroute render haproxy --endpoints server-v1=127.0.0.1:50051 --endpoints "
+        "server-v2=127.0.0.1:50061 --cert both.pem\n"
+        "  # Traefik's servers, kept true while pods come and go\n"
+        "  grpcroute render traefik --watch 2s --output /etc/traefik/dynamic/grpcroute.yaml\n",
+    .positional = "envoy|traefik|haproxy|nginx",
+    .options = options_table,
+    .option_count = ARRAY_SIZE(options_table),
+    .struct_bytes = sizeof(struct options),
+    .run = run,
+};

@@ -1,0 +1,247 @@
+/* Envoy 1.28 and newer. */
+#include "base/mem.h"
+#include "render/plan.h"
+#include "render/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- routes ---------------------------------------------------------------------------------- */
+
+static int check_expression(const struct route_pattern *pattern,
+                            char reason[static RENDER_REASON_BYTES])
+{
+    if (pattern->regex != NULL && !is_re2(pattern->value)) {
+        snprintf(reason, RENDER_REASON_BYTES, "Envoy's expressions (RE2) cannot say \"%.100s\"",
+                 pattern->value);
+        return 1;
+    }
+    return 0;
+}
+
+static int put_header(FILE *out, const struct route_header_match *header,
+                      char reason[static RENDER_REASON_BYTES])
+{
+    fputs("                  - name: ", out);
+    put_yaml(out, header->name);
+    fputs("\n                    string_match: {", out);
+    /* safe_regex matches the whole value */
+    fputs(header->pattern.regex != NULL ? "safe_regex: {regex: " : "exact: ", out);
+    put_yaml(out, header->pattern.value);
+    fputs(header->pattern.regex != NULL ? "}}\n" : "}\n", out);
+    return check_expression(&header->pattern, reason);
+}
+
+static void put_path(FILE *out, const struct route_match *match)
+{
+    char *text;
+    switch (path_of(match, &text)) {
+    case PATH_ANY:
+        fputs("                  prefix: /\n", out);
+        break;
+    case PATH_EXACT:
+        fputs("                  path: ", out);
+        put_yaml(out, text);
+        fputc('\n', out);
+        break;
+    case PATH_PREFIX:
+        fputs("                  prefix: ", out);
+        put_yaml(out, text);
+        fputc('\n', out);
+        break;
+    case PATH_REGEX:
+        fputs("                  safe_regex: {regex: ", out);
+        put_yaml(out, text);
+        fputs("}\n", out);
+        break;
+    }
+    free(text);
+}
+
+static void put_action(FILE *out, const struct route_rule *rule)
+{
+    fputs("                route:\n", out);
+    if (rule->backend_count == 1) {
+        fprintf(out, "                  cluster: %s\n", rule->backends[0].cluster->name);
+    } else {
+        fputs("                  weighted_clusters:\n                    clusters:\n", out);
+        for (size_t i = 0; i < rule->backend_count; i++) {
+            fprintf(out, "                    - {name: %s, weight: %" PRIu32 "}\n",
+                    rule->backends[i].cluster->name, rule->backends[i].weight);
+        }
+    }
+    fputs("                  timeout: 0s      # 15 s after the client's half-close\n"
+          "                  idle_timeout: 0s # else stream_idle_timeout\n"
+          "                  retry_policy: {retry_on: \"connect-failure,refused-stream\", "
+          "num_retries: 2}\n",
+          out);
+}
+
+static int put_candidate(FILE *out, const struct route_candidate *candidate,
+                         char reason[static RENDER_REASON_BYTES])
+{
+    const struct route_match *match = candidate->match;
+    int rv = 0;
+    fputs("              - match:\n", out);
+    put_path(out, match);
+    if (match != NULL) {
+        rv = check_expression(&match->service, reason) != 0 ||
+             check_expression(&match->method, reason) != 0;
+    }
+    if (match != NULL && match->header_count > 0) {
+        fputs("                  headers:\n", out);
+    }
+    for (size_t i = 0; match != NULL && i < match->header_count && rv == 0; i++) {
+        rv = put_header(out, &match->headers[i], reason);
+    }
+    put_action(out, candidate->rule);
+    return rv;
+}
+
+/* Envoy joins a header that is repeated with commas before it matches. */
+static void put_repeated(FILE *out, const struct route_table *routes)
+{
+    for (size_t i = 0; i < routes->header_name_count; i++) {
+        fputs("              - match: {prefix: /, headers: [{name: ", out);
+        put_yaml(out, routes->header_names[i]);
+        fputs(", string_match: {contains: \",\"}}]}\n"
+              "                direct_response: {status: 400} # a repeated header is not guessed "
+              "at\n",
+              out);
+    }
+}
+
+static int put_routes(FILE *out, const struct route_table *routes,
+                      char reason[static RENDER_REASON_BYTES])
+{
+    fputs("            - name: grpcroute\n              domains: [", out);
+    for (size_t i = 0; i < routes->hostname_count; i++) {
+        fputs(i > 0 ? ", " : "", out);
+        put_yaml(out, routes->hostnames[i]);
+    }
+    fputs(routes->hostname_count == 0 ? "\"*\"]\n" : "]\n", out);
+    fputs("              routes:\n", out);
+    put_repeated(out, routes);
+    int rv = 0;
+    for (size_t i = 0; i < routes->candidate_count && rv == 0; i++) {
+        rv = put_candidate(out, &routes->candidates[i], reason);
+    }
+    return rv;
+}
+
+/* ---- listener -------------------------------------------------------------------------------- */
+
+static void put_socket(FILE *out, const struct text_address *address)
+{
+    fputs("{socket_address: {address: ", out);
+    put_yaml(out, address->host[0] != '\0' ? address->host : "0.0.0.0");
+    fprintf(out, ", port_value: %u}}", (unsigned)address->port);
+}
+
+static void put_listener(FILE *out, const struct render_plan *plan)
+{
+    fputs("admin:\n  address: ", out);
+    put_socket(out, &plan->admin);
+    fputs("\n\nstatic_resources:\n  listeners:\n  - name: grpc\n    address: ", out);
+    put_socket(out, &plan->listen);
+    fputs(
+        "\n"
+        "    per_connection_buffer_limit_bytes: 65536\n"
+        "    connection_balance_config: {exact_balance: {}} # few long connections, many workers\n"
+        "    filter_chains:\n"
+        "    - transport_socket:\n"
+        "        name: envoy.transport_sockets.tls\n"
+        "        typed_config:\n"
+        "          \"@type\": "
+        "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext\n"
+        "          common_tls_context:\n"
+        "            tls_params: {tls_minimum_protocol_version: TLSv1_2}\n"
+        "            alpn_protocols: [h2]\n"
+        "            tls_certificates:\n"
+        "            - certificate_chain: {filename: ",
+        out);
+    put_yaml(out, plan->cert);
+    fputs("}\n              private_key: {filename: ", out);
+    put_yaml(out, plan->key);
+    fputs("}\n"
+          "      filters:\n"
+          "      - name: envoy.filters.network.http_connection_manager\n"
+          "        typed_config:\n"
+          "          \"@type\": "
+          "type.googleapis.com/"
+          "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n"
+          "          stat_prefix: grpc\n"
+          "          codec_type: HTTP2\n"
+          "          stream_idle_timeout: 0s # 5 min; would end every idle stream\n"
+          "          request_timeout: 0s\n"
+          "          strip_any_host_port: true\n"
+          "          http2_protocol_options:\n"
+          "            max_concurrent_streams: 1024\n"
+          "            initial_stream_window_size: 65536\n"
+          "            initial_connection_window_size: 1048576\n"
+          "            connection_keepalive: {interval: 60s, timeout: 20s} # finds dead agents\n"
+          "          http_filters:\n"
+          "          - name: envoy.filters.http.router\n"
+          "            typed_config: {\"@type\": "
+          "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}\n"
+          "          route_config:\n"
+          "            name: grpcroute\n"
+          "            virtual_hosts:\n",
+          out);
+}
+
+/* ---- clusters -------------------------------------------------------------------------------- */
+
+static void put_cluster(FILE *out, const struct render_cluster *cluster, bool health_checks)
+{
+    fprintf(out, "  - name: %s\n", cluster->route->name);
+    fputs("    type: STRICT_DNS # every address of the name is an endpoint, so the Service must be "
+          "headless\n"
+          "    dns_refresh_rate: 2s\n"
+          "    ignore_health_on_host_removal: true\n"
+          "    connect_timeout: 5s\n"
+          "    lb_policy: ROUND_ROBIN\n"
+          "    common_lb_config: {healthy_panic_threshold: {value: 0}}\n"
+          "    circuit_breakers: # 1024 each, and a stream is a request for as long as it lives\n"
+          "      thresholds: [{max_connections: 100000, max_pending_requests: 100000, "
+          "max_requests: 10000000, max_retries: 1000}]\n"
+          "    typed_extension_protocol_options:\n"
+          "      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
+          "        \"@type\": "
+          "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n"
+          "        explicit_http_config:\n"
+          "          http2_protocol_options:\n"
+          "            max_concurrent_streams: 1024\n"
+          "            connection_keepalive: {interval: 300s, timeout: 20s} # more often is "
+          "against the policy of gRPC servers\n",
+          out);
+    if (health_checks) {
+        fputs("    health_checks:\n"
+              "    - {timeout: 2s, interval: 2s, no_traffic_interval: 2s, unhealthy_threshold: 2, "
+              "healthy_threshold: 1, grpc_health_check: {}}\n",
+              out);
+    }
+    fprintf(
+        out,
+        "    load_assignment:\n      cluster_name: %s\n      endpoints:\n      - lb_endpoints:\n",
+        cluster->route->name);
+    for (size_t i = 0; i < cluster->endpoint_count; i++) {
+        fputs("        - endpoint: {address: ", out);
+        put_socket(out, &cluster->endpoints[i]);
+        fputs("}\n", out);
+    }
+}
+
+int render_envoy(FILE *out, const struct render_plan *plan, char reason[static RENDER_REASON_BYTES])
+{
+    fputs("# Written by `grpcroute render envoy` from a GRPCRoute; for Envoy 1.28 and newer.\n",
+          out);
+    put_listener(out, plan);
+    int rv = put_routes(out, plan->routes, reason);
+    fputs("\n  clusters:\n", out);
+    for (size_t i = 0; i < plan->routes->cluster_count; i++) {
+        put_cluster(out, &plan->clusters[i], plan->health_checks);
+    }
+    return rv;
+}

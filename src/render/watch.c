@@ -1,0 +1,222 @@
+/* One round: look up every endpoint of every cluster -> all answered -> render -> write if it
+ * differs -> wait. */
+#include "render/watch.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/exit.h"
+#include "cli/options.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "render/output.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct watch;
+
+/* The look-up of one name, for one cluster. */
+struct question {
+    struct watch *watch;
+    struct render_cluster *cluster; /* gets the answers */
+    struct net_resolve *resolve;    /* NULL: answered */
+};
+
+struct watch {
+    const struct watch_config *config;
+    struct net_loop loop;
+    uv_timer_t timer;
+    uv_signal_t signals[2];
+    struct render_plan plan; /* the clusters' endpoints are the answers */
+    struct question *questions;
+    size_t question_count;
+    size_t open; /* questions without an answer */
+    char *last;  /* what was written; owned */
+    bool closed;
+    int result;
+};
+
+static const struct log_source source = {.role = "render"};
+
+static void end(struct watch *watch, int result)
+{
+    if (watch->closed) {
+        return;
+    }
+    watch->closed = true;
+    watch->result = result;
+    for (size_t i = 0; i < watch->question_count; i++) {
+        if (watch->questions[i].resolve != NULL) {
+            net_resolve_cancel(watch->questions[i].resolve);
+        }
+    }
+    uv_close((uv_handle_t *)&watch->timer, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(watch->signals); i++) {
+        uv_close((uv_handle_t *)&watch->signals[i], NULL);
+    }
+}
+
+/* ---- a round --------------------------------------------------------------------------------- */
+
+static void tell(const struct watch *watch)
+{
+    for (size_t i = 0; i < watch->plan.routes->cluster_count; i++) {
+        log_event(LOG_INFO, &source, "endpoints", NULL, "%s: %zu endpoints",
+                  watch->plan.clusters[i].route->name, watch->plan.clusters[i].endpoint_count);
+    }
+}
+
+static int write_text(const struct watch_config *config, const char *text)
+{
+    if (config->output == NULL) {
+        fputs(text, stdout);
+        return 0;
+    }
+    int rv = output_replace(config->output, text);
+    if (rv != 0) {
+        cli_error("render", "--output: %s: %s", config->output, strerror(-rv));
+    }
+    return rv;
+}
+
+static void finish_round(struct watch *watch)
+{
+    const struct watch_config *config = watch->config;
+    char reason[RENDER_REASON_BYTES];
+    char *text = output_render(config->render, &watch->plan, reason);
+    if (text == NULL) {
+        cli_error("render", "%s", reason);
+        end(watch, EXIT_USAGE);
+        return;
+    }
+    bool changed = watch->last == NULL || strcmp(text, watch->last) != 0;
+    if (changed && write_text(config, text) != 0) {
+        free(text);
+        end(watch, EXIT_USAGE);
+        return;
+    }
+    if (changed && config->every_ns != 0) {
+        tell(watch);
+    }
+    free(watch->last);
+    watch->last = text;
+    if (config->every_ns == 0) {
+        end(watch, EXIT_GOOD);
+    }
+}
+
+static void add_endpoint(struct render_cluster *cluster, const struct sockaddr_storage *address,
+                         uint16_t port)
+{
+    if (cluster->endpoint_count == RENDER_ENDPOINTS_MAX) {
+        return;
+    }
+    struct text_address *endpoint = &cluster->endpoints[cluster->endpoint_count++];
+    char shown[NET_ADDRESS_TEXT_BYTES];
+    net_address_format((const struct sockaddr *)address, shown);
+    char *host = shown[0] == '[' ? shown + 1 : shown;
+    *strrchr(host, ':') = '\0';
+    host[strcspn(host, "]")] = '\0';
+    snprintf(endpoint->host, sizeof(endpoint->host), "%s", host);
+    endpoint->port = port;
+}
+
+static void on_resolved(void *user, const struct sockaddr_storage *addresses, size_t count,
+                        const struct net_error *error)
+{
+    struct question *question = user;
+    struct watch *watch = question->watch;
+    (void)error; /* a Service without pods has no name */
+    question->resolve = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct sockaddr_storage address = addresses[i];
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+        add_endpoint(question->cluster, &address,
+                     ntohs(v4->sin_port)); /* IPv6 has the port at the same place */
+    }
+    if (--watch->open == 0) {
+        finish_round(watch);
+    }
+}
+
+static void begin_round(uv_timer_t *timer)
+{
+    struct watch *watch = timer->data;
+    if (watch->open > 0) {
+        return; /* the last one still waits for its name server */
+    }
+    size_t next = 0;
+    watch->open = watch->question_count;
+    for (size_t i = 0; i < watch->plan.routes->cluster_count; i++) {
+        const struct render_cluster *names = &watch->config->names->clusters[i];
+        watch->plan.clusters[i].endpoint_count = 0;
+        for (size_t e = 0; e < names->endpoint_count; e++) {
+            struct question *question = &watch->questions[next++];
+            *question = (struct question){.watch = watch, .cluster = &watch->plan.clusters[i]};
+            question->resolve = net_resolve_start(&watch->loop, names->endpoints[e].host,
+                                                  names->endpoints[e].port, on_resolved, question);
+        }
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    end(handle->data, EXIT_GOOD);
+}
+
+static void init(struct watch *watch)
+{
+    const struct render_plan *names = watch->config->names;
+    watch->plan = *names;
+    watch->plan.clusters = mem_calloc(names->routes->cluster_count, sizeof(*watch->plan.clusters));
+    for (size_t i = 0; i < names->routes->cluster_count; i++) {
+        struct render_cluster *cluster = &watch->plan.clusters[i];
+        cluster->route = names->clusters[i].route;
+        cluster->given = true;
+        cluster->endpoints = mem_calloc(RENDER_ENDPOINTS_MAX, sizeof(*cluster->endpoints));
+        watch->question_count += names->clusters[i].endpoint_count;
+    }
+    watch->questions = mem_calloc(watch->question_count, sizeof(*watch->questions));
+}
+
+static void deinit(struct watch *watch)
+{
+    for (size_t i = 0; i < watch->plan.routes->cluster_count; i++) {
+        free(watch->plan.clusters[i].endpoints);
+    }
+    free(watch->plan.clusters);
+    free(watch->questions);
+    free(watch->last);
+}
+
+static void start(struct watch *watch)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    uv_timer_init(&watch->loop.uv, &watch->timer);
+    watch->timer.data = watch;
+    uv_timer_start(&watch->timer, begin_round, 0, watch->config->every_ns / 1000000);
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&watch->loop.uv, &watch->signals[i]);
+        watch->signals[i].data = watch;
+        uv_signal_start(&watch->signals[i], on_signal, numbers[i]);
+    }
+}
+
+int watch_run(const struct watch_config *config)
+{
+    struct watch watch = {.config = config};
+    if (net_loop_init(&watch.loop) != 0) {
+        cli_error("render", "cannot start an event loop");
+        return EXIT_USAGE;
+    }
+    init(&watch);
+    start(&watch);
+    net_loop_run(&watch.loop);
+    net_loop_deinit(&watch.loop);
+    deinit(&watch);
+    return watch.result;
+}

@@ -1,0 +1,179 @@
+"""What render writes, in the proxies it is for: the same routes file, the same verdicts."""
+import re
+import subprocess
+
+import pytest
+
+from testenv.grpcroute import ROOT, Agent, Server, grpcroute
+from testenv.net import ReservedPort
+from testenv.proxies import REAL_PROXIES
+
+NAMES = sorted(REAL_PROXIES)
+
+ROUTES = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: several}
+spec:
+  rules:
+  - backendRefs: [{name: server-v1, port: 50051}]
+  - matches:
+    - headers: [{name: agent-version, value: v2.1}]
+    - headers: [{name: agent-version, type: RegularExpression, value: 'v2\\.[2-9]'}]
+    backendRefs: [{name: server-v2, port: 50051}]
+  - matches:
+    - method: {service: ping.PingService, method: Other}
+      headers: [{name: agent-version, value: v1.1}]
+    backendRefs: [{name: server-v2, port: 50051}]
+"""
+
+# What each proxy does by default to a stream, in 2 s instead of minutes: how to say that, the interval between messages
+# that meets it, and what must be named.
+LIMITS = {
+    "envoy": (lambda text: re.sub(r"\n *idle_timeout: 0s #[^\n]*", "", text).replace(
+        "stream_idle_timeout: 0s", "stream_idle_timeout: 2s"), "3s", "stream_idle_timeout"),
+    "haproxy": (lambda text: re.sub("timeout (client|server|tunnel) 24d", r"timeout \1 2s", text), "3s", "timeout client"),
+    "nginx": (lambda text: text.replace("grpc_read_timeout 24d", "grpc_read_timeout 2s"), "3s", "grpc_read_timeout"),
+    "traefik": (lambda text: text.replace("readTimeout: 0s", "readTimeout: 2s"), "500ms", "readTimeout"),
+}
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def start(started, certs, backends, tmp_path):
+    """Starts the proxy of that name."""
+    return lambda name, *render, **kwargs: started(REAL_PROXIES[name](certs, tmp_path, *backends, *render, **kwargs))
+
+
+def check(proxy, command, *args):
+    return grpcroute(command, "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", *args)
+
+
+def test_several_rules_mean_the_same_everywhere(start, name, tmp_path):
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(ROUTES)
+    proxy = start(name, "--routes", routes)
+    done = check(proxy, "verify", "--routes", routes, "--versions", "v1.1,v1.2,v2.1,v2.2,v2.9")
+    assert done.returncode == 0, done.stdout + done.stderr + proxy.process.output
+
+
+def test_the_default_routes_hold_at_their_boundaries(start, name):
+    proxy = start(name)
+    done = check(proxy, "verify", "--boundary", "-o", "json")
+    if name in ("nginx", "traefik"):  # they cannot see that a header is repeated; their configuration says so
+        assert done.returncode in (0, 1)
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_swapped_backends_are_found_behind_each(started, certs, backends, name, tmp_path):
+    proxy = started(REAL_PROXIES[name](certs, tmp_path, backends[1], backends[0]))
+    done = check(proxy, "verify")
+    assert done.returncode == 1 and "❌" in done.stdout
+
+
+def test_weights_share_new_streams(start, name, tmp_path):
+    routes = tmp_path / "routes.yaml"
+    routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: w}\nspec:\n  rules:\n"
+                      "  - backendRefs: [{name: server-v1, port: 1, weight: 3}, {name: server-v2, port: 1, weight: 1}]\n")
+    proxy = start(name, "--routes", routes)
+    agent = Agent("v1.1", "a", proxy.target, "--count", "200", "--messages", "1", cacert=proxy.certs / "ca.pem")
+    agent.wait(40)
+    answered = re.findall(r"Received pong from server=(v\d)/", agent.output)
+    agent.close()
+    assert len(answered) == 200
+    assert 15 <= answered.count("v2") <= 90  # 50 expected
+
+
+def test_streams_come_back_when_a_server_dies(start, started, certs, name, tmp_path):
+    ports = [started(ReservedPort()).port for _ in range(2)]
+    v1 = [started(Server("v1", f"v1-{i}", port=port)) for i, port in enumerate(ports)]
+    v2 = [started(Server("v2", "v2-0"))]
+    proxy = started(REAL_PROXIES[name](certs, tmp_path, v1, v2))
+    agent = started(Agent("v1.1", "a", proxy.target, "--count", "10", "--interval", "200ms", cacert=certs / "ca.pem"))
+    agent.wait_for("Received pong", count=20)
+    v1[0].kill()
+    before = len(agent.lines)
+    agent.wait_for(r"Received pong from server=v1/v1-1", count=60, after=before)
+    assert "server=v2" not in agent.output
+
+
+def test_a_limit_on_streams_is_named(start, name):
+    change, interval, setting = LIMITS[name]
+    proxy = start(name, change=change)
+    done = check(proxy, "verify", "--versions", "v1.1", "--messages", "9", "--interval", interval, "--timeout", "15s")
+    assert done.returncode == 4, done.stdout
+    assert setting in done.stdout and "cut off" in done.stdout
+
+
+def test_without_it_the_stream_lives(start, name):
+    done = check(start(name), "verify", "--versions", "v1.1", "--messages", "3", "--interval", "3s", "--timeout", "15s")
+    assert done.returncode == 0, done.stdout
+
+
+CHECKERS = {
+    "envoy": ["envoy", "--mode", "validate", "--log-level", "error", "-c"],
+    "haproxy": ["haproxy", "-c", "-f"],
+    "nginx": ["nginx", "-t", "-e", "stderr", "-c"],
+}
+
+
+@pytest.mark.parametrize("checked", sorted(CHECKERS))
+def test_the_proxy_finds_nothing_to_complain_about(start, checked, tmp_path):
+    proxy = start(checked)
+    prefix = ["-p", tmp_path] if checked == "nginx" else []
+    done = subprocess.run([*CHECKERS[checked], proxy.config, *prefix], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("warn", "deprecat", "alert"):
+        assert word not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file, args", [
+    ("envoy/envoy.yaml", ["envoy"]),
+    ("traefik/traefik.yaml", ["traefik", "--static", "--dynamic-dir", "/etc/traefik-dynamic"]),
+])
+def test_deploy_holds_what_render_writes(file, args):
+    done = grpcroute("render", *args, "--routes", ROOT / "deploy/routes/grpcroute.yaml")
+    assert (ROOT / "deploy" / file).read_text() == done.stdout
+
+
+def test_watch_follows_names_and_replaces_the_file_as_a_whole(started, tmp_path):
+    from testenv.grpcroute import BIN
+    from testenv.process import Process
+
+    output = tmp_path / "routes.yaml"
+    watch = started(Process([BIN, "render", "traefik", "--endpoints", "server-v1=localhost:7", "--endpoints",
+                             "server-v2=no-such-name.invalid:8", "--watch", "100ms", "--output", output]))
+    watch.wait_for("server-v1: 1 endpoints|server-v1: 2 endpoints")
+    text = output.read_text()
+    assert "h2c://127.0.0.1:7" in text and "no-such-name" not in text
+    output.unlink()
+    assert watch.stop() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("args, named", [
+    ([], "envoy"), (["apache"], "apache"), (["envoy", "--static"], "--static"), (["traefik", "--watch", "1s"], "--output"),
+    (["envoy", "--endpoints", "x"], "--endpoints"), (["envoy", "--endpoints", "x=1.2.3.4:5"], "--endpoints"),
+    (["envoy", "--routes", "/nowhere"], "/nowhere"), (["envoy", "--output", "/nowhere/x"], "/nowhere/x"),
+    (["envoy", "--watch", "1s", "--output", "/nowhere/x", "--endpoints", "server-v2=localhost:1"], "/nowhere/x"),
+])
+def test_bad_input_is_one_line(args, named):
+    done = grpcroute("render", *args)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and named in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("name_of_proxy", NAMES)
+def test_the_demo_runs_through_each(name_of_proxy):
+    demo = grpcroute("demo", "--proxy", name_of_proxy, "--interval", "300ms")
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "Demo passed" in demo.stdout and f"render {name_of_proxy}" in demo.stdout
+
+
+def test_a_proxy_that_is_not_there_is_told():
+    done = grpcroute("demo", "--proxy", "envoy", env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "envoy is not on PATH" in done.stderr
