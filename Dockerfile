@@ -6,7 +6,7 @@ RUN tests/tool/setup.sh build
 COPY meson.build meson_options.txt ./
 COPY proto proto
 COPY src src
-COPY deploy/routes/grpcroute.yaml deploy/
+COPY deploy/routes/grpcroute.yaml deploy/routes/
 COPY tests/meson.build tests/
 RUN meson setup /build --buildtype=release --strip --prefix=/ --bindir=/ \
     && DESTDIR=/image meson install -C /build

@@ -229,7 +229,7 @@ const struct cli_command verify_command = {
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"
                 "  grpcroute verify --target proxy.example.com:443 --versions v1.4,v2.0 --junit-file out.xml\n"
                 "  # What the routes say, also at the edges\n"
-                "  grpcroute verify --routes deploy/grpcroute.yaml --boundary\n",
+                "  grpcroute verify --routes deploy/routes/grpcroute.yaml --boundary\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

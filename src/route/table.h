@@ -104,7 +104,7 @@ int route_table_load_file(const char *path, struct route_table **ret,
 int route_table_parse(const char *bytes, size_t len, const char *name, struct route_table **ret,
                       struct route_error *ret_error);
 
-/* The built-in routes, which deploy/grpcroute.yaml holds: v2.* to server-v2, v1.* and everything
+/* The built-in routes, which deploy/routes/grpcroute.yaml holds: v2.* to server-v2, v1.* and everything
  * else to server-v1. */
 struct route_table *route_table_default(void);
 

@@ -16,7 +16,7 @@ base=debian:12-slim
 
 # Runs in the new namespaces, as their process 1.
 # shellcheck disable=SC2016  # expanded in there
-inside='. "$1/lib.sh"; state=$2; mount --make-rprivate /; mount_cgroups "$(cat "$state/cgroups")"
+inside='state=$2; . "$1/lib.sh"; mount --make-rprivate /; mount_cgroups "$(cat "$state/cgroups")"
 exec dockerd --data-root "$3/docker" --exec-root "$state/exec" --pidfile "$state/docker.pid" \
     --host "unix://$state/docker.sock" --bridge=none --iptables=false --ip-forward=false'
 

@@ -1,0 +1,41 @@
+"""The image: small, without a shell or a user, and complete."""
+import json
+import re
+
+from conftest import free_port
+from kube import ROOT
+
+VERSION = re.search(r"version: '([0-9.]+)'", (ROOT / "meson.build").read_text()).group(1)
+IMAGE = f"grpcroute:{VERSION}"
+LOCKED_DOWN = ["docker", "run", "--rm", "--network", "host", "--read-only", "--cap-drop", "ALL", "--security-opt",
+               "no-new-privileges"]
+
+
+def test_make_build_makes_a_small_image_without_root(cluster, docker):
+    cluster.make("build", env=docker, timeout=600)
+    inspected = json.loads(cluster.run(["docker", "image", "inspect", IMAGE], env=docker).stdout)[0]
+    assert inspected["Size"] < 20_000_000
+    assert inspected["Config"]["User"] == "65532:65532"
+    assert inspected["Config"]["Entrypoint"] == ["/grpcroute"]
+
+
+def test_it_runs_read_only_and_without_capabilities(cluster, docker):
+    said = cluster.run([*LOCKED_DOWN, IMAGE, "--version"], env=docker).stdout
+    assert said.startswith(f"grpcroute {VERSION}")
+
+
+def test_server_and_agent_talk_inside(cluster, docker):
+    port = free_port()
+    name = f"server-{port}"
+    cluster.run([*LOCKED_DOWN, "--detach", "--name", name, IMAGE, "server", "--version", "v1", "--id", "s", "--listen",
+                 f"127.0.0.1:{port}"], env=docker)
+    try:
+        said = cluster.run([*LOCKED_DOWN, IMAGE, "agent", "--version", "v1.1", "--id", "a", "--plaintext", "--target",
+                            f"localhost:{port}", "--messages", "2", "--interval", "100ms"], env=docker)
+    finally:
+        cluster.run(["docker", "stop", name], env=docker)
+    assert (said.stdout + said.stderr).count("Received pong from server=v1/s message=pong") == 2
+
+
+def test_make_load_brings_it_to_the_node(cluster, docker):
+    cluster.make("load", env=docker)
