@@ -65,8 +65,14 @@ static void put_match(FILE *out, const struct route_match *match)
 
 /* ---- frontend -------------------------------------------------------------------------------- */
 
-static void put_use(FILE *out, const struct route_table *routes,
-                    const struct route_candidate *candidate)
+static bool takes_everything(const struct route_match *match)
+{
+    return match == NULL || (match->header_count == 0 && match->service.value == NULL &&
+                             match->method.value == NULL);
+}
+
+/* Each backend but the last takes its share by chance. */
+static void put_use(FILE *out, const struct route_candidate *candidate)
 {
     const struct route_rule *rule = candidate->rule;
     uint64_t below = 0;
@@ -76,17 +82,15 @@ static void put_use(FILE *out, const struct route_table *routes,
         fprintf(out, "    use_backend %s if", rule->backends[i].cluster->name);
         put_match(out, candidate->match);
         if (!last) {
-            fprintf(out, " { rand(%" PRIu64 ") -m int lt %" PRIu64 " }", render_weight(rule),
-                    below);
+            /* of what those before left */
+            uint64_t left = render_weight(rule) - (below - rule->backends[i].weight);
+            fprintf(out, " { rand(%" PRIu64 ") -m int lt %" PRIu32 " }", left,
+                    rule->backends[i].weight);
+        } else if (takes_everything(candidate->match)) {
+            fputs(" TRUE", out);
         }
-        fputs(last && (candidate->match == NULL || (candidate->match->header_count == 0 &&
-                                                    candidate->match->service.value == NULL &&
-                                                    candidate->match->method.value == NULL))
-                  ? " TRUE\n"
-                  : "\n",
-              out);
+        fputc('\n', out);
     }
-    (void)routes;
 }
 
 static void put_hosts(FILE *out, const struct route_table *routes)
@@ -116,7 +120,7 @@ static void put_frontend(FILE *out, const struct render_plan *plan)
     }
     put_hosts(out, plan->routes);
     for (size_t i = 0; i < plan->routes->candidate_count; i++) {
-        put_use(out, plan->routes, &plan->routes->candidates[i]);
+        put_use(out, &plan->routes->candidates[i]);
     }
     fputs(
         "    default_backend no-route\n\n"

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ void put_haproxy(FILE *out, const char *text)
 void put_literal(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        if (strchr("\\.+*?()|[]{}^$/-", *text) != NULL && *text != '/' && *text != '-') {
+        if (strchr("\\.+*?()|[]{}^$", *text) != NULL) {
             fputc('\\', out);
         }
         fputc(*text, out);
@@ -66,13 +67,12 @@ static const char *skip_class(const char *at)
     return at + (*at == ']');
 }
 
-/* Letters after a backslash that RE2 reads as PCRE2 does. */
-static bool is_shared_escape(char letter)
+/* Escapes that RE2 reads as PCRE2 does: all signs, and some letters (\s and \v differ in vertical
+ * tab). Digits are back references. */
+static bool is_shared_escape(char escaped)
 {
-    return strchr("AbBdDsSwWznrtfvx", letter) != NULL
-               ? letter != 's' && letter != 'S' && letter != 'v'
-               : strchr("0123456789", letter) == NULL &&
-                     !((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z'));
+    return isalnum((unsigned char)escaped) ? strchr("AbBdDwWzntrfx", escaped) != NULL
+                                           : escaped != '\0';
 }
 
 static bool is_shared_group(const char *at) /* behind "(" */
@@ -90,7 +90,7 @@ bool is_re2(const char *at)
 {
     while (*at != '\0') {
         if (*at == '\\') {
-            if (at[1] == '\0' || !is_shared_escape(at[1])) {
+            if (!is_shared_escape(at[1])) {
                 return false;
             }
             at += 2;

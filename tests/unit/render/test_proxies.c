@@ -98,6 +98,13 @@ static void weights_share_the_streams(void **state)
     expect("traefik", yaml, "{name: \"two\", weight: 3}");
     expect("haproxy", yaml, "use_backend one if { rand(4) -m int lt 1 }");
     expect("nginx", yaml, "25.00% one;");
+    /* every draw is its own, so the second backend takes a third of what the first left */
+    expect("haproxy",
+           ROUTE("  - backendRefs: [{name: one, port: 1, weight: 1}, {name: two, port: 1, weight: "
+                 "1}, {name: three, "
+                 "port: 1, weight: 2}]\n"),
+           "use_backend one if { rand(4) -m int lt 1 }\n    use_backend two if { rand(3) -m int lt "
+           "1 }\n");
 }
 
 static void the_more_specific_rule_comes_first(void **state)
