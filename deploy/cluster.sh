@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 namespace=grpc-routing-poc
-image=${IMAGE:?the image that make build makes}
+image=${IMAGE:-grpcroute:$(sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)}
 docker=${DOCKER:-docker}
 ctr=${CTR:-ctr}
 grpcroute=${GRPCROUTE:-build/src/grpcroute}
@@ -19,7 +19,7 @@ fail() { # TEXT [EXIT CODE]
 }
 
 usage() {
-    echo "usage: IMAGE=NAME:TAG deploy/cluster.sh apply-certs | load | deploy PROXY | wait | check NAME | clean" >&2
+    echo "usage: deploy/cluster.sh apply-certs | load | deploy PROXY | wait | check NAME | clean" >&2
     exit 2
 }
 

@@ -40,7 +40,7 @@ def all_rightly_answered(cluster, since_s):
 
 
 def test_nine_pods_are_ready(deployed):
-    names = deployed.ready()
+    names = deployed.ready("app!=check")
     assert len(names) == 9
     for deployment, count in [*((a, 1) for a in AGENTS), ("server-v1", 2), ("server-v2", 2), ("proxy-ingress", 1)]:
         assert len([n for n in names if n.startswith(deployment + "-")]) == count
@@ -105,7 +105,7 @@ def test_scaled_agents_and_servers(deployed):
     assert len(ids) >= 5
     for name, count in (("agent-v1-1", 1), ("agent-v2-1", 1), ("server-v1", 2), ("server-v2", 2)):
         deployed.kubectl("scale", "deployment", name, f"--replicas={count}")
-    deployed.wait_ready("", 9)
+    deployed.wait_ready("app!=check", 9)
 
 
 def new_streams_reach_every_pod(cluster):
@@ -125,7 +125,7 @@ def test_a_deleted_server_pod_is_survived(deployed):
     deployed.kubectl("delete", "pod", victim, "--wait=false")
     time.sleep(10)  # the promise: back within 10 s
     wait_until(lambda: all_rightly_answered(deployed, since_s=6), 2, "every agent answered by its version")
-    deployed.wait_ready("", 9)
+    deployed.wait_ready("app!=check", 9)
 
 
 def test_a_restarted_proxy_is_survived(deployed):
@@ -157,7 +157,7 @@ def test_the_image_rolls(deployed, next_image):
 
 
 def test_pods_have_the_promised_shape(deployed):
-    for pod in deployed.pods():
+    for pod in deployed.pods("app!=check"):
         spec = pod["spec"]
         container = spec["containers"][0]
         assert container["readinessProbe"] and container["livenessProbe"]
