@@ -2,6 +2,11 @@
 #include "cli/common.h"
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 const char *const cli_output_choices[] = {"text", "json", NULL};
 const char *const cli_log_format_choices[] = {"text", "json", NULL}; /* enum log_format */
@@ -24,4 +29,45 @@ int cli_connect_check(const char *command, const struct cli_connect_options *opt
 void cli_log_apply(const struct cli_log_options *options)
 {
     log_configure((enum log_level)options->level, (enum log_format)options->format);
+}
+
+/* ---- --endpoints ----------------------------------------------------------------------------- */
+
+static int complain_endpoints(const char *command, const char *text, const char *what)
+{
+    char shown[120];
+    text_escape(shown, sizeof(shown), text, strlen(text));
+    cli_error(command, "--endpoints: \"%s\": %s; expected NAME=HOST:PORT[,HOST:PORT...]", shown,
+              what);
+    return 1;
+}
+
+int cli_unknown_endpoints(const char *command, const char *text)
+{
+    return complain_endpoints(command, text, "no rule of the routes has a backend of that name");
+}
+
+int cli_parse_endpoints(const char *command, const char *text, size_t max, struct text_address *ret,
+                        size_t *ret_count, size_t *ret_name_len)
+{
+    const char *equals = strchr(text, '=');
+    if (equals == NULL) {
+        return complain_endpoints(command, text, "no \"=\"");
+    }
+    char *copy = mem_strdup(equals + 1);
+    char *rest = copy;
+    const char *reason = NULL;
+    size_t count = 0;
+    for (char *item = strsep(&rest, ","); item != NULL && reason == NULL;
+         item = strsep(&rest, ",")) {
+        if (count == max) {
+            reason = "too many addresses";
+        } else if (text_parse_address(item, 0, &ret[count], &reason) == 0) {
+            reason = ret[count++].host[0] == '\0' ? "missing host" : NULL;
+        }
+    }
+    free(copy);
+    *ret_count = count;
+    *ret_name_len = (size_t)(equals - text);
+    return reason != NULL ? complain_endpoints(command, text, reason) : 0;
 }

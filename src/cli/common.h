@@ -68,6 +68,14 @@ extern const char *const cli_log_level_choices[];
 
 /* clang-format on */
 
+/* A value of --endpoints, "NAME=HOST:PORT[,HOST:PORT...]": at most `max` addresses into `ret`,
+ * their number into `ret_count`; the name is the first `ret_name_len` bytes of `text`. Returns 0,
+ * or 1 after one line on standard error. */
+int cli_parse_endpoints(const char *command, const char *text, size_t max, struct text_address *ret,
+                        size_t *ret_count, size_t *ret_name_len);
+/* The line for a name that nothing has. Returns 1. */
+int cli_unknown_endpoints(const char *command, const char *text);
+
 /* Refuses what contradicts itself (an authority file without TLS or without verification), so that
  * nobody believes in a check that is not made. Returns 0, or 1 after one line on standard error. */
 int cli_connect_check(const char *command, const struct cli_connect_options *options);

@@ -118,51 +118,23 @@ static void clusters_from_routes(const struct route_table *routes, enum lb_polic
     }
 }
 
-static int complain_endpoints(const char *text, const char *what)
-{
-    char shown[120];
-    text_escape(shown, sizeof(shown), text, strlen(text));
-    cli_error("proxy", "--endpoints: \"%s\": %s; expected NAME=HOST:PORT[,HOST:PORT...]", shown,
-              what);
-    return 1;
-}
-
-/* The comma-separated addresses behind "NAME=". */
-static int set_targets(struct cluster *cluster, const char *text, const char *addresses)
-{
-    char *copy = mem_strdup(addresses);
-    char *rest = copy;
-    const char *reason = NULL;
-    cluster->target_count = 0;
-    for (char *item = strsep(&rest, ","); item != NULL && reason == NULL;
-         item = strsep(&rest, ",")) {
-        if (cluster->target_count == PROXY_CLUSTER_TARGETS) {
-            reason = "too many addresses";
-        } else if (text_parse_address(item, 0, &cluster->targets[cluster->target_count], &reason) ==
-                   0) {
-            reason = cluster->targets[cluster->target_count++].host[0] == '\0' ? "missing host"
-                                                                               : NULL;
-        }
-    }
-    free(copy);
-    return reason != NULL ? complain_endpoints(text, reason) : 0;
-}
-
 static int apply_endpoints(const struct cli_list *given, struct cluster_list *list)
 {
+    struct text_address targets[PROXY_CLUSTER_TARGETS];
     for (size_t i = 0; i < given->count; i++) {
         const char *text = given->values[i];
-        const char *equals = strchr(text, '=');
-        if (equals == NULL) {
-            return complain_endpoints(text, "no \"=\"");
-        }
-        struct cluster *cluster = find_cluster(list, text, (size_t)(equals - text));
-        if (cluster == NULL) {
-            return complain_endpoints(text, "no rule of the routes has a backend of that name");
-        }
-        if (set_targets(cluster, text, equals + 1) != 0) {
+        size_t count;
+        size_t name_len;
+        if (cli_parse_endpoints("proxy", text, ARRAY_SIZE(targets), targets, &count, &name_len) !=
+            0) {
             return 1;
         }
+        struct cluster *cluster = find_cluster(list, text, name_len);
+        if (cluster == NULL) {
+            return cli_unknown_endpoints("proxy", text);
+        }
+        memcpy(cluster->targets, targets, count * sizeof(*targets));
+        cluster->target_count = count;
     }
     return 0;
 }

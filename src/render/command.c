@@ -2,6 +2,7 @@
 #include "render/command.h"
 
 #include "base/mem.h"
+#include "cli/common.h"
 #include "cli/exit.h"
 #include "render/output.h"
 #include "render/plan.h"
@@ -70,13 +71,6 @@ static const struct cli_option options_table[] = {
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 
-static int complain_endpoints(const char *text, const char *what)
-{
-    cli_error("render", "--endpoints: \"%s\": %s; expected NAME=HOST:PORT[,HOST:PORT...]", text,
-              what);
-    return 1;
-}
-
 static struct render_cluster *find_cluster(struct render_plan *plan, const char *name, size_t len)
 {
     for (size_t i = 0; i < plan->routes->cluster_count; i++) {
@@ -88,42 +82,24 @@ static struct render_cluster *find_cluster(struct render_plan *plan, const char 
     return NULL;
 }
 
-static int take_addresses(struct render_cluster *cluster, const char *text, const char *addresses)
-{
-    char *copy = mem_strdup(addresses);
-    char *rest = copy;
-    const char *reason = NULL;
-    cluster->endpoint_count = 0;
-    cluster->given = true;
-    for (char *item = strsep(&rest, ","); item != NULL && reason == NULL;
-         item = strsep(&rest, ",")) {
-        struct text_address *endpoint = &cluster->endpoints[cluster->endpoint_count];
-        if (cluster->endpoint_count == RENDER_ENDPOINTS_MAX) {
-            reason = "too many addresses";
-        } else if (text_parse_address(item, 0, endpoint, &reason) == 0) {
-            reason = endpoint->host[0] == '\0' ? "missing host" : NULL;
-            cluster->endpoint_count++;
-        }
-    }
-    free(copy);
-    return reason != NULL ? complain_endpoints(text, reason) : 0;
-}
-
 static int take_endpoints(const struct cli_list *given, struct render_plan *plan)
 {
+    static struct text_address addresses[RENDER_ENDPOINTS_MAX];
     for (size_t i = 0; i < given->count; i++) {
         const char *text = given->values[i];
-        const char *equals = strchr(text, '=');
-        struct render_cluster *cluster =
-            equals != NULL ? find_cluster(plan, text, (size_t)(equals - text)) : NULL;
-        if (cluster == NULL) {
-            return complain_endpoints(
-                text,
-                equals == NULL ? "no \"=\"" : "no rule of the routes has a backend of that name");
-        }
-        if (take_addresses(cluster, text, equals + 1) != 0) {
+        size_t count;
+        size_t name_len;
+        if (cli_parse_endpoints("render", text, ARRAY_SIZE(addresses), addresses, &count,
+                                &name_len) != 0) {
             return 1;
         }
+        struct render_cluster *cluster = find_cluster(plan, text, name_len);
+        if (cluster == NULL) {
+            return cli_unknown_endpoints("render", text);
+        }
+        memcpy(cluster->endpoints, addresses, count * sizeof(*addresses));
+        cluster->endpoint_count = count;
+        cluster->given = true;
     }
     return 0;
 }
