@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "check/explain.h"
 #include "check/sentence.h"
 #include "cli/exit.h"
 
@@ -11,54 +12,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-void check_logs_init(struct check_logs *logs, struct check_run *run)
+#define NO_GROUP SIZE_MAX
+
+void check_logs_init(struct check_logs *logs, struct check_run *run, struct check_plan *plan,
+                     check_log_add_version *add_version, void *user)
 {
     *logs = (struct check_logs){
         .run = run,
-        .groups = mem_calloc(run->plan->group_count, sizeof(struct check_log_group)),
-        .agents = mem_calloc(CHECK_LOG_AGENTS, sizeof(struct check_log_agent)),
+        .plan = plan,
+        .add_version = add_version,
+        .user = user,
+        .groups = mem_calloc(CHECK_LOG_GROUPS, sizeof(struct check_log_group)),
+        .agents = mem_calloc(CHECK_LOG_NAMES + 2, sizeof(struct check_log_agent)),
     };
+    check_names_deinit(&run->names);
+    check_names_init(&run->names, CHECK_LOG_NAMES);
 }
 
 void check_logs_deinit(struct check_logs *logs)
 {
+    for (size_t i = 0; i < logs->run->names.count; i++) {
+        free(logs->agents[i].moved);
+    }
     free(logs->groups);
     free(logs->agents);
 }
 
-static size_t find_group(const struct check_logs *logs, const char *version)
+/* The group of a version; one that was not asked for is added if the owner has an expectation. */
+static size_t find_group(struct check_logs *logs, const char *version)
 {
-    const struct check_plan *plan = logs->run->plan;
+    struct check_plan *plan = logs->plan;
     for (size_t i = 0; i < plan->group_count; i++) {
         if (strcmp(plan->groups[i].agent_version, version) == 0) {
             return i;
         }
     }
-    return CHECK_LOG_AGENTS;
+    size_t count = plan->group_count;
+    if (logs->add_version != NULL && count < CHECK_LOG_GROUPS) {
+        logs->add_version(logs->user, plan, version);
+    }
+    if (plan->group_count == count) {
+        return NO_GROUP;
+    }
+    logs->groups[count].extra = true;
+    return count;
 }
 
-static struct check_log_agent *find_agent(struct check_logs *logs, uint32_t id)
+static struct check_log_agent *find_agent(struct check_logs *logs, const char *id)
 {
-    for (size_t i = 0; i < logs->agent_count; i++) {
-        if (logs->agents[i].id == id) {
-            return &logs->agents[i];
-        }
-    }
-    if (logs->agent_count == CHECK_LOG_AGENTS || id == CHECK_NAME_OTHER) {
+    uint32_t name = check_names_add(&logs->run->names, id);
+    if (name == CHECK_NAME_OTHER) {
         logs->dropped++;
         return NULL;
     }
-    struct check_log_agent *agent = &logs->agents[logs->agent_count++];
-    agent->id = id;
-    return agent;
+    return &logs->agents[name];
 }
 
 /* Counts, and keeps the first line that shows it. */
-static void prove(uint64_t *count, char proof[static CHECK_LOG_PROOF],
-                  const struct check_log_event *event)
+static void prove(struct check_log_fault *fault, const struct check_log_event *event)
 {
-    if ((*count)++ == 0) {
-        text_escape(proof, CHECK_LOG_PROOF, event->line, event->line_len);
+    if (fault->count++ == 0) {
+        text_escape(fault->line, sizeof(fault->line), event->line, event->line_len);
     }
 }
 
@@ -80,71 +94,83 @@ static void count_answer(struct check_log_group *group, uint32_t version, uint32
 static void judge_server(const struct check_logs *logs, size_t group, const char *server,
                          const struct check_log_event *event)
 {
-    const struct check_expectation *expect = &logs->run->plan->groups[group].expect;
-    bool wrong = expect->rule == CHECK_EXPECT_REJECTED ||
-                 (expect->rule == CHECK_EXPECT_SERVER && !check_expectation_allows(expect, server));
-    if (wrong) {
-        prove(&logs->groups[group].wrong, logs->groups[group].wrong_line, event);
+    const struct check_expectation *expect = &logs->plan->groups[group].expect;
+    if (expect->rule == CHECK_EXPECT_REJECTED ||
+        (expect->rule == CHECK_EXPECT_SERVER && !check_expectation_allows(expect, server))) {
+        prove(&logs->groups[group].wrong, event);
     }
 }
 
-static void take_pong(struct check_logs *logs, struct check_log_agent *agent,
-                      struct check_log_group *group, const struct check_log_event *event)
+/* An id belongs to one version, whoever tells it: a second one means that metadata of two streams
+ * were mixed. */
+static void compare_identity(struct check_log_agent *agent, bool own, uint32_t version,
+                             struct check_log_group *group, const struct check_log_event *event)
 {
-    uint32_t version = check_names_add(&logs->run->names, event->peer_version);
-    uint32_t pod = check_names_add(&logs->run->names, event->peer_id);
-    group->pongs++;
-    count_answer(group, version, pod);
-    if (agent == NULL || !agent->in_stream) {
-        return;
+    uint32_t *told = own ? &agent->own_version : &agent->seen_version;
+    uint32_t other = own ? agent->seen_version : agent->own_version;
+    bool differs = (*told != CHECK_NAME_EMPTY && *told != version) ||
+                   (other != CHECK_NAME_EMPTY && other != version);
+    if (differs && group != NULL) {
+        prove(&group->mixed, event);
     }
+    if (*told == CHECK_NAME_EMPTY) {
+        *told = version;
+    }
+}
+
+/* A log whose front was cut begins within a stream: from its first answer on that is judged like
+ * any other. */
+static void follow_stream(struct check_log_agent *agent, uint32_t pod, uint32_t pod_version,
+                          struct check_log_group *group, const struct check_log_event *event)
+{
     if (agent->streak == 0) {
         agent->pod = pod;
-        agent->pod_version = version;
-    } else if (agent->pod != pod || agent->pod_version != version) {
-        prove(&group->moved, group->moved_line, event);
+        agent->pod_version = pod_version;
+    } else if (agent->pod != pod || agent->pod_version != pod_version) {
+        if (agent->moved == NULL) {
+            agent->moved = mem_new(struct check_log_fault);
+        }
+        prove(agent->moved, event);
+        if (group != NULL) {
+            prove(&group->moved, event);
+        }
     }
     agent->streak++;
+    if (agent->streak > agent->best) {
+        agent->best = agent->streak;
+        agent->best_pod = agent->pod;
+        agent->best_pod_version = agent->pod_version;
+    }
 }
 
 static void take_agent_line(struct check_logs *logs, const struct check_log_event *event)
 {
     logs->agent_lines++;
-    struct check_log_agent *agent = find_agent(logs, check_names_add(&logs->run->names, event->id));
     size_t number = find_group(logs, event->version);
+    struct check_log_group *group = number != NO_GROUP ? &logs->groups[number] : NULL;
+    struct check_log_agent *agent = find_agent(logs, event->id);
     if (agent != NULL) {
-        agent->version = check_names_add(&logs->run->names, event->version);
-        if (event->kind == CHECK_LOG_AGENT_OPENED) {
-            agent->in_stream = true;
+        compare_identity(agent, true, check_names_add(&logs->run->names, event->version), group,
+                         event);
+    }
+    if (event->kind == CHECK_LOG_AGENT_OPENED) {
+        if (agent != NULL) {
             agent->streak = 0;
         }
-    }
-    if (number == CHECK_LOG_AGENTS) {
-        return; /* not asked for */
-    }
-    struct check_log_group *group = &logs->groups[number];
-    if (event->kind == CHECK_LOG_AGENT_OPENED) {
-        group->opened++;
-    } else {
-        take_pong(logs, agent, group, event);
-        judge_server(logs, number, event->peer_version, event);
-    }
-}
-
-/* An id belongs to one version: a second one means that metadata of two streams were mixed. */
-static void compare_identity(struct check_logs *logs, struct check_log_group *group,
-                             const struct check_log_event *event)
-{
-    struct check_log_agent *agent =
-        find_agent(logs, check_names_add(&logs->run->names, event->peer_id));
-    uint32_t version = check_names_add(&logs->run->names, event->peer_version);
-    if (agent == NULL) {
+        if (group != NULL) {
+            group->opened++;
+        }
         return;
     }
-    if (agent->version == CHECK_NAME_EMPTY) {
-        agent->version = version;
-    } else if (agent->version != version) {
-        prove(&group->mixed, group->mixed_line, event);
+    uint32_t version = check_names_add(&logs->run->names, event->peer_version);
+    uint32_t pod = check_names_add(&logs->run->names, event->peer_id);
+    if (agent != NULL) {
+        follow_stream(agent, pod, version, group, event);
+    }
+    if (group != NULL) {
+        group->pongs++;
+        count_answer(group, version, pod);
+        judge_server(logs, number, event->peer_version, event);
     }
 }
 
@@ -152,14 +178,18 @@ static void take_server_line(struct check_logs *logs, const struct check_log_eve
 {
     logs->server_lines++;
     size_t number = find_group(logs, event->peer_version);
-    if (number == CHECK_LOG_AGENTS) {
+    struct check_log_group *group = number != NO_GROUP ? &logs->groups[number] : NULL;
+    struct check_log_agent *agent = find_agent(logs, event->peer_id);
+    if (group == NULL) {
         return;
     }
-    struct check_log_group *group = &logs->groups[number];
     group->seen_opened += event->kind == CHECK_LOG_SERVER_OPENED;
     group->seen_pings += event->kind == CHECK_LOG_PING;
     judge_server(logs, number, event->version, event);
-    compare_identity(logs, group, event);
+    if (agent != NULL && event->peer_id[0] != '\0') {
+        compare_identity(agent, false, check_names_add(&logs->run->names, event->peer_version),
+                         group, event);
+    }
 }
 
 void check_logs_take(void *user, const struct check_log_event *event)
@@ -184,50 +214,65 @@ static struct sentence add_finding(struct check_verdict *verdict, enum check_kin
 static void find_wrong(const struct check_logs *logs, size_t number, struct check_verdict *verdict)
 {
     const struct check_log_group *group = &logs->groups[number];
-    const struct check_expectation *expect = &logs->run->plan->groups[number].expect;
+    const struct check_expectation *expect = &logs->plan->groups[number].expect;
     char expected[CHECK_EXPECT_MAX * CHECK_VERSION_BYTES];
-    if (group->wrong == 0) {
+    if (group->wrong.count == 0) {
         return;
     }
-    struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_FAILED, group->wrong);
-    sentence_add(&text, "expected %s %s, answered otherwise in %" PRIu64 " lines, first: %s",
-                 expect->version_count > 0 ? "server" : "a rejection",
-                 check_expectation_text(expect, expected, sizeof(expected)), group->wrong,
-                 group->wrong_line);
+    struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_FAILED, group->wrong.count);
+    sentence_add(&text, "expected %s %s", expect->version_count > 0 ? "server" : "a rejection",
+                 check_expectation_text(expect, expected, sizeof(expected)));
+    if (verdict->answer_count > 0) {
+        sentence_add(&text, ", answered by ");
+        check_explain_answers(&text, logs->run, verdict, expect);
+    }
+    sentence_add(&text, "; %" PRIu64 " lines show it, first: %s", group->wrong.count,
+                 group->wrong.line);
 }
 
 static void find_mixing(const struct check_log_group *group, struct check_verdict *verdict)
 {
-    if (group->mixed > 0) {
-        struct sentence text = add_finding(verdict, CHECK_ISOLATION, CHECK_FAILED, group->mixed);
+    if (group->mixed.count > 0) {
+        struct sentence text =
+            add_finding(verdict, CHECK_ISOLATION, CHECK_FAILED, group->mixed.count);
         sentence_add(&text,
                      "an agent-id was seen with two versions in %" PRIu64 " lines, first: %s",
-                     group->mixed, group->mixed_line);
-    }
-    if (group->moved > 0) {
-        struct sentence text = add_finding(verdict, CHECK_STICKINESS, CHECK_FAILED, group->moved);
-        sentence_add(&text, "a stream moved between pods: %" PRIu64 " messages, first: %s",
-                     group->moved, group->moved_line);
+                     group->mixed.count, group->mixed.line);
     }
 }
 
+static void find_move(const struct check_log_fault *moved, struct check_verdict *verdict)
+{
+    if (moved != NULL && moved->count > 0) {
+        struct sentence text = add_finding(verdict, CHECK_STICKINESS, CHECK_FAILED, moved->count);
+        sentence_add(&text, "a stream moved between pods: %" PRIu64 " messages, first: %s",
+                     moved->count, moved->line);
+    }
+}
+
+/* A fault is a fault; without one, what was not seen keeps the verdict open. */
 static void find_gaps(const struct check_logs *logs, const struct check_log_group *group,
                       struct check_verdict *verdict)
 {
-    uint64_t wanted = logs->run->plan->messages;
-    bool enough = verdict->streams > 0 && verdict->received >= wanted;
-    if (!enough && verdict->result != CHECK_FAILED) {
+    uint64_t wanted = logs->plan->messages;
+    bool enough = group->extra || (verdict->streams > 0 && verdict->received >= wanted);
+    if (verdict->result != CHECK_FAILED && logs->dropped > 0) {
+        struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
+        sentence_add(&text,
+                     "more than %d names in the logs: %" PRIu64
+                     " lines were not compared; judge them in parts",
+                     CHECK_LOG_NAMES, logs->dropped);
+    } else if (verdict->result != CHECK_FAILED && !enough) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text,
                      "not enough evidence in the logs: %zu \"Stream opened\" lines (1 needed), "
                      "%" PRIu64 " messages (%" PRIu64 " needed)",
                      verdict->streams, verdict->received, wanted);
     }
-    verdict->unchecked |= 1U << CHECK_ORDER | 1U << CHECK_LOSS;
     if (logs->agent_lines == 0 || logs->server_lines == 0) {
         verdict->unchecked |= 1U << CHECK_ISOLATION;
     }
-    if (group->pongs == 0) {
+    if (logs->agent_lines == 0) {
         verdict->unchecked |= 1U << CHECK_STICKINESS;
     }
 }
@@ -235,7 +280,7 @@ static void find_gaps(const struct check_logs *logs, const struct check_log_grou
 static void judge_group(const struct check_logs *logs, size_t number, struct check_verdict *verdict)
 {
     const struct check_log_group *group = &logs->groups[number];
-    bool of_agents = logs->agent_lines > 0;
+    bool of_agents = logs->agent_lines > 0 && !(group->extra && group->pongs == 0);
     verdict->streams = (size_t)(of_agents ? group->opened : group->seen_opened);
     verdict->streams_done = verdict->streams;
     verdict->received = of_agents ? group->pongs : group->seen_pings;
@@ -245,12 +290,26 @@ static void judge_group(const struct check_logs *logs, size_t number, struct che
     verdict->other_answers = group->other_answers;
     find_wrong(logs, number, verdict);
     find_mixing(group, verdict);
+    find_move(&group->moved, verdict);
     find_gaps(logs, group, verdict);
+}
+
+/* The report's result is that of the worst group. */
+static void conclude(struct check_report *report, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (report->groups[i].result > report->result) {
+            report->result = report->groups[i].result;
+        }
+    }
+    report->exit_code = report->result == CHECK_FAILED        ? EXIT_CHECK_FAILED
+                        : report->result == CHECK_NO_EVIDENCE ? EXIT_NO_EVIDENCE
+                                                              : EXIT_GOOD;
 }
 
 void check_logs_verify(const struct check_logs *logs, struct check_report *ret_report)
 {
-    size_t count = logs->run->plan->group_count;
+    size_t count = logs->plan->group_count;
     *ret_report = (struct check_report){
         .run = logs->run,
         .result = CHECK_PASSED,
@@ -258,11 +317,78 @@ void check_logs_verify(const struct check_logs *logs, struct check_report *ret_r
     };
     for (size_t i = 0; i < count; i++) {
         judge_group(logs, i, &ret_report->groups[i]);
-        if (ret_report->groups[i].result > ret_report->result) {
-            ret_report->result = ret_report->groups[i].result;
+    }
+    conclude(ret_report, count);
+}
+
+static bool is_asked_for(const struct check_logs *logs, size_t name, const char *prefix)
+{
+    return logs->agents[name].own_version != CHECK_NAME_EMPTY &&
+           strncmp(check_names_text(&logs->run->names, (uint32_t)name), prefix, strlen(prefix)) ==
+               0;
+}
+
+static void judge_agent(const struct check_logs *logs, const struct check_log_agent *agent,
+                        struct check_verdict *verdict)
+{
+    uint64_t wanted = logs->plan->messages;
+    verdict->streams = verdict->streams_done = 1;
+    verdict->sent = verdict->received = agent->best;
+    verdict->answers[0] =
+        (struct check_answer){agent->best_pod_version, agent->best_pod, agent->best};
+    verdict->answer_count = 1;
+    find_move(agent->moved, verdict);
+    if (verdict->result != CHECK_FAILED && agent->best < wanted) {
+        struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
+        sentence_add(&text,
+                     "not enough evidence in the logs: %" PRIu64 " messages on one stream (%" PRIu64
+                     " needed)",
+                     agent->best, wanted);
+    }
+}
+
+/* A stream of the plan, as if it had been probed. */
+static void add_stream(const struct check_logs *logs, uint32_t name)
+{
+    const struct check_log_agent *agent = &logs->agents[name];
+    struct check_run *run = logs->run;
+    check_plan_add_agents(logs->plan, check_names_text(&run->names, agent->own_version),
+                          check_names_text(&run->names, name), 1);
+    size_t count = logs->plan->stream_count;
+    run->streams = mem_realloc(run->streams, count * sizeof(*run->streams));
+    run->streams[count - 1] = (struct check_observation){
+        .opened = true, .agent_id = name, .agent_version = agent->own_version};
+}
+
+void check_logs_sticky(const struct check_logs *logs, const char *prefix,
+                       struct check_report *ret_report)
+{
+    const struct check_names *names = &logs->run->names;
+    *ret_report = (struct check_report){
+        .run = logs->run,
+        .result = CHECK_PASSED,
+        .groups = mem_calloc(names->count, sizeof(struct check_verdict)),
+    };
+    for (size_t name = 0; name < names->count; name++) {
+        if (is_asked_for(logs, name, prefix)) {
+            add_stream(logs, (uint32_t)name);
+            judge_agent(logs, &logs->agents[name],
+                        &ret_report->groups[logs->plan->group_count - 1]);
         }
     }
-    ret_report->exit_code = ret_report->result == CHECK_FAILED        ? EXIT_CHECK_FAILED
-                            : ret_report->result == CHECK_NO_EVIDENCE ? EXIT_NO_EVIDENCE
-                                                                      : EXIT_GOOD;
+    conclude(ret_report, logs->plan->group_count);
+    if (logs->plan->group_count == 0 || (logs->dropped > 0 && ret_report->result == CHECK_PASSED)) {
+        ret_report->result = CHECK_NO_EVIDENCE;
+        ret_report->exit_code = EXIT_NO_EVIDENCE;
+    }
+}
+
+size_t check_logs_unknown_agents(const struct check_logs *logs)
+{
+    size_t count = 0;
+    for (size_t name = 0; logs->agent_lines > 0 && name < logs->run->names.count; name++) {
+        const struct check_log_agent *agent = &logs->agents[name];
+        count += agent->seen_version != CHECK_NAME_EMPTY && agent->own_version == CHECK_NAME_EMPTY;
+    }
+    return count;
 }

@@ -160,7 +160,8 @@ void check_log_feed(struct check_log_reader *reader, const char *bytes, size_t l
         if (bytes[i] == '\n') {
             end_line(reader, on_event, user);
         } else if (reader->len + 1 < sizeof(reader->line)) {
-            reader->line[reader->len++] = bytes[i];
+            /* a NUL must not hide what is behind it; it shows as this does, escaped */
+            reader->line[reader->len++] = bytes[i] != '\0' ? bytes[i] : '\x01';
         } else {
             reader->too_long = true;
         }

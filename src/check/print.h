@@ -24,7 +24,8 @@ void check_print_json(FILE *out, const struct check_report *report);
 void check_print_junit(FILE *out, const struct check_report *report);
 
 /* "metadata isolation, order, loss: server sends no extension fields" for a mask of
- * verdict->unchecked, which must not be 0. Returns `out`. */
-char *check_unchecked_text(unsigned unchecked, char *out, size_t out_bytes);
+ * verdict->unchecked of a run with this plan, which must not be 0. Returns `out`. */
+char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, char *out,
+                           size_t out_bytes);
 
 #endif

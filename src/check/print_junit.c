@@ -48,7 +48,8 @@ static void put_findings(FILE *out, const struct check_verdict *verdict)
                 check_kind_label(first->kind), first->text);
 }
 
-static void put_system_out(FILE *out, const struct check_verdict *verdict)
+static void put_system_out(FILE *out, const struct check_plan *plan,
+                           const struct check_verdict *verdict)
 {
     char text[CHECK_TEXT_BYTES];
     if (verdict->finding_count < 2 && verdict->unchecked == 0 && verdict->outcome[0] == '\0') {
@@ -65,7 +66,7 @@ static void put_system_out(FILE *out, const struct check_verdict *verdict)
     }
     if (verdict->unchecked != 0) {
         fputs("Not checked: ", out);
-        put_escaped(out, check_unchecked_text(verdict->unchecked, text, sizeof(text)));
+        put_escaped(out, check_unchecked_text(plan, verdict->unchecked, text, sizeof(text)));
         fputc('\n', out);
     }
     fputs("</system-out>\n", out);
@@ -90,7 +91,7 @@ static void put_case(FILE *out, const struct check_report *report, size_t group)
     } else if (verdict->finding_count > 0) {
         put_findings(out, verdict);
     }
-    put_system_out(out, verdict);
+    put_system_out(out, report->run->plan, verdict);
     fputs("    </testcase>\n", out);
 }
 

@@ -6,8 +6,12 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <string.h>
 
 #define LABEL_BYTES 400
+/* So many streams would reach a second pod if there were one (round robin does with two, chance
+ * with 97 %). */
+#define SPREAD_STREAMS 6
 
 static const unsigned needs_extensions =
     1U << CHECK_ISOLATION | 1U << CHECK_ORDER | 1U << CHECK_LOSS;
@@ -28,9 +32,15 @@ static void add_kinds(struct sentence *text, unsigned kinds)
     }
 }
 
-char *check_unchecked_text(unsigned unchecked, char *out, size_t out_bytes)
+char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, char *out,
+                           size_t out_bytes)
 {
     struct sentence text = sentence_begin(out, out_bytes);
+    if (plan->from_logs) {
+        add_kinds(&text, unchecked);
+        sentence_add(&text, ": the logs of both agents and servers are needed");
+        return out;
+    }
     if ((unchecked & needs_extensions) != 0) {
         add_kinds(&text, unchecked & needs_extensions);
         sentence_add(&text, ": server sends no extension fields");
@@ -119,7 +129,7 @@ static void print_unchecked(FILE *out, const struct check_report *report)
     bool alike = unchecked_alike(report, &unchecked);
     if (unchecked != 0 && alike) {
         print_line(out, CLI_WARN, CLI_MARK_WARN, "Not checked: %s",
-                   check_unchecked_text(unchecked, text, sizeof(text)));
+                   check_unchecked_text(report->run->plan, unchecked, text, sizeof(text)));
         return;
     }
     for (size_t i = 0; i < report->run->plan->group_count; i++) {
@@ -127,7 +137,53 @@ static void print_unchecked(FILE *out, const struct check_report *report)
             char label[LABEL_BYTES];
             print_line(out, CLI_WARN, CLI_MARK_WARN, "Not checked for %s: %s",
                        check_group_label(&report->run->plan->groups[i], label, sizeof(label)),
-                       check_unchecked_text(report->groups[i].unchecked, text, sizeof(text)));
+                       check_unchecked_text(report->run->plan, report->groups[i].unchecked, text,
+                                            sizeof(text)));
+        }
+    }
+}
+
+/* The one pod that answered all streams which belong to the servers of group `first`, or
+ * CHECK_NAME_EMPTY when there were several, too few streams, or the group is not the first of its
+ * servers. */
+static uint32_t single_pod(const struct check_report *report, size_t first)
+{
+    const struct check_group *groups = report->run->plan->groups;
+    uint32_t pod = CHECK_NAME_EMPTY;
+    size_t streams = 0;
+    for (size_t i = 0; i < report->run->plan->group_count; i++) {
+        const struct check_verdict *verdict = &report->groups[i];
+        if (groups[i].expect.version_count != 1 || groups[first].expect.version_count != 1 ||
+            strcmp(groups[i].expect.versions[0], groups[first].expect.versions[0]) != 0) {
+            continue;
+        }
+        for (size_t a = 0; a < verdict->answer_count; a++) {
+            if (pod != CHECK_NAME_EMPTY && pod != verdict->answers[a].server_id) {
+                return CHECK_NAME_EMPTY;
+            }
+            pod = verdict->answers[a].server_id;
+        }
+        if (i < first && verdict->answer_count > 0) {
+            return CHECK_NAME_EMPTY;
+        }
+        streams += verdict->streams_done;
+    }
+    return streams >= SPREAD_STREAMS ? pod : CHECK_NAME_EMPTY;
+}
+
+/* Right when there is one pod, and what happens when the proxy sees one address of several. */
+static void print_single_pods(FILE *out, const struct check_report *report)
+{
+    const struct check_plan *plan = report->run->plan;
+    for (size_t i = 0; i < plan->group_count && !plan->from_logs; i++) {
+        uint32_t pod = single_pod(report, i);
+        if (pod != CHECK_NAME_EMPTY) {
+            print_line(out, CLI_WARN, CLI_MARK_WARN,
+                       "Only one server %s answered, %s: if there are more, the proxy sees one "
+                       "address of them; make "
+                       "their Service headless",
+                       plan->groups[i].expect.versions[0],
+                       check_names_text(&report->run->names, pod));
         }
     }
 }
@@ -212,6 +268,7 @@ void check_print_text(FILE *out, const struct check_report *report)
     if (report->run->plan->command == CHECK_VERIFY) {
         print_version_groups(out, report);
         print_unchecked(out, report);
+        print_single_pods(out, report);
         print_verify_end(out, report);
         return;
     }

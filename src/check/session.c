@@ -1,6 +1,5 @@
 #include "check/session.h"
 
-#include "check/log_judge.h"
 #include "check/print.h"
 #include "check/probe.h"
 #include "cli/exit.h"
@@ -37,9 +36,8 @@ static int write_junit(const char *command, const char *path, const struct check
     return 0;
 }
 
-/* Prints and frees the report; returns the exit code. */
-static int tell(const char *command, struct check_report *report,
-                const struct check_session_options *options)
+int check_session_tell(const char *command, struct check_report *report,
+                       const struct check_session_options *options)
 {
     if (options->report.output == CLI_OUTPUT_JSON) {
         check_print_json(stdout, report);
@@ -63,7 +61,7 @@ static int report_run(const char *command, const struct check_run *run,
 {
     struct check_report report;
     check_judge(run, &report);
-    return tell(command, &report, options);
+    return check_session_tell(command, &report, options);
 }
 
 static struct net_tls *make_tls(const char *command, const struct cli_connect_options *connect)
@@ -116,64 +114,5 @@ int check_session_run(const struct check_plan *plan, const struct check_session_
     }
     int rv = probe_and_report(command, plan, options, tls);
     net_tls_free(tls);
-    return rv;
-}
-
-/* ---- logs ------------------------------------------------------------------------------------ */
-
-/* Returns 0, or 1 after a line on standard error. */
-static int read_log(const char *path, struct check_logs *logs)
-{
-    bool from_stdin = strcmp(path, "-") == 0;
-    FILE *file = from_stdin ? stdin : fopen(path, "r");
-    if (file == NULL) {
-        cli_error("verify", "--logs: %s: %s", path, strerror(errno));
-        return 1;
-    }
-    struct check_log_reader reader = {0};
-    char bytes[16384];
-    for (size_t n = fread(bytes, 1, sizeof(bytes), file); n > 0;
-         n = fread(bytes, 1, sizeof(bytes), file)) {
-        check_log_feed(&reader, bytes, n, check_logs_take, logs);
-    }
-    check_log_finish(&reader);
-    int rv = ferror(file) != 0;
-    if (rv != 0) {
-        cli_error("verify", "--logs: %s: %s", path, strerror(errno));
-    }
-    if (!from_stdin) {
-        fclose(file);
-    }
-    if (reader.skipped > 0) {
-        cli_error("verify", "--logs: %s: %llu of %llu lines skipped: too long or cut", path,
-                  (unsigned long long)reader.skipped, (unsigned long long)reader.lines);
-    }
-    return rv;
-}
-
-int check_session_verify_logs(const struct check_plan *plan,
-                              const struct check_session_options *options)
-{
-    struct check_run run;
-    struct check_logs logs;
-    struct check_report report;
-    int rv = 0;
-    check_run_init(&run, plan, "logs", 0);
-    check_logs_init(&logs, &run);
-    for (size_t i = 0; i < options->logs.count && rv == 0; i++) {
-        rv = read_log(options->logs.values[i], &logs);
-    }
-    if (rv != 0) {
-        rv = EXIT_USAGE;
-    } else {
-        if (logs.dropped > 0) {
-            cli_error("verify", "--logs: more than %d agents; %llu lines of others not compared",
-                      CHECK_LOG_AGENTS, (unsigned long long)logs.dropped);
-        }
-        check_logs_verify(&logs, &report);
-        rv = tell("verify", &report, options);
-    }
-    check_logs_deinit(&logs);
-    check_run_deinit(&run);
     return rv;
 }

@@ -2,12 +2,17 @@
 #include "check/command.h"
 
 #include "base/mem.h"
+#include "check/log_session.h"
 #include "check/session.h"
+#include "cli/exit.h"
+
+#include <stdio.h>
 
 #define NS_PER_MS 1000000u
 
 struct options {
     struct check_session_options session;
+    struct check_log_options logs;
     const char *version;
     const char *id;
     uint64_t messages;
@@ -20,7 +25,7 @@ static const struct cli_option options_table[] = {
     {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
      .argument = "vMAJOR.MINOR", .fallback = "v1.1", .help = "Version of the agents to play"},
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
-     .fallback = "agent-v1-1", .help = "Their agent-id; several get -1, -2, ... behind it"},
+     .fallback = "agent-v1-1", .help = "Their agent-id; several get -1, -2, ... behind it. With --logs: how the ids of the agents begin"},
     {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
      .offset = offsetof(struct options, messages), .argument = "N", .fallback = "20", .min = 2,
      .max = 1000000, .help = "Pings on each stream"},
@@ -30,6 +35,7 @@ static const struct cli_option options_table[] = {
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
      .argument = "DURATION", .fallback = "100ms", .max = UINT64_C(3600000000000),
      .help = "Time between the pings of a stream"},
+    CHECK_LOG_OPTIONS(struct options, logs),
     {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
      .argument = "DURATION", .fallback = "0",
      .max = UINT64_C(86400000000000),
@@ -40,11 +46,35 @@ static const struct cli_option options_table[] = {
 /* Pings take their time; connecting and answering get this much more. */
 #define SLACK_NS UINT64_C(10000000000)
 
+static void judge_logs(const struct check_logs *logs, void *user, struct check_report *ret_report)
+{
+    const struct options *options = user;
+    if (options->session.report.output == CLI_OUTPUT_TEXT) {
+        printf("Testing sticky routing for %s...\n", options->id);
+    }
+    check_logs_sticky(logs, options->id, ret_report);
+    if (logs->plan->group_count == 0) {
+        fflush(stdout);
+        cli_error("sticky-test", "no agent in the logs has an id that begins with %s", options->id);
+    }
+}
+
+static int run_logs(struct options *options)
+{
+    struct check_plan plan = {.command = CHECK_STICKY, .messages = options->messages};
+    int rv = check_log_session_run(&plan, &options->logs, &options->session, NULL, judge_logs, options);
+    check_plan_deinit(&plan);
+    return rv;
+}
+
 static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
+    if (options->logs.sources.count > 0) {
+        return run_logs((struct options *)options);
+    }
     struct check_session_options session = options->session;
     if (session.timeout_ns == 0) {
         session.timeout_ns = options->messages * options->interval_ns + SLACK_NS;
@@ -63,7 +93,8 @@ static int run(const void *parsed, int argc, char **argv)
 const struct cli_command sticky_test_command = {
     .name = "sticky-test",
     .summary = "Check that all messages of a stream stay on one pod",
-    .description = "Holds one stream per agent, pings on it, and checks that the same pod answers every time.",
+    .description = "Holds one stream per agent, pings on it, and checks that the same pod answers every time. With --logs\n"
+                   "nothing is sent: the streams that deployed agents have logged are judged, each needs --messages answers.",
     .examples = "  # Twenty messages on one stream\n"
                 "  grpcroute sticky-test --cacert certs/ca.pem\n"
                 "  # Fifty agents of v2.1 for ten minutes\n"

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "check/log_session.h"
 #include "check/session.h"
 #include "cli/exit.h"
 #include "route/expect.h"
@@ -16,6 +17,7 @@
 
 struct options {
     struct check_session_options session;
+    struct check_log_options logs;
     const char *versions;
     const char *routes;
     uint64_t messages;
@@ -41,9 +43,7 @@ static const struct cli_option options_table[] = {
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
      .argument = "DURATION", .fallback = "10ms", .max = UINT64_C(3600000000000),
      .help = "Time between the pings of a stream"},
-    {.name = "logs", .kind = CLI_LIST, .offset = offsetof(struct options, session.logs),
-     .argument = "FILE|-",
-     .help = "Judge what deployed agents and servers logged (text or JSON) instead of probing"},
+    CHECK_LOG_OPTIONS(struct options, logs),
     {.name = "boundary", .kind = CLI_FLAG, .offset = offsetof(struct options, boundary),
      .help = "Also try versions at the edge of the patterns: missing, repeated, malformed"},
     {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
@@ -165,7 +165,7 @@ static int make_plan(struct check_plan *plan, const struct options *options,
     char run_id[RANDOM_UUID_BYTES];
     random_uuid(run_id);
     run_id[8] = '\0'; /* enough to tell runs apart */
-    if (options->session.logs.count > 0) {
+    if (options->logs.sources.count > 0) {
         return 0; /* the logs bring their own streams */
     }
     check_plan_add_version_streams(plan, (size_t)options->streams, run_id);
@@ -190,6 +190,38 @@ static struct route_table *load_routes(const char *path)
     return routes;
 }
 
+/* ---- logs ------------------------------------------------------------------------------------ */
+
+struct log_context {
+    const struct options *options;
+    const struct route_table *routes;
+};
+
+/* What occurs without having been asked for: with routes they tell, without only well-formed versions mean anything. */
+static void add_log_version(void *user, struct check_plan *plan, const char *text)
+{
+    const struct log_context *context = user;
+    struct text_version version;
+    const char *reason;
+    if (context->options->routes == NULL && text_parse_version(text, &version, &reason) != 0) {
+        return;
+    }
+    struct check_group *group = check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, text);
+    if (context->options->routes != NULL) {
+        expect_from_routes(context->routes, group);
+    } else {
+        expect_major(group);
+    }
+}
+
+static void judge_logs(const struct check_logs *logs, void *user, struct check_report *ret_report)
+{
+    (void)user;
+    check_logs_verify(logs, ret_report);
+}
+
+/* ---- run ------------------------------------------------------------------------------------- */
+
 static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
@@ -204,12 +236,15 @@ static int run(const void *parsed, int argc, char **argv)
         .messages = options->messages,
         .interval_ms = options->interval_ns / NS_PER_MS,
     };
+    struct log_context context = {options, routes};
+    bool from_logs = options->logs.sources.count > 0;
     int rv = EXIT_USAGE;
-    if (options->boundary && options->session.logs.count > 0) {
+    if (options->boundary && from_logs) {
         cli_error("verify", "--boundary needs a probe, it does not go with --logs");
     } else if (make_plan(&plan, options, routes) == 0) {
-        rv = options->session.logs.count > 0 ? check_session_verify_logs(&plan, &options->session)
-                                             : check_session_run(&plan, &options->session);
+        rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session, add_log_version, judge_logs,
+                                               &context)
+                       : check_session_run(&plan, &options->session);
     }
     check_plan_deinit(&plan);
     route_table_free(routes);
@@ -223,13 +258,16 @@ const struct cli_command verify_command = {
         "Opens streams of every version, several on shared connections and some on their own, pings\n"
         "on each, and checks who answered: version, pod, the metadata the server saw, order, loss and\n"
         "duplication. Servers that know only the original fields can be checked too; what cannot be\n"
-        "seen then is said.",
+        "seen then is said.\n\nWith --logs nothing is sent: the lines of deployed agents and servers are judged, text or JSON, also as\n"
+        "kubectl shows them. A version needs an opened stream and --messages answers; what is not there is exit code 4.",
     .examples = "  # The proxy on this machine\n"
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"
                 "  grpcroute verify --target proxy.example.com:443 --versions v1.4,v2.0 --junit-file out.xml\n"
                 "  # What the routes say, also at the edges\n"
-                "  grpcroute verify --routes deploy/routes/grpcroute.yaml --boundary\n",
+                "  grpcroute verify --routes deploy/routes/grpcroute.yaml --boundary\n"
+                "  # What the agents and servers of the cluster have logged\n"
+                "  grpcroute verify --logs kubectl\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

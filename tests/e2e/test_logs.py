@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-BIN = os.environ.get("GRPCROUTE_BIN", "grpcroute")
+from testenv.grpcroute import BIN
 
 
 def agent(version, server, messages=5, opened=True, pod="s"):
@@ -87,3 +87,134 @@ def test_a_missing_file_is_one_line():
                           timeout=30, check=False)
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1
+
+
+# ---- stickiness, isolation, kubectl, real logs ----------------------------------------------------
+
+
+def sticky(lines, *options):
+    return subprocess.run([BIN, "sticky-test", "--logs", "-", "--id", "a-", *options],
+                          input="".join(line + "\n" for line in lines).encode(), capture_output=True, timeout=30,
+                          check=False)
+
+
+def test_twenty_messages_on_one_pod_are_sticky():
+    done = sticky(agent("v1.1", "v1", 20, pod="server-v1-x"))
+    assert done.returncode == 0, done
+    assert "All 20 messages routed to same pod: server-v1-x" in done.stdout.decode()
+    assert b"Sticky routing works correctly!" in done.stdout
+
+
+def test_too_few_messages_prove_no_stickiness():
+    done = sticky(agent("v1.1", "v1", 19))
+    assert done.returncode == 4 and b"19 messages on one stream (20 needed)" in done.stdout
+    reconnected = sticky(agent("v1.1", "v1", 15) + agent("v1.1", "v1", 15))
+    assert reconnected.returncode == 4
+
+
+def test_a_stream_that_moves_is_not_sticky_even_without_its_begin():
+    done = sticky(agent("v1.1", "v1", 20, opened=False) + agent("v1.1", "v1", 1, opened=False, pod="other"))
+    assert done.returncode == 1, done
+    assert b"moved between pods" in done.stdout and b"works correctly" not in done.stdout
+
+
+def test_agents_of_other_names_are_no_evidence():
+    done = sticky(agent("v1.1", "v1", 30), "--id", "b-")
+    assert done.returncode == 4 and b"begins with b-" in done.stderr
+
+
+@pytest.mark.parametrize("servers_first", [True, False])
+def test_isolation_does_not_depend_on_the_order_of_the_logs(servers_first):
+    seen = ["[SERVER_v2/s] Stream opened from agent-id=a-v1.1 agent-version=v2.1"]
+    done = verify(seen + GOOD if servers_first else GOOD + seen)
+    assert done.returncode == 1 and b"two versions" in done.stdout
+
+
+def test_versions_that_nobody_asked_for_are_judged_too():
+    assert verify(GOOD + agent("v2.7", "v1", 1)).returncode == 1
+    assert verify(GOOD + agent("v2.7", "v2", 1)).returncode == 0
+
+
+def test_an_agent_without_a_log_is_told():
+    seen = "[SERVER_v2/s] Stream opened from agent-id=ghost agent-version=v2.1"
+    done = verify(GOOD + [seen])
+    assert done.returncode == 0 and b"1 agents that have no log" in done.stderr
+
+
+def test_a_nul_hides_nothing():
+    done = verify(GOOD + ["[AGENT_v2.1/a-v2.1] Received pong from server=v1/thi\0ef message=pong"])
+    assert done.returncode == 1 and b"\\x01" in done.stdout
+
+
+def test_rotated_and_split_logs(tmp_path):
+    text = "".join(line + "\n" for line in GOOD)
+    front, back = tmp_path / "agent.log.1", tmp_path / "agent.log"
+    cut = text.index("Received pong", 300)
+    front.write_text(text[:cut])
+    back.write_text(text[cut:])
+    done = subprocess.run([BIN, "verify", "--logs", front, "--logs", back, "--versions", "v1.1,v2.1", "--messages", "4"],
+                          capture_output=True, timeout=30, check=False)
+    assert done.returncode == 0 and b"1 of " in done.stderr, done
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_what_real_agents_and_servers_log(log_format, swapped, started, certs, tmp_path):
+    """Through the real proxy, with right and with swapped routes."""
+    from testenv.grpcroute import Agent, Proxy, Server
+
+    v1 = [started(Server("v1", f"v1-{i}", "--log-format", log_format)) for i in range(2)]
+    v2 = [started(Server("v2", f"v2-{i}", "--log-format", log_format)) for i in range(2)]
+    proxy = started(Proxy(certs, *((v2, v1) if swapped else (v1, v2))))
+    agents = [started(Agent(version, f"a-{version}", proxy.target, "--messages", "6", "--interval", "20ms", "--log-format",
+                            log_format, cacert=certs / "ca.pem")) for version in ("v1.1", "v1.2", "v2.1", "v2.2")]
+    for one in agents:
+        one.wait()
+    files = []
+    for index, process in enumerate([*agents, *v1, *v2]):
+        files.append(tmp_path / f"{index}.log")
+        files[-1].write_text(process.output + "\n")
+    sources = [word for file in files for word in ("--logs", file)]
+    report = tmp_path / "out.xml"
+    done = subprocess.run([BIN, "verify", *sources, "--junit-file", report, "-o", "json"], capture_output=True, timeout=30,
+                          check=False)
+    assert done.returncode == (1 if swapped else 0), done
+    assert ("<failure" in report.read_text()) == swapped
+    held = subprocess.run([BIN, "sticky-test", *sources, "--id", "a-", "--messages", "6", "-o", "json"],
+                          capture_output=True, timeout=30, check=False)
+    assert held.returncode == 0, held
+
+
+@pytest.fixture
+def kubectl(tmp_path):
+    """Puts a program of that name and text in front of PATH."""
+    def make(script):
+        program = tmp_path / "kubectl"
+        program.write_text("#!/bin/sh\n" + script)
+        program.chmod(0o755)
+        return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    return make
+
+
+def test_kubectl_is_asked_for_agents_and_servers(kubectl, tmp_path):
+    (tmp_path / "log").write_text("".join(f"[pod/x/agent] 2026-01-02T03:04:05.1Z {line}\n" for line in GOOD))
+    env = kubectl(f'echo "$@" > {tmp_path}/asked; cat {tmp_path}/log')
+    done = subprocess.run([BIN, "verify", "--logs", "kubectl", "--versions", "v1.1,v2.1", "--context", "c", "--namespace",
+                           "n"], capture_output=True, timeout=30, env=env, check=False)
+    assert done.returncode == 0, done
+    asked = (tmp_path / "asked").read_text()
+    assert "logs --namespace n --selector app in (agent, server)" in asked and "--context c" in asked
+
+
+def test_a_kubectl_that_fails_is_told(kubectl):
+    env = kubectl('echo first >&2; echo "the server is gone" >&2; exit 1')
+    for command in ("verify", "sticky-test"):
+        done = subprocess.run([BIN, command, "--logs", "kubectl"], capture_output=True, timeout=30, env=env, check=False)
+        assert done.returncode == 3 and done.stderr.count(b"\n") == 1 and b"the server is gone" in done.stderr, done
+
+
+def test_no_kubectl_is_told(tmp_path):
+    done = subprocess.run([BIN, "verify", "--logs", "kubectl"], capture_output=True, timeout=30,
+                          env={**os.environ, "PATH": str(tmp_path)}, check=False)
+    assert done.returncode == 3 and done.stderr.count(b"\n") == 1 and b"PATH" in done.stderr

@@ -163,3 +163,14 @@ def test_wrong_certificates_are_3_with_the_cause(proxy, certs, tmp_path):
     assert done.returncode == 3 and "other.example" in done.stderr
     done = grpcroute("verify", "--target", proxy.target, "-k")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_single_pod_is_told_and_several_are_not(started, pair):
+    """All streams on one pod is what a ClusterIP in front of several looks like."""
+    relay = started(Relay(lambda number, metadata: right(pair, metadata)))
+    told = verify(relay.target)
+    assert told.returncode == 0
+    assert "Only one server v1 answered, pod-1" in told.stdout and "headless" in told.stdout
+    more = started(Server("v1", "pod-3")), started(Server("v2", "pod-4"))
+    spread = started(Relay(lambda number, metadata: right(more if number % 3 == 0 else pair, metadata)))
+    assert "headless" not in verify(spread.target).stdout

@@ -1,0 +1,34 @@
+#include "check/log_session.h"
+
+#include "check/log_source.h"
+#include "check/print.h"
+
+#include <stdio.h>
+
+int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,
+                          const struct check_session_options *session,
+                          check_log_add_version *add_version, check_log_judge *judge, void *user)
+{
+    const char *command = check_command_name(plan->command);
+    struct check_run run;
+    struct check_logs logs;
+    struct check_report report;
+    int rv = 0;
+    plan->from_logs = true;
+    check_run_init(&run, plan, "logs", 0);
+    check_logs_init(&logs, &run, plan, add_version, user);
+    for (size_t i = 0; i < options->sources.count && rv == 0; i++) {
+        rv = log_source_read(command, options->sources.values[i], options, &logs);
+    }
+    if (rv == 0) {
+        size_t unknown = check_logs_unknown_agents(&logs);
+        if (unknown > 0) {
+            fprintf(stderr, "note: servers saw %zu agents that have no log here\n", unknown);
+        }
+        judge(&logs, user, &report);
+        rv = check_session_tell(command, &report, session);
+    }
+    check_logs_deinit(&logs);
+    check_run_deinit(&run);
+    return rv;
+}
