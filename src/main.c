@@ -5,6 +5,7 @@
 #include "check/command.h"
 #include "cli/program.h"
 #include "demo/command.h"
+#include "failover/command.h"
 #include "proxy/command.h"
 #include "render/command.h"
 #include "server/command.h"
@@ -12,7 +13,7 @@
 #include <locale.h>
 
 static const struct cli_command *const commands[] = {
-    &demo_command,  &verify_command, &sticky_test_command, &render_command,
+    &demo_command,  &verify_command, &sticky_test_command, &failover_test_command, &render_command,
     &bench_command, &proxy_command,  &server_command,      &agent_command,
 };
 

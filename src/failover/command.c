@@ -1,0 +1,148 @@
+/* `grpcroute failover-test`: how fast and where do the streams come back when something breaks? */
+#include "failover/command.h"
+
+#include "base/mem.h"
+#include "cli/common.h"
+#include "cli/exit.h"
+#include "failover/run.h"
+#include "net/tls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSIONS_MAX  16
+#define VERSION_BYTES 32
+#define TARGET_BYTES  (TEXT_HOST_BYTES + 16)
+
+struct options {
+    struct cli_connect_options connect;
+    const char *fault;
+    const char *versions;
+    uint64_t agents;
+    uint64_t max_gap_ns;
+    uint64_t interval_ns;
+    uint64_t settle_ns;
+    unsigned output;
+};
+
+/* clang-format off */
+static const struct cli_option options_table[] = {
+    CLI_CONNECT_OPTIONS(struct options, connect),
+    {.name = "fault", .kind = CLI_STRING, .offset = offsetof(struct options, fault), .argument = "COMMAND", .required = true,
+     .help = "Shell command that breaks something: kills a pod, restarts the proxy, reloads its configuration"},
+    {.name = "agents", .kind = CLI_COUNT, .offset = offsetof(struct options, agents), .argument = "N", .fallback = "20",
+     .min = 1, .max = 5000, .help = "Streams to hold, each on a connection of its own"},
+    {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions), .argument = "LIST",
+     .fallback = "v1.1,v1.2,v2.1,v2.2", .help = "Agent versions, which the streams take in turn"},
+    {.name = "max-gap", .kind = CLI_DURATION, .offset = offsetof(struct options, max_gap_ns), .argument = "DURATION",
+     .fallback = "10s", .min = 1000000, .max = UINT64_C(3600000000000), .help = "How long a stream may be silent"},
+    {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns), .argument = "DURATION",
+     .fallback = "100ms", .min = 1000000, .max = UINT64_C(60000000000), .help = "Time between the pings of a stream"},
+    {.name = "settle", .kind = CLI_DURATION, .offset = offsetof(struct options, settle_ns), .argument = "DURATION",
+     .fallback = "2s", .max = UINT64_C(3600000000000), .help = "How long the streams are watched after the fault"},
+    {.name = "output", .short_name = 'o', .kind = CLI_CHOICE, .offset = offsetof(struct options, output),
+     .argument = "FORMAT", .fallback = "text", .choices = cli_output_choices, .help = "How the result is printed"},
+};
+/* clang-format on */
+
+static size_t take_versions(const char *list, char versions[VERSIONS_MAX][VERSION_BYTES])
+{
+    size_t count = 0;
+    for (const char *at = list; *at != '\0';) {
+        size_t len = strcspn(at, ",");
+        if (count == VERSIONS_MAX || len == 0 || len >= VERSION_BYTES) {
+            cli_error("failover-test",
+                      "--versions: expected up to %d versions such as v1.1, separated by commas",
+                      VERSIONS_MAX);
+            return 0;
+        }
+        memcpy(versions[count], at, len);
+        versions[count++][len] = '\0';
+        at += len + (at[len] == ',');
+    }
+    return count;
+}
+
+static void make_streams(struct failover_result *result, size_t count,
+                         char versions[VERSIONS_MAX][VERSION_BYTES], size_t version_count)
+{
+    result->streams = mem_calloc(count, sizeof(*result->streams));
+    result->stream_count = count;
+    for (size_t i = 0; i < count; i++) {
+        result->streams[i].version = versions[i % version_count];
+        snprintf(result->streams[i].agent_id, sizeof(result->streams[i].agent_id), "failover-%zu",
+                 i + 1);
+    }
+}
+
+static int run_and_print(const struct options *options, struct failover_result *result,
+                         struct net_tls *tls)
+{
+    const struct failover_config config = {
+        .target = options->connect.target,
+        .tls = tls,
+        .authority = options->connect.authority,
+        .interval_ns = options->interval_ns,
+        .settle_ns = options->settle_ns,
+    };
+    int rv = failover_run(result, &config);
+    if (rv != 0) {
+        return rv;
+    }
+    (options->output == CLI_OUTPUT_JSON ? failover_print_json : failover_print_text)(stdout,
+                                                                                     result);
+    return failover_judge(result);
+}
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *options = parsed;
+    char versions[VERSIONS_MAX][VERSION_BYTES];
+    size_t version_count = take_versions(options->versions, versions);
+    if (version_count == 0 || cli_connect_check("failover-test", &options->connect) != 0) {
+        return EXIT_USAGE;
+    }
+    struct net_error error;
+    struct net_tls *tls = NULL;
+    const struct net_tls_client_config trust = {options->connect.cacert,
+                                                options->connect.tls_skip_verify};
+    if (!options->connect.plaintext && (tls = net_tls_client_new(&trust, &error)) == NULL) {
+        cli_error("failover-test", "%s", error.text);
+        return EXIT_USAGE;
+    }
+    char target[TARGET_BYTES];
+    bool v6 = strchr(options->connect.target.host, ':') != NULL;
+    snprintf(target, sizeof(target), v6 ? "[%s]:%u" : "%s:%u", options->connect.target.host,
+             (unsigned)options->connect.target.port);
+    struct failover_result result = {
+        .target = target, .fault = options->fault, .max_gap_ns = options->max_gap_ns};
+    make_streams(&result, (size_t)options->agents, versions, version_count);
+    int rv = run_and_print(options, &result, tls);
+    free(result.streams);
+    net_tls_free(tls);
+    return rv;
+}
+
+const struct cli_command failover_test_command = {
+    .name = "failover-test",
+    .summary = "Break something while streams are open, and see how fast and where they come back",
+    .description = "Opens --agents streams, each on a connection of its own as agents have, pings "
+                   "on them, and runs the --fault command.\n"
+                   "Streams that end are opened again at once. Says per stream how long it was "
+                   "silent, what it saw, where it came back,\n"
+                   "and what was lost, misrouted or answered twice; fails when one was silent for "
+                   "longer than --max-gap.",
+    .examples = "  # A pod goes away\n"
+                "  grpcroute failover-test --fault 'kubectl delete pod -n grpc-routing-poc "
+                "server-v1-abc' --cacert certs/ca.pem\n"
+                "  # A new configuration: nothing may be interrupted for long\n"
+                "  grpcroute failover-test --fault 'nginx -s reload' --max-gap 1s --target "
+                "proxy:8443 --cacert ca.pem\n",
+    .options = options_table,
+    .option_count = ARRAY_SIZE(options_table),
+    .struct_bytes = sizeof(struct options),
+    .run = run,
+};

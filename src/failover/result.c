@@ -1,0 +1,163 @@
+#include "failover/result.h"
+
+#include "base/histogram.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "cli/exit.h"
+#include "cli/terminal.h"
+
+#include <cJSON.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DURATION_BYTES 24
+
+static bool is_interrupted(const struct failover_result *result,
+                           const struct failover_stream *stream)
+{
+    return stream->cause[0] != '\0' || stream->gap_ns > result->max_gap_ns;
+}
+
+size_t failover_interrupted(const struct failover_result *result)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->stream_count; i++) {
+        count += is_interrupted(result, &result->streams[i]);
+    }
+    return count;
+}
+
+static bool is_good(const struct failover_result *result, const struct failover_stream *stream)
+{
+    return stream->back && stream->gap_ns <= result->max_gap_ns && stream->misrouted == 0 &&
+           stream->repeated == 0;
+}
+
+int failover_judge(const struct failover_result *result)
+{
+    if (result->fault_exit != 0) {
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < result->stream_count; i++) {
+        if (!is_good(result, &result->streams[i])) {
+            return EXIT_CHECK_FAILED;
+        }
+    }
+    return EXIT_GOOD;
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static const char *duration(char out[static DURATION_BYTES], uint64_t ns)
+{
+    return text_format_duration(out, DURATION_BYTES, ns);
+}
+
+static void print_stream(FILE *out, const struct failover_result *result,
+                         const struct failover_stream *stream)
+{
+    char gap[DURATION_BYTES];
+    fprintf(out, "%s %s %s: ", cli_mark(is_good(result, stream) ? CLI_MARK_GOOD : CLI_MARK_BAD),
+            stream->agent_id, stream->version);
+    if (stream->back) {
+        fprintf(out, "silent for %s, %s %s %s", duration(gap, stream->gap_ns), stream->before,
+                cli_mark(CLI_MARK_ARROW), stream->after);
+    } else {
+        fprintf(out, "not back, last answered by %s", stream->before);
+    }
+    fprintf(out, ", %" PRIu64 " of %" PRIu64 " messages lost", stream->lost, stream->sent);
+    if (stream->misrouted > 0) {
+        fprintf(out, ", %" PRIu64 " misrouted", stream->misrouted);
+    }
+    if (stream->repeated > 0) {
+        fprintf(out, ", %" PRIu64 " answered twice", stream->repeated);
+    }
+    fprintf(out, "; saw: %s\n", stream->cause[0] != '\0' ? stream->cause : "silence");
+}
+
+static void print_gaps(FILE *out, const struct failover_result *result)
+{
+    static const struct {
+        const char *name;
+        double fraction;
+    } shown[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"max", 1}};
+    struct histogram *gaps = mem_new(struct histogram);
+    for (size_t i = 0; i < result->stream_count; i++) {
+        if (is_interrupted(result, &result->streams[i])) {
+            histogram_add(gaps, result->streams[i].gap_ns);
+        }
+    }
+    for (size_t i = 0; gaps->count > 0 && i < ARRAY_SIZE(shown); i++) {
+        char text[DURATION_BYTES];
+        fprintf(out, "%s%s %s", i == 0 ? "Gap of the interrupted streams: " : "  ", shown[i].name,
+                duration(text, histogram_quantile(gaps, shown[i].fraction)));
+    }
+    fputs(gaps->count > 0 ? "\n" : "", out);
+    free(gaps);
+}
+
+void failover_print_text(FILE *out, const struct failover_result *result)
+{
+    char took[DURATION_BYTES];
+    char most[DURATION_BYTES];
+    size_t interrupted = failover_interrupted(result);
+    fprintf(out, "Fault: %s (exit code %d after %s)\n", result->fault, result->fault_exit,
+            duration(took, result->fault_ns));
+    for (size_t i = 0; i < result->stream_count; i++) {
+        if (is_interrupted(result, &result->streams[i]) || !is_good(result, &result->streams[i])) {
+            print_stream(out, result, &result->streams[i]);
+        }
+    }
+    print_gaps(out, result);
+    fprintf(out, "%zu of %zu streams were interrupted\n", interrupted, result->stream_count);
+    if (result->fault_exit != 0) {
+        fprintf(out, "%s The command of the fault failed\n", cli_mark(CLI_MARK_BAD));
+    } else if (failover_judge(result) == EXIT_GOOD) {
+        fprintf(out,
+                "%s Every stream is back and rightly routed, none was silent for more than %s\n",
+                cli_mark(CLI_MARK_DONE), duration(most, result->max_gap_ns));
+    } else {
+        fprintf(out, "%s Failover test failed\n", cli_mark(CLI_MARK_BAD));
+    }
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static cJSON *stream_object(const struct failover_stream *stream)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "agent_id", stream->agent_id);
+    cJSON_AddStringToObject(object, "agent_version", stream->version);
+    cJSON_AddStringToObject(object, "before", stream->before);
+    cJSON_AddStringToObject(object, "after", stream->after);
+    cJSON_AddStringToObject(object, "cause", stream->cause);
+    cJSON_AddBoolToObject(object, "back", stream->back);
+    cJSON_AddNumberToObject(object, "gap_ns", (double)stream->gap_ns);
+    cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
+    cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
+    cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
+    cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
+    return object;
+}
+
+void failover_print_json(FILE *out, const struct failover_result *result)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "command", "failover-test");
+    cJSON_AddStringToObject(root, "target", result->target);
+    cJSON_AddStringToObject(root, "fault", result->fault);
+    cJSON_AddNumberToObject(root, "fault_exit_code", result->fault_exit);
+    cJSON_AddNumberToObject(root, "fault_ns", (double)result->fault_ns);
+    cJSON_AddNumberToObject(root, "max_gap_ns", (double)result->max_gap_ns);
+    cJSON_AddNumberToObject(root, "interrupted", (double)failover_interrupted(result));
+    cJSON_AddNumberToObject(root, "exit_code", failover_judge(result));
+    cJSON *streams = cJSON_AddArrayToObject(root, "streams");
+    for (size_t i = 0; i < result->stream_count; i++) {
+        cJSON_AddItemToArray(streams, stream_object(&result->streams[i]));
+    }
+    char *text = cJSON_Print(root);
+    fprintf(out, "%s\n", text);
+    cJSON_free(text);
+    cJSON_Delete(root);
+}

@@ -1,0 +1,53 @@
+/* What a failover test has seen, and its verdict. Pure. */
+#ifndef GRPCROUTE_FAILOVER_RESULT_H
+#define GRPCROUTE_FAILOVER_RESULT_H
+
+#include "cli/options.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define FAILOVER_NAME_BYTES  80
+#define FAILOVER_CAUSE_BYTES 256
+
+/* One stream from the fault on; gaps are between two answers, or from the last one to the end of
+ * the test. */
+struct failover_stream {
+    char agent_id[FAILOVER_NAME_BYTES];
+    const char *version;              /* borrowed */
+    char before[FAILOVER_NAME_BYTES]; /* the server that answered last before the longest gap;
+                                         escaped */
+    char after[FAILOVER_NAME_BYTES];  /* and first after it */
+    char cause[FAILOVER_CAUSE_BYTES]; /* why the stream or connection first ended after the fault;
+                                         "": it did not */
+    uint64_t gap_ns;
+    uint64_t sent;
+    uint64_t lost;      /* sent and never answered, because their stream ended */
+    uint64_t repeated;  /* answers beyond the one that was due */
+    uint64_t misrouted; /* answers of another version */
+    bool back;          /* answered again after the fault was over */
+};
+
+struct failover_result {
+    const char *target;
+    const char *fault; /* the command */
+    uint64_t max_gap_ns;
+    uint64_t fault_ns;               /* how long the command ran */
+    int fault_exit;                  /* its exit code, or 128 and its signal */
+    struct failover_stream *streams; /* owned */
+    size_t stream_count;
+};
+
+/* Streams that ended after the fault, or were silent for longer than max_gap_ns. */
+size_t failover_interrupted(const struct failover_result *result);
+
+/* An exit code: EXIT_CHECK_FAILED when a stream is not back, was silent for too long, or was
+ * answered by a wrong version; EXIT_USAGE when the command failed; else EXIT_GOOD. */
+int failover_judge(const struct failover_result *result);
+
+void failover_print_text(FILE *out, const struct failover_result *result);
+void failover_print_json(FILE *out, const struct failover_result *result);
+
+#endif

@@ -1,0 +1,421 @@
+/* The run on one event loop.
+ *
+ *   opening --every stream answered--> faulting --command ended--> watching --all answered,
+ * settle_ns over, or too late--> closing --last connection gone--> over any --signal, or opening
+ * takes too long--> closing
+ *
+ * Each stream has a connection of its own, as agents have, and opens both again whenever they end.
+ */
+#include "failover/run.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/exit.h"
+#include "net/loop.h"
+#include "rpc/call.h"
+#include "rpc/client.h"
+#include "rpc/ping.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MS  UINT64_C(1000000)
+#define OPENING_MS 15000
+#define CONNECT_MS 5000
+/* Soon, so that the gap is the target's and not ours. */
+#define REOPEN_MS  100
+#define PING_BYTES 128
+
+enum phase { OPENING, FAULTING, WATCHING, CLOSING };
+
+struct run;
+
+struct stream {
+    struct run *run;
+    struct failover_stream *seen;
+    struct rpc_client *client;
+    struct rpc_call *call;
+    uv_timer_t timer;                 /* opens again */
+    char server[FAILOVER_NAME_BYTES]; /* that answered last; escaped */
+    uint64_t last_pong_ns;
+    uint64_t call_sent;
+    uint64_t call_answered;
+    bool answered_since_fault;
+};
+
+struct run {
+    struct net_loop loop;
+    struct failover_result *result;
+    const struct failover_config *config;
+    struct stream *streams;
+    enum phase phase;
+    uv_process_t command;
+    uv_timer_t pinger;
+    uv_timer_t deadline;
+    uv_signal_t signals[2];
+    uint64_t fault_ns; /* when the command began; 0: not yet */
+    uint64_t over_ns;  /* when it ended */
+    size_t clients;
+    int rv;
+    bool closed;
+    bool command_runs;
+};
+
+static void enter(struct run *run, enum phase phase);
+
+/* ---- streams --------------------------------------------------------------------------------- */
+
+static void send_ping(struct stream *stream)
+{
+    uint8_t bytes[PING_BYTES];
+    const struct rpc_ping_request request = {.message = "ping", .sequence = stream->call_sent + 1};
+    size_t len = rpc_ping_request_encode(&request, bytes, sizeof(bytes));
+    if (rpc_call_send(stream->call, bytes, len) == 0) {
+        stream->call_sent++;
+        stream->seen->sent += stream->run->fault_ns != 0;
+    }
+}
+
+static bool belongs(const char *server_version, const char *agent_version)
+{
+    size_t len = strlen(server_version);
+    return len > 0 && strncmp(server_version, agent_version, len) == 0 &&
+           (agent_version[len] == '.' || agent_version[len] == '\0');
+}
+
+/* The longest silence that lies behind the fault, and who answered at its ends. */
+static void measure_gap(struct stream *stream, uint64_t now_ns, const char *server)
+{
+    struct failover_stream *seen = stream->seen;
+    if (stream->run->fault_ns != 0 && now_ns - stream->last_pong_ns >= seen->gap_ns) {
+        seen->gap_ns = now_ns - stream->last_pong_ns;
+        snprintf(seen->before, sizeof(seen->before), "%s", stream->server);
+        snprintf(seen->after, sizeof(seen->after), "%s", server);
+    }
+}
+
+static bool all_answered(const struct run *run)
+{
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        if (run->phase == OPENING ? run->streams[i].last_pong_ns == 0
+                                  : !run->streams[i].answered_since_fault) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void on_message(void *user, const uint8_t *bytes, size_t len)
+{
+    struct stream *stream = user;
+    struct run *run = stream->run;
+    struct rpc_ping_response response;
+    char server[FAILOVER_NAME_BYTES];
+    if (rpc_ping_response_decode(bytes, len, &response) != 0) {
+        rpc_call_cancel(stream->call);
+        return;
+    }
+    uint64_t now_ns = clock_now_ns();
+    text_escape(server, sizeof(server), response.server_id, strlen(response.server_id));
+    measure_gap(stream, now_ns, server);
+    memcpy(stream->server, server, sizeof(server));
+    stream->last_pong_ns = now_ns;
+    stream->seen->misrouted +=
+        run->fault_ns != 0 && !belongs(response.server_version, stream->seen->version);
+    if (stream->call_answered == stream->call_sent) {
+        stream->seen->repeated++;
+    } else {
+        stream->call_answered++;
+    }
+    stream->answered_since_fault = stream->answered_since_fault || run->over_ns != 0;
+    if (run->phase == OPENING && all_answered(run)) {
+        enter(run, FAULTING);
+    }
+}
+
+static void note_cause(struct stream *stream, const char *text)
+{
+    struct failover_stream *seen = stream->seen;
+    if (stream->run->fault_ns != 0 && seen->cause[0] == '\0' && stream->run->phase != CLOSING) {
+        text_escape(seen->cause, sizeof(seen->cause), text, strlen(text));
+    }
+}
+
+static void reopen_soon(struct stream *stream);
+
+static void on_call_closed(void *user, const struct rpc_status *status)
+{
+    struct stream *stream = user;
+    char cause[FAILOVER_CAUSE_BYTES];
+    stream->call = NULL;
+    if (stream->run->fault_ns != 0 && stream->run->phase != CLOSING) {
+        stream->seen->lost += stream->call_sent - stream->call_answered;
+        stream->answered_since_fault = false;
+    }
+    note_cause(stream, rpc_status_describe(status, cause, sizeof(cause)));
+    if (stream->client != NULL) {
+        rpc_client_close(stream->client); /* its on_closed opens again */
+    }
+}
+
+static const struct rpc_call_events call_events = {.on_message = on_message,
+                                                   .on_closed = on_call_closed};
+
+static void on_ready(void *user)
+{
+    struct stream *stream = user;
+    const struct h2_header metadata[] = {
+        H2_HEADER("agent-version", stream->seen->version),
+        H2_HEADER("agent-id", stream->seen->agent_id),
+    };
+    const struct rpc_call_config config = {
+        .path = RPC_PING_PATH, .metadata = metadata, .metadata_count = 2};
+    stream->call_sent = stream->call_answered = 0;
+    if (rpc_call_start(stream->client, &config, &call_events, stream, &stream->call) != 0) {
+        stream->call = NULL;
+        rpc_client_close(stream->client);
+        return;
+    }
+    send_ping(stream);
+}
+
+static void close_when_idle(struct run *run);
+
+static void on_client_closed(void *user, const struct net_error *why)
+{
+    struct stream *stream = user;
+    stream->client = NULL;
+    stream->run->clients--;
+    note_cause(stream, why->text);
+    if (stream->run->phase == OPENING && stream->last_pong_ns == 0) {
+        cli_error("failover-test", "%s", why->text);
+        stream->run->rv = EXIT_NO_CONNECTION;
+        enter(stream->run, CLOSING);
+    } else if (stream->run->phase != CLOSING) {
+        reopen_soon(stream);
+    }
+    close_when_idle(stream->run);
+}
+
+static const struct rpc_client_events client_events = {.on_ready = on_ready,
+                                                       .on_closed = on_client_closed};
+
+static void open_stream(uv_timer_t *timer)
+{
+    struct stream *stream = timer->data;
+    const struct failover_config *config = stream->run->config;
+    const struct rpc_client_config client = {
+        .target = config->target,
+        .tls = config->tls,
+        .authority = config->authority,
+        .connect_timeout_ms = CONNECT_MS,
+    };
+    stream->run->clients++;
+    stream->client = rpc_client_open(&stream->run->loop, &client, &client_events, stream);
+}
+
+static void reopen_soon(struct stream *stream)
+{
+    uv_timer_start(&stream->timer, open_stream, REOPEN_MS, 0);
+}
+
+static void on_pinger(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        struct stream *stream = &run->streams[i];
+        if (stream->call != NULL && stream->call_answered == stream->call_sent) {
+            send_ping(stream);
+        }
+    }
+}
+
+/* ---- the fault ------------------------------------------------------------------------------- */
+
+static void on_command_closed(uv_handle_t *handle)
+{
+    struct run *run = handle->data;
+    run->command_runs = false;
+    close_when_idle(run);
+}
+
+static void on_command_exit(uv_process_t *process, int64_t status, int number)
+{
+    struct run *run = process->data;
+    run->over_ns = clock_now_ns();
+    run->result->fault_ns = run->over_ns - run->fault_ns;
+    run->result->fault_exit = number != 0 ? 128 + number : (int)status;
+    uv_close((uv_handle_t *)process, on_command_closed);
+    if (run->phase == FAULTING) {
+        enter(run, WATCHING);
+    }
+}
+
+static void start_command(struct run *run)
+{
+    char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)run->result->fault, NULL};
+    uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
+                                    {.flags = UV_INHERIT_FD, .data.fd = 2},
+                                    {.flags = UV_INHERIT_FD, .data.fd = 2}};
+    const uv_process_options_t options = {.file = argv[0],
+                                          .args = argv,
+                                          .stdio = stdio,
+                                          .stdio_count = 3,
+                                          .exit_cb = on_command_exit};
+    run->command.data = run;
+    run->fault_ns = clock_now_ns();
+    run->command_runs = true;
+    int error = uv_spawn(&run->loop.uv, &run->command, &options);
+    if (error != 0) {
+        cli_error("failover-test", "--fault: %s", uv_strerror(error));
+        run->rv = EXIT_USAGE;
+        uv_close((uv_handle_t *)&run->command, on_command_closed);
+        enter(run, CLOSING);
+    }
+}
+
+/* ---- phases ---------------------------------------------------------------------------------- */
+
+static void finish_streams(struct run *run)
+{
+    uint64_t now_ns = clock_now_ns();
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        struct stream *stream = &run->streams[i];
+        stream->seen->back = stream->answered_since_fault;
+        if (!stream->answered_since_fault) {
+            measure_gap(stream, now_ns, "");
+        }
+    }
+}
+
+/* Once all are back they are watched for settle_ns more; who is not back within max_gap_ns and that
+ * is not back. */
+static void on_watching(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    uint64_t now_ns = clock_now_ns();
+    uint64_t latest_ns = run->over_ns + run->result->max_gap_ns + run->config->settle_ns;
+    if (now_ns >= latest_ns ||
+        (now_ns >= run->over_ns + run->config->settle_ns && all_answered(run))) {
+        finish_streams(run);
+        enter(run, CLOSING);
+    }
+}
+
+static void on_opening_late(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    cli_error("failover-test", "not every stream was answered within %d s", OPENING_MS / 1000);
+    run->rv = EXIT_NO_CONNECTION;
+    enter(run, CLOSING);
+}
+
+static void close_streams(struct run *run)
+{
+    uv_timer_stop(&run->pinger);
+    uv_timer_stop(&run->deadline);
+    if (run->command_runs && uv_is_active((uv_handle_t *)&run->command)) {
+        uv_process_kill(&run->command, SIGTERM);
+    }
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        uv_timer_stop(&run->streams[i].timer);
+        if (run->streams[i].client != NULL) {
+            rpc_client_close(run->streams[i].client);
+        }
+    }
+}
+
+static void enter(struct run *run, enum phase phase)
+{
+    if (run->phase == CLOSING && phase == CLOSING) {
+        return;
+    }
+    run->phase = phase;
+    switch (phase) {
+    case OPENING:
+        uv_timer_start(&run->deadline, on_opening_late, OPENING_MS, 0);
+        return;
+    case FAULTING:
+        uv_timer_stop(&run->deadline);
+        start_command(run);
+        return;
+    case WATCHING:
+        uv_timer_start(&run->deadline, on_watching, 20, 20);
+        return;
+    case CLOSING:
+        close_streams(run);
+        close_when_idle(run);
+        return;
+    }
+}
+
+static void close_when_idle(struct run *run)
+{
+    if (run->phase != CLOSING || run->clients > 0 || run->command_runs || run->closed) {
+        return;
+    }
+    run->closed = true;
+    uv_close((uv_handle_t *)&run->pinger, NULL);
+    uv_close((uv_handle_t *)&run->deadline, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(run->signals); i++) {
+        uv_close((uv_handle_t *)&run->signals[i], NULL);
+    }
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        uv_close((uv_handle_t *)&run->streams[i].timer, NULL);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct run *run = handle->data;
+    run->rv = number == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+    enter(run, CLOSING);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void start(struct run *run)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    uint64_t interval_ms = run->config->interval_ns / NS_PER_MS;
+    uv_timer_init(&run->loop.uv, &run->pinger);
+    uv_timer_init(&run->loop.uv, &run->deadline);
+    run->pinger.data = run->deadline.data = run;
+    uv_timer_start(&run->pinger, on_pinger, interval_ms, interval_ms);
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&run->loop.uv, &run->signals[i]);
+        run->signals[i].data = run;
+        uv_signal_start(&run->signals[i], on_signal, numbers[i]);
+    }
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        struct stream *stream = &run->streams[i];
+        stream->run = run;
+        stream->seen = &run->result->streams[i];
+        uv_timer_init(&run->loop.uv, &stream->timer);
+        stream->timer.data = stream;
+        open_stream(&stream->timer);
+    }
+    enter(run, OPENING);
+}
+
+int failover_run(struct failover_result *result, const struct failover_config *config)
+{
+    struct run *run = mem_new(struct run);
+    run->result = result;
+    run->config = config;
+    run->streams = mem_calloc(result->stream_count, sizeof(*run->streams));
+    int rv = EXIT_USAGE;
+    if (net_loop_init(&run->loop) != 0) {
+        cli_error("failover-test", "cannot start an event loop");
+    } else {
+        start(run);
+        net_loop_run(&run->loop);
+        net_loop_deinit(&run->loop);
+        rv = run->rv;
+    }
+    free(run->streams);
+    free(run);
+    return rv;
+}

@@ -1,0 +1,104 @@
+"""failover-test: what it says of faults that are known."""
+import json
+
+import pytest
+
+from testenv.grpcio_peers import Relay
+from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.net import ReservedPort
+from testenv.process import Process
+
+
+def failover(target, fault, *args, tls=("--plaintext",)):
+    return grpcroute("failover-test", "--target", target, *tls, "--fault", fault, "--settle", "1s", *args, timeout=60)
+
+
+def restart(server, port, ident="again"):
+    """A shell command that kills the server and starts another in its place."""
+    return (f"kill -9 {server.pid}; {BIN} server --version v1 --id {ident} --listen 127.0.0.1:{port} "
+            ">/dev/null 2>&1 & echo $! > pid")
+
+
+@pytest.fixture
+def replaced(started, tmp_path, monkeypatch):
+    """A server whose place another takes in the fault; that one is ended by its id."""
+    monkeypatch.chdir(tmp_path)
+    port = started(ReservedPort()).port
+    server = started(Server("v1", "first", port=port))
+    yield server, restart(server, port)
+    grpcroute_pid = (tmp_path / "pid").read_text().strip()
+    Process(["kill", grpcroute_pid]).close()
+
+
+def test_streams_come_back_on_the_server_that_takes_over(replaced):
+    server, fault = replaced
+    server._sent.add(9)  # the fault's
+    done = failover(server.address, fault, "--versions", "v1.1", "--agents", "10", "-o", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["interrupted"] == 10
+    for stream in report["streams"]:
+        assert stream["back"] and (stream["before"], stream["after"]) == ("first", "again")
+        assert "connection" in stream["cause"] and 50e6 < stream["gap_ns"] < 10e9
+
+
+def test_without_a_fault_nothing_is_interrupted(started):
+    server = started(Server("v1", "s"))
+    done = failover(server.address, "true", "--versions", "v1.1")
+    assert done.returncode == 0 and "0 of 20 streams were interrupted" in done.stdout
+
+
+def test_a_gap_that_is_too_long_fails(replaced):
+    server, fault = replaced
+    server._sent.add(9)
+    done = failover(server.address, fault, "--versions", "v1.1", "--agents", "4", "--max-gap", "10ms", "--settle", "3s")
+    assert done.returncode == 1 and "Failover test failed" in done.stdout
+
+
+def test_streams_that_do_not_come_back_fail(started):
+    server = started(Server("v1", "s"))
+    server._sent.add(9)
+    done = failover(server.address, f"kill -9 {server.pid}", "--versions", "v1.1", "--agents", "3", "--max-gap", "1s")
+    assert done.returncode == 1 and done.stdout.count("not back") == 3
+
+
+def test_streams_that_come_back_on_the_wrong_version_fail(started, tmp_path):
+    v1, v2 = started(Server("v1", "one")), started(Server("v2", "two"))
+    broken = tmp_path / "broken"
+
+    def choose(number, metadata):
+        return lambda index: None if broken.exists() and number < 4 else (v2 if number >= 4 else v1).address
+
+    relay = started(Relay(choose))
+    done = failover(relay.target, f"touch {broken}", "--versions", "v1.1", "--agents", "4")
+    assert done.returncode == 1 and "misrouted" in done.stdout and "ended on purpose" in done.stdout
+
+
+def test_a_failing_command_is_told(started):
+    server = started(Server("v1", "s"))
+    done = failover(server.address, "exit 3", "--versions", "v1.1")
+    assert done.returncode == 2 and "exit code 3" in done.stdout
+
+
+def test_nothing_listening_is_3(started):
+    done = failover(f"127.0.0.1:{started(ReservedPort()).port}", "true")
+    assert done.returncode == 3 and "refused" in done.stderr
+
+
+def test_through_the_proxy_a_killed_server_is_survived(started, certs, backends):
+    from testenv.grpcroute import Proxy
+
+    v1 = [started(Server("v1", f"v1-{i}")) for i in range(2)]
+    proxy = started(Proxy(certs, v1, backends[1]))
+    v1[0]._sent.add(9)
+    done = failover(proxy.target, f"kill -9 {v1[0].pid}", "-o", "json", tls=("--cacert", certs / "ca.pem"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    hit = [s for s in json.loads(done.stdout)["streams"] if s["before"] == "v1-0" and s["cause"]]
+    assert hit and all(s["after"] == "v1-1" and s["misrouted"] == 0 for s in hit)
+
+
+@pytest.mark.parametrize("args, named", [([], "--fault"), (["--fault", "true", "--versions", ","], "--versions"),
+                                         (["--fault", "true", "--agents", "0"], "agents")])
+def test_bad_input_is_one_line(args, named):
+    done = grpcroute("failover-test", *args)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
