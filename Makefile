@@ -5,6 +5,7 @@ VERSION := $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 
 # For the cluster of the current kubectl context.
 export IMAGE ?= grpcroute:$(VERSION)
+export CERTS ?= certs
 DOCKER ?= docker
 KUBECTL = kubectl --namespace grpc-routing-poc
 TAIL ?= 100
@@ -29,7 +30,7 @@ help:
 	@echo '  make clean-build   remove the build folders'
 	@echo 'In the cluster of the current kubectl context:'
 	@echo '  make all-envoy     certs, build, load and deploy with Envoy; also all-traefik, all-embedded'
-	@echo '  make certs         make a CA and a server certificate in certs/'
+	@echo '  make certs         make a CA and a server certificate in $(CERTS)/'
 	@echo '  make apply-certs   put them into the cluster'
 	@echo '  make build         build the image $(IMAGE)'
 	@echo '  make load          load it into kind, minikube, k3d or the containerd of this machine'
@@ -77,7 +78,7 @@ clean-build:
 # ---- the cluster -------------------------------------------------------------------------------
 
 certs:
-	@test -r certs/cert.pem || certs/generate-certs.sh
+	@test -r $(CERTS)/cert.pem || certs/generate-certs.sh --out $(CERTS)
 
 apply-certs:
 	@$(CLUSTER) apply-certs

@@ -39,3 +39,10 @@ def test_server_and_agent_talk_inside(cluster, docker):
 
 def test_make_load_brings_it_to_the_node(cluster, docker):
     cluster.make("load", env=docker)
+
+
+def test_one_command_does_it_all(cluster, docker):
+    cluster.make("all-embedded", env=docker, timeout=600)
+    assert len(cluster.ready("app!=check")) == 9
+    cluster.make("clean")
+    assert "not found" in cluster.run(["kubectl", "get", "namespace", "grpc-routing-poc"], check=False).stderr.lower()
