@@ -33,29 +33,38 @@ void check_logs_deinit(struct check_logs *logs)
 {
     for (size_t i = 0; i < logs->run->names.count; i++) {
         free(logs->agents[i].moved);
+        free(logs->agents[i].seen_wrong);
+        free(logs->agents[i].seen_mixed);
     }
     free(logs->groups);
     free(logs->agents);
 }
 
-/* The group of a version; one that was not asked for is added if the owner has an expectation. */
-static size_t find_group(struct check_logs *logs, const char *version)
+static size_t find_group(const struct check_logs *logs, const char *version)
 {
-    struct check_plan *plan = logs->plan;
+    const struct check_plan *plan = logs->plan;
     for (size_t i = 0; i < plan->group_count; i++) {
         if (strcmp(plan->groups[i].agent_version, version) == 0) {
             return i;
         }
     }
-    size_t count = plan->group_count;
-    if (logs->add_version != NULL && count < CHECK_LOG_GROUPS) {
-        logs->add_version(logs->user, plan, version);
+    return NO_GROUP;
+}
+
+/* For the version of an agent's own log: one that was not asked for is added if the owner has an
+ * expectation. */
+static size_t find_own_group(struct check_logs *logs, const char *version)
+{
+    size_t found = find_group(logs, version);
+    size_t count = logs->plan->group_count;
+    if (found == NO_GROUP && logs->add_version != NULL && count < CHECK_LOG_GROUPS) {
+        logs->add_version(logs->user, logs->plan, version);
+        if (logs->plan->group_count > count) {
+            logs->groups[count].extra = true;
+            found = count;
+        }
     }
-    if (plan->group_count == count) {
-        return NO_GROUP;
-    }
-    logs->groups[count].extra = true;
-    return count;
+    return found;
 }
 
 static struct check_log_agent *find_agent(struct check_logs *logs, const char *id)
@@ -91,31 +100,33 @@ static void count_answer(struct check_log_group *group, uint32_t version, uint32
     group->answers[group->answer_count++] = (struct check_answer){version, id, 1};
 }
 
-static void judge_server(const struct check_logs *logs, size_t group, const char *server,
-                         const struct check_log_event *event)
+static bool is_wrong_server(const struct check_logs *logs, size_t group, const char *server)
 {
     const struct check_expectation *expect = &logs->plan->groups[group].expect;
-    if (expect->rule == CHECK_EXPECT_REJECTED ||
-        (expect->rule == CHECK_EXPECT_SERVER && !check_expectation_allows(expect, server))) {
-        prove(&logs->groups[group].wrong, event);
+    return expect->rule == CHECK_EXPECT_REJECTED ||
+           (expect->rule == CHECK_EXPECT_SERVER && !check_expectation_allows(expect, server));
+}
+
+static void prove_later(struct check_log_fault **fault, const struct check_log_event *event)
+{
+    if (*fault == NULL) {
+        *fault = mem_new(struct check_log_fault);
     }
+    prove(*fault, event);
 }
 
 /* An id belongs to one version, whoever tells it: a second one means that metadata of two streams
- * were mixed. */
-static void compare_identity(struct check_log_agent *agent, bool own, uint32_t version,
-                             struct check_log_group *group, const struct check_log_event *event)
+ * were mixed. Returns whether this is a second one. */
+static bool tell_version(struct check_log_agent *agent, bool own, uint32_t version)
 {
     uint32_t *told = own ? &agent->own_version : &agent->seen_version;
     uint32_t other = own ? agent->seen_version : agent->own_version;
     bool differs = (*told != CHECK_NAME_EMPTY && *told != version) ||
                    (other != CHECK_NAME_EMPTY && other != version);
-    if (differs && group != NULL) {
-        prove(&group->mixed, event);
-    }
     if (*told == CHECK_NAME_EMPTY) {
         *told = version;
     }
+    return differs;
 }
 
 /* A log whose front was cut begins within a stream: from its first answer on that is judged like
@@ -127,10 +138,7 @@ static void follow_stream(struct check_log_agent *agent, uint32_t pod, uint32_t 
         agent->pod = pod;
         agent->pod_version = pod_version;
     } else if (agent->pod != pod || agent->pod_version != pod_version) {
-        if (agent->moved == NULL) {
-            agent->moved = mem_new(struct check_log_fault);
-        }
-        prove(agent->moved, event);
+        prove_later(&agent->moved, event);
         if (group != NULL) {
             prove(&group->moved, event);
         }
@@ -146,12 +154,13 @@ static void follow_stream(struct check_log_agent *agent, uint32_t pod, uint32_t 
 static void take_agent_line(struct check_logs *logs, const struct check_log_event *event)
 {
     logs->agent_lines++;
-    size_t number = find_group(logs, event->version);
+    size_t number = find_own_group(logs, event->version);
     struct check_log_group *group = number != NO_GROUP ? &logs->groups[number] : NULL;
     struct check_log_agent *agent = find_agent(logs, event->id);
-    if (agent != NULL) {
-        compare_identity(agent, true, check_names_add(&logs->run->names, event->version), group,
-                         event);
+    if (agent != NULL &&
+        tell_version(agent, true, check_names_add(&logs->run->names, event->version)) &&
+        group != NULL) {
+        prove(&group->mixed, event);
     }
     if (event->kind == CHECK_LOG_AGENT_OPENED) {
         if (agent != NULL) {
@@ -170,7 +179,9 @@ static void take_agent_line(struct check_logs *logs, const struct check_log_even
     if (group != NULL) {
         group->pongs++;
         count_answer(group, version, pod);
-        judge_server(logs, number, event->peer_version, event);
+        if (is_wrong_server(logs, number, event->peer_version)) {
+            prove(&group->wrong, event);
+        }
     }
 }
 
@@ -178,17 +189,20 @@ static void take_server_line(struct check_logs *logs, const struct check_log_eve
 {
     logs->server_lines++;
     size_t number = find_group(logs, event->peer_version);
-    struct check_log_group *group = number != NO_GROUP ? &logs->groups[number] : NULL;
     struct check_log_agent *agent = find_agent(logs, event->peer_id);
-    if (group == NULL) {
+    if (agent != NULL && event->peer_id[0] != '\0' &&
+        tell_version(agent, false, check_names_add(&logs->run->names, event->peer_version))) {
+        agent->seen_group = number != NO_GROUP ? number : agent->seen_group;
+        prove_later(&agent->seen_mixed, event);
+    }
+    if (number == NO_GROUP) {
         return;
     }
-    group->seen_opened += event->kind == CHECK_LOG_SERVER_OPENED;
-    group->seen_pings += event->kind == CHECK_LOG_PING;
-    judge_server(logs, number, event->version, event);
-    if (agent != NULL && event->peer_id[0] != '\0') {
-        compare_identity(agent, false, check_names_add(&logs->run->names, event->peer_version),
-                         group, event);
+    logs->groups[number].seen_opened += event->kind == CHECK_LOG_SERVER_OPENED;
+    logs->groups[number].seen_pings += event->kind == CHECK_LOG_PING;
+    if (agent != NULL && is_wrong_server(logs, number, event->version)) {
+        agent->seen_group = number;
+        prove_later(&agent->seen_wrong, event);
     }
 }
 
@@ -211,6 +225,19 @@ static struct sentence add_finding(struct check_verdict *verdict, enum check_kin
     return sentence_begin(finding->text, sizeof(finding->text));
 }
 
+static bool has_wrong_answer(const struct check_logs *logs, const struct check_expectation *expect,
+                             const struct check_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->answer_count; i++) {
+        const char *version =
+            check_names_text(&logs->run->names, verdict->answers[i].server_version);
+        if (!check_expectation_allows(expect, version)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void find_wrong(const struct check_logs *logs, size_t number, struct check_verdict *verdict)
 {
     const struct check_log_group *group = &logs->groups[number];
@@ -222,7 +249,7 @@ static void find_wrong(const struct check_logs *logs, size_t number, struct chec
     struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_FAILED, group->wrong.count);
     sentence_add(&text, "expected %s %s", expect->version_count > 0 ? "server" : "a rejection",
                  check_expectation_text(expect, expected, sizeof(expected)));
-    if (verdict->answer_count > 0) {
+    if (has_wrong_answer(logs, expect, verdict)) {
         sentence_add(&text, ", answered by ");
         check_explain_answers(&text, logs->run, verdict, expect);
     }
@@ -307,9 +334,33 @@ static void conclude(struct check_report *report, size_t count)
                                                               : EXIT_GOOD;
 }
 
-void check_logs_verify(const struct check_logs *logs, struct check_report *ret_report)
+static void add_fault(struct check_log_fault *into, const struct check_log_fault *from)
+{
+    if (from != NULL) {
+        if (into->count == 0) {
+            memcpy(into->line, from->line, sizeof(into->line));
+        }
+        into->count += from->count;
+    }
+}
+
+/* What servers say of an agent counts once it is known that the agent is one of ours. */
+static void count_what_servers_saw(struct check_logs *logs)
+{
+    for (size_t name = 0; name < logs->run->names.count; name++) {
+        const struct check_log_agent *agent = &logs->agents[name];
+        bool ours = logs->agent_lines == 0 || agent->own_version != CHECK_NAME_EMPTY;
+        if (ours && agent->seen_group < logs->plan->group_count) {
+            add_fault(&logs->groups[agent->seen_group].wrong, agent->seen_wrong);
+            add_fault(&logs->groups[agent->seen_group].mixed, agent->seen_mixed);
+        }
+    }
+}
+
+void check_logs_verify(struct check_logs *logs, struct check_report *ret_report)
 {
     size_t count = logs->plan->group_count;
+    count_what_servers_saw(logs);
     *ret_report = (struct check_report){
         .run = logs->run,
         .result = CHECK_PASSED,

@@ -43,6 +43,10 @@ struct check_log_agent {
     uint32_t best_pod;
     uint32_t best_pod_version;
     struct check_log_fault *moved; /* owned; NULL: never */
+    struct check_log_fault
+        *seen_wrong; /* owned; it reached a server of another version, by the servers' logs */
+    struct check_log_fault *seen_mixed; /* owned; servers saw its id with two versions */
+    size_t seen_group;                  /* of seen_wrong and seen_mixed */
 };
 
 /* Adds a group for a version that was not asked for but occurs, if there is anything to expect of
@@ -69,9 +73,11 @@ void check_logs_deinit(struct check_logs *logs);
 /* Takes an event; a check_log_on_event with the logs as `user`. */
 void check_logs_take(void *user, const struct check_log_event *event);
 
-/* Judges the versions of the plan: each needs one opened stream and plan->messages answers.
- * check_report_deinit() frees the report. */
-void check_logs_verify(const struct check_logs *logs, struct check_report *ret_report);
+/* Judges the versions of the plan: each needs one opened stream and plan->messages answers. What
+ * servers say of agents that have no log of their own here (probes, agents elsewhere) counts only
+ * when there is no agent's log at all: nobody knows what those wanted. Once; check_report_deinit()
+ * frees the report. */
+void check_logs_verify(struct check_logs *logs, struct check_report *ret_report);
 
 /* Judges each agent whose id begins with `prefix`: it never moved within a stream, and was answered
  * plan->messages times on one. Adds a group and a stream for each to the plan. */

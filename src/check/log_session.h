@@ -27,7 +27,7 @@ struct check_log_options {
 /* clang-format on */
 
 /* Fills the report from logs that were read to their end. */
-typedef void check_log_judge(const struct check_logs *logs, void *user,
+typedef void check_log_judge(struct check_logs *logs, void *user,
                              struct check_report *ret_report);
 
 /* Reads all sources, judges, prints. Returns the exit code. */

@@ -46,7 +46,7 @@ static const struct cli_option options_table[] = {
 /* Pings take their time; connecting and answering get this much more. */
 #define SLACK_NS UINT64_C(10000000000)
 
-static void judge_logs(const struct check_logs *logs, void *user, struct check_report *ret_report)
+static void judge_logs(struct check_logs *logs, void *user, struct check_report *ret_report)
 {
     const struct options *options = user;
     if (options->session.report.output == CLI_OUTPUT_TEXT) {

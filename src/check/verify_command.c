@@ -214,7 +214,7 @@ static void add_log_version(void *user, struct check_plan *plan, const char *tex
     }
 }
 
-static void judge_logs(const struct check_logs *logs, void *user, struct check_report *ret_report)
+static void judge_logs(struct check_logs *logs, void *user, struct check_report *ret_report)
 {
     (void)user;
     check_logs_verify(logs, ret_report);

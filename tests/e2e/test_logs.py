@@ -141,6 +141,21 @@ def test_an_agent_without_a_log_is_told():
     assert done.returncode == 0 and b"1 agents that have no log" in done.stderr
 
 
+def test_probes_of_others_do_not_spoil_the_logs_of_our_agents():
+    seen = ["[SERVER_v1/s] Stream opened from agent-id=verify-1 agent-version=v10.0",
+            "[SERVER_v2/s] Stream opened from agent-id=verify-2 agent-version=v1.1"]
+    assert verify(seen + GOOD + seen).returncode == 0
+    alone = verify(seen)  # servers' logs alone: what they say is all there is
+    assert alone.returncode == 1 and b"expected server v1" in alone.stdout and b"answered by ;" not in alone.stdout
+
+
+def test_one_of_our_agents_at_a_wrong_server_fails_whichever_log_comes_first():
+    seen = ["[SERVER_v2/s] Stream opened from agent-id=a-v1.1 agent-version=v1.1"]
+    for lines in (seen + GOOD, GOOD + seen):
+        done = verify(lines)
+        assert done.returncode == 1 and b"expected server v1" in done.stdout
+
+
 def test_a_nul_hides_nothing():
     done = verify(GOOD + ["[AGENT_v2.1/a-v2.1] Received pong from server=v1/thi\0ef message=pong"])
     assert done.returncode == 1 and b"\\x01" in done.stdout
