@@ -99,19 +99,6 @@ static int put_candidate(FILE *out, const struct route_candidate *candidate,
     return rv;
 }
 
-/* Envoy joins a header that is repeated with commas before it matches. */
-static void put_repeated(FILE *out, const struct route_table *routes)
-{
-    for (size_t i = 0; i < routes->header_name_count; i++) {
-        fputs("              - match: {prefix: /, headers: [{name: ", out);
-        put_yaml(out, routes->header_names[i]);
-        fputs(", string_match: {contains: \",\"}}]}\n"
-              "                direct_response: {status: 400} # a repeated header is not guessed "
-              "at\n",
-              out);
-    }
-}
-
 static int put_routes(FILE *out, const struct route_table *routes,
                       char reason[static RENDER_REASON_BYTES])
 {
@@ -122,7 +109,6 @@ static int put_routes(FILE *out, const struct route_table *routes,
     }
     fputs(routes->hostname_count == 0 ? "\"*\"]\n" : "]\n", out);
     fputs("              routes:\n", out);
-    put_repeated(out, routes);
     int rv = 0;
     for (size_t i = 0; i < routes->candidate_count && rv == 0; i++) {
         rv = put_candidate(out, &routes->candidates[i], reason);
@@ -137,6 +123,33 @@ static void put_socket(FILE *out, const struct text_address *address)
     fputs("{socket_address: {address: ", out);
     put_yaml(out, address->host[0] != '\0' ? address->host : "0.0.0.0");
     fprintf(out, ", port_value: %u}}", (unsigned)address->port);
+}
+
+/* Envoy's header matches look at each value of a repeated header alone, so that any of them may
+ * win. */
+static void put_repeated(FILE *out, const struct route_table *routes)
+{
+    if (routes->header_name_count == 0) {
+        return;
+    }
+    fputs("          - name: envoy.filters.http.lua # a repeated header is not guessed at\n"
+          "            typed_config:\n"
+          "              \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua\n"
+          "              default_source_code:\n"
+          "                inline_string: |\n"
+          "                  function envoy_on_request(request)\n",
+          out);
+    for (size_t i = 0; i < routes->header_name_count; i++) {
+        const char *name = routes->header_names[i];
+        fprintf(out,
+                "                    if request:headers():getNumValues(\"%s\") > 1 then\n"
+                "                      request:respond({[\":status\"] = \"400\"}, \"header %s is "
+                "given more than once\")\n"
+                "                      return\n"
+                "                    end\n",
+                name, name);
+    }
+    fputs("                  end\n", out);
 }
 
 static void put_listener(FILE *out, const struct render_plan *plan)
@@ -181,8 +194,10 @@ static void put_listener(FILE *out, const struct render_plan *plan)
           "            initial_stream_window_size: 65536\n"
           "            initial_connection_window_size: 1048576\n"
           "            connection_keepalive: {interval: 60s, timeout: 20s} # finds dead agents\n"
-          "          http_filters:\n"
-          "          - name: envoy.filters.http.router\n"
+          "          http_filters:\n",
+          out);
+    put_repeated(out, plan->routes);
+    fputs("          - name: envoy.filters.http.router\n"
           "            typed_config: {\"@type\": "
           "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}\n"
           "          route_config:\n"

@@ -63,11 +63,10 @@ def test_several_rules_mean_the_same_everywhere(start, name, tmp_path):
 
 def test_the_default_routes_hold_at_their_boundaries(start, name):
     proxy = start(name)
-    done = check(proxy, "verify", "--boundary", "-o", "json")
-    if name in ("nginx", "traefik"):  # they cannot see that a header is repeated; their configuration says so
-        assert done.returncode in (0, 1)
-        return
+    done = check(proxy, "verify", "--boundary")
     assert done.returncode == 0, done.stdout + done.stderr
+    # nginx and Traefik cannot see that a header is repeated; their configuration says so
+    assert ("not rejected" in done.stdout) == (name in ("nginx", "traefik"))
 
 
 def test_swapped_backends_are_found_behind_each(started, certs, backends, name, tmp_path):
