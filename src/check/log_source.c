@@ -105,8 +105,8 @@ static void last_line(FILE *errors, char out[static LINE_BYTES])
 static int run_kubectl(const char *command, const struct check_log_options *options, FILE *errors,
                        struct check_logs *logs)
 {
-    pid_t pid;
-    int out;
+    pid_t pid = 0;
+    int out = -1;
     int error = start_kubectl(options, fileno(errors), &pid, &out);
     if (error != 0) {
         cli_error(command, "--logs kubectl: kubectl cannot be started: %s; put it on PATH",

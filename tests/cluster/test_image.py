@@ -2,6 +2,8 @@
 import json
 import re
 
+import pytest
+
 from conftest import free_port
 from kube import ROOT
 
@@ -39,6 +41,26 @@ def test_server_and_agent_talk_inside(cluster, docker):
 
 def test_make_load_brings_it_to_the_node(cluster, docker):
     cluster.make("load", env=docker)
+
+
+@pytest.mark.parametrize("context, words", [
+    ("kind-my-poc", f"kind load docker-image {IMAGE} --name my-poc"),
+    ("minikube", f"minikube image load {IMAGE} --profile minikube"),
+    ("k3d-my-poc", f"k3d image import {IMAGE} --cluster my-poc"),
+])
+def test_load_calls_the_tool_of_the_context(cluster, docker, context, words, tmp_path):
+    """These tools are not on this machine: what stands in for them writes down how it was called."""
+    config = tmp_path / "kubeconfig"
+    config.write_text((cluster.state / "kubeconfig").read_text())
+    kubeconfig = {"KUBECONFIG": str(config)}
+    current = cluster.run(["kubectl", "config", "current-context"], env=kubeconfig).stdout.strip()
+    cluster.run(["kubectl", "config", "rename-context", current, context], env=kubeconfig)
+    tool = tmp_path / words.split()[0]
+    tool.write_text(f'#!/bin/sh\necho "$(basename "$0") $*" > {tmp_path}/called\n')
+    tool.chmod(0o755)
+    env = {**docker, **kubeconfig, "PATH": f"{tmp_path}:{cluster.env['PATH']}"}
+    cluster.make("load", env=env)
+    assert (tmp_path / "called").read_text().strip() == words
 
 
 def test_one_command_does_it_all(cluster, docker):
