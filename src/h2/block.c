@@ -106,3 +106,9 @@ const struct h2_header *h2_block_find(const struct h2_block *block, const char *
     }
     return found;
 }
+
+bool h2_block_is_post(const struct h2_block *block)
+{
+    const struct h2_header *method = h2_block_find(block, ":method", NULL);
+    return method != NULL && method->value_len == 4 && memcmp(method->value, "POST", 4) == 0;
+}

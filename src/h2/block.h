@@ -26,4 +26,7 @@ int h2_block_reader_add(struct h2_block_reader *reader, const void *name, size_t
 /* The complete block; borrowed until the reader is freed. Call once. */
 struct h2_block h2_block_reader_finish(struct h2_block_reader *reader);
 
+/* A request of the only method gRPC has. */
+bool h2_block_is_post(const struct h2_block *block);
+
 #endif

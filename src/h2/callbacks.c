@@ -2,102 +2,13 @@
 #include "h2/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MILLI 1000u
-#define EMPTY_DATA "peer sent too many empty DATA frames"
 
 static struct h2_stream *find_stream(nghttp2_session *ng, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(ng, id);
-}
-
-/* ---- frame headers --------------------------------------------------------------------------- */
-
-/* RFC 9113 section 5.1.1: a new stream id must be higher than all before. nghttp2 only drops lower ones. */
-static bool check_stream_id(struct h2_session *session, int32_t id)
-{
-    if (session->role != H2_SERVER || id % 2 == 0) {
-        return true;
-    }
-    if (id > session->newest_peer_id) {
-        if (id > session->newest_peer_id + 2) {
-            session->skipped_from = session->newest_peer_id + 2;
-            session->skipped_to = id - 2;
-        }
-        session->newest_peer_id = id;
-        return true;
-    }
-    if (session->skipped_from > 0 && id >= session->skipped_from && id <= session->skipped_to) {
-        h2_session_terminate(session, H2_PROTOCOL_ERROR, "peer opened a stream with a lower id");
-        return false;
-    }
-    return true;
-}
-
-/* RFC 9113 section 5.1, "closed": nothing but PRIORITY may follow the peer's own end of a stream. */
-static void remember_ended(struct h2_session *session, int32_t id)
-{
-    session->ended_ids[session->ended_next++ % H2_ENDED_STREAMS] = id;
-}
-
-static bool check_not_ended(struct h2_session *session, int32_t id)
-{
-    for (size_t i = 0; i < H2_ENDED_STREAMS; i++) {
-        if (id != 0 && session->ended_ids[i] == id) {
-            h2_session_terminate(session, H2_STREAM_CLOSED, "peer sent a frame on an ended stream");
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool check_priority(struct h2_session *session, const struct h2_frame_head *head)
-{
-    if (head->stream_id == 0) { /* RFC 9113 section 6.3; nghttp2 ignores the frame altogether */
-        h2_session_terminate(session, H2_PROTOCOL_ERROR, "peer sent PRIORITY on stream 0");
-        return false;
-    }
-    return h2_charge(session, MILLI, "peer sent too many PRIORITY frames");
-}
-
-static bool charge_window_update(struct h2_session *session)
-{
-    if (session->window_updates > 0) {
-        session->window_updates--;
-        return true;
-    }
-    return h2_charge(session, MILLI, "peer sent too many WINDOW_UPDATE frames");
-}
-
-bool h2_on_frame_head(void *ctx, const struct h2_frame_head *head)
-{
-    struct h2_session *session = ctx;
-    switch (head->type) {
-    case NGHTTP2_DATA:
-        return check_not_ended(session, head->stream_id) &&
-               (head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0 ||
-                h2_charge(session, MILLI, EMPTY_DATA));
-    case NGHTTP2_HEADERS:
-        return check_not_ended(session, head->stream_id) &&
-               check_stream_id(session, head->stream_id);
-    case NGHTTP2_PRIORITY:
-        return check_priority(session, head);
-    case NGHTTP2_SETTINGS:
-        return h2_charge(session, MILLI, "peer sent too many SETTINGS frames");
-    case NGHTTP2_WINDOW_UPDATE:
-        return charge_window_update(session);
-    case NGHTTP2_RST_STREAM: /* charged where the stream's age is known */
-        remember_ended(session, head->stream_id);
-        return true;
-    case NGHTTP2_GOAWAY:
-        return h2_charge(session, MILLI, "peer sent too many GOAWAY frames");
-    case NGHTTP2_PUSH_PROMISE: /* a connection error */
-    case NGHTTP2_PING:         /* charged where the direction is known */
-    case NGHTTP2_CONTINUATION: /* nghttp2 counts them */
-        return true;
-    default:
-        return h2_charge(session, MILLI, "peer sent too many frames of unknown types");
-    }
 }
 
 /* ---- header blocks --------------------------------------------------------------------------- */
@@ -179,6 +90,21 @@ static enum h2_block_kind classify(const struct h2_session *session, struct h2_s
     return session->role == H2_SERVER ? H2_BLOCK_REQUEST : H2_BLOCK_RESPONSE;
 }
 
+/* What nghttp2 would check in a body: its length, and that there is one at all. */
+static bool is_plain(const struct h2_session *session, const struct h2_stream *stream,
+                     const struct h2_block *block)
+{
+    if (h2_block_find(block, "content-length", NULL) != NULL) {
+        return false;
+    }
+    if (session->role == H2_SERVER) {
+        return h2_block_is_post(block);
+    }
+    const struct h2_header *status = h2_block_find(block, ":status", NULL);
+    return stream->is_post && status != NULL && status->value_len == 3 &&
+           memcmp(status->value, "200", 3) == 0;
+}
+
 static void deliver_block(struct h2_session *session, struct h2_stream *stream, bool end_stream)
 {
     struct h2_block_reader *reader = session->block;
@@ -191,6 +117,9 @@ static void deliver_block(struct h2_session *session, struct h2_stream *stream, 
     struct h2_block block = h2_block_reader_finish(reader);
     enum h2_block_kind kind = classify(session, stream, &block);
     stream->remote_ended = stream->remote_ended || end_stream;
+    if (kind == H2_BLOCK_REQUEST || kind == H2_BLOCK_RESPONSE) {
+        stream->plain_body = is_plain(session, stream, &block);
+    }
     if (kind == H2_BLOCK_INFORMATIONAL &&
         ++stream->informational_count > H2_INFORMATIONAL_RESPONSES) {
         h2_stream_reset(stream, H2_ENHANCE_YOUR_CALM);
@@ -202,22 +131,18 @@ static void deliver_block(struct h2_session *session, struct h2_stream *stream, 
 
 /* ---- whole frames ---------------------------------------------------------------------------- */
 
+/* DATA that data.c does not take. */
 static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *bytes,
                          size_t len, void *ctx)
 {
     (void)flags;
-    struct h2_session *session = ctx;
+    (void)ctx;
     struct h2_stream *stream = find_stream(ng, id);
     if (stream == NULL) {
         nghttp2_session_consume_connection(ng, len);
         return 0;
     }
-    h2_stream_received(stream, len);
-    if (stream->ended && stream->reset_here) {
-        h2_stream_consume(stream, len);
-    } else if (session->events->on_data != NULL) {
-        session->events->on_data(session->user, stream, bytes, len);
-    }
+    h2_stream_received(stream, bytes, len, len);
     return 0;
 }
 
@@ -226,7 +151,7 @@ static int receive_data(struct h2_session *session, struct h2_stream *stream,
 {
     bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     bool padding_only = frame->data.padlen > 0 && frame->data.padlen == frame->hd.length;
-    if (padding_only && !end_stream && !h2_charge(session, MILLI, EMPTY_DATA)) {
+    if (padding_only && !end_stream && !h2_charge(session, MILLI, H2_EMPTY_DATA)) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (end_stream && stream != NULL) {
@@ -242,7 +167,9 @@ static void receive_settings(struct h2_session *session, const nghttp2_frame *fr
 {
     if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
         session->settings_acked = true;
-    } else if (!session->ready) {
+        return;
+    }
+    if (!session->ready) {
         session->ready = true;
         if (session->events->on_ready != NULL) {
             session->events->on_ready(session->user);
@@ -334,20 +261,36 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static void sent_message_frame(struct h2_session *session, const nghttp2_frame *frame)
+void h2_sent_message_frame(struct h2_session *session)
 {
     session->sent_since_ping = true;
     if (session->window_updates < H2_WINDOW_UPDATES_MAX) {
         session->window_updates += H2_WINDOW_UPDATES_PER_FRAME;
     }
-    if (session->role != H2_SERVER || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        return;
-    }
-    /* A server that ended first asks the client to stop sending (RFC 9113 section 8.1). */
-    struct h2_stream *stream = find_stream(session->ng, frame->hd.stream_id);
-    if (stream != NULL && !stream->remote_ended) {
+}
+
+/* A server that ended first asks the client to stop sending (RFC 9113 section 8.1). */
+static void sent_end(struct h2_session *session, struct h2_stream *stream)
+{
+    if (session->role == H2_SERVER && !stream->remote_ended) {
         stream->reset_here = true;
         nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, stream->id, H2_NO_ERROR);
+    }
+}
+
+/* HEADERS, or the empty DATA frame that ends a stream. */
+static void sent_by_nghttp2(struct h2_session *session, const nghttp2_frame *frame)
+{
+    h2_sent_message_frame(session);
+    struct h2_stream *stream = find_stream(session->ng, frame->hd.stream_id);
+    if (stream == NULL) {
+        return;
+    }
+    stream->headers_sent = true;
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+        sent_end(session, stream);
+    } else {
+        h2_stream_sendable(stream);
     }
 }
 
@@ -382,7 +325,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
-        sent_message_frame(session, frame);
+        sent_by_nghttp2(session, frame);
         return 0;
     case NGHTTP2_RST_STREAM: {
         /* Resets that the peer made us send ("MadeYouReset", CVE-2025-8671) cost it like its own. */
@@ -421,7 +364,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void
     }
     nghttp2_session_set_stream_user_data(ng, id, NULL);
     if (stream->remote_ended) {
-        remember_ended(session, id);
+        h2_remember_ended(session, id);
     }
     if (error == H2_NO_ERROR) {
         h2_budget_credit(&session->budget);
@@ -446,6 +389,6 @@ nghttp2_session_callbacks *h2_callbacks_new(void)
     nghttp2_session_callbacks_set_on_frame_send_callback(table, on_frame_send);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(table, on_frame_not_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(table, on_stream_close);
-    nghttp2_session_callbacks_set_send_data_callback(table, h2_on_body_send);
+    nghttp2_session_callbacks_set_send_data_callback(table, h2_on_end_send);
     return table;
 }

@@ -6,10 +6,14 @@
 #include "base/list.h"
 #include "h2/block.h"
 #include "h2/budget.h"
-#include "h2/frame_scan.h"
+#include "h2/frame_split.h"
 #include "h2/session.h"
 
 #include <nghttp2/nghttp2.h>
+
+#define H2_INITIAL_WINDOW_BYTES 65535 /* RFC 9113 section 6.9.2 */
+
+#define H2_EMPTY_DATA "peer sent too many empty DATA frames"
 
 /* Streams the peer ended lately; a frame on one of them is its mistake, not a race with our reset. */
 #define H2_ENDED_STREAMS 8
@@ -34,7 +38,8 @@ struct h2_session {
 
     /* What the peer may cost us. */
     struct h2_budget budget;
-    struct h2_frame_scan scan;
+    struct h2_frame_split split;
+    bool block_open; /* HEADERS came without END_HEADERS: only CONTINUATION may follow */
     uint32_t window_updates; /* still free */
     uint32_t pings_unanswered; /* ours */
     int32_t newest_peer_id;  /* highest stream id the peer opened */
@@ -47,10 +52,27 @@ struct h2_session {
     size_t stream_count;
     struct h2_block_reader *block; /* owned; the header block being received */
 
-    /* Flow control of the connection: received bytes that no stream consumed yet, and the part of them whose
-     * credit the peer did not get back. */
+    /* Receiving: bytes that no stream consumed yet, and the part of them whose credit the peer did not get back,
+     * with the share of it that nghttp2 counts; credit to tell of; what the peer may still send. */
     size_t buffered_bytes;
     size_t withheld_bytes;
+    size_t withheld_by_nghttp2;
+    size_t credit;
+    int32_t receive_window;
+    struct list creditors; /* streams with credit to tell of */
+
+    /* The frame that is being taken. */
+    uint8_t taking;                /* DATA, or what is first collected: WINDOW_UPDATE, SETTINGS */
+    struct h2_stream *data_stream; /* NULL: nobody's any more */
+    int32_t taken_id;
+    size_t taken_len;
+    size_t taken_bytes; /* when it is whole */
+    uint8_t taken[H2_SETTINGS_ENTRIES * 6];
+
+    /* Sending: the peer's windows, and streams that have something to send and may. */
+    int32_t send_window;
+    uint32_t peer_stream_window;
+    struct list sendable;
 
     /* The pull in progress. */
     uint8_t *out;
@@ -81,14 +103,23 @@ struct h2_stream {
     struct buf out;              /* body bytes that wait for a frame */
     struct h2_trailers *trailers; /* owned; NULL: none */
     uint64_t opened_ms;
+    struct list send_node;   /* session->sendable */
+    struct list credit_node; /* session->creditors */
     size_t unconsumed_bytes;
+    size_t unconsumed_by_nghttp2;
+    uint32_t credit; /* consumed, not told to the peer */
+    int32_t receive_window;
+    int32_t send_window;
     int32_t id;
     uint8_t informational_count;
     bool final_block_received; /* the request or the final response */
     bool remote_ended;
     bool response_sent;
-    bool has_body;    /* nghttp2 asks on_body_read */
-    bool deferred;    /* ... and was told to wait */
+    bool is_post;     /* a client's request */
+    bool plain_body;  /* nothing for nghttp2 to check in what comes */
+    bool has_body;    /* our block did not end the stream */
+    bool headers_sent;
+    bool end_sent;    /* its end is with nghttp2 */
     bool ended;       /* end, trailers or reset was called */
     bool reset_here;  /* by h2_stream_reset(), not as an answer to an offence */
     bool not_sent;    /* the request never left */
@@ -99,8 +130,15 @@ struct h2_stream {
 /* The callback table for nghttp2_session_*_new; the caller deletes it. NULL: no memory. */
 nghttp2_session_callbacks *h2_callbacks_new(void);
 
-/* Looks at each frame header before nghttp2 does. */
-bool h2_on_frame_head(void *session, const struct h2_frame_head *head);
+/* A HEADERS or DATA frame was sent, which earns the peer WINDOW_UPDATEs and a PING. */
+void h2_sent_message_frame(struct h2_session *session);
+
+/* frames.c */
+
+/* Judges each frame by its header, before anyone sees its payload. */
+enum h2_frame_way h2_on_frame_head(void *session, const struct h2_frame_head *head);
+/* The peer ended the stream: another frame on it is a mistake. */
+void h2_remember_ended(struct h2_session *session, int32_t id);
 
 /* memory.c */
 
@@ -114,6 +152,9 @@ void h2_memory_release(struct h2_session *session);
 /* Tells the owner, once until the next pull, that there is something to send. */
 void h2_request_output(struct h2_session *session);
 
+/* Gives bytes to nghttp2. Returns 0 or a negative code. */
+int h2_pass(void *session, const uint8_t *bytes, size_t len);
+
 /* Charges the budget; at its end the session is terminated with `reason`. Returns false then. */
 bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason);
 
@@ -123,12 +164,23 @@ bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason);
 struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id);
 /* Delivers on_close, gives the connection's credit back, frees. */
 void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed);
-/* The source of all DATA frames. */
-ssize_t h2_on_body_read(nghttp2_session *ng, int32_t id, uint8_t *out, size_t capacity,
-                        uint32_t *flags, nghttp2_data_source *source, void *session);
-int h2_on_body_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t len,
-                    nghttp2_data_source *source, void *session);
-/* Counts `len` body bytes that arrived. */
-void h2_stream_received(struct h2_stream *stream, size_t len);
+
+/* data.c */
+
+/* Delivers body bytes that arrived, of which nghttp2 counted `by_nghttp2` (all or none). */
+void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t len, size_t by_nghttp2);
+/* Whether a frame is taken here, and its payload. h2_take() returns 0 or a negative code. */
+enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_frame_head *head);
+enum h2_frame_way h2_window_update_begin(struct h2_session *session, const struct h2_frame_head *head);
+enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_frame_head *head);
+int h2_take(void *session, const uint8_t *bytes, size_t len);
+/* Where nghttp2 would write the empty DATA frame that we tell it an end with. */
+int h2_on_end_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t len,
+                   nghttp2_data_source *source, void *ctx);
+/* Lists the stream for the next pull if it has bytes and window for them, or an end to send. */
+void h2_stream_sendable(struct h2_stream *stream);
+/* Writes WINDOW_UPDATE and DATA frames into the pull's buffer while there is room and window; nghttp2 must have nothing to
+ * send. `ret_ended`: now it has, the end of a stream. Returns 0 or a negative nghttp2 code. */
+int h2_data_send(struct h2_session *session, bool *ret_ended);
 
 #endif

@@ -44,12 +44,12 @@
 #define H2_WINDOW_UPDATES_PER_FRAME 4
 #define H2_WINDOW_UPDATES_MAX 10000
 
-/* nghttp2's own guards. Its reset limiter cannot tell old streams from young ones, so it is only the second
- * line behind the budget. */
+/* nghttp2's own guards, the second line behind the budget, which tells old streams from young ones and says what there was
+ * too much of. */
 #define H2_RESET_BURST 10000
 #define H2_RESET_PER_SECOND 1000
 #define H2_CONTINUATIONS 8
-#define H2_OUTBOUND_ACKS 100
+#define H2_OUTBOUND_ACKS 1000
 #define H2_SETTINGS_ENTRIES 16
 
 /* Informational responses per stream (103 flood of a hostile upstream). */

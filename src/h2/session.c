@@ -85,9 +85,14 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
     session->last_read_ms = now_ms;
     session->window_updates = H2_WINDOW_UPDATES_INITIAL;
     session->newest_peer_id = -1;
+    session->receive_window = (int32_t)limits->connection_window_bytes;
+    session->send_window = H2_INITIAL_WINDOW_BYTES;
+    session->peer_stream_window = H2_INITIAL_WINDOW_BYTES;
     list_init(&session->streams);
+    list_init(&session->sendable);
+    list_init(&session->creditors);
     h2_budget_init(&session->budget, now_ms);
-    h2_frame_scan_init(&session->scan, role == H2_SERVER ? NGHTTP2_CLIENT_MAGIC_LEN : 0);
+    h2_frame_split_init(&session->split, role == H2_SERVER ? NGHTTP2_CLIENT_MAGIC_LEN : 0);
     if (make_ng_session(session) != 0 || submit_preface(session) != 0) {
         h2_session_free(session, H2_INTERNAL_ERROR);
         return NULL;
@@ -138,23 +143,31 @@ bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
+int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
+{
+    struct h2_session *session = ctx;
+    ssize_t rv = nghttp2_session_mem_recv(session->ng, bytes, len);
+    if (rv >= 0) {
+        return session->terminated ? NGHTTP2_ERR_SESSION_CLOSING : 0;
+    }
+    session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)rv);
+    return (int)rv;
+}
+
 int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len, uint64_t now_ms)
 {
     session->now_ms = now_ms;
     session->last_read_ms = now_ms;
+    static const struct h2_frame_ops ops = {h2_on_frame_head, h2_pass, h2_take};
     if (session->terminated) {
         return NGHTTP2_ERR_SESSION_CLOSING;
     }
-    if (!h2_frame_scan_feed(&session->scan, bytes, len, h2_on_frame_head, session)) {
-        return NGHTTP2_ERR_SESSION_CLOSING;
-    }
-    ssize_t rv = nghttp2_session_mem_recv(session->ng, bytes, len);
+    int rv = h2_frame_split_feed(&session->split, bytes, len, &ops, session);
     if (session->terminated) {
         return NGHTTP2_ERR_SESSION_CLOSING;
     }
-    if (rv < 0) {
-        session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)rv);
-        return (int)rv;
+    if (rv != 0) {
+        return rv;
     }
     if (nghttp2_session_want_write(session->ng)) {
         h2_request_output(session);
@@ -175,6 +188,39 @@ static void take_rest(struct h2_session *session)
     }
 }
 
+/* Takes what nghttp2 wants to send, while there is room. Returns 0 or a negative code. */
+static int pull_nghttp2(struct h2_session *session)
+{
+    while (session->rest_len == 0) {
+        ssize_t len = nghttp2_session_mem_send(session->ng, &session->rest);
+        if (len < 0) {
+            session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)len);
+            return (int)len;
+        }
+        if (len == 0) {
+            break;
+        }
+        session->rest_len = (size_t)len;
+        take_rest(session);
+    }
+    return 0;
+}
+
+/* Streams' bytes go behind everything that nghttp2 has, so that a stream's block is always sent before. */
+static int pull_all(struct h2_session *session)
+{
+    bool more = true;
+    int rv = 0;
+    while (more && rv == 0) {
+        more = false;
+        rv = pull_nghttp2(session);
+        if (rv == 0 && session->rest_len == 0 && !session->terminated) {
+            rv = h2_data_send(session, &more);
+        }
+    }
+    return rv;
+}
+
 ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capacity, uint64_t now_ms)
 {
     session->now_ms = now_ms;
@@ -183,23 +229,11 @@ ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capac
     session->out_len = 0;
     session->out_capacity = capacity;
     take_rest(session);
-    while (session->rest_len == 0) {
-        size_t before = session->out_len;
-        ssize_t len = nghttp2_session_mem_send(session->ng, &session->rest);
-        if (len < 0) {
-            session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)len);
-            return len;
-        }
-        session->rest_len = (size_t)len;
-        take_rest(session);
-        if (session->out_len == before) {
-            break;
-        }
-    }
+    int rv = pull_all(session);
     session->out = NULL;
     session->out_capacity = 0;
     session->output_asked = false;
-    return (ptrdiff_t)session->out_len;
+    return rv != 0 ? rv : (ptrdiff_t)session->out_len;
 }
 
 /* ---- time and end ---------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* Streams: opening, body bytes out with deferral, window credit, trailers, reset. */
+/* Streams: opening, blocks out, body bytes queued, trailers, reset. */
 #include "h2/internal.h"
 
 #include "base/mem.h"
@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FRAME_HEAD_BYTES 9
 
 struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
 {
@@ -18,6 +16,10 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
     stream->session = session;
     stream->id = id;
     stream->opened_ms = session->now_ms;
+    stream->receive_window = (int32_t)session->limits.stream_window_bytes;
+    stream->send_window = (int32_t)session->peer_stream_window;
+    list_init(&stream->send_node);
+    list_init(&stream->credit_node);
     list_append(&session->streams, &stream->node);
     session->stream_count++;
     return stream;
@@ -40,6 +42,11 @@ void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed
         session->events->on_close(session->user, stream, error, unprocessed);
     }
     h2_stream_consume(stream, stream->unconsumed_bytes);
+    if (session->data_stream == stream) {
+        session->data_stream = NULL;
+    }
+    list_remove(&stream->send_node);
+    list_remove(&stream->credit_node);
     list_remove(&stream->node);
     session->stream_count--;
     trailers_free(stream->trailers);
@@ -47,110 +54,7 @@ void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed
     free(stream);
 }
 
-/* ---- window credit --------------------------------------------------------------------------- */
-
-void h2_stream_received(struct h2_stream *stream, size_t len)
-{
-    struct h2_session *session = stream->session;
-    stream->unconsumed_bytes += len;
-    session->buffered_bytes += len;
-    if (session->buffered_bytes <= session->limits.connection_buffer_bytes) {
-        nghttp2_session_consume_connection(session->ng, len);
-    } else {
-        session->withheld_bytes += len;
-    }
-}
-
-void h2_stream_consume(struct h2_stream *stream, size_t len)
-{
-    struct h2_session *session = stream->session;
-    if (len > stream->unconsumed_bytes) {
-        len = stream->unconsumed_bytes;
-    }
-    if (len == 0) {
-        return;
-    }
-    stream->unconsumed_bytes -= len;
-    session->buffered_bytes -= len;
-    size_t release = session->withheld_bytes < len ? session->withheld_bytes : len;
-    if (release > 0) {
-        session->withheld_bytes -= release;
-        nghttp2_session_consume_connection(session->ng, release);
-    }
-    nghttp2_session_consume_stream(session->ng, stream->id, len);
-    if (nghttp2_session_want_write(session->ng)) {
-        h2_request_output(session);
-    }
-}
-
 /* ---- body out -------------------------------------------------------------------------------- */
-
-static int submit_trailers(struct h2_stream *stream)
-{
-    return nghttp2_submit_trailer(stream->session->ng, stream->id, stream->trailers->fields,
-                                  stream->trailers->count);
-}
-
-ssize_t h2_on_body_read(nghttp2_session *ng, int32_t id, uint8_t *out, size_t capacity,
-                        uint32_t *flags, nghttp2_data_source *source, void *ctx)
-{
-    (void)ng;
-    (void)id;
-    (void)out;
-    (void)ctx;
-    struct h2_stream *stream = source->ptr;
-    size_t len = stream->out.len < capacity ? stream->out.len : capacity;
-    bool last = stream->ended && len == stream->out.len;
-    if (len == 0 && !last) {
-        stream->deferred = true;
-        return NGHTTP2_ERR_DEFERRED;
-    }
-    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (last) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    }
-    if (last && stream->trailers != NULL) {
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        if (submit_trailers(stream) != 0) {
-            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-        }
-    }
-    return (ssize_t)len;
-}
-
-/* Writes a DATA frame straight from the stream's queue into the pull buffer. */
-int h2_on_body_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t len,
-                    nghttp2_data_source *source, void *ctx)
-{
-    (void)ng;
-    (void)frame;
-    struct h2_session *session = ctx;
-    struct h2_stream *stream = source->ptr;
-    if (session->out_capacity - session->out_len < FRAME_HEAD_BYTES + len) {
-        return NGHTTP2_ERR_WOULDBLOCK;
-    }
-    uint8_t *to = session->out + session->out_len;
-    memcpy(to, head, FRAME_HEAD_BYTES);
-    if (len > 0) {
-        memcpy(to + FRAME_HEAD_BYTES, buf_data(&stream->out), len);
-        buf_consume(&stream->out, len);
-    }
-    session->out_len += FRAME_HEAD_BYTES + len;
-    if (len > 0 && session->events->on_sent != NULL) {
-        session->events->on_sent(session->user, stream, len);
-    }
-    return 0;
-}
-
-/* Lets nghttp2 ask for the body again. */
-static void resume_body(struct h2_stream *stream)
-{
-    if (stream->deferred) {
-        stream->deferred = false;
-        nghttp2_session_resume_data(stream->session->ng, stream->id);
-    }
-    h2_request_output(stream->session);
-}
 
 int h2_stream_write(struct h2_stream *stream, const void *bytes, size_t len, size_t cap_bytes)
 {
@@ -161,7 +65,7 @@ int h2_stream_write(struct h2_stream *stream, const void *bytes, size_t len, siz
     if (rv != 0) {
         return rv == BUF_E_FULL ? H2_E_FULL : rv;
     }
-    resume_body(stream);
+    h2_stream_sendable(stream);
     return 0;
 }
 
@@ -171,7 +75,7 @@ int h2_stream_end(struct h2_stream *stream)
         return H2_E_CLOSED;
     }
     stream->ended = true;
-    resume_body(stream);
+    h2_stream_sendable(stream);
     return 0;
 }
 
@@ -206,7 +110,7 @@ int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *fields,
     }
     stream->trailers = trailers_copy(fields, count);
     stream->ended = true;
-    resume_body(stream);
+    h2_stream_sendable(stream);
     return 0;
 }
 
@@ -237,14 +141,12 @@ static void free_nv(nghttp2_nv *nv, nghttp2_nv *stack)
     }
 }
 
-/* The body source of a stream; none when the block is everything. */
-static nghttp2_data_provider *body_of(struct h2_stream *stream, bool end_stream,
-                                      nghttp2_data_provider *provider)
+/* Returns nghttp2's flags for the block that begins this side of the stream. */
+static uint8_t begin_side(struct h2_stream *stream, bool end_stream)
 {
     stream->has_body = !end_stream;
     stream->ended = end_stream;
-    *provider = (nghttp2_data_provider){.source.ptr = stream, .read_callback = h2_on_body_read};
-    return end_stream ? NULL : provider;
+    return end_stream ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE;
 }
 
 int h2_stream_open(struct h2_session *session, const struct h2_header *fields, size_t count,
@@ -258,11 +160,11 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
         return -ENOMEM;
     }
     stream->user = stream_user;
+    stream->is_post = h2_block_is_post(&(struct h2_block){fields, count});
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
-    nghttp2_data_provider provider;
-    int32_t id = nghttp2_submit_request(session->ng, NULL, nv, count,
-                                        body_of(stream, end_stream, &provider), stream);
+    int32_t id = nghttp2_submit_headers(session->ng, begin_side(stream, end_stream), -1, NULL, nv,
+                                        count, stream);
     free_nv(nv, stack);
     if (id < 0) {
         list_remove(&stream->node);
@@ -284,9 +186,8 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, 
     }
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
-    nghttp2_data_provider provider;
-    int rv = nghttp2_submit_response(stream->session->ng, stream->id, nv, count,
-                                     body_of(stream, end_stream, &provider));
+    int rv = nghttp2_submit_headers(stream->session->ng, begin_side(stream, end_stream),
+                                    stream->id, NULL, nv, count, NULL);
     free_nv(nv, stack);
     stream->response_sent = rv == 0;
     h2_request_output(stream->session);
