@@ -1,12 +1,15 @@
 """The deployment on a real Kubernetes: what the README promises, with the commands it names, behind each proxy."""
+import itertools
 import json
 import re
+import subprocess
 import time
 import urllib.request
 
 import pytest
 
 from kube import AGENTS, NAMESPACE, wait_until
+from policies import Endpoint, allows
 
 PROXIES = ["embedded", "envoy", "traefik"]
 ADMIN = {
@@ -84,6 +87,37 @@ def test_admin_answers_on_its_node_port(deployed):
         assert text in get(deployed, path), path
 
 
+def test_admin_answers_through_a_port_forward(deployed):
+    """As the README forwards it, but for the port on this side."""
+    argv = ["kubectl", "port-forward", "-n", NAMESPACE, "svc/proxy-ingress", ":9901"]
+    with subprocess.Popen(argv, env=deployed.env, stdout=subprocess.PIPE, text=True) as forward:
+        try:
+            port = re.search(r"127\.0\.0\.1:(\d+) -> ", forward.stdout.readline()).group(1)
+            for path, text in ADMIN[deployed.proxy].items():
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                    assert text in answer.read().decode(), path
+        finally:
+            forward.terminate()
+
+
+def test_policies_allow_the_arrows_of_the_picture_and_no_others(deployed):
+    policies = json.loads(deployed.kubectl("get", "networkpolicies", "-o", "json"))["items"]
+    pods = {name: Endpoint(deployed.pods(f"app={name}")[0]["metadata"]["labels"], NAMESPACE)
+            for name in ("agent", "server", "proxy-ingress")}
+    pods["check"] = Endpoint({"app": "check"}, NAMESPACE)
+    pods["dns"] = Endpoint({"k8s-app": "kube-dns"}, "kube-system")
+    pods["stranger"] = Endpoint({"app": "agent"}, "default")
+    pods["internet"] = Endpoint(None, None)
+    inside = [name for name, pod in pods.items() if pod.namespace == NAMESPACE]
+    expected = {("agent", "proxy-ingress", 8443), ("check", "proxy-ingress", 8443), ("proxy-ingress", "server", 50051)}
+    expected |= {(name, "proxy-ingress", port) for name in ("stranger", "internet", "dns") for port in (8443, 9901)}
+    assert {(source, target, port)
+            for source, target in itertools.permutations(pods, 2) if {source, target} & set(inside)
+            for port in (80, 443, 8443, 9901, 50051)
+            if allows(policies, pods[source], pods[target], port)} == expected
+    assert all(allows(policies, pods[name], pods["dns"], 53, "UDP") for name in inside)
+
+
 def test_make_verify_and_sticky_test(deployed):
     def enough():  # 20 of one stream, at a ping every five seconds
         return len([p for p in deployed.pongs() if p[1].startswith("agent-v1-1-")]) > 20
@@ -133,11 +167,12 @@ def test_a_deleted_server_pod_is_survived(deployed):
 
 
 def test_a_restarted_proxy_is_survived(deployed):
+    old = deployed.ready("app=proxy-ingress")
     deployed.kubectl("rollout", "restart", "deployment/proxy-ingress")
     deployed.kubectl("rollout", "status", "deployment/proxy-ingress", "--timeout=60s")
-    wait_until(lambda: len(deployed.pods("app=proxy-ingress")) == 1, 30, "the old proxy is on its way out")
-    time.sleep(10)
-    wait_until(lambda: all_rightly_answered(deployed, since_s=6), 35, "every agent answered by its version")
+    deployed.kubectl("wait", "--for=delete", *[f"pod/{name}" for name in old], "--timeout=90s")
+    time.sleep(10)  # the promise: back within 10 s
+    wait_until(lambda: all_rightly_answered(deployed, since_s=6), 2, "every agent answered by its version")
 
 
 def test_three_proxies(deployed):
