@@ -131,7 +131,7 @@ static void deliver_block(struct h2_session *session, struct h2_stream *stream, 
 
 /* ---- whole frames ---------------------------------------------------------------------------- */
 
-/* DATA that data.c does not take. */
+/* DATA that data_in.c does not take. */
 static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *bytes,
                          size_t len, void *ctx)
 {

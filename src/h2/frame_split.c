@@ -15,23 +15,18 @@ static struct h2_frame_head parse_head(const uint8_t *head)
         .length = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2],
         .type = head[3],
         .flags = head[4],
-        .stream_id = (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
-                               (uint32_t)head[7] << 8 | head[8]),
+        .stream_id = (int32_t)(h2_read_u32(head + 5) & INT32_MAX), /* without the reserved bit */
     };
 }
 
 void h2_frame_head_write(uint8_t out[static H2_FRAME_HEAD_BYTES], const struct h2_frame_head *head)
 {
-    uint32_t id = (uint32_t)head->stream_id;
     out[0] = (uint8_t)(head->length >> 16);
     out[1] = (uint8_t)(head->length >> 8);
     out[2] = (uint8_t)head->length;
     out[3] = head->type;
     out[4] = head->flags;
-    out[5] = (uint8_t)(id >> 24);
-    out[6] = (uint8_t)(id >> 16);
-    out[7] = (uint8_t)(id >> 8);
-    out[8] = (uint8_t)id;
+    h2_write_u32(out + 5, (uint32_t)head->stream_id);
 }
 
 /* The header is complete: which way does the frame go? */

@@ -44,6 +44,20 @@ void h2_frame_split_init(struct h2_frame_split *split, size_t preface_bytes);
 int h2_frame_split_feed(struct h2_frame_split *split, const uint8_t *bytes, size_t len,
                         const struct h2_frame_ops *ops, void *ctx);
 
+/* Numbers on the wire. */
+static inline uint32_t h2_read_u32(const uint8_t *from)
+{
+    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
+}
+
+static inline void h2_write_u32(uint8_t *to, uint32_t value)
+{
+    to[0] = (uint8_t)(value >> 24);
+    to[1] = (uint8_t)(value >> 16);
+    to[2] = (uint8_t)(value >> 8);
+    to[3] = (uint8_t)value;
+}
+
 /* Writes a frame's header. */
 void h2_frame_head_write(uint8_t out[static H2_FRAME_HEAD_BYTES], const struct h2_frame_head *head);
 

@@ -11,6 +11,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#define H2_INCREMENT_BYTES      4     /* the payload of WINDOW_UPDATE */
 #define H2_INITIAL_WINDOW_BYTES 65535 /* RFC 9113 section 6.9.2 */
 
 #define H2_EMPTY_DATA "peer sent too many empty DATA frames"
@@ -165,7 +166,7 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id);
 /* Delivers on_close, gives the connection's credit back, frees. */
 void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed);
 
-/* data.c */
+/* data_in.c */
 
 /* Delivers body bytes that arrived, of which nghttp2 counted `by_nghttp2` (all or none). */
 void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t len, size_t by_nghttp2);
@@ -174,6 +175,8 @@ enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_fram
 enum h2_frame_way h2_window_update_begin(struct h2_session *session, const struct h2_frame_head *head);
 enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_frame_head *head);
 int h2_take(void *session, const uint8_t *bytes, size_t len);
+/* data_out.c */
+
 /* Where nghttp2 would write the empty DATA frame that we tell it an end with. */
 int h2_on_end_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t len,
                    nghttp2_data_source *source, void *ctx);
