@@ -14,7 +14,7 @@ static void decode(struct net_stream *stream, const uint8_t *bytes, size_t len)
     struct net_error error;
 
     tls_io_feed(stream->tls, bytes, len);
-    while (stream->state == STREAM_OPEN) {
+    while (stream->state == STREAM_OPEN && !tls_io_is_drained(stream->tls)) {
         int count = tls_io_read(stream->tls, loop->record_bytes, NET_RECORD_BYTES);
         int status = net_stream_send_cipher(stream); /* alerts and answers to KeyUpdate */
 

@@ -30,6 +30,8 @@ void tls_io_feed(struct tls_io *io, const uint8_t *bytes, size_t len);
 /* What of them is not yet used. */
 const uint8_t *tls_io_unread(const struct tls_io *io, size_t *ret_len);
 bool tls_io_has_pending(const struct tls_io *io);
+/* Nothing is left to read, here or in OpenSSL: a tls_io_read() would only say so. */
+bool tls_io_is_drained(const struct tls_io *io);
 
 /* Goes on with the handshake. TLS_IO_MORE, TLS_IO_DONE (HTTP/2 agreed, names checked) or
  * TLS_IO_E_FAILED. */
