@@ -25,7 +25,7 @@ static void credit_connection(struct h2_session *session, size_t len, size_t by_
 {
     if (by_nghttp2 > 0) {
         nghttp2_session_consume_connection(session->ng, by_nghttp2);
-        h2_request_output(session);
+        h2_request_nghttp2(session);
     }
     session->credit += len - by_nghttp2;
     if (session->credit >= session->limits.connection_window_bytes / 2) {
@@ -38,7 +38,7 @@ static void credit_stream(struct h2_stream *stream, size_t len, size_t by_nghttp
     struct h2_session *session = stream->session;
     if (by_nghttp2 > 0) {
         nghttp2_session_consume_stream(session->ng, stream->id, by_nghttp2);
-        h2_request_output(session);
+        h2_request_nghttp2(session);
     }
     stream->credit += (uint32_t)(len - by_nghttp2);
     if (stream->credit >= session->limits.stream_window_bytes / 2 && !stream->remote_ended &&
@@ -99,7 +99,7 @@ static void refuse_stream(struct h2_stream *stream)
     stream->plain_body = false;
     nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id,
                               H2_FLOW_CONTROL_ERROR);
-    h2_request_output(stream->session);
+    h2_request_nghttp2(stream->session);
 }
 
 enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_frame_head *head)

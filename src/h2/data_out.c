@@ -102,6 +102,7 @@ static int tell_end(struct h2_stream *stream)
 {
     nghttp2_session *ng = stream->session->ng;
     stream->end_sent = true;
+    h2_request_nghttp2(stream->session);
     if (stream->trailers != NULL) {
         return nghttp2_submit_trailer(ng, stream->id, stream->trailers->fields,
                                       stream->trailers->count);

@@ -83,6 +83,7 @@ struct h2_session {
     size_t rest_len;
 
     bool output_asked;
+    bool nghttp2_sends; /* it may have something */
     bool ready;
     bool settings_acked;
     bool goaway_received;
@@ -152,6 +153,8 @@ void h2_memory_release(struct h2_session *session);
 
 /* Tells the owner, once until the next pull, that there is something to send. */
 void h2_request_output(struct h2_session *session);
+/* ... and that nghttp2 has to be asked for it. */
+void h2_request_nghttp2(struct h2_session *session);
 
 /* Gives bytes to nghttp2. Returns 0 or a negative code. */
 int h2_pass(void *session, const uint8_t *bytes, size_t len);

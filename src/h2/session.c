@@ -88,6 +88,7 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
     session->receive_window = (int32_t)limits->connection_window_bytes;
     session->send_window = H2_INITIAL_WINDOW_BYTES;
     session->peer_stream_window = H2_INITIAL_WINDOW_BYTES;
+    session->nghttp2_sends = true; /* its SETTINGS */
     list_init(&session->streams);
     list_init(&session->sendable);
     list_init(&session->creditors);
@@ -132,6 +133,12 @@ void h2_request_output(struct h2_session *session)
     }
 }
 
+void h2_request_nghttp2(struct h2_session *session)
+{
+    session->nghttp2_sends = true;
+    h2_request_output(session);
+}
+
 bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
 {
     if (h2_budget_spend(&session->budget, milli, session->now_ms)) {
@@ -146,6 +153,7 @@ bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
 int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
 {
     struct h2_session *session = ctx;
+    session->nghttp2_sends = true;
     ssize_t rv = nghttp2_session_mem_recv(session->ng, bytes, len);
     if (rv >= 0) {
         return session->terminated ? NGHTTP2_ERR_SESSION_CLOSING : 0;
@@ -169,7 +177,7 @@ int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len
     if (rv != 0) {
         return rv;
     }
-    if (nghttp2_session_want_write(session->ng)) {
+    if (session->nghttp2_sends && nghttp2_session_want_write(session->ng)) {
         h2_request_output(session);
     }
     return 0;
@@ -191,15 +199,14 @@ static void take_rest(struct h2_session *session)
 /* Takes what nghttp2 wants to send, while there is room. Returns 0 or a negative code. */
 static int pull_nghttp2(struct h2_session *session)
 {
-    while (session->rest_len == 0) {
+    while (session->rest_len == 0 && session->nghttp2_sends) {
+        session->nghttp2_sends = false; /* unless a callback submits something */
         ssize_t len = nghttp2_session_mem_send(session->ng, &session->rest);
         if (len < 0) {
             session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)len);
             return (int)len;
         }
-        if (len == 0) {
-            break;
-        }
+        session->nghttp2_sends = session->nghttp2_sends || len > 0;
         session->rest_len = (size_t)len;
         take_rest(session);
     }
@@ -269,7 +276,7 @@ static void submit_goaway(struct h2_session *session, int32_t last_id, uint32_t 
 {
     nghttp2_submit_goaway(session->ng, NGHTTP2_FLAG_NONE, last_id, error, (const uint8_t *)debug,
                           debug != NULL ? strlen(debug) : 0);
-    h2_request_output(session);
+    h2_request_nghttp2(session);
 }
 
 void h2_session_drain_begin(struct h2_session *session, const char *debug)
@@ -298,6 +305,10 @@ void h2_session_terminate(struct h2_session *session, uint32_t error, const char
 
 bool h2_session_finished(const struct h2_session *session)
 {
+    bool goes_on = session->stream_count > 0 && !session->goaway_sent && !session->terminated;
+    if (goes_on) {
+        return false; /* without asking nghttp2, as this is asked after every write */
+    }
     if (session->rest_len > 0 || nghttp2_session_want_write(session->ng)) {
         return false;
     }
@@ -351,7 +362,7 @@ void h2_session_ping(struct h2_session *session)
 {
     session->pings_unanswered++;
     nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL);
-    h2_request_output(session);
+    h2_request_nghttp2(session);
 }
 
 void h2_session_each_stream(struct h2_session *session,

@@ -173,7 +173,7 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
         return id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE ? (int)H2_E_NO_ROOM : id;
     }
     stream->id = id;
-    h2_request_output(session);
+    h2_request_nghttp2(session);
     *ret_stream = stream;
     return 0;
 }
@@ -190,7 +190,7 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, 
                                     stream->id, NULL, nv, count, NULL);
     free_nv(nv, stack);
     stream->response_sent = rv == 0;
-    h2_request_output(stream->session);
+    h2_request_nghttp2(stream->session);
     return rv;
 }
 
@@ -204,7 +204,7 @@ int h2_stream_inform(struct h2_stream *stream, const struct h2_header *fields, s
     int rv = nghttp2_submit_headers(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, NULL, nv,
                                     count, NULL);
     free_nv(nv, stack);
-    h2_request_output(stream->session);
+    h2_request_nghttp2(stream->session);
     return rv < 0 ? rv : 0;
 }
 
@@ -217,7 +217,7 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t error)
     stream->ended = true;
     nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
     h2_stream_consume(stream, stream->unconsumed_bytes);
-    h2_request_output(stream->session);
+    h2_request_nghttp2(stream->session);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */
