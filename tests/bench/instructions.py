@@ -1,0 +1,140 @@
+"""Instructions per ping round trip of proxy and server, against a recorded budget: the guard that no machine's mood touches.
+
+callgrind counts them under `grpcroute bench` in a closed loop; the difference between a long and a short run is what round trips
+cost. Counted are this program, nghttp2, libuv and libssl; libcrypto and libc are not, as they choose their code by the processor. The
+same build gives the same figure within 0.1 %, so 3 % more is a regression. `--record` writes the budget anew, for a commit that
+says why."""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import re
+import signal
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+BUDGET = pathlib.Path(__file__).with_suffix(".json")
+SLACK = 0.03
+SHAPES = ["1x1", "10x50"]
+SHORT, LONG = "300ms", "2s"
+LIBRARIES = ("libnghttp2.", "libuv.", "libssl.")
+
+
+def instructions_by_object(path):
+    """Self cost per file of code, of a callgrind profile (valgrind manual, "Callgrind Format Specification")."""
+    names, costs = {}, collections.Counter()
+    current, of_a_call = None, False
+
+    def name_of(value):
+        number, name = re.fullmatch(r"\((\d+)\)(?: (.*))?", value).groups()
+        return names.setdefault(number, name)
+
+    for line in path.read_text().splitlines():
+        key, _, value = line.partition("=")
+        if key == "ob":
+            current = name_of(value)
+        elif key == "cob":
+            name_of(value)
+        elif key == "calls":
+            of_a_call = True  # the next line is the cost of what was called
+        elif re.match(r"[+\-*\d]", line):
+            if not of_a_call:
+                costs[os.path.basename(current)] += int(line.split()[1])
+            of_a_call = False
+    return costs
+
+
+def counted(path, program):
+    costs = instructions_by_object(path)
+    return costs[program] + sum(cost for name, cost in costs.items() if name.startswith(LIBRARIES))
+
+
+class Bench:
+    """Runs of one role under callgrind."""
+
+    def __init__(self, folder):
+        from testenv import grpcroute, net, process  # once GRPCROUTE_BIN is set
+        self.folder, self.run, self.roles, self.net, self.process = folder, process.run, grpcroute, net, process
+        self.through = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={folder}/profile"]
+        self.run([ROOT / "certs/generate-certs.sh", "--out", folder]).check_returncode()
+
+    def load(self, shape, duration, target, *tls):
+        connections, streams = shape.split("x")
+        done = self.run([self.roles.BIN, "bench", "-c", connections, "-s", streams, "-r", "0", "-z", duration,
+                         "--warmup", "0s", "--versions", "v1.1", "--target", target, *tls, "-o", "json"])
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report["errors"] == {} and report["misrouted"] == 0, report["errors"]
+        return report["answered"]
+
+    def quiet_server(self, through=()):
+        """Without a line per message, and so without one that it listens."""
+        port = self.net.ReservedPort()
+        server = self.process.Process([self.roles.BIN, "server", "--version", "v1", "--id", "s1", "--listen",
+                                       f"127.0.0.1:{port.port}", "--log-level", "error"], through=through)
+        self.net.wait_port(port.port, server.running)
+        server.address = f"127.0.0.1:{port.port}"
+        port.close()
+        return server
+
+    def proxy(self, shape, duration):
+        server = self.quiet_server()
+        proxy = self.roles.Proxy(self.folder, [server], [server], "--workers", "1", through=self.through)
+        proxy.wait_ready()
+        answered = self.load(shape, duration, proxy.target, "--cacert", self.folder / "ca.pem")
+        return self.end(answered, proxy, server)
+
+    def server(self, shape, duration):
+        server = self.quiet_server(self.through)
+        return self.end(self.load(shape, duration, server.address, "--plaintext"), server)
+
+    def end(self, answered, *processes):
+        processes[0].stop(signal.SIGINT)
+        for process in processes:
+            process.close()
+        return answered, counted(self.folder / "profile", os.path.basename(self.roles.BIN))
+
+    def per_round_trip(self, role, shape):
+        measure = getattr(self, role)
+        few, base = measure(shape, SHORT)
+        many, total = measure(shape, LONG)
+        return (total - base) / (many - few)
+
+
+def judge(name, now, budget):
+    """Prints a line; returns whether it is within the budget."""
+    if name not in budget:
+        print(f"{name:16}{now:10.1f}  without a budget: run with --record")
+        return False
+    change = now / budget[name] - 1
+    verdict = "more than the slack: find the cause, or --record and say why" if change > SLACK else \
+        "less: --record keeps it so" if change < -SLACK else "ok"
+    print(f"{name:16}{now:10.1f}{budget[name]:10.1f}{change:+9.1%}  {verdict}")
+    return change <= SLACK
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", default=str(ROOT / "build-test/src/grpcroute"))
+    parser.add_argument("--budget", type=pathlib.Path, default=BUDGET)
+    parser.add_argument("--record", action="store_true")
+    options = parser.parse_args()
+    os.environ["GRPCROUTE_BIN"] = options.bin
+    budget = json.loads(options.budget.read_text()) if options.budget.exists() else {}
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(pathlib.Path(folder))
+        measured = {f"{role} {shape}": round(bench.per_round_trip(role, shape), 1)
+                    for role in ("proxy", "server") for shape in SHAPES}
+    if options.record:
+        options.budget.write_text(json.dumps(measured, indent=2) + "\n")
+        budget = measured
+    print(f"instructions per round trip, slack {SLACK:.0%}\n{'':16}{'now':>10}{'budget':>10}")
+    return 0 if all([judge(name, now, budget) for name, now in measured.items()]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
