@@ -13,7 +13,7 @@ TAIL ?= 100
 LOGS = $(KUBECTL) logs --tail=$(TAIL) --max-log-requests=50 $(if $(FOLLOW),--follow)
 CLUSTER = deploy/cluster.sh
 
-.PHONY: help demo test binary bench install clean-build proto certs apply-certs build load \
+.PHONY: help demo test binary bench bench-peers install clean-build proto certs apply-certs build load \
 	deploy-envoy deploy-traefik deploy-embedded all-envoy all-traefik all-embedded \
 	logs-server-v1 logs-server-v2 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2 \
 	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-cluster
@@ -24,6 +24,7 @@ help:
 	@echo '  make test          set up, build, and test everything'
 	@echo '  make binary        build $(BIN) (the packages must be there: see make demo)'
 	@echo '  make bench         CPU per round trip of proxy and server beside Envoy and nghttpx'
+	@echo '  make bench-peers   the same, longer, beside all five: HAProxy, nginx, nghttpx, Envoy, Traefik'
 	@echo '  make test-cluster  all of the below on a real Kubernetes that it brings up and ends'
 	@echo '  make proto         generate the protobuf code (part of every build)'
 	@echo '  make install       install under PREFIX (default /usr/local)'
@@ -60,7 +61,13 @@ test:
 bench:
 	@tests/tool/setup.sh test
 	@$(MAKE) --no-print-directory binary
-	@.cache/venv/bin/python tests/bench/round_trip.py --bin $(BIN)
+	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py --peers nghttpx,envoy,floor --shapes 50x1,10x50,3000idle \
+		$(BENCH_ARGS)
+
+bench-peers:
+	@tests/tool/setup.sh test
+	@$(MAKE) --no-print-directory binary
+	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py $(BENCH_ARGS)
 
 test-cluster:
 	@tests/tool/setup.sh cluster

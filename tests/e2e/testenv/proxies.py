@@ -1,23 +1,22 @@
 """Real proxies with the configuration that `grpcroute render` writes: TLS with ALPN h2 in front, h2c behind."""
 import shutil
 
-import pytest
-
 from testenv.grpcroute import grpcroute
 from testenv.net import ReservedPort, wait_port
 from testenv.process import Process
 
 
 class RealProxy:
-    """`change(text)` may alter the configuration, to make it wrong."""
+    """`change(text)` may alter the configuration, to make it wrong; `through` is that of Process."""
 
     program = None
     check = None  # words that check the configuration
     file = None
+    env = None
 
-    def __init__(self, certs, folder, v1, v2, *render, change=lambda text: text):
-        if shutil.which(self.program) is None:
-            pytest.fail(f"{self.program} is not installed; tests/tool/setup.sh test installs it")
+    def __init__(self, certs, folder, v1, v2, *render, change=lambda text: text, through=()):
+        assert shutil.which(self.program) is not None, f"{self.program} is not installed; tests/tool/setup.sh test installs it"
+        self._through = through
         self.certs = certs
         self.folder = folder
         self._reserved = [ReservedPort(), ReservedPort()]
@@ -47,7 +46,7 @@ class RealProxy:
         raise NotImplementedError
 
     def start(self):
-        self.process = Process(self.argv())
+        self.process = Process(self.argv(), env=self.env, through=self._through)
         try:
             wait_port(self.port, self.process.running, self.certs / "ca.pem")
         except AssertionError as error:
