@@ -20,9 +20,10 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 os.environ["PATH"] = f"{os.environ['PATH']}:{ROOT}/.cache/bin:{ROOT}/.cache/venv/bin"
 
 import table  # noqa: E402
-from contenders import OURS, PEERS, Backend, Site  # noqa: E402
+from contenders import OURS, PEERS, Backend, Site, family  # noqa: E402
 from measure import Failed, Shape, last_line, measure  # noqa: E402
 from results import Results  # noqa: E402
+from testenv.grpcroute import BIN  # noqa: E402
 from testenv.process import Process  # noqa: E402
 
 FILES_PER_STREAM = 2  # nginx has a connection on each side
@@ -34,9 +35,13 @@ def say(line):
 
 
 def kill_all_but(kept):
-    """What a failed constructor leaves, nobody else knows."""
+    """What a failed constructor or an interruption leaves, with the workers, which would outlive a killed master."""
     for process in Process.unclosed - kept:
+        workers = family(process.pid)[1:]
         process.kill()
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
         Process.unclosed.discard(process)
 
 
@@ -92,6 +97,11 @@ def two_cores():
     if len(cpus) < 2:
         refuse("two cores are needed, one for the proxy and one for load and servers")
     return cpus[:2]
+
+
+def require_program():
+    if not os.access(BIN, os.X_OK):
+        refuse(f"there is no {BIN}: make binary builds build/src/grpcroute, and GRPCROUTE_BIN names another")
 
 
 def allow_files(shapes):
@@ -150,6 +160,7 @@ def main():
     options = parse_options()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    require_program()
     allow_files(options.shapes)
     results = Results([OURS, *options.peers], options.shapes, options.rounds, options.seconds)
     with on_site(*two_cores()) as site:
