@@ -317,8 +317,8 @@ const struct cli_command bench_command = {
                    "due time and its latency counts from there, so a stall of the target is seen "
                    "in full. Every answer is checked\n"
                    "as verify does. `bench merge FILE...` adds reports of several machines (-o "
-                   "json), `bench compare BEFORE NOW`\n"
-                   "shows two side by side and fails when one is worse.",
+                   "json; - is standard input),\n"
+                   "`bench compare BEFORE NOW` shows two side by side and fails when one is worse.",
     .examples =
         "  # 50 agents, 1000 messages/s, and what that costs the proxy\n"
         "  grpcroute bench -c 50 -r 1000 -z 30s --cacert certs/ca.pem --pid $(pidof envoy)\n"

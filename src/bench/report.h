@@ -16,8 +16,9 @@ void report_json(FILE *out, const struct bench_result *result);
 /* A page with charts that needs no network. */
 void report_html(FILE *out, const struct bench_result *result);
 
-/* Reads what report_json() wrote. Returns 0 with an initialised result, or 1 with a sentence in
- * `reason`. */
+/* Reads what report_json() wrote, from standard input for "-". Several reports, as in the logs of
+ * several pods, are added up, and lines between them passed over. Returns 0 with an initialised
+ * result, or 1 with a sentence in `reason`. */
 int report_read(const char *path, struct bench_result *ret,
                 char reason[static REPORT_REASON_BYTES]);
 

@@ -277,7 +277,7 @@ static int from_json(const cJSON *root, struct bench_result *ret)
 /* The whole file with a NUL behind it, owned by the caller; NULL with a reason. */
 static char *read_file(const char *path, char reason[static REPORT_REASON_BYTES])
 {
-    FILE *file = fopen(path, "r");
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     if (file == NULL) {
         snprintf(reason, REPORT_REASON_BYTES, "%s", strerror(errno));
         return NULL;
@@ -295,6 +295,35 @@ static char *read_file(const char *path, char reason[static REPORT_REASON_BYTES]
     return text;
 }
 
+/* Reports begin at the start of a line; NULL: there is none from here on. */
+static const char *next_report(const char *at)
+{
+    while (at != NULL && *at != '{') {
+        at = strchr(at, '\n');
+        at = at != NULL ? at + 1 : NULL;
+    }
+    return at;
+}
+
+/* Reads the report at `*at` into `sum`, or adds it to the `count` that are there, and moves on. */
+static int add_report(const char **at, size_t len, size_t count, struct bench_result *sum)
+{
+    struct bench_result *one = mem_new(struct bench_result);
+    cJSON *root = cJSON_ParseWithLengthOpts(*at, len, at, false);
+    int rv = from_json(root, one);
+    cJSON_Delete(root);
+    if (rv == 0 && count == 0) {
+        *sum = *one; /* moved */
+    } else {
+        if (rv == 0) {
+            bench_merge(sum, one);
+        }
+        bench_result_deinit(one);
+    }
+    free(one);
+    return rv;
+}
+
 int report_read(const char *path, struct bench_result *ret, char reason[static REPORT_REASON_BYTES])
 {
     memset(ret, 0, sizeof(*ret));
@@ -302,11 +331,16 @@ int report_read(const char *path, struct bench_result *ret, char reason[static R
     if (text == NULL) {
         return 1;
     }
-    cJSON *root = cJSON_Parse(text);
+    const char *end = text + strlen(text);
+    size_t count = 0;
+    int rv = 0;
+    for (const char *at = next_report(text); at != NULL && rv == 0; at = next_report(at)) {
+        rv = add_report(&at, (size_t)(end - at), count, ret);
+        count++;
+    }
     free(text);
-    int rv = from_json(root, ret);
-    cJSON_Delete(root);
-    if (rv != 0) {
+    if (rv != 0 || count == 0) {
+        rv = 1;
         snprintf(reason, REPORT_REASON_BYTES, "is not a report of grpcroute bench -o json");
         bench_result_deinit(ret);
     }

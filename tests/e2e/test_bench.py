@@ -1,6 +1,7 @@
 """The measuring tool, measured: known delays and stalls must show, whatever the driver does."""
 import json
 import re
+import subprocess
 import time
 
 import pytest
@@ -127,6 +128,11 @@ def test_reports_merge_and_compare(started, tmp_path):
         files[-1].write_text(bench(server.address, "--versions", "v1.1", "-z", "1s", "-r", rate, "-o", "json").stdout)
     merged = report(grpcroute("bench", "merge", *files, "-o", "json"))
     assert merged["latency"]["count"] == 400 and merged["rate"] == 400
+    logs = "\n".join(["a line of a pod", *(file.read_text() + "❌ p99<5ms: 7ms" for file in files)])
+    piped = subprocess.run([BIN, "bench", "merge", "-", "-o", "json"], input=logs, capture_output=True, text=True, check=False)
+    assert json.loads(piped.stdout) == merged, piped.stderr
+    broken = subprocess.run([BIN, "bench", "merge", "-"], input=logs[:-4000], capture_output=True, text=True, check=False)
+    assert broken.returncode == 2 and "not a report" in broken.stderr
     compared = grpcroute("bench", "compare", *files, "--tolerance", "1000")
     assert re.search(r"messages/s .* (2\.9|3\.0)\d ", compared.stdout), compared.stdout
     slower = grpcroute("bench", "compare", files[1], files[0])
