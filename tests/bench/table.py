@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from measure import Sample
 
 WHAT = "CPU per round trip in us"
-HOW = ("In brackets: times grpcroute's in the same round. Closed loop: a stream sends when it was answered. Below: p50 / p99 of "
-       "the round trip, and how much of its core the proxy used; where that is well below 100 %, the other core, with load and "
-       "servers, was the limit and made the latency.")
+HOW = ("Connections x streams; in brackets, times grpcroute's in the same round. Closed loop: a stream sends when it was answered. "
+       "Below: p50 / p99 of the round trip, and how much of its core the proxy used; where that is well below 100%, the other core, "
+       "with load and servers, was the limit: it made the latency, and the proxy found less to do at a time.")
 
 
 @dataclass(frozen=True)
