@@ -90,6 +90,8 @@ def wrong(report, shape):
 
 def checked(site, contender, running, shape, pids, words, seconds):
     """drive(), and raises Failed unless all was as it should be."""
+    if not running.process.running():
+        raise Failed(f"it ended by itself: {last_line(running.process.output)}")
     for pid in pids:
         if cores(pid) != {site.proxy_cpu}:
             raise Failed(f"process {pid} is not pinned to core {site.proxy_cpu}")

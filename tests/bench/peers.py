@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import subprocess
@@ -71,7 +72,7 @@ def run_round(site, results, shape, number):
         words = f"round {number}/{results.rounds}  {shape.name:>8}  {contender.name:<10}"
         try:
             sample = measure_once(site, contender, shape, results.seconds)
-        except (Failed, AssertionError) as error:  # AssertionError: the load crashed
+        except (Failed, AssertionError, OSError) as error:  # the load crashed; a process was gone when it was looked at
             results.failures[key] = last_line(str(error))
             say(f"{words} FAILED: {results.failures[key]}")
         else:
@@ -121,10 +122,9 @@ def refuse(reason):
 
 
 def small_number(word):
-    value = int(word)
-    if not 1 <= value <= 100:
-        raise ValueError
-    return value
+    if not re.fullmatch("[1-9][0-9]?", word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not between 1 and 99")
+    return int(word)
 
 
 def peers_of(value):

@@ -41,4 +41,4 @@ class Results:
     def circumstances(self):
         m = self.machine
         return (f"{m['date']}; {m['cpu']}, {m['cores']} cores, {m['kernel']}; medians of {self.rounds} rounds of {self.seconds} s "
-                "of load.")
+                "of load, memory once.")

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from kube import AGENTS, NAMESPACE, wait_until
+from kube import AGENTS, NAMESPACE, ROOT, wait_until
 from policies import Endpoint, allows
 
 PROXIES = ["embedded", "envoy", "traefik"]
@@ -129,6 +129,22 @@ def test_make_verify_and_sticky_test(deployed):
     done = deployed.make("sticky-test")
     assert "messages routed to same pod: server-v1-" in done.stdout
     assert done.stdout.count("Sticky routing works correctly!") == 2
+
+
+def test_several_pods_load_the_proxy_and_their_reports_add_up(deployed):
+    def ended():
+        pods = deployed.pods("job-name=bench")
+        return len(pods) == 3 and all(pod["status"]["phase"] in ("Succeeded", "Failed") for pod in pods)
+
+    job = (ROOT / "deploy/jobs/bench.yaml").read_text().replace("--duration, 30s", "--duration, 5s")
+    deployed.kubectl("apply", "-f", "-", stdin=job)
+    wait_until(ended, 120, "three ended pods of the job", lambda: deployed.kubectl("get", "pods"))
+    done = deployed.run(["bash", "-c", f"kubectl logs -n {NAMESPACE} -l job-name=bench --tail=-1 | "
+                         "build/src/grpcroute bench merge - -o json"], check=False)
+    assert done.returncode in (0, 4), done.stdout + done.stderr  # 4: this machine was too busy to measure well
+    report = json.loads(done.stdout)
+    assert report["connections"] == 150 and report["streams_opened"] == 150 and report["misrouted"] == 0
+    assert report["latency"]["count"] == report["rate"] * 5 == 7500
 
 
 def test_scaled_agents_and_servers(deployed):

@@ -188,7 +188,7 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(started, number):
     assert session(run.pid) == []
 
 
-@pytest.mark.parametrize("args, words", [(["--peers", "apache"], "apache"), (["--shapes", "4"], "'4'"), (["--rounds", "0"], "rounds")])
+@pytest.mark.parametrize("args, words", [(["--peers", "apache"], "apache"), (["--shapes", "4"], "'4'"), (["--rounds", "0"], "between")])
 def test_wrong_options_start_nothing(args, words):
     done = peers(*args)
     assert done.returncode == 2 and words in done.stderr
