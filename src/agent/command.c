@@ -119,14 +119,11 @@ static void on_signal(uv_signal_t *handle, int number)
 static void handle_metrics(void *user, const struct net_http_request *request,
                            struct net_http_response *response)
 {
-    (void)request;
     const struct role *role = user;
-    struct metrics metrics = {0};
+    struct metrics metrics = net_http_metrics_begin(request);
     agent_stats_write(&role->stats, role->config.version, &metrics);
     process_metrics(&metrics);
-    response->status = metrics.incomplete ? 500 : 200;
-    response->content_type = METRICS_CONTENT_TYPE;
-    response->body = metrics.text;
+    net_http_metrics_end(&metrics, response);
 }
 
 /* For a readiness probe: at least one stream is open. */

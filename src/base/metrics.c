@@ -1,4 +1,4 @@
-/* Prometheus' text exposition, written line by line. */
+/* Prometheus' text exposition and OpenMetrics, written line by line. */
 #include "base/metrics.h"
 
 #include "base/text.h"
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define TEXT_MAX_BYTES  ((size_t)16 * 1024 * 1024)
 #define VALUE_MAX_BYTES 256 /* of a label's value */
@@ -39,19 +40,48 @@ static void put_number(struct metrics *metrics, double value)
     put(metrics, number);
 }
 
+static bool ends_with(const char *text, size_t len, const char *end)
+{
+    size_t end_len = strlen(end);
+    return len >= end_len && memcmp(text + len - end_len, end, end_len) == 0;
+}
+
+/* "# WORD name text" */
+static void put_comment(struct metrics *metrics, const char *word, const char *name, size_t len,
+                        const char *text)
+{
+    put(metrics, "# ");
+    put(metrics, word);
+    put(metrics, " ");
+    put_bytes(metrics, name, len);
+    put(metrics, " ");
+    put(metrics, text);
+    put(metrics, "\n");
+}
+
 void metrics_begin(struct metrics *metrics, const char *name, enum metrics_type type,
                    const char *help)
 {
     static const char *const TYPES[] = {"counter", "gauge", "histogram"};
-    put(metrics, "# HELP ");
-    put(metrics, name);
-    put(metrics, " ");
-    put(metrics, help);
-    put(metrics, "\n# TYPE ");
-    put(metrics, name);
-    put(metrics, " ");
-    put(metrics, TYPES[type]);
-    put(metrics, "\n");
+    static const char *const UNITS[] = {"seconds", "bytes"};
+    size_t len = strlen(name);
+    if (metrics->open && type == METRICS_COUNTER && ends_with(name, len, "_total")) {
+        len -= strlen("_total"); /* a counter is the name of its family and this */
+    }
+    put_comment(metrics, "HELP", name, len, help);
+    put_comment(metrics, "TYPE", name, len, TYPES[type]);
+    for (size_t i = 0; metrics->open && i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
+        if (ends_with(name, len, UNITS[i])) {
+            put_comment(metrics, "UNIT", name, len, UNITS[i]);
+        }
+    }
+}
+
+void metrics_end(struct metrics *metrics)
+{
+    if (metrics->open) {
+        put(metrics, "# EOF\n");
+    }
 }
 
 static void put_label_value(struct metrics *metrics, const char *value)
@@ -118,11 +148,72 @@ void metrics_histogram(struct metrics *metrics, const char *name,
     }
     for (size_t i = 0; i < bound_count; i++) {
         char bound[32];
-        snprintf(bound, sizeof(bound), "%.9g", (double)bounds_ns[i] / 1e9);
+        /* "1.0" in both formats, so that a series does not depend on what was asked for. */
+        snprintf(bound, sizeof(bound), bounds_ns[i] % 1000000000 == 0 ? "%.1f" : "%.9g",
+                 (double)bounds_ns[i] / 1e9);
         put_sample(metrics, name, "_bucket", labels, bound,
                    (double)histogram_count_up_to(histogram, bounds_ns[i]));
     }
     put_sample(metrics, name, "_bucket", labels, "+Inf", (double)histogram->count);
     put_sample(metrics, name, "_sum", labels, NULL, (double)histogram->sum_ns / 1e9);
     put_sample(metrics, name, "_count", labels, NULL, (double)histogram->count);
+}
+
+/* ---- which format ---------------------------------------------------------------------------- */
+
+/* The value of ";name=" in the parameters of a media range, or NULL. */
+static const char *find_parameter(const char *range, const char *end, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = memchr(range, ';', (size_t)(end - range)); at != NULL;
+         at = memchr(at, ';', (size_t)(end - at))) {
+        do {
+            at++;
+        } while (at < end && *at == ' ');
+        if ((size_t)(end - at) > len && strncasecmp(at, name, len) == 0 && at[len] == '=') {
+            return at + len + 1;
+        }
+    }
+    return NULL;
+}
+
+static double quality(const char *range, const char *end)
+{
+    const char *q = find_parameter(range, end, "q");
+    return q != NULL ? strtod(q, NULL) : 1;
+}
+
+static bool is_type(const char *range, const char *end, const char *type)
+{
+    size_t len = strlen(type);
+    return (size_t)(end - range) >= len && strncasecmp(range, type, len) == 0 &&
+           (range + len == end || strchr("; \t", range[len]) != NULL);
+}
+
+/* RFC 9110 section 12.5.1, for the two types there are. */
+bool metrics_wants_open(const char *accept)
+{
+    double open = 0;
+    double text = 0;
+    while (accept != NULL && *accept != '\0') {
+        accept += strspn(accept, ", \t");
+        const char *end = accept + strcspn(accept, ",");
+        const char *version = find_parameter(accept, end, "version");
+        double q = quality(accept, end);
+        if (is_type(accept, end, "application/openmetrics-text")) {
+            bool known = version == NULL || strncmp(version, "1.0.", 4) == 0;
+            open = known && q > open ? q : open;
+        } else if (is_type(accept, end, "text/plain") || is_type(accept, end, "*/*") ||
+                   is_type(accept, end, "text/*")) {
+            text = q > text ? q : text;
+        }
+        accept = end;
+    }
+    return open > 0 && open >= text;
+}
+
+const char *metrics_content_type(const struct metrics *metrics)
+{
+    return metrics->open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                         : "text/plain; version=0.0.4; charset=utf-8";
 }

@@ -1,4 +1,4 @@
-/* A writer of Prometheus' text exposition format 0.0.4. */
+/* A writer of what Prometheus reads: its text exposition format 0.0.4, or OpenMetrics 1.0. */
 #ifndef GRPCROUTE_BASE_METRICS_H
 #define GRPCROUTE_BASE_METRICS_H
 
@@ -8,11 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
 /* A zeroed struct is an empty exposition; buf_deinit(&metrics.text) frees it. */
 struct metrics {
     struct buf text;
+    bool open; /* OpenMetrics; set before the first metric */
     bool incomplete; /* there was no memory, or 16 MiB were reached: answer with an error instead */
 };
 
@@ -26,6 +25,11 @@ struct metrics_label {
 /* clang-format off */
 #define METRICS_LABELS(...) (const struct metrics_label[]){__VA_ARGS__, {NULL, NULL}}
 /* clang-format on */
+
+/* True when who sent this Accept header (NULL: none) prefers OpenMetrics to text. */
+bool metrics_wants_open(const char *accept);
+/* The media type of what is being written; static. */
+const char *metrics_content_type(const struct metrics *metrics);
 
 /* Begins the metric `name`, whose samples must follow before the next one begins. Counters end in
  * "_total", and units are part of the name ("_seconds", "_bytes"). `help` is one line. */
@@ -41,5 +45,8 @@ void metrics_sample(struct metrics *metrics, const char *name, const struct metr
 void metrics_histogram(struct metrics *metrics, const char *name,
                        const struct metrics_label *labels, const struct histogram *histogram,
                        const uint64_t *bounds_ns, size_t bound_count);
+
+/* After the last metric. */
+void metrics_end(struct metrics *metrics);
 
 #endif

@@ -81,6 +81,10 @@ static void put_known(struct metrics *metrics, const char *name, const char *hel
 
 void process_metrics(struct metrics *metrics)
 {
+    metrics_begin(metrics, "grpcroute_build_info", METRICS_GAUGE,
+                  "Always 1; the version as a label.");
+    metrics_sample(metrics, "grpcroute_build_info", METRICS_LABELS({"version", GRPCROUTE_VERSION}),
+                   1);
     struct rusage usage = {0};
     struct rlimit files = {0};
     double pages = stat_field(STAT_RESIDENT_PAGES);

@@ -62,6 +62,24 @@ const char *net_http_query(const struct net_http_request *request, const char *n
     return value != NULL ? value : "";
 }
 
+const char *net_http_header(const struct net_http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+struct metrics net_http_metrics_begin(const struct net_http_request *request)
+{
+    return (struct metrics){.open = metrics_wants_open(net_http_header(request, "Accept"))};
+}
+
+void net_http_metrics_end(struct metrics *metrics, struct net_http_response *response)
+{
+    metrics_end(metrics);
+    response->status = metrics->incomplete ? 500 : 200;
+    response->content_type = metrics_content_type(metrics);
+    response->body = metrics->text; /* moved */
+}
+
 /* ---- answering ------------------------------------------------------------------------------- */
 
 static void put(struct buf *body, const char *text)

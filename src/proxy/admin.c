@@ -48,12 +48,9 @@ static void handle_stats(void *user, const struct net_http_request *request,
 static void handle_prometheus(void *user, const struct net_http_request *request,
                               struct net_http_response *response)
 {
-    (void)request;
-    struct metrics metrics = {0};
+    struct metrics metrics = net_http_metrics_begin(request);
     admin_stats_prometheus(((struct proxy_admin *)user)->proxy, &metrics);
-    response->content_type = METRICS_CONTENT_TYPE;
-    response->status = metrics.incomplete ? 500 : 200;
-    response->body = metrics.text;
+    net_http_metrics_end(&metrics, response);
 }
 
 static bool wants_json(const struct net_http_request *request)
@@ -125,6 +122,7 @@ static const struct net_http_route routes[] = {
     {"/ready", false, "LIVE with 200, or 503", handle_ready},
     {"/stats", false, "counters, Envoy's form", handle_stats},
     {"/stats/prometheus", false, "counters for Prometheus", handle_prometheus},
+    {"/metrics", false, "the same, where scrapers look first", handle_prometheus},
     {"/clusters", false, "endpoints with health and counters (?format=json)", handle_clusters},
     {"/listeners", false, "addresses in use (?format=json)", handle_listeners},
     {"/config_dump", false, "routes and settings in force", handle_config_dump},

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/process.h"
 #include "proxy/cluster.h"
 #include "proxy/proxy.h"
 
@@ -23,7 +24,7 @@ struct stat_entry {
 #define ENDPOINT(field) offsetof(struct endpoint, field)
 
 static const struct stat_entry worker_entries[] = {
-    {"downstream_cx_active", "grpcroute_proxy_downstream_connections",
+    {"downstream_cx_active", "grpcroute_proxy_downstream_connections_active",
      "Open client connections", METRICS_GAUGE, WORKER(downstream_cx_active)},
     {"downstream_cx_total", "grpcroute_proxy_downstream_connections_total",
      "Client connections accepted", METRICS_COUNTER, WORKER(downstream_cx_total)},
@@ -51,7 +52,7 @@ static const struct stat_entry worker_entries[] = {
 };
 
 static const struct stat_entry endpoint_entries[] = {
-    {"cx_active", "grpcroute_proxy_endpoint_connections", "Open connections to the endpoint",
+    {"cx_active", "grpcroute_proxy_endpoint_connections_active", "Open connections to the endpoint",
      METRICS_GAUGE, ENDPOINT(cx_active)},
     {"cx_total", "grpcroute_proxy_endpoint_connections_total", "Connections made to the endpoint",
      METRICS_COUNTER, ENDPOINT(cx_total)},
@@ -207,4 +208,5 @@ void admin_stats_prometheus(struct proxy *proxy, struct metrics *out)
     static const char uptime[] = "grpcroute_proxy_uptime_seconds";
     metrics_begin(out, uptime, METRICS_GAUGE, "Seconds since the proxy started");
     metrics_sample(out, uptime, NULL, (double)uptime_s(proxy));
+    process_metrics(out);
 }

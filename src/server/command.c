@@ -142,13 +142,10 @@ static void on_signal(uv_signal_t *handle, int number)
 static void handle_metrics(void *user, const struct net_http_request *request,
                            struct net_http_response *response)
 {
-    (void)request;
     const struct role *role = user;
-    struct metrics metrics = {0};
+    struct metrics metrics = net_http_metrics_begin(request);
     server_metrics_write(&role->server.metrics, role->server.version, &metrics);
-    response->status = metrics.incomplete ? 500 : 200;
-    response->content_type = METRICS_CONTENT_TYPE;
-    response->body = metrics.text;
+    net_http_metrics_end(&metrics, response);
 }
 
 static const struct net_http_route http_routes[] = {

@@ -1,11 +1,12 @@
 #include "base/metrics.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void assert_text(struct metrics *metrics, const char *expected)
 {
@@ -84,8 +85,76 @@ static void default_bounds_reach_from_100_us_to_10_s(void **state)
     metrics_histogram(&metrics, "m", NULL, &histogram, NULL, 0);
     assert_int_equal(buf_append(&metrics.text, "", 1, SIZE_MAX), 0);
     assert_non_null(strstr((char *)buf_data(&metrics.text), "m_bucket{le=\"0.0001\"} 0\n"));
-    assert_non_null(strstr((char *)buf_data(&metrics.text), "m_bucket{le=\"10\"} 0\n"));
+    assert_non_null(strstr((char *)buf_data(&metrics.text), "m_bucket{le=\"10.0\"} 0\n"));
     buf_deinit(&metrics.text);
+}
+
+static void open_metrics_name_families_and_units_and_end(void **state)
+{
+    (void)state;
+    struct metrics metrics = {.open = true};
+    struct histogram histogram = {0};
+    static const uint64_t BOUNDS[] = {1000000000};
+    metrics_begin(&metrics, "pings_total", METRICS_COUNTER, "Pings.");
+    metrics_sample(&metrics, "pings_total", NULL, 2);
+    metrics_begin(&metrics, "cpu_seconds_total", METRICS_COUNTER, "Time.");
+    metrics_begin(&metrics, "of_total", METRICS_GAUGE, "No counter.");
+    metrics_begin(&metrics, "rtt_seconds", METRICS_HISTOGRAM, "Round trips.");
+    metrics_histogram(&metrics, "rtt_seconds", NULL, &histogram, BOUNDS, 1);
+    metrics_end(&metrics);
+    assert_text(&metrics, "# HELP pings Pings.\n"
+                          "# TYPE pings counter\n"
+                          "pings_total 2\n"
+                          "# HELP cpu_seconds Time.\n"
+                          "# TYPE cpu_seconds counter\n"
+                          "# UNIT cpu_seconds seconds\n"
+                          "# HELP of_total No counter.\n"
+                          "# TYPE of_total gauge\n"
+                          "# HELP rtt_seconds Round trips.\n"
+                          "# TYPE rtt_seconds histogram\n"
+                          "# UNIT rtt_seconds seconds\n"
+                          "rtt_seconds_bucket{le=\"1.0\"} 0\n"
+                          "rtt_seconds_bucket{le=\"+Inf\"} 0\n"
+                          "rtt_seconds_sum 0\n"
+                          "rtt_seconds_count 0\n"
+                          "# EOF\n");
+}
+
+static void the_format_is_what_the_reader_prefers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        bool open;
+    } cases[] = {
+        {NULL, false},
+        {"", false},
+        {"*/*", false},
+        {"text/plain", false},
+        {"application/openmetrics-text", true},
+        {"APPLICATION/OpenMetrics-Text;version=1.0.0", true},
+        {"application/openmetrics-text;version=2.0.0", false},
+        {"application/openmetrics-text;version=0.0.1", false},
+        {"application/openmetrics-text;q=0", false},
+        {"application/openmetrics-text-x", false},
+        {"application/openmetrics-text;version=1.0.0;q=0.4,text/plain;version=0.0.4;q=0.5", false},
+        {"application/openmetrics-text; version=1.0.0; q=0.6, text/plain;version=0.0.4;q=0.5",
+         true},
+        {"application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;"
+         "q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+         true},
+        {";;,=q,;q=,;version", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (metrics_wants_open(cases[i].accept) != cases[i].open) {
+            fail_msg("%s", cases[i].accept);
+        }
+    }
+    struct metrics open = {.open = true};
+    struct metrics text = {0};
+    assert_string_equal(metrics_content_type(&open),
+                        "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_string_equal(metrics_content_type(&text), "text/plain; version=0.0.4; charset=utf-8");
 }
 
 static void a_page_without_end_is_marked_incomplete(void **state)
@@ -109,6 +178,8 @@ int main(void)
         cmocka_unit_test(label_values_are_escaped),
         cmocka_unit_test(a_histogram_is_cumulative_and_in_seconds),
         cmocka_unit_test(default_bounds_reach_from_100_us_to_10_s),
+        cmocka_unit_test(open_metrics_name_families_and_units_and_end),
+        cmocka_unit_test(the_format_is_what_the_reader_prefers),
         cmocka_unit_test(a_page_without_end_is_marked_incomplete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
