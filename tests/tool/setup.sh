@@ -169,6 +169,18 @@ install_traefik() {
     echo "$version" >"$stamp"
 }
 
+# A server for `make bench-peers` to compare with.
+install_grpc_go() {
+    local want stamp=.cache/bin/grpc-go-ping.version
+    want=$(cat tests/bench/grpc_go/* | sha256sum)
+    [ -x .cache/bin/grpc-go-ping ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && return
+    ensure_go
+    say 'building tests/bench/grpc_go'
+    (cd tests/bench/grpc_go && CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' \
+        go build -o ../../../.cache/bin/grpc-go-ping .) >.cache/go.log 2>&1 || fail 'building grpc_go failed' .cache/go.log
+    echo "$want" >"$stamp"
+}
+
 mkdir -p .cache/bin
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
@@ -181,6 +193,7 @@ if [ "$mode" != build ]; then
     install_go_tool ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
     install_traefik
+    install_grpc_go
 fi
 if [ "$mode" = cluster ]; then
     ensure_go
