@@ -4,9 +4,9 @@
 #include "proxy/dashboard.h"
 
 #include "base/mem.h"
-#include "dashboard_page.h"
 #include "net/http.h"
 #include "net/loop.h"
+#include "proxy/dashboard_page.h" /* written by embed.py */
 #include "proxy/dashboard_tick.h"
 #include "proxy/proxy.h"
 

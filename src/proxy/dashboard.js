@@ -317,6 +317,14 @@ byId("previous").addEventListener("click", () => turn(() => { if (table.starts.l
 
 const SILENCE_MS = 5000;
 const AGAIN_MS = 1000;
+// By name, so that v1 is above v2 in every column.
+function inOrder(tick) {
+  const byKey = (key) => (a, b) => a[key] < b[key] ? -1 : a[key] > b[key] ? 1 : 0;
+  tick.clusters.sort(byKey("name"));
+  for (const cluster of tick.clusters) cluster.endpoints.sort(byKey("address"));
+  return tick;
+}
+
 const link = { source: null, last: null, silence: 0, ticks: 0 };
 
 function setLink(state, text) {
@@ -334,7 +342,7 @@ function lost() {
 }
 
 function onTick(message) {
-  const tick = JSON.parse(message.data);
+  const tick = inOrder(JSON.parse(message.data));
   clearTimeout(link.silence);
   link.silence = setTimeout(lost, SILENCE_MS);
   if (byId("link").dataset.state !== "live") {

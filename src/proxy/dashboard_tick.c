@@ -5,6 +5,7 @@
 #include "proxy/proxy.h"
 
 #include <cJSON.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint64_t sum(struct proxy *proxy, size_t offset)
@@ -121,7 +122,8 @@ static size_t copy_flows(struct worker *worker, struct flow *ret)
         uint64_t streams = atomic_load(&flow->streams);
         if (streams > 0) {
             struct flow *copy = &ret[count++];
-            memcpy(copy->version, flow->version, sizeof(copy->version));
+            snprintf(copy->version, sizeof(copy->version), "%s",
+                     i < OBSERVE_FLOWS ? flow->version : "(more versions)");
             copy->cluster = flow->cluster != NULL ? flow->cluster->name : "";
             copy->streams = streams;
             copy->misrouted = atomic_load(&flow->misrouted);
