@@ -172,7 +172,7 @@ def test_a_killed_server_shows(proxy, backends, opened):
     expect(dashboard.page.locator("#feed")).to_contain_text(f"{backends[0][0].address} is unhealthy")
 
 
-def test_swapped_routes_show_red(opened, started, certs, stubs, backends):
+def test_swapped_routes_show_red(opened, started, certs, stubs, backends, tmp_path):
     swapped = started(Proxy(certs, backends[1], backends[0])).wait_ready()
     started(Streams(swapped, certs, stubs, [("a", "v1.1"), ("b", "v2.1"), ("c", "v2.1")]))
     dashboard = opened(swapped.admin)
@@ -180,6 +180,7 @@ def test_swapped_routes_show_red(opened, started, certs, stubs, backends):
     expect(dashboard.page.locator("#tile-accuracy")).to_have_class(re.compile("bad"))
     expect(dashboard.page.locator("#topology path.bad")).not_to_have_count(0)
     expect(dashboard.page.locator("#rows tr.bad")).to_have_count(3)
+    dashboard.page.screenshot(path=tmp_path / "red.png", full_page=True)
     assert "http.grpc.misrouted: 3" in get(swapped.admin + "/stats")
     assert "\ngrpcroute_proxy_misrouted_total 3" in get(swapped.admin + "/stats/prometheus")
 
