@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/http_events.h"
 #include "net/resolve.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ struct net_http {
     uv_poll_t working; /* the daemon's epoll descriptor */
     uv_timer_t timer;  /* the daemon's next deadline, or the end of a pause in accepting */
     bool accept_paused;
+    struct http_events events;
     unsigned handles_open;
     uint16_t port;
     char name[NET_ADDRESS_TEXT_BYTES];
@@ -87,12 +89,11 @@ static void put(struct buf *body, const char *text)
     (void)buf_append(body, text, strlen(text), SIZE_MAX);
 }
 
-static enum MHD_Result send_response(struct MHD_Connection *connection,
-                                     struct net_http_response *out, const char *allow)
+/* Queues and releases it. */
+static enum MHD_Result queue_response(struct MHD_Connection *connection,
+                                      const struct net_http_response *out,
+                                      struct MHD_Response *response, const char *allow)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(out->body.len, buf_data(&out->body), MHD_RESPMEM_MUST_COPY);
-    buf_deinit(&out->body);
     if (response == NULL) {
         return MHD_NO;
     }
@@ -102,9 +103,22 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
     if (allow != NULL) {
         MHD_add_response_header(response, "Allow", allow);
     }
+    if (out->policy != NULL) {
+        MHD_add_response_header(response, "Content-Security-Policy", out->policy);
+        MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    }
     enum MHD_Result rv = MHD_queue_response(connection, out->status, response);
     MHD_destroy_response(response);
     return rv;
+}
+
+static enum MHD_Result send_response(struct MHD_Connection *connection,
+                                     struct net_http_response *out, const char *allow)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(out->body.len, buf_data(&out->body), MHD_RESPMEM_MUST_COPY);
+    buf_deinit(&out->body);
+    return queue_response(connection, out, response, allow);
 }
 
 static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned status,
@@ -150,7 +164,15 @@ static const struct net_http_route *find_route(const struct net_http *http, cons
     return NULL;
 }
 
-static enum MHD_Result answer(const struct net_http *http, struct MHD_Connection *connection,
+static enum MHD_Result send_events(struct net_http *http, struct MHD_Connection *connection,
+                                   struct net_http_response *out)
+{
+    struct MHD_Response *response = http_events_subscribe(&http->events, connection, &out->body);
+    out->content_type = "text/event-stream";
+    return queue_response(connection, out, response, NULL);
+}
+
+static enum MHD_Result answer(struct net_http *http, struct MHD_Connection *connection,
                               const char *path, const char *method)
 {
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
@@ -168,8 +190,14 @@ static enum MHD_Result answer(const struct net_http *http, struct MHD_Connection
     if (route->post && is_cross_site(connection)) {
         return send_text(connection, 403, "not from another site\n", NULL);
     }
+    if (route->events && http->events.count == NET_HTTP_SUBSCRIBERS) {
+        return send_text(connection, 503, "too many read events already; try again later\n", NULL);
+    }
     struct net_http_response out = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     route->handle(http->user, &(struct net_http_request){connection}, &out);
+    if (route->events && out.status == 200 && strcmp(method, "GET") == 0) {
+        return send_events(http, connection, &out);
+    }
     return send_response(connection, &out, NULL);
 }
 
@@ -357,10 +385,10 @@ static void note_name(struct net_http *http)
 static struct MHD_Daemon *start_daemon(struct net_http *http)
 {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-        http, MHD_OPTION_EXTERNAL_LOGGER, on_daemon_log, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)NET_HTTP_CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)NET_HTTP_TIMEOUT_S,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0,
+        NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_daemon_log, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)NET_HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)NET_HTTP_TIMEOUT_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)NET_HTTP_MEMORY_BYTES, MHD_OPTION_END);
 }
 
@@ -391,6 +419,7 @@ struct net_http *net_http_open(struct net_loop *loop, const struct text_address 
     http->fd = fd;
     http->routes = routes;
     http->user = user;
+    http_events_init(&http->events);
     note_name(http);
     http->daemon = start_daemon(http);
     if (http->daemon == NULL) {
@@ -420,6 +449,7 @@ void net_http_close(struct net_http *http)
     uv_close((uv_handle_t *)&http->listening, on_handle_closed);
     uv_close((uv_handle_t *)&http->working, on_handle_closed);
     uv_close((uv_handle_t *)&http->timer, on_handle_closed);
+    http_events_end(&http->events);
     MHD_stop_daemon(http->daemon);
     close(http->fd);
 }
@@ -432,4 +462,15 @@ uint16_t net_http_port(const struct net_http *http)
 const char *net_http_name(const struct net_http *http)
 {
     return http->name;
+}
+
+void net_http_publish(struct net_http *http, const char *data, size_t len)
+{
+    http_events_publish(&http->events, data, len);
+    run(http);
+}
+
+size_t net_http_subscribers(const struct net_http *http)
+{
+    return http->events.count;
 }

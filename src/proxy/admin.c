@@ -7,7 +7,9 @@
 #include "net/http.h"
 #include "proxy/admin_stats.h"
 #include "proxy/admin_views.h"
+#include "proxy/dashboard.h"
 #include "proxy/proxy.h"
+#include "proxy/streams_view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 struct proxy_admin {
     struct proxy *proxy;
     struct net_http *http;
+    struct dashboard *dashboard;
 };
 
 static const char json_type[] = "application/json";
@@ -98,24 +101,42 @@ static void handle_server_info(void *user, const struct net_http_request *reques
     admin_server_info(proxy, state_name(proxy), &response->body);
 }
 
-/* A page of live streams: ?limit=N&after=NUMBER. */
+/* A page of live streams: ?limit=N&after=NUMBER&q=TEXT. */
 static void handle_streams(void *user, const struct net_http_request *request,
                            struct net_http_response *response)
 {
     const char *limit = net_http_query(request, "limit");
     const char *after = net_http_query(request, "after");
-    uint64_t page = ADMIN_STREAMS_DEFAULT;
+    const char *search = net_http_query(request, "q");
+    uint64_t page = STREAMS_VIEW_DEFAULT;
     uint64_t start = 0;
     const char *reason;
-    if ((limit != NULL && text_parse_u64(limit, 1, ADMIN_STREAMS_MAX, &page, &reason) != 0) ||
+    if ((limit != NULL && text_parse_u64(limit, 1, STREAMS_VIEW_MAX, &page, &reason) != 0) ||
         (after != NULL && text_parse_u64(after, 0, UINT64_MAX, &start, &reason) != 0)) {
         response->status = 400;
         admin_printf(&response->body, "limit must be 1 to %d, after the number of a stream\n",
-                     ADMIN_STREAMS_MAX);
+                     STREAMS_VIEW_MAX);
         return;
     }
     response->content_type = json_type;
-    admin_streams_json(((struct proxy_admin *)user)->proxy, start, (size_t)page, &response->body);
+    streams_view_json(((struct proxy_admin *)user)->proxy,
+                      &(struct streams_query){start, (size_t)page, search != NULL ? search : ""},
+                      &response->body);
+}
+
+static void handle_dashboard(void *user, const struct net_http_request *request,
+                             struct net_http_response *response)
+{
+    (void)user;
+    (void)request;
+    dashboard_page(response);
+}
+
+static void handle_events(void *user, const struct net_http_request *request,
+                          struct net_http_response *response)
+{
+    (void)request;
+    dashboard_subscribe(((struct proxy_admin *)user)->dashboard, &response->body);
 }
 
 static const struct net_http_route routes[] = {
@@ -127,7 +148,9 @@ static const struct net_http_route routes[] = {
     {"/listeners", false, "addresses in use (?format=json)", handle_listeners},
     {"/config_dump", false, "routes and settings in force", handle_config_dump},
     {"/server_info", false, "version, state, uptime", handle_server_info},
-    {"/streams", false, "every live stream (?limit=N&after=NUMBER)", handle_streams},
+    {"/streams", false, "every live stream (?limit=N&after=NUMBER&q=TEXT)", handle_streams},
+    {"/dashboard", false, "a live page for people", handle_dashboard},
+    {"/events", false, "what the page lives from, as server-sent events", handle_events, true},
     {NULL, false, NULL, NULL},
 };
 
@@ -135,18 +158,20 @@ struct proxy_admin *proxy_admin_start(struct proxy *proxy, struct net_error *ret
 {
     struct proxy_admin *admin = mem_new(struct proxy_admin);
     admin->proxy = proxy;
-    admin->http = net_http_open(&proxy->workers[0].loop, &proxy->config.admin, routes, admin,
-                                ret_error);
+    admin->http =
+        net_http_open(&proxy->workers[0].loop, &proxy->config.admin, routes, admin, ret_error);
     if (admin->http == NULL) {
         free(admin);
         return NULL;
     }
+    admin->dashboard = dashboard_start(proxy, admin->http);
     return admin;
 }
 
 void proxy_admin_stop(struct proxy_admin *admin)
 {
     if (admin != NULL) {
+        dashboard_stop(admin->dashboard);
         net_http_close(admin->http);
         free(admin);
     }

@@ -1,5 +1,5 @@
 /* The admin port (HTTP/1.1) with Envoy's names: /ready /stats /stats/prometheus /clusters /listeners /config_dump /server_info, and
- * /streams. On worker 0's loop; GET only. */
+ * /streams, /dashboard and /events. On worker 0's loop; GET only. */
 #ifndef GRPCROUTE_PROXY_ADMIN_H
 #define GRPCROUTE_PROXY_ADMIN_H
 

@@ -20,7 +20,7 @@ struct stat_entry {
     size_t offset;
 };
 
-#define WORKER(field) offsetof(struct worker_stats, field)
+#define WORKER(field)   offsetof(struct worker_stats, field)
 #define ENDPOINT(field) offsetof(struct endpoint, field)
 
 static const struct stat_entry worker_entries[] = {
@@ -43,12 +43,18 @@ static const struct stat_entry worker_entries[] = {
      "Streams for which no endpoint could be reached", METRICS_COUNTER, WORKER(rq_unavailable)},
     {"rq_reset", "grpcroute_proxy_upstream_resets_total",
      "Streams whose endpoint ended them without a status", METRICS_COUNTER, WORKER(rq_reset)},
-    {"rq_retry", "grpcroute_proxy_retries_total",
-     "Unprocessed streams sent to another endpoint", METRICS_COUNTER, WORKER(retries)},
-    {"messages_up", "grpcroute_proxy_messages_up_total",
-     "gRPC messages towards endpoints, of ended streams", METRICS_COUNTER, WORKER(messages_up)},
-    {"messages_down", "grpcroute_proxy_messages_down_total",
-     "gRPC messages towards clients, of ended streams", METRICS_COUNTER, WORKER(messages_down)},
+    {"rq_retry", "grpcroute_proxy_retries_total", "Unprocessed streams sent to another endpoint",
+     METRICS_COUNTER, WORKER(retries)},
+    {"messages_up", "grpcroute_proxy_messages_up_total", "gRPC messages towards endpoints",
+     METRICS_COUNTER, WORKER(messages_up)},
+    {"messages_down", "grpcroute_proxy_messages_down_total", "gRPC messages towards clients",
+     METRICS_COUNTER, WORKER(messages_down)},
+    {"answers_checked", "grpcroute_proxy_answers_checked_total",
+     "Ping streams whose first answer told its server's version", METRICS_COUNTER,
+     WORKER(answers_checked)},
+    {"misrouted", "grpcroute_proxy_misrouted_total",
+     "Ping streams of an agent vX.Y answered by another version than vX", METRICS_COUNTER,
+     WORKER(misrouted)},
 };
 
 static const struct stat_entry endpoint_entries[] = {
@@ -63,8 +69,8 @@ static const struct stat_entry endpoint_entries[] = {
      METRICS_GAUGE, ENDPOINT(rq_active)},
     {"rq_total", "grpcroute_proxy_endpoint_streams_total", "Streams sent to the endpoint",
      METRICS_COUNTER, ENDPOINT(rq_total)},
-    {"rq_error", "grpcroute_proxy_endpoint_errors_total",
-     "Streams that the endpoint reset or lost", METRICS_COUNTER, ENDPOINT(rq_error)},
+    {"rq_error", "grpcroute_proxy_endpoint_errors_total", "Streams that the endpoint reset or lost",
+     METRICS_COUNTER, ENDPOINT(rq_error)},
     {"messages_up", "grpcroute_proxy_endpoint_messages_up_total",
      "gRPC messages towards the endpoint, of ended streams", METRICS_COUNTER,
      ENDPOINT(messages_up)},
@@ -168,17 +174,19 @@ struct sample_context {
 static void endpoint_sample(void *ctx, struct endpoint *endpoint)
 {
     struct sample_context *context = ctx;
-    metrics_sample(context->out, context->name,
-                   METRICS_LABELS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
-                   (double)load(endpoint, context->offset));
+    metrics_sample(
+        context->out, context->name,
+        METRICS_LABELS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
+        (double)load(endpoint, context->offset));
 }
 
 static void healthy_sample(void *ctx, struct endpoint *endpoint)
 {
     struct sample_context *context = ctx;
-    metrics_sample(context->out, context->name,
-                   METRICS_LABELS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
-                   atomic_load(&endpoint->health) == ENDPOINT_HEALTHY ? 1 : 0);
+    metrics_sample(
+        context->out, context->name,
+        METRICS_LABELS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
+        atomic_load(&endpoint->health) == ENDPOINT_HEALTHY ? 1 : 0);
 }
 
 static void each_endpoint(struct proxy *proxy, void (*visit)(void *ctx, struct endpoint *endpoint),

@@ -6,7 +6,6 @@
 #include "net/listener.h"
 #include "proxy/admin_stats.h"
 #include "proxy/cluster.h"
-#include "proxy/exchange.h"
 #include "proxy/proxy.h"
 #include "route/table.h"
 
@@ -14,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Prints and frees a JSON tree. */
-static void finish_json(cJSON *root, struct buf *out)
+void admin_finish_json(cJSON *root, struct buf *out)
 {
     char *text = cJSON_Print(root);
     if (text != NULL) {
@@ -109,10 +107,11 @@ void admin_clusters_json(struct proxy *proxy, struct buf *out)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddItemToObject(root, "clusters", clusters_array(proxy, true));
-    finish_json(root, out);
+    admin_finish_json(root, out);
 }
 
-/* ---- listeners, configuration, server ---------------------------------------------------------- */
+/* ---- listeners, configuration, server ----------------------------------------------------------
+ */
 
 static const char *listener_name(struct proxy *proxy)
 {
@@ -133,7 +132,7 @@ void admin_listeners(struct proxy *proxy, bool json, struct buf *out)
     cJSON_AddStringToObject(object, "address", listener_name(proxy));
     cJSON_AddBoolToObject(object, "tls", proxy->config.tls != NULL);
     cJSON_AddItemToArray(array, object);
-    finish_json(root, out);
+    admin_finish_json(root, out);
 }
 
 void admin_config_dump(struct proxy *proxy, struct buf *out)
@@ -148,7 +147,7 @@ void admin_config_dump(struct proxy *proxy, struct buf *out)
     cJSON_AddNumberToObject(root, "dns_refresh_ms", (double)config->dns_refresh_ms);
     cJSON_AddItemToObject(root, "clusters", clusters_array(proxy, false));
     cJSON_AddItemToObject(root, "routes", cJSON_CreateString(route_table_source(config->routes)));
-    finish_json(root, out);
+    admin_finish_json(root, out);
 }
 
 void admin_server_info(struct proxy *proxy, const char *state, struct buf *out)
@@ -159,90 +158,5 @@ void admin_server_info(struct proxy *proxy, const char *state, struct buf *out)
     cJSON_AddNumberToObject(root, "uptime_s",
                             (double)((clock_now_ms() - proxy->started_ms) / 1000));
     cJSON_AddStringToObject(root, "id", proxy->config.id);
-    finish_json(root, out);
-}
-
-/* ---- streams --------------------------------------------------------------------------------- */
-
-struct stream_row {
-    uint64_t number;
-    uint64_t opened_ms;
-    uint64_t messages_up;
-    uint64_t messages_down;
-    unsigned worker;
-    char agent_id[EXCHANGE_LABEL_BYTES];
-    char agent_version[EXCHANGE_LABEL_BYTES];
-    char cluster[PROXY_CLUSTER_NAME_BYTES];
-    char endpoint[NET_ADDRESS_TEXT_BYTES];
-};
-
-static void copy_row(struct stream_row *row, struct exchange *exchange, unsigned worker)
-{
-    row->number = exchange->number;
-    row->opened_ms = exchange->opened_ms;
-    row->messages_up = atomic_load(&exchange->up.messages);
-    row->messages_down = atomic_load(&exchange->down.messages);
-    row->worker = worker;
-    memcpy(row->agent_id, exchange->agent_id, sizeof(row->agent_id));
-    memcpy(row->agent_version, exchange->agent_version, sizeof(row->agent_version));
-    if (exchange->endpoint != NULL) {
-        memcpy(row->endpoint, exchange->endpoint->name, sizeof(row->endpoint));
-        memcpy(row->cluster, exchange->endpoint->cluster->name, sizeof(row->cluster));
-    }
-}
-
-static size_t copy_rows(struct worker *worker, uint64_t after, struct stream_row *rows, size_t limit)
-{
-    size_t count = 0;
-    struct list *node;
-    struct list *next;
-    pthread_mutex_lock(&worker->exchanges_mutex);
-    list_each(node, next, &worker->exchanges)
-    {
-        struct exchange *exchange = container_of(node, struct exchange, node);
-        if (count == limit) {
-            break;
-        }
-        if (exchange->number > after) {
-            copy_row(&rows[count++], exchange, worker->index);
-        }
-    }
-    pthread_mutex_unlock(&worker->exchanges_mutex);
-    return count;
-}
-
-static cJSON *row_json(const struct stream_row *row, uint64_t now_ms)
-{
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddNumberToObject(object, "number", (double)row->number);
-    cJSON_AddStringToObject(object, "agent_id", row->agent_id);
-    cJSON_AddStringToObject(object, "agent_version", row->agent_version);
-    cJSON_AddStringToObject(object, "cluster", row->cluster);
-    cJSON_AddStringToObject(object, "endpoint", row->endpoint);
-    cJSON_AddNumberToObject(object, "age_ms",
-                            now_ms > row->opened_ms ? (double)(now_ms - row->opened_ms) : 0);
-    cJSON_AddNumberToObject(object, "messages_up", (double)row->messages_up);
-    cJSON_AddNumberToObject(object, "messages_down", (double)row->messages_down);
-    cJSON_AddNumberToObject(object, "worker", row->worker);
-    return object;
-}
-
-void admin_streams_json(struct proxy *proxy, uint64_t after, size_t limit, struct buf *out)
-{
-    struct stream_row *rows = mem_calloc(limit, sizeof(*rows));
-    size_t count = 0;
-    uint64_t total = 0;
-    for (unsigned i = 0; i < proxy->worker_count; i++) {
-        count += copy_rows(&proxy->workers[i], after, rows + count, limit - count);
-        total += atomic_load(&proxy->workers[i].stats.downstream_rq_active);
-    }
-    uint64_t now_ms = clock_now_ms();
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddNumberToObject(root, "total", (double)total);
-    cJSON *array = cJSON_AddArrayToObject(root, "streams");
-    for (size_t i = 0; i < count; i++) {
-        cJSON_AddItemToArray(array, row_json(&rows[i], now_ms));
-    }
-    free(rows);
-    finish_json(root, out);
+    admin_finish_json(root, out);
 }

@@ -6,11 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ADMIN_STREAMS_DEFAULT 1000
-#define ADMIN_STREAMS_MAX 10000
-
 struct buf;
+struct cJSON;
 struct proxy;
+
+/* Prints a JSON tree and frees it. */
+void admin_finish_json(struct cJSON *root, struct buf *out);
 
 /* Envoy's "cluster::endpoint::key::value" lines; the same as JSON. */
 void admin_clusters_text(struct proxy *proxy, struct buf *out);
@@ -22,9 +23,5 @@ void admin_listeners(struct proxy *proxy, bool json, struct buf *out);
 /* Settings and rules in force, as JSON; no keys. */
 void admin_config_dump(struct proxy *proxy, struct buf *out);
 void admin_server_info(struct proxy *proxy, const char *state, struct buf *out);
-
-/* Up to `limit` live streams with a number above `after`, in the order of their numbers per worker, as JSON. Copies under each worker's mutex,
- * formats outside it. */
-void admin_streams_json(struct proxy *proxy, uint64_t after, size_t limit, struct buf *out);
 
 #endif

@@ -39,6 +39,13 @@ bool endpoint_set_health(struct endpoint *endpoint, enum endpoint_health health,
     return atomic_exchange(&endpoint->health, (int)health) != (int)health;
 }
 
+void endpoint_set_pod(struct endpoint *endpoint, const char *pod)
+{
+    pthread_mutex_lock(&endpoint->cluster->mutex);
+    snprintf(endpoint->pod, sizeof(endpoint->pod), "%s", pod);
+    pthread_mutex_unlock(&endpoint->cluster->mutex);
+}
+
 const char *endpoint_health_name(enum endpoint_health health)
 {
     static const char *const names[] = {"unknown", "healthy", "unhealthy"};

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #define PROXY_CAUSE_BYTES 200
+#define PROXY_POD_BYTES 96
 #define PROXY_CLUSTER_NAME_BYTES 254
 #define PROXY_CLUSTER_TARGETS 32
 
@@ -32,6 +33,7 @@ struct endpoint {
     struct cluster *cluster; /* borrowed */
     struct sockaddr_storage address;
     char name[NET_ADDRESS_TEXT_BYTES];
+    char pod[PROXY_POD_BYTES];     /* the id its server gave last; empty: not known; under the cluster's mutex */
     char cause[PROXY_CAUSE_BYTES]; /* why it is unhealthy; under the cluster's mutex */
     atomic_int references;
     atomic_int health;      /* enum endpoint_health */
@@ -43,6 +45,7 @@ struct endpoint {
     atomic_uint_fast64_t rq_active;
     atomic_uint_fast64_t rq_total;
     atomic_uint_fast64_t rq_error;
+    atomic_uint_fast64_t misrouted; /* live streams of agents of another version */
     atomic_uint_fast64_t messages_up;   /* towards the endpoint; added when a stream ends */
     atomic_uint_fast64_t messages_down;
 };
@@ -84,6 +87,9 @@ char *cluster_explain(struct cluster *cluster, char *out, size_t out_bytes);
 
 /* Sets the health; `cause` is kept for people. Returns true when it changed. */
 bool endpoint_set_health(struct endpoint *endpoint, enum endpoint_health health, const char *cause);
+
+/* What the endpoint's server calls itself. */
+void endpoint_set_pod(struct endpoint *endpoint, const char *pod);
 const char *endpoint_health_name(enum endpoint_health health);
 
 struct endpoint *endpoint_ref(struct endpoint *endpoint);

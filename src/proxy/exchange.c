@@ -55,6 +55,7 @@ static struct exchange *exchange_new(struct worker *worker, struct h2_stream *do
     exchange->opened_ms = uv_now(&worker->loop.uv);
     copy_label(exchange->agent_id, block, "agent-id");
     copy_label(exchange->agent_version, block, "agent-version");
+    observe_request(exchange, block);
     h2_stream_set_user(downstream, exchange);
     return exchange;
 }
@@ -70,6 +71,7 @@ static void forget_request(struct exchange *exchange)
 static void leave_endpoint(struct exchange *exchange)
 {
     if (exchange->endpoint != NULL) {
+        observe_left(exchange);
         atomic_fetch_sub(&exchange->endpoint->rq_active, 1);
         endpoint_unref(exchange->endpoint);
         exchange->endpoint = NULL;
@@ -80,6 +82,9 @@ static void unlist(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
     pthread_mutex_lock(&worker->exchanges_mutex);
+    if (worker->walk == &exchange->node) {
+        worker->walk = exchange->node.next;
+    }
     list_remove(&exchange->node);
     worker->exchange_count--;
     pthread_mutex_unlock(&worker->exchanges_mutex);
@@ -90,8 +95,6 @@ static void add_messages(struct exchange *exchange)
 {
     uint64_t up = atomic_load(&exchange->up.messages);
     uint64_t down = atomic_load(&exchange->down.messages);
-    atomic_fetch_add(&exchange->worker->stats.messages_up, up);
-    atomic_fetch_add(&exchange->worker->stats.messages_down, down);
     if (exchange->endpoint != NULL) {
         atomic_fetch_add(&exchange->endpoint->messages_up, up);
         atomic_fetch_add(&exchange->endpoint->messages_down, down);
@@ -162,6 +165,7 @@ static void connect_endpoint(struct exchange *exchange, const struct endpoint *a
     /* shown by /streams, hence under the mutex */
     pthread_mutex_lock(&worker->exchanges_mutex);
     exchange->endpoint = endpoint;
+    observe_chosen(exchange);
     pthread_mutex_unlock(&worker->exchanges_mutex);
     atomic_fetch_add(&endpoint->rq_active, 1);
     atomic_fetch_add(&endpoint->rq_total, 1);
@@ -257,7 +261,7 @@ static void on_upstream_block(struct upstream_request *request, enum h2_block_ki
 static void on_upstream_data(struct upstream_request *request, const uint8_t *bytes, size_t len)
 {
     struct exchange *exchange = container_of(request, struct exchange, upstream);
-    message_count_add(&exchange->down, bytes, len);
+    observe_down(exchange, message_count_add(&exchange->down, bytes, len), bytes, len);
     if (exchange->downstream == NULL ||
         h2_stream_write(exchange->downstream, bytes, len, QUEUE_CAP_BYTES) != 0) {
         h2_stream_consume(request->stream, len);
@@ -379,7 +383,7 @@ static void keep_for_replay(struct exchange *exchange, const uint8_t *bytes, siz
 
 void exchange_downstream_data(struct exchange *exchange, const uint8_t *bytes, size_t len)
 {
-    message_count_add(&exchange->up, bytes, len);
+    observe_up(exchange, message_count_add(&exchange->up, bytes, len));
     if (exchange->answered_here) {
         h2_stream_consume(exchange->downstream, len);
         return;

@@ -14,13 +14,14 @@
 #include "h2/session.h"
 #include "proxy/headers.h"
 #include "proxy/message_count.h"
+#include "proxy/observe.h"
 #include "proxy/upstream.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EXCHANGE_LABEL_BYTES 96 /* of an agent-id or version that is shown; longer is cut */
+#define EXCHANGE_LABEL_BYTES OBSERVE_LABEL_BYTES /* of an agent-id or version */
 /* Endpoints tried for one stream, the first included. */
 #define EXCHANGE_ATTEMPTS 3
 
@@ -56,6 +57,7 @@ struct exchange {
     uint64_t drain_ms; /* when the drain ends it; 0: not draining */
     struct message_count up;
     struct message_count down;
+    struct observation seen;
 };
 
 /* Begins with a complete request block. The stream's user becomes the exchange, or NULL when it was answered at once. */

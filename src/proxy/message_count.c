@@ -15,9 +15,16 @@ static uint32_t body_bytes(const uint8_t *prefix)
            prefix[4];
 }
 
-void message_count_add(struct message_count *count, const uint8_t *bytes, size_t len)
+size_t message_count_add(struct message_count *count, const uint8_t *bytes, size_t len)
 {
+    size_t begun = 0;
     add(&count->bytes, len);
+    /* nearly always a frame holds one whole message */
+    if (count->prefix_len == 0 && count->skip_bytes == 0 && len >= sizeof(count->prefix) &&
+        body_bytes(bytes) == len - sizeof(count->prefix)) {
+        add(&count->messages, 1);
+        return 1;
+    }
     while (len > 0) {
         if (count->skip_bytes > 0) {
             size_t skip = count->skip_bytes < len ? count->skip_bytes : len;
@@ -35,7 +42,11 @@ void message_count_add(struct message_count *count, const uint8_t *bytes, size_t
         if (count->prefix_len == sizeof(count->prefix)) {
             count->prefix_len = 0;
             count->skip_bytes = body_bytes(count->prefix);
-            add(&count->messages, 1);
+            begun++;
         }
     }
+    if (begun > 0) {
+        add(&count->messages, begun);
+    }
+    return begun;
 }

@@ -14,7 +14,7 @@ struct message_count {
     uint8_t prefix_len;
 };
 
-/* Passes over `len` body bytes. */
-void message_count_add(struct message_count *count, const uint8_t *bytes, size_t len);
+/* Passes over `len` body bytes; returns how many messages began in them. */
+size_t message_count_add(struct message_count *count, const uint8_t *bytes, size_t len);
 
 #endif

@@ -30,6 +30,7 @@ struct proxy {
     uint64_t started_ms;
     atomic_uint_fast64_t stream_number;
     atomic_uint_fast64_t rule_tickets[ROUTE_RULES_MAX]; /* streams per rule, for weights */
+    atomic_bool watched; /* somebody looks at the dashboard: answer times are taken */
     atomic_bool discovery_asked;
     atomic_int drain_requests; /* 0: serving, 1: draining, 2: now */
     atomic_bool ready;         /* names resolved, first health checks made */

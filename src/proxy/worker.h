@@ -8,7 +8,9 @@
 
 #include "base/list.h"
 #include "net/loop.h"
+#include "proxy/answer_time.h"
 #include "proxy/config.h"
+#include "proxy/observe.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -35,6 +37,8 @@ struct worker_stats {
     atomic_uint_fast64_t retries;
     atomic_uint_fast64_t messages_up;
     atomic_uint_fast64_t messages_down;
+    atomic_uint_fast64_t answers_checked; /* streams whose first answer told its server's version */
+    atomic_uint_fast64_t misrouted;       /* ... and that was not the agent's */
 };
 
 struct worker {
@@ -49,11 +53,14 @@ struct worker {
     struct list upstreams;
     pthread_mutex_t exchanges_mutex;
     struct list exchanges;
+    struct list *walk; /* where a reader goes on, or NULL; moves on when that exchange ends */
     size_t exchange_count;
     bool draining;
     bool ended; /* everything is closed; the loop runs out */
     uint64_t drain_deadline_ms;
     struct worker_stats stats;
+    struct observe_flows flows;
+    struct answer_time answer_time;
 };
 
 /* Prepares the loop and listens; nothing runs yet. Returns 0 or -1 with `ret_error`. */

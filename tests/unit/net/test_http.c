@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -75,11 +76,21 @@ static void handle_change(void *user, const struct net_http_request *request,
     ((struct world *)user)->posts++;
 }
 
+static void handle_events(void *user, const struct net_http_request *request,
+                          struct net_http_response *response)
+{
+    (void)user;
+    (void)request;
+    net_http_event(&response->body, "hello", 5);
+}
+
 static const struct net_http_route routes[] = {
     {"/hello", false, "says hello", handle_hello},
     {"/big", false, "more than one write", handle_big},
     {"/ready", false, "503", handle_unready},
     {"/change", true, "changes something", handle_change},
+    {"/events", false, "events", handle_events, true},
+    {"/closed", false, "no events today", handle_unready, true},
     {NULL, false, NULL, NULL},
 };
 
@@ -331,6 +342,149 @@ static void no_descriptors_is_a_pause_and_not_an_end(void **state)
     close(fd);
 }
 
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static const char events_request[] = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+static uint64_t now_ms(void)
+{
+    return uv_hrtime() / 1000000;
+}
+
+/* Runs the loop while `fd` has not said `text`, or with NULL not ended; false when it said no such
+ * thing. */
+static bool hears(struct world *world, int fd, const char *text)
+{
+    char heard[4096] = "";
+    size_t len = 0;
+    for (uint64_t end = now_ms() + 1000 * PATIENCE_S; now_ms() < end;) {
+        ssize_t n = recv(fd, heard + len, sizeof(heard) - 1 - len, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN)) {
+            return text == NULL;
+        }
+        len = text == NULL ? 0 : len + (n > 0 ? (size_t)n : 0);
+        heard[len] = '\0';
+        if (text != NULL && strstr(heard, text) != NULL) {
+            return true;
+        }
+        run_for(world, 1);
+    }
+    return false;
+}
+
+static int subscribe(struct world *world)
+{
+    int fd = connect_to(net_http_port(world->http));
+    assert_true(fd >= 0);
+    assert_true(send(fd, events_request, strlen(events_request), MSG_NOSIGNAL) > 0);
+    assert_true(hears(world, fd, "data: hello\n\n"));
+    return fd;
+}
+
+static bool count_becomes(struct world *world, size_t count)
+{
+    for (uint64_t end = now_ms() + 1000 * PATIENCE_S;
+         net_http_subscribers(world->http) != count && now_ms() < end;) {
+        net_http_publish(world->http, "tick", 4);
+        run_for(world, 1);
+    }
+    return net_http_subscribers(world->http) == count;
+}
+
+static void events_reach_every_reader_without_cost_in_between(void **state)
+{
+    struct world *world = *state;
+    int first = subscribe(world);
+    int second = subscribe(world);
+    assert_int_equal(net_http_subscribers(world->http), 2);
+    uint64_t begin_us = cpu_us();
+    run_for(world, 300);
+    assert_true(cpu_us() - begin_us < 50000);
+    net_http_publish(world->http, "one", 3);
+    net_http_publish(world->http, "two", 3);
+    assert_true(hears(world, first, "data: two\n\n"));
+    assert_true(hears(world, second, "data: two\n\n"));
+    close(first);
+    close(second);
+}
+
+static void events_have_their_type_and_may_be_refused(void **state)
+{
+    struct world *world = *state;
+    int fd = connect_to(net_http_port(world->http));
+    send(fd, events_request, strlen(events_request), MSG_NOSIGNAL);
+    assert_true(hears(world, fd, "Content-Type: text/event-stream"));
+    close(fd);
+    assert_answer(fetch(world, "GET", "/closed", ""), "HTTP/1.1 503 ", NULL);
+    assert_answer(fetch(world, "HEAD", "/events", ""), "HTTP/1.1 200 ", NULL);
+    assert_answer(fetch(world, "POST", "/events", "Content-Length: 0\r\n"), "HTTP/1.1 405 ", NULL);
+}
+
+static void a_reader_too_many_hears_why(void **state)
+{
+    struct world *world = *state;
+    int fds[NET_HTTP_SUBSCRIBERS];
+    for (size_t i = 0; i < NET_HTTP_SUBSCRIBERS; i++) {
+        fds[i] = subscribe(world);
+    }
+    assert_answer(fetch(world, "GET", "/events", ""), "HTTP/1.1 503 ", "too many");
+    assert_answer(fetch(world, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
+    assert_int_equal(net_http_subscribers(world->http), NET_HTTP_SUBSCRIBERS);
+    close(fds[0]);
+    assert_true(count_becomes(world, NET_HTTP_SUBSCRIBERS - 1));
+    fds[0] = subscribe(world);
+    for (size_t i = 0; i < NET_HTTP_SUBSCRIBERS; i++) {
+        close(fds[i]);
+    }
+    assert_true(count_becomes(world, 0));
+}
+
+/* It ends long before the idle time would, so it was the full queue that did it. */
+static void a_slow_reader_is_disconnected_and_others_stay(void **state)
+{
+    struct world *world = *state;
+    static char big[NET_HTTP_EVENTS_BYTES / 4];
+    memset(big, 'x', sizeof(big));
+    int slow = subscribe(world);
+    int good = subscribe(world);
+    uint64_t begin = now_ms();
+    for (size_t i = 0; i < 400 && net_http_subscribers(world->http) == 2; i++) {
+        net_http_publish(world->http, big, sizeof(big));
+        net_http_publish(world->http, "mark", 4);
+        for (bool found = false; !found;) { /* the good one takes all */
+            static char taken[NET_HTTP_EVENTS_BYTES];
+            ssize_t n = recv(good, taken, sizeof(taken), MSG_DONTWAIT);
+            found = n > 0 && memmem(taken, (size_t)n, "mark", 4) != NULL;
+            assert_true(n != 0 && now_ms() - begin < 1000 * PATIENCE_S);
+            run_for(world, 1);
+        }
+    }
+    assert_int_equal(net_http_subscribers(world->http), 1);
+    assert_true(now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S);
+    net_http_publish(world->http, "after", 5);
+    assert_true(hears(world, good, "data: after\n\n"));
+    assert_true(hears(world, slow, NULL));
+    close(slow);
+    close(good);
+}
+
+/* The test's teardown closes the server; the sanitizer sees what is left, libmicrohttpd panics over
+ * a suspended connection. */
+static void the_server_may_close_with_readers(void **state)
+{
+    struct world *world = *state;
+    int asleep = subscribe(world);
+    int awake = subscribe(world);
+    run_for(world, 20);
+    net_http_publish(world->http, "last", 4);
+    net_http_close(world->http);
+    world->http = NULL;
+    assert_true(hears(world, asleep, NULL));
+    assert_true(hears(world, awake, NULL));
+    close(asleep);
+    close(awake);
+}
+
 static void an_address_in_use_is_named(void **state)
 {
     struct world *world = *state;
@@ -370,6 +524,11 @@ int main(void)
         TEST(garbage_and_oversized_headers_end_the_connection),
         TEST(connections_over_the_limit_are_closed_and_room_returns),
         TEST(no_descriptors_is_a_pause_and_not_an_end),
+        TEST(events_reach_every_reader_without_cost_in_between),
+        TEST(events_have_their_type_and_may_be_refused),
+        TEST(a_reader_too_many_hears_why),
+        TEST(a_slow_reader_is_disconnected_and_others_stay),
+        TEST(the_server_may_close_with_readers),
         TEST(an_address_in_use_is_named),
         TEST(it_does_not_keep_the_loop_alive),
     };

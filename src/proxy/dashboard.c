@@ -1,0 +1,105 @@
+/* Happy path: a browser gets the page -> it subscribes to /events -> a first tick at once, then one
+ * each second. Failure modes: nobody reads: nothing is computed, answer times are not taken; too
+ * many or too slow readers: net/http.h. */
+#include "proxy/dashboard.h"
+
+#include "base/mem.h"
+#include "net/http.h"
+#include "net/loop.h"
+#include "proxy/dashboard_page.h" /* written by embed.py */
+#include "proxy/dashboard_tick.h"
+#include "proxy/proxy.h"
+
+#include <cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PERIOD_MS 1000
+/* Answer times are of this many seconds, so that slow streams have samples enough. */
+#define WINDOW 10
+
+struct dashboard {
+    struct proxy *proxy;   /* borrowed */
+    struct net_http *http; /* borrowed */
+    struct net_tick tick;
+    uint64_t due_ms;
+    uint64_t ticks; /* since somebody watches; 0: nobody does */
+    struct dashboard_sample
+        samples[WINDOW + 1]; /* of the last ticks; number n is at n % (WINDOW + 1) */
+};
+
+static struct dashboard_sample *sample(struct dashboard *dashboard, uint64_t number)
+{
+    return &dashboard->samples[number % (WINDOW + 1)];
+}
+
+static char *tick_json(struct dashboard *dashboard, const struct dashboard_sample *now)
+{
+    uint64_t last = dashboard->ticks - 1;
+    uint64_t first = last < WINDOW ? 0 : last - WINDOW + 1;
+    return dashboard_tick_json(dashboard->proxy, now, sample(dashboard, last),
+                               sample(dashboard, first));
+}
+
+static void publish(struct dashboard *dashboard)
+{
+    struct dashboard_sample *now = sample(dashboard, dashboard->ticks);
+    dashboard_sample_take(dashboard->proxy, now);
+    char *text = tick_json(dashboard, now);
+    dashboard->ticks++;
+    if (text != NULL) {
+        net_http_publish(dashboard->http, text, strlen(text));
+    }
+    cJSON_free(text);
+}
+
+static void on_tick(struct net_tick *item, uint64_t now_ms)
+{
+    struct dashboard *dashboard = container_of(item, struct dashboard, tick);
+    if (net_http_subscribers(dashboard->http) == 0) {
+        dashboard->ticks = 0;
+        atomic_store(&dashboard->proxy->watched, false);
+    } else if (now_ms >= dashboard->due_ms && dashboard->ticks > 0) {
+        dashboard->due_ms = now_ms + PERIOD_MS - NET_TICK_MS / 2; /* ticks come every NET_TICK_MS */
+        publish(dashboard);
+    }
+}
+
+void dashboard_subscribe(struct dashboard *dashboard, struct buf *out)
+{
+    if (dashboard->ticks == 0) { /* the first reader */
+        dashboard_sample_take(dashboard->proxy, sample(dashboard, 0));
+        dashboard->ticks = 1;
+        dashboard->due_ms = uv_now(&dashboard->proxy->workers[0].loop.uv) + PERIOD_MS;
+        atomic_store(&dashboard->proxy->watched, true);
+    }
+    char *text = tick_json(dashboard, sample(dashboard, dashboard->ticks - 1));
+    if (text != NULL) {
+        net_http_event(out, text, strlen(text));
+    }
+    cJSON_free(text);
+}
+
+void dashboard_page(struct net_http_response *response)
+{
+    response->content_type = "text/html; charset=utf-8";
+    response->policy = page_policy;
+    (void)buf_append(&response->body, page_bytes, sizeof(page_bytes), SIZE_MAX);
+}
+
+struct dashboard *dashboard_start(struct proxy *proxy, struct net_http *http)
+{
+    struct dashboard *dashboard = mem_new(struct dashboard);
+    dashboard->proxy = proxy;
+    dashboard->http = http;
+    net_tick_init(&dashboard->tick, on_tick);
+    net_loop_tick_start(&proxy->workers[0].loop, &dashboard->tick);
+    return dashboard;
+}
+
+void dashboard_stop(struct dashboard *dashboard)
+{
+    net_loop_tick_stop(&dashboard->tick);
+    atomic_store(&dashboard->proxy->watched, false);
+    free(dashboard);
+}

@@ -1,0 +1,23 @@
+/* The live page at /dashboard and the events it lives from: one tick of numbers per second while
+ * somebody reads them. */
+#ifndef GRPCROUTE_PROXY_DASHBOARD_H
+#define GRPCROUTE_PROXY_DASHBOARD_H
+
+struct buf;
+struct dashboard;
+struct net_http;
+struct net_http_response;
+struct proxy;
+
+/* On worker 0's loop; `http` is borrowed until dashboard_stop(), which comes before it is closed.
+ */
+struct dashboard *dashboard_start(struct proxy *proxy, struct net_http *http);
+void dashboard_stop(struct dashboard *dashboard);
+
+/* The page: one self-contained answer. */
+void dashboard_page(struct net_http_response *response);
+
+/* A first tick for a new reader, as an event; further ones are published each second. */
+void dashboard_subscribe(struct dashboard *dashboard, struct buf *out);
+
+#endif

@@ -1,0 +1,26 @@
+/* The live streams, for /streams: searched, in the order of their numbers, a page at a time. */
+#ifndef GRPCROUTE_PROXY_STREAMS_VIEW_H
+#define GRPCROUTE_PROXY_STREAMS_VIEW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STREAMS_VIEW_DEFAULT 1000
+#define STREAMS_VIEW_MAX     10000
+
+struct buf;
+struct proxy;
+
+struct streams_query {
+    uint64_t after;     /* numbers above this one */
+    size_t limit;       /* 1 to STREAMS_VIEW_MAX rows */
+    const char *search; /* in agent id and version, pod, server version, cluster, endpoint; any
+                           case; "": all */
+};
+
+/* Writes JSON: the rows, and as "next" what `after` the following page needs, null on the last one.
+ * A stream that lives throughout is on exactly one page. Each worker's mutex is held for a bounded
+ * number of streams at a time; JSON is made outside of it. */
+void streams_view_json(struct proxy *proxy, const struct streams_query *query, struct buf *out);
+
+#endif

@@ -1,0 +1,368 @@
+"""The live page of the proxy's admin port, in real Chromium."""
+import collections
+import json
+import re
+import shutil
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import grpc
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from testenv.grpcroute import BIN, Agent, Proxy, Server
+from testenv.net import ReservedPort
+from testenv.process import Process
+
+expect.set_options(timeout=30000)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.fail("chromium is not installed; tests/tool/setup.sh test installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+class Dashboard:
+    """An open page, and everything it asked for and complained about."""
+
+    def __init__(self, browser, admin, **context):
+        self.context = browser.new_context(**context)
+        self.page = self.context.new_page()
+        self.requests = []
+        self.complaints = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", self._on_dialog)
+        self.admin = admin
+        self.page.goto(admin + "/dashboard")
+        expect(self.page.locator("#link")).to_have_text("live")
+
+    def _on_console(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _on_dialog(self, dialog):
+        self.complaints.append("dialog: " + dialog.message)
+        dialog.dismiss()
+
+    def value(self, tile):
+        return self.page.locator(f"#tile-{tile} .value")
+
+    def cells(self, row=0):
+        return self.page.locator("#rows tr").nth(row).locator("td").all_inner_texts()
+
+    def close(self):
+        self.context.close()
+
+
+@pytest.fixture
+def opened(chromium, started):
+    def start(admin, **context):
+        return started(Dashboard(chromium, admin, **context))
+    return start
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=20) as response:
+        return response.read().decode()
+
+
+def streams(proxy, **query):
+    return json.loads(get(f"{proxy.admin}/streams?{urllib.parse.urlencode(query)}"))
+
+
+def wait_until(condition, deadline_s=30):
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.05)  # polling an answer that no event announces
+
+
+class Streams:
+    """Open ping streams of one grpcio channel, each with one answer."""
+
+    def __init__(self, proxy, certs, stubs, agents):
+        """`agents`: (agent-id, agent-version) pairs."""
+        credentials = grpc.ssl_channel_credentials((certs / "ca.pem").read_bytes())
+        self._channel = grpc.secure_channel(proxy.target, credentials, [("grpc.use_local_subchannel_pool", 1)])
+        self._ends = []
+        request = stubs["ping_pb2"].PingRequest(message="ping", sequence=1).SerializeToString()
+        method = self._channel.stream_stream("/ping.PingService/PingPong")
+        for ident, version in agents:
+            pings = Pings(request)
+            call = method(pings, metadata=[("agent-id", ident), ("agent-version", version)])
+            self._ends.append((call, pings))
+        for call, _ in self._ends:
+            next(call)
+
+    def close(self):
+        for call, pings in self._ends:
+            pings.end()
+            call.cancel()
+        self._channel.close()
+
+
+class Pings:
+    """One ping, then silence until cancelled."""
+
+    def __init__(self, request):
+        self._requests = collections.deque([request])
+        self._end = threading.Event()
+
+    def end(self):
+        self._end.set()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._requests:
+            return self._requests.popleft()
+        self._end.wait()
+        raise StopIteration
+
+
+# ---- the numbers ---------------------------------------------------------------------------------
+
+
+def test_the_numbers_are_what_runs(proxy, opened, started, certs, stubs):
+    started(Streams(proxy, certs, stubs, [("a", "v1.1"), ("b", "v1.1"), ("c", "v2.3")]))
+    dashboard = opened(proxy.admin)
+    expect(dashboard.value("streams")).to_have_text("3")
+    expect(dashboard.value("accuracy")).to_have_text("100 %")
+    expect(dashboard.value("health")).to_have_text("4 of 4")
+    text = dashboard.page.locator("#topology-text")
+    expect(text).to_contain_text("agents v1.1 to server-v1: 2 streams")
+    expect(text).to_contain_text("agents v2.3 to server-v2: 1 stream")
+    expect(dashboard.page.locator("#topology path.bad")).to_have_count(0)
+    expect(dashboard.page.locator("#rows tr")).to_have_count(3)
+    rows = {cells[1]: cells for cells in map(dashboard.cells, range(3))}
+    assert rows["c"][2:4] == ["v2.3", "server-v2"]
+    assert rows["c"][4] in ("server-v2-a", "server-v2-b")
+
+
+def test_rates_and_answer_times_are_live(proxy, opened, started, certs):
+    started(Agent("v1.1", "busy", proxy.target, "--interval", "20ms", cacert=certs / "ca.pem"))
+    dashboard = opened(proxy.admin)
+    # 50 pings and 50 pongs a second, less on a busy machine
+    expect(dashboard.value("messages")).to_have_text(re.compile(r"^([2-9]\d|1[01]\d)$"))
+    expect(dashboard.value("p50")).to_have_text(re.compile(r"^[\d.]+ (µs|ms|s)$"))
+    expect(dashboard.value("p99")).to_have_text(re.compile(r"^[\d.]+ (µs|ms|s)$"))
+    assert dashboard.page.locator("#spark-line").get_attribute("points")
+
+
+def test_a_killed_server_shows(proxy, backends, opened):
+    dashboard = opened(proxy.admin)
+    expect(dashboard.value("health")).to_have_text("4 of 4")
+    backends[0][0].stop(9)
+    expect(dashboard.value("health")).to_have_text("3 of 4")
+    expect(dashboard.page.locator("#tile-health")).to_have_class(re.compile("bad"))
+    expect(dashboard.page.locator("#topology rect.unhealthy")).to_have_count(1)
+    expect(dashboard.page.locator("#feed")).to_contain_text(f"{backends[0][0].address} is unhealthy")
+
+
+def test_swapped_routes_show_red(opened, started, certs, stubs, backends, tmp_path):
+    swapped = started(Proxy(certs, backends[1], backends[0])).wait_ready()
+    started(Streams(swapped, certs, stubs, [("a", "v1.1"), ("b", "v2.1"), ("c", "v2.1")]))
+    dashboard = opened(swapped.admin)
+    expect(dashboard.value("accuracy")).to_have_text("0.00 %")
+    expect(dashboard.page.locator("#tile-accuracy")).to_have_class(re.compile("bad"))
+    expect(dashboard.page.locator("#topology path.bad")).not_to_have_count(0)
+    expect(dashboard.page.locator("#rows tr.bad")).to_have_count(3)
+    dashboard.page.screenshot(path=tmp_path / "red.png", full_page=True)
+    assert "http.grpc.misrouted: 3" in get(swapped.admin + "/stats")
+    assert "\ngrpcroute_proxy_misrouted_total 3" in get(swapped.admin + "/stats/prometheus")
+
+
+def test_a_reader_too_many_is_told(proxy, started):
+    class Reader:
+        def __init__(self):
+            self.response = urllib.request.urlopen(proxy.admin + "/events", timeout=20)
+            assert self.response.readline().startswith(b"data: {")
+
+        def close(self):
+            self.response.close()
+
+    for _ in range(16):
+        started(Reader())
+    with pytest.raises(urllib.error.HTTPError) as error:
+        Reader()
+    assert error.value.code == 503 and b"too many" in error.value.read()
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+
+def test_search_finds_one_agent(proxy, opened, started, certs, stubs):
+    started(Streams(proxy, certs, stubs, [(f"agent-{n:02d}", "v1.1") for n in range(30)]))
+    dashboard = opened(proxy.admin)
+    expect(dashboard.page.locator("#rows tr")).to_have_count(30)
+    dashboard.page.fill("#query", "GENT-17")
+    expect(dashboard.page.locator("#rows tr")).to_have_count(1)
+    assert dashboard.cells()[1] == "agent-17"
+    dashboard.page.fill("#query", "nobody")
+    expect(dashboard.page.locator("#found")).to_have_text("none")
+
+
+def test_streams_page_over_several_workers_without_losing_any(started, certs, stubs, backends):
+    proxy = started(Proxy(certs, *backends, "--workers", "3")).wait_ready()
+    agents = [(f"agent-{n:03d}", "v1.1" if n % 3 else "v2.1") for n in range(60)]
+    for begin in range(0, 60, 6):  # ten connections, which the kernel spreads over the workers
+        started(Streams(proxy, certs, stubs, agents[begin:begin + 6]))
+    seen, after = [], 0
+    while True:
+        page = streams(proxy, limit=7, after=after)
+        seen += page["streams"]
+        if page["next"] is None:
+            break
+        assert len(page["streams"]) == 7
+        after = page["next"]
+    assert len({row["worker"] for row in seen}) > 1
+    numbers = [row["number"] for row in seen]
+    assert numbers == sorted(set(numbers))
+    assert sorted(row["agent_id"] for row in seen) == [ident for ident, _ in agents]
+    for search, count in (("agent-01", 10), ("V2.1", 20), ("server-v2-", 20), ("no-such", 0)):
+        assert len(streams(proxy, q=search)["streams"]) == count, search
+    assert len(streams(proxy, q=backends[1][0].address)["streams"]) == 10
+    row = streams(proxy, q="agent-000")["streams"][0]
+    assert row["server_version"] == "v2" and row["pod"].startswith("server-v2-")
+
+
+def test_paging_and_sorting_with_the_keyboard_alone(proxy, opened, started, certs, stubs):
+    started(Streams(proxy, certs, stubs, [(f"agent-{n:02d}", "v1.1") for n in range(60)]))
+    dashboard = opened(proxy.admin)
+    page = dashboard.page
+    expect(page.locator("#rows tr")).to_have_count(50)
+
+    def tab_to(accepts):
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            focused = page.evaluate(
+                "() => { const e = document.activeElement; const s = getComputedStyle(e);"
+                " return [e.id || e.textContent.trim(), s.outlineStyle, parseFloat(s.outlineWidth)]; }")
+            assert focused[1] != "none" and focused[2] >= 2, f"no visible focus on {focused}"
+            if accepts(focused[0]):
+                return
+        pytest.fail("cannot be reached by Tab")
+
+    tab_to(lambda name: name == "To the live streams")
+    page.keyboard.press("Enter")
+    tab_to(lambda name: name == "query")
+    tab_to(lambda name: name == "next")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rows tr")).to_have_count(10)
+    tab_to(lambda name: name.startswith("Agent"))
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Agent")
+    names = [dashboard.cells(row)[1] for row in range(10)]
+    assert names == sorted(names, reverse=True)
+
+
+# ---- safety --------------------------------------------------------------------------------------
+
+
+def test_hostile_names_are_only_text(opened, started, certs, stubs, backends):
+    evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+    server = started(Server("v1", "<svg/onload=alert(3)>"))
+    proxy = started(Proxy(certs, [server], backends[1])).wait_ready()
+    started(Streams(proxy, certs, stubs, [(evil, "v1.<b>1"), ("x" * 4000, "v1.1"), ("good", "v1.1")]))
+    dashboard = opened(proxy.admin)
+    expect(dashboard.page.locator("#rows tr")).to_have_count(3)
+    assert sorted(dashboard.cells(n)[1] for n in range(3))[0] == evil
+    expect(dashboard.page.locator("#topology-text")).to_contain_text("<svg/onload=alert(3)>")
+    assert dashboard.page.locator("img, main script, #rows script, b").count() == 0
+    assert dashboard.complaints == []
+
+
+def test_nothing_leaves_the_origin_and_nothing_complains(proxy, opened, started, certs, stubs):
+    started(Streams(proxy, certs, stubs, [("a", "v1.1")]))
+    dashboard = opened(proxy.admin)
+    expect(dashboard.page.locator("#rows tr")).to_have_count(1)
+    assert {urllib.parse.urlsplit(url).netloc for url in dashboard.requests
+            if not url.startswith("data:")} == {urllib.parse.urlsplit(proxy.admin).netloc}
+    assert dashboard.complaints == []
+    policy = urllib.request.urlopen(proxy.admin + "/dashboard", timeout=20).headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy
+    # the policy is in force: what it does not know is not run
+    assert dashboard.page.evaluate(
+        "() => { const s = document.createElement('script'); s.textContent = 'window.ran = true';"
+        " document.body.append(s); return window.ran; }") is None
+    assert any("Content Security Policy" in text for text in dashboard.complaints)
+
+
+# ---- how it looks, and lasts ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme,width,height", [("light", 1280, 1100), ("dark", 1280, 1100), ("light", 360, 800), ("dark", 360, 800)])
+def test_it_fits_light_and_dark_wide_and_small(proxy, backends, opened, started, certs, stubs, tmp_path, scheme, width, height):
+    started(Streams(proxy, certs, stubs, [(f"agent-{n:02d}", ("v1.1", "v1.2", "v2.1")[n % 3]) for n in range(12)]))
+    started(Agent("v1.1", "busy", proxy.target, cacert=certs / "ca.pem"))
+    dashboard = opened(proxy.admin, color_scheme=scheme, reduced_motion="reduce",
+                       viewport={"width": width, "height": height})
+    expect(dashboard.page.locator("#rows tr")).to_have_count(13)
+    expect(dashboard.value("p50")).not_to_have_text("–")
+    background, text = dashboard.page.evaluate(
+        "() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color]; }")
+    light = [sum(map(int, re.findall(r"\d+", color)[:3])) for color in (background, text)]
+    assert abs(light[0] - light[1]) > 400 and (light[0] > light[1]) == (scheme == "light")
+    assert dashboard.page.evaluate("document.documentElement.scrollWidth") <= width, "scrolls sideways"
+    assert dashboard.page.evaluate(
+        "() => getComputedStyle(document.querySelector('#topology path')).transitionDuration") == "0s"
+    dashboard.page.screenshot(path=tmp_path / f"{scheme}-{width}.png", full_page=True)
+
+
+def test_it_says_that_it_lost_the_proxy_and_comes_back(started, opened, certs, stubs, backends):
+    ports = [started(ReservedPort()) for _ in range(2)]
+    options = {"port": ports[0].port, "admin_port": ports[1].port}
+    first = started(Proxy(certs, *backends, **options)).wait_ready()
+    dashboard = opened(first.admin)
+    first.stop()
+    expect(dashboard.page.locator("#link")).to_have_text("disconnected, reconnecting")
+    second = started(Proxy(certs, *backends, **options)).wait_ready()
+    started(Streams(second, certs, stubs, [("a", "v1.1"), ("b", "v1.1")]))
+    expect(dashboard.page.locator("#link")).to_have_text("live")
+    expect(dashboard.value("streams")).to_have_text("2")
+    expect(dashboard.page.locator("#feed")).to_contain_text("the connection to the proxy was lost")
+
+
+def test_drain_is_said(started, opened, certs, backends):
+    proxy = started(Proxy(certs, *backends, "--drain-timeout", "4s")).wait_ready()
+    started(Agent("v1.1", "a", proxy.target, cacert=certs / "ca.pem")).wait_for("Received pong")
+    dashboard = opened(proxy.admin)
+    expect(dashboard.value("streams")).to_have_text("1")
+    proxy.send_signal(15)
+    expect(dashboard.page.locator("#feed")).to_contain_text("the proxy is draining")
+
+
+def test_ten_thousand_streams_stay_quick(started, opened, certs, backends):
+    proxy = started(Proxy(certs, *backends, "--workers", "2", "--max-streams", "1000")).wait_ready()
+    load = started(Process([BIN, "bench", "--target", proxy.target, "--cacert", certs / "ca.pem", "--connections", "20",
+                            "--streams", "500", "--rate", "500", "--duration", "120s"]))
+    wait_until(lambda: streams(proxy, limit=1)["total"] >= 10000 or not load.running(), deadline_s=90)
+    assert load.running(), load.output
+    dashboard = opened(proxy.admin)
+    expect(dashboard.value("streams")).to_have_text("10,000")
+    expect(dashboard.page.locator("#rows tr")).to_have_count(50)
+    begin = time.monotonic()
+    dashboard.page.click("#next")
+    expect(dashboard.page.locator("#found")).to_have_text("page 2")
+    assert time.monotonic() - begin < 5
+    begin = time.monotonic()
+    assert len(streams(proxy, q="no-such-agent")["streams"]) == 0
+    assert time.monotonic() - begin < 3
+    assert dashboard.page.evaluate(
+        "() => new Promise((done) => { const t = performance.now(); setTimeout(() => done(performance.now() - t), 0); })") < 1000
+    assert dashboard.complaints == []
+    load.send_signal(15)
