@@ -61,7 +61,7 @@ test:
 bench:
 	@tests/tool/setup.sh test
 	@$(MAKE) --no-print-directory binary
-	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py --peers nghttpx,envoy,floor --shapes 50x1,10x50,3000idle \
+	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py --peers nghttpx,envoy,floor,grpc-go --shapes 50x1,10x50,3000idle \
 		$(BENCH_ARGS)
 
 bench-peers:

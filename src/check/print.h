@@ -21,7 +21,7 @@ void check_print_json(FILE *out, const struct check_report *report);
 
 /* JUnit XML as CI servers read it: one test case per group; no evidence and no connection are
  * errors, not failures; what could not be checked stands in system-out. */
-void check_print_junit(FILE *out, const struct check_report *report);
+void check_print_junit(FILE *out, const void *report /* struct check_report */);
 
 /* "metadata isolation, order, loss: server sends no extension fields" for a mask of
  * verdict->unchecked of a run with this plan, which must not be 0. Returns `out`. */

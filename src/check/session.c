@@ -3,9 +3,9 @@
 #include "check/print.h"
 #include "check/probe.h"
 #include "cli/exit.h"
+#include "cli/junit.h"
 #include "net/tls.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,25 +15,6 @@ static void format_target(const struct text_address *target, char out[static TAR
 {
     bool v6 = strchr(target->host, ':') != NULL;
     snprintf(out, TARGET_BYTES, v6 ? "[%s]:%u" : "%s:%u", target->host, (unsigned)target->port);
-}
-
-/* Returns 0, or 1 after a line on standard error. */
-static int write_junit(const char *command, const char *path, const struct check_report *report)
-{
-    if (path == NULL) {
-        return 0;
-    }
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        cli_error(command, "--junit-file: %s: %s", path, strerror(errno));
-        return 1;
-    }
-    check_print_junit(file, report);
-    if (fclose(file) != 0) {
-        cli_error(command, "--junit-file: %s: %s", path, strerror(errno));
-        return 1;
-    }
-    return 0;
 }
 
 int check_session_tell(const char *command, struct check_report *report,
@@ -49,7 +30,8 @@ int check_session_tell(const char *command, struct check_report *report,
         cli_error(command, "%s", report->reason);
     }
     int rv = report->exit_code;
-    if (write_junit(command, options->report.junit_file, report) != 0 && rv == EXIT_GOOD) {
+    if (cli_junit_write(command, options->report.junit_file, check_print_junit, report) != 0 &&
+        rv == EXIT_GOOD) {
         rv = EXIT_USAGE;
     }
     check_report_deinit(report);

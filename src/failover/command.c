@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/common.h"
 #include "cli/exit.h"
+#include "cli/junit.h"
 #include "failover/run.h"
 #include "net/tls.h"
 
@@ -23,7 +24,7 @@ struct options {
     uint64_t max_gap_ns;
     uint64_t interval_ns;
     uint64_t settle_ns;
-    unsigned output;
+    struct cli_output_options report;
 };
 
 /* clang-format off */
@@ -41,8 +42,7 @@ static const struct cli_option options_table[] = {
      .fallback = "100ms", .min = 1000000, .max = UINT64_C(60000000000), .help = "Time between the pings of a stream"},
     {.name = "settle", .kind = CLI_DURATION, .offset = offsetof(struct options, settle_ns), .argument = "DURATION",
      .fallback = "2s", .max = UINT64_C(3600000000000), .help = "How long the streams are watched after the fault"},
-    {.name = "output", .short_name = 'o', .kind = CLI_CHOICE, .offset = offsetof(struct options, output),
-     .argument = "FORMAT", .fallback = "text", .choices = cli_output_choices, .help = "How the result is printed"},
+    CLI_OUTPUT_OPTIONS(struct options, report),
 };
 /* clang-format on */
 
@@ -90,9 +90,15 @@ static int run_and_print(const struct options *options, struct failover_result *
     if (rv != 0) {
         return rv;
     }
-    (options->output == CLI_OUTPUT_JSON ? failover_print_json : failover_print_text)(stdout,
-                                                                                     result);
-    return failover_judge(result);
+    (options->report.output == CLI_OUTPUT_JSON ? failover_print_json : failover_print_text)(stdout,
+                                                                                            result);
+    rv = failover_judge(result);
+    if (cli_junit_write("failover-test", options->report.junit_file, failover_print_junit,
+                        result) != 0 &&
+        rv == EXIT_GOOD) {
+        rv = EXIT_USAGE;
+    }
+    return rv;
 }
 
 static int run(const void *parsed, int argc, char **argv)

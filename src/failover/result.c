@@ -6,7 +6,6 @@
 #include "cli/exit.h"
 #include "cli/terminal.h"
 
-#include <cJSON.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +27,7 @@ size_t failover_interrupted(const struct failover_result *result)
     return count;
 }
 
-static bool is_good(const struct failover_result *result, const struct failover_stream *stream)
+bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream)
 {
     return stream->back && stream->gap_ns <= result->max_gap_ns && stream->misrouted == 0 &&
            stream->repeated == 0;
@@ -40,7 +39,7 @@ int failover_judge(const struct failover_result *result)
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < result->stream_count; i++) {
-        if (!is_good(result, &result->streams[i])) {
+        if (!failover_is_good(result, &result->streams[i])) {
             return EXIT_CHECK_FAILED;
         }
     }
@@ -58,7 +57,8 @@ static void print_stream(FILE *out, const struct failover_result *result,
                          const struct failover_stream *stream)
 {
     char gap[DURATION_BYTES];
-    fprintf(out, "%s %s %s: ", cli_mark(is_good(result, stream) ? CLI_MARK_GOOD : CLI_MARK_BAD),
+    fprintf(out,
+            "%s %s %s: ", cli_mark(failover_is_good(result, stream) ? CLI_MARK_GOOD : CLI_MARK_BAD),
             stream->agent_id, stream->version);
     if (stream->back) {
         fprintf(out, "silent for %s, %s %s %s", duration(gap, stream->gap_ns), stream->before,
@@ -105,7 +105,8 @@ void failover_print_text(FILE *out, const struct failover_result *result)
     fprintf(out, "Fault: %s (exit code %d after %s)\n", result->fault, result->fault_exit,
             duration(took, result->fault_ns));
     for (size_t i = 0; i < result->stream_count; i++) {
-        if (is_interrupted(result, &result->streams[i]) || !is_good(result, &result->streams[i])) {
+        if (is_interrupted(result, &result->streams[i]) ||
+            !failover_is_good(result, &result->streams[i])) {
             print_stream(out, result, &result->streams[i]);
         }
     }
@@ -120,44 +121,4 @@ void failover_print_text(FILE *out, const struct failover_result *result)
     } else {
         fprintf(out, "%s Failover test failed\n", cli_mark(CLI_MARK_BAD));
     }
-}
-
-/* ---- JSON ------------------------------------------------------------------------------------ */
-
-static cJSON *stream_object(const struct failover_stream *stream)
-{
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "agent_id", stream->agent_id);
-    cJSON_AddStringToObject(object, "agent_version", stream->version);
-    cJSON_AddStringToObject(object, "before", stream->before);
-    cJSON_AddStringToObject(object, "after", stream->after);
-    cJSON_AddStringToObject(object, "cause", stream->cause);
-    cJSON_AddBoolToObject(object, "back", stream->back);
-    cJSON_AddNumberToObject(object, "gap_ns", (double)stream->gap_ns);
-    cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
-    cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
-    cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
-    cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
-    return object;
-}
-
-void failover_print_json(FILE *out, const struct failover_result *result)
-{
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "command", "failover-test");
-    cJSON_AddStringToObject(root, "target", result->target);
-    cJSON_AddStringToObject(root, "fault", result->fault);
-    cJSON_AddNumberToObject(root, "fault_exit_code", result->fault_exit);
-    cJSON_AddNumberToObject(root, "fault_ns", (double)result->fault_ns);
-    cJSON_AddNumberToObject(root, "max_gap_ns", (double)result->max_gap_ns);
-    cJSON_AddNumberToObject(root, "interrupted", (double)failover_interrupted(result));
-    cJSON_AddNumberToObject(root, "exit_code", failover_judge(result));
-    cJSON *streams = cJSON_AddArrayToObject(root, "streams");
-    for (size_t i = 0; i < result->stream_count; i++) {
-        cJSON_AddItemToArray(streams, stream_object(&result->streams[i]));
-    }
-    char *text = cJSON_Print(root);
-    fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    cJSON_Delete(root);
 }

@@ -43,11 +43,16 @@ struct failover_result {
 /* Streams that ended after the fault, or were silent for longer than max_gap_ns. */
 size_t failover_interrupted(const struct failover_result *result);
 
+/* Back in time, from the right version, nothing answered twice. */
+bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
+
 /* An exit code: EXIT_CHECK_FAILED when a stream is not back, was silent for too long, or was
  * answered by a wrong version; EXIT_USAGE when the command failed; else EXIT_GOOD. */
 int failover_judge(const struct failover_result *result);
 
 void failover_print_text(FILE *out, const struct failover_result *result);
 void failover_print_json(FILE *out, const struct failover_result *result);
+/* A case for each stream. */
+void failover_print_junit(FILE *out, const void *result /* struct failover_result */);
 
 #endif

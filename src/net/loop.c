@@ -11,11 +11,15 @@
 #include "net/stream_impl.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
 /* A flush may make another connection ask (a proxy's two sides): so many rounds before polling. */
 #define FLUSH_ROUNDS 4
+/* When free memory is given back: so many connections came or went, and none for so many ticks (one second). */
+#define TRIM_CHURN       64
+#define TRIM_QUIET_TICKS 4
 /* How long net_loop_deinit() lets closing streams finish; they linger for at most 1 s. */
 #define DEINIT_GRACE_MS 3000
 
@@ -50,12 +54,25 @@ static void on_idle(uv_idle_t *idle)
     (void)idle; /* being active is its work */
 }
 
+static void give_memory_back(struct net_loop *loop)
+{
+    if (loop->churn != loop->churn_seen) {
+        loop->churn_seen = loop->churn;
+        loop->quiet_ticks = 0;
+    } else if (loop->churn >= TRIM_CHURN && ++loop->quiet_ticks >= TRIM_QUIET_TICKS) {
+        malloc_trim(0);
+        loop->churn = 0;
+        loop->churn_seen = 0;
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct net_loop *loop = timer->data;
     uint64_t now_ms = uv_now(&loop->uv);
     struct list now;
 
+    give_memory_back(loop);
     list_take(&now, &loop->ticks);
     while (!list_empty(&now)) {
         struct net_tick *item = container_of(now.next, struct net_tick, node);

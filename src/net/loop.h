@@ -58,10 +58,20 @@ struct net_loop {
     uint8_t *record_bytes; /* owned, NET_RECORD_BYTES: plaintext of one TLS record */
     uint8_t *write_bytes;  /* owned, NET_WRITE_BYTES: plaintext to send, filled by the flusher */
     uint8_t *cipher_bytes; /* owned: TLS records made of write_bytes */
+    unsigned churn;        /* connections that came or went since memory was given back */
+    unsigned churn_seen;   /* ... at the last tick */
+    unsigned quiet_ticks;
 };
 
 /* Makes an empty loop, ignores SIGPIPE. Returns 0 or a libuv error. */
 int net_loop_init(struct net_loop *loop);
+
+/* A connection has come or gone. When many have and it is quiet again, free memory goes back to the system: a handshake
+ * needs more than the connection that it leaves, so thousands at once leave holes everywhere. */
+static inline void net_loop_churned(struct net_loop *loop)
+{
+    loop->churn++;
+}
 
 /* Runs until nothing is left to wait for or net_loop_stop(). */
 void net_loop_run(struct net_loop *loop);

@@ -30,6 +30,7 @@ static void on_handle_closed(uv_handle_t *handle)
     if (stream->events != NULL) {
         stream->events->on_closed(stream->user, stream->why != NULL ? stream->why : &closed);
     }
+    net_loop_churned(stream->loop);
     tls_io_free(stream->tls);
     free(stream->early_bytes);
     free(stream->why);

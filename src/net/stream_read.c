@@ -48,6 +48,7 @@ static void finish_handshake(struct net_stream *stream, const struct net_error *
 {
     net_stream_ready_fn on_ready = stream->on_ready;
 
+    net_loop_churned(stream->loop);
     stream->on_ready = NULL;
     stream->state = STREAM_READY;
     uv_read_stop((uv_stream_t *)&stream->tcp);

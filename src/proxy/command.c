@@ -52,7 +52,7 @@ static const struct cli_option options_table[] = {
      .help = "Listen without TLS (h2c)"},
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
      .argument = "NAME=HOST:PORT[,HOST:PORT...]",
-     .help = "Endpoints of the cluster NAME, instead of the addresses of that name (repeatable)"},
+     .help = "Endpoints of the cluster NAME, instead of the addresses of that name"},
     {.name = "lb-policy", .kind = CLI_CHOICE, .offset = offsetof(struct options, lb_policy),
      .argument = "POLICY", .fallback = "round-robin", .choices = lb_policies,
      .help = "How new streams are spread over a cluster's endpoints"},

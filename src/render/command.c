@@ -43,7 +43,7 @@ static const struct cli_option options_table[] = {
      .environment = "GRPCROUTE_ROUTES", .help = "GRPCRoute to render, instead of the built-in one"},
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
      .argument = "NAME=HOST:PORT[,HOST:PORT...]",
-     .help = "Endpoints of the backend NAME, instead of the addresses of that name (repeatable)"},
+     .help = "Endpoints of the backend NAME, instead of the addresses of that name"},
     {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen), .argument = "[HOST]:PORT",
      .fallback = ":8443", .help = "Where the proxy listens for agents"},
     {.name = "admin", .kind = CLI_LISTEN, .offset = offsetof(struct options, admin), .argument = "[HOST]:PORT",

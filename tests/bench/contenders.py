@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from testenv.grpcroute import BIN, Proxy
+from testenv.grpcroute import BIN, ROOT, Proxy
 from testenv.net import ReservedPort, wait_port
 from testenv.process import Process
 from testenv.proxies import Envoy, Haproxy, Nginx, Traefik
@@ -199,10 +199,36 @@ class Floor(Contender):
         return server
 
 
+class RunningGrpcGo(Process):
+    def __init__(self, site):
+        self._reserved = ReservedPort()
+        self.port = self._reserved.port
+        super().__init__([GrpcGo.program, "-listen", f"127.0.0.1:{self.port}", "-cert", site.certs / "cert.pem", "-key",
+                          site.certs / "key.pem"], env={"GOMAXPROCS": "1"}, through=pin(site.proxy_cpu))
+        wait_port(self.port, self.running, site.certs / "ca.pem")
+        self.process = self
+
+    def close(self):
+        super().close()
+        self._reserved.close()
+
+
+class GrpcGo(Contender):
+    program, version_words = ROOT / ".cache/bin/grpc-go-ping", ("-version",)
+    versions = ONE_VERSION
+    driver_may_be_the_limit = True
+    settings = "GOMAXPROCS=1; tests/bench/grpc_go: a server in grpc-go with TLS on the proxy's core, which answers constant bytes and " \
+               "decodes no message"
+
+    def start(self, site):
+        return RunningGrpcGo(site)
+
+
 OURS = Embedded("grpcroute", "grpcroute proxy")
 PEERS = {contender.name: contender for contender in (
     HaproxyContender("haproxy", "HAProxy"), NginxContender("nginx"), Nghttpx("nghttpx"), EnvoyContender("envoy", "Envoy"),
-    TraefikContender("traefik", "Traefik"), Floor("floor", "floor: no proxy"))}
+    TraefikContender("traefik", "Traefik"), Floor("floor", "no proxy: grpcroute server"),
+    GrpcGo("grpc-go", "no proxy: grpc-go server"))}
 
 
 def family(pid):

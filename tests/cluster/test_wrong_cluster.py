@@ -17,6 +17,7 @@ def deployed(cluster):
 def test_manifests_validate(cluster, overlay):
     cluster.run(["kubectl", "apply", "-f", "deploy/base/namespace.yaml"])
     cluster.run(["kubectl", "apply", "--dry-run=server", "-k", f"deploy/{overlay}"])
+    cluster.run(["kubectl", "apply", "--dry-run=server", "-k", "deploy/monitoring"])
     for job in ("verify", "sticky-test", "bench"):
         cluster.run(["kubectl", "apply", "--dry-run=server", "-f", f"deploy/jobs/{job}.yaml"])
 

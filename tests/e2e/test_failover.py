@@ -1,5 +1,6 @@
 """failover-test: what it says of faults that are known."""
 import json
+import xml.etree.ElementTree as xml
 
 import pytest
 
@@ -72,6 +73,25 @@ def test_streams_that_come_back_on_the_wrong_version_fail(started, tmp_path):
     relay = started(Relay(choose))
     done = failover(relay.target, f"touch {broken}", "--versions", "v1.1", "--agents", "4")
     assert done.returncode == 1 and "misrouted" in done.stdout and "ended on purpose" in done.stdout
+
+
+def test_junit_has_a_case_for_each_stream_and_the_fault(started, tmp_path):
+    server, port = started(Server("v1", "s")), started(ReservedPort()).port
+    good = failover(server.address, "echo '<&\"' >&2", "--versions", "v1.1", "--agents", "3", "--junit-file", tmp_path / "good")
+    assert good.returncode == 0, good.stderr
+    suite = xml.parse(tmp_path / "good").getroot()
+    assert suite.attrib | {"time": ""} == {"name": "grpcroute failover-test", "tests": "4", "failures": "0", "errors": "0", "time": ""}
+    cases = suite.findall("testsuite/testcase")
+    assert [c.attrib["name"] for c in cases] == ["fault", "failover-1 v1.1", "failover-2 v1.1", "failover-3 v1.1"]
+    assert cases[0].findtext("system-out") == "echo '<&\"' >&2"
+
+    misrouted = started(Server("v2", "other", port=port))
+    bad = failover(misrouted.address, "false", "--versions", "v1.1", "--agents", "2", "--junit-file", tmp_path / "bad")
+    assert bad.returncode == 2
+    suite = xml.parse(tmp_path / "bad").getroot()
+    assert (suite.attrib["failures"], suite.attrib["errors"]) == ("2", "1")
+    assert [f.attrib["type"] for f in suite.iter("failure")] == ["misrouted"] * 2
+    assert [e.attrib["type"] for e in suite.iter("error")] == ["fault"]
 
 
 def test_a_failing_command_is_told(started):

@@ -11,9 +11,9 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config make ca-certificates 
 build_tools=(cc meson ninja pkg-config make openssl python3 protoc protoc-c)
 build_libraries=(libnghttp2 openssl libuv libprotobuf-c libcjson yaml-0.1 libpcre2-8 libmicrohttpd)
 test_packages=(libcmocka-dev python3-venv python3-pip clang libclang-rt-14-dev llvm valgrind
-    shellcheck haproxy nginx nghttp2-client nghttp2-proxy curl procps util-linux git
-    chromium fonts-dejavu-core)
-test_tools=(clang shellcheck haproxy nginx h2load nghttpx curl ps git chromium)
+    shellcheck haproxy nginx nghttp2-client nghttp2-proxy prometheus chromium fonts-dejavu-core curl procps
+    util-linux git)
+test_tools=(clang shellcheck haproxy nginx h2load nghttpx prometheus promtool chromium curl ps git)
 test_libraries=(cmocka)
 cluster_packages=(containerd runc iptables iproute2 busybox-static socat docker.io debootstrap)
 cluster_tools=(containerd runc iptables ip busybox socat dockerd docker debootstrap)
@@ -170,6 +170,18 @@ install_traefik() {
     echo "$version" >"$stamp"
 }
 
+# A server for `make bench-peers` to compare with.
+install_grpc_go() {
+    local want stamp=.cache/bin/grpc-go-ping.version
+    want=$(cat tests/bench/grpc_go/* | sha256sum)
+    [ -x .cache/bin/grpc-go-ping ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && return
+    ensure_go
+    say 'building tests/bench/grpc_go'
+    (cd tests/bench/grpc_go && CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' \
+        go build -o ../../../.cache/bin/grpc-go-ping .) >.cache/go.log 2>&1 || fail 'building grpc_go failed' .cache/go.log
+    echo "$want" >"$stamp"
+}
+
 mkdir -p .cache/bin
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
@@ -182,6 +194,7 @@ if [ "$mode" != build ]; then
     install_go_tool ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
     install_traefik
+    install_grpc_go
 fi
 if [ "$mode" = cluster ]; then
     ensure_go

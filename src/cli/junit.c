@@ -1,0 +1,108 @@
+#include "cli/junit.h"
+
+#include "cli/options.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Writes `text` for an attribute or an element (XML 1.0 section 2.4). */
+static void put_escaped(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        case '\n':
+            fputc('\n', out);
+            break;
+        default:
+            /* Control characters are not allowed in XML at all, not even as references. */
+            fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
+        }
+    }
+}
+
+static void put_suite(FILE *out, const char *element, const struct cli_junit_suite *suite)
+{
+    fprintf(
+        out,
+        "<%s name=\"grpcroute %s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\">\n",
+        element, suite->command, suite->tests, suite->failures, suite->errors,
+        (double)suite->duration_ns / 1e9);
+}
+
+void cli_junit_begin(FILE *out, const struct cli_junit_suite *suite)
+{
+    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", out);
+    put_suite(out, "testsuites", suite);
+    fputs("  ", out);
+    put_suite(out, "testsuite", suite);
+    fputs("    <properties><property name=\"target\" value=\"", out);
+    put_escaped(out, suite->target);
+    fputs("\"/></properties>\n", out);
+}
+
+void cli_junit_case_begin(FILE *out, const struct cli_junit_suite *suite, const char *name)
+{
+    fprintf(out, "    <testcase classname=\"grpcroute.%s\" name=\"", suite->command);
+    put_escaped(out, name);
+    fprintf(out, "\" time=\"%.3f\">\n", (double)suite->duration_ns / 1e9);
+}
+
+void cli_junit_problem(FILE *out, enum cli_junit_result result, const char *type, const char *text)
+{
+    const char *element = result == CLI_JUNIT_FAILURE ? "failure" : "error";
+    fprintf(out, "      <%s type=\"%s\" message=\"", element, type);
+    put_escaped(out, text);
+    fputs("\">", out);
+    put_escaped(out, text);
+    fprintf(out, "</%s>\n", element);
+}
+
+void cli_junit_output(FILE *out, const char *lines)
+{
+    if (lines != NULL && lines[0] != '\0') {
+        fputs("      <system-out>", out);
+        put_escaped(out, lines);
+        fputs("</system-out>\n", out);
+    }
+}
+
+void cli_junit_case_end(FILE *out)
+{
+    fputs("    </testcase>\n", out);
+}
+
+void cli_junit_end(FILE *out)
+{
+    fputs("  </testsuite>\n</testsuites>\n", out);
+}
+
+int cli_junit_write(const char *command, const char *path,
+                    void (*print)(FILE *out, const void *report), const void *report)
+{
+    if (path == NULL) {
+        return 0;
+    }
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        cli_error(command, "--junit-file: %s: %s", path, strerror(errno));
+        return 1;
+    }
+    print(file, report);
+    if (fclose(file) != 0) {
+        cli_error(command, "--junit-file: %s: %s", path, strerror(errno));
+        return 1;
+    }
+    return 0;
+}

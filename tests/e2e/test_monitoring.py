@@ -1,0 +1,299 @@
+"""What Prometheus sees: expositions that every parser takes, alerts that fire when they must and only then, a board whose every
+expression gives an answer."""
+import json
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from testenv.grpcio_peers import PingServer
+from testenv.grpcroute import ROOT, Proxy, Server
+from testenv.net import ReservedPort, wait_port
+from testenv.process import Process, run
+from testenv.wait import wait_until
+
+FOLDER = ROOT / "deploy/monitoring"
+RULES = FOLDER / "rules.yaml"
+ALERTS = re.findall(r"- alert: (\w+)", RULES.read_text())
+OPEN = "application/openmetrics-text;version=1.0.0"
+
+
+def fetch(url, accept=None):
+    request = urllib.request.Request(url, headers={"Accept": accept} if accept else {})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def metrics_url(process):
+    return process.wait_for(r"Metrics on (http://\S+)").group(1)
+
+
+class Fleet:
+    """Servers of both versions, a proxy, an agent of each version; all tell their metrics."""
+
+    def __init__(self, certs, started, agent, swapped=False):
+        listen = ["--metrics-listen", "127.0.0.1:0"]
+        self.servers = {v: started(Server(v, f"server-{v}", *listen)) for v in ("v1", "v2")}
+        behind = [self.servers["v2"], self.servers["v1"]] if swapped else [self.servers["v1"], self.servers["v2"]]
+        self.proxy = started(Proxy(certs, behind[:1], behind[1:])).wait_ready()
+        self.agents = [agent(version, f"agent-{version}", self.proxy.target, *listen, cacert=certs / "ca.pem")
+                       for version in ("v1.1", "v2.1")]
+        for one in self.agents:
+            one.wait_for("Received pong", count=3)
+
+    def urls(self):
+        return {"grpcroute-agents": [metrics_url(a) for a in self.agents],
+                "grpcroute-servers": [metrics_url(s) for s in self.servers.values()],
+                "grpcroute-proxy": [f"{self.proxy.admin}/metrics"]}
+
+
+# ---- expositions ---------------------------------------------------------------------------------
+
+
+def test_every_exposition_is_valid_in_both_formats(certs, started, agent):
+    fleet = Fleet(certs, started, agent)
+    for url in sum(fleet.urls().values(), [f"{fleet.proxy.admin}/stats/prometheus"]):
+        kind, text = fetch(url)
+        assert kind == "text/plain; version=0.0.4; charset=utf-8"
+        checked = run(["promtool", "check", "metrics"], stdin=text.encode())
+        assert (checked.returncode, checked.stdout + checked.stderr) == (0, ""), url
+        kind, open_text = fetch(url, OPEN)
+        assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        families = {family.name: family for family in parse_open(open_text)}
+        assert open_text.endswith("# EOF\n") and "grpcroute_build" in str(families)
+        assert families["process_cpu_seconds"].unit == "seconds"
+        names = {s.name for family in parse_text(text) for s in family.samples}
+        assert names == {s.name for family in families.values() for s in family.samples}
+
+
+def test_a_thousand_agents_with_strange_versions_make_few_series(certs, started, agent):
+    server = started(Server("v1", "s", "--metrics-listen", "127.0.0.1:0", "--max-streams", "2000"))
+    proxy = started(Proxy(certs, [server], [server])).wait_ready()
+    for version in ("v1.1", "v2.77"):
+        many = agent(version, "many", proxy.target, "--count", "500", cacert=certs / "ca.pem")
+        many.wait_for("Received pong", count=500)
+    for n in range(40):
+        run(["grpcurl", "-plaintext", "-proto", ROOT / "proto/ping.proto", "-import-path", ROOT / "proto", "-H",
+             f"agent-version: v{n}.{n * 7}", "-H", f'agent-id: "}}{n}<b>', "-d", '{"message": "ping"}',
+             server.address, "ping.PingService/PingPong"])
+    for url in (metrics_url(server), f"{proxy.admin}/metrics"):
+        text = fetch(url)[1]
+        assert sum(1 for line in text.splitlines() if not line.startswith("#")) < 150
+        assert "agent_id" not in text and "<b>" not in text
+        assert run(["promtool", "check", "metrics"], stdin=text.encode()).returncode == 0
+
+
+def test_a_server_with_a_hostile_version_stays_harmless(started, agent, stubs):
+    hostile = '<script>"\\\n\x1b[2J' + "é" * 40
+    server = started(PingServer(stubs["ping_pb2"], version=hostile))
+    client = agent("v1.1", "a", server.address, "--metrics-listen", "127.0.0.1:0")
+    client.wait_for("Received pong", count=2)
+    for accept, parse in ((None, parse_text), (OPEN, parse_open)):
+        text = fetch(metrics_url(client), accept)[1]
+        labels = [s.labels["server_version"] for family in parse(text) for s in family.samples
+                  if s.name == "grpcroute_route_decisions_total"]
+        assert len(labels) == 1 and "\x1b" not in text
+    assert run(["promtool", "check", "metrics"], stdin=fetch(metrics_url(client))[1].encode()).returncode == 0
+
+
+# ---- rules, each by itself -----------------------------------------------------------------------
+
+AGENTS = 'job="grpcroute-agents",instance="a"'
+PROXY = 'job="grpcroute-proxy",instance="p"'
+ENDPOINT = f'grpcroute_proxy_endpoint_healthy{{{PROXY},cluster="server-v1",endpoint="e%s"}}'
+DECISIONS = f'grpcroute_route_decisions_total{{{AGENTS},agent_version="v1.1",server_version="v%d",result="%s"}}'
+
+# alert: (series with which it fires, series with which it does not)
+CASES = {
+    "GrpcrouteMisrouted": ({DECISIONS % (2, "mismatch"): "_x25 1x15"}, {DECISIONS % (1, "match"): "0+9x40"}),
+    "GrpcrouteNotSticky": ({f"grpcroute_sticky_violations_total{{{AGENTS}}}": "0x20 1x20"},
+                           {f"grpcroute_sticky_violations_total{{{AGENTS}}}": "3x40"}),
+    "GrpcrouteNotIsolated": ({f"grpcroute_metadata_mismatches_total{{{AGENTS}}}": "0x20 2x20"},
+                             {f"grpcroute_metadata_mismatches_total{{{AGENTS}}}": "2x40"}),
+    "GrpcrouteNoRoute": ({f"grpcroute_proxy_no_route_total{{{PROXY}}}": "0+1x40",
+                          f"grpcroute_proxy_rejected_total{{{PROXY}}}": "0x40"},
+                         {f"grpcroute_proxy_no_route_total{{{PROXY}}}": "7x40",
+                          f"grpcroute_proxy_rejected_total{{{PROXY}}}": "2x40"}),
+    "GrpcrouteReconnectStorm": ({f'grpcroute_stream_reconnects_total{{{AGENTS},reason="UNAVAILABLE"}}': "0+5x40",
+                                 f"grpcroute_streams_active{{{AGENTS}}}": "4x40"},
+                                {f'grpcroute_stream_reconnects_total{{{AGENTS},reason="UNAVAILABLE"}}': "0x20 4x20",
+                                 f"grpcroute_streams_active{{{AGENTS}}}": "4x40"}),
+    "GrpcrouteAgentWithoutStream": ({f"grpcroute_streams_active{{{AGENTS}}}": "0x40"},
+                                    {f"grpcroute_streams_active{{{AGENTS}}}": "1x37 0x3"}),
+    "GrpcrouteMessagesLost": ({f"grpcroute_messages_lost_total{{{AGENTS}}}": "0+1x40"},
+                              {f"grpcroute_messages_lost_total{{{AGENTS}}}": "9x40"}),
+    "GrpcrouteNoHealthyEndpoint": ({ENDPOINT % 1: "0x40", ENDPOINT % 2: "0x40"},
+                                   {ENDPOINT % 1: "0x40", ENDPOINT % 2: "1x40"}),
+    "GrpcrouteEndpointUnhealthy": ({ENDPOINT % 1: "0x40"}, {ENDPOINT % 1: "1x37 0x3"}),
+    "GrpcrouteEndpointFlapping": ({ENDPOINT % 1: "1 0 1 0 1 0 1x34"}, {ENDPOINT % 1: "1x10 0x4 1x26"}),
+    "GrpcrouteUpstreamErrors": ({f"grpcroute_proxy_upstream_resets_total{{{PROXY}}}": "0+1x40",
+                                 f"grpcroute_proxy_unavailable_total{{{PROXY}}}": "0x40",
+                                 f"grpcroute_proxy_streams_total{{{PROXY}}}": "0+10x40"},
+                                {f"grpcroute_proxy_upstream_resets_total{{{PROXY}}}": "0+1x40",
+                                 f"grpcroute_proxy_unavailable_total{{{PROXY}}}": "0x40",
+                                 f"grpcroute_proxy_streams_total{{{PROXY}}}": "0+100x40"}),
+    "GrpcrouteSlowAnswers": ({f'grpcroute_message_rtt_seconds_bucket{{{AGENTS},le="0.25"}}': "0x80",
+                              f'grpcroute_message_rtt_seconds_bucket{{{AGENTS},le="0.5"}}': "0+9x80",
+                              f'grpcroute_message_rtt_seconds_bucket{{{AGENTS},le="+Inf"}}': "0+9x80"},
+                             {f'grpcroute_message_rtt_seconds_bucket{{{AGENTS},le="0.1"}}': "0+9x80",
+                              f'grpcroute_message_rtt_seconds_bucket{{{AGENTS},le="+Inf"}}': "0+9x80"}),
+    "GrpcrouteNearFileLimit": ({f"process_open_fds{{{PROXY}}}": "900x40", f"process_max_fds{{{PROXY}}}": "1000x40",
+                                f"grpcroute_build_info{{{PROXY}}}": "1x40"},
+                               {f"process_open_fds{{{PROXY}}}": "700x40", f"process_max_fds{{{PROXY}}}": "1000x40",
+                                f"grpcroute_build_info{{{PROXY}}}": "1x40"}),
+    "GrpcrouteTargetDown": ({f"up{{{PROXY}}}": "0x40"}, {f"up{{{PROXY}}}": "1x40", 'up{job="other"}': "0x40"}),
+}
+
+
+def test_every_alert_has_a_case():
+    assert sorted(CASES) == sorted(ALERTS)
+
+
+def firing_by_promtool(folder, series, at):
+    """Which alerts promtool sees firing; it knows only to compare, so the truth is in what it says it got."""
+    tests = folder / "tests.json"
+    tests.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": [{
+        "interval": "15s", "input_series": [{"series": s, "values": v} for s, v in series.items()],
+        "alert_rule_test": [{"eval_time": at, "alertname": name, "exp_alerts": []} for name in ALERTS]}]}))
+    done = run(["promtool", "test", "rules", tests])
+    said = done.stdout + done.stderr
+    assert "parse" not in said and ("SUCCESS" in said or "alertname:" in said), said
+    return set(re.findall(r"alertname: ?\"?(\w+)", said))
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_the_alert_fires_when_it_must_and_only_then(tmp_path, alert):
+    bad, good = CASES[alert]
+    at = "18m" if alert == "GrpcrouteSlowAnswers" else "9m45s"
+    assert alert in firing_by_promtool(tmp_path, bad, at)
+    assert alert not in firing_by_promtool(tmp_path, good, at)
+
+
+def test_alerts_say_what_to_do():
+    text = RULES.read_text()
+    for name in ALERTS:
+        block = text.split(f"alert: {name}\n")[1].split("- alert:")[0]
+        for key in ("severity:", "summary:", "description:", "runbook:"):
+            assert block.count(key) == 1, (name, key)
+
+
+# ---- a real Prometheus ---------------------------------------------------------------------------
+
+
+class Prometheus(Process):
+    """Scrapes a fleet twice a second, with the rules' minutes shortened to seconds."""
+
+    def __init__(self, folder, fleet):
+        (folder / "rules.yaml").write_text(self.shortened(RULES.read_text()))
+        jobs = [{"job_name": job, "metrics_path": urllib.parse.urlsplit(urls[0]).path,
+                 "static_configs": [{"targets": [urllib.parse.urlsplit(url).netloc for url in urls]}]}
+                for job, urls in fleet.urls().items()]
+        (folder / "prometheus.json").write_text(json.dumps({
+            "global": {"scrape_interval": "500ms", "scrape_timeout": "400ms", "evaluation_interval": "500ms"},
+            "rule_files": ["rules.yaml"], "scrape_configs": jobs}))
+        port = ReservedPort()
+        self.url = f"http://127.0.0.1:{port.port}"
+        super().__init__(["prometheus", f"--config.file={folder}/prometheus.json", f"--storage.tsdb.path={folder}/data",
+                          f"--web.listen-address=127.0.0.1:{port.port}", "--log.level=warn"])
+        wait_port(port.port, self.running)
+        port.close()
+        wait_until(self.ready, 30, "Prometheus is ready")
+
+    def ready(self):
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=10) as answer:
+                return answer.status == 200
+        except urllib.error.HTTPError:
+            return False
+
+    @staticmethod
+    def shortened(text):
+        text = re.sub(r"\[\d+m\]", "[8s]", text).replace("offset 5m", "offset 8s")
+        return re.sub(r"for: \d+[ms]", "for: 1s", text)
+
+    def api(self, path, **parameters):
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=10) as answer:
+            return json.load(answer)["data"]
+
+    def query(self, expression):
+        return self.api("query", query=expression)["result"]
+
+    def firing(self):
+        return {alert["labels"]["alertname"] for alert in self.api("alerts")["alerts"] if alert["state"] == "firing"}
+
+    def wait_scraped(self, count):
+        """Long enough that rates have their two samples and rules were evaluated on them."""
+        wait_until(lambda: len(self.query("count_over_time(up[1m]) >= 6")) == count and
+                   self.query("grpcroute:accuracy:ratio_rate5m"), 30, "five targets scraped, rules evaluated")
+
+
+@pytest.fixture
+def prometheus(tmp_path, started):
+    return lambda fleet: started(Prometheus(tmp_path, fleet))
+
+
+def board_expressions():
+    board = json.loads((FOLDER / "grafana.json").read_text())
+    return {target["expr"] for panel in board["panels"] for target in panel.get("targets", [])}
+
+
+# What a fleet without faults has no series for.
+EMPTY_WHEN_HEALTHY = ['result="mismatch"', "grpcroute_stream_reconnects_total", "histogram_quantile(0.5, sum by (le) (rate(grpcroute_stream_l"]
+
+
+def test_a_healthy_fleet_is_quiet_and_fills_the_board(certs, started, agent, prometheus):
+    server = prometheus(Fleet(certs, started, agent))
+    server.wait_scraped(5)
+    assert server.firing() == set()
+    assert float(server.query("grpcroute:accuracy:ratio_rate5m")[0]["value"][1]) == 1
+    for expression in board_expressions():
+        result = server.query(expression.replace("$__rate_interval", "8s"))
+        if not any(part in expression for part in EMPTY_WHEN_HEALTHY):
+            assert result, f"nothing for {expression}"
+
+
+def test_swapped_routes_fire_the_alert(certs, started, agent, prometheus):
+    server = prometheus(Fleet(certs, started, agent, swapped=True))
+
+    def misrouted():
+        return {(a["labels"]["agent_version"], a["labels"]["server_version"]) for a in server.api("alerts")["alerts"]
+                if a["labels"]["alertname"] == "GrpcrouteMisrouted" and a["state"] == "firing"}
+
+    wait_until(lambda: misrouted() == {("v1.1", "v2"), ("v2.1", "v1")}, 30, "GrpcrouteMisrouted fires for both versions")
+    accuracy = wait_until(lambda: server.query("grpcroute:accuracy:ratio_rate5m"), 30, "accuracy is known")
+    assert float(accuracy[0]["value"][1]) == 0
+
+
+def test_a_killed_server_fires_its_alerts(certs, started, agent, prometheus):
+    fleet = Fleet(certs, started, agent)
+    server = prometheus(fleet)
+    server.wait_scraped(5)
+    fleet.servers["v1"].kill()
+    wanted = {"GrpcrouteNoHealthyEndpoint", "GrpcrouteEndpointUnhealthy", "GrpcrouteTargetDown",
+              "GrpcrouteAgentWithoutStream"}
+    wait_until(lambda: wanted <= server.firing(), 30, f"{wanted} fire", lambda: str(server.firing()))
+
+
+# ---- the board -----------------------------------------------------------------------------------
+
+
+def test_the_board_is_whole():
+    board = json.loads((FOLDER / "grafana.json").read_text())
+    panels = board["panels"]
+    assert [p["title"] for p in panels if p["type"] == "row"] == \
+        ["Routing accuracy", "Stream stability", "Performance", "Resources"]
+    assert len({p["id"] for p in panels}) == len(panels)
+    taken = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        assert not cells & taken and place["x"] + place["w"] <= 24, panel["title"]
+        taken |= cells
+        if panel["type"] != "row":
+            assert panel["description"] and panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+            assert all(t["datasource"]["uid"] == "${datasource}" for t in panel["targets"])
