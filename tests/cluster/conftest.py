@@ -2,7 +2,6 @@
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,11 +18,6 @@ IMAGES = ROOT / ".cache/cluster/images"
 BIN = ROOT / ".cache/cluster/bin"
 
 
-def pytest_configure():
-    """A polite end also when somebody else ends the tests."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-
-
 def run(*argv, env=None):
     subprocess.run([str(arg) for arg in argv], check=True, env={**os.environ, **(env or {})}, cwd=ROOT)
 
@@ -32,6 +26,11 @@ def free_port():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
+
+
+def state_folder(kind):
+    """In the folder of test.sh, which takes down what is left in it, however this process ends."""
+    return pathlib.Path(tempfile.mkdtemp(prefix=f"grpcroute-{kind}-", dir=os.environ.get("CLUSTER_FOLDER"))) / "state"
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +42,7 @@ def certs(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def cluster(certs):
-    state = pathlib.Path(tempfile.mkdtemp(prefix="grpcroute-cluster-")) / "state"
+    state = state_folder("cluster")
     ports = {30443: free_port(), 30901: free_port()}
     try:
         run(HERE / "up.sh", state, env={"PORTS": " ".join(f"{here}:{node}" for node, here in ports.items())})
@@ -71,7 +70,7 @@ def next_image(cluster):
 @pytest.fixture(scope="session")
 def docker():
     """The environment of a docker command that answers."""
-    state = pathlib.Path(tempfile.mkdtemp(prefix="grpcroute-docker-")) / "state"
+    state = state_folder("docker")
     try:
         run(HERE / "dockerd.sh", state)
         yield {"DOCKER_HOST": f"unix://{state}/docker.sock"}
