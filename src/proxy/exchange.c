@@ -82,11 +82,7 @@ static void unlist(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
     pthread_mutex_lock(&worker->exchanges_mutex);
-    if (worker->walk == &exchange->node) {
-        worker->walk = exchange->node.next;
-    }
-    list_remove(&exchange->node);
-    worker->exchange_count--;
+    worker_unlist(worker, &exchange->node);
     pthread_mutex_unlock(&worker->exchanges_mutex);
     atomic_fetch_sub_explicit(&worker->stats.downstream_rq_active, 1, memory_order_relaxed);
 }

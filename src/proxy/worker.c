@@ -142,6 +142,15 @@ void worker_ask_discovery(struct worker *worker)
     atomic_store(&worker->proxy->discovery_asked, true);
 }
 
+void worker_unlist(struct worker *worker, struct list *node)
+{
+    if (worker->walk == node) {
+        worker->walk = node->next;
+    }
+    list_remove(node);
+    worker->exchange_count--;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 int worker_init(struct worker *worker, struct proxy *proxy, unsigned index,

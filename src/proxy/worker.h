@@ -76,6 +76,9 @@ void worker_wake(struct worker *worker);
 /* An endpoint cannot be reached or dropped a connection: no new streams until a health check succeeds. */
 void worker_endpoint_failed(struct worker *worker, struct endpoint *endpoint, const char *cause);
 
+/* Takes an exchange's node out of the list; a reader that would go on there goes on behind it. Under the mutex. */
+void worker_unlist(struct worker *worker, struct list *node);
+
 const struct proxy_config *worker_config(const struct worker *worker);
 
 /* Names should be resolved again soon. */

@@ -239,6 +239,22 @@ def test_streams_page_over_several_workers_without_losing_any(started, certs, st
     assert row["server_version"] == "v2" and row["pod"].startswith("server-v2-")
 
 
+def test_streams_are_listed_while_they_come_and_go(started, certs, stubs, backends):
+    proxy = started(Proxy(certs, *backends, "--workers", "2", "--max-streams", "400")).wait_ready()
+    started(Streams(proxy, certs, stubs, [("stays", "v1.1")]))
+    load = started(Process(["h2load", "-D", "5", "-c", "4", "-m", "300", "-H", "agent-version: v1.1", "-H", "content-type: application/grpc",
+                            "-H", "te: trailers", f"https://localhost:{proxy.port}/ping.PingService/Other"]))
+    most = 0
+    while load.running():
+        assert [row["agent_id"] for row in streams(proxy, q="stays")["streams"]] == ["stays"]
+        page = streams(proxy)
+        most = max(most, len(page["streams"]))
+        numbers = [row["number"] for row in page["streams"]]
+        assert numbers == sorted(set(numbers))
+    assert most > 128, "never more than one batch"
+    wait_until(lambda: streams(proxy)["total"] == 1)
+
+
 def test_paging_and_sorting_with_the_keyboard_alone(proxy, opened, started, certs, stubs):
     started(Streams(proxy, certs, stubs, [(f"agent-{n:02d}", "v1.1") for n in range(60)]))
     dashboard = opened(proxy.admin)
