@@ -168,6 +168,11 @@ struct proxy_admin *proxy_admin_start(struct proxy *proxy, struct net_error *ret
     return admin;
 }
 
+void proxy_admin_drain(struct proxy_admin *admin)
+{
+    dashboard_tell(admin->dashboard);
+}
+
 void proxy_admin_stop(struct proxy_admin *admin)
 {
     if (admin != NULL) {

@@ -11,6 +11,8 @@ struct proxy_admin;
 struct proxy_admin *proxy_admin_start(struct proxy *proxy, struct net_error *ret_error);
 /* Accepts NULL. */
 void proxy_admin_stop(struct proxy_admin *admin);
+/* The drain begins; on worker 0's loop. */
+void proxy_admin_drain(struct proxy_admin *admin);
 /* "127.0.0.1:9901". */
 const char *proxy_admin_name(const struct proxy_admin *admin);
 

@@ -65,6 +65,13 @@ static void on_tick(struct net_tick *item, uint64_t now_ms)
     }
 }
 
+void dashboard_tell(struct dashboard *dashboard)
+{
+    if (dashboard->ticks > 0) {
+        publish(dashboard);
+    }
+}
+
 void dashboard_subscribe(struct dashboard *dashboard, struct buf *out)
 {
     if (dashboard->ticks == 0) { /* the first reader */

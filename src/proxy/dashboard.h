@@ -14,6 +14,9 @@ struct proxy;
 struct dashboard *dashboard_start(struct proxy *proxy, struct net_http *http);
 void dashboard_stop(struct dashboard *dashboard);
 
+/* Tells readers at once, as there may be no next tick. Not from within a handler. */
+void dashboard_tell(struct dashboard *dashboard);
+
 /* The page: one self-contained answer. */
 void dashboard_page(struct net_http_response *response);
 

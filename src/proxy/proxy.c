@@ -54,6 +54,9 @@ void proxy_drain(struct proxy *proxy)
         proxy->discovery = NULL;
         proxy_health_stop(proxy->health);
         proxy->health = NULL;
+        if (proxy->admin != NULL) {
+            proxy_admin_drain(proxy->admin);
+        }
     }
     for (unsigned i = 0; i < proxy->worker_count; i++) {
         worker_wake(&proxy->workers[i]);
