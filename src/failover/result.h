@@ -17,8 +17,8 @@
 struct failover_stream {
     char agent_id[FAILOVER_NAME_BYTES];
     const char *version;              /* borrowed */
-    char before[FAILOVER_NAME_BYTES]; /* the server that answered last before the longest gap;
-                                         escaped */
+    char before[FAILOVER_NAME_BYTES]; /* the server that answered last before the stream ended, or
+                                         else before the longest gap; escaped */
     char after[FAILOVER_NAME_BYTES];  /* and first after it */
     char cause[FAILOVER_CAUSE_BYTES]; /* why the stream or connection first ended after the fault;
                                          "": it did not */

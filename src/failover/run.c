@@ -85,12 +85,21 @@ static bool belongs(const char *server_version, const char *agent_version)
            (agent_version[len] == '.' || agent_version[len] == '\0');
 }
 
-/* The longest silence that lies behind the fault, and who answered at its ends. */
+/* The longest silence that lies behind the fault. Who answered at its ends is told of the
+ * interruption where there was one, for a longer silence later on may only be a slow machine. */
 static void measure_gap(struct stream *stream, uint64_t now_ns, const char *server)
 {
     struct failover_stream *seen = stream->seen;
-    if (stream->run->fault_ns != 0 && now_ns - stream->last_pong_ns >= seen->gap_ns) {
+    if (stream->run->fault_ns == 0) {
+        return;
+    }
+    bool longest = now_ns - stream->last_pong_ns >= seen->gap_ns;
+    if (longest) {
         seen->gap_ns = now_ns - stream->last_pong_ns;
+    }
+    if (seen->cause[0] != '\0' && seen->after[0] == '\0') {
+        snprintf(seen->after, sizeof(seen->after), "%s", server);
+    } else if (seen->cause[0] == '\0' && longest) {
         snprintf(seen->before, sizeof(seen->before), "%s", stream->server);
         snprintf(seen->after, sizeof(seen->after), "%s", server);
     }
@@ -140,6 +149,8 @@ static void note_cause(struct stream *stream, const char *text)
     struct failover_stream *seen = stream->seen;
     if (stream->run->fault_ns != 0 && seen->cause[0] == '\0' && stream->run->phase != CLOSING) {
         text_escape(seen->cause, sizeof(seen->cause), text, strlen(text));
+        snprintf(seen->before, sizeof(seen->before), "%s", stream->server);
+        seen->after[0] = '\0';
     }
 }
 

@@ -109,7 +109,7 @@ def test_through_the_proxy_a_killed_server_is_survived(started, certs, backends)
     from testenv.grpcroute import Proxy
 
     v1 = [started(Server("v1", f"v1-{i}")) for i in range(2)]
-    proxy = started(Proxy(certs, v1, backends[1]))
+    proxy = started(Proxy(certs, v1, backends[1])).wait_ready()
     v1[0]._sent.add(9)
     done = failover(proxy.target, f"kill -9 {v1[0].pid}", "-o", "json", tls=("--cacert", certs / "ca.pem"))
     assert done.returncode == 0, done.stdout + done.stderr
