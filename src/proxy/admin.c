@@ -5,17 +5,25 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "net/http.h"
+#include "net/loop.h"
 #include "proxy/admin_stats.h"
 #include "proxy/admin_views.h"
 #include "proxy/dashboard.h"
 #include "proxy/proxy.h"
 #include "proxy/streams_view.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct proxy_admin {
     struct proxy *proxy;
+    struct net_loop loop;
+    pthread_t thread;
+    uv_async_t wake; /* asks to look at the two below; keeps the loop alive */
+    atomic_bool draining;
+    atomic_bool stopping;
     struct net_http *http;
     struct dashboard *dashboard;
 };
@@ -154,32 +162,67 @@ static const struct net_http_route routes[] = {
     {NULL, false, NULL, NULL},
 };
 
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void on_wake(uv_async_t *wake)
+{
+    struct proxy_admin *admin = wake->data;
+    if (atomic_exchange(&admin->draining, false)) {
+        dashboard_tell(admin->dashboard);
+    }
+    if (atomic_load(&admin->stopping)) {
+        dashboard_stop(admin->dashboard);
+        net_http_close(admin->http);
+        uv_close((uv_handle_t *)wake, NULL);
+    }
+}
+
+static void *run_thread(void *user)
+{
+    struct proxy_admin *admin = user;
+    net_loop_run(&admin->loop);
+    return NULL;
+}
+
 struct proxy_admin *proxy_admin_start(struct proxy *proxy, struct net_error *ret_error)
 {
     struct proxy_admin *admin = mem_new(struct proxy_admin);
     admin->proxy = proxy;
-    admin->http =
-        net_http_open(&proxy->workers[0].loop, &proxy->config.admin, routes, admin, ret_error);
-    if (admin->http == NULL) {
+    int rv = net_loop_init(&admin->loop);
+    if (rv != 0) {
+        net_error_from_uv(ret_error, rv, "start an event loop");
         free(admin);
         return NULL;
     }
-    admin->dashboard = dashboard_start(proxy, admin->http);
+    admin->http = net_http_open(&admin->loop, &proxy->config.admin, routes, admin, ret_error);
+    if (admin->http == NULL) {
+        net_loop_deinit(&admin->loop);
+        free(admin);
+        return NULL;
+    }
+    admin->dashboard = dashboard_start(proxy, admin->http, &admin->loop);
+    uv_async_init(&admin->loop.uv, &admin->wake, on_wake);
+    admin->wake.data = admin;
+    pthread_create(&admin->thread, NULL, run_thread, admin);
     return admin;
 }
 
 void proxy_admin_drain(struct proxy_admin *admin)
 {
-    dashboard_tell(admin->dashboard);
+    atomic_store(&admin->draining, true);
+    uv_async_send(&admin->wake);
 }
 
 void proxy_admin_stop(struct proxy_admin *admin)
 {
-    if (admin != NULL) {
-        dashboard_stop(admin->dashboard);
-        net_http_close(admin->http);
-        free(admin);
+    if (admin == NULL) {
+        return;
     }
+    atomic_store(&admin->stopping, true);
+    uv_async_send(&admin->wake);
+    pthread_join(admin->thread, NULL);
+    net_loop_deinit(&admin->loop);
+    free(admin);
 }
 
 const char *proxy_admin_name(const struct proxy_admin *admin)

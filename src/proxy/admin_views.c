@@ -115,8 +115,7 @@ void admin_clusters_json(struct proxy *proxy, struct buf *out)
 
 static const char *listener_name(struct proxy *proxy)
 {
-    const struct net_listener *listener = proxy->workers[0].listener;
-    return listener != NULL ? net_listener_name(listener) : "closed";
+    return proxy_is_draining(proxy) ? "closed" : proxy->listen_name;
 }
 
 void admin_listeners(struct proxy *proxy, bool json, struct buf *out)

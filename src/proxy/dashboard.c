@@ -21,6 +21,7 @@
 struct dashboard {
     struct proxy *proxy;   /* borrowed */
     struct net_http *http; /* borrowed */
+    struct net_loop *loop; /* borrowed */
     struct net_tick tick;
     uint64_t due_ms;
     uint64_t ticks; /* since somebody watches; 0: nobody does */
@@ -77,7 +78,7 @@ void dashboard_subscribe(struct dashboard *dashboard, struct buf *out)
     if (dashboard->ticks == 0) { /* the first reader */
         dashboard_sample_take(dashboard->proxy, sample(dashboard, 0));
         dashboard->ticks = 1;
-        dashboard->due_ms = uv_now(&dashboard->proxy->workers[0].loop.uv) + PERIOD_MS;
+        dashboard->due_ms = uv_now(&dashboard->loop->uv) + PERIOD_MS;
         atomic_store(&dashboard->proxy->watched, true);
     }
     char *text = tick_json(dashboard, sample(dashboard, dashboard->ticks - 1));
@@ -94,13 +95,14 @@ void dashboard_page(struct net_http_response *response)
     (void)buf_append(&response->body, page_bytes, sizeof(page_bytes), SIZE_MAX);
 }
 
-struct dashboard *dashboard_start(struct proxy *proxy, struct net_http *http)
+struct dashboard *dashboard_start(struct proxy *proxy, struct net_http *http, struct net_loop *loop)
 {
     struct dashboard *dashboard = mem_new(struct dashboard);
     dashboard->proxy = proxy;
     dashboard->http = http;
+    dashboard->loop = loop;
     net_tick_init(&dashboard->tick, on_tick);
-    net_loop_tick_start(&proxy->workers[0].loop, &dashboard->tick);
+    net_loop_tick_start(loop, &dashboard->tick);
     return dashboard;
 }
 

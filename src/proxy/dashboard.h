@@ -7,11 +7,12 @@ struct buf;
 struct dashboard;
 struct net_http;
 struct net_http_response;
+struct net_loop;
 struct proxy;
 
-/* On worker 0's loop; `http` is borrowed until dashboard_stop(), which comes before it is closed.
+/* On the admin's loop; `http` is borrowed until dashboard_stop(), which comes before it is closed.
  */
-struct dashboard *dashboard_start(struct proxy *proxy, struct net_http *http);
+struct dashboard *dashboard_start(struct proxy *proxy, struct net_http *http, struct net_loop *loop);
 void dashboard_stop(struct dashboard *dashboard);
 
 /* Tells readers at once, as there may be no next tick. Not from within a handler. */

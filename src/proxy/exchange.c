@@ -70,12 +70,17 @@ static void forget_request(struct exchange *exchange)
 
 static void leave_endpoint(struct exchange *exchange)
 {
-    if (exchange->endpoint != NULL) {
-        observe_left(exchange);
-        atomic_fetch_sub(&exchange->endpoint->rq_active, 1);
-        endpoint_unref(exchange->endpoint);
-        exchange->endpoint = NULL;
+    struct endpoint *endpoint = exchange->endpoint;
+    if (endpoint == NULL) {
+        return;
     }
+    observe_left(exchange);
+    atomic_fetch_sub(&endpoint->rq_active, 1);
+    /* who lists streams must not hold it any more when it goes */
+    pthread_mutex_lock(&exchange->worker->exchanges_mutex);
+    exchange->endpoint = NULL;
+    pthread_mutex_unlock(&exchange->worker->exchanges_mutex);
+    endpoint_unref(endpoint);
 }
 
 static void unlist(struct exchange *exchange)

@@ -54,9 +54,7 @@ void proxy_drain(struct proxy *proxy)
         proxy->discovery = NULL;
         proxy_health_stop(proxy->health);
         proxy->health = NULL;
-        if (proxy->admin != NULL) {
-            proxy_admin_drain(proxy->admin);
-        }
+        proxy_admin_drain(proxy->admin);
     }
     for (unsigned i = 0; i < proxy->worker_count; i++) {
         worker_wake(&proxy->workers[i]);
@@ -76,13 +74,11 @@ static void stop_signals(struct proxy *proxy)
     }
 }
 
-/* Worker 0 also carries the signals and the admin port; they go with it. */
+/* Worker 0 also carries the signals; they go with it. */
 void proxy_worker_ended(struct proxy *proxy, struct worker *worker)
 {
     if (worker->index == 0) {
         stop_signals(proxy);
-        proxy_admin_stop(proxy->admin);
-        proxy->admin = NULL;
     }
 }
 
@@ -127,6 +123,8 @@ static int start_services(struct proxy *proxy)
 {
     struct net_loop *loop = &proxy->workers[0].loop;
     struct net_error error;
+    snprintf(proxy->listen_name, sizeof(proxy->listen_name), "%s",
+             net_listener_name(proxy->workers[0].listener));
     proxy->admin = proxy_admin_start(proxy, &error);
     if (proxy->admin == NULL) {
         cli_error("proxy", "admin: %s", error.text);
@@ -149,7 +147,7 @@ static void announce(struct proxy *proxy)
     snprintf(port, sizeof(port), "%u", (unsigned)proxy->config.listen.port);
     log_event(LOG_INFO, &proxy->source, "listening",
               LOG_PAIRS({"port", port}, {"admin", proxy_admin_name(proxy->admin)}),
-              "Listening on %s, admin on %s", net_listener_name(proxy->workers[0].listener),
+              "Listening on %s, admin on %s", proxy->listen_name,
               proxy_admin_name(proxy->admin));
 }
 
@@ -186,6 +184,7 @@ int proxy_run(struct proxy *proxy, const struct proxy_config *config)
     if (rv == EXIT_GOOD) {
         run(proxy);
     }
+    proxy_admin_stop(proxy->admin);
     for (unsigned i = 0; i < proxy->worker_count; i++) {
         worker_deinit(&proxy->workers[i]);
     }

@@ -3,6 +3,7 @@
 #define GRPCROUTE_PROXY_PROXY_H
 
 #include "base/log.h"
+#include "net/resolve.h"
 #include "proxy/config.h"
 #include "proxy/worker.h"
 #include "route/table.h"
@@ -23,9 +24,10 @@ struct proxy {
     struct log_source source;
     struct worker workers[PROXY_WORKERS_MAX];
     unsigned worker_count;
-    struct proxy_discovery *discovery; /* owned; worker 0's loop, like all below */
+    struct proxy_discovery *discovery; /* owned; worker 0's loop */
     struct proxy_health *health;
-    struct proxy_admin *admin;
+    struct proxy_admin *admin; /* owned; a thread of its own */
+    char listen_name[NET_ADDRESS_TEXT_BYTES];
     uv_signal_t signals[2];
     uint64_t started_ms;
     atomic_uint_fast64_t stream_number;

@@ -1,6 +1,6 @@
 /* One thread of the proxy: a loop, a listener, downstream connections, upstream pools.
  *
- * Worker 0 runs on the main thread and also resolves names, checks health and serves the admin port. What threads share is named here:
+ * Worker 0 runs on the main thread and also resolves names and checks health; the admin port has a thread of its own. What threads share is named here:
  * the configuration (constant), clusters (proxy/cluster.h), the counters below (atomic), each worker's list of exchanges (under its mutex, touched
  * when a stream begins or ends and by /streams), and the async handles that ask for a drain. */
 #ifndef GRPCROUTE_PROXY_WORKER_H
