@@ -68,19 +68,15 @@ static void forget_request(struct exchange *exchange)
     buf_deinit(&exchange->replay);
 }
 
+/* Under the worker's mutex while the exchange is listed. */
 static void leave_endpoint(struct exchange *exchange)
 {
-    struct endpoint *endpoint = exchange->endpoint;
-    if (endpoint == NULL) {
-        return;
+    if (exchange->endpoint != NULL) {
+        observe_left(exchange);
+        atomic_fetch_sub(&exchange->endpoint->rq_active, 1);
+        endpoint_unref(exchange->endpoint);
+        exchange->endpoint = NULL;
     }
-    observe_left(exchange);
-    atomic_fetch_sub(&endpoint->rq_active, 1);
-    /* who lists streams must not hold it any more when it goes */
-    pthread_mutex_lock(&exchange->worker->exchanges_mutex);
-    exchange->endpoint = NULL;
-    pthread_mutex_unlock(&exchange->worker->exchanges_mutex);
-    endpoint_unref(endpoint);
 }
 
 static void unlist(struct exchange *exchange)
