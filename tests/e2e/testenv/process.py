@@ -57,6 +57,9 @@ class Process:
 
     @property
     def output(self):
+        """What it has said; when it has ended, its last words, too, which the reader may still be reading."""
+        if not self.running():
+            self._reader.join(1)  # no longer, as a child of its own may keep the pipe open
         with self._changed:
             return "\n".join(self.lines)
 
