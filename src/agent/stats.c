@@ -35,7 +35,8 @@ static struct agent_stats_server *find_server(struct agent_stats *stats, const c
     }
     bool full = stats->server_count >= AGENT_STATS_SERVERS;
     bool fits = strlen(version) < AGENT_STATS_VERSION_BYTES;
-    if (full || !fits) {
+    bool is_other = strcmp(version, "other") == 0; /* else there would be two series of this name */
+    if (full || !fits || is_other) {
         struct agent_stats_server *other = &stats->servers[AGENT_STATS_SERVERS];
         snprintf(other->version, sizeof(other->version), "other");
         return other;

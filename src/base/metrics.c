@@ -84,11 +84,25 @@ void metrics_end(struct metrics *metrics)
     }
 }
 
+/* Text that a parser accepts and a terminal shows as it is: UTF-8 without control characters (C0,
+ * DEL, C1), for `curl` prints the page raw. A newline has an escape of its own. */
+static bool is_plain(const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)value[i];
+        bool c1 = byte == 0xc2 && (unsigned char)value[i + 1] < 0xa0;
+        if ((byte < 0x20 && byte != '\n') || byte == 0x7f || c1) {
+            return false;
+        }
+    }
+    return text_is_utf8(value, len);
+}
+
 static void put_label_value(struct metrics *metrics, const char *value)
 {
     char escaped[4 * VALUE_MAX_BYTES + 1];
     size_t len = strlen(value);
-    if (len > VALUE_MAX_BYTES || !text_is_utf8(value, len)) {
+    if (len > VALUE_MAX_BYTES || !is_plain(value, len)) {
         /* Prometheus rejects a whole page for one byte that is not UTF-8. */
         text_escape(escaped, sizeof(escaped), value, len);
         value = escaped;

@@ -29,7 +29,9 @@ static size_t find_version(struct server_metrics *metrics, const char *version)
         }
     }
     size_t len = strlen(version);
-    bool plain = len < SERVER_METRICS_VERSION_BYTES && rpc_is_plain_version(version, len);
+    /* A version called "other" would be a second series of the name that all others share. */
+    bool plain = len < SERVER_METRICS_VERSION_BYTES && rpc_is_plain_version(version, len) &&
+                 strcmp(version, "other") != 0;
     if (!plain || metrics->version_count == SERVER_METRICS_VERSIONS) {
         snprintf(metrics->versions[SERVER_METRICS_VERSIONS].version,
                  sizeof(metrics->versions[0].version), "other");

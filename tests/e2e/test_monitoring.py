@@ -88,7 +88,7 @@ def test_a_thousand_agents_with_strange_versions_make_few_series(certs, started,
 
 
 def test_a_server_with_a_hostile_version_stays_harmless(started, agent, stubs):
-    hostile = '<script>"\\\n\x1b[2J' + "é" * 40
+    hostile = '<b>"\\\n\x1b[2J\x9bé'
     server = started(PingServer(stubs["ping_pb2"], version=hostile))
     client = agent("v1.1", "a", server.address, "--metrics-listen", "127.0.0.1:0")
     client.wait_for("Received pong", count=2)
@@ -96,8 +96,20 @@ def test_a_server_with_a_hostile_version_stays_harmless(started, agent, stubs):
         text = fetch(metrics_url(client), accept)[1]
         labels = [s.labels["server_version"] for family in parse(text) for s in family.samples
                   if s.name == "grpcroute_route_decisions_total"]
-        assert len(labels) == 1 and "\x1b" not in text
+        assert len(labels) == 1 and labels[0].startswith("<b>")  # a longer one would be "other", and prove nothing
+        assert "\x1b" not in text and "\x9b" not in text
     assert run(["promtool", "check", "metrics"], stdin=fetch(metrics_url(client))[1].encode()).returncode == 0
+
+
+def test_a_version_called_other_makes_no_series_twice(started):
+    server = started(Server("v1", "s", "--metrics-listen", "127.0.0.1:0"))
+    for version in ("other", "<x>"):
+        run(["grpcurl", "-plaintext", "-proto", ROOT / "proto/ping.proto", "-import-path", ROOT / "proto", "-H",
+             f"agent-version: {version}", "-H", "agent-id: a", "-d", '{"message": "ping"}', server.address,
+             "ping.PingService/PingPong"])
+    series = [line.rsplit(" ", 1)[0] for line in fetch(metrics_url(server))[1].splitlines() if line[0] != "#"]
+    assert len([one for one in series if 'agent_version="other"' in one]) == 1
+    assert len(series) == len(set(series))
 
 
 # ---- rules, each by itself -----------------------------------------------------------------------
@@ -110,6 +122,15 @@ DECISIONS = f'grpcroute_route_decisions_total{{{AGENTS},agent_version="v1.1",ser
 # alert: (series with which it fires, series with which it does not)
 CASES = {
     "GrpcrouteMisrouted": ({DECISIONS % (2, "mismatch"): "_x25 1x15"}, {DECISIONS % (1, "match"): "0+9x40"}),
+    "GrpcrouteProxySawMisroutes": ({f"grpcroute_proxy_misrouted_total{{{PROXY}}}": "0x20 1x20"},
+                                   {f"grpcroute_proxy_misrouted_total{{{PROXY}}}": "3x40"}),
+    "GrpcrouteNoStreams": ({f"grpcroute_proxy_streams_active{{{PROXY}}}": "0x40"},
+                           {f"grpcroute_proxy_streams_active{{{PROXY}}}": "1x40",
+                            f"grpcroute_streams_active{{{AGENTS}}}": "0x40",
+                            'grpcroute_streams_active{job="grpcroute-agents",instance="b"}': "1x40"}),
+    "GrpcrouteNoTargets": ({'up{job="grpcroute-agents",instance="a"}': "1x40"},
+                           {'up{job="grpcroute-agents",instance="a"}': "0x40",
+                            'up{job="grpcroute-servers",instance="s"}': "1x40"}),
     "GrpcrouteNotSticky": ({f"grpcroute_sticky_violations_total{{{AGENTS}}}": "0x20 1x20"},
                            {f"grpcroute_sticky_violations_total{{{AGENTS}}}": "3x40"}),
     "GrpcrouteNotIsolated": ({f"grpcroute_metadata_mismatches_total{{{AGENTS}}}": "0x20 2x20"},
@@ -149,6 +170,27 @@ CASES = {
 }
 
 
+# The other halves of expressions that have two: (alert, series, whether it fires)
+MORE_CASES = [
+    ("GrpcrouteMisrouted", {DECISIONS % (2, "mismatch"): "0+3x40"}, True),  # goes on for longer than the window
+    ("GrpcrouteMisrouted", {DECISIONS % (2, "mismatch"): "4x40"}, False),  # over for longer than that
+    ("GrpcrouteNoRoute", {f"grpcroute_proxy_no_route_total{{{PROXY}}}": "0x40",
+                          f"grpcroute_proxy_rejected_total{{{PROXY}}}": "0+1x40"}, True),
+    ("GrpcrouteUpstreamErrors", {f"grpcroute_proxy_upstream_resets_total{{{PROXY}}}": "0x40",
+                                 f"grpcroute_proxy_unavailable_total{{{PROXY}}}": "0+1x40",
+                                 f"grpcroute_proxy_streams_total{{{PROXY}}}": "0+10x40"}, True),
+    ("GrpcrouteNoStreams", {f"grpcroute_streams_active{{{AGENTS}}}": "0x40"}, True),
+    ("GrpcrouteNoTargets", {'up{job="grpcroute-servers",instance="s"}': "1x40"}, True),
+    ("GrpcrouteNearFileLimit", {'process_open_fds{job="other"}': "900x40", 'process_max_fds{job="other"}': "1000x40"},
+     False),  # not ours
+]
+
+
+@pytest.mark.parametrize("alert, series, fires", MORE_CASES, ids=[f"{c[0]}-{n}" for n, c in enumerate(MORE_CASES)])
+def test_both_halves_of_an_expression_count(tmp_path, alert, series, fires):
+    assert (alert in firing_by_promtool(tmp_path, series, "9m45s")) == fires
+
+
 def test_every_alert_has_a_case():
     assert sorted(CASES) == sorted(ALERTS)
 
@@ -179,6 +221,7 @@ def test_alerts_say_what_to_do():
         block = text.split(f"alert: {name}\n")[1].split("- alert:")[0]
         for key in ("severity:", "summary:", "description:", "runbook:"):
             assert block.count(key) == 1, (name, key)
+        assert re.search(r'runbook: .*grpcroute (verify|sticky-test|failover-test|bench)\b', block), name
 
 
 # ---- a real Prometheus ---------------------------------------------------------------------------

@@ -52,6 +52,27 @@ static void label_values_are_escaped(void **state)
                           "m{a=\"\\\\xff\\\"\"} 1\n");
 }
 
+static void control_characters_never_reach_the_page_raw(void **state)
+{
+    (void)state;
+    struct metrics metrics = {0};
+    char controls[33] = {[31] = 0x7f};
+    for (int i = 1; i < 32; i++) {
+        controls[i - 1] = (char)i;
+    }
+    metrics_sample(&metrics, "m", METRICS_LABELS({"a", controls}), 1);
+    metrics_sample(&metrics, "m",
+                   METRICS_LABELS({"a", "\xc2\x9b"
+                                        "2J"}),
+                   1);
+    metrics_sample(&metrics, "m", METRICS_LABELS({"a", "\x1b[2J"}), 1);
+    const uint8_t *page = buf_data(&metrics.text);
+    for (size_t i = 0; i < metrics.text.len; i++) {
+        assert_true((page[i] >= 0x20 || page[i] == '\n') && page[i] < 0x7f);
+    }
+    buf_deinit(&metrics.text);
+}
+
 static void a_histogram_is_cumulative_and_in_seconds(void **state)
 {
     (void)state;
@@ -176,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_and_gauges_have_help_type_and_samples),
         cmocka_unit_test(label_values_are_escaped),
+        cmocka_unit_test(control_characters_never_reach_the_page_raw),
         cmocka_unit_test(a_histogram_is_cumulative_and_in_seconds),
         cmocka_unit_test(default_bounds_reach_from_100_us_to_10_s),
         cmocka_unit_test(open_metrics_name_families_and_units_and_end),
