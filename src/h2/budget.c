@@ -7,7 +7,25 @@
 void h2_budget_init(struct h2_budget *budget, uint64_t now_ms)
 {
     budget->updated_ms = now_ms;
-    budget->milli_tokens = H2_BUDGET_BURST * MILLI;
+    budget->milli_capacity = H2_BUDGET_BURST * MILLI;
+    budget->milli_tokens = budget->milli_capacity;
+}
+
+void h2_budget_hold(struct h2_budget *budget, size_t streams)
+{
+    size_t needed = streams + H2_BUDGET_BURST / 2;
+    size_t capacity = budget->milli_capacity / MILLI;
+    if (needed > capacity && needed <= UINT32_MAX / MILLI) {
+        uint32_t more = (uint32_t)(needed - capacity) * MILLI;
+        budget->milli_capacity += more;
+        budget->milli_tokens += more;
+    }
+}
+
+static void set_tokens(struct h2_budget *budget, uint64_t milli)
+{
+    budget->milli_tokens =
+        milli > budget->milli_capacity ? budget->milli_capacity : (uint32_t)milli;
 }
 
 static void refill(struct h2_budget *budget, uint64_t now_ms)
@@ -16,8 +34,7 @@ static void refill(struct h2_budget *budget, uint64_t now_ms)
         return;
     }
     /* milliseconds times tokens per second are thousandths of tokens */
-    uint64_t milli = (now_ms - budget->updated_ms) * H2_BUDGET_PER_SECOND + budget->milli_tokens;
-    budget->milli_tokens = milli > H2_BUDGET_BURST * MILLI ? H2_BUDGET_BURST * MILLI : (uint32_t)milli;
+    set_tokens(budget, (now_ms - budget->updated_ms) * H2_BUDGET_PER_SECOND + budget->milli_tokens);
     budget->updated_ms = now_ms;
 }
 
@@ -34,6 +51,5 @@ bool h2_budget_spend(struct h2_budget *budget, uint32_t milli, uint64_t now_ms)
 
 void h2_budget_credit(struct h2_budget *budget)
 {
-    uint32_t milli = budget->milli_tokens + MILLI;
-    budget->milli_tokens = milli > H2_BUDGET_BURST * MILLI ? H2_BUDGET_BURST * MILLI : milli;
+    set_tokens(budget, (uint64_t)budget->milli_tokens + MILLI);
 }

@@ -32,7 +32,8 @@
 
 /* One budget per connection for everything that makes us work for nothing: resets of young streams, resets a peer
  * makes us send, refused streams, malformed messages, pings and window updates without traffic, settings, goaways,
- * empty, priority and unknown frames. Burst and refill per second; at zero GOAWAY ENHANCE_YOUR_CALM. */
+ * empty, priority and unknown frames. Burst and refill per second; at zero GOAWAY ENHANCE_YOUR_CALM. The burst
+ * grows with the most streams that were open at once: who shares a connection among many may lose them all at once. */
 #define H2_BUDGET_BURST 200
 #define H2_BUDGET_PER_SECOND 20
 #define H2_BUDGET_HEADER_OFFENCE 20 /* cost of one header block over its limits */

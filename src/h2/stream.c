@@ -22,6 +22,7 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
     list_init(&stream->credit_node);
     list_append(&session->streams, &stream->node);
     session->stream_count++;
+    h2_budget_hold(&session->budget, session->stream_count);
     return stream;
 }
 

@@ -1,4 +1,5 @@
-/* What a hostile peer may cost: floods end in ENHANCE_YOUR_CALM, slow peers run out of time, honest ones never notice. */
+/* What a hostile peer may cost: floods end in ENHANCE_YOUR_CALM, slow peers run out of time, honest
+ * ones never notice. */
 #include "pair.h"
 
 #include <setjmp.h>
@@ -9,14 +10,24 @@
 
 #include <cmocka.h>
 
-enum { DATA = 0, HEADERS = 1, PRIORITY = 2, RST_STREAM = 3, SETTINGS = 4, PING = 6, GOAWAY = 7,
-       WINDOW_UPDATE = 8, CONTINUATION = 9 };
+enum {
+    DATA = 0,
+    HEADERS = 1,
+    PRIORITY = 2,
+    RST_STREAM = 3,
+    SETTINGS = 4,
+    PING = 6,
+    GOAWAY = 7,
+    WINDOW_UPDATE = 8,
+    CONTINUATION = 9
+};
 enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PADDED = 8 };
 
 /* :method POST, :scheme http, :path /, :authority x (RFC 7541) */
 static const uint8_t request[] = {0x83, 0x86, 0x84, 0x41, 0x01, 'x'};
 
-/* Feeds a frame again and again; returns how many were taken before the session ended, and checks how it ended. */
+/* Feeds a frame again and again; returns how many were taken before the session ended, and checks
+ * how it ended. */
 static unsigned flood(uint8_t type, uint8_t flags, int32_t id, const void *payload, size_t len)
 {
     struct pair *pair = pair_new(NULL);
@@ -70,7 +81,8 @@ static void rapid_resets_end_within_the_budget(void **state)
         static const uint8_t cancel[4] = {0, 0, 0, H2_CANCEL};
         uint8_t *end = pair_frame(bytes, HEADERS, END_HEADERS, id, request, sizeof(request));
         end = pair_frame(end, RST_STREAM, 0, id, cancel, sizeof(cancel));
-        if (h2_session_feed(pair->server.session, bytes, (size_t)(end - bytes), pair->now_ms) != 0) {
+        if (h2_session_feed(pair->server.session, bytes, (size_t)(end - bytes), pair->now_ms) !=
+            0) {
             break;
         }
         h2_session_pull(pair->server.session, out, sizeof(out), pair->now_ms);
@@ -79,9 +91,8 @@ static void rapid_resets_end_within_the_budget(void **state)
     pair_free(pair);
 }
 
-static void old_streams_may_all_be_reset_at_once(void **state)
+static void reset_a_thousand_at_once(uint64_t age_ms)
 {
-    (void)state;
     struct h2_limits limits = H2_LIMITS_SERVER;
     limits.max_concurrent_streams = 1000;
     struct pair *pair = pair_new(&limits);
@@ -91,7 +102,7 @@ static void old_streams_may_all_be_reset_at_once(void **state)
         streams[i] = pair_open(pair, false);
     }
     pair_run(pair, 100000);
-    pair->now_ms += 2000;
+    pair->now_ms += age_ms;
     for (size_t i = 0; i < 1000; i++) {
         h2_stream_reset(streams[i], H2_CANCEL);
     }
@@ -99,6 +110,18 @@ static void old_streams_may_all_be_reset_at_once(void **state)
     assert_int_equal(pair->server.closes, 1000);
     assert_int_equal(pair_frames(&pair->server, GOAWAY, NULL), 0);
     pair_free(pair);
+}
+
+static void old_streams_may_all_be_reset_at_once(void **state)
+{
+    (void)state;
+    reset_a_thousand_at_once(2000);
+}
+
+static void young_streams_open_together_may_all_be_reset_at_once(void **state)
+{
+    (void)state;
+    reset_a_thousand_at_once(0);
 }
 
 static void ten_thousand_good_streams_cost_nothing(void **state)
@@ -127,8 +150,8 @@ static void too_many_fields_reset_the_stream_before_they_are_kept(void **state)
     memcpy(block, request, sizeof(request));
     memset(block + sizeof(request), 0x90, 500); /* an indexed field, 500 times: "accept-encoding" */
     uint8_t frame[1100];
-    uint8_t *end = pair_frame(frame, HEADERS, END_HEADERS | END_STREAM, 1, block,
-                              sizeof(request) + 500);
+    uint8_t *end =
+        pair_frame(frame, HEADERS, END_HEADERS | END_STREAM, 1, block, sizeof(request) + 500);
     assert_int_equal(
         h2_session_feed(pair->server.session, frame, (size_t)(end - frame), pair->now_ms), 0);
     pair_run(pair, 100000);
@@ -217,6 +240,7 @@ int main(void)
         cmocka_unit_test(floods_end_within_the_budget),
         cmocka_unit_test(rapid_resets_end_within_the_budget),
         cmocka_unit_test(old_streams_may_all_be_reset_at_once),
+        cmocka_unit_test(young_streams_open_together_may_all_be_reset_at_once),
         cmocka_unit_test(ten_thousand_good_streams_cost_nothing),
         cmocka_unit_test(too_many_fields_reset_the_stream_before_they_are_kept),
         cmocka_unit_test(an_invalid_value_resets_the_stream_instead_of_vanishing),
