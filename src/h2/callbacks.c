@@ -120,6 +120,9 @@ static void deliver_block(struct h2_session *session, struct h2_stream *stream, 
     if (kind == H2_BLOCK_REQUEST || kind == H2_BLOCK_RESPONSE) {
         stream->plain_body = is_plain(session, stream, &block);
     }
+    if (kind == H2_BLOCK_REQUEST) { /* not before it was found well-formed */
+        h2_budget_hold(&session->budget, session->stream_count);
+    }
     if (kind == H2_BLOCK_INFORMATIONAL &&
         ++stream->informational_count > H2_INFORMATIONAL_RESPONSES) {
         h2_stream_reset(stream, H2_ENHANCE_YOUR_CALM);

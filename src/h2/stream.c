@@ -22,7 +22,6 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
     list_init(&stream->credit_node);
     list_append(&session->streams, &stream->node);
     session->stream_count++;
-    h2_budget_hold(&session->budget, session->stream_count);
     return stream;
 }
 
@@ -174,6 +173,7 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
         return id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE ? (int)H2_E_NO_ROOM : id;
     }
     stream->id = id;
+    h2_budget_hold(&session->budget, session->stream_count);
     h2_request_nghttp2(session);
     *ret_stream = stream;
     return 0;
