@@ -2,7 +2,8 @@
  *
  * Happy path: due -> a Check call on a pooled connection -> SERVING -> healthy, due again after the interval.
  * Failure modes: no connection, a reset, NOT_SERVING, no answer in time: unhealthy, asked again every second. A server without
- * the health service (UNIMPLEMENTED) answered, so it lives. */
+ * the health service (UNIMPLEMENTED) answered, so it lives. A check that the server did not look at (its connection went away
+ * with a GOAWAY) tells nothing: it is asked once more. */
 #include "proxy/health.h"
 
 #include "base/log.h"
@@ -32,6 +33,7 @@ struct probe {
     int grpc_status; /* -1: none came */
     bool decided;    /* the check in flight has its result; only the stream's end is awaited */
     bool checked_once;
+    bool refused; /* the check before this one was not looked at */
 };
 
 struct proxy_health {
@@ -50,6 +52,7 @@ static void decide(struct probe *probe, enum endpoint_health result, const char 
                                                   : PROXY_HEALTH_RETRY_MS;
     probe->decided = true;
     probe->checked_once = true;
+    probe->refused = false;
     probe->deadline_ms = 0;
     probe->due_ms = uv_now(&proxy->workers[0].loop.uv) + wait_ms;
     if (result == ENDPOINT_UNHEALTHY) {
@@ -155,9 +158,14 @@ static void on_sent(struct upstream_request *request, size_t len)
 
 static void on_close(struct upstream_request *request, uint32_t error, bool unprocessed)
 {
-    (void)unprocessed;
     struct probe *probe = container_of(request, struct probe, request);
     if (probe->decided) {
+        return;
+    }
+    if (unprocessed && !probe->refused) {
+        probe->refused = true;
+        probe->deadline_ms = 0;
+        probe->due_ms = 0; /* the next tick asks again */
         return;
     }
     char cause[PROXY_CAUSE_BYTES];

@@ -652,6 +652,7 @@ def test_hostile_upstream(world, started, certs, name):
     proxy = started(Proxy(certs, [world.server], [hostile], env=ENV)).wait_ready()
     bystander = started(Agent("v1.1", "b", proxy.target, "--interval", "50ms", cacert=world.cacert, env=ENV))
     bystander.wait_for("Received pong", count=2)
+    proxy.wait_for(f"Endpoint {hostile.address} of cluster server-v2 is healthy")
     before = rss_kib(proxy)
     with contextlib.closing(raw.client(proxy.port, world.cacert)) as peer:
         peer.exchange(opened(version="v2.1") + frame(DATA, 0, 1, message()), until=lambda: heard_by_client(peer) is not None)
@@ -678,6 +679,24 @@ def test_requests_that_a_server_refuses_go_to_another(world, started, certs):
     for number in range(1, 7):
         client.wait_for(rf"a-{number}\] Received pong from server=v1/good", count=3)
     assert "Stream closed" not in client.output
+
+
+@pytest.mark.parametrize("refusals, verdict", [(1, "healthy"), (2, "unhealthy: health check ended with REFUSED_STREAM")])
+def test_a_health_check_that_was_not_looked_at_is_asked_again(world, started, certs, refusals, verdict):
+    checks = []
+
+    def health(peer, stream):
+        checks.append(stream)
+        if len(checks) <= refusals:
+            peer.exchange(goaway_frame(0))
+        else:
+            raw.has_no_health_service(peer, stream)
+
+    hostile = started(raw.RawServer(lambda peer, stream: None, health=health))
+    proxy = started(Proxy(certs, [world.server], [hostile], env=ENV))
+    told = rf"Endpoint {hostile.address} of cluster server-v2 is (\w+.*)"
+    assert proxy.wait_for(told).group(1) == verdict
+    assert len(checks) == max(refusals, 2)
 
 
 def check_agent(started, server, cause):
