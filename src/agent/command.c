@@ -139,9 +139,9 @@ static void handle_ready(void *user, const struct net_http_request *request,
 }
 
 static const struct net_http_route http_routes[] = {
-    {"/metrics", false, "Prometheus metrics", handle_metrics},
-    {"/ready", false, "200 while a stream is open, else 503", handle_ready},
-    {NULL, false, NULL, NULL},
+    {"/metrics", "Prometheus metrics", handle_metrics},
+    {"/ready", "200 while a stream is open, else 503", handle_ready},
+    {0},
 };
 
 static void start_agents(struct role *role, const char *id)

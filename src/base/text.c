@@ -30,6 +30,13 @@ static bool format_in_unit(char *out, size_t out_bytes, uint64_t ns, uint64_t un
     return true;
 }
 
+char *text_format_address(char *out, size_t out_bytes, const char *host, uint16_t port)
+{
+    bool v6 = strchr(host, ':') != NULL;
+    snprintf(out, out_bytes, v6 ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+    return out;
+}
+
 char *text_format_duration(char *out, size_t out_bytes, uint64_t ns)
 {
     if (ns == 0) {

@@ -13,6 +13,12 @@ struct text_address {
     uint16_t port;
 };
 
+/* "[HOST]:PORT" with its NUL. */
+#define TEXT_ADDRESS_BYTES (TEXT_HOST_BYTES + 8)
+
+/* The longest version with its NUL. */
+#define TEXT_VERSION_BYTES 22
+
 /* vMAJOR or vMAJOR.MINOR. */
 struct text_version {
     uint32_t major;
@@ -36,6 +42,10 @@ int text_parse_address(const char *text, uint16_t default_port, struct text_addr
 /* "v1" or "v1.2": decimal, no leading zeros, at most 9 digits each. */
 int text_parse_version(const char *text, struct text_version *ret, const char **ret_reason);
 
+/* True when a server of `server_version` is one for agents of `agent_version`: both are versions,
+ * of one major. */
+bool text_same_major(const char *server_version, const char *agent_version);
+
 /* Whole decimal number in [min, max]. */
 int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
                    const char **ret_reason);
@@ -43,6 +53,9 @@ int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
 /* Shows nanoseconds as people write them: "850us", "12.3ms", "4.20s", "2m05s", "1h02m"; 16 bytes
  * are enough below a century. Returns `out`. */
 char *text_format_duration(char *out, size_t out_bytes, uint64_t ns);
+
+/* "host:port", an IPv6 address in brackets; TEXT_ADDRESS_BYTES are enough. Returns `out`. */
+char *text_format_address(char *out, size_t out_bytes, const char *host, uint16_t port);
 
 /* Copies `len` bytes to `out`, with every byte outside printable ASCII as \xNN; cuts with "..." when
  * `out_bytes` is too small; always ends with NUL. Returns the length written. Escaping twice is as

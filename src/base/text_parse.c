@@ -291,6 +291,15 @@ int text_parse_version(const char *text, struct text_version *ret, const char **
     return 0;
 }
 
+bool text_same_major(const char *server_version, const char *agent_version)
+{
+    struct text_version server;
+    struct text_version agent;
+    const char *reason;
+    return text_parse_version(server_version, &server, &reason) == 0 &&
+           text_parse_version(agent_version, &agent, &reason) == 0 && server.major == agent.major;
+}
+
 int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
                    const char **ret_reason)
 {

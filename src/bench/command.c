@@ -70,25 +70,6 @@ static const struct cli_option options_table[] = {
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static int take_versions(const char *list, struct bench_setup *setup)
-{
-    const char *at = list;
-    while (*at != '\0') {
-        size_t len = strcspn(at, ",");
-        if (setup->version_count == BENCH_VERSIONS_MAX || len == 0 || len >= BENCH_VERSION_BYTES) {
-            cli_error("bench",
-                      "--versions: expected up to %d versions such as v1.1, separated by commas",
-                      BENCH_VERSIONS_MAX);
-            return 1;
-        }
-        char *version = setup->versions[setup->version_count++];
-        memcpy(version, at, len);
-        version[len] = '\0';
-        at += len + (at[len] == ',');
-    }
-    return 0;
-}
-
 static int take_pids(const struct cli_list *list, struct bench_setup *setup)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -108,9 +89,7 @@ static int take_pids(const struct cli_list *list, struct bench_setup *setup)
 static int take_setup(const struct options *options, struct bench_setup *setup)
 {
     const struct text_address *target = &options->connect.target;
-    bool v6 = strchr(target->host, ':') != NULL;
-    snprintf(setup->target, sizeof(setup->target), v6 ? "[%s]:%u" : "%s:%u", target->host,
-             (unsigned)target->port);
+    text_format_address(setup->target, sizeof(setup->target), target->host, target->port);
     setup->tls = !options->connect.plaintext;
     setup->connections = options->connections;
     setup->streams = options->streams;
@@ -123,7 +102,9 @@ static int take_setup(const struct options *options, struct bench_setup *setup)
         cli_error("bench", "--connections times --streams is more than %d", STREAMS_MAX);
         return 1;
     }
-    return take_versions(options->versions, setup) != 0 || take_pids(&options->pids, setup) != 0;
+    setup->version_count =
+        cli_take_versions("bench", options->versions, BENCH_VERSIONS_MAX, setup->versions);
+    return setup->version_count == 0 || take_pids(&options->pids, setup) != 0;
 }
 
 static int parse_thresholds(const struct cli_list *list, struct threshold *thresholds)

@@ -20,6 +20,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 /* How long the last answers may take. */
 #define DRAIN_MS 2000
+#define DRAIN_POLL_MS 10
 /* From all streams open to the first message, so that idle memory can be read. */
 #define IDLE_MS 300
 /* For the protobuf fields around the text. */
@@ -123,7 +124,7 @@ void driver_stream_settled(struct driver *driver)
     }
 }
 
-static void begin_load(uv_timer_t *timer)
+static void on_idle_over(uv_timer_t *timer)
 {
     struct driver *driver = timer->data;
     const struct bench_setup *setup = &driver->result->setup;
@@ -131,9 +132,13 @@ static void begin_load(uv_timer_t *timer)
     uint64_t now_ns = clock_now_ns();
     driver->measure_ns = now_ns + setup->warmup_ns;
     driver->end_ns = driver->measure_ns + setup->duration_ns;
-    if (setup->rate > 0) {
-        pacer_start(driver, now_ns);
-    } else {
+    int rv = setup->rate > 0 ? pacer_start(driver, now_ns) : 0;
+    if (rv != 0) {
+        cli_error("bench", "cannot make a timer: %s", strerror(-rv));
+        enter(driver, PHASE_CLOSING);
+        return;
+    }
+    if (setup->rate == 0) {
         for (size_t i = 0; i < driver->stream_count; i++) {
             bench_stream_send_next(&driver->streams[i]);
         }
@@ -141,7 +146,7 @@ static void begin_load(uv_timer_t *timer)
     enter(driver, PHASE_LOADING);
 }
 
-static void begin_measuring(uv_timer_t *timer)
+static void on_warmup_over(uv_timer_t *timer)
 {
     struct driver *driver = timer->data;
     begin_costs(driver);
@@ -149,13 +154,17 @@ static void begin_measuring(uv_timer_t *timer)
     uv_timer_start(&driver->second_timer, on_second, 1000, 1000);
 }
 
-static void begin_draining(uv_timer_t *timer)
+static void begin_draining(struct driver *driver)
 {
-    struct driver *driver = timer->data;
     uint64_t now_ns = clock_now_ns();
     driver->result->seconds_ns = now_ns > driver->measure_ns ? now_ns - driver->measure_ns : 0;
     end_costs(driver);
     enter(driver, PHASE_DRAINING);
+}
+
+static void on_load_over(uv_timer_t *timer)
+{
+    begin_draining(timer->data);
 }
 
 static bool all_answered(const struct driver *driver)
@@ -225,15 +234,15 @@ static void enter(struct driver *driver, enum phase phase)
     case PHASE_OPENING:
         return;
     case PHASE_IDLE:
-        uv_timer_start(&driver->phase_timer, begin_load, IDLE_MS, 0);
+        uv_timer_start(&driver->phase_timer, on_idle_over, IDLE_MS, 0);
         return;
     case PHASE_LOADING:
-        uv_timer_start(&driver->second_timer, begin_measuring, ms_until(driver->measure_ns), 0);
-        uv_timer_start(&driver->phase_timer, begin_draining, ms_until(driver->end_ns), 0);
+        uv_timer_start(&driver->second_timer, on_warmup_over, ms_until(driver->measure_ns), 0);
+        uv_timer_start(&driver->phase_timer, on_load_over, ms_until(driver->end_ns), 0);
         return;
     case PHASE_DRAINING:
         uv_timer_stop(&driver->second_timer);
-        uv_timer_start(&driver->phase_timer, on_draining, 0, 10);
+        uv_timer_start(&driver->phase_timer, on_draining, 0, DRAIN_POLL_MS);
         return;
     case PHASE_CLOSING:
         close_all(driver);
@@ -246,7 +255,7 @@ static void on_signal(uv_signal_t *handle, int number)
     struct driver *driver = handle->data;
     driver->result->interrupted_by = number;
     if (driver->phase == PHASE_LOADING) {
-        begin_draining(&driver->phase_timer);
+        begin_draining(driver);
     }
     if (driver->phase != PHASE_CLOSING) {
         enter(driver, PHASE_CLOSING);

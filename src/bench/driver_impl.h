@@ -1,8 +1,13 @@
 /* The insides of the driver, shared by its files.
  *
- *   opening --every stream answered once, or failed--> idle --IDLE_MS--> loading --warm-up,
- * duration--> draining --all answered, or DRAIN_MS--> closing --last connection gone--> over any
- * --signal--> closing */
+ *   opening  --every stream answered once, or failed-->  idle
+ *   idle     --IDLE_MS-->                                loading
+ *   loading  --warm-up and duration over-->              draining
+ *   draining --all answered, or DRAIN_MS-->              closing
+ *   any      --signal-->                                 closing
+ *   closing  --last connection gone-->                   over
+ *
+ * Failure modes: no stream could be opened, or no timer be had: closing at once. */
 #ifndef GRPCROUTE_BENCH_DRIVER_IMPL_H
 #define GRPCROUTE_BENCH_DRIVER_IMPL_H
 
@@ -104,7 +109,7 @@ void bench_stream_account_rest(struct bench_stream *stream, uint64_t now_ns);
 /* pacer.c */
 
 /* Open loop: sends every message when it is due, from start_ns on. */
-void pacer_start(struct driver *driver, uint64_t start_ns);
+int pacer_start(struct driver *driver, uint64_t start_ns);
 void pacer_stop(struct driver *driver);
 /* Before the loop ends. */
 void pacer_close(struct driver *driver);

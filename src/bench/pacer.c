@@ -3,7 +3,6 @@
 #include "bench/driver_impl.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -49,7 +48,7 @@ static void on_expired(uv_poll_t *handle, int status, int events)
     arm_next(driver, now_ns);
 }
 
-void pacer_start(struct driver *driver, uint64_t start_ns)
+int pacer_start(struct driver *driver, uint64_t start_ns)
 {
     driver->schedule = (struct schedule){
         .start_ns = start_ns,
@@ -59,12 +58,13 @@ void pacer_start(struct driver *driver, uint64_t start_ns)
     driver->next = 0;
     driver->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (driver->timer_fd < 0) {
-        abort(); /* only without memory or descriptors, of which enough were asked for */
+        return -errno;
     }
     uv_poll_init(&driver->loop.uv, &driver->pacer, driver->timer_fd);
     driver->pacer.data = driver;
     uv_poll_start(&driver->pacer, UV_READABLE, on_expired);
     arm(driver, start_ns);
+    return 0;
 }
 
 void pacer_stop(struct driver *driver)

@@ -223,7 +223,7 @@ static void read_lists(const cJSON *root, struct bench_result *ret)
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "versions"))
     {
         if (cJSON_IsString(item) && ret->setup.version_count < BENCH_VERSIONS_MAX) {
-            snprintf(ret->setup.versions[ret->setup.version_count++], BENCH_VERSION_BYTES, "%s",
+            snprintf(ret->setup.versions[ret->setup.version_count++], TEXT_VERSION_BYTES, "%s",
                      item->valuestring);
         }
     }

@@ -2,22 +2,22 @@
 #ifndef GRPCROUTE_BENCH_SETUP_H
 #define GRPCROUTE_BENCH_SETUP_H
 
+#include "base/text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define BENCH_VERSIONS_MAX  16
-#define BENCH_TARGET_BYTES  300
-#define BENCH_VERSION_BYTES 32
 #define BENCH_PIDS_MAX      8
 
 struct bench_setup {
-    char target[BENCH_TARGET_BYTES];
+    char target[TEXT_ADDRESS_BYTES];
     bool tls;
     uint64_t connections;
     uint64_t streams;                                       /* on each connection */
-    char versions[BENCH_VERSIONS_MAX][BENCH_VERSION_BYTES]; /* agent versions, in turn */
+    char versions[BENCH_VERSIONS_MAX][TEXT_VERSION_BYTES];  /* agent versions, in turn */
     size_t version_count;
     uint64_t rate; /* messages per second over all streams (open loop); 0: each stream sends when it
                       was answered (closed loop) */

@@ -88,19 +88,11 @@ void bench_stream_send_next(struct bench_stream *stream)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* "v1" of "v1.2". */
-static bool is_major_of(const char *server_version, const char *agent_version)
-{
-    size_t len = strlen(server_version);
-    return strncmp(server_version, agent_version, len) == 0 && len > 0 &&
-           (agent_version[len] == '.' || agent_version[len] == '\0');
-}
-
 static void check_answer(struct bench_stream *stream, const struct rpc_ping_response *response,
                          uint64_t expected)
 {
     struct bench_result *result = stream->conn->driver->result;
-    result->misrouted += !is_major_of(response->server_version, stream->version);
+    result->misrouted += !text_same_major(response->server_version, stream->version);
     result->disordered += response->sequence != 0 && response->sequence != expected;
     if (stream->server_id[0] == '\0') {
         snprintf(stream->server_id, sizeof(stream->server_id), "%s", response->server_id);

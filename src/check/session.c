@@ -9,14 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TARGET_BYTES (TEXT_HOST_BYTES + 16)
-
-static void format_target(const struct text_address *target, char out[static TARGET_BYTES])
-{
-    bool v6 = strchr(target->host, ':') != NULL;
-    snprintf(out, TARGET_BYTES, v6 ? "[%s]:%u" : "%s:%u", target->host, (unsigned)target->port);
-}
-
 int check_session_tell(const char *command, struct check_report *report,
                        const struct check_session_options *options)
 {
@@ -60,8 +52,9 @@ static struct net_tls *make_tls(const char *command, const struct cli_connect_op
 static int probe_and_report(const char *command, const struct check_plan *plan,
                             const struct check_session_options *options, struct net_tls *tls)
 {
-    char target[TARGET_BYTES];
-    format_target(&options->connect.target, target);
+    char target[TEXT_ADDRESS_BYTES];
+    text_format_address(target, sizeof(target), options->connect.target.host,
+                        options->connect.target.port);
     const struct check_probe_config config = {
         .target = options->connect.target,
         .tls = tls,

@@ -31,6 +31,31 @@ void cli_log_apply(const struct cli_log_options *options)
     log_configure((enum log_level)options->level, (enum log_format)options->format);
 }
 
+size_t cli_take_versions(const char *command, const char *list, size_t max,
+                         char versions[][TEXT_VERSION_BYTES])
+{
+    size_t count = 0;
+    for (const char *at = list; *at != '\0' || count == 0;) {
+        struct text_version version;
+        const char *reason;
+        size_t len = strcspn(at, ",");
+        bool fits = count < max && len < TEXT_VERSION_BYTES;
+        if (fits) {
+            memcpy(versions[count], at, len);
+            versions[count][len] = '\0';
+        }
+        if (!fits || text_parse_version(versions[count], &version, &reason) != 0) {
+            cli_error(command,
+                      "--versions: expected up to %zu versions such as v1.1, separated by commas",
+                      max);
+            return 0;
+        }
+        count++;
+        at += len + (at[len] == ',');
+    }
+    return count;
+}
+
 /* ---- --endpoints ----------------------------------------------------------------------------- */
 
 static int complain_endpoints(const char *command, const char *text, const char *what)

@@ -33,6 +33,9 @@ struct cli_connect_options {
     {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(type, field.plaintext),             \
      .environment = "USE_TLS", .environment_negated = true, .help = "Use no TLS (h2c)"}
 
+/* The agent versions of `list`, separated by commas. Returns how many, or 0 after a line on standard error. */
+size_t cli_take_versions(const char *command, const char *list, size_t max, char versions[][TEXT_VERSION_BYTES]);
+
 /* What a check prints. */
 enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
 

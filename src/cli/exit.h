@@ -5,7 +5,9 @@
 enum cli_exit {
     EXIT_GOOD = 0,
     EXIT_CHECK_FAILED = 1,
-    EXIT_USAGE = 2, /* wrong options or configuration, nothing was started */
+    /* wrong options or configuration (nothing was started), a fault command that failed, a report
+       file that could not be written */
+    EXIT_USAGE = 2,
     EXIT_NO_CONNECTION = 3,
     EXIT_NO_EVIDENCE = 4,   /* too little was seen for a verdict */
     EXIT_INTERRUPTED = 130, /* SIGINT */

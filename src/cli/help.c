@@ -67,7 +67,7 @@ static void put_exit_codes(void)
     } CODES[] = {
         {"  0", "All good"},
         {"  1", "A check failed"},
-        {"  2", "Wrong options or configuration; nothing was started"},
+        {"  2", "Wrong options, configuration or fault command; unwritable file"},
         {"  3", "Could not connect"},
         {"  4", "Not enough evidence for a verdict"},
         {"  130, 143", "Interrupted (SIGINT, SIGTERM)"},

@@ -12,9 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSIONS_MAX  16
-#define VERSION_BYTES 32
-#define TARGET_BYTES  (TEXT_HOST_BYTES + 16)
+#define VERSIONS_MAX 16
 
 struct options {
     struct cli_connect_options connect;
@@ -46,26 +44,8 @@ static const struct cli_option options_table[] = {
 };
 /* clang-format on */
 
-static size_t take_versions(const char *list, char versions[VERSIONS_MAX][VERSION_BYTES])
-{
-    size_t count = 0;
-    for (const char *at = list; *at != '\0';) {
-        size_t len = strcspn(at, ",");
-        if (count == VERSIONS_MAX || len == 0 || len >= VERSION_BYTES) {
-            cli_error("failover-test",
-                      "--versions: expected up to %d versions such as v1.1, separated by commas",
-                      VERSIONS_MAX);
-            return 0;
-        }
-        memcpy(versions[count], at, len);
-        versions[count++][len] = '\0';
-        at += len + (at[len] == ',');
-    }
-    return count;
-}
-
 static void make_streams(struct failover_result *result, size_t count,
-                         char versions[VERSIONS_MAX][VERSION_BYTES], size_t version_count)
+                         char versions[VERSIONS_MAX][TEXT_VERSION_BYTES], size_t version_count)
 {
     result->streams = mem_calloc(count, sizeof(*result->streams));
     result->stream_count = count;
@@ -106,8 +86,9 @@ static int run(const void *parsed, int argc, char **argv)
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
-    char versions[VERSIONS_MAX][VERSION_BYTES];
-    size_t version_count = take_versions(options->versions, versions);
+    char versions[VERSIONS_MAX][TEXT_VERSION_BYTES];
+    size_t version_count =
+        cli_take_versions("failover-test", options->versions, VERSIONS_MAX, versions);
     if (version_count == 0 || cli_connect_check("failover-test", &options->connect) != 0) {
         return EXIT_USAGE;
     }
@@ -119,10 +100,9 @@ static int run(const void *parsed, int argc, char **argv)
         cli_error("failover-test", "%s", error.text);
         return EXIT_USAGE;
     }
-    char target[TARGET_BYTES];
-    bool v6 = strchr(options->connect.target.host, ':') != NULL;
-    snprintf(target, sizeof(target), v6 ? "[%s]:%u" : "%s:%u", options->connect.target.host,
-             (unsigned)options->connect.target.port);
+    char target[TEXT_ADDRESS_BYTES];
+    text_format_address(target, sizeof(target), options->connect.target.host,
+                        options->connect.target.port);
     struct failover_result result = {
         .target = target, .fault = options->fault, .max_gap_ns = options->max_gap_ns};
     make_streams(&result, (size_t)options->agents, versions, version_count);

@@ -2,8 +2,6 @@
 #ifndef GRPCROUTE_FAILOVER_RESULT_H
 #define GRPCROUTE_FAILOVER_RESULT_H
 
-#include "cli/options.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,8 +44,8 @@ size_t failover_interrupted(const struct failover_result *result);
 /* Back in time, from the right version, nothing answered twice. */
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
 
-/* An exit code: EXIT_CHECK_FAILED when a stream is not back, was silent for too long, or was
- * answered by a wrong version; EXIT_USAGE when the command failed; else EXIT_GOOD. */
+/* An exit code: EXIT_CHECK_FAILED when a stream is not back, was silent for too long, was answered
+ * by a wrong version, or was answered twice; EXIT_USAGE when the command failed; else EXIT_GOOD. */
 int failover_judge(const struct failover_result *result);
 
 void failover_print_text(FILE *out, const struct failover_result *result);

@@ -1,16 +1,21 @@
 /* The run on one event loop.
  *
- *   opening --every stream answered--> faulting --command ended--> watching --all answered,
- * settle_ns over, or too late--> closing --last connection gone--> over any --signal, or opening
- * takes too long--> closing
+ *   opening  --every stream answered-->          faulting
+ *   faulting --command ended-->                  watching
+ *   watching --settle_ns over, all answered-->   closing
+ *   watching --max_gap_ns later-->               closing
+ *   any      --signal-->                         closing
+ *   closing  --last connection gone-->           over
  *
- * Each stream has a connection of its own, as agents have, and opens both again whenever they end.
- */
+ * Failure modes: not every stream is answered in OPENING_MS, or the command cannot be run: closing,
+ * with a line on standard error. Each stream has a connection of its own, as agents have, and opens
+ * both again whenever they end. */
 #include "failover/run.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/exit.h"
+#include "cli/options.h"
 #include "net/loop.h"
 #include "rpc/call.h"
 #include "rpc/client.h"
@@ -26,6 +31,7 @@
 #define CONNECT_MS 5000
 /* Soon, so that the gap is the target's and not ours. */
 #define REOPEN_MS  100
+#define WATCH_EVERY_MS 20
 #define PING_BYTES 128
 
 enum phase { OPENING, FAULTING, WATCHING, CLOSING };
@@ -78,13 +84,6 @@ static void send_ping(struct stream *stream)
     }
 }
 
-static bool belongs(const char *server_version, const char *agent_version)
-{
-    size_t len = strlen(server_version);
-    return len > 0 && strncmp(server_version, agent_version, len) == 0 &&
-           (agent_version[len] == '.' || agent_version[len] == '\0');
-}
-
 /* The longest silence that lies behind the fault. Who answered at its ends is told of the
  * interruption where there was one, for a longer silence later on may only be a slow machine. */
 static void measure_gap(struct stream *stream, uint64_t now_ns, const char *server)
@@ -132,7 +131,7 @@ static void on_message(void *user, const uint8_t *bytes, size_t len)
     memcpy(stream->server, server, sizeof(server));
     stream->last_pong_ns = now_ns;
     stream->seen->misrouted +=
-        run->fault_ns != 0 && !belongs(response.server_version, stream->seen->version);
+        run->fault_ns != 0 && !text_same_major(response.server_version, stream->seen->version);
     if (stream->call_answered == stream->call_sent) {
         stream->seen->repeated++;
     } else {
@@ -213,9 +212,8 @@ static void on_client_closed(void *user, const struct net_error *why)
 static const struct rpc_client_events client_events = {.on_ready = on_ready,
                                                        .on_closed = on_client_closed};
 
-static void open_stream(uv_timer_t *timer)
+static void open_stream(struct stream *stream)
 {
-    struct stream *stream = timer->data;
     const struct failover_config *config = stream->run->config;
     const struct rpc_client_config client = {
         .target = config->target,
@@ -227,9 +225,14 @@ static void open_stream(uv_timer_t *timer)
     stream->client = rpc_client_open(&stream->run->loop, &client, &client_events, stream);
 }
 
+static void on_reopen(uv_timer_t *timer)
+{
+    open_stream(timer->data);
+}
+
 static void reopen_soon(struct stream *stream)
 {
-    uv_timer_start(&stream->timer, open_stream, REOPEN_MS, 0);
+    uv_timer_start(&stream->timer, on_reopen, REOPEN_MS, 0);
 }
 
 static void on_pinger(uv_timer_t *timer)
@@ -301,8 +304,8 @@ static void finish_streams(struct run *run)
     }
 }
 
-/* Once all are back they are watched for settle_ns more; who is not back within max_gap_ns and that
- * is not back. */
+/* Ends settle_ns after the command did, once every stream was answered since; max_gap_ns later at
+ * the latest, and who is not back by then is not back. */
 static void on_watching(uv_timer_t *timer)
 {
     struct run *run = timer->data;
@@ -353,7 +356,7 @@ static void enter(struct run *run, enum phase phase)
         start_command(run);
         return;
     case WATCHING:
-        uv_timer_start(&run->deadline, on_watching, 20, 20);
+        uv_timer_start(&run->deadline, on_watching, WATCH_EVERY_MS, WATCH_EVERY_MS);
         return;
     case CLOSING:
         close_streams(run);
@@ -406,7 +409,7 @@ static void start(struct run *run)
         stream->seen = &run->result->streams[i];
         uv_timer_init(&run->loop.uv, &stream->timer);
         stream->timer.data = stream;
-        open_stream(&stream->timer);
+        open_stream(stream);
     }
     enter(run, OPENING);
 }

@@ -2,21 +2,19 @@
 
 #include "h2/limits.h"
 
-#define MILLI 1000u
-
 void h2_budget_init(struct h2_budget *budget, uint64_t now_ms)
 {
     budget->updated_ms = now_ms;
-    budget->milli_capacity = H2_BUDGET_BURST * MILLI;
+    budget->milli_capacity = H2_BUDGET_BURST * H2_BUDGET_MILLI;
     budget->milli_tokens = budget->milli_capacity;
 }
 
 void h2_budget_hold(struct h2_budget *budget, size_t streams)
 {
     size_t needed = streams + H2_BUDGET_BURST / 2;
-    size_t capacity = budget->milli_capacity / MILLI;
-    if (needed > capacity && needed <= UINT32_MAX / MILLI) {
-        uint32_t more = (uint32_t)(needed - capacity) * MILLI;
+    size_t capacity = budget->milli_capacity / H2_BUDGET_MILLI;
+    if (needed > capacity && needed <= UINT32_MAX / H2_BUDGET_MILLI) {
+        uint32_t more = (uint32_t)(needed - capacity) * H2_BUDGET_MILLI;
         budget->milli_capacity += more;
         budget->milli_tokens += more;
     }
@@ -51,5 +49,5 @@ bool h2_budget_spend(struct h2_budget *budget, uint32_t milli, uint64_t now_ms)
 
 void h2_budget_credit(struct h2_budget *budget)
 {
-    set_tokens(budget, (uint64_t)budget->milli_tokens + MILLI);
+    set_tokens(budget, (uint64_t)budget->milli_tokens + H2_BUDGET_MILLI);
 }

@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Thousandths in a token, so that a refill of 20 per second works at any tick. */
+#define H2_BUDGET_MILLI 1000u
+
 struct h2_budget {
     uint64_t updated_ms;
     uint32_t milli_capacity;
-    uint32_t milli_tokens; /* thousandths, so that a refill of 20 per second works at any tick */
+    uint32_t milli_tokens;
 };
 
 /* Fills the bucket. */

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MILLI 1000u
-
 static struct h2_stream *find_stream(nghttp2_session *ng, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(ng, id);
@@ -47,7 +45,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     if (rv == 0) {
         return 0;
     }
-    if (rv < 0 || !h2_charge(session, H2_BUDGET_HEADER_OFFENCE * MILLI,
+    if (rv < 0 || !h2_charge(session, H2_BUDGET_HEADER_OFFENCE * H2_BUDGET_MILLI,
                              "peer sent too many oversized header blocks")) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
@@ -66,7 +64,7 @@ static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, co
     (void)value;
     (void)value_len;
     (void)flags;
-    return h2_charge(ctx, MILLI, "peer sent too many malformed header fields")
+    return h2_charge(ctx, H2_BUDGET_MILLI, "peer sent too many malformed header fields")
                ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -154,7 +152,7 @@ static int receive_data(struct h2_session *session, struct h2_stream *stream,
 {
     bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     bool padding_only = frame->data.padlen > 0 && frame->data.padlen == frame->hd.length;
-    if (padding_only && !end_stream && !h2_charge(session, MILLI, H2_EMPTY_DATA)) {
+    if (padding_only && !end_stream && !h2_charge(session, H2_BUDGET_MILLI, H2_EMPTY_DATA)) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (end_stream && stream != NULL) {
@@ -183,7 +181,8 @@ static void receive_settings(struct h2_session *session, const nghttp2_frame *fr
 static int receive_ping_ack(struct h2_session *session)
 {
     if (session->pings_unanswered == 0) {
-        return h2_charge(session, MILLI, "peer answered too many PINGs that were never sent")
+        return h2_charge(session, H2_BUDGET_MILLI,
+                         "peer answered too many PINGs that were never sent")
                    ? 0
                    : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
@@ -201,7 +200,7 @@ static int receive_ping(struct h2_session *session, const nghttp2_frame *frame)
     }
     bool busy = session->sent_since_ping;
     session->sent_since_ping = false;
-    if (!busy && !h2_charge(session, MILLI, "too_many_pings")) {
+    if (!busy && !h2_charge(session, H2_BUDGET_MILLI, "too_many_pings")) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (session->events->on_ping != NULL) {
@@ -213,7 +212,7 @@ static int receive_ping(struct h2_session *session, const nghttp2_frame *frame)
 static int receive_reset(struct h2_session *session, const struct h2_stream *stream)
 {
     bool young = stream == NULL || session->now_ms - stream->opened_ms < H2_YOUNG_STREAM_MS;
-    return !young || h2_charge(session, MILLI, "peer reset too many streams")
+    return !young || h2_charge(session, H2_BUDGET_MILLI, "peer reset too many streams")
                ? 0
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -258,8 +257,9 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
     (void)ng;
     (void)frame;
     (void)error;
-    return h2_charge(ctx, MILLI, "peer sent too many malformed frames") ? 0
-                                                                        : NGHTTP2_ERR_CALLBACK_FAILURE;
+    return h2_charge(ctx, H2_BUDGET_MILLI, "peer sent too many malformed frames")
+               ? 0
+               : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -334,7 +334,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         /* Resets that the peer made us send ("MadeYouReset", CVE-2025-8671) cost it like its own. */
         struct h2_stream *stream = find_stream(ng, frame->hd.stream_id);
         if (stream == NULL || !stream->reset_here) {
-            h2_charge(session, MILLI, "peer provoked too many stream errors");
+            h2_charge(session, H2_BUDGET_MILLI, "peer provoked too many stream errors");
         }
         return 0;
     }

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define WINDOW_MAX    INT32_MAX /* RFC 9113 section 6.9.1 */
-#define SETTING_BYTES 6
 #define FLOW_BROKEN   "peer broke HTTP/2 (FLOW_CONTROL_ERROR)"
 
 static struct h2_stream *find_stream(const struct h2_session *session, int32_t id)
@@ -147,7 +146,7 @@ enum h2_frame_way h2_window_update_begin(struct h2_session *session,
 enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_frame_head *head)
 {
     bool plain = head->stream_id == 0 && head->flags == 0 && head->length > 0 &&
-                 head->length <= sizeof(session->taken) && head->length % SETTING_BYTES == 0;
+                 head->length <= sizeof(session->taken) && head->length % H2_SETTING_BYTES == 0;
     return plain ? take_whole(session, head) : H2_FRAME_PASS;
 }
 
@@ -225,7 +224,7 @@ static void set_peer_stream_window(struct h2_session *session, uint32_t bytes)
 static int apply_settings(struct h2_session *session)
 {
     for (uint8_t *entry = session->taken; entry < session->taken + session->taken_len;
-         entry += SETTING_BYTES) {
+         entry += H2_SETTING_BYTES) {
         uint32_t value = h2_read_u32(entry + 2);
         bool is_window = entry[0] == 0 && entry[1] == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE;
         if (is_window && value <= WINDOW_MAX) {

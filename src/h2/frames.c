@@ -2,8 +2,6 @@
  * which frames we take. */
 #include "h2/internal.h"
 
-#define MILLI 1000u
-
 /* RFC 9113 section 5.1.1: a new stream id must be higher than all before. nghttp2 only drops lower
  * ones. */
 static bool check_stream_id(struct h2_session *session, int32_t id)
@@ -50,7 +48,7 @@ static bool check_priority(struct h2_session *session, const struct h2_frame_hea
         h2_session_terminate(session, H2_PROTOCOL_ERROR, "peer sent PRIORITY on stream 0");
         return false;
     }
-    return h2_charge(session, MILLI, "peer sent too many PRIORITY frames");
+    return h2_charge(session, H2_BUDGET_MILLI, "peer sent too many PRIORITY frames");
 }
 
 static bool charge_window_update(struct h2_session *session)
@@ -59,7 +57,7 @@ static bool charge_window_update(struct h2_session *session)
         session->window_updates--;
         return true;
     }
-    return h2_charge(session, MILLI, "peer sent too many WINDOW_UPDATE frames");
+    return h2_charge(session, H2_BUDGET_MILLI, "peer sent too many WINDOW_UPDATE frames");
 }
 
 static bool judge(struct h2_session *session, const struct h2_frame_head *head)
@@ -68,27 +66,27 @@ static bool judge(struct h2_session *session, const struct h2_frame_head *head)
     case NGHTTP2_DATA:
         return check_not_ended(session, head->stream_id) &&
                (head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0 ||
-                h2_charge(session, MILLI, H2_EMPTY_DATA));
+                h2_charge(session, H2_BUDGET_MILLI, H2_EMPTY_DATA));
     case NGHTTP2_HEADERS:
         return check_not_ended(session, head->stream_id) &&
                check_stream_id(session, head->stream_id);
     case NGHTTP2_PRIORITY:
         return check_priority(session, head);
     case NGHTTP2_SETTINGS:
-        return h2_charge(session, MILLI, "peer sent too many SETTINGS frames");
+        return h2_charge(session, H2_BUDGET_MILLI, "peer sent too many SETTINGS frames");
     case NGHTTP2_WINDOW_UPDATE:
         return charge_window_update(session);
     case NGHTTP2_RST_STREAM: /* charged where the stream's age is known */
         h2_remember_ended(session, head->stream_id);
         return true;
     case NGHTTP2_GOAWAY:
-        return h2_charge(session, MILLI, "peer sent too many GOAWAY frames");
+        return h2_charge(session, H2_BUDGET_MILLI, "peer sent too many GOAWAY frames");
     case NGHTTP2_PUSH_PROMISE: /* a connection error */
     case NGHTTP2_PING:         /* charged where the direction is known */
     case NGHTTP2_CONTINUATION: /* nghttp2 counts them */
         return true;
     default:
-        return h2_charge(session, MILLI, "peer sent too many frames of unknown types");
+        return h2_charge(session, H2_BUDGET_MILLI, "peer sent too many frames of unknown types");
     }
 }
 

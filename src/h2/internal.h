@@ -19,6 +19,9 @@
 /* Streams the peer ended lately; a frame on one of them is its mistake, not a race with our reset. */
 #define H2_ENDED_STREAMS 8
 
+/* An entry of SETTINGS (RFC 9113 section 6.5.1). */
+#define H2_SETTING_BYTES 6
+
 struct h2_session {
     nghttp2_session *ng; /* owned */
     uint8_t *mapping;    /* owned; where ng lives, see memory.c; NULL: on the heap */
@@ -68,7 +71,7 @@ struct h2_session {
     int32_t taken_id;
     size_t taken_len;
     size_t taken_bytes; /* when it is whole */
-    uint8_t taken[H2_SETTINGS_ENTRIES * 6];
+    uint8_t taken[H2_SETTINGS_ENTRIES * H2_SETTING_BYTES];
 
     /* Sending: the peer's windows, and streams that have something to send and may. */
     int32_t send_window;

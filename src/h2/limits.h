@@ -1,4 +1,5 @@
-/* Every limit a role enforces on a peer, with its unit, its reason and its source, in one place. */
+/* Every limit of HTTP/2 that a role enforces on a peer, with its unit, its reason and its source,
+ * in one place. */
 #ifndef GRPCROUTE_H2_LIMITS_H
 #define GRPCROUTE_H2_LIMITS_H
 

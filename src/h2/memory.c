@@ -4,7 +4,7 @@
  * connection has used the first few hundred bytes. From malloc() all of the buffer would be
  * resident, on pages that the handshake has used before. So both share a mapping of their own,
  * where the structure and the beginning of the buffer are one page and the rest is never touched.
- * (Per idle TLS stream of the proxy: 12 kB less.) */
+ * Saves 12 kB per idle TLS stream of the proxy against malloc(). */
 #include "h2/internal.h"
 
 #include <stdlib.h>

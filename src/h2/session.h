@@ -62,7 +62,7 @@ struct h2_block {
     size_t count;
 };
 
-/* The first field with that name, or NULL. `count_out` may be NULL; else how many there are. */
+/* The first field with that name, or NULL. `ret_count`, unless NULL, gets how many there are. */
 const struct h2_header *h2_block_find(const struct h2_block *block, const char *name,
                                       size_t *ret_count);
 

@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/http_events.h"
+#include "net/listen_socket.h"
 #include "net/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 64
 /* Accepted in one loop turn, so that others get theirs. */
 #define ACCEPT_ROUNDS   16
 #define ACCEPT_PAUSE_MS 1000
@@ -48,7 +47,7 @@ struct net_http_request {
 };
 
 /* What is kept of a request between libmicrohttpd's calls. */
-struct exchange {
+struct request_state {
     size_t body_bytes;
 };
 
@@ -135,23 +134,10 @@ static enum MHD_Result send_route_list(const struct net_http *http,
     struct net_http_response out = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     for (const struct net_http_route *route = http->routes; route->path != NULL; route++) {
         char line[256];
-        snprintf(line, sizeof(line), "%-20s %s%s\n", route->path, route->help,
-                 route->post ? " (POST)" : "");
+        snprintf(line, sizeof(line), "%-20s %s\n", route->path, route->help);
         put(&out.body, line);
     }
     return send_response(connection, &out, NULL);
-}
-
-/* A web page of another site must not be able to change something through its reader's browser. */
-static bool is_cross_site(struct MHD_Connection *connection)
-{
-    const char *origin = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin");
-    const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-    if (origin == NULL) {
-        return false;
-    }
-    const char *rest = strstr(origin, "://");
-    return rest == NULL || host == NULL || strcmp(rest + 3, host) != 0;
 }
 
 static const struct net_http_route *find_route(const struct net_http *http, const char *path)
@@ -183,12 +169,8 @@ static enum MHD_Result answer(struct net_http *http, struct MHD_Connection *conn
     if (route == NULL) {
         return send_text(connection, 404, "not found; / lists what there is\n", NULL);
     }
-    if (route->post ? strcmp(method, "POST") != 0 : !reads) {
-        return send_text(connection, 405, "method not allowed\n",
-                         route->post ? "POST" : "GET, HEAD");
-    }
-    if (route->post && is_cross_site(connection)) {
-        return send_text(connection, 403, "not from another site\n", NULL);
+    if (!reads) {
+        return send_text(connection, 405, "method not allowed\n", "GET, HEAD");
     }
     if (route->events && http->events.count == NET_HTTP_SUBSCRIBERS) {
         return send_text(connection, 503, "too many read events already; try again later\n", NULL);
@@ -209,15 +191,15 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
 {
     (void)version;
     (void)body;
-    struct exchange *exchange = *state;
-    if (exchange == NULL) {
-        *state = mem_new(struct exchange);
+    struct request_state *request = *state;
+    if (request == NULL) {
+        *state = mem_new(struct request_state);
         return MHD_YES;
     }
     if (*body_bytes > 0) {
-        exchange->body_bytes += *body_bytes;
+        request->body_bytes += *body_bytes;
         *body_bytes = 0;
-        return exchange->body_bytes <= NET_HTTP_BODY_BYTES ? MHD_YES : MHD_NO;
+        return request->body_bytes <= NET_HTTP_BODY_BYTES ? MHD_YES : MHD_NO;
     }
     return answer(user, connection, path, method);
 }
@@ -312,76 +294,6 @@ static void on_acceptable(uv_poll_t *handle, int status, int events)
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-static int bind_one(const struct addrinfo *info)
-{
-    int on = 1;
-    int off = 0;
-    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -errno;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (info->ai_family == AF_INET6) { /* "all interfaces" means IPv4 as well */
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    }
-    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-        int error = -errno;
-        close(fd);
-        return error;
-    }
-    return fd;
-}
-
-static int explain_bind(struct net_error *ret_error, const struct text_address *address, int error)
-{
-    const char *host = address->host[0] != '\0' ? address->host : "*";
-    bool v6 = strchr(host, ':') != NULL;
-    net_error_set(ret_error, NET_FAILED, "address %s%s%s:%u %s%s", v6 ? "[" : "", host,
-                  v6 ? "]" : "", (unsigned)address->port,
-                  error == -EADDRINUSE ? "is in use" : "cannot be listened on: ",
-                  error == -EADDRINUSE ? "" : strerror(-error));
-    return -1;
-}
-
-/* Happens once, before anything is served, so a name may be looked up here and now. */
-static int open_listening(const struct text_address *address, struct net_error *ret_error)
-{
-    struct addrinfo hints = {
-        .ai_family = address->host[0] == '\0' ? AF_INET6 : AF_UNSPEC,
-        .ai_socktype = SOCK_STREAM,
-        .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-    };
-    struct addrinfo *found = NULL;
-    char port[8];
-    snprintf(port, sizeof(port), "%u", (unsigned)address->port);
-    int rv = getaddrinfo(address->host[0] != '\0' ? address->host : NULL, port, &hints, &found);
-    if (rv != 0) {
-        net_error_set(ret_error, NET_RESOLVE_FAILED, "%s: %s", address->host, gai_strerror(rv));
-        return -1;
-    }
-    int fd = -EADDRNOTAVAIL;
-    for (const struct addrinfo *info = found; info != NULL && fd < 0; info = info->ai_next) {
-        fd = bind_one(info);
-    }
-    freeaddrinfo(found);
-    if (fd == -EAFNOSUPPORT && address->host[0] == '\0') { /* a machine without IPv6 */
-        struct text_address v4 = *address;
-        snprintf(v4.host, sizeof(v4.host), "0.0.0.0");
-        return open_listening(&v4, ret_error);
-    }
-    return fd >= 0 ? fd : explain_bind(ret_error, address, fd);
-}
-
-static void note_name(struct net_http *http)
-{
-    struct sockaddr_storage bound = {0};
-    socklen_t len = sizeof(bound);
-    getsockname(http->fd, (struct sockaddr *)&bound, &len);
-    net_address_format((const struct sockaddr *)&bound, http->name);
-    http->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                   : ((struct sockaddr_in *)&bound)->sin_port);
-}
-
 static struct MHD_Daemon *start_daemon(struct net_http *http)
 {
     return MHD_start_daemon(
@@ -411,7 +323,7 @@ struct net_http *net_http_open(struct net_loop *loop, const struct text_address 
                                const struct net_http_route *routes, void *user,
                                struct net_error *ret_error)
 {
-    int fd = open_listening(address, ret_error);
+    int fd = net_listen_socket(address, false, ret_error);
     if (fd < 0) {
         return NULL;
     }
@@ -420,7 +332,7 @@ struct net_http *net_http_open(struct net_loop *loop, const struct text_address 
     http->routes = routes;
     http->user = user;
     http_events_init(&http->events);
-    note_name(http);
+    http->port = net_listen_name(fd, http->name);
     http->daemon = start_daemon(http);
     if (http->daemon == NULL) {
         net_error_set(ret_error, NET_FAILED, "%s: cannot start the HTTP server", http->name);

@@ -38,13 +38,12 @@ struct net_http_response {
     struct buf body;          /* empty at first; freed by the server */
 };
 
-/* Answers one request, at once. Must not close the server. */
+/* Answers one GET or HEAD, at once. Must not close the server. */
 typedef void (*net_http_handle_fn)(void *user, const struct net_http_request *request,
                                    struct net_http_response *response);
 
 struct net_http_route {
     const char *path; /* exact, "/metrics" */
-    bool post;        /* answers POST only, for what changes something; else GET and HEAD */
     const char *help; /* one line for the list of routes at "/" */
     net_http_handle_fn handle;
     /* With status 200 the connection stays open and gets, after the body, what net_http_publish() sends: the handler

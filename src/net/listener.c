@@ -9,18 +9,17 @@
 #include "net/listener.h"
 
 #include "base/mem.h"
+#include "net/listen_socket.h"
 #include "net/resolve.h"
 #include "net/stream_impl.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG 1024
 /* Connections taken per turn before established ones are served again. */
 #define ACCEPT_BATCH 64
 
@@ -176,133 +175,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 /* --- opening --- */
 
-static void set_listen_error(struct net_error *error, const char *name, int code)
-{
-    switch (code) {
-    case EADDRINUSE:
-        net_error_set(error, NET_FAILED,
-                      "address %s is already in use: stop the other process or choose another "
-                      "--listen",
-                      name);
-        break;
-    case EACCES:
-        net_error_set(error, NET_FAILED, "no permission to listen on %s: choose a port above 1023",
-                      name);
-        break;
-    case EADDRNOTAVAIL:
-        net_error_set(error, NET_FAILED, "address %s does not belong to this machine", name);
-        break;
-    case EMFILE:
-    case ENFILE:
-        net_error_from_uv(error, -code, name);
-        break;
-    default:
-        net_error_set(error, NET_FAILED, "cannot listen on %s: %s", name, strerror(code));
-        break;
-    }
-}
-
-/* Returns a descriptor or a negative errno. */
-static int listen_on(const struct sockaddr *address, socklen_t len, bool reuse_port)
-{
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int on = 1;
-    int off = 0;
-
-    if (fd < 0) {
-        return -errno;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (reuse_port) {
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    }
-    if (address->sa_family == AF_INET6) {
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    }
-    if (bind(fd, address, len) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
-        int code = errno;
-
-        close(fd);
-        return -code;
-    }
-    return fd;
-}
-
-static int listen_everywhere(uint16_t port, bool reuse_port)
-{
-    struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = listen_on((struct sockaddr *)&any6, sizeof(any6), reuse_port);
-
-    if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) { /* a machine without IPv6 */
-        fd = listen_on((struct sockaddr *)&any4, sizeof(any4), reuse_port);
-    }
-    return fd;
-}
-
-/* Names are looked up here and now: this happens once, before the loop runs. */
-static int listen_on_host(const struct net_listener_config *config, const char *name,
-                          struct net_error *error)
-{
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    struct addrinfo *list = NULL;
-    char service[8];
-    int fd = -EADDRNOTAVAIL;
-    int status;
-
-    snprintf(service, sizeof(service), "%u", config->address.port);
-    status = getaddrinfo(config->address.host, service, &hints, &list);
-    if (status != 0) {
-        net_error_set(error, NET_RESOLVE_FAILED, "cannot listen on %s: %s", name,
-                      gai_strerror(status));
-        return -1;
-    }
-    for (struct addrinfo *info = list; info != NULL && fd < 0; info = info->ai_next) {
-        fd = listen_on(info->ai_addr, info->ai_addrlen, config->reuse_port);
-    }
-    freeaddrinfo(list);
-    if (fd < 0) {
-        set_listen_error(error, name, -fd);
-    }
-    return fd;
-}
-
-static int open_socket(const struct net_listener_config *config, struct net_error *error)
-{
-    const char *host = config->address.host;
-    char name[TEXT_HOST_BYTES + 16];
-    int fd;
-
-    snprintf(name, sizeof(name), strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
-             config->address.port);
-    if (host[0] != '\0') {
-        return listen_on_host(config, name, error);
-    }
-    fd = listen_everywhere(config->address.port, config->reuse_port);
-    if (fd < 0) {
-        set_listen_error(error, name, -fd);
-    }
-    return fd;
-}
-
-static void note_name(struct net_listener *listener)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t len = sizeof(address);
-
-    getsockname(listener->fd, (struct sockaddr *)&address, &len);
-    net_address_format((struct sockaddr *)&address, listener->name);
-    /* sin_port and sin6_port are at the same place. */
-    listener->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-}
-
 struct net_listener *net_listener_open(struct net_loop *loop,
                                        const struct net_listener_config *config,
                                        const struct net_listener_events *events, void *user,
                                        struct net_error *ret_error)
 {
-    int fd = open_socket(config, ret_error);
+    int fd = net_listen_socket(&config->address, config->reuse_port, ret_error);
     struct net_listener *listener;
 
     if (fd < 0) {
@@ -314,7 +192,7 @@ struct net_listener *net_listener_open(struct net_loop *loop,
     listener->user = user;
     listener->tls = config->tls;
     listener->fd = fd;
-    note_name(listener);
+    listener->port = net_listen_name(fd, listener->name);
     list_init(&listener->handshakes);
     list_init(&listener->tick.node);
     listener->tick.tick = on_tick;

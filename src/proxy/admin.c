@@ -148,18 +148,18 @@ static void handle_events(void *user, const struct net_http_request *request,
 }
 
 static const struct net_http_route routes[] = {
-    {"/ready", false, "LIVE with 200, or 503", handle_ready},
-    {"/stats", false, "counters, Envoy's form", handle_stats},
-    {"/stats/prometheus", false, "counters for Prometheus", handle_prometheus},
-    {"/metrics", false, "the same, where scrapers look first", handle_prometheus},
-    {"/clusters", false, "endpoints with health and counters (?format=json)", handle_clusters},
-    {"/listeners", false, "addresses in use (?format=json)", handle_listeners},
-    {"/config_dump", false, "routes and settings in force", handle_config_dump},
-    {"/server_info", false, "version, state, uptime", handle_server_info},
-    {"/streams", false, "every live stream (?limit=N&after=NUMBER&q=TEXT)", handle_streams},
-    {"/dashboard", false, "a live page for people", handle_dashboard},
-    {"/events", false, "what the page lives from, as server-sent events", handle_events, true},
-    {NULL, false, NULL, NULL},
+    {"/ready", "LIVE with 200, or 503", handle_ready},
+    {"/stats", "counters, Envoy's form", handle_stats},
+    {"/stats/prometheus", "counters for Prometheus", handle_prometheus},
+    {"/metrics", "the same, where scrapers look first", handle_prometheus},
+    {"/clusters", "endpoints with health and counters (?format=json)", handle_clusters},
+    {"/listeners", "addresses in use (?format=json)", handle_listeners},
+    {"/config_dump", "routes and settings in force", handle_config_dump},
+    {"/server_info", "version, state, uptime", handle_server_info},
+    {"/streams", "every live stream (?limit=N&after=NUMBER&q=TEXT)", handle_streams},
+    {"/dashboard", "a live page for people", handle_dashboard},
+    {"/events", "what the page lives from, as server-sent events", handle_events, .events = true},
+    {0},
 };
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -168,7 +168,7 @@ static void on_wake(uv_async_t *wake)
 {
     struct proxy_admin *admin = wake->data;
     if (atomic_exchange(&admin->draining, false)) {
-        dashboard_tell(admin->dashboard);
+        dashboard_publish_now(admin->dashboard);
     }
     if (atomic_load(&admin->stopping)) {
         dashboard_stop(admin->dashboard);
@@ -184,6 +184,12 @@ static void *run_thread(void *user)
     return NULL;
 }
 
+static void admin_free(struct proxy_admin *admin)
+{
+    net_loop_deinit(&admin->loop);
+    free(admin);
+}
+
 struct proxy_admin *proxy_admin_start(struct proxy *proxy, struct net_error *ret_error)
 {
     struct proxy_admin *admin = mem_new(struct proxy_admin);
@@ -196,14 +202,21 @@ struct proxy_admin *proxy_admin_start(struct proxy *proxy, struct net_error *ret
     }
     admin->http = net_http_open(&admin->loop, &proxy->config.admin, routes, admin, ret_error);
     if (admin->http == NULL) {
-        net_loop_deinit(&admin->loop);
-        free(admin);
+        admin_free(admin);
         return NULL;
     }
     admin->dashboard = dashboard_start(proxy, admin->http, &admin->loop);
     uv_async_init(&admin->loop.uv, &admin->wake, on_wake);
     admin->wake.data = admin;
-    pthread_create(&admin->thread, NULL, run_thread, admin);
+    rv = pthread_create(&admin->thread, NULL, run_thread, admin);
+    if (rv != 0) {
+        net_error_from_uv(ret_error, -rv, "start a thread");
+        atomic_store(&admin->stopping, true);
+        uv_async_send(&admin->wake);
+        run_thread(admin);
+        admin_free(admin);
+        return NULL;
+    }
     return admin;
 }
 
@@ -221,8 +234,7 @@ void proxy_admin_stop(struct proxy_admin *admin)
     atomic_store(&admin->stopping, true);
     uv_async_send(&admin->wake);
     pthread_join(admin->thread, NULL);
-    net_loop_deinit(&admin->loop);
-    free(admin);
+    admin_free(admin);
 }
 
 const char *proxy_admin_name(const struct proxy_admin *admin)

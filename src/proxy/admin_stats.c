@@ -1,7 +1,6 @@
 #include "proxy/admin_stats.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/process.h"
@@ -99,20 +98,6 @@ static uint64_t load(const void *object, size_t offset)
     return atomic_load((const atomic_uint_fast64_t *)((const char *)object + offset));
 }
 
-static uint64_t sum_workers(struct proxy *proxy, size_t offset)
-{
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < proxy->worker_count; i++) {
-        sum += load(&proxy->workers[i].stats, offset);
-    }
-    return sum;
-}
-
-static uint64_t uptime_s(const struct proxy *proxy)
-{
-    return (clock_now_ms() - proxy->started_ms) / 1000;
-}
-
 /* ---- Envoy's text ---------------------------------------------------------------------------- */
 
 struct cluster_sum {
@@ -156,11 +141,11 @@ void admin_stats_text(struct proxy *proxy, struct buf *out)
     }
     for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
         admin_printf(out, "http.grpc.%s: %llu\n", worker_entries[i].envoy,
-                     (unsigned long long)sum_workers(proxy, worker_entries[i].offset));
+                     (unsigned long long)proxy_sum(proxy, worker_entries[i].offset));
     }
     admin_printf(out, "server.concurrency: %u\n", proxy->worker_count);
     admin_printf(out, "server.live: %d\n", proxy_is_draining(proxy) ? 0 : 1);
-    admin_printf(out, "server.uptime: %llu\n", (unsigned long long)uptime_s(proxy));
+    admin_printf(out, "server.uptime: %llu\n", (unsigned long long)proxy_uptime_s(proxy));
 }
 
 /* ---- Prometheus ------------------------------------------------------------------------------ */
@@ -202,7 +187,7 @@ void admin_stats_prometheus(struct proxy *proxy, struct metrics *out)
     for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
         const struct stat_entry *entry = &worker_entries[i];
         metrics_begin(out, entry->prometheus, entry->type, entry->help);
-        metrics_sample(out, entry->prometheus, NULL, (double)sum_workers(proxy, entry->offset));
+        metrics_sample(out, entry->prometheus, NULL, (double)proxy_sum(proxy, entry->offset));
     }
     for (size_t i = 0; i < ARRAY_SIZE(endpoint_entries); i++) {
         const struct stat_entry *entry = &endpoint_entries[i];
@@ -215,6 +200,6 @@ void admin_stats_prometheus(struct proxy *proxy, struct metrics *out)
     each_endpoint(proxy, healthy_sample, &(struct sample_context){out, healthy, 0});
     static const char uptime[] = "grpcroute_proxy_uptime_seconds";
     metrics_begin(out, uptime, METRICS_GAUGE, "Seconds since the proxy started");
-    metrics_sample(out, uptime, NULL, (double)uptime_s(proxy));
+    metrics_sample(out, uptime, NULL, (double)proxy_uptime_s(proxy));
     process_metrics(out);
 }

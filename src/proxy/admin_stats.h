@@ -6,7 +6,8 @@ struct buf;
 struct metrics;
 struct proxy;
 
-/* "cluster.server-v1.upstream_rq_total: 12" lines, sorted as Envoy groups them. */
+/* "cluster.server-v1.upstream_rq_total: 12" lines: a group per cluster, then http.grpc, then
+ * server. */
 void admin_stats_text(struct proxy *proxy, struct buf *out);
 
 /* Prometheus text exposition. */

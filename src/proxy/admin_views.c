@@ -1,7 +1,6 @@
 #include "proxy/admin_views.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "net/listener.h"
 #include "proxy/admin_stats.h"
@@ -154,8 +153,7 @@ void admin_server_info(struct proxy *proxy, const char *state, struct buf *out)
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "version", GRPCROUTE_VERSION);
     cJSON_AddStringToObject(root, "state", state);
-    cJSON_AddNumberToObject(root, "uptime_s",
-                            (double)((clock_now_ms() - proxy->started_ms) / 1000));
+    cJSON_AddNumberToObject(root, "uptime_s", (double)proxy_uptime_s(proxy));
     cJSON_AddStringToObject(root, "id", proxy->config.id);
     admin_finish_json(root, out);
 }

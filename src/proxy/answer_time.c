@@ -1,5 +1,7 @@
 #include "proxy/answer_time.h"
 
+#include "proxy/counter.h"
+
 #define LINEAR 32 /* microseconds with a bucket each */
 
 static size_t bucket_of(uint64_t us)
@@ -24,9 +26,7 @@ static double middle(size_t bucket)
 
 void answer_time_add(struct answer_time *times, uint64_t ns)
 {
-    atomic_uint_fast64_t *bucket = &times->buckets[bucket_of(ns / 1000)];
-    atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    counter_add(&times->buckets[bucket_of(ns / 1000)], 1);
 }
 
 void answer_time_sum(const struct answer_time *times, uint64_t sums[static ANSWER_TIME_BUCKETS])

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "net/http.h"
 #include "net/loop.h"
-#include "proxy/dashboard_page.h" /* written by embed.py */
+#include "proxy/dashboard_page.h" /* written by inline_page.py */
 #include "proxy/dashboard_tick.h"
 #include "proxy/proxy.h"
 
@@ -16,7 +16,7 @@
 
 #define PERIOD_MS 1000
 /* Answer times are of this many seconds, so that slow streams have samples enough. */
-#define WINDOW 10
+#define WINDOW_S 10
 
 struct dashboard {
     struct proxy *proxy;   /* borrowed */
@@ -25,19 +25,19 @@ struct dashboard {
     struct net_tick tick;
     uint64_t due_ms;
     uint64_t ticks; /* since somebody watches; 0: nobody does */
-    struct dashboard_sample
-        samples[WINDOW + 1]; /* of the last ticks; number n is at n % (WINDOW + 1) */
+    /* of the last ticks; number n is at n % (WINDOW_S + 1) */
+    struct dashboard_sample samples[WINDOW_S + 1];
 };
 
 static struct dashboard_sample *sample(struct dashboard *dashboard, uint64_t number)
 {
-    return &dashboard->samples[number % (WINDOW + 1)];
+    return &dashboard->samples[number % (WINDOW_S + 1)];
 }
 
 static char *tick_json(struct dashboard *dashboard, const struct dashboard_sample *now)
 {
     uint64_t last = dashboard->ticks - 1;
-    uint64_t first = last < WINDOW ? 0 : last - WINDOW + 1;
+    uint64_t first = last < WINDOW_S ? 0 : last - WINDOW_S + 1;
     return dashboard_tick_json(dashboard->proxy, now, sample(dashboard, last),
                                sample(dashboard, first));
 }
@@ -66,7 +66,7 @@ static void on_tick(struct net_tick *item, uint64_t now_ms)
     }
 }
 
-void dashboard_tell(struct dashboard *dashboard)
+void dashboard_publish_now(struct dashboard *dashboard)
 {
     if (dashboard->ticks > 0) {
         publish(dashboard);

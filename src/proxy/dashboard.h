@@ -10,13 +10,13 @@ struct net_http_response;
 struct net_loop;
 struct proxy;
 
-/* On the admin's loop; `http` is borrowed until dashboard_stop(), which comes before it is closed.
- */
+/* On the admin's loop; never NULL, freed by dashboard_stop(). `http` is borrowed until then: stop
+ * before it is closed. */
 struct dashboard *dashboard_start(struct proxy *proxy, struct net_http *http, struct net_loop *loop);
 void dashboard_stop(struct dashboard *dashboard);
 
-/* Tells readers at once, as there may be no next tick. Not from within a handler. */
-void dashboard_tell(struct dashboard *dashboard);
+/* Publishes a tick now, as there may be no next one. Not from within a handler. */
+void dashboard_publish_now(struct dashboard *dashboard);
 
 /* The page: one self-contained answer. */
 void dashboard_page(struct net_http_response *response);

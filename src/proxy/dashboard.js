@@ -91,7 +91,7 @@ function showSpark(tick) {
 const VERSIONS_SHOWN = 12;
 const ROW = 52;
 const BOX = 36;
-const COLUMNS = [{ x: 10, width: 170 }, { x: 330, width: 190 }, { x: 650, width: 240 }];
+const TOPOLOGY_COLUMNS = [{ x: 10, width: 170 }, { x: 330, width: 190 }, { x: 650, width: 240 }];
 
 // The busiest versions; the others as one.
 function versionsOf(flows) {
@@ -110,7 +110,7 @@ function versionsOf(flows) {
 const shortened = (text, length) => text.length > length ? `${text.slice(0, length - 1)}…` : text;
 
 function drawBox(svg, column, y, name, note, className) {
-  const { x, width } = COLUMNS[column];
+  const { x, width } = TOPOLOGY_COLUMNS[column];
   const group = drawn("g", {});
   group.append(drawn("title", {}, `${name}: ${note}`),
     drawn("rect", { x, y: y - BOX / 2, width, height: BOX, rx: 6, class: className || "" }),
@@ -120,8 +120,8 @@ function drawBox(svg, column, y, name, note, className) {
 }
 
 function drawFlow(svg, column, from, to, streams, most, bad, label) {
-  const left = COLUMNS[column].x + COLUMNS[column].width;
-  const right = COLUMNS[column + 1].x;
+  const left = TOPOLOGY_COLUMNS[column].x + TOPOLOGY_COLUMNS[column].width;
+  const right = TOPOLOGY_COLUMNS[column + 1].x;
   const half = (left + right) / 2;
   const path = drawn("path", {
     d: `M${left} ${from} C${half} ${from} ${half} ${to} ${right} ${to}`,
@@ -219,14 +219,14 @@ function sayChanges(before, tick) {
 // ---- table of streams --------------------------------------------------------------------------
 
 const PAGE = 50;
-const COLUMN = [
+const TABLE_COLUMNS = [
   ["number", "No.", true], ["agent_id", "Agent"], ["agent_version", "Version"], ["cluster", "Cluster"], ["pod", "Pod"],
   ["endpoint", "Endpoint"], ["age_ms", "Age", true, age], ["messages_up", "Up", true], ["messages_down", "Down", true],
 ];
 const table = { starts: [0], next: null, rows: [], sort: "number", descending: false, asked: 0, shown: 0 };
 
 function showColumns() {
-  byId("columns").replaceChildren(...COLUMN.map(([key, title, isNumber]) => {
+  byId("columns").replaceChildren(...TABLE_COLUMNS.map(([key, title, isNumber]) => {
     const cell = element("th", undefined, isNumber ? "number" : "");
     const button = element("button", title);
     cell.scope = "col";
@@ -249,7 +249,7 @@ function compare(a, b) {
 
 function rowOf(stream) {
   const row = element("tr", undefined, stream.misrouted ? "bad" : "");
-  for (const [key, , isNumber, show] of COLUMN) {
+  for (const [key, , isNumber, show] of TABLE_COLUMNS) {
     let text = show ? show(stream[key]) : isNumber ? format.format(stream[key]) : stream[key];
     if (key === "pod" && stream.misrouted) text += ` (${stream.server_version}, misrouted)`;
     const cell = element("td", text, isNumber ? "number" : "");
@@ -260,7 +260,7 @@ function rowOf(stream) {
 }
 
 function showRows() {
-  COLUMN.forEach(([key, title], i) => {
+  TABLE_COLUMNS.forEach(([key, title], i) => {
     const cell = byId("columns").children[i];
     const active = table.sort === key;
     cell.firstChild.textContent = title + (active ? (table.descending ? " ▼" : " ▲") : "");
@@ -316,7 +316,7 @@ byId("previous").addEventListener("click", () => turn(() => { if (table.starts.l
 // ---- the link ----------------------------------------------------------------------------------
 
 const SILENCE_MS = 5000;
-const AGAIN_MS = 1000;
+const RECONNECT_MS = 1000;
 // By name, so that v1 is above v2 in every column.
 function inOrder(tick) {
   const byKey = (key) => (a, b) => a[key] < b[key] ? -1 : a[key] > b[key] ? 1 : 0;
@@ -338,7 +338,7 @@ function lost() {
   link.source.close();
   if (byId("link").dataset.state === "live") say("the connection to the proxy was lost", "bad");
   setLink("lost", "disconnected, reconnecting");
-  setTimeout(connect, AGAIN_MS);
+  setTimeout(connect, RECONNECT_MS);
 }
 
 function onTick(message) {

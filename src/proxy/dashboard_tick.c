@@ -8,17 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint64_t sum(struct proxy *proxy, size_t offset)
-{
-    uint64_t total = 0;
-    for (unsigned i = 0; i < proxy->worker_count; i++) {
-        const char *stats = (const char *)&proxy->workers[i].stats;
-        total += atomic_load((const atomic_uint_fast64_t *)(const void *)(stats + offset));
-    }
-    return total;
-}
-
-#define SUM(proxy, field) sum(proxy, offsetof(struct worker_stats, field))
+#define SUM(proxy, field) proxy_sum(proxy, offsetof(struct worker_stats, field))
 
 void dashboard_sample_take(struct proxy *proxy, struct dashboard_sample *ret)
 {

@@ -2,6 +2,8 @@
 #ifndef GRPCROUTE_PROXY_MESSAGE_COUNT_H
 #define GRPCROUTE_PROXY_MESSAGE_COUNT_H
 
+#include "rpc/frame.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +12,7 @@ struct message_count {
     atomic_uint_fast64_t messages; /* begun */
     atomic_uint_fast64_t bytes;
     uint32_t skip_bytes; /* of the current message's body */
-    uint8_t prefix[5];
+    uint8_t prefix[RPC_FRAME_PREFIX_BYTES];
     uint8_t prefix_len;
 };
 

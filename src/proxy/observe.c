@@ -4,22 +4,15 @@
 #include "base/text.h"
 #include "h2/session.h"
 #include "proxy/cluster.h"
+#include "proxy/counter.h"
 #include "proxy/exchange.h"
 #include "proxy/proxy.h"
 #include "proxy/worker.h"
+#include "rpc/frame.h"
 #include "rpc/ping.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define PREFIX_BYTES 5
-
-/* One writer: a plain load and store is enough, and cheaper than an atomic addition. */
-static void add(atomic_uint_fast64_t *counter, uint64_t value)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + value,
-                          memory_order_relaxed);
-}
 
 /* ---- who is where ---------------------------------------------------------------------------- */
 
@@ -55,18 +48,18 @@ void observe_chosen(struct exchange *exchange)
 {
     exchange->seen.flow =
         find_flow(exchange->worker, exchange->agent_version, exchange->endpoint->cluster);
-    add(&exchange->seen.flow->streams, 1);
+    counter_add(&exchange->seen.flow->streams, 1);
 }
 
 void observe_left(struct exchange *exchange)
 {
     struct observation *seen = &exchange->seen;
     if (seen->misrouted) {
-        add(&seen->flow->misrouted, (uint64_t)-1);
+        counter_add(&seen->flow->misrouted, (uint64_t)-1);
         atomic_fetch_sub(&exchange->endpoint->misrouted, 1);
         seen->misrouted = false;
     }
-    add(&seen->flow->streams, (uint64_t)-1);
+    counter_add(&seen->flow->streams, (uint64_t)-1);
     seen->flow = NULL;
 }
 
@@ -75,12 +68,11 @@ void observe_left(struct exchange *exchange)
 bool observe_is_misroute(const char *agent_version, const char *server_version)
 {
     struct text_version agent;
-    struct text_version server;
     const char *reason;
     if (text_parse_version(agent_version, &agent, &reason) != 0 || !agent.has_minor) {
         return false;
     }
-    return text_parse_version(server_version, &server, &reason) != 0 || server.major != agent.major;
+    return !text_same_major(server_version, agent_version);
 }
 
 static void note_server(struct exchange *exchange, const struct rpc_ping_response *response)
@@ -94,10 +86,10 @@ static void note_server(struct exchange *exchange, const struct rpc_ping_respons
     seen->misrouted = observe_is_misroute(exchange->agent_version, seen->server_version);
     pthread_mutex_unlock(&exchange->worker->exchanges_mutex);
     endpoint_set_pod(exchange->endpoint, seen->server_id);
-    add(&exchange->worker->stats.answers_checked, 1);
+    counter_add(&exchange->worker->stats.answers_checked, 1);
     if (seen->misrouted) {
-        add(&exchange->worker->stats.misrouted, 1);
-        add(&seen->flow->misrouted, 1);
+        counter_add(&exchange->worker->stats.misrouted, 1);
+        counter_add(&seen->flow->misrouted, 1);
         atomic_fetch_add(&exchange->endpoint->misrouted, 1);
     }
 }
@@ -108,13 +100,13 @@ static void peek(struct exchange *exchange, const uint8_t *bytes, size_t len)
 {
     struct rpc_ping_response response;
     exchange->seen.peek = false;
-    if (len < PREFIX_BYTES || bytes[0] != 0) {
+    if (len < RPC_FRAME_PREFIX_BYTES || bytes[0] != 0) {
         return;
     }
-    size_t size =
-        (size_t)bytes[1] << 24 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 8 | bytes[4];
-    if (size <= OBSERVE_MESSAGE_BYTES && size <= len - PREFIX_BYTES && exchange->endpoint != NULL &&
-        rpc_ping_response_decode(bytes + PREFIX_BYTES, size, &response) == 0) {
+    size_t size = rpc_frame_length(bytes);
+    if (size <= OBSERVE_MESSAGE_BYTES && size <= len - RPC_FRAME_PREFIX_BYTES &&
+        exchange->endpoint != NULL &&
+        rpc_ping_response_decode(bytes + RPC_FRAME_PREFIX_BYTES, size, &response) == 0) {
         note_server(exchange, &response);
     }
 }
@@ -131,7 +123,7 @@ void observe_up(struct exchange *exchange, size_t messages)
     if (messages == 0) {
         return;
     }
-    add(&exchange->worker->stats.messages_up, messages);
+    counter_add(&exchange->worker->stats.messages_up, messages);
     if (exchange->seen.asked_ns == 0 && is_watched(exchange->worker)) {
         exchange->seen.asked_ns = clock_now_ns();
     }
@@ -140,7 +132,7 @@ void observe_up(struct exchange *exchange, size_t messages)
 void observe_down(struct exchange *exchange, size_t messages, const uint8_t *bytes, size_t len)
 {
     if (messages > 0) {
-        add(&exchange->worker->stats.messages_down, messages);
+        counter_add(&exchange->worker->stats.messages_down, messages);
         if (exchange->seen.asked_ns != 0) {
             answer_time_add(&exchange->worker->answer_time,
                             clock_now_ns() - exchange->seen.asked_ns);

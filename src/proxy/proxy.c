@@ -23,6 +23,21 @@ uint64_t proxy_next_stream_number(struct proxy *proxy)
     return atomic_fetch_add(&proxy->stream_number, 1) + 1;
 }
 
+uint64_t proxy_sum(const struct proxy *proxy, size_t offset)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < proxy->worker_count; i++) {
+        const char *stats = (const char *)&proxy->workers[i].stats;
+        sum += atomic_load((const atomic_uint_fast64_t *)(const void *)(stats + offset));
+    }
+    return sum;
+}
+
+uint64_t proxy_uptime_s(const struct proxy *proxy)
+{
+    return (clock_now_ms() - proxy->started_ms) / 1000;
+}
+
 struct cluster *proxy_find_cluster(struct proxy *proxy, const char *name)
 {
     for (size_t i = 0; i < proxy->config.cluster_count; i++) {
@@ -157,19 +172,31 @@ static void *run_thread(void *worker)
     return NULL;
 }
 
-static void run(struct proxy *proxy)
+static int run(struct proxy *proxy)
 {
     struct ready_watch watch = {.proxy = proxy};
     net_tick_init(&watch.tick, on_ready_tick);
     net_loop_tick_start(&proxy->workers[0].loop, &watch.tick);
-    announce(proxy);
-    for (unsigned i = 1; i < proxy->worker_count; i++) {
-        pthread_create(&proxy->workers[i].thread, NULL, run_thread, &proxy->workers[i]);
+    unsigned running = 1;
+    int error = 0;
+    while (running < proxy->worker_count && error == 0) {
+        struct worker *worker = &proxy->workers[running];
+        error = pthread_create(&worker->thread, NULL, run_thread, worker);
+        running += error == 0;
+    }
+    if (error == 0) {
+        announce(proxy);
+    } else {
+        cli_error("proxy", "cannot start %u threads: %s; choose fewer --workers",
+                  proxy->worker_count, strerror(error));
+        proxy_drain(proxy);
+        proxy_drain(proxy); /* twice: everything ends now */
     }
     worker_run(&proxy->workers[0]);
-    for (unsigned i = 1; i < proxy->worker_count; i++) {
+    for (unsigned i = 1; i < running; i++) {
         pthread_join(proxy->workers[i].thread, NULL);
     }
+    return error == 0 ? EXIT_GOOD : EXIT_USAGE;
 }
 
 int proxy_run(struct proxy *proxy, const struct proxy_config *config)
@@ -182,7 +209,7 @@ int proxy_run(struct proxy *proxy, const struct proxy_config *config)
         rv = start_services(proxy);
     }
     if (rv == EXIT_GOOD) {
-        run(proxy);
+        rv = run(proxy);
     }
     proxy_admin_stop(proxy->admin);
     for (unsigned i = 0; i < proxy->worker_count; i++) {

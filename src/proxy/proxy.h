@@ -53,6 +53,11 @@ void proxy_worker_ended(struct proxy *proxy, struct worker *worker);
 /* A number for a new stream, unique in the process. */
 uint64_t proxy_next_stream_number(struct proxy *proxy);
 
+/* The sum over the workers of the counter at `offset` in struct worker_stats. From any thread. */
+uint64_t proxy_sum(const struct proxy *proxy, size_t offset);
+
+uint64_t proxy_uptime_s(const struct proxy *proxy);
+
 /* The cluster of that name, or NULL. */
 struct cluster *proxy_find_cluster(struct proxy *proxy, const char *name);
 

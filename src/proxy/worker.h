@@ -1,8 +1,11 @@
 /* One thread of the proxy: a loop, a listener, downstream connections, upstream pools.
  *
- * Worker 0 runs on the main thread and also resolves names and checks health; the admin port has a thread of its own. What threads share is named here:
- * the configuration (constant), clusters (proxy/cluster.h), the counters below (atomic), each worker's list of exchanges (under its mutex, touched
- * when a stream begins or ends and by /streams), and the async handles that ask for a drain. */
+ * Worker 0 runs on the main thread and also resolves names and checks health; the admin port has a
+ * thread of its own. What threads share: the configuration (constant); clusters (proxy/cluster.h);
+ * the counters and the answer times below, and the atomics of struct proxy; each worker's list of
+ * exchanges, with what was observed of them, and its flows, under its mutex, which is held when a
+ * stream begins, is first answered or ends, and for a few rows by /streams and the dashboard; and
+ * the async handles that ask for a drain. */
 #ifndef GRPCROUTE_PROXY_WORKER_H
 #define GRPCROUTE_PROXY_WORKER_H
 
@@ -33,7 +36,7 @@ struct worker_stats {
     atomic_uint_fast64_t rq_no_route;
     atomic_uint_fast64_t rq_rejected;  /* malformed or repeated header */
     atomic_uint_fast64_t rq_unavailable;
-    atomic_uint_fast64_t rq_reset;     /* ended by a reset of either side */
+    atomic_uint_fast64_t rq_reset; /* ended by a reset of the endpoint's side */
     atomic_uint_fast64_t retries;
     atomic_uint_fast64_t messages_up;
     atomic_uint_fast64_t messages_down;

@@ -107,7 +107,7 @@ static void put_hosts(FILE *out, const struct route_table *routes)
 
 static void put_frontend(FILE *out, const struct render_plan *plan)
 {
-    char address[RENDER_ADDRESS_BYTES];
+    char address[TEXT_ADDRESS_BYTES];
     fprintf(out, "frontend grpc\n    bind %s ssl crt ",
             render_address(&plan->listen, "*", address));
     put_haproxy(out, plan->cert);
@@ -132,7 +132,7 @@ static void put_frontend(FILE *out, const struct render_plan *plan)
 
 static void put_backend(FILE *out, const struct render_cluster *cluster, bool health_checks)
 {
-    char address[RENDER_ADDRESS_BYTES];
+    char address[TEXT_ADDRESS_BYTES];
     const char *check = health_checks ? " check inter 2s" : "";
     fprintf(out, "backend %s\n    balance roundrobin\n", cluster->route->name);
     fputs("    http-reuse always # streams share connections; without it each has one\n", out);
@@ -153,7 +153,7 @@ static void put_backend(FILE *out, const struct render_cluster *cluster, bool he
 int render_haproxy(FILE *out, const struct render_plan *plan,
                    char reason[static RENDER_REASON_BYTES])
 {
-    char address[RENDER_ADDRESS_BYTES];
+    char address[TEXT_ADDRESS_BYTES];
     (void)reason;
     fputs(
         "# Written by `grpcroute render haproxy` from a GRPCRoute; for HAProxy 2.4 and newer.\n"

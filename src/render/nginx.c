@@ -146,7 +146,7 @@ static int put_routes(FILE *out, const struct route_table *routes,
 
 static void put_upstream(FILE *out, const struct render_cluster *cluster)
 {
-    char address[RENDER_ADDRESS_BYTES];
+    char address[TEXT_ADDRESS_BYTES];
     fprintf(out, "    upstream %s {\n", cluster->route->name);
     for (size_t i = 0; i < cluster->endpoint_count; i++) {
         fprintf(out, "        server %s max_fails=1 fail_timeout=2s;\n",
@@ -157,7 +157,7 @@ static void put_upstream(FILE *out, const struct render_cluster *cluster)
 
 static void put_server(FILE *out, const struct render_plan *plan)
 {
-    char address[RENDER_ADDRESS_BYTES];
+    char address[TEXT_ADDRESS_BYTES];
     fprintf(out,
             "    server {\n        listen %s;\n        location = /ready { return 200; }\n"
             "        location = /stats { stub_status; }\n    }\n",

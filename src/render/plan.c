@@ -4,12 +4,10 @@
 #include <string.h>
 
 const char *render_address(const struct text_address *address, const char *any,
-                           char out[static RENDER_ADDRESS_BYTES])
+                           char out[static TEXT_ADDRESS_BYTES])
 {
     const char *host = address->host[0] != '\0' ? address->host : any;
-    bool v6 = strchr(host, ':') != NULL;
-    snprintf(out, RENDER_ADDRESS_BYTES, v6 ? "[%s]:%u" : "%s:%u", host, (unsigned)address->port);
-    return out;
+    return text_format_address(out, TEXT_ADDRESS_BYTES, host, address->port);
 }
 
 uint64_t render_weight(const struct route_rule *rule)

@@ -9,7 +9,6 @@
 
 #define RENDER_ENDPOINTS_MAX 256
 #define RENDER_REASON_BYTES  256
-#define RENDER_ADDRESS_BYTES (TEXT_HOST_BYTES + 16)
 
 struct render_cluster {
     const struct route_cluster *route; /* borrowed */
@@ -42,7 +41,7 @@ render_fn render_nginx;
 
 /* "HOST:PORT", with brackets around IPv6; `any` stands for no host. */
 const char *render_address(const struct text_address *address, const char *any,
-                           char out[static RENDER_ADDRESS_BYTES]);
+                           char out[static TEXT_ADDRESS_BYTES]);
 
 /* The sum of a rule's weights. */
 uint64_t render_weight(const struct route_rule *rule);

@@ -118,7 +118,7 @@ static int put_router(FILE *out, const struct route_table *routes, size_t index,
 
 static void put_service(FILE *out, const struct render_cluster *cluster, bool health_checks)
 {
-    char address[RENDER_ADDRESS_BYTES];
+    char address[TEXT_ADDRESS_BYTES];
     fprintf(out,
             "    \"%s\":\n      loadBalancer:\n        serversTransport: h2c\n        servers:",
             cluster->route->name);
@@ -188,7 +188,7 @@ int render_traefik(FILE *out, const struct render_plan *plan,
 int render_traefik_static(FILE *out, const struct render_plan *plan,
                           char reason[static RENDER_REASON_BYTES])
 {
-    char address[RENDER_ADDRESS_BYTES];
+    char address[TEXT_ADDRESS_BYTES];
     (void)reason;
     fputs("# Written by `grpcroute render traefik --static`: the static configuration, for Traefik "
           "v3.2 and newer.\n"

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET_BYTES (TEXT_HOST_BYTES + 16)
 #define GOAWAY_DEBUG_BYTES 128
 
 struct rpc_client {
@@ -24,7 +23,7 @@ struct rpc_client {
     const struct rpc_client_events *events;
     void *user;
     struct rpc_client_config config;
-    char target[TARGET_BYTES];
+    char target[TEXT_ADDRESS_BYTES];
     char *authority; /* owned */
     char peer[128];
     struct net_dial *dial;
@@ -147,9 +146,8 @@ struct rpc_client *rpc_client_open(struct net_loop *loop, const struct rpc_clien
     client->events = events;
     client->user = user;
     client->config = *config;
-    bool v6 = strchr(config->target.host, ':') != NULL;
-    snprintf(client->target, sizeof(client->target), v6 ? "[%s]:%u" : "%s:%u", config->target.host,
-             (unsigned)config->target.port);
+    text_format_address(client->target, sizeof(client->target), config->target.host,
+                        config->target.port);
     client->authority = mem_strdup(config->authority != NULL ? config->authority : client->target);
     snprintf(client->peer, sizeof(client->peer), "%.120s", client->target);
     uint64_t timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms

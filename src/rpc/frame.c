@@ -14,8 +14,7 @@ void rpc_frame_reader_deinit(struct rpc_frame_reader *reader)
 /* Looks at a prefix. Returns 0 with the body's length, or an outcome. */
 static int read_prefix(const struct rpc_frame_reader *reader, const uint8_t *prefix, size_t *ret_len)
 {
-    size_t len = (size_t)prefix[1] << 24 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 8 |
-                 prefix[4];
+    size_t len = rpc_frame_length(prefix);
     if (prefix[0] != 0) {
         return prefix[0] == 1 ? RPC_FRAME_E_COMPRESSED : RPC_FRAME_E_FLAG;
     }

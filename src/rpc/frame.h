@@ -13,6 +13,13 @@
 /* Largest message of our services; checked on the prefix, before anything is allocated. */
 #define RPC_MESSAGE_LIMIT_BYTES (64 * 1024)
 
+/* The length of the message that begins with these RPC_FRAME_PREFIX_BYTES. */
+static inline uint32_t rpc_frame_length(const uint8_t *prefix)
+{
+    return (uint32_t)prefix[1] << 24 | (uint32_t)prefix[2] << 16 | (uint32_t)prefix[3] << 8 |
+           prefix[4];
+}
+
 enum rpc_frame_outcome {
     RPC_FRAME_E_TOO_LARGE = 1,  /* RESOURCE_EXHAUSTED */
     RPC_FRAME_E_COMPRESSED = 2, /* flag 1 without an encoding we know: INTERNAL, or UNIMPLEMENTED with one */

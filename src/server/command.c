@@ -149,8 +149,8 @@ static void handle_metrics(void *user, const struct net_http_request *request,
 }
 
 static const struct net_http_route http_routes[] = {
-    {"/metrics", false, "Prometheus metrics", handle_metrics},
-    {NULL, false, NULL, NULL},
+    {"/metrics", "Prometheus metrics", handle_metrics},
+    {0},
 };
 
 static int listen_all(struct role *role, const struct options *options)
@@ -175,10 +175,11 @@ static void announce(const struct role *role, const struct options *options)
 {
     char port[8];
     const char *host = options->listen.host[0] != '\0' ? options->listen.host : "0.0.0.0";
-    bool v6 = strchr(host, ':') != NULL;
+    char address[TEXT_ADDRESS_BYTES];
+    text_format_address(address, sizeof(address), host, rpc_server_port(role->rpc));
     snprintf(port, sizeof(port), "%u", (unsigned)rpc_server_port(role->rpc));
     log_event(LOG_INFO, &role->server.source, "listening", LOG_PAIRS({"port", port}),
-              "Listening on %s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+              "Listening on %s", address);
     if (role->http != NULL) {
         log_event(LOG_INFO, &role->server.source, "metrics_listening",
                   LOG_PAIRS({"address", net_http_name(role->http)}), "Metrics on http://%s/metrics",

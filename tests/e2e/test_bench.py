@@ -140,7 +140,7 @@ def test_reports_merge_and_compare(started, tmp_path):
 
 
 @pytest.mark.parametrize("args, named", [
-    (["--pid", "x"], "--pid"), (["--versions", ","], "--versions"), (["-c", "0"], "connections"), (["nonsense"], "nonsense"),
+    (["--pid", "x"], "--pid"), (["--versions", ","], "--versions"), (["--versions", "v1.1,nonsense"], "--versions"), (["-c", "0"], "connections"), (["nonsense"], "nonsense"),
     (["-c", "100000", "-s", "10000"], "--streams"), (["merge"], "merge"), (["compare", "one"], "compare"),
     (["merge", "/nowhere.json"], "/nowhere.json"), (["merge", "/dev/null"], "report"),
 ])

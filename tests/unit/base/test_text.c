@@ -199,6 +199,39 @@ static void versions_have_one_spelling(void **state)
     }
 }
 
+static void a_server_is_for_the_agents_of_its_major(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *server;
+        const char *agent;
+        bool same;
+    } CASES[] = {
+        {"v1", "v1.1", true},   {"v1.3", "v1.2", true},    {"v1", "v1", true},
+        {"v1", "v2.1", false},  {"v1", "v11.1", false},    {"v11", "v1.1", false},
+        {"", "v1.1", false},    {"v1", "", false},         {"v1x", "v1.1", false},
+        {"x", "x", false},      {"", "", false},           {"V1", "v1.1", false},
+        {"v01", "v1.1", false}, {"v1.1.1", "v1.1", false},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        assert_int_equal(text_same_major(CASES[i].server, CASES[i].agent), CASES[i].same);
+    }
+}
+
+static void addresses_are_shown_as_they_are_parsed(void **state)
+{
+    (void)state;
+    static const char *const ADDRESSES[] = {"localhost:8443", "127.0.0.1:0", "[::1]:65535", ":80"};
+    for (size_t i = 0; i < COUNT(ADDRESSES); i++) {
+        struct text_address address;
+        const char *reason = NULL;
+        char shown[TEXT_ADDRESS_BYTES];
+        assert_int_equal(text_parse_address(ADDRESSES[i], 0, &address, &reason), 0);
+        assert_string_equal(text_format_address(shown, sizeof(shown), address.host, address.port),
+                            ADDRESSES[i]);
+    }
+}
+
 static void numbers_stay_in_their_range(void **state)
 {
     (void)state;
@@ -398,6 +431,8 @@ int main(void)
         cmocka_unit_test(other_addresses_are_refused_with_the_reason),
         cmocka_unit_test(a_host_has_253_bytes_at_most),
         cmocka_unit_test(versions_have_one_spelling),
+        cmocka_unit_test(a_server_is_for_the_agents_of_its_major),
+        cmocka_unit_test(addresses_are_shown_as_they_are_parsed),
         cmocka_unit_test(numbers_stay_in_their_range),
         cmocka_unit_test(durations_are_shown_with_three_digits),
         cmocka_unit_test(shown_durations_can_be_typed_again),

@@ -15,7 +15,7 @@ static struct bench_result *sample(uint64_t step_ns)
 {
     struct bench_result *result = mem_new(struct bench_result);
     snprintf(result->setup.target, sizeof(result->setup.target), "</script><b>");
-    snprintf(result->setup.versions[result->setup.version_count++], BENCH_VERSION_BYTES, "v1.1");
+    snprintf(result->setup.versions[result->setup.version_count++], TEXT_VERSION_BYTES, "v1.1");
     result->setup.connections = 2;
     result->setup.streams = 5;
     result->setup.rate = 100;
@@ -109,6 +109,8 @@ static void worse_by_more_than_the_tolerance_is_counted(void **state)
 static void other_files_are_refused(void **state)
 {
     (void)state;
+    static const char OUT_OF_RANGE[] = "{\"format\": \"grpcroute-bench-1\", "
+                                       "\"latency\": {\"count\": 1, \"buckets\": [99999999, 1]}}";
     static const char *const texts[] = {
         "",
         "{}",
@@ -116,8 +118,8 @@ static void other_files_are_refused(void **state)
         "{\"format\": 1}",
         "{\"format\": \"grpcroute-bench-1\"",
         "{\"format\": \"grpcroute-bench-1\", \"latency\": {\"count\": 1, \"buckets\": []}}",
-        "{\"format\": \"grpcroute-bench-1\", \"latency\": {\"count\": 1, \"buckets\": [99999999, "
-        "1]}}"};
+        OUT_OF_RANGE,
+    };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         char path[] = "/tmp/test-bench-XXXXXX";
         char reason[REPORT_REASON_BYTES];

@@ -37,7 +37,6 @@ struct client {
 struct world {
     struct net_loop loop;
     struct net_http *http;
-    unsigned posts;
 };
 
 static void handle_hello(void *user, const struct net_http_request *request,
@@ -68,14 +67,6 @@ static void handle_unready(void *user, const struct net_http_request *request,
     response->status = 503;
 }
 
-static void handle_change(void *user, const struct net_http_request *request,
-                          struct net_http_response *response)
-{
-    (void)request;
-    (void)response;
-    ((struct world *)user)->posts++;
-}
-
 static void handle_events(void *user, const struct net_http_request *request,
                           struct net_http_response *response)
 {
@@ -85,13 +76,12 @@ static void handle_events(void *user, const struct net_http_request *request,
 }
 
 static const struct net_http_route routes[] = {
-    {"/hello", false, "says hello", handle_hello},
-    {"/big", false, "more than one write", handle_big},
-    {"/ready", false, "503", handle_unready},
-    {"/change", true, "changes something", handle_change},
-    {"/events", false, "events", handle_events, true},
-    {"/closed", false, "no events today", handle_unready, true},
-    {NULL, false, NULL, NULL},
+    {"/hello", "says hello", handle_hello},
+    {"/big", "more than one write", handle_big},
+    {"/ready", "503", handle_unready},
+    {"/events", "events", handle_events, .events = true},
+    {"/closed", "no events today", handle_unready, .events = true},
+    {0},
 };
 
 static int setup(void **state)
@@ -223,31 +213,17 @@ static void a_big_answer_arrives_whole(void **state)
 static void the_root_lists_the_routes(void **state)
 {
     assert_answer(fetch(*state, "GET", "/", ""), "HTTP/1.1 200 ", "/hello");
-    assert_answer(fetch(*state, "GET", "/", ""), "HTTP/1.1 200 ", "changes something (POST)");
+    assert_answer(fetch(*state, "GET", "/", ""), "HTTP/1.1 200 ", "says hello");
     assert_answer(fetch(*state, "GET", "/none", ""), "HTTP/1.1 404 ", NULL);
 }
 
-static void reading_changes_nothing_and_changing_needs_post(void **state)
+static void only_reading_is_allowed(void **state)
 {
     struct world *world = *state;
+    assert_answer(fetch(world, "HEAD", "/hello", ""), "HTTP/1.1 200 ", NULL);
     assert_answer(fetch(world, "POST", "/hello", "Content-Length: 0\r\n"), "HTTP/1.1 405 ",
                   "Allow: GET, HEAD");
     assert_answer(fetch(world, "DELETE", "/hello", ""), "HTTP/1.1 405 ", NULL);
-    assert_answer(fetch(world, "GET", "/change", ""), "HTTP/1.1 405 ", "Allow: POST");
-    assert_int_equal(world->posts, 0);
-    assert_answer(fetch(world, "POST", "/change", "Content-Length: 0\r\n"), "HTTP/1.1 200 ", NULL);
-    assert_answer(fetch(world, "POST", "/change", "Origin: http://localhost\r\n"), "HTTP/1.1 200 ",
-                  NULL);
-    assert_int_equal(world->posts, 2);
-}
-
-static void a_page_of_another_site_changes_nothing(void **state)
-{
-    struct world *world = *state;
-    assert_answer(fetch(world, "POST", "/change", "Origin: http://evil.example\r\n"),
-                  "HTTP/1.1 403 ", NULL);
-    assert_answer(fetch(world, "POST", "/change", "Origin: null\r\n"), "HTTP/1.1 403 ", NULL);
-    assert_int_equal(world->posts, 0);
 }
 
 static void a_body_is_dropped_and_a_large_one_refused(void **state)
@@ -256,17 +232,16 @@ static void a_body_is_dropped_and_a_large_one_refused(void **state)
     static char request[4 * NET_HTTP_BODY_BYTES + 256];
     size_t big = 4 * NET_HTTP_BODY_BYTES;
     assert_answer(exchange(world,
-                           "POST /change HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                           "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                            "Content-Length: 5\r\n\r\nhello",
-                           strlen("POST /change HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                           strlen("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                                   "Content-Length: 5\r\n\r\nhello")),
                   "HTTP/1.1 200 ", NULL);
     int len = snprintf(request, sizeof(request),
-                       "POST /change HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", big);
+                       "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", big);
     char *answer = exchange(world, request, (size_t)len + big);
     assert_null(strstr(answer, "200 OK"));
     free(answer);
-    assert_int_equal(world->posts, 1);
 }
 
 static void garbage_and_oversized_headers_end_the_connection(void **state)
@@ -491,9 +466,10 @@ static void an_address_in_use_is_named(void **state)
     struct net_error error;
     struct text_address address = {.host = "127.0.0.1", .port = net_http_port(world->http)};
     char expected[64];
-    snprintf(expected, sizeof(expected), "address 127.0.0.1:%u is in use", (unsigned)address.port);
+    snprintf(expected, sizeof(expected), "address 127.0.0.1:%u is already in use",
+             (unsigned)address.port);
     assert_null(net_http_open(&world->loop, &address, routes, NULL, &error));
-    assert_string_equal(error.text, expected);
+    assert_ptr_equal(strstr(error.text, expected), error.text);
     strcpy(address.host, "192.0.2.1");
     assert_null(net_http_open(&world->loop, &address, routes, NULL, &error));
     assert_non_null(strstr(error.text, "192.0.2.1"));
@@ -518,8 +494,7 @@ int main(void)
         TEST(head_has_the_length_and_no_body),
         TEST(a_big_answer_arrives_whole),
         TEST(the_root_lists_the_routes),
-        TEST(reading_changes_nothing_and_changing_needs_post),
-        TEST(a_page_of_another_site_changes_nothing),
+        TEST(only_reading_is_allowed),
         TEST(a_body_is_dropped_and_a_large_one_refused),
         TEST(garbage_and_oversized_headers_end_the_connection),
         TEST(connections_over_the_limit_are_closed_and_room_returns),

@@ -62,7 +62,7 @@ static void an_address_in_use_is_named(void **state)
     assert_null(open_at("127.0.0.1", net_listener_port(harness.listener), false, &error));
     snprintf(text, sizeof(text),
              "address 127.0.0.1:%u is already in use: stop the other process or choose another "
-             "--listen",
+             "address",
              net_listener_port(harness.listener));
     assert_string_equal(error.text, text);
 }

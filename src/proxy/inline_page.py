@@ -1,6 +1,6 @@
 """Writes a page as a C header: style and script put in, and a Content-Security-Policy that allows just these two.
 
-embed.py PAGE.html STYLE.css SCRIPT.js OUT.h"""
+inline_page.py PAGE.html STYLE.css SCRIPT.js OUT.h"""
 import base64
 import hashlib
 import pathlib
@@ -20,7 +20,7 @@ def main(page, style, script, out):
               "; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
     lines = [", ".join(str(byte) for byte in body[at:at + 24]) for at in range(0, len(body), 24)]
     pathlib.Path(out).write_text(
-        "/* Written by embed.py. */\n"
+        "/* Written by inline_page.py. */\n"
         f'static const char page_policy[] = "{policy}";\n'
         "static const unsigned char page_bytes[] = {\n    " + ",\n    ".join(lines) + "};\n")
 
