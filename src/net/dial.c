@@ -269,13 +269,13 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
 
 /* --- start and end --- */
 
-static char *make_label(const char *host, uint16_t port)
+static char *make_label(const struct net_dial_config *config)
 {
-    char text[TEXT_HOST_BYTES + 16];
-
-    snprintf(text, sizeof(text), strchr(host, ':') != NULL ? "[%.255s]:%u" : "%.255s:%u", host,
-             port);
-    return mem_strdup(text);
+    char text[TEXT_ADDRESS_BYTES];
+    if (config->port == 0) {
+        return mem_strdup(config->host);
+    }
+    return mem_strdup(text_format_address(text, sizeof(text), config->host, config->port));
 }
 
 static void set_address(struct net_dial *dial, const struct sockaddr *address)
@@ -298,7 +298,7 @@ struct net_dial *net_dial_start(struct net_loop *loop, const struct net_dial_con
     dial->on_done = on_done;
     dial->user = user;
     dial->host = mem_strdup(config->host);
-    dial->label = make_label(config->host, config->port);
+    dial->label = make_label(config);
     dial->server_name =
         mem_strdup(config->server_name != NULL ? config->server_name : config->host);
     dial->tls = config->tls;

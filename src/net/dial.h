@@ -21,7 +21,7 @@ typedef void (*net_dial_done_fn)(void *user, struct net_stream *stream,
 
 struct net_dial_config {
     const char *host; /* name or address; copied */
-    uint16_t port;
+    uint16_t port;    /* 0: `address` has it, and `host` is what it is called in messages */
     const struct sockaddr *address; /* non-NULL: connect here without resolving; copied */
     struct net_tls *tls;            /* borrowed until done; NULL: plaintext */
     const char *server_name; /* SNI and the name the certificate must carry; NULL: host; copied */

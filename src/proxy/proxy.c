@@ -193,6 +193,7 @@ static int run(struct proxy *proxy)
         proxy_drain(proxy); /* twice: everything ends now */
     }
     worker_run(&proxy->workers[0]);
+    net_loop_tick_stop(&watch.tick);
     for (unsigned i = 1; i < running; i++) {
         pthread_join(proxy->workers[i].thread, NULL);
     }

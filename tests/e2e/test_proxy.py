@@ -1,5 +1,7 @@
 """The embedded proxy: what passes, what is refused, what its admin port says."""
 import json
+import signal
+import socket
 import threading
 import time
 import urllib.error
@@ -264,11 +266,21 @@ def test_drain_says_goaway_and_ends_streams_with_a_status(proxy, started, certs)
     client.wait_for("UNAVAILABLE: proxy is shutting down", count=10)
 
 
+def test_two_signals_end_a_proxy_that_is_not_ready(started, certs):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # its health check takes two seconds
+        front = started(Proxy(certs, [], [], *(f"--endpoints={name}=127.0.0.1:{silent.getsockname()[1]}"
+                                               for name in ("server-v1", "server-v2"))))
+        front.send_signal(signal.SIGTERM)
+        front.send_signal(signal.SIGINT)
+        assert front.wait(deadline_s=1) == 0
+        assert "Ready" not in front.output
+
+
 def test_unhealthy_endpoint_gets_no_streams_until_it_is_back(started, certs, stubs, backends):
     front = started(Proxy(certs, *backends)).wait_ready()
     victim = backends[1][0]
     victim.stop(9)
-    front.wait_for(r"Endpoint \S+ of cluster server-v2 is unhealthy")
+    front.wait_for(rf"Endpoint {victim.address} of cluster server-v2 is unhealthy: connection closed by the peer$")
     again = started(Server("v2", "server-v2-c", port=victim.port))
     front.wait_for(rf"Endpoint {again.address} of cluster server-v2 is healthy", count=2)
     seen = {_ping_code(front.target, certs, [("agent-version", "v2.1")], stubs)[2][0]
@@ -281,3 +293,5 @@ def test_names_resolve_to_endpoints(started, certs):
     front = started(Proxy(certs, [], [], "--endpoints", f"server-v1=localhost:{server.port}",
                           "--endpoints", "server-v2=127.0.0.1:1"))
     front.wait_for(rf"Endpoint 127\.0\.0\.1:{server.port} of cluster server-v1 is healthy")
+    front.wait_for(r"Endpoint 127\.0\.0\.1:1 of cluster server-v2 is unhealthy: "
+                   r"cannot connect to 127\.0\.0\.1:1: connection refused$")
