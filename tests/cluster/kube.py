@@ -48,12 +48,14 @@ class Cluster:
         return wait_until(lambda: _exactly(self.ready(selector), count), deadline_s,
                           f"{count} ready pods of {selector!r}", lambda: self.kubectl("get", "pods"))
 
-    def pongs(self, since_s=None, tail=-1):
-        """(agent's major version, agent id, server's version, server id) of what agents logged."""
-        recent = [f"--since={since_s}s"] if since_s else []
-        text = self.kubectl("logs", "-l", "app=agent", f"--tail={tail}", "--max-log-requests=100", *recent,
-                            check=False)  # fails when one of the pods goes meanwhile
-        return [match.groups() for match in map(PONG.search, text.splitlines()) if match]
+    def agent_lines(self, *since):
+        """What agents logged; `since`: an option of kubectl logs, --since or --since-time."""
+        return self.kubectl("logs", "-l", "app=agent", "--tail=-1", "--max-log-requests=100", *since,
+                            check=False).splitlines()  # fails when one of the pods goes meanwhile
+
+    def pongs(self, *since):
+        """(agent's major version, agent id, server's version, server id) of each pong that agents logged."""
+        return [match.groups() for match in map(PONG.search, self.agent_lines(*since)) if match]
 
 
 def is_ready(pod):

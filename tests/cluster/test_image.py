@@ -40,7 +40,11 @@ def test_server_and_agent_talk_inside(cluster, docker):
 
 
 def test_make_load_brings_it_to_the_node(cluster, docker):
+    node = ["ctr", "--address", cluster.state / "containerd.sock", "--namespace", "k8s.io", "images"]
+    name = f"docker.io/library/{IMAGE}"
+    cluster.run([*node, "rm", name])
     cluster.make("load", env=docker)
+    assert name in cluster.run([*node, "ls", "-q"]).stdout.split()
 
 
 @pytest.mark.parametrize("context, words", [

@@ -7,6 +7,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -227,17 +228,47 @@ def test_alerts_say_what_to_do():
 # ---- a real Prometheus ---------------------------------------------------------------------------
 
 
+def pods_of_deploy():
+    """The labels and the port name of each container port in deploy/, as Kubernetes tells Prometheus of them."""
+    for path in [*sorted((ROOT / "deploy/base").glob("*.yaml")), *sorted((ROOT / "deploy").glob("*/proxy.yaml"))]:
+        for workload in yaml.safe_load_all(path.read_text()):
+            if workload["kind"] == "Deployment":
+                template = workload["spec"]["template"]
+                labels = {"__meta_kubernetes_pod_label_" + re.sub(r"\W", "_", name): value
+                          for name, value in template["metadata"]["labels"].items()}
+                for port in [port for container in template["spec"]["containers"] for port in container.get("ports", [])]:
+                    yield {**labels, "__meta_kubernetes_pod_name": f"{workload['metadata']['name']}-0",
+                           "__meta_kubernetes_pod_container_port_name": port["name"]}
+
+
+def prometheus_config(fleet):
+    """That of deploy/monitoring, with the pods of deploy/ found without Kubernetes. A fleet's process stands for the ports that
+    its job should find, once; what no job should take is nobody's address."""
+    urls = {job: [urllib.parse.urlsplit(url).netloc for url in urls] for job, urls in fleet.urls().items()}
+    wanted = {("agent", "metrics"): urls["grpcroute-agents"], ("server", "metrics"): urls["grpcroute-servers"],
+              ("proxy-ingress", "admin", "embedded"): urls["grpcroute-proxy"]}
+
+    def address(labels):
+        app, port = labels["__meta_kubernetes_pod_label_app"], labels["__meta_kubernetes_pod_container_port_name"]
+        key = (app, port) if app != "proxy-ingress" else (app, port, labels["__meta_kubernetes_pod_label_proxy"])
+        if key not in wanted:
+            return ["127.0.0.1:1"]
+        return [wanted[key].pop()] if wanted[key] else []
+
+    config = yaml.safe_load((FOLDER / "prometheus.yaml").read_text())
+    found = [{"targets": address(labels), "labels": labels} for labels in pods_of_deploy()]
+    for job in config["scrape_configs"]:
+        assert job.pop("kubernetes_sd_configs") == [{"role": "pod", "namespaces": {"names": ["grpc-routing-poc"]}}]
+        job["static_configs"] = found
+    return {**config, "global": {"scrape_interval": "500ms", "scrape_timeout": "400ms", "evaluation_interval": "500ms"}}
+
+
 class Prometheus(Process):
     """Scrapes a fleet twice a second, with the rules' minutes shortened to seconds."""
 
     def __init__(self, folder, fleet):
         (folder / "rules.yaml").write_text(self.shortened(RULES.read_text()))
-        jobs = [{"job_name": job, "metrics_path": urllib.parse.urlsplit(urls[0]).path,
-                 "static_configs": [{"targets": [urllib.parse.urlsplit(url).netloc for url in urls]}]}
-                for job, urls in fleet.urls().items()]
-        (folder / "prometheus.json").write_text(json.dumps({
-            "global": {"scrape_interval": "500ms", "scrape_timeout": "400ms", "evaluation_interval": "500ms"},
-            "rule_files": ["rules.yaml"], "scrape_configs": jobs}))
+        (folder / "prometheus.json").write_text(json.dumps(prometheus_config(fleet)))
         port = ReservedPort()
         self.url = f"http://127.0.0.1:{port.port}"
         super().__init__(["prometheus", f"--config.file={folder}/prometheus.json", f"--storage.tsdb.path={folder}/data",
@@ -300,6 +331,26 @@ def test_a_healthy_fleet_is_quiet_and_fills_the_board(certs, started, agent, pro
             assert result, f"nothing for {expression}"
 
 
+METRIC = re.compile(r"\b(?:grpcroute|grpc_server|grpc_client|process)_\w+")
+
+
+def test_board_and_rules_name_metrics_that_are_there(certs, started, agent):
+    """An expression with a typo is as empty as one that has nothing to tell."""
+    there = {sample for url in sum(Fleet(certs, started, agent).urls().values(), [])
+             for family in re.findall(r"^# TYPE (\w+)", fetch(url)[1], re.M)
+             for sample in (family, family + "_bucket", family + "_count", family + "_sum")}
+    named = {name for expression in board_expressions() for name in METRIC.findall(expression)}
+    named |= set(METRIC.findall("\n".join(re.findall(r"expr: (?:\|\n)?((?:.|\n)*?)\n +(?:for|labels|- |$)", RULES.read_text()))))
+    assert len(named) > 25 and named <= there, named - there
+
+
+def test_the_scrape_configuration_is_one_that_prometheus_takes(certs, started, agent, tmp_path):
+    (tmp_path / "rules.yaml").write_text(RULES.read_text())
+    (tmp_path / "prometheus.json").write_text(json.dumps(prometheus_config(Fleet(certs, started, agent))))
+    done = run(["promtool", "check", "config", tmp_path / "prometheus.json"])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_swapped_routes_fire_the_alert(certs, started, agent, prometheus):
     server = prometheus(Fleet(certs, started, agent, swapped=True))
 
@@ -310,6 +361,9 @@ def test_swapped_routes_fire_the_alert(certs, started, agent, prometheus):
     wait_until(lambda: misrouted() == {("v1.1", "v2"), ("v2.1", "v1")}, 30, "GrpcrouteMisrouted fires for both versions")
     accuracy = wait_until(lambda: server.query("grpcroute:accuracy:ratio_rate5m"), 30, "accuracy is known")
     assert float(accuracy[0]["value"][1]) == 0
+    for expression in board_expressions():
+        if "mismatch" in expression or "misrouted" in expression:
+            assert server.query(expression.replace("$__rate_interval", "8s")), f"nothing for {expression}"
 
 
 def test_a_killed_server_fires_its_alerts(certs, started, agent, prometheus):
