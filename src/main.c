@@ -1,6 +1,7 @@
 /* The table of commands. */
 #include "agent/command.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "bench/command.h"
 #include "check/command.h"
 #include "cli/program.h"
@@ -30,6 +31,7 @@ static const struct cli_program program = {
 
 int main(int argc, char **argv)
 {
+    process_keep_standard_streams();
     setlocale(LC_CTYPE, "");
     return cli_run(&program, argc, argv);
 }

@@ -2,6 +2,7 @@
 #include "base/process.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -99,6 +100,15 @@ void process_metrics(struct metrics *metrics)
               (double)files.rlim_cur);
     put_known(metrics, "process_start_time_seconds", "Start of the process, Unix time.",
               start_time());
+}
+
+void process_keep_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) { /* open() returns the lowest that is free */
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
 }
 
 size_t process_raise_fd_limit(void)

@@ -11,6 +11,10 @@
  * What /proc does not tell is left out. */
 void process_metrics(struct metrics *metrics);
 
+/* Takes the numbers 0 to 2 if they are free, so that nothing else gets them; reading and writing
+ * there fails as before. Call it first. */
+void process_keep_standard_streams(void);
+
 /* Raises the soft limit of open files to the hard one; many streams need many. Returns the limit.
  */
 size_t process_raise_fd_limit(void);

@@ -161,6 +161,20 @@ size_t text_utf8_decode(const char *bytes, size_t len, uint32_t *ret_code_point)
     return length;
 }
 
+size_t text_next_visible(const char *bytes, size_t len, uint32_t *ret_code_point)
+{
+    uint32_t code_point;
+    size_t taken = text_utf8_decode(bytes, len, &code_point);
+    if (taken == 0) {
+        *ret_code_point = '?';
+        return 1;
+    }
+    bool control = code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+    bool hidden = (control && code_point != '\n') || code_point == 0xfffe || code_point == 0xffff;
+    *ret_code_point = hidden ? '?' : code_point;
+    return taken;
+}
+
 bool text_is_utf8(const char *bytes, size_t len)
 {
     for (size_t at = 0; at < len;) {

@@ -70,6 +70,11 @@ size_t text_distance(const char *a, const char *b);
  * `len` is 0 or the bytes are not well-formed UTF-8 (RFC 3629 section 4). */
 size_t text_utf8_decode(const char *bytes, size_t len, uint32_t *ret_code_point);
 
+/* The character at the front of `len` > 0 bytes, for a person to read: '?' for what must not reach
+ * a terminal or a report (no UTF-8, a control character other than a newline, U+FFFE, U+FFFF).
+ * Returns how many bytes it takes. */
+size_t text_next_visible(const char *bytes, size_t len, uint32_t *ret_code_point);
+
 /* True when the `len` bytes are well-formed UTF-8. */
 bool text_is_utf8(const char *bytes, size_t len);
 

@@ -2,6 +2,7 @@
 #include "bench/command.h"
 
 #include "base/mem.h"
+#include "bench/cost.h"
 #include "bench/driver.h"
 #include "bench/report.h"
 #include "bench/threshold.h"
@@ -11,6 +12,7 @@
 #include "net/tls.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,12 +75,18 @@ static const struct cli_option options_table[] = {
 static int take_pids(const struct cli_list *list, struct bench_setup *setup)
 {
     for (size_t i = 0; i < list->count; i++) {
-        char *end;
-        errno = 0;
-        long pid = strtol(list->values[i], &end, 10);
-        if (errno != 0 || *end != '\0' || pid < 1 || setup->pid_count == BENCH_PIDS_MAX) {
+        uint64_t pid;
+        const char *reason;
+        if (text_parse_u64(list->values[i], 1, INT_MAX, &pid, &reason) != 0 ||
+            setup->pid_count == BENCH_PIDS_MAX) {
             cli_error("bench", "--pid %s: expected up to %d process ids", list->values[i],
                       BENCH_PIDS_MAX);
+            return 1;
+        }
+        if (!cost_is_readable((pid_t)pid)) {
+            cli_error("bench", "--pid %s: %s", list->values[i],
+                      errno == ENOENT ? "there is no such process"
+                                      : "its memory may not be read; run as its user or as root");
             return 1;
         }
         setup->pids[setup->pid_count++] = (pid_t)pid;
@@ -120,20 +128,9 @@ static int parse_thresholds(const struct cli_list *list, struct threshold *thres
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static int write_page(const char *path, const struct bench_result *result)
+static void print_page(FILE *out, const void *result)
 {
-    FILE *file = path != NULL ? fopen(path, "w") : NULL;
-    if (path == NULL) {
-        return 0;
-    }
-    if (file != NULL) {
-        report_html(file, result);
-    }
-    if (file == NULL || fclose(file) != 0) {
-        cli_error("bench", "--report-file: %s: %s", path, strerror(errno));
-        return 1;
-    }
-    return 0;
+    report_html(out, result);
 }
 
 /* Prints what does not hold to standard error, so that JSON stays JSON. */
@@ -165,7 +162,8 @@ static int show(const struct options *options, const struct threshold *threshold
     }
     fflush(stdout);
     int rv = judge(options, thresholds, result);
-    return write_page(options->report_file, result) != 0 ? EXIT_USAGE : rv;
+    int failed = cli_write_file("bench", "--report-file", options->report_file, print_page, result);
+    return failed ? EXIT_USAGE : rv;
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -177,7 +175,8 @@ static int drive(const struct options *options, const struct threshold *threshol
     struct net_error error;
     int rv = EXIT_USAGE;
     if (cli_connect_check("bench", &options->connect) != 0 ||
-        take_setup(options, &result->setup) != 0) {
+        take_setup(options, &result->setup) != 0 ||
+        cli_check_file("bench", "--report-file", options->report_file) != 0) {
         free(result);
         return rv;
     }
@@ -204,6 +203,19 @@ static int drive(const struct options *options, const struct threshold *threshol
     return rv;
 }
 
+/* Standard input can be read to its end once. */
+static int check_files(int argc, char **argv)
+{
+    int dashes = 0;
+    for (int i = 0; i < argc; i++) {
+        dashes += strcmp(argv[i], "-") == 0;
+    }
+    if (dashes > 1) {
+        cli_error("bench", "-: standard input can be read only once");
+    }
+    return dashes > 1;
+}
+
 static struct bench_result *read_report(const char *path)
 {
     char reason[REPORT_REASON_BYTES];
@@ -219,10 +231,13 @@ static struct bench_result *read_report(const char *path)
 static int merge(const struct options *options, const struct threshold *thresholds, int argc,
                  char **argv)
 {
-    struct bench_result *sum = argc > 0 ? read_report(argv[0]) : NULL;
     if (argc == 0) {
         cli_error("bench", "merge: expected the files of reports made with bench -o json");
     }
+    if (argc == 0 || check_files(argc, argv) != 0) {
+        return EXIT_USAGE;
+    }
+    struct bench_result *sum = read_report(argv[0]);
     int rv = sum != NULL ? EXIT_GOOD : EXIT_USAGE;
     for (int i = 1; i < argc && rv == EXIT_GOOD; i++) {
         struct bench_result *one = read_report(argv[i]);
@@ -249,6 +264,9 @@ static int compare(const struct options *options, int argc, char **argv)
     if (argc != 2) {
         cli_error("bench",
                   "compare: expected two files of reports made with bench -o json: before and now");
+        return EXIT_USAGE;
+    }
+    if (check_files(argc, argv) != 0) {
         return EXIT_USAGE;
     }
     struct bench_result *before = read_report(argv[0]);

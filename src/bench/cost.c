@@ -1,8 +1,17 @@
 #include "bench/cost.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+bool cost_is_readable(pid_t pid)
+{
+    double seconds;
+    uint64_t kib;
+    errno = ENOENT;
+    return cost_cpu_seconds(pid, &seconds) && cost_memory_kib(pid, &kib);
+}
 
 bool cost_cpu_seconds(pid_t pid, double *ret_seconds)
 {

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Whether both of the below can be read; if not, errno is set, ENOENT without such a process. */
+bool cost_is_readable(pid_t pid);
+
 /* User and system time of all threads since the process began. Returns false when it cannot be
  * read. */
 bool cost_cpu_seconds(pid_t pid, double *ret_seconds);

@@ -67,10 +67,9 @@ static void end_costs(struct driver *driver)
     for (size_t i = 0; i < result->setup.pid_count; i++) {
         struct bench_cost *cost = &result->costs[i];
         cost->pid = result->setup.pids[i];
-        cost_memory_kib(cost->pid, &cost->memory_kib);
-        if (cost_cpu_seconds(cost->pid, &now)) {
-            cost->cpu_seconds = now - driver->cpu_at_start[i];
-        }
+        cost->ended =
+            !cost_cpu_seconds(cost->pid, &now) || !cost_memory_kib(cost->pid, &cost->memory_kib);
+        cost->cpu_seconds = cost->ended ? 0 : now - driver->cpu_at_start[i];
     }
 }
 

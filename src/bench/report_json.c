@@ -88,6 +88,7 @@ static void add_costs(cJSON *root, const struct bench_result *result)
         const struct bench_cost *cost = &result->costs[i];
         cJSON *object = cJSON_CreateObject();
         cJSON_AddNumberToObject(object, "pid", cost->pid);
+        cJSON_AddBoolToObject(object, "ended", cost->ended);
         cJSON_AddNumberToObject(object, "cpu_seconds", cost->cpu_seconds);
         cJSON_AddNumberToObject(object, "memory_kib", (double)cost->memory_kib);
         cJSON_AddNumberToObject(object, "idle_streams_kib", (double)cost->idle_streams_kib);
@@ -182,16 +183,34 @@ static uint64_t number_in(const cJSON *object, const char *name)
     return number(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
+static int64_t signed_in(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNumber(item) && item->valuedouble > -9e18 && item->valuedouble < 9e18
+               ? (int64_t)item->valuedouble
+               : 0;
+}
+
+/* A text of somebody's report, as it may be shown. */
+static void read_text(const cJSON *item, char *out, size_t out_bytes)
+{
+    const char *text = cJSON_IsString(item) ? item->valuestring : "";
+    text_escape(out, out_bytes, text, strlen(text));
+}
+
 static int read_histogram(const cJSON *object, struct histogram *ret)
 {
     const cJSON *buckets = cJSON_GetObjectItemCaseSensitive(object, "buckets");
     uint64_t total = 0;
+    if (!cJSON_IsArray(buckets)) {
+        return 1;
+    }
     ret->count = number_in(object, "count");
     ret->sum_ns = number_in(object, "sum_ns");
     ret->min_ns = number_in(object, "min_ns");
     ret->max_ns = number_in(object, "max_ns");
-    for (const cJSON *item = buckets != NULL ? buckets->child : NULL;
-         item != NULL && item->next != NULL; item = item->next->next) {
+    for (const cJSON *item = buckets->child; item != NULL && item->next != NULL;
+         item = item->next->next) {
         uint64_t index = number(item);
         if (index >= HISTOGRAM_BUCKETS) {
             return 1;
@@ -223,8 +242,7 @@ static void read_lists(const cJSON *root, struct bench_result *ret)
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "versions"))
     {
         if (cJSON_IsString(item) && ret->setup.version_count < BENCH_VERSIONS_MAX) {
-            snprintf(ret->setup.versions[ret->setup.version_count++], TEXT_VERSION_BYTES, "%s",
-                     item->valuestring);
+            read_text(item, ret->setup.versions[ret->setup.version_count++], TEXT_VERSION_BYTES);
         }
     }
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "errors"))
@@ -237,9 +255,10 @@ static void read_lists(const cJSON *root, struct bench_result *ret)
             const cJSON *cpu = cJSON_GetObjectItemCaseSensitive(item, "cpu_seconds");
             ret->costs[ret->setup.pid_count] = (struct bench_cost){
                 .pid = (pid_t)number_in(item, "pid"),
+                .ended = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "ended")),
                 .cpu_seconds = cJSON_IsNumber(cpu) ? cpu->valuedouble : 0,
                 .memory_kib = number_in(item, "memory_kib"),
-                .idle_streams_kib = (int64_t)number_in(item, "idle_streams_kib"),
+                .idle_streams_kib = signed_in(item, "idle_streams_kib"),
             };
             ret->setup.pids[ret->setup.pid_count] = ret->costs[ret->setup.pid_count].pid;
             ret->setup.pid_count++;
@@ -253,9 +272,8 @@ static int from_json(const cJSON *root, struct bench_result *ret)
     if (!cJSON_IsString(format) || strcmp(format->valuestring, FORMAT) != 0) {
         return 1;
     }
-    const cJSON *target = cJSON_GetObjectItemCaseSensitive(root, "target");
-    snprintf(ret->setup.target, sizeof(ret->setup.target), "%s",
-             cJSON_IsString(target) ? target->valuestring : "");
+    read_text(cJSON_GetObjectItemCaseSensitive(root, "target"), ret->setup.target,
+              sizeof(ret->setup.target));
     ret->setup.tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "tls"));
     for (size_t i = 0; i < ARRAY_SIZE(FIELDS); i++) {
         uint64_t value = number_in(root, FIELDS[i].name);
@@ -263,6 +281,9 @@ static int from_json(const cJSON *root, struct bench_result *ret)
     }
     const cJSON *cpu = cJSON_GetObjectItemCaseSensitive(root, "driver_cpu_seconds");
     ret->driver_cpu_seconds = cJSON_IsNumber(cpu) ? cpu->valuedouble : 0;
+    if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(root, "errors"))) {
+        return 1;
+    }
     read_lists(root, ret);
     read_timeline(root, ret);
     for (size_t i = 0; i < ARRAY_SIZE(HISTOGRAMS); i++) {
@@ -285,7 +306,9 @@ static char *read_file(const char *path, char reason[static REPORT_REASON_BYTES]
     char *text = mem_calloc(1, FILE_BYTES_MAX + 1);
     size_t len = fread(text, 1, FILE_BYTES_MAX + 1, file);
     bool failed = ferror(file) != 0;
-    fclose(file);
+    if (file != stdin) {
+        fclose(file);
+    }
     if (failed || len > FILE_BYTES_MAX) {
         snprintf(reason, REPORT_REASON_BYTES, failed ? "cannot be read" : "is larger than 64 MiB");
         free(text);

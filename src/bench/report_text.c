@@ -93,6 +93,10 @@ static void print_costs(FILE *out, const struct bench_result *result)
             duration(late, histogram_quantile(&result->lateness, 0.99)));
     for (size_t i = 0; i < result->setup.pid_count; i++) {
         const struct bench_cost *cost = &result->costs[i];
+        if (cost->ended) {
+            fprintf(out, "Process   %d: ended before the load did\n", (int)cost->pid);
+            continue;
+        }
         fprintf(out,
                 "Process   %d: %.2f us per message (%.0f %% of a core), %.1f MiB, %.1f KiB per "
                 "idle stream\n",

@@ -48,11 +48,13 @@ const char *bench_invalid(const struct bench_result *result)
     double seconds = (double)result->seconds_ns / 1e9;
     if (seconds > 0 && result->driver_cpu_seconds / seconds > DRIVER_CPU_MAX) {
         return "the driver used its whole core; lower --rate, or share the load between machines "
-               "and "
-               "bench merge";
+               "and bench merge";
     }
     if (histogram_quantile(&result->lateness, 0.99) > DRIVER_LATENESS_MAX_NS) {
         return "the driver sent its messages more than 20 ms late; this machine is too busy";
+    }
+    if (result->answered == 0) {
+        return "no message was answered in the time that counts";
     }
     return NULL;
 }

@@ -24,6 +24,7 @@ struct bench_second {
 /* What a process used while the load counted. */
 struct bench_cost {
     pid_t pid;
+    bool ended; /* before the load did: the figures below tell nothing */
     double cpu_seconds;
     uint64_t memory_kib;      /* PSS at the end */
     int64_t idle_streams_kib; /* PSS with all streams open and idle, minus before; may be noise */

@@ -22,7 +22,8 @@ int check_session_tell(const char *command, struct check_report *report,
         cli_error(command, "%s", report->reason);
     }
     int rv = report->exit_code;
-    if (cli_junit_write(command, options->report.junit_file, check_print_junit, report) != 0 &&
+    if (cli_write_file(command, "--junit-file", options->report.junit_file, check_print_junit,
+                       report) != 0 &&
         rv == EXIT_GOOD) {
         rv = EXIT_USAGE;
     }
@@ -80,7 +81,8 @@ static int probe_and_report(const char *command, const struct check_plan *plan,
 int check_session_run(const struct check_plan *plan, const struct check_session_options *options)
 {
     const char *command = check_command_name(plan->command);
-    if (cli_connect_check(command, &options->connect) != 0) {
+    if (cli_connect_check(command, &options->connect) != 0 ||
+        cli_check_file(command, "--junit-file", options->report.junit_file) != 0) {
         return EXIT_USAGE;
     }
     struct net_tls *tls = NULL;

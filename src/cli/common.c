@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,40 @@ int cli_connect_check(const char *command, const struct cli_connect_options *opt
 void cli_log_apply(const struct cli_log_options *options)
 {
     log_configure((enum log_level)options->level, (enum log_format)options->format);
+}
+
+static int complain_file(const char *command, const char *option, const char *path, int error)
+{
+    cli_error(command, "%s: %s: %s", option, path, strerror(error));
+    return 1;
+}
+
+int cli_check_file(const char *command, const char *option, const char *path)
+{
+    FILE *file = path != NULL ? fopen(path, "a") : NULL;
+    if (path != NULL && file == NULL) {
+        return complain_file(command, option, path, errno);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return 0;
+}
+
+int cli_write_file(const char *command, const char *option, const char *path,
+                   void (*print)(FILE *out, const void *printed), const void *printed)
+{
+    if (path == NULL) {
+        return 0;
+    }
+    FILE *file = fopen(path, "w");
+    int error = file == NULL ? errno : 0;
+    if (file != NULL) {
+        print(file, printed);
+        error = fflush(file) != 0 || ferror(file) ? errno : 0;
+        error = fclose(file) != 0 && error == 0 ? errno : error;
+    }
+    return error != 0 ? complain_file(command, option, path, error) : 0;
 }
 
 size_t cli_take_versions(const char *command, const char *list, size_t max,

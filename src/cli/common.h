@@ -4,6 +4,8 @@
 
 #include "cli/options.h"
 
+#include <stdio.h>
+
 /* clang-format off */
 
 /* Where to connect to, and how to trust it. */
@@ -32,6 +34,15 @@ struct cli_connect_options {
      .help = "Use TLS without verifying the certificate"},                                         \
     {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(type, field.plaintext),             \
      .environment = "USE_TLS", .environment_negated = true, .help = "Use no TLS (h2c)"}
+
+/* Whether the file `path` (NULL: none) can be written, before hours go into what it is to hold: creates it. Returns 0, or 1
+ * after a line on standard error. */
+int cli_check_file(const char *command, const char *option, const char *path);
+
+/* Writes the file `path` (NULL: nothing to do) with `print`. Returns 0, or 1 after a line on standard error that names the
+ * command and the option. */
+int cli_write_file(const char *command, const char *option, const char *path,
+                   void (*print)(FILE *out, const void *printed), const void *printed);
 
 /* The agent versions of `list`, separated by commas. Returns how many, or 0 after a line on standard error. */
 size_t cli_take_versions(const char *command, const char *list, size_t max, char versions[][TEXT_VERSION_BYTES]);

@@ -1,37 +1,23 @@
 #include "cli/junit.h"
 
 #include "base/text.h"
-#include "cli/options.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
-/* Char of XML 1.0 section 2.2; a newline aside, control characters are left out, too: they cannot
- * be read in a report. */
-static bool may_stand(uint32_t code_point)
-{
-    return code_point == '\n' || (code_point >= 0x20 && code_point < 0x7f) ||
-           (code_point >= 0xa0 && code_point != 0xfffe && code_point != 0xffff);
-}
-
-/* Writes `text` for an attribute or an element (section 2.4). */
+/* Writes `text` for an attribute or an element (XML 1.0 section 2.4). */
 static void put_escaped(FILE *out, const char *text)
 {
-    size_t len = strlen(text);
-    while (len > 0) {
+    size_t taken;
+    for (size_t len = strlen(text); len > 0; text += taken, len -= taken) {
         uint32_t code_point;
-        size_t taken = text_utf8_decode(text, len, &code_point);
-        if (taken == 0 || !may_stand(code_point)) {
-            fputc('?', out);
-        } else if (strchr("&<>\"", (int)code_point) != NULL) {
+        taken = text_next_visible(text, len, &code_point);
+        if (strchr("&<>\"", (int)code_point) != NULL) {
             fprintf(out, "&#%u;", (unsigned)code_point);
+        } else if (code_point == '?') {
+            fputc('?', out);
         } else {
             fwrite(text, 1, taken, out);
         }
-        taken += taken == 0;
-        text += taken;
-        len -= taken;
     }
 }
 
@@ -89,23 +75,4 @@ void cli_junit_case_end(FILE *out)
 void cli_junit_end(FILE *out)
 {
     fputs("  </testsuite>\n</testsuites>\n", out);
-}
-
-int cli_junit_write(const char *command, const char *path,
-                    void (*print)(FILE *out, const void *report), const void *report)
-{
-    if (path == NULL) {
-        return 0;
-    }
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        cli_error(command, "--junit-file: %s: %s", path, strerror(errno));
-        return 1;
-    }
-    print(file, report);
-    if (fclose(file) != 0) {
-        cli_error(command, "--junit-file: %s: %s", path, strerror(errno));
-        return 1;
-    }
-    return 0;
 }

@@ -28,9 +28,4 @@ void cli_junit_output(FILE *out, const char *lines);
 void cli_junit_case_end(FILE *out);
 void cli_junit_end(FILE *out);
 
-/* Writes the file `path` (NULL: nothing to do) with `print`. Returns 0, or 1 after a line on standard error that names
- * the command and --junit-file. */
-int cli_junit_write(const char *command, const char *path,
-                    void (*print)(FILE *out, const void *report), const void *report);
-
 #endif

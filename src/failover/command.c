@@ -73,8 +73,8 @@ static int run_and_print(const struct options *options, struct failover_result *
     (options->report.output == CLI_OUTPUT_JSON ? failover_print_json : failover_print_text)(stdout,
                                                                                             result);
     rv = failover_judge(result);
-    if (cli_junit_write("failover-test", options->report.junit_file, failover_print_junit,
-                        result) != 0 &&
+    if (cli_write_file("failover-test", "--junit-file", options->report.junit_file,
+                       failover_print_junit, result) != 0 &&
         rv == EXIT_GOOD) {
         rv = EXIT_USAGE;
     }
@@ -89,7 +89,13 @@ static int run(const void *parsed, int argc, char **argv)
     char versions[VERSIONS_MAX][TEXT_VERSION_BYTES];
     size_t version_count =
         cli_take_versions("failover-test", options->versions, VERSIONS_MAX, versions);
-    if (version_count == 0 || cli_connect_check("failover-test", &options->connect) != 0) {
+    if (version_count == 0 || cli_connect_check("failover-test", &options->connect) != 0 ||
+        cli_check_file("failover-test", "--junit-file", options->report.junit_file) != 0) {
+        return EXIT_USAGE;
+    }
+    if (!text_is_utf8(options->fault, strlen(options->fault))) {
+        cli_error("failover-test",
+                  "--fault: expected a command in UTF-8, for the reports to show it");
         return EXIT_USAGE;
     }
     struct net_error error;

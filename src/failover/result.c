@@ -97,12 +97,24 @@ static void print_gaps(FILE *out, const struct failover_result *result)
     free(gaps);
 }
 
+static void put_visible(FILE *out, const char *text)
+{
+    size_t taken;
+    for (size_t len = strlen(text); len > 0; text += taken, len -= taken) {
+        uint32_t code_point;
+        taken = text_next_visible(text, len, &code_point);
+        fwrite(code_point == '?' ? "?" : text, 1, code_point == '?' ? 1 : taken, out);
+    }
+}
+
 void failover_print_text(FILE *out, const struct failover_result *result)
 {
     char took[DURATION_BYTES];
     char most[DURATION_BYTES];
     size_t interrupted = failover_interrupted(result);
-    fprintf(out, "Fault: %s (exit code %d after %s)\n", result->fault, result->fault_exit,
+    fputs("Fault: ", out);
+    put_visible(out, result->fault);
+    fprintf(out, " (exit code %d after %s)\n", result->fault_exit,
             duration(took, result->fault_ns));
     for (size_t i = 0; i < result->stream_count; i++) {
         if (is_interrupted(result, &result->streams[i]) ||

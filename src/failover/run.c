@@ -31,6 +31,8 @@
 #define CONNECT_MS 5000
 /* Soon, so that the gap is the target's and not ours. */
 #define REOPEN_MS  100
+/* A command that is interrupted may clean up for so long. */
+#define COMMAND_END_MS 2000
 #define WATCH_EVERY_MS 20
 #define PING_BYTES 128
 
@@ -262,9 +264,23 @@ static void on_command_exit(uv_process_t *process, int64_t status, int number)
     run->result->fault_ns = run->over_ns - run->fault_ns;
     run->result->fault_exit = number != 0 ? 128 + number : (int)status;
     uv_close((uv_handle_t *)process, on_command_closed);
-    if (run->phase == FAULTING) {
+    if (run->phase == CLOSING) {
+        kill(-process->pid, SIGKILL); /* what the command began and left */
+    } else if (run->phase == FAULTING) {
         enter(run, WATCHING);
     }
+}
+
+static void end_command(struct run *run, int number)
+{
+    if (run->command_runs && uv_is_active((uv_handle_t *)&run->command)) {
+        kill(-run->command.pid, number);
+    }
+}
+
+static void on_command_stays(uv_timer_t *timer)
+{
+    end_command(timer->data, SIGKILL);
 }
 
 static void start_command(struct run *run)
@@ -277,6 +293,7 @@ static void start_command(struct run *run)
                                           .args = argv,
                                           .stdio = stdio,
                                           .stdio_count = 3,
+                                          .flags = UV_PROCESS_DETACHED, /* a group of its own */
                                           .exit_cb = on_command_exit};
     run->command.data = run;
     run->fault_ns = clock_now_ns();
@@ -330,9 +347,8 @@ static void close_streams(struct run *run)
 {
     uv_timer_stop(&run->pinger);
     uv_timer_stop(&run->deadline);
-    if (run->command_runs && uv_is_active((uv_handle_t *)&run->command)) {
-        uv_process_kill(&run->command, SIGTERM);
-    }
+    end_command(run, SIGTERM);
+    uv_timer_start(&run->deadline, on_command_stays, COMMAND_END_MS, 0);
     for (size_t i = 0; i < run->result->stream_count; i++) {
         uv_timer_stop(&run->streams[i].timer);
         if (run->streams[i].client != NULL) {
@@ -385,6 +401,9 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct run *run = handle->data;
     run->rv = number == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+    if (run->phase == CLOSING) {
+        end_command(run, SIGKILL);
+    }
     enter(run, CLOSING);
 }
 

@@ -6,10 +6,13 @@
 #include "base/text.h"
 #include "net/lookup.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct net_resolve {
     struct net_loop *loop;
@@ -91,14 +94,28 @@ static void resolve_free(struct net_resolve *resolve)
     free(resolve);
 }
 
+/* getaddrinfo() without a descriptor to spare says that there is no such name. */
+static bool are_descriptors_used_up(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd < 0 && (errno == EMFILE || errno == ENFILE);
+}
+
 static void report_failure(const struct net_resolve *resolve, int status)
 {
     struct net_error error;
     char name[96];
 
     text_escape(name, sizeof(name), resolve->host, strlen(resolve->host));
-    net_error_set(&error, NET_RESOLVE_FAILED, "name \"%s\" does not resolve: %s", name,
-                  gai_strerror(status));
+    if (are_descriptors_used_up()) {
+        net_error_from_uv(&error, UV_EMFILE, name);
+    } else {
+        net_error_set(&error, NET_RESOLVE_FAILED, "name \"%s\" does not resolve: %s", name,
+                      gai_strerror(status));
+    }
     resolve->on_done(resolve->user, NULL, 0, &error);
 }
 

@@ -9,7 +9,7 @@ import pytest
 from testenv.grpcio_peers import PingServer, Relay
 from testenv.grpcroute import BIN, Server, grpcroute
 from testenv.net import ReservedPort
-from testenv.process import Process
+from testenv.process import Process, run
 
 MS = 1e6
 
@@ -140,13 +140,68 @@ def test_reports_merge_and_compare(started, tmp_path):
 
 
 @pytest.mark.parametrize("args, named", [
-    (["--pid", "x"], "--pid"), (["--versions", ","], "--versions"), (["--versions", "v1.1,nonsense"], "--versions"), (["-c", "0"], "connections"), (["nonsense"], "nonsense"),
+    (["--pid", "x"], "--pid"), (["--versions", ","], "--versions"), (["--versions", "v1.1,nonsense"], "--versions"),
+    (["-c", "0"], "connections"), (["nonsense"], "nonsense"), (["--pid", "4294967297"], "--pid"), (["--pid", "2147483647"], "no such process"),
+    (["--report-file", "/nowhere/x.html"], "/nowhere/x.html"), (["merge", "-", "-"], "only once"), (["compare", "-", "-"], "only once"),
     (["-c", "100000", "-s", "10000"], "--streams"), (["merge"], "merge"), (["compare", "one"], "compare"),
     (["merge", "/nowhere.json"], "/nowhere.json"), (["merge", "/dev/null"], "report"),
 ])
 def test_bad_input_is_one_line(args, named):
     done = grpcroute("bench", *args)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr, done.stderr
+
+
+def test_a_process_that_ends_meanwhile_is_told(started):
+    server, short = started(Server("v1", "s")), started(Process(["sleep", "1"]))
+    done = bench(server.address, "--versions", "v1.1", "-z", "1500ms", "-r", "50", "--pid", str(short.pid))
+    assert fine(done) and f"Process   {short.pid}: ended before the load did" in done.stdout, done.stdout
+
+
+def test_without_descriptors_nothing_is_good(started):
+    """Whichever of them is missing: a name, a timer, a connection."""
+    server = started(Server("v1", "s"))
+    for limit in (10, 12, 14, 16, 20):
+        done = run(["prlimit", f"--nofile={limit}", "--", BIN, "bench", "--target", f"localhost:{server.port}", "--plaintext",
+                    "--versions", "v1.1", "-c", "50", "-z", "200ms", "--warmup", "0", "-r", "100"])
+        assert done.returncode in (2, 3, 4), (limit, done.stdout + done.stderr)
+        assert "does not resolve" not in done.stderr and "open files" in done.stderr + done.stdout, (limit, done.stdout + done.stderr)
+
+
+HOSTILE_REPORTS = {
+    "errors-list": {"errors": [1, 2]}, "errors-text": {"errors": "x"}, "versions-object": {"versions": {"a": "v1"}},
+    "processes-number": {"processes": 7}, "processes-list": {"processes": [1, None, "x"]}, "timeline-text": {"timeline": "x"},
+    "timeline-list": {"timeline": [1, [2], None]}, "latency-text": {"latency": "x"}, "latency-null": {"latency": None},
+    "buckets-text": {"latency": {"count": 1, "buckets": "x"}}, "negative": {"sent": -5, "rate": -1e300, "driver_cpu_seconds": -1},
+    "huge": {"sent": 1e308, "rate": 1e19, "connections": 1e18, "streams_opened": 1.8e19}, "target": {"target": "\x1b[31m\x07"},
+    "target-long": {"target": "x" * 5000}, "version": {"versions": ["\x1b[31m\x9b"]}, "error": {"errors": {"\x1b]0;x\x07": 3}},
+}
+
+
+@pytest.fixture(scope="module")
+def good_report():
+    server = Server("v1", "s")
+    try:
+        yield report(bench(server.address, "--versions", "v1.1", "-z", "300ms", "-r", "100", "-o", "json"))
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("name", HOSTILE_REPORTS)
+def test_a_hostile_report_is_refused_or_shown_harmlessly(good_report, tmp_path, name):
+    good, hostile = tmp_path / "good", tmp_path / "hostile"
+    good.write_text(json.dumps(good_report))
+    hostile.write_text(json.dumps(good_report | HOSTILE_REPORTS[name]))
+    for args in (["merge", hostile], ["merge", good, hostile, "-o", "json"], ["compare", good, hostile], ["merge", hostile, "--report-file",
+                                                                                                       tmp_path / "page"]):
+        done = grpcroute("bench", *args)
+        assert done.returncode in (0, 1, 2, 4) and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", done.stdout + done.stderr), done.stdout
+        assert done.returncode != 2 or "is not a report" in done.stderr, done.stderr
+
+
+def test_a_report_that_cannot_be_written_whole_is_told(good_report, tmp_path):
+    (tmp_path / "good").write_text(json.dumps(good_report))
+    done = grpcroute("bench", "merge", tmp_path / "good", "--report-file", "/dev/full")
+    assert done.returncode == 2 and done.stderr == "grpcroute bench: --report-file: /dev/full: No space left on device\n"
 
 
 def test_the_page_is_whole(started, tmp_path):

@@ -4,13 +4,14 @@ import pty
 import signal
 import socket
 import subprocess
+import time
 
 import hpack
 import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, SettingsFrame
 
 from testenv.grpcroute import BIN, ROOT, Server, grpcroute
-from testenv.process import Process
+from testenv.process import Process, run
 
 BAD = [
     (["agent"], "--version"),
@@ -195,3 +196,20 @@ def test_colours_only_on_a_terminal():
     os.close(terminal)
     assert b"\x1b[" in os.read(controller, 4096)
     os.close(controller)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_no_crash(started, closed):
+    """Nothing else may get their numbers: a connection would be written what is meant for a terminal."""
+    server = started(Server("v1", "s"))
+    target = ["--target", server.address, "--plaintext"]
+    for args in (["agent", "--version", "v1.1", *target, "--messages", "1"], ["verify", "--versions", "v1.1", *target],
+                 ["bench", "--versions", "v1.1", *target, "-z", "100ms", "-r", "50"],
+                 ["failover-test", "--versions", "v1.1", *target, "--fault", "true", "--settle", "100ms"], ["--help"]):
+        done = run(["bash", "-c", f'exec "$@" {closed}', "bash", BIN, *args])
+        assert done.returncode in ((2, 4) if ">&-" in closed.split() and args[0] != "agent" else (0, 4)), (args, done.stdout + done.stderr)
+    for args in (["server", "--version", "v1", "--listen", "127.0.0.1:0"], ["proxy", "--plaintext", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]):
+        role = started(Process(["bash", "-c", f'exec "$@" {closed}', "bash", BIN, *args]))
+        time.sleep(0.5)  # nothing is heard of it
+        assert role.running(), (args, role.output)
+        role.stop()

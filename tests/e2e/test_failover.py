@@ -1,5 +1,8 @@
 """failover-test: what it says of faults that are known."""
 import json
+import pathlib
+import signal
+import time
 import xml.etree.ElementTree as xml
 
 import pytest
@@ -8,6 +11,7 @@ from testenv.grpcio_peers import Relay
 from testenv.grpcroute import BIN, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.process import Process
+from testenv.wait import wait_until
 
 
 def failover(target, fault, *args, tls=("--plaintext",)):
@@ -33,7 +37,7 @@ def replaced(started, tmp_path, monkeypatch):
 
 def test_streams_come_back_on_the_server_that_takes_over(replaced):
     server, fault = replaced
-    server._sent.add(9)  # the fault's
+    server.expect_signal(9)  # the fault's
     done = failover(server.address, fault, "--versions", "v1.1", "--agents", "10", "-o", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
@@ -51,14 +55,14 @@ def test_without_a_fault_nothing_is_interrupted(started):
 
 def test_a_gap_that_is_too_long_fails(replaced):
     server, fault = replaced
-    server._sent.add(9)
+    server.expect_signal(9)
     done = failover(server.address, fault, "--versions", "v1.1", "--agents", "4", "--max-gap", "10ms", "--settle", "3s")
     assert done.returncode == 1 and "Failover test failed" in done.stdout
 
 
 def test_streams_that_do_not_come_back_fail(started):
     server = started(Server("v1", "s"))
-    server._sent.add(9)
+    server.expect_signal(9)
     done = failover(server.address, f"kill -9 {server.pid}", "--versions", "v1.1", "--agents", "3", "--max-gap", "1s")
     assert done.returncode == 1 and done.stdout.count("not back") == 3
 
@@ -94,6 +98,29 @@ def test_junit_has_a_case_for_each_stream_and_the_fault(started, tmp_path):
     assert [e.attrib["type"] for e in suite.iter("error")] == ["fault"]
 
 
+@pytest.mark.parametrize("signals, within_s", [([signal.SIGTERM], 8), ([signal.SIGINT, signal.SIGTERM], 1.5)])
+def test_an_interrupted_fault_leaves_nothing(started, tmp_path, signals, within_s):
+    """It ignores SIGTERM and has children: two seconds later, or at the second signal, all of it is gone."""
+    server = started(Server("v1", "s"))
+    fault = f"trap '' TERM; sleep 300 & echo $! > {tmp_path}/child; echo begun; wait; wait; sleep 300"
+    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--fault", fault]))
+    test.wait_for("begun")
+    begin = time.monotonic()
+    for number in signals:
+        test.send_signal(number)
+        time.sleep(0.2)
+    assert test.wait() == (143 if signals[-1] == signal.SIGTERM else 130)
+    assert time.monotonic() - begin < within_s
+    child = pathlib.Path("/proc", (tmp_path / "child").read_text().strip())
+    wait_until(lambda: not child.exists() or "Z" in (child / "stat").read_text().split(")")[-1].split()[:1], 5, "the child is gone")
+
+
+def test_a_fault_with_escapes_is_shown_harmlessly(started):
+    server = started(Server("v1", "s"))
+    done = failover(server.address, "true \x1b[31m grün", "--versions", "v1.1", "--agents", "1")
+    assert done.returncode == 0 and "Fault: true ?[31m grün (exit code 0" in done.stdout
+
+
 def test_a_failing_command_is_told(started):
     server = started(Server("v1", "s"))
     done = failover(server.address, "exit 3", "--versions", "v1.1")
@@ -110,7 +137,7 @@ def test_through_the_proxy_a_killed_server_is_survived(started, certs, backends)
 
     v1 = [started(Server("v1", f"v1-{i}")) for i in range(2)]
     proxy = started(Proxy(certs, v1, backends[1])).wait_ready()
-    v1[0]._sent.add(9)
+    v1[0].expect_signal(9)
     done = failover(proxy.target, f"kill -9 {v1[0].pid}", "-o", "json", tls=("--cacert", certs / "ca.pem"))
     assert done.returncode == 0, done.stdout + done.stderr
     hit = [s for s in json.loads(done.stdout)["streams"] if s["before"] == "v1-0" and s["cause"]]
@@ -118,7 +145,9 @@ def test_through_the_proxy_a_killed_server_is_survived(started, certs, backends)
 
 
 @pytest.mark.parametrize("args, named", [([], "--fault"), (["--fault", "true", "--versions", ","], "--versions"),
-                                         (["--fault", "true", "--agents", "0"], "agents")])
+                                         (["--fault", "true", "--agents", "0"], "agents"),
+                                         (["--fault", "true \udcff"], "--fault"),
+                                         (["--fault", "true", "--junit-file", "/nowhere/x"], "/nowhere/x")])
 def test_bad_input_is_one_line(args, named):
     done = grpcroute("failover-test", *args)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
