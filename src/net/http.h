@@ -2,9 +2,9 @@
  *
  * Happy path: accept -> one request -> the route's handler fills a response -> sent, kept alive.
  * Failure modes: unknown path 404, method not allowed 405, a handler without memory 500; more than
- * NET_HTTP_CONNECTIONS are closed at once, silent ones after NET_HTTP_TIMEOUT_S (readers of events are
- * not: they are suspended between two events); at the descriptor
- * limit accepting pauses. */
+ * NET_HTTP_CONNECTIONS, or of one address NET_HTTP_CONNECTIONS_PER_ADDRESS, are closed at once,
+ * silent ones after NET_HTTP_TIMEOUT_S (readers of events are not: they are suspended between two
+ * events); at the descriptor limit accepting pauses. */
 #ifndef GRPCROUTE_NET_HTTP_H
 #define GRPCROUTE_NET_HTTP_H
 
@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 #define NET_HTTP_CONNECTIONS 64
+/* Of one address, so that no client can keep the others out: a kubelet asks from its own. */
+#define NET_HTTP_CONNECTIONS_PER_ADDRESS 48
 #define NET_HTTP_TIMEOUT_S   10
 /* Request line and headers of one connection, and what it may send of its answer at once. */
 #define NET_HTTP_MEMORY_BYTES (32 * 1024)

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define ANSWER_BYTES 64
+#define HTTP_OK      200
 
 struct probe {
     struct list node;
@@ -30,7 +31,8 @@ struct probe {
     uint64_t deadline_ms; /* of the check in flight; 0: none */
     uint8_t answer[ANSWER_BYTES];
     size_t answer_len;
-    int grpc_status; /* -1: none came */
+    int grpc_status;  /* -1: none came */
+    long http_status; /* 0: none came */
     bool decided;    /* the check in flight has its result; only the stream's end is awaited */
     bool checked_once;
     bool refused; /* the check before this one was not looked at */
@@ -64,25 +66,36 @@ static void decide(struct probe *probe, enum endpoint_health result, const char 
     }
 }
 
-static bool is_serving(const struct probe *probe)
+/* What the answer to a check that ended well says against the server; NULL: nothing. */
+static const char *find_fault(const struct probe *probe)
 {
     enum rpc_health_status status;
-    return probe->answer_len > RPC_FRAME_PREFIX_BYTES &&
-           rpc_health_response_decode(probe->answer + RPC_FRAME_PREFIX_BYTES,
-                                      probe->answer_len - RPC_FRAME_PREFIX_BYTES, &status) == 0 &&
-           status == RPC_HEALTH_SERVING;
+    if (probe->answer_len <= RPC_FRAME_PREFIX_BYTES ||
+        rpc_health_response_decode(probe->answer + RPC_FRAME_PREFIX_BYTES,
+                                   probe->answer_len - RPC_FRAME_PREFIX_BYTES, &status) != 0) {
+        return "health check was answered with what is no HealthCheckResponse";
+    }
+    return status == RPC_HEALTH_SERVING ? NULL
+           : status == RPC_HEALTH_NOT_SERVING
+               ? "health check answered NOT_SERVING"
+               : "health check answered neither SERVING nor NOT_SERVING";
 }
 
 static void decide_by_status(struct probe *probe)
 {
     char cause[PROXY_CAUSE_BYTES];
-    if (probe->grpc_status == RPC_UNIMPLEMENTED || (probe->grpc_status == RPC_OK && is_serving(probe))) {
+    const char *fault = probe->grpc_status == RPC_OK ? find_fault(probe) : NULL;
+    if (fault != NULL) {
+        decide(probe, ENDPOINT_UNHEALTHY, fault);
+    } else if (probe->grpc_status == RPC_UNIMPLEMENTED || probe->grpc_status == RPC_OK) {
         decide(probe, ENDPOINT_HEALTHY, NULL);
-    } else if (probe->grpc_status == RPC_OK) {
-        decide(probe, ENDPOINT_UNHEALTHY, "health check answered NOT_SERVING");
     } else if (probe->grpc_status > RPC_OK) {
         snprintf(cause, sizeof(cause), "health check failed with %s",
                  rpc_code_name((enum rpc_code)probe->grpc_status));
+        decide(probe, ENDPOINT_UNHEALTHY, cause);
+    } else if (probe->http_status != HTTP_OK) {
+        snprintf(cause, sizeof(cause), "health check was answered with HTTP status %ld",
+                 probe->http_status);
         decide(probe, ENDPOINT_UNHEALTHY, cause);
     } else {
         decide(probe, ENDPOINT_UNHEALTHY, "health check was not answered in gRPC");
@@ -123,7 +136,11 @@ static void on_block(struct upstream_request *request, enum h2_block_kind kind,
 {
     (void)kind;
     struct probe *probe = container_of(request, struct probe, request);
+    const struct h2_header *http_status = h2_block_find(block, ":status", NULL);
     const struct h2_header *status = h2_block_find(block, "grpc-status", NULL);
+    if (http_status != NULL) {
+        probe->http_status = strtol(http_status->value, NULL, 10);
+    }
     if (status != NULL) {
         probe->grpc_status = (int)strtol(status->value, NULL, 10);
     }
@@ -191,6 +208,7 @@ static void start_check(struct probe *probe, uint64_t now)
     probe->decided = false;
     probe->answer_len = 0;
     probe->grpc_status = -1;
+    probe->http_status = 0;
     probe->deadline_ms = now + PROXY_HEALTH_TIMEOUT_MS;
     upstream_submit(upstream_get(&probe->health->proxy->workers[0], probe->endpoint),
                     &probe->request);

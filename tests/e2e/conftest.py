@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import uuid
 
 import pytest
 
@@ -13,6 +14,7 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # nothing here forks with gRPC in 
 
 from testenv.grpcroute import ROOT, Agent, Proxy, Server  # noqa: E402
 from testenv.process import Process  # noqa: E402
+from testenv.wait import wait_until  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +28,25 @@ def nothing_left():
         process.kill()
         Process.unclosed.discard(process)
     assert not forgotten, f"never closed: {[process.argv for process in forgotten]}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_outlives_the_tests():
+    """Not even what a child of theirs began: all of it has the environment of this process."""
+    mark = f"GRPCROUTE_TESTS={uuid.uuid4()}"
+    name, value = mark.split("=")
+    os.environ[name] = value
+    yield
+    wait_until(lambda: not marked(mark), 10, "every process has ended", lambda: "\n".join(marked(mark)))
+
+
+def marked(mark):
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (process / "environ").read_text("latin-1").split("\0"):
+                found.append(f"{process.name}: " + (process / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 @pytest.fixture(scope="session")

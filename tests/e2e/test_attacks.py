@@ -699,6 +699,30 @@ def test_a_health_check_that_was_not_looked_at_is_asked_again(world, started, ce
     assert len(checks) == max(refusals, 2)
 
 
+def health_answer(body, status="0"):
+    return lambda peer, s: peer.exchange(response(s) + frame(DATA, 0, s, message(body)) + fields(s, ("grpc-status", status), end=True))
+
+
+UNHEALTHY = {
+    "not-serving": (health_answer(b"\x08\x02"), "health check answered NOT_SERVING"),
+    "unknown": (health_answer(b"\x08\x00"), "health check answered neither SERVING nor NOT_SERVING"),
+    "another-number": (health_answer(b"\x08\x63"), "health check answered neither SERVING nor NOT_SERVING"),
+    "noise": (health_answer(b"\xff\xff\xff"), "health check was answered with what is no HealthCheckResponse"),
+    "unavailable": (health_answer(b"\x08\x01", "14"), "health check failed with UNAVAILABLE"),
+    "http-500": (lambda peer, s: peer.exchange(fields(s, (":status", "500"), end=True)), "health check was answered with HTTP status 500"),
+    "not-grpc": (lambda peer, s: peer.exchange(fields(s, (":status", "200"), end=True)), "health check was not answered in gRPC"),
+    "reset": (lambda peer, s: peer.exchange(raw.reset(s, 8)), "health check ended with CANCEL"),
+}
+
+
+@pytest.mark.parametrize("name", UNHEALTHY)
+def test_a_bad_health_check_says_why(world, started, certs, name):
+    health, cause = UNHEALTHY[name]
+    hostile = started(raw.RawServer(lambda peer, stream: None, health=health))
+    proxy = started(Proxy(certs, [world.server], [hostile], env=ENV))
+    assert proxy.wait_for(rf"Endpoint {hostile.address} of cluster server-v2 is (\w+.*)").group(1) == f"unhealthy: {cause}"
+
+
 def check_agent(started, server, cause):
     """One clean line for each lost stream, with the cause; then the agent is back."""
     agent = started(Agent("v1.1", "a", server.address, "--max-backoff", "1s", env=ENV))

@@ -1,5 +1,6 @@
 """failover-test: what it says of faults that are known."""
 import json
+import os
 import pathlib
 import signal
 import time
@@ -20,8 +21,16 @@ def failover(target, fault, *args, tls=("--plaintext",)):
 
 def restart(server, port, ident="again"):
     """A shell command that kills the server and starts another in its place."""
-    return (f"kill -9 {server.pid}; {BIN} server --version v1 --id {ident} --listen 127.0.0.1:{port} "
+    return (f"kill -9 {server.pid}; timeout 60 {BIN} server --version v1 --id {ident} --listen 127.0.0.1:{port} "
             ">/dev/null 2>&1 & echo $! > pid")
+
+
+def is_running(pid):
+    """Of a process that is not a child of ours: the state behind its name (proc(5)) is no zombie's."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.fixture
@@ -31,8 +40,9 @@ def replaced(started, tmp_path, monkeypatch):
     port = started(ReservedPort()).port
     server = started(Server("v1", "first", port=port))
     yield server, restart(server, port)
-    grpcroute_pid = (tmp_path / "pid").read_text().strip()
-    Process(["kill", grpcroute_pid]).close()
+    pid = int((tmp_path / "pid").read_text())
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not is_running(pid), 5, "the server that took over has ended")
 
 
 def test_streams_come_back_on_the_server_that_takes_over(replaced):
@@ -111,8 +121,7 @@ def test_an_interrupted_fault_leaves_nothing(started, tmp_path, signals, within_
         time.sleep(0.2)
     assert test.wait() == (143 if signals[-1] == signal.SIGTERM else 130)
     assert time.monotonic() - begin < within_s
-    child = pathlib.Path("/proc", (tmp_path / "child").read_text().strip())
-    wait_until(lambda: not child.exists() or "Z" in (child / "stat").read_text().split(")")[-1].split()[:1], 5, "the child is gone")
+    wait_until(lambda: not is_running(int((tmp_path / "child").read_text())), 5, "the child is gone")
 
 
 def test_a_fault_with_escapes_is_shown_harmlessly(started):

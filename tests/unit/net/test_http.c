@@ -105,8 +105,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static int connect_to(uint16_t port)
+/* From 127.0.0.`host`. */
+static int connect_from(uint8_t host, uint16_t port)
 {
+    const struct sockaddr_in own = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host),
+    };
     const struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_port = htons(port),
@@ -115,11 +120,17 @@ static int connect_to(uint16_t port)
     const struct timeval patience = {.tv_sec = PATIENCE_S};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+    if (bind(fd, (const struct sockaddr *)&own, sizeof(own)) != 0 ||
+        connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         close(fd);
         return -1;
     }
     return fd;
+}
+
+static int connect_to(uint16_t port)
+{
+    return connect_from(1, port);
 }
 
 static void *run_client(void *user)
@@ -262,7 +273,8 @@ static void connections_over_the_limit_are_closed_and_room_returns(void **state)
     struct world *world = *state;
     int idle[NET_HTTP_CONNECTIONS];
     for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
-        idle[i] = connect_to(net_http_port(world->http));
+        idle[i] =
+            connect_from(i < NET_HTTP_CONNECTIONS_PER_ADDRESS ? 2 : 3, net_http_port(world->http));
         assert_true(idle[i] >= 0);
     }
     char *answer = fetch(world, "GET", "/hello", "");
@@ -274,6 +286,20 @@ static void connections_over_the_limit_are_closed_and_room_returns(void **state)
     answer = fetch(world, "GET", "/hello", ""); /* may still meet the old ones */
     free(answer);
     assert_answer(fetch(world, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
+}
+
+static void one_address_cannot_keep_others_out(void **state)
+{
+    struct world *world = *state;
+    int idle[NET_HTTP_CONNECTIONS];
+    for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
+        idle[i] = connect_from(2, net_http_port(world->http));
+        assert_true(idle[i] >= 0);
+    }
+    assert_answer(fetch(world, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
+    for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
+        close(idle[i]);
+    }
 }
 
 static uint64_t cpu_us(void)
@@ -498,6 +524,7 @@ int main(void)
         TEST(a_body_is_dropped_and_a_large_one_refused),
         TEST(garbage_and_oversized_headers_end_the_connection),
         TEST(connections_over_the_limit_are_closed_and_room_returns),
+        TEST(one_address_cannot_keep_others_out),
         TEST(no_descriptors_is_a_pause_and_not_an_end),
         TEST(events_reach_every_reader_without_cost_in_between),
         TEST(events_have_their_type_and_may_be_refused),
