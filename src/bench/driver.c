@@ -21,6 +21,8 @@
 /* How long the last answers may take. */
 #define DRAIN_MS 2000
 #define DRAIN_POLL_MS 10
+/* From the last connection's start to the first answers on its streams. */
+#define OPENING_MS 15000
 /* From all streams open to the first message, so that idle memory can be read. */
 #define IDLE_MS 300
 /* For the protobuf fields around the text. */
@@ -120,6 +122,17 @@ void driver_stream_settled(struct driver *driver)
     if (driver->pending == 0 && driver->phase == PHASE_OPENING) {
         driver->result->opening_ns = clock_now_ns() - driver->started_ns;
         enter(driver, driver->result->streams_opened > 0 ? PHASE_IDLE : PHASE_CLOSING);
+    }
+}
+
+static void on_opening_late(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    for (size_t i = 0; i < driver->stream_count && driver->phase == PHASE_OPENING; i++) {
+        if (!driver->streams[i].settled) {
+            bench_count_cause(driver->result, "the first message was not answered in time", 1);
+            bench_stream_settle(&driver->streams[i]);
+        }
     }
 }
 
@@ -231,6 +244,8 @@ static void enter(struct driver *driver, enum phase phase)
     driver->phase = phase;
     switch (phase) {
     case PHASE_OPENING:
+        uv_timer_start(&driver->phase_timer, on_opening_late,
+                       OPENING_MS + driver->result->setup.ramp_ns / NS_PER_MS, 0);
         return;
     case PHASE_IDLE:
         uv_timer_start(&driver->phase_timer, on_idle_over, IDLE_MS, 0);
@@ -342,6 +357,7 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
     open_handles(driver);
     read_memory_before(driver);
     make_streams(driver);
+    enter(driver, PHASE_OPENING);
     net_loop_run(&driver->loop);
     net_loop_deinit(&driver->loop);
     if (config->progress && result->timeline_count > 0) {

@@ -157,6 +157,21 @@ static void note_cause(struct stream *stream, const char *text)
 
 static void reopen_soon(struct stream *stream);
 
+/* A stream that ends before its first answer: there is nothing to test. */
+static bool is_fatal(const struct stream *stream)
+{
+    return stream->run->phase == OPENING && stream->last_pong_ns == 0;
+}
+
+static void fail_opening(struct run *run, const char *cause)
+{
+    char text[FAILOVER_CAUSE_BYTES];
+    text_escape(text, sizeof(text), cause, strlen(cause));
+    cli_error("failover-test", "%s", text);
+    run->rv = EXIT_NO_CONNECTION;
+    enter(run, CLOSING);
+}
+
 static void on_call_closed(void *user, const struct rpc_status *status)
 {
     struct stream *stream = user;
@@ -166,7 +181,11 @@ static void on_call_closed(void *user, const struct rpc_status *status)
         stream->seen->lost += stream->call_sent - stream->call_answered;
         stream->answered_since_fault = false;
     }
-    note_cause(stream, rpc_status_describe(status, cause, sizeof(cause)));
+    rpc_status_describe(status, cause, sizeof(cause));
+    note_cause(stream, cause);
+    if (is_fatal(stream)) {
+        fail_opening(stream->run, cause);
+    }
     if (stream->client != NULL) {
         rpc_client_close(stream->client); /* its on_closed opens again */
     }
@@ -201,10 +220,8 @@ static void on_client_closed(void *user, const struct net_error *why)
     stream->client = NULL;
     stream->run->clients--;
     note_cause(stream, why->text);
-    if (stream->run->phase == OPENING && stream->last_pong_ns == 0) {
-        cli_error("failover-test", "%s", why->text);
-        stream->run->rv = EXIT_NO_CONNECTION;
-        enter(stream->run, CLOSING);
+    if (is_fatal(stream)) {
+        fail_opening(stream->run, why->text);
     } else if (stream->run->phase != CLOSING) {
         reopen_soon(stream);
     }

@@ -92,9 +92,11 @@ static void on_data(void *user, const uint8_t *bytes, size_t len)
         return;
     }
     if (h2_session_feed(conn->session, bytes, len, now_ms(conn)) < 0) {
-        const char *reason = h2_session_reason(conn->session);
-        explain(conn, NET_FAILED, reason != NULL ? reason : "HTTP/2 protocol error");
-        h2_session_terminate(conn->session, H2_PROTOCOL_ERROR, NULL);
+        if (conn->closing_since_ms == 0) { /* else a callback closed the connection */
+            const char *reason = h2_session_reason(conn->session);
+            explain(conn, NET_FAILED, reason != NULL ? reason : "HTTP/2 protocol error");
+            h2_session_terminate(conn->session, H2_PROTOCOL_ERROR, NULL);
+        }
         begin_close(conn);
         return;
     }

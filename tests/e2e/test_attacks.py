@@ -723,6 +723,25 @@ def test_a_bad_health_check_says_why(world, started, certs, name):
     assert proxy.wait_for(rf"Endpoint {hostile.address} of cluster server-v2 is (\w+.*)").group(1) == f"unhealthy: {cause}"
 
 
+def silent(peer, stream):
+    pass
+
+
+def test_bench_gives_up_on_streams_that_are_never_answered(started):
+    server = started(raw.RawServer(silent))
+    done = grpcroute("bench", "--target", server.address, "--plaintext", "-c", "3", "-z", "1s", env=ENV)
+    assert done.returncode == 3 and "not answered in time" in done.stderr, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name, cause", [
+    ("escapes-in-message", r"PERMISSION_DENIED: \\x1b"), ("reset", "INTERNAL_ERROR"), ("goaway-refusing", "REFUSED_STREAM"),
+    ("http-status-text", "PROTOCOL_ERROR"), ("end-without-trailers", "without trailers")])
+@pytest.mark.parametrize("command", [["bench", "-z", "100ms"], ["failover-test", "--fault", "true"]])
+def test_a_stream_refused_at_the_start_is_told_with_its_cause(started, command, name, cause):
+    done = grpcroute(*command, "--target", hostile_server(SERVERS[name][0], started).address, "--plaintext", env=ENV)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1 and re.search(cause, done.stderr), done.stderr
+
+
 def check_agent(started, server, cause):
     """One clean line for each lost stream, with the cause; then the agent is back."""
     agent = started(Agent("v1.1", "a", server.address, "--max-backoff", "1s", env=ENV))
