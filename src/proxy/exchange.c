@@ -119,9 +119,7 @@ static void free_when_closed(struct exchange *exchange)
 static void answer(struct exchange *exchange, enum rpc_code code, const char *message)
 {
     upstream_cancel(&exchange->upstream);
-    if (exchange->upstream.stream != NULL) {
-        h2_stream_reset(exchange->upstream.stream, H2_CANCEL);
-    }
+    upstream_reset(&exchange->upstream, H2_CANCEL);
     forget_request(exchange);
     if (exchange->downstream == NULL || exchange->answered_here) {
         return;
@@ -432,7 +430,7 @@ void exchange_downstream_close(struct exchange *exchange, uint32_t error)
         uint32_t code = error == H2_CONNECTION_LOST || error == H2_NO_ERROR ? (uint32_t)H2_CANCEL
                                                                            : error;
         if (!finished || !exchange->request_ended) {
-            h2_stream_reset(exchange->upstream.stream, finished ? (uint32_t)H2_NO_ERROR : code);
+            upstream_reset(&exchange->upstream, finished ? (uint32_t)H2_NO_ERROR : code);
         }
     }
     free_when_closed(exchange);

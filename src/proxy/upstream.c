@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "h2/budget.h"
+#include "h2/limits.h"
 #include "net/dial.h"
 #include "net/stream.h"
 #include "proxy/cluster.h"
@@ -17,8 +19,10 @@ struct upstream {
     struct worker *worker;
     struct endpoint *endpoint; /* owned reference */
     struct list conns;
-    struct list waiting; /* upstream_request.waiting */
+    struct list waiting;   /* upstream_request.waiting */
     struct net_dial *dial; /* at most one at a time */
+    struct list resetting; /* upstream_request.waiting, oldest first */
+    struct h2_budget resets; /* of young streams */
     uint64_t keepalive_ms;
     bool suspect; /* the connections were probed since the endpoint became unhealthy */
 };
@@ -83,6 +87,7 @@ static void on_close(void *user, struct h2_stream *stream, uint32_t error, bool 
     struct upstream_conn *conn = user;
     struct upstream_request *request = request_of(stream);
     if (request != NULL) {
+        list_remove(&request->waiting); /* of those whose reset waits */
         request->stream = NULL;
         request->upstream = NULL;
         request->events->on_close(request, error, unprocessed);
@@ -213,6 +218,11 @@ static struct upstream_conn *conn_with_room(struct upstream *upstream)
     return NULL;
 }
 
+static uint64_t now_ms(const struct upstream *upstream)
+{
+    return uv_now(&upstream->worker->loop.uv);
+}
+
 static void serve_waiting(struct upstream *upstream)
 {
     while (!list_empty(&upstream->waiting)) {
@@ -224,6 +234,7 @@ static void serve_waiting(struct upstream *upstream)
         struct upstream_request *request =
             container_of(upstream->waiting.next, struct upstream_request, waiting);
         list_remove(&request->waiting);
+        request->opened_ms = now_ms(upstream);
         int rv = request->events->on_ready(request, rpc_conn_session(conn->conn));
         if (rv == H2_E_NO_ROOM) { /* out of stream ids: finish this connection, use another */
             list_append(&upstream->waiting, &request->waiting);
@@ -247,8 +258,44 @@ void upstream_submit(struct upstream *upstream, struct upstream_request *request
 
 void upstream_cancel(struct upstream_request *request)
 {
-    list_remove(&request->waiting);
-    request->upstream = NULL;
+    if (request->stream == NULL) {
+        list_remove(&request->waiting);
+        request->upstream = NULL;
+    }
+}
+
+/* ---- resets ---------------------------------------------------------------------------------- */
+
+void upstream_reset(struct upstream_request *request, uint32_t code)
+{
+    struct upstream *upstream = request->upstream;
+    if (request->stream == NULL || !list_empty(&request->waiting)) {
+        return;
+    }
+    uint64_t now = now_ms(upstream);
+    /* two tokens: half of what a server like ours allows */
+    if (now - request->opened_ms >= PROXY_RESET_WAIT_MS ||
+        h2_budget_spend(&upstream->resets, 2 * H2_BUDGET_MILLI, now)) {
+        h2_stream_reset(request->stream, code);
+        return;
+    }
+    request->reset_code = code;
+    list_append(&upstream->resetting, &request->waiting);
+}
+
+static void send_due_resets(struct upstream *upstream)
+{
+    uint64_t now = now_ms(upstream);
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &upstream->resetting)
+    {
+        struct upstream_request *request = container_of(node, struct upstream_request, waiting);
+        if (now - request->opened_ms >= PROXY_RESET_WAIT_MS) {
+            list_remove(&request->waiting);
+            h2_stream_reset(request->stream, request->reset_code);
+        }
+    }
 }
 
 /* ---- pools ----------------------------------------------------------------------------------- */
@@ -270,6 +317,8 @@ struct upstream *upstream_get(struct worker *worker, struct endpoint *endpoint)
     upstream->keepalive_ms = PROXY_UPSTREAM_KEEPALIVE_MS;
     list_init(&upstream->conns);
     list_init(&upstream->waiting);
+    list_init(&upstream->resetting);
+    h2_budget_init(&upstream->resets, now_ms(upstream));
     list_append(&worker->upstreams, &upstream->node);
     return upstream;
 }
@@ -326,6 +375,7 @@ void upstream_tick_all(struct worker *worker)
     {
         struct upstream *upstream = container_of(node, struct upstream, node);
         probe_suspect(upstream);
+        send_due_resets(upstream);
         if (atomic_load(&upstream->endpoint->removed)) {
             each_conn(upstream, drain_conn);
             free_when_idle(upstream);

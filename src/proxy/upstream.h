@@ -11,6 +11,7 @@
 #include "net/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define PROXY_CONNECT_TIMEOUT_MS 5000
 /* gRPC servers allow a PING every 5 minutes without being asked (gRFC A8); dead peers are found sooner by the
@@ -22,12 +23,20 @@ struct endpoint;
 struct upstream;
 struct worker;
 
+/* Servers count resets of streams that are young, and end the connection of who sends too many
+ * (CVE-2023-44487): with it would go the streams of every other client. Beyond a share of what ours
+ * allows (h2/limits.h) a reset waits until its stream is old, by the server's clock, too. */
+#define PROXY_RESET_WAIT_MS 1500
+
 /* Who wants a stream to an endpoint: an exchange or a health probe. Embedded; the stream's user. */
 struct upstream_request {
     const struct upstream_request_events *events;
-    struct list waiting;      /* in the upstream's queue until on_ready or on_failed */
+    struct list waiting; /* in the upstream's queue until on_ready or on_failed; later for a reset
+                            that must wait */
     struct upstream *upstream; /* set while waiting or while `stream` is set */
-    struct h2_stream *stream; /* set by on_ready; NULL again before on_close is called */
+    struct h2_stream *stream;  /* set by on_ready; NULL again before on_close is called */
+    uint64_t opened_ms;
+    uint32_t reset_code; /* of a reset that waits */
 };
 
 struct upstream_request_events {
@@ -54,8 +63,11 @@ void upstream_submit(struct upstream *upstream, struct upstream_request *request
 /* Withdraws a waiting request; harmless otherwise. */
 void upstream_cancel(struct upstream_request *request);
 
-/* Lets pools of removed endpoints finish, frees idle ones, probes connections to unhealthy endpoints. Called on the worker's
- * tick. */
+/* Resets the request's stream, if it has one, at once or soon: until on_close its events go on. */
+void upstream_reset(struct upstream_request *request, uint32_t code);
+
+/* Lets pools of removed endpoints finish, frees idle ones, probes connections to unhealthy
+ * endpoints, sends the resets that waited. Called on the worker's tick. */
 void upstream_tick_all(struct worker *worker);
 
 /* Closes all connections; the pools are freed as these end. */

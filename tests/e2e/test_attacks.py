@@ -1,6 +1,7 @@
 """Hostile peers: clients against proxy and server, servers against proxy, agent and verify. Beside each attack two agents ping
 through the same processes and must lose nothing; the processes stay up, in bounded memory, and the attacker gets the documented answer."""
 import contextlib
+import json
 import os
 import random
 import re
@@ -15,6 +16,7 @@ import pytest
 
 from testenv import raw
 from testenv.grpcroute import Agent, Proxy, Server, grpcroute
+from testenv.wait import wait_until
 from testenv.raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY,
                          PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, literal, message, number,
                          request, setting, window_update)
@@ -500,6 +502,37 @@ def test_resets_during_a_drain_are_bounded(world, started, certs, front):
         peer.exchange(b"".join(opened(n) + raw.reset(n) for n in range(3, 20001, 2)), until=lambda: False)
         assert peer.closed and peer.goaway().error == CALM, told(peer)
     assert victim.wait() == 0
+
+
+def live_streams(proxy):
+    with urllib.request.urlopen(proxy.admin + "/streams", timeout=5) as answer:
+        return json.load(answer)["total"]
+
+
+def test_resets_of_many_clients_spare_who_shares_their_connection(world, started, certs):
+    """Each stays within its own budget; together they would use up that of the connection to the server."""
+    server = started(Server("v1", "shared", env=ENV))
+    proxy = started(Proxy(certs, [server], [world.other], env=ENV)).wait_ready()
+    bystander = started(Agent("v1.1", "b", proxy.target, "--interval", "50ms", cacert=world.cacert, env=ENV))
+    bystander.wait_for("Received pong", count=2)
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(contextlib.closing(raw.client(proxy.port, world.cacert))) for _ in range(10)]
+        for first in range(1, 181, 60):
+            streams = range(first, first + 60, 2)
+            for peer in peers:
+                peer.exchange(b"".join(opened(n) for n in streams))
+            wait_until(lambda: live_streams(proxy) > 30 * len(peers), 5, "they are open")
+            for peer in peers:
+                peer.exchange(b"".join(raw.reset(n) for n in streams))
+        assert all(still_serves(peer) for peer in peers)
+        for peer in peers:
+            peer.exchange(b"".join(opened(n) for n in range(301, 341, 2)))
+    check_lost_nothing(bystander, 0)
+    wait_until(lambda: live_streams(proxy) == 1, 10, "the streams of those who left are gone")
+    wait_until(lambda: len(re.findall("Stream opened from", server.output)) == len(re.findall("Stream closed", server.output)) + 1, 5,
+               "the server has closed them")
+    assert "too many" not in server.output + proxy.output and "unhealthy" not in proxy.output
+    check_lost_nothing(bystander, 0)
 
 
 @both
