@@ -259,6 +259,16 @@ static int merge(const struct options *options, const struct threshold *threshol
     return rv;
 }
 
+/* Figures that are not to be trusted prove nothing, on either side. */
+static int check_valid(const char *path, const struct bench_result *result)
+{
+    const char *invalid = bench_invalid(result);
+    if (invalid != NULL) {
+        fprintf(stderr, "%s %s is not valid: %s\n", cli_mark(CLI_MARK_BAD), path, invalid);
+    }
+    return invalid != NULL;
+}
+
 static int compare(const struct options *options, int argc, char **argv)
 {
     if (argc != 2) {
@@ -275,6 +285,10 @@ static int compare(const struct options *options, int argc, char **argv)
     if (before != NULL && now != NULL) {
         double tolerance = (double)options->tolerance_percent / 100;
         rv = report_compare(stdout, before, now, tolerance) > 0 ? EXIT_CHECK_FAILED : EXIT_GOOD;
+        fflush(stdout);
+        if (check_valid(argv[0], before) + check_valid(argv[1], now) > 0 && rv == EXIT_GOOD) {
+            rv = EXIT_NO_EVIDENCE;
+        }
     }
     struct bench_result *both[] = {before, now};
     for (size_t i = 0; i < ARRAY_SIZE(both); i++) {

@@ -43,7 +43,7 @@ def test_changed_routes_roll_the_proxy_and_swapped_ones_fail_verify(deployed, tm
     assert done.returncode != 0
     assert "passed" not in done.stdout and "v2" in done.stdout
     apply_routes(deployed, ROOT / "deploy/embedded")
-    deployed.make("verify")
+    wait_until(lambda: {(p[0], p[2]) for p in deployed.pongs("--since=5s")} == {("v1", "v1"), ("v2", "v2")}, 40, "rightly routed pongs")
 
 
 def test_a_cluster_ip_is_told(deployed):

@@ -198,6 +198,17 @@ def test_a_hostile_report_is_refused_or_shown_harmlessly(good_report, tmp_path, 
         assert done.returncode != 2 or "is not a report" in done.stderr, done.stderr
 
 
+def test_reports_that_are_not_valid_prove_nothing(good_report, tmp_path):
+    good, busy = tmp_path / "good", tmp_path / "busy"
+    good.write_text(json.dumps(good_report | {"driver_cpu_seconds": 0.01, "lateness": {"count": 0, "buckets": []}}))
+    busy.write_text(json.dumps(good_report | {"driver_cpu_seconds": 100}))
+    assert grpcroute("bench", "compare", good, good).returncode == 0
+    for before, now in ((good, busy), (busy, good)):
+        done = grpcroute("bench", "compare", before, now)
+        assert done.returncode == 4 and f"{busy} is not valid: the driver used its whole core" in done.stderr, done.stderr
+    assert grpcroute("bench", "merge", busy).returncode == 4
+
+
 def test_a_report_that_cannot_be_written_whole_is_told(good_report, tmp_path):
     (tmp_path / "good").write_text(json.dumps(good_report))
     done = grpcroute("bench", "merge", tmp_path / "good", "--report-file", "/dev/full")
