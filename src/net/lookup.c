@@ -1,4 +1,4 @@
-/* getaddrinfo() on a few detached threads, which live while there is work.
+/* getaddrinfo() on a few threads, which live while there is work.
  *
  * A job belongs to the queue or its thread; a lookup, with the handle that wakes the loop, to the
  * loop. Each knows the other until the job is done or the lookup is cancelled; `mutex` guards that
@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@ struct job {
     char *host;            /* owned */
     bool done;
     int status;
+    int error;             /* errno, with EAI_SYSTEM */
     struct addrinfo *list; /* owned */
 };
 
@@ -32,6 +34,8 @@ struct lookup {
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct list queue = {&queue, &queue};
 static int threads;
+static bool has_ended; /* a thread has left the queue, and nobody has joined it: */
+static pthread_t ended;
 
 static void job_free(struct job *job)
 {
@@ -54,6 +58,38 @@ static void finish(struct job *job, int status)
     }
 }
 
+/* Of the threads that have left the queue only the last is ever to be joined: each joins the one
+ * before it. Called with the mutex held, leaves it free. */
+static void become_last_ended(void)
+{
+    const pthread_t before = ended;
+    const bool has_before = has_ended;
+
+    ended = pthread_self();
+    has_ended = true;
+    pthread_mutex_unlock(&mutex);
+    if (has_before) {
+        pthread_join(before, NULL);
+    }
+}
+
+/* At exit, so that no thread is cut off while it gives back what getaddrinfo() holds for it. One
+ * that still waits for a name server is not waited for. */
+static void join_last_ended(void)
+{
+    pthread_t last;
+    bool has_last;
+
+    pthread_mutex_lock(&mutex);
+    last = ended;
+    has_last = has_ended;
+    has_ended = false;
+    pthread_mutex_unlock(&mutex);
+    if (has_last) {
+        pthread_join(last, NULL);
+    }
+}
+
 static void *work(void *arg)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -67,11 +103,12 @@ static void *work(void *arg)
         list_remove(&job->node);
         pthread_mutex_unlock(&mutex);
         status = getaddrinfo(job->host, NULL, &hints, &job->list);
+        job->error = errno;
         pthread_mutex_lock(&mutex);
         finish(job, status);
     }
     threads--;
-    pthread_mutex_unlock(&mutex);
+    become_last_ended();
     return NULL;
 }
 
@@ -79,24 +116,25 @@ static void *work(void *arg)
 static bool start_thread(void)
 {
     pthread_t thread;
-    pthread_attr_t attributes;
     sigset_t all;
     sigset_t before;
     int status;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    status = pthread_create(&thread, &attributes, work, NULL);
-    pthread_attr_destroy(&attributes);
+    status = pthread_create(&thread, NULL, work, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status == 0;
 }
 
 static void submit(struct job *job)
 {
+    static bool is_joined_at_exit;
+
     pthread_mutex_lock(&mutex);
+    if (!is_joined_at_exit) {
+        is_joined_at_exit = atexit(join_last_ended) == 0;
+    }
     list_append(&queue, &job->node);
     if (threads < LOOKUP_THREADS && start_thread()) {
         threads++;
@@ -122,6 +160,7 @@ static void on_async(uv_async_t *async)
     pthread_mutex_unlock(&mutex);
     lookup->job = NULL;
     uv_close((uv_handle_t *)&lookup->async, on_handle_closed);
+    errno = job->error;
     lookup->on_done(lookup->user, job->status, job->list);
     job_free(job);
 }

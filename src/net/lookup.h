@@ -12,7 +12,7 @@
 struct lookup;
 
 /* Exactly once, from the loop; the lookup is gone when it returns. `status` is 0 with a list that
- * is borrowed until the return, or an EAI_ code (netdb.h). */
+ * is borrowed until the return, or an EAI_ code (netdb.h), with errno for EAI_SYSTEM. */
 typedef void (*lookup_done_fn)(void *user, int status, const struct addrinfo *list);
 
 /* Looks up the stream addresses of `host`, IPv4 and IPv6. Cannot fail. */

@@ -14,6 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A socket and a file of glibc's. */
+#define DESCRIPTORS_PER_LOOKUP 2
+
 struct net_resolve {
     struct net_loop *loop;
     net_resolve_done_fn on_done;
@@ -94,18 +97,27 @@ static void resolve_free(struct net_resolve *resolve)
     free(resolve);
 }
 
-/* getaddrinfo() without a descriptor to spare says that there is no such name. */
+/* getaddrinfo() without a descriptor to spare says that there is no such name. The lookups beside
+ * it may have held the last ones and given them back: there must be enough for all of them. */
 static bool are_descriptors_used_up(void)
 {
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        close(fd);
+    int fds[LOOKUP_THREADS * DESCRIPTORS_PER_LOOKUP];
+    size_t count = 0;
+    bool is_full;
+
+    while (count < ARRAY_SIZE(fds) && (fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0) {
+        count++;
     }
-    return fd < 0 && (errno == EMFILE || errno == ENFILE);
+    is_full = count < ARRAY_SIZE(fds) && (errno == EMFILE || errno == ENFILE);
+    while (count > 0) {
+        close(fds[--count]);
+    }
+    return is_full;
 }
 
 static void report_failure(const struct net_resolve *resolve, int status)
 {
+    const char *cause = status == EAI_SYSTEM ? strerror(errno) : gai_strerror(status);
     struct net_error error;
     char name[96];
 
@@ -113,8 +125,7 @@ static void report_failure(const struct net_resolve *resolve, int status)
     if (are_descriptors_used_up()) {
         net_error_from_uv(&error, UV_EMFILE, name);
     } else {
-        net_error_set(&error, NET_RESOLVE_FAILED, "name \"%s\" does not resolve: %s", name,
-                      gai_strerror(status));
+        net_error_set(&error, NET_RESOLVE_FAILED, "name \"%s\" does not resolve: %s", name, cause);
     }
     resolve->on_done(resolve->user, NULL, 0, &error);
 }
