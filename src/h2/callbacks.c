@@ -1,8 +1,12 @@
 /* What nghttp2 tells us, turned into events and charges. Callbacks record and submit; they never pump. */
+#include "base/text.h"
 #include "h2/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define GOAWAY_DEBUG_BYTES 128
 
 static struct h2_stream *find_stream(nghttp2_session *ng, int32_t id)
 {
@@ -164,6 +168,13 @@ static int receive_data(struct h2_session *session, struct h2_stream *stream,
     return 0;
 }
 
+static void tell_room(struct h2_session *session)
+{
+    if (session->events->on_room != NULL) {
+        session->events->on_room(session->user);
+    }
+}
+
 static void receive_settings(struct h2_session *session, const nghttp2_frame *frame)
 {
     if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
@@ -176,6 +187,7 @@ static void receive_settings(struct h2_session *session, const nghttp2_frame *fr
             session->events->on_ready(session->user);
         }
     }
+    tell_room(session);
 }
 
 static int receive_ping_ack(struct h2_session *session)
@@ -217,9 +229,26 @@ static int receive_reset(struct h2_session *session, const struct h2_stream *str
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* "GOAWAY NO_ERROR: server is shutting down"; the second GOAWAY of a graceful end, which says nothing new, does not
+ * replace the first. */
+static void keep_goaway_text(struct h2_session *session, const nghttp2_goaway *goaway)
+{
+    char debug[GOAWAY_DEBUG_BYTES];
+    char text[GOAWAY_DEBUG_BYTES + 64];
+    text_escape(debug, sizeof(debug), (const char *)goaway->opaque_data, goaway->opaque_data_len);
+    if (session->goaway_text != NULL && goaway->error_code == H2_NO_ERROR && debug[0] == '\0') {
+        return;
+    }
+    snprintf(text, sizeof(text), "GOAWAY %s%s%s", h2_error_name(goaway->error_code),
+             debug[0] != '\0' ? ": " : "", debug);
+    free(session->goaway_text);
+    session->goaway_text = strdup(text);
+}
+
 static void receive_goaway(struct h2_session *session, const nghttp2_goaway *goaway)
 {
     session->goaway_received = true;
+    keep_goaway_text(session, goaway);
     if (session->events->on_goaway != NULL) {
         session->events->on_goaway(session->user, goaway->error_code, goaway->opaque_data,
                                    goaway->opaque_data_len);

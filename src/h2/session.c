@@ -114,6 +114,7 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     h2_block_reader_free(session->block);
     nghttp2_session_del(session->ng);
     h2_memory_release(session);
+    free(session->goaway_text);
     free(session);
 }
 
@@ -351,6 +352,11 @@ bool h2_session_goaway_received(const struct h2_session *session)
 bool h2_session_goaway_sent(const struct h2_session *session)
 {
     return session->goaway_sent;
+}
+
+const char *h2_session_goaway_text(const struct h2_session *session)
+{
+    return session->goaway_text;
 }
 
 uint64_t h2_session_last_read_ms(const struct h2_session *session)

@@ -92,6 +92,8 @@ struct h2_events {
     void (*on_goaway)(void *user, uint32_t error, const uint8_t *debug, size_t debug_len);
     /* The peer's first SETTINGS: the connection works. */
     void (*on_ready)(void *user);
+    /* h2_session_room() may have grown: SETTINGS came, or a stream ended. */
+    void (*on_room)(void *user);
     /* An answer to h2_session_ping(). */
     void (*on_ping_ack)(void *user);
     /* A PING of the peer (not an answer). `busy`: we sent HEADERS or DATA since the last one, which makes it
@@ -134,6 +136,8 @@ size_t h2_session_stream_count(const struct h2_session *session);
 size_t h2_session_room(const struct h2_session *session);
 bool h2_session_goaway_received(const struct h2_session *session);
 bool h2_session_goaway_sent(const struct h2_session *session);
+/* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none came. */
+const char *h2_session_goaway_text(const struct h2_session *session);
 /* When the last byte of the peer came, in the caller's clock. */
 uint64_t h2_session_last_read_ms(const struct h2_session *session);
 

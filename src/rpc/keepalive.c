@@ -86,3 +86,16 @@ enum rpc_keepalive_act rpc_keepalive_tick(struct rpc_keepalive *keepalive, uint6
     bool checks = keepalive->check_asked && may_check(keepalive, now_ms);
     return (wanted && quiet) || checks ? send_ping(keepalive, now_ms) : RPC_KEEPALIVE_NOTHING;
 }
+
+bool rpc_ping_policy_allows(struct rpc_ping_policy *policy, uint64_t now_ms, bool busy, bool at_once)
+{
+    bool early = policy->pinged && !at_once && now_ms - policy->ping_ms < policy->min_interval_ms;
+    policy->pinged = !at_once; /* the next one cannot be measured against it, either */
+    policy->ping_ms = now_ms;
+    if (busy) {
+        policy->strikes = 0;
+    } else if (early) {
+        policy->strikes++;
+    }
+    return policy->strikes <= RPC_PING_STRIKES;
+}

@@ -15,6 +15,8 @@
 #define RPC_TICK_LATE_MS 1000
 /* What such a tick counts for: the peer may have answered long ago, and nobody has read it yet. */
 #define RPC_TICK_COUNTS_MS 250
+/* PINGs a server allows beyond its policy before GOAWAY too_many_pings (gRFC A8). */
+#define RPC_PING_STRIKES 2
 /* Not more than one PING for suspicion in this time; a peer counts PINGs that come too often. */
 #define RPC_CHECK_GAP_MS 10000
 
@@ -28,6 +30,14 @@ enum rpc_keepalive_act {
     RPC_KEEPALIVE_NOTHING,
     RPC_KEEPALIVE_PING, /* send one now */
     RPC_KEEPALIVE_DEAD, /* the peer or the network is gone */
+};
+
+/* How often the peer may ping a server (gRFC A8). */
+struct rpc_ping_policy {
+    uint64_t min_interval_ms;
+    bool pinged;      /* `ping_ms` is when its last PING came */
+    uint64_t ping_ms;
+    unsigned strikes; /* PINGs that came too early and served nothing */
 };
 
 struct rpc_keepalive {
@@ -57,5 +67,9 @@ enum rpc_keepalive_act rpc_keepalive_check(struct rpc_keepalive *keepalive, uint
 /* `wanted`: quiet is worth a PING. `blocked`: the socket takes no bytes, so that a PING cannot leave: such time does not count. */
 enum rpc_keepalive_act rpc_keepalive_tick(struct rpc_keepalive *keepalive, uint64_t now_ms, bool wanted,
                                           bool blocked);
+
+/* A PING of the peer came. `busy`: we sent something since its last one, which makes it innocent. `at_once`: we stood still, so
+ * that PINGs which it sent far apart may be read together. Returns false when there were too many. */
+bool rpc_ping_policy_allows(struct rpc_ping_policy *policy, uint64_t now_ms, bool busy, bool at_once);
 
 #endif
