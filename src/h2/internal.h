@@ -34,6 +34,7 @@ struct h2_session {
     void (*on_output)(void *ctx);
     void *output_ctx;
     char *goaway_text;  /* owned; NULL: none came */
+    const char *drain_debug; /* static; for the last GOAWAY */
     const char *reason; /* static; why the session has to end */
 
     uint64_t now_ms; /* of the call we are in */

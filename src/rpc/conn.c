@@ -137,19 +137,18 @@ static void do_abort(struct rpc_conn *conn)
 
 static void close_when_finished(struct rpc_conn *conn)
 {
-    if (conn->state >= CONN_LINGERING) {
-        return;
-    }
+    const char *reason = h2_session_reason(conn->session);
     if (conn->state == CONN_FINAL && h2_session_stream_count(conn->session) == 0) {
         rpc_conn_close(conn, H2_NO_ERROR, NULL);
     }
-    if (!net_stream_blocked(conn->stream) && h2_session_finished(conn->session)) {
-        const char *reason = h2_session_reason(conn->session);
-        if (reason != NULL) {
-            explain(conn, NET_FAILED, reason);
-        }
-        do_linger(conn);
+    if (conn->state >= CONN_LINGERING || net_stream_blocked(conn->stream) ||
+        !h2_session_finished(conn->session)) {
+        return;
     }
+    if (reason != NULL) {
+        explain(conn, NET_FAILED, reason);
+    }
+    do_linger(conn);
 }
 
 /* Why the connection ended, in the words of who knows most. */
