@@ -104,17 +104,22 @@ static void submit_goaway(struct h2_session *session, int32_t last_id, uint32_t 
     h2_request_nghttp2(session);
 }
 
+/* nghttp2 has a name for this GOAWAY, without a text: after any other it reads no more where no stream is open, and requests
+ * that were on their way would be lost. */
 void h2_session_drain_begin(struct h2_session *session, const char *debug)
 {
     if (!session->terminated) {
-        submit_goaway(session, INT32_MAX, H2_NO_ERROR, debug);
+        session->drain_debug = debug;
+        nghttp2_submit_shutdown_notice(session->ng);
+        h2_request_nghttp2(session);
     }
 }
 
 void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug)
 {
     if (!session->terminated) {
-        submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, debug);
+        submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error,
+                      debug != NULL ? debug : session->drain_debug);
     }
 }
 

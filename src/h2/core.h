@@ -36,8 +36,9 @@ struct h2_session {
     void *user;
     void (*on_output)(void *ctx);
     void *output_ctx;
+    char *goaway_text;  /* owned; NULL: none came */
+    const char *drain_debug; /* static; for the last GOAWAY */
     const char *reason; /* static; why the session has to end */
-    char *goaway_text;  /* owned; what the peer's GOAWAY said */
 
     uint64_t now_ms; /* of the call we are in */
     uint64_t opened_ms;

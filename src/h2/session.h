@@ -181,7 +181,7 @@ const char *h2_session_goaway_text(const struct h2_session *session);
 uint64_t h2_session_last_read_ms(const struct h2_session *session);
 
 /* Graceful end, first step: GOAWAY with the highest id, so that the peer opens nothing new (RFC 9113
- * section 6.8); second step: GOAWAY with the real last id. `debug` is a static text or NULL. */
+ * section 6.8); second step: GOAWAY with the real last id. `debug` is a static text or NULL; it goes with the second. */
 void h2_session_drain_begin(struct h2_session *session, const char *debug);
 void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug);
 /* GOAWAY at once, then the session wants nothing more: pull and close. */

@@ -1,4 +1,4 @@
-/* A connection to a gRPC server that is ready for calls: resolved, dialled, TLS, SETTINGS received.
+/* A connection to a gRPC server that is ready for calls: resolved, dialled, TLS, SETTINGS that allow a stream.
  *
  * One attempt per rpc_client; who wants to reconnect makes another after rpc_backoff_next_ms(). */
 #ifndef GRPCROUTE_RPC_CLIENT_H
@@ -23,7 +23,8 @@ struct rpc_client_config {
 };
 
 struct rpc_client_events {
-    /* The peer's SETTINGS came: calls may start. */
+    /* The peer's SETTINGS came and allow a stream: calls may start. Later a peer may allow none for a while: then a
+     * call is not started (H2_E_NO_ROOM), and those that live go on. */
     void (*on_ready)(void *user);
     /* The peer will take no new calls on this connection; live calls go on. May be NULL. */
     void (*on_goaway)(void *user, uint32_t error, const char *debug);
