@@ -42,15 +42,21 @@ static void on_hold(uv_timer_t *timer)
 
 void fake_init(struct net_loop *loop)
 {
-    assert(fake.count < FAKE_LOOPS);
-    if (fake.count == 0) {
-        fake_dials_reset();
-    }
-    uv_timer_t *hold = &fake.holds[fake.count];
-    fake.loops[fake.count++] = loop;
     int rv = net_loop_init(loop);
     assert(rv == 0);
     (void)rv;
+    fake_adopt(loop);
+}
+
+void fake_adopt(struct net_loop *loop)
+{
+    assert(fake.count < FAKE_LOOPS);
+    if (fake.count == 0) {
+        fake_dials_reset();
+        fake_lookups_reset();
+    }
+    uv_timer_t *hold = &fake.holds[fake.count];
+    fake.loops[fake.count++] = loop;
     uv_update_time(&loop->uv);
     assert(uv_now(&loop->uv) == fake.now_ms); /* else libuv has found another clock */
     uv_timer_init(&loop->uv, hold);
@@ -69,8 +75,10 @@ bool fake_turn(void)
         uv_update_time(&fake.loops[i]->uv);
         moved = !is_idle(fake.loops[i]) || moved;
         uv_run(&fake.loops[i]->uv, UV_RUN_NOWAIT);
+        moved = !is_idle(fake.loops[i]) || moved; /* an async handle may have begun something */
     }
     moved = fake_dials_turn() || moved;
+    moved = fake_lookups_turn() || moved;
     return fake_streams_turn() || moved;
 }
 
@@ -87,7 +95,9 @@ static uint64_t next_due_ms(void)
 {
     uint64_t due = fake_streams_due_ms();
     uint64_t dial = fake_dials_due_ms();
+    uint64_t lookup = fake_lookups_due_ms();
     due = dial < due ? dial : due;
+    due = lookup < due ? lookup : due;
     for (size_t i = 0; i < fake.count; i++) {
         int wait = uv_backend_timeout(&fake.loops[i]->uv);
         assert(wait > 0);
@@ -135,10 +145,16 @@ void fake_stand_still(uint64_t ms)
 static bool is_empty(void *loop)
 {
     (void)loop;
-    return fake_streams_left() == 0 && fake_dials_left() == 0;
+    return fake_streams_left() == 0 && fake_dials_left() == 0 && fake_lookups_left() == 0;
 }
 
 void fake_deinit(struct net_loop *loop)
+{
+    fake_release(loop);
+    net_loop_deinit(loop);
+}
+
+void fake_release(struct net_loop *loop)
 {
     size_t at = 0;
     while (fake.loops[at] != loop) {
@@ -154,7 +170,6 @@ void fake_deinit(struct net_loop *loop)
     uv_close((uv_handle_t *)&fake.holds[at], NULL);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
     assert(!uv_loop_alive(&loop->uv)); /* else a handle was never closed */
-    net_loop_deinit(loop);
     assert(at == fake.count - 1); /* the last one first: the others' hold timers stay where they are */
     fake.count--;
 }

@@ -1,7 +1,8 @@
 /* net/ in memory, for tests of what stands on it: streams without sockets, dials and listeners that meet without a network, and
  * a clock that stands still until the test moves it.
  *
- * stream.c and dial.c here have every net_stream_, net_dial_ and net_listener_ function, clock.c the process's clock_gettime(). A
+ * stream.c, dial.c and resolve.c here have every net_stream_, net_dial_, net_listener_ and net_resolve_ function, clock.c the
+ * process's clock_gettime(). A
  * test lists `fake_net` among its sources (see meson.build), so that the linker finds these first and takes none of the net
  * library's. All else is real: the loop with its timers, ticks and flushes, and whatever runs on it.
  *
@@ -25,6 +26,9 @@
 void fake_init(struct net_loop *loop);
 /* Lets what is closing finish, then frees the loop as net_loop_deinit() does, with its assertions. */
 void fake_deinit(struct net_loop *loop);
+/* The same for a loop that its owner makes and frees: after net_loop_init(), before net_loop_deinit(). */
+void fake_adopt(struct net_loop *loop);
+void fake_release(struct net_loop *loop);
 
 uint64_t fake_now_ms(void);
 /* One turn of each loop at this instant: timers, ticks, flushes, closed handles, then what has arrived (at most one read per
@@ -73,5 +77,13 @@ unsigned fake_dial_count(void); /* started since fake_init() */
 
 /* The near end of a connection to the listener on `port`, held by the test. */
 struct net_stream *fake_connect(uint16_t port);
+
+/* ---- names ------------------------------------------------------------------------------------- */
+
+/* What a name resolves to from now on: IPv4 addresses separated by spaces; NULL: it does not. Names are unknown at first. */
+void fake_resolve(const char *host, const char *addresses);
+/* Look-ups take so long; at first they end in the next turn. */
+void fake_resolve_delay(uint64_t ms);
+unsigned fake_resolve_count(void); /* started since fake_init() */
 
 #endif

@@ -6,17 +6,21 @@
 
 #define FAKE_NEVER UINT64_MAX
 
-/* Delivers what is due on every stream, or ends a dial. Return whether anything moved. */
+/* Delivers what is due on every stream, or ends a dial or a look-up. Return whether anything moved. */
 bool fake_streams_turn(void);
 bool fake_dials_turn(void);
+bool fake_lookups_turn(void);
 /* When the next of them falls due; FAKE_NEVER. */
 uint64_t fake_streams_due_ms(void);
 uint64_t fake_dials_due_ms(void);
-/* Streams and dials that are left. */
+uint64_t fake_lookups_due_ms(void);
+/* Streams, dials and look-ups that are left. */
 size_t fake_streams_left(void);
 size_t fake_dials_left(void);
+size_t fake_lookups_left(void);
 /* Back to the state before the first test. */
 void fake_dials_reset(void);
+void fake_lookups_reset(void);
 
 /* As accepted or dialled. */
 void fake_name(struct net_stream *stream, const char *peer, bool tls);
