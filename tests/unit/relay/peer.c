@@ -361,7 +361,9 @@ struct peer *peer_new(struct net_stream *transport, const struct peer_config *co
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     net_stream_start(transport, &transport_events, peer);
-    if (!config->silent) {
+    if (config->silent) {
+        peer_stop(peer); /* else it would acknowledge the other side's */
+    } else {
         peer_open(peer);
     }
     return peer;
@@ -399,6 +401,7 @@ void peer_open(struct peer *peer)
             (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, config->header_list};
     }
     nghttp2_submit_settings(peer->session, NGHTTP2_FLAG_NONE, settings, count);
+    peer_go_on(peer);
     pump(peer);
 }
 

@@ -312,7 +312,7 @@ void scene_assert_status(const struct peer_stream *stream, int code, const char 
     assert_non_null(status);
     int got = atoi(status);
     const char *message = peer_value(stream, "grpc-message");
-    if (got != code || message == NULL || strstr(message, words) == NULL) {
+    if (got != code || strstr(message != NULL ? message : "", words) == NULL) {
         fail_msg("status %d: %s; expected %d: ...%s...", got, message != NULL ? message : "(none)",
                  code, words);
     }
