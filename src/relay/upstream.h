@@ -37,8 +37,8 @@
  * nghttp2 takes 1000 and 33 more a second; Envoy counts seconds above 1 and lets half of all streams, or 250, go young. A
  * connection stays below both: this many resets and so many a second; of them this many young ones, and a quarter of the
  * streams that ended. */
-#define UPSTREAM_RESETS            900
-#define UPSTREAM_RESETS_PER_SECOND 30
+#define UPSTREAM_RESETS            800
+#define UPSTREAM_RESETS_PER_SECOND 25
 #define UPSTREAM_YOUNG_RESETS      50
 #define UPSTREAM_YOUNG_SHARE       4
 /* A stream is old when the endpoint has provably read its request this long ago, by the endpoint's clock, too. */
