@@ -157,7 +157,8 @@ static void end_upstream(struct exchange *exchange, uint32_t code)
 static void finish_request(struct exchange *exchange)
 {
     struct h2_stream *stream = exchange->upstream.stream;
-    if (stream != NULL && h2_stream_queued_bytes(stream) == 0) {
+    bool may_end = stream != NULL && !upstream_resets(&exchange->upstream);
+    if (may_end && h2_stream_queued_bytes(stream) == 0) {
         h2_stream_end(stream);
     } else {
         end_upstream(exchange, H2_NO_ERROR);

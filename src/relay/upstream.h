@@ -93,6 +93,9 @@ void upstream_cancel(struct upstream_request *request);
  * might hold against the connection waits until its stream is old or few were sent. */
 void upstream_reset(struct upstream_request *request, uint32_t code);
 
+/* True while a reset of the request's stream waits. */
+bool upstream_resets(const struct upstream_request *request);
+
 /* The request's stream has closed: from its on_close. */
 void upstream_closed(struct upstream_request *request);
 
