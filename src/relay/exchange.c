@@ -431,7 +431,7 @@ static void describe_end(const struct exchange *exchange, uint32_t error, struct
     ret->error = error;
     ret->broken = error != H2_CONNECTION_LOST && fault != NULL;
     if (ret->broken) {
-        snprintf(ret->text, sizeof(ret->text), "cluster %.80s: endpoint %s answered with a %.180s",
+        snprintf(ret->text, sizeof(ret->text), "cluster %.80s: endpoint %s broke HTTP/2 or a limit: %.160s",
                  exchange->cluster->name, exchange->endpoint->name, fault);
     } else if (error == H2_CONNECTION_LOST) {
         const char *why = h2_session_goaway_text(session);
