@@ -13,55 +13,11 @@ struct downstream {
     struct rpc_conn *conn;
 };
 
-static void on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                     const struct h2_block *block, bool end_stream)
+static void on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
+                       bool end_stream)
 {
     struct downstream *downstream = user;
-    struct exchange *exchange = h2_stream_user(stream);
-    if (kind == H2_BLOCK_REQUEST) {
-        exchange_begin(downstream->worker, stream, block, end_stream);
-    } else if (exchange != NULL) {
-        exchange_downstream_trailers(exchange, block);
-    }
-}
-
-static void on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len)
-{
-    (void)user;
-    struct exchange *exchange = h2_stream_user(stream);
-    if (exchange != NULL) {
-        exchange_downstream_data(exchange, bytes, len);
-    } else {
-        h2_stream_consume(stream, len);
-    }
-}
-
-static void on_end(void *user, struct h2_stream *stream)
-{
-    (void)user;
-    struct exchange *exchange = h2_stream_user(stream);
-    if (exchange != NULL) {
-        exchange_downstream_end(exchange);
-    }
-}
-
-static void on_sent(void *user, struct h2_stream *stream, size_t len)
-{
-    (void)user;
-    struct exchange *exchange = h2_stream_user(stream);
-    if (exchange != NULL) {
-        exchange_downstream_sent(exchange, len);
-    }
-}
-
-static void on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed)
-{
-    (void)user;
-    (void)unprocessed;
-    struct exchange *exchange = h2_stream_user(stream);
-    if (exchange != NULL) {
-        exchange_downstream_close(exchange, error);
-    }
+    exchange_begin(downstream->worker, stream, block, end_stream);
 }
 
 static void on_closed(void *user, const struct net_error *why)
@@ -74,11 +30,7 @@ static void on_closed(void *user, const struct net_error *why)
 }
 
 static const struct rpc_conn_events conn_events = {
-    .h2 = {.on_block = on_block,
-           .on_data = on_data,
-           .on_end = on_end,
-           .on_sent = on_sent,
-           .on_close = on_close},
+    .h2 = {.on_request = on_request},
     .on_closed = on_closed,
 };
 

@@ -17,6 +17,7 @@
 #define QUEUE_CAP_BYTES (2 * (size_t)H2_STREAM_WINDOW_BYTES)
 
 static const struct upstream_request_events upstream_events;
+static const struct h2_stream_events downstream_events;
 
 static void count(atomic_uint_fast64_t *counter)
 {
@@ -56,7 +57,7 @@ static struct exchange *exchange_new(struct worker *worker, struct h2_stream *do
     copy_label(exchange->agent_id, block, "agent-id");
     copy_label(exchange->agent_version, block, "agent-version");
     observe_request(exchange, block);
-    h2_stream_set_user(downstream, exchange);
+    h2_stream_attach(downstream, &downstream_events, exchange);
     return exchange;
 }
 
@@ -204,7 +205,8 @@ static int on_upstream_ready(struct upstream_request *request, struct h2_session
 {
     struct exchange *exchange = container_of(request, struct exchange, upstream);
     int rv = h2_stream_open(session, exchange->request->fields, exchange->request->count,
-                            exchange->end_in_headers, request, &request->stream);
+                            exchange->end_in_headers, &upstream_stream_events, request,
+                            &request->stream);
     if (rv == 0) {
         send_known_body(exchange);
     }
@@ -376,8 +378,9 @@ static void keep_for_replay(struct exchange *exchange, const uint8_t *bytes, siz
     }
 }
 
-void exchange_downstream_data(struct exchange *exchange, const uint8_t *bytes, size_t len)
+static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
 {
+    struct exchange *exchange = user;
     observe_up(exchange, message_count_add(&exchange->up, bytes, len));
     if (exchange->answered_here) {
         h2_stream_consume(exchange->downstream, len);
@@ -395,16 +398,21 @@ void exchange_downstream_data(struct exchange *exchange, const uint8_t *bytes, s
     }
 }
 
-void exchange_downstream_end(struct exchange *exchange)
+static void on_downstream_end(void *user)
 {
+    struct exchange *exchange = user;
     exchange->request_ended = true;
     if (exchange->upstream.stream != NULL) {
         h2_stream_end(exchange->upstream.stream);
     }
 }
 
-void exchange_downstream_trailers(struct exchange *exchange, const struct h2_block *block)
+static void on_downstream_trailers(void *user, enum h2_block_kind kind,
+                                   const struct h2_block *block, bool end_stream)
 {
+    (void)kind;
+    (void)end_stream;
+    struct exchange *exchange = user;
     exchange->request_ended = true;
     struct proxy_headers *trailers = proxy_headers_copy(block);
     if (exchange->upstream.stream != NULL) {
@@ -414,15 +422,18 @@ void exchange_downstream_trailers(struct exchange *exchange, const struct h2_blo
     exchange->request_trailers = trailers;
 }
 
-void exchange_downstream_sent(struct exchange *exchange, size_t len)
+static void on_downstream_sent(void *user, size_t len)
 {
+    struct exchange *exchange = user;
     if (exchange->upstream.stream != NULL) {
         h2_stream_consume(exchange->upstream.stream, len);
     }
 }
 
-void exchange_downstream_close(struct exchange *exchange, uint32_t error)
+static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
 {
+    (void)unprocessed;
+    struct exchange *exchange = user;
     exchange->downstream = NULL;
     upstream_cancel(&exchange->upstream);
     if (exchange->upstream.stream != NULL) {
@@ -435,3 +446,11 @@ void exchange_downstream_close(struct exchange *exchange, uint32_t error)
     }
     free_when_closed(exchange);
 }
+
+static const struct h2_stream_events downstream_events = {
+    .on_block = on_downstream_trailers,
+    .on_data = on_downstream_data,
+    .on_end = on_downstream_end,
+    .on_sent = on_downstream_sent,
+    .on_close = on_downstream_close,
+};

@@ -64,13 +64,6 @@ struct exchange {
 void exchange_begin(struct worker *worker, struct h2_stream *downstream,
                     const struct h2_block *block, bool end_stream);
 
-/* The downstream stream's events. */
-void exchange_downstream_data(struct exchange *exchange, const uint8_t *bytes, size_t len);
-void exchange_downstream_end(struct exchange *exchange);
-void exchange_downstream_trailers(struct exchange *exchange, const struct h2_block *block);
-void exchange_downstream_sent(struct exchange *exchange, size_t len);
-void exchange_downstream_close(struct exchange *exchange, uint32_t error);
-
 /* Ends it with UNAVAILABLE because the proxy is going away. */
 void exchange_shut_down(struct exchange *exchange);
 

@@ -117,7 +117,8 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
         H2_HEADER("content-type", "application/grpc"),
         H2_HEADER("user-agent", "grpcroute-health-check"),
     };
-    int rv = h2_stream_open(session, fields, ARRAY_SIZE(fields), false, request, &request->stream);
+    int rv = h2_stream_open(session, fields, ARRAY_SIZE(fields), false, &upstream_stream_events,
+                            request, &request->stream);
     if (rv == 0) {
         h2_stream_write(request->stream, whole_server, sizeof(whole_server), ANSWER_BYTES);
         h2_stream_end(request->stream);
@@ -323,7 +324,7 @@ void proxy_health_stop(struct proxy_health *health)
         struct probe *probe = container_of(node, struct probe, node);
         upstream_cancel(&probe->request);
         if (probe->request.stream != NULL) {
-            h2_stream_set_user(probe->request.stream, NULL);
+            h2_stream_attach(probe->request.stream, NULL, NULL);
             h2_stream_reset(probe->request.stream, H2_CANCEL);
         }
         probe_free(probe);

@@ -38,64 +38,47 @@ static void serve_waiting(struct upstream *upstream);
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
-static struct upstream_request *request_of(struct h2_stream *stream)
+static void on_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                     bool end_stream)
 {
-    return h2_stream_user(stream);
+    struct upstream_request *request = user;
+    request->events->on_block(request, kind, block, end_stream);
 }
 
-static void on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                     const struct h2_block *block, bool end_stream)
+static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
-    (void)user;
-    struct upstream_request *request = request_of(stream);
-    if (request != NULL) {
-        request->events->on_block(request, kind, block, end_stream);
-    }
+    struct upstream_request *request = user;
+    request->events->on_data(request, bytes, len);
 }
 
-static void on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len)
+static void on_end(void *user)
 {
-    (void)user;
-    struct upstream_request *request = request_of(stream);
-    if (request != NULL) {
-        request->events->on_data(request, bytes, len);
-    } else {
-        h2_stream_consume(stream, len);
-    }
+    struct upstream_request *request = user;
+    request->events->on_end(request);
 }
 
-static void on_end(void *user, struct h2_stream *stream)
+static void on_sent(void *user, size_t len)
 {
-    (void)user;
-    struct upstream_request *request = request_of(stream);
-    if (request != NULL) {
-        request->events->on_end(request);
-    }
+    struct upstream_request *request = user;
+    request->events->on_sent(request, len);
 }
 
-static void on_sent(void *user, struct h2_stream *stream, size_t len)
+static void on_close(void *user, uint32_t error, bool unprocessed)
 {
-    (void)user;
-    struct upstream_request *request = request_of(stream);
-    if (request != NULL) {
-        request->events->on_sent(request, len);
-    }
+    struct upstream_request *request = user;
+    list_remove(&request->waiting); /* of those whose reset waits */
+    request->stream = NULL;
+    request->upstream = NULL;
+    request->events->on_close(request, error, unprocessed);
 }
 
-static void on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed)
-{
-    struct upstream_conn *conn = user;
-    struct upstream_request *request = request_of(stream);
-    if (request != NULL) {
-        list_remove(&request->waiting); /* of those whose reset waits */
-        request->stream = NULL;
-        request->upstream = NULL;
-        request->events->on_close(request, error, unprocessed);
-    }
-    if (error != H2_CONNECTION_LOST) {
-        serve_waiting(conn->upstream);
-    }
-}
+const struct h2_stream_events upstream_stream_events = {
+    .on_block = on_block,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_close = on_close,
+};
 
 static void on_ready(void *user)
 {
@@ -134,13 +117,7 @@ static void on_closed(void *user, const struct net_error *why)
 }
 
 static const struct rpc_conn_events conn_events = {
-    .h2 = {.on_block = on_block,
-           .on_data = on_data,
-           .on_end = on_end,
-           .on_sent = on_sent,
-           .on_close = on_close,
-           .on_goaway = on_goaway,
-           .on_ready = on_ready},
+    .h2 = {.on_goaway = on_goaway, .on_ready = on_ready, .on_room = on_ready},
     .on_closed = on_closed,
 };
 
@@ -202,8 +179,21 @@ static void dial(struct upstream *upstream)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* A connection that can take a stream now. A client may send before the server's SETTINGS (RFC 9113 section 3.4), but then
- * does not know its limits: nghttp2 assumes 100. */
+static bool is_starting(struct upstream *upstream)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &upstream->conns)
+    {
+        struct upstream_conn *conn = container_of(node, struct upstream_conn, node);
+        if (conn->conn == NULL || !h2_session_ready(rpc_conn_session(conn->conn))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A connection that can take a stream now. */
 static struct upstream_conn *conn_with_room(struct upstream *upstream)
 {
     struct list *node;
@@ -228,7 +218,9 @@ static void serve_waiting(struct upstream *upstream)
     while (!list_empty(&upstream->waiting)) {
         struct upstream_conn *conn = conn_with_room(upstream);
         if (conn == NULL) {
-            dial(upstream);
+            if (!is_starting(upstream)) {
+                dial(upstream);
+            }
             return;
         }
         struct upstream_request *request =

@@ -40,7 +40,7 @@ struct upstream_request {
 };
 
 struct upstream_request_events {
-    /* Open the stream on `session` with `request` as its user: h2_stream_open(..., request, &request->stream). Returns
+    /* Open the stream on `session` with `request` as its user: h2_stream_open(..., &upstream_stream_events, request, &request->stream). Returns
      * what that returned. */
     int (*on_ready)(struct upstream_request *request, struct h2_session *session);
     /* No connection; the request is no longer waiting. */
@@ -53,6 +53,9 @@ struct upstream_request_events {
     void (*on_sent)(struct upstream_request *request, size_t len);
     void (*on_close)(struct upstream_request *request, uint32_t error, bool unprocessed);
 };
+
+/* Pass a stream's events on to its request. */
+extern const struct h2_stream_events upstream_stream_events;
 
 /* The worker's pool for an endpoint, made when needed. */
 struct upstream *upstream_get(struct worker *worker, struct endpoint *endpoint);

@@ -15,7 +15,6 @@
 #include "net/dial.h"
 #include "net/stream.h"
 #include "rpc/backoff.h"
-#include "rpc/call_internal.h"
 #include "rpc/conn.h"
 
 #include <assert.h>
@@ -173,13 +172,7 @@ static void on_conn_closed(void *user, const struct net_error *why)
 }
 
 static const struct rpc_conn_events conn_events = {
-    .h2 = {.on_block = rpc_call_on_block,
-           .on_data = rpc_call_on_data,
-           .on_end = rpc_call_on_end,
-           .on_close = rpc_call_on_close,
-           .on_goaway = on_goaway,
-           .on_ready = on_ready,
-           .on_room = on_room},
+    .h2 = {.on_goaway = on_goaway, .on_ready = on_ready, .on_room = on_room},
     .on_closed = on_conn_closed,
 };
 

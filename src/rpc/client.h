@@ -42,6 +42,9 @@ void rpc_client_close(struct rpc_client *client);
 /* NULL until ready. */
 struct rpc_conn *rpc_client_conn(struct rpc_client *client);
 bool rpc_client_ready(const struct rpc_client *client);
+/* What requests say of it. */
+const char *rpc_client_authority(const struct rpc_client *client);
+bool rpc_client_is_tls(const struct rpc_client *client);
 /* "HOST:PORT" as given. */
 const char *rpc_client_target(const struct rpc_client *client);
 /* The address in use, or that of the last attempt. */

@@ -336,37 +336,22 @@ static void on_tick(struct net_tick *item, uint64_t now)
 
 /* ---- the session's events: most are passed on as they are -------------------------------------- */
 
-static void on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                     const struct h2_block *block, bool end_stream)
+static void on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
+                       bool end_stream)
 {
     struct rpc_conn *conn = user;
-    conn->events->h2.on_block(conn->user, stream, kind, block, end_stream);
-}
-
-static void on_body(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len)
-{
-    struct rpc_conn *conn = user;
-    conn->events->h2.on_data(conn->user, stream, bytes, len);
-}
-
-static void on_end(void *user, struct h2_stream *stream)
-{
-    struct rpc_conn *conn = user;
-    conn->events->h2.on_end(conn->user, stream);
-}
-
-static void on_sent(void *user, struct h2_stream *stream, size_t len)
-{
-    struct rpc_conn *conn = user;
-    if (conn->events->h2.on_sent != NULL) {
-        conn->events->h2.on_sent(conn->user, stream, len);
+    if (conn->events->h2.on_request != NULL) {
+        conn->events->h2.on_request(conn->user, stream, block, end_stream);
     }
 }
 
-static void on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed)
+static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal refusal,
+                       const struct h2_block *block, const char *why)
 {
     struct rpc_conn *conn = user;
-    conn->events->h2.on_close(conn->user, stream, error, unprocessed);
+    if (conn->events->h2.on_refused != NULL) {
+        conn->events->h2.on_refused(conn->user, stream, refusal, block, why);
+    }
 }
 
 static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t debug_len)
@@ -422,11 +407,8 @@ static void on_ping(void *user, bool busy)
 }
 
 static const struct h2_events session_events = {
-    .on_block = on_block,
-    .on_data = on_body,
-    .on_end = on_end,
-    .on_sent = on_sent,
-    .on_close = on_close,
+    .on_request = on_request,
+    .on_refused = on_refused,
     .on_goaway = on_goaway,
     .on_ready = on_ready,
     .on_room = on_room,

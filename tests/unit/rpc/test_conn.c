@@ -33,36 +33,32 @@ struct side {
     struct net_error why;
 };
 
-static void on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                     const struct h2_block *block, bool end_stream)
-{
-    (void)kind;
-    (void)block;
-    (void)end_stream;
-    ((struct side *)user)->stream = stream;
-}
-
-static void on_body(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len)
-{
-    (void)user;
-    (void)bytes;
-    h2_stream_consume(stream, len);
-}
-
-static void on_end(void *user, struct h2_stream *stream)
-{
-    (void)user;
-    (void)stream;
-}
-
-static void on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed)
+static void on_body(void *user, const uint8_t *bytes, size_t len)
 {
     struct side *side = user;
-    (void)stream;
+    (void)bytes;
+    h2_stream_consume(side->stream, len);
+}
+
+static void on_close(void *user, uint32_t error, bool unprocessed)
+{
+    struct side *side = user;
     (void)error;
     (void)unprocessed;
     side->stream_closes++;
     side->stream = NULL;
+}
+
+static const struct h2_stream_events stream_events = {.on_data = on_body, .on_close = on_close};
+
+static void on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
+                       bool end_stream)
+{
+    struct side *side = user;
+    (void)block;
+    (void)end_stream;
+    side->stream = stream;
+    h2_stream_attach(stream, &stream_events, side);
 }
 
 static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t len)
@@ -86,12 +82,7 @@ static void on_closed(void *user, const struct net_error *why)
 }
 
 static const struct rpc_conn_events events = {
-    .h2 = {.on_block = on_block,
-           .on_data = on_body,
-           .on_end = on_end,
-           .on_close = on_close,
-           .on_goaway = on_goaway,
-           .on_ping_ack = on_ping_ack},
+    .h2 = {.on_request = on_request, .on_goaway = on_goaway, .on_ping_ack = on_ping_ack},
     .on_closed = on_closed,
 };
 
@@ -116,8 +107,9 @@ static void open_stream(struct side *side)
         H2_HEADER(":path", "/p.S/M"),
         H2_HEADER(":authority", "x"),
     };
-    assert_int_equal(
-        h2_stream_open(rpc_conn_session(side->conn), fields, 4, false, NULL, &side->stream), 0);
+    assert_int_equal(h2_stream_open(rpc_conn_session(side->conn), fields, 4, false, &stream_events,
+                                    side, &side->stream),
+                     0);
 }
 
 /* ---- a client and a server, one link between them ----------------------------------------------- */
