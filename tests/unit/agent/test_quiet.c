@@ -81,7 +81,8 @@ static void on_drained(void *user)
     ((struct world *)user)->drained = true;
 }
 
-static void world_open(struct world *world, uint64_t delay_ms, uint64_t server_keepalive_ms)
+static void world_open(struct world *world, uint64_t delay_ms, uint64_t server_keepalive_ms,
+                       uint64_t min_ping_interval_ms)
 {
     memset(world, 0, sizeof(*world));
     fake_init(&world->loop);
@@ -89,7 +90,7 @@ static void world_open(struct world *world, uint64_t delay_ms, uint64_t server_k
     const struct rpc_server_config server = {
         .methods = methods,
         .max_streams = 10,
-        .min_ping_interval_ms = 9000,
+        .min_ping_interval_ms = min_ping_interval_ms,
         .keepalive_ms = server_keepalive_ms,
     };
     const struct text_address any = {.host = "127.0.0.1"};
@@ -136,7 +137,7 @@ static void quiet_agents_keep_their_streams_for_an_hour(void **state)
     static const uint64_t delays[] = {0, 1, 150};
     for (size_t i = 0; i < sizeof(delays) / sizeof(delays[0]); i++) {
         struct world world;
-        world_open(&world, delays[i], i % 2 == 0 ? 60000 : 1000);
+        world_open(&world, delays[i], i % 2 == 0 ? 60000 : 1000, 9000);
         fake_advance(HOUR_MS);
         assert_int_equal(world.stats.streams_opened, AGENTS);
         assert_int_equal(world.stats.streams_active, AGENTS);
@@ -152,7 +153,7 @@ static void agents_outlive_a_stop_of_everything(void **state)
 {
     (void)state;
     struct world world;
-    world_open(&world, 1, 1000);
+    world_open(&world, 1, 1000, 9000);
     for (int i = 0; i < 20; i++) {
         fake_advance(61003);
         fake_stand_still(5000);
@@ -162,12 +163,25 @@ static void agents_outlive_a_stop_of_everything(void **state)
     world_close(&world);
 }
 
+/* gRFC A8: every 10 s is too often for it; every 20 s is not, with a message now and then. */
+static void a_server_that_minds_pings_is_pinged_half_as_often(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world, 1, 0, 25000);
+    fake_advance(HOUR_MS);
+    assert_int_equal(world.stats.streams_opened, 2 * AGENTS);
+    assert_int_equal(world.stats.streams_active, AGENTS);
+    world_close(&world);
+}
+
 int main(void)
 {
     log_configure(LOG_ERROR, LOG_TEXT);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quiet_agents_keep_their_streams_for_an_hour),
         cmocka_unit_test(agents_outlive_a_stop_of_everything),
+        cmocka_unit_test(a_server_that_minds_pings_is_pinged_half_as_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
