@@ -3,7 +3,9 @@
 #include "base/mem.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
+#include "proxy/reply.h"
 #include "rpc/conn.h"
+#include "rpc/metadata.h"
 
 #include <stdlib.h>
 
@@ -20,6 +22,17 @@ static void on_request(void *user, struct h2_stream *stream, const struct h2_blo
     exchange_begin(downstream->worker, stream, block, end_stream);
 }
 
+static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal refusal,
+                       const struct h2_block *block, const char *why)
+{
+    (void)user;
+    const struct h2_header *type = h2_block_find(block, "content-type", NULL);
+    bool grpc = type != NULL && rpc_is_grpc_content_type(type->value, type->value_len);
+    if (refusal == H2_BLOCK_OVERSIZED) {
+        reply_status(stream, grpc, false, RPC_RESOURCE_EXHAUSTED, why);
+    }
+}
+
 static void on_closed(void *user, const struct net_error *why)
 {
     (void)why;
@@ -30,7 +43,7 @@ static void on_closed(void *user, const struct net_error *why)
 }
 
 static const struct rpc_conn_events conn_events = {
-    .h2 = {.on_request = on_request},
+    .h2 = {.on_request = on_request, .on_refused = on_refused},
     .on_closed = on_closed,
 };
 
