@@ -111,6 +111,7 @@ void h2_session_drain_finish(struct h2_session *session, uint32_t error, const c
     if (!session->terminated) {
         submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error,
                       debug != NULL ? debug : session->drain_debug);
+        session->drain_debug = NULL;
     }
 }
 

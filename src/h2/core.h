@@ -35,7 +35,6 @@ struct h2_session {
     void *user;
     void (*on_output)(void *ctx);
     void *output_ctx;
-    char *goaway_text;  /* owned; NULL: none came */
     const char *drain_debug; /* static; for the last GOAWAY */
     const char *reason; /* static; why the session has to end */
 

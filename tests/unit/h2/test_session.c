@@ -256,7 +256,10 @@ static void a_goaway_keeps_its_text_escaped(void **state)
     pair_open(pair, false);
     pair_run(pair, 100000);
     assert_null(h2_session_goaway_text(pair->client.session));
-    h2_session_drain_begin(pair->server.session, "too\033many");
+    h2_session_drain_begin(pair->server.session, "too\033many"); /* the text goes with the second */
+    pair_run(pair, 100000);
+    assert_string_equal(h2_session_goaway_text(pair->client.session), "GOAWAY NO_ERROR");
+    h2_session_drain_finish(pair->server.session, H2_NO_ERROR, NULL);
     pair_run(pair, 100000);
     assert_string_equal(h2_session_goaway_text(pair->client.session),
                         "GOAWAY NO_ERROR: too\\x1bmany");
@@ -267,6 +270,20 @@ static void a_goaway_keeps_its_text_escaped(void **state)
     h2_session_drain_finish(pair->server.session, H2_ENHANCE_YOUR_CALM, NULL);
     pair_run(pair, 100000);
     assert_string_equal(h2_session_goaway_text(pair->client.session), "GOAWAY ENHANCE_YOUR_CALM");
+    pair_free(pair);
+}
+
+static void a_drained_session_without_streams_still_reads(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair_run(pair, 100000);
+    h2_session_drain_begin(pair->server.session, NULL);
+    pair_collect(pair, &pair->server); /* the GOAWAY is on its way */
+    pair_open(pair, false);
+    pair_run(pair, 100000);
+    assert_int_equal(h2_session_stream_count(pair->server.session), 1);
+    assert_false(h2_session_finished(pair->server.session));
     pair_free(pair);
 }
 
@@ -381,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_limit_of_0_takes_back_what_did_not_leave),
         cmocka_unit_test(the_last_answered_stream_is_known),
         cmocka_unit_test(a_goaway_keeps_its_text_escaped),
+        cmocka_unit_test(a_drained_session_without_streams_still_reads),
         cmocka_unit_test(what_never_left_a_lost_connection_is_unprocessed),
         cmocka_unit_test(a_stream_of_nobodys_may_be_answered),
         cmocka_unit_test(drain_lets_streams_finish_and_takes_no_new_ones),
