@@ -116,7 +116,9 @@ static bool write_once(int wait_ms)
     if (ready == NULL) {
         return wait_ms > 0;
     }
-    size_t len = log_sink_copy(ready, ready == first ? second : NULL, bytes);
+    /* Meanwhile lines may have come for both. */
+    bool in_order = ready == first && log_sink_is_due(ready->other);
+    size_t len = log_sink_copy(ready, in_order ? ready->other : NULL, bytes);
     pthread_mutex_unlock(&lock);
     ssize_t n = write_cancellable(ready->fd, bytes, len);
     int error = errno;

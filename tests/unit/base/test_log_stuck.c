@@ -180,8 +180,9 @@ static void a_stuck_reader_keeps_nobody_waiting(int flags)
     assert_true(now_ms() - start_ms < 5000);
     assert_true(log_dropped() > dropped);
     log_event(LOG_WARN, &SERVER, "x", NULL, "the other file is written");
-    wait_for(file, "the other file is written\n");
+    wait_for(file, "the other file is written\n"); /* and the pipe is known to be full */
 
+    start_ms = now_ms();
     while (now_ms() - start_ms < 1100) { /* a second of silence is told as such */
         usleep(10000);
     }
