@@ -36,6 +36,7 @@ struct h2_session {
     void (*on_output)(void *ctx);
     void *output_ctx;
     const char *drain_debug; /* static; for the last GOAWAY */
+    char *goaway_text;       /* owned; what the GOAWAY of the peer said; NULL: none came */
     const char *reason; /* static; why the session has to end */
 
     uint64_t now_ms; /* of the call we are in */
