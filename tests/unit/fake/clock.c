@@ -54,6 +54,7 @@ void fake_adopt(struct net_loop *loop)
     if (fake.count == 0) {
         fake_dials_reset();
         fake_lookups_reset();
+        fake_delay_new(0);
     }
     uv_timer_t *hold = &fake.holds[fake.count];
     fake.loops[fake.count++] = loop;
