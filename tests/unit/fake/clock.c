@@ -149,6 +149,14 @@ static bool is_empty(void *loop)
     return fake_streams_left() == 0 && fake_dials_left() == 0 && fake_lookups_left() == 0;
 }
 
+void fake_forget(void)
+{
+    fake.count = 0;
+    fake_streams_forget();
+    fake_dials_forget();
+    fake_lookups_forget();
+}
+
 void fake_deinit(struct net_loop *loop)
 {
     fake_release(loop);

@@ -53,6 +53,12 @@ void fake_dials_reset(void)
     dial_count = 0;
 }
 
+void fake_dials_forget(void)
+{
+    list_init(&dials);
+    list_init(&listeners);
+}
+
 void fake_dial_hook(fake_dial_fn hook, void *user)
 {
     dial_hook = hook;

@@ -29,6 +29,8 @@ void fake_deinit(struct net_loop *loop);
 /* The same for a loop that its owner makes and frees: after net_loop_init(), before net_loop_deinit(). */
 void fake_adopt(struct net_loop *loop);
 void fake_release(struct net_loop *loop);
+/* After a test that failed halfway: its loops and all on them are left where they are, and no longer turned. */
+void fake_forget(void);
 
 uint64_t fake_now_ms(void);
 /* One turn of each loop at this instant: timers, ticks, flushes, closed handles, then what has arrived (at most one read per

@@ -21,6 +21,9 @@ size_t fake_lookups_left(void);
 /* Back to the state before the first test. */
 void fake_dials_reset(void);
 void fake_lookups_reset(void);
+void fake_streams_forget(void);
+void fake_dials_forget(void);
+void fake_lookups_forget(void);
 
 /* As accepted or dialled. */
 void fake_name(struct net_stream *stream, const char *peer, bool tls);

@@ -39,6 +39,11 @@ void fake_lookups_reset(void)
     lookup_count = 0;
 }
 
+void fake_lookups_forget(void)
+{
+    list_init(&lookups);
+}
+
 static struct name *find_name(const char *host)
 {
     for (size_t i = 0; i < name_count; i++) {

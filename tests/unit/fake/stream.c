@@ -295,6 +295,11 @@ uint64_t fake_streams_due_ms(void)
     return due;
 }
 
+void fake_streams_forget(void)
+{
+    list_init(&streams);
+}
+
 size_t fake_streams_left(void)
 {
     size_t count = 0;

@@ -112,9 +112,15 @@ static void make_clusters(struct scene *scene, const struct scene_config *config
     fill_cluster(scene, "server-v2", config->v2, config);
 }
 
+static bool is_open;
+
 struct scene *scene_open(const struct scene_config *config)
 {
     static const struct scene_config plain;
+    if (is_open) { /* the test before this one failed */
+        fake_forget();
+    }
+    is_open = true;
     struct scene *scene = mem_new(struct scene);
     struct net_error error;
     struct route_error route_error;
@@ -202,6 +208,7 @@ void scene_close(struct scene *scene)
     route_table_free(scene->routes);
     free(scene->relay);
     free(scene);
+    is_open = false;
 }
 
 /* ---- driving ----------------------------------------------------------------------------------- */
