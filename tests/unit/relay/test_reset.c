@@ -1,0 +1,239 @@
+/* Resets towards an endpoint: as few as it bears, and none too young by its own clock. */
+#include "scene.h"
+
+#include "h2/session.h"
+#include "relay/client.h"
+#include "relay/upstream.h"
+
+#define MANY 1000
+
+/* Opens streams and returns them. */
+static void open_many(struct peer *client, struct peer_stream **streams, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        streams[i] = peer_ask(client, scene_request("v1.1", ""), false);
+    }
+    scene_settle();
+}
+
+static void reset_many(struct peer_stream **streams, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        peer_reset(streams[i], H2_CANCEL);
+    }
+    scene_settle();
+}
+
+/* Three clients that reset 40 young streams each: too few to be moved apart, together too many. */
+static void reset_young(struct scene *scene)
+{
+    struct peer_stream *streams[40];
+    for (int i = 0; i < 3; i++) {
+        struct peer *client = scene_client(scene);
+        open_many(client, streams, 40);
+        reset_many(streams, 40);
+    }
+}
+
+/* Something of a higher id is answered, which shows how far the endpoint has read. */
+static struct scene_bystander answer_later(struct scene *scene)
+{
+    return scene_bystander(scene);
+}
+
+static void young_resets_are_rationed(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    reset_young(scene);
+    assert_int_equal(conn->stream_count, 121);
+    /* 50, and a quarter of those that ended meanwhile */
+    assert_in_range(conn->young_resets, UPSTREAM_YOUNG_RESETS,
+                    UPSTREAM_YOUNG_RESETS + conn->young_resets / UPSTREAM_YOUNG_SHARE + 1);
+    assert_int_equal(scene_live(scene), 121 - conn->young_resets);
+    assert_int_equal(scene->endpoints[0].peer_count, 1);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
+static void a_quarter_of_the_streams_that_ended_well_may_go_young(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct peer_stream *streams[200];
+    struct peer *client = scene_client(scene);
+    open_many(client, streams, 200);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    for (size_t i = 0; i < 200; i++) {
+        peer_end(streams[i]);
+        peer_status(peer_stream(conn, i), 0, "");
+    }
+    scene_settle();
+    reset_young(scene);
+    assert_int_equal(conn->young_resets, 120);
+    assert_int_equal(scene_live(scene), 0);
+    scene_close(scene);
+}
+
+static void a_reset_that_waits_goes_when_the_endpoint_has_read_the_request_long_ago(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    reset_young(scene);
+    unsigned young = conn->young_resets;
+    scene_run(20000); /* nothing says that it has read them */
+    assert_int_equal(conn->resets, young);
+    struct scene_bystander later = answer_later(scene);
+    scene_run(UPSTREAM_OLD_MS - 1);
+    assert_int_equal(conn->resets, young);
+    scene_run(UPSTREAM_OLD_MS + 2 * NET_TICK_MS);
+    assert_int_equal(conn->resets, 120);
+    assert_int_equal(conn->young_resets, young);
+    assert_int_equal(scene_live(scene), 2);
+    scene_check(&bystander);
+    scene_check(&later);
+    scene_close(scene);
+}
+
+/* Its clock stands still with it: it reads requests and resets in one go, and must not think these young. */
+static void an_endpoint_that_stood_still_sees_no_young_resets(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    struct peer_stream *streams[3][40];
+    peer_stop(conn);
+    for (int i = 0; i < 3; i++) {
+        open_many(scene_client(scene), streams[i], 40);
+    }
+    scene_run(UPSTREAM_OLD_MS + 1000);
+    for (int i = 0; i < 3; i++) {
+        reset_many(streams[i], 40);
+    }
+    scene_run(2000);
+    peer_go_on(conn);
+    scene_settle();
+    assert_int_equal(conn->stream_count, 121);
+    assert_true(conn->young_resets < UPSTREAM_YOUNG_RESETS + 20);
+    unsigned young = conn->young_resets;
+    struct scene_bystander later = answer_later(scene);
+    scene_run(2 * UPSTREAM_OLD_MS + 2 * NET_TICK_MS);
+    assert_int_equal(conn->resets, 120);
+    assert_int_equal(conn->young_resets, young);
+    scene_check(&bystander);
+    scene_check(&later);
+    scene_close(scene);
+}
+
+static void resets_of_any_age_are_rationed(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    static struct peer_stream *streams[MANY];
+    open_many(scene_client(scene), streams, MANY);
+    assert_int_equal(conn->stream_count, MANY + 1);
+    struct scene_bystander later = answer_later(scene);
+    scene_run(3 * UPSTREAM_OLD_MS);
+    reset_many(streams, MANY);
+    assert_int_equal(conn->resets, UPSTREAM_RESETS);
+    assert_int_equal(conn->young_resets, 0);
+    for (unsigned second = 1; second <= 4; second++) {
+        scene_run(1000);
+        assert_in_range(conn->resets, UPSTREAM_RESETS + second * UPSTREAM_RESETS_PER_SECOND - 10,
+                        UPSTREAM_RESETS + second * UPSTREAM_RESETS_PER_SECOND);
+    }
+    scene_run((MANY - UPSTREAM_RESETS) * 1000 / UPSTREAM_RESETS_PER_SECOND);
+    assert_int_equal(conn->resets, MANY);
+    assert_int_equal(scene_stat(scene, clients_apart), 0);
+    scene_check(&bystander);
+    scene_check(&later);
+    scene_close(scene);
+}
+
+/* A stream whose reset waits carries nothing more, and its client has long been told. */
+static void a_stream_that_waits_for_its_reset_is_silent(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    reset_young(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    struct peer_stream *last = peer_stream(conn, 119);
+    assert_false(last->closed);
+    peer_begin(last);
+    peer_send_zeros(last, 1000000); /* nobody reads it; its credit goes back all the same */
+    scene_settle();
+    assert_int_equal(last->out.len, 0);
+    assert_int_equal(scene->worker->queued_bytes, 0);
+    peer_trailers(last, "grpc-status: 0\n");
+    scene_settle();
+    scene_close(scene);
+}
+
+static void a_lane_apart_is_not_rationed(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *client = scene_client(scene);
+    struct peer_stream *streams[80];
+    open_many(client, streams, 51);
+    reset_many(streams, 51);
+    assert_int_equal(scene_stat(scene, clients_apart), 1);
+    open_many(client, streams, 80);
+    struct peer *conn = scene_conn(scene, 0, 1);
+    assert_int_equal(conn->stream_count, 80);
+    reset_many(streams, 80);
+    assert_int_equal(conn->resets, 80);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
+static void a_connection_may_die_with_resets_that_wait(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    reset_young(scene);
+    assert_true(scene_live(scene) > 0);
+    peer_abort(scene_conn(scene, 0, 0));
+    scene_run(10);
+    assert_int_equal(scene_live(scene), 0);
+    scene_run(10000);
+    assert_int_equal(scene_stat(scene, clients_apart), 0);
+    scene_close(scene);
+}
+
+static void a_drain_does_not_wait_for_resets(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(&(struct scene_config){.drain_ms = 2000});
+    reset_young(scene);
+    assert_true(scene_live(scene) > 0);
+    relay_drain(scene->relay);
+    scene_run(4500);
+    assert_int_equal(scene_live(scene), 0);
+    assert_true(scene->worker->ended);
+    scene_close(scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(young_resets_are_rationed),
+        cmocka_unit_test(a_quarter_of_the_streams_that_ended_well_may_go_young),
+        cmocka_unit_test(a_reset_that_waits_goes_when_the_endpoint_has_read_the_request_long_ago),
+        cmocka_unit_test(an_endpoint_that_stood_still_sees_no_young_resets),
+        cmocka_unit_test(resets_of_any_age_are_rationed),
+        cmocka_unit_test(a_stream_that_waits_for_its_reset_is_silent),
+        cmocka_unit_test(a_lane_apart_is_not_rationed),
+        cmocka_unit_test(a_connection_may_die_with_resets_that_wait),
+        cmocka_unit_test(a_drain_does_not_wait_for_resets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
