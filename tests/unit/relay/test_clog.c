@@ -1,0 +1,176 @@
+/* An endpoint that withholds the window of a whole connection because one client's streams are not read. */
+#include "scene.h"
+
+#include "h2/session.h"
+#include "relay/client.h"
+#include "relay/upstream.h"
+
+#define CREDIT 65535 /* of a connection and of a stream, unless SETTINGS say otherwise */
+
+static void leave_hogs_unread(struct peer_stream *stream)
+{
+    const char *id = peer_value(stream, "agent-id");
+    stream->unread = id != NULL && strcmp(id, "hog") == 0;
+}
+
+/* Until the reserve, too, is spent. */
+#define SPENT_MS (H2_RESERVE_MS + 800)
+
+/* Two clients at an endpoint that withholds: one whose streams are not read, and one that waits behind it. */
+struct clog {
+    struct scene *scene;
+    struct scene_bystander bystander;
+    struct scene_bystander talker; /* whose server talks, so that the endpoint is known to live */
+    struct peer *hog;
+    struct peer_stream *streams[3];
+    struct peer *conn;
+};
+
+static void clog_open(struct clog *clog)
+{
+    clog->scene = scene_open(NULL);
+    clog->scene->endpoints[0].config.withholds = true;
+    clog->scene->endpoints[0].config.on_block = leave_hogs_unread;
+    clog->bystander = scene_bystander(clog->scene);
+    clog->talker = scene_bystander(clog->scene);
+    clog->hog = scene_client(clog->scene);
+    clog->conn = scene_conn(clog->scene, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        clog->streams[i] = scene_ask(clog->hog, "agent-id: hog\n");
+    }
+}
+
+/* All that the connection takes. */
+static void fill(struct clog *clog)
+{
+    peer_send_zeros(clog->streams[0], 40000);
+    peer_send_zeros(clog->streams[1], 40000);
+    scene_settle();
+}
+
+/* Time passes while the endpoint says something now and then. */
+static void live(struct clog *clog, uint64_t ms)
+{
+    for (uint64_t at = 0; at < ms; at += 200) {
+        peer_send(clog->talker.far, ".", 1);
+        scene_run(200);
+    }
+}
+
+static void who_holds_the_credit_that_others_wait_for_loses_those_streams(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    fill(&clog);
+    peer_send(clog.bystander.near, "first", 5); /* there is a reserve for who holds little */
+    scene_settle();
+    assert_true(peer_took(clog.bystander.far, "first"));
+    live(&clog, SPENT_MS);
+    peer_send(clog.bystander.near, "waits", 5);
+    scene_settle();
+    assert_int_equal(clog.bystander.far->body.len, 0);
+    assert_false(clog.streams[0]->closed);
+    live(&clog, 2 * UPSTREAM_CLOG_MS);
+    assert_true(peer_took(clog.bystander.far, "waits"));
+    for (int i = 0; i < 2; i++) {
+        scene_assert_status(clog.streams[i], 8, "withholds the credit that others wait for");
+    }
+    assert_false(clog.streams[2]->closed); /* it holds nothing */
+    assert_int_equal(scene_stat(clog.scene, rq_shed), 2);
+    assert_int_equal(scene_stat(clog.scene, clients_apart), 1);
+    scene_ask(clog.hog, "agent-id: hog\n");
+    assert_int_equal(clog.scene->endpoints[0].peer_count, 2); /* in a lane of its own from now on */
+    scene_check(&clog.bystander);
+    scene_close(clog.scene);
+}
+
+static void an_endpoint_that_stands_still_is_no_reason(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    fill(&clog);
+    peer_stop(clog.conn);
+    scene_run(SPENT_MS);
+    peer_send(clog.bystander.near, "waits", 5);
+    scene_run(9000);
+    assert_false(clog.streams[0]->closed || clog.streams[1]->closed);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    peer_go_on(clog.conn);
+    scene_settle();
+    peer_read(peer_stream(clog.conn, 2));
+    peer_read(peer_stream(clog.conn, 3));
+    scene_settle();
+    assert_true(peer_took(clog.bystander.far, "waits"));
+    assert_int_equal(peer_stream(clog.conn, 2)->body_bytes, 40000);
+    assert_int_equal(peer_stream(clog.conn, 3)->body_bytes, 40000);
+    scene_close(clog.scene);
+}
+
+static void who_keeps_nobody_waiting_may_hold_all(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    fill(&clog);
+    live(&clog, 10000);
+    assert_false(clog.streams[0]->closed || clog.streams[1]->closed);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
+static void a_short_clog_is_no_reason(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    for (int i = 0; i < 8; i++) {
+        fill(&clog);
+        live(&clog, SPENT_MS - 400);
+        peer_send(clog.bystander.near, "waits", 5);
+        live(&clog, UPSTREAM_CLOG_MS - 600);
+        assert_int_equal(clog.bystander.far->body.len, 0);
+        for (size_t k = 2; k < 4; k++) {
+            peer_read(peer_stream(clog.conn, k));
+            scene_settle();
+        }
+        live(&clog, 400);
+        assert_true(peer_took(clog.bystander.far, "waits"));
+        peer_stream(clog.conn, 2)->unread = true;
+        peer_stream(clog.conn, 3)->unread = true;
+    }
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
+/* Many clients that hold a little each: nobody is to blame alone. */
+static void who_holds_less_than_half_is_not_to_blame(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    for (int i = 0; i < 5; i++) {
+        struct peer_stream *near = scene_ask(scene_client(clog.scene), "agent-id: hog\n");
+        peer_send_zeros(near, CREDIT / 5 + 1);
+    }
+    scene_settle();
+    live(&clog, SPENT_MS);
+    peer_send(clog.bystander.near, "waits", 5);
+    live(&clog, 5000);
+    assert_int_equal(clog.bystander.far->body.len, 0);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_holds_the_credit_that_others_wait_for_loses_those_streams),
+        cmocka_unit_test(an_endpoint_that_stands_still_is_no_reason),
+        cmocka_unit_test(who_keeps_nobody_waiting_may_hold_all),
+        cmocka_unit_test(a_short_clog_is_no_reason),
+        cmocka_unit_test(who_holds_less_than_half_is_not_to_blame),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
