@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "${1:-$(dirname "$0")/../../src}"
 
-layers=(base net h2 rpc route cli) # bottom to top
+layers=(base net h2 rpc route cli role) # bottom to top
 roles=(agent server proxy check bench demo failover render)
 failed=0
 
@@ -52,7 +52,7 @@ only_in() { # PATTERN FOLDERS
 }
 only_in 'nghttp2/' h2
 only_in 'openssl/' net
-only_in '(uv\.h|uv/)' 'net|rpc|agent|server|proxy|check|bench|demo|failover|render'
+only_in '(uv\.h|uv/)' 'net|rpc|role|agent|server|proxy|check|bench|demo|failover|render'
 only_in 'sys/socket' 'net|proxy'
 only_in 'protobuf-c' rpc
 only_in '[a-z_]*\.pb-c\.h' rpc
