@@ -6,6 +6,7 @@
 #include "check/log_session.h"
 #include "check/session.h"
 #include "cli/exit.h"
+#include "role/routes.h"
 #include "route/expect.h"
 
 #include <stdio.h>
@@ -27,7 +28,7 @@ struct options {
 };
 
 static const struct cli_option options_table[] = {
-    CLI_CONNECT_OPTIONS(struct options, session.connect),
+    ROLE_CONNECT_OPTIONS(struct options, session.connect),
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
      .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
      .help = "Agent versions to try, separated by commas"},
@@ -176,20 +177,6 @@ static int make_plan(struct check_plan *plan, const struct options *options,
     return 0;
 }
 
-static struct route_table *load_routes(const char *path)
-{
-    struct route_table *routes;
-    struct route_error error;
-    if (path == NULL) {
-        return route_table_default();
-    }
-    if (route_table_load_file(path, &routes, &error) != 0) {
-        cli_error("verify", "%s", error.text);
-        return NULL;
-    }
-    return routes;
-}
-
 /* ---- logs ------------------------------------------------------------------------------------ */
 
 struct log_context {
@@ -227,7 +214,7 @@ static int run(const void *parsed, int argc, char **argv)
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
-    struct route_table *routes = load_routes(options->routes);
+    struct route_table *routes = role_routes_load("verify", options->routes);
     if (routes == NULL) {
         return EXIT_USAGE;
     }
