@@ -355,7 +355,8 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
 
 static void start_handles(struct probe *probe)
 {
-    uint64_t interval_ms = probe->run->plan->interval_ms;
+    uint64_t planned_ms = probe->run->plan->interval_ms;
+    uint64_t interval_ms = planned_ms > 0 ? planned_ms : 1; /* a timer of 0 fires only once */
     uv_timer_init(&probe->loop.uv, &probe->pinger);
     uv_timer_init(&probe->loop.uv, &probe->deadline);
     probe->pinger.data = probe->deadline.data = probe;
