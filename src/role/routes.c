@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "net/tls.h"
+#include "route/load.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* Any bytes as a GRPCRoute file, and the table that comes out matched against a request. */
+#include "route/parse.h"
 #include "route/expect.h"
 #include "route/match.h"
 #include "route/table.h"

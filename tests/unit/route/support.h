@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "h2/session.h"
+#include "route/parse.h"
 #include "route/match.h"
 #include "route/table.h"
 

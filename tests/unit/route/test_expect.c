@@ -1,4 +1,5 @@
 /* What checks may expect of agents by the routes. */
+#include "route/load.h"
 #include "support.h"
 
 #include "base/mem.h"
