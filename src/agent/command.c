@@ -208,8 +208,7 @@ static struct agent_config make_config(struct role *role, const struct options *
     };
 }
 
-static int run_role(const struct options *options, const struct role_target *target,
-                    const char *id)
+static int run_role(const struct options *options, const struct role_target *target, const char *id)
 {
     struct role *role = mem_new(struct role);
     net_loop_init(&role->loop);

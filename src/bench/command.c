@@ -168,8 +168,7 @@ static int show(const struct options *options, const struct threshold *threshold
 static int drive_at(const struct role_target *target, const struct options *options,
                     const struct threshold *thresholds, struct bench_result *result)
 {
-    const struct bench_driver_config config = {.target = target,
-                                               .progress = cli_progress_wanted()};
+    const struct bench_driver_config config = {.target = target, .progress = cli_progress_wanted()};
     memcpy(result->setup.target, target->name, sizeof(result->setup.target));
     int rv = bench_drive(result, &config);
     if (rv != EXIT_NO_CONNECTION) {

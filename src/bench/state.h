@@ -27,8 +27,8 @@ struct bench_stream {
     struct list owed_node; /* in driver.owed while messages are due that could not be sent */
     struct bench_conn *conn;
     struct role_pinger pinger;
-    const char *version;   /* of the agent; borrowed from the setup */
-    char server_id[64];    /* that answered first on this call */
+    const char *version; /* of the agent; borrowed from the setup */
+    char server_id[64];  /* that answered first on this call */
     uint64_t opened_ns;
     uint64_t sent_ns;  /* closed loop: the message under way */
     uint64_t sent;     /* messages of the load, without the one that opens the stream */

@@ -87,11 +87,18 @@ static const struct role_child_events events = {.on_output = on_output, .on_exit
 static int run_to_end(struct kubectl *kubectl, const struct check_log_options *options, int err)
 {
     const char *context = options->context != NULL ? "--context" : NULL;
-    const char *const arguments[] = {
-        "logs",     "--namespace",  options->namespace, "--selector",
-        "app in (agent, server)",   "--prefix",         "--timestamps",
-        "--tail=-1", "--max-log-requests=1000",         context,
-        options->context, NULL};
+    const char *const arguments[] = {"logs",
+                                     "--namespace",
+                                     options->namespace,
+                                     "--selector",
+                                     "app in (agent, server)",
+                                     "--prefix",
+                                     "--timestamps",
+                                     "--tail=-1",
+                                     "--max-log-requests=1000",
+                                     context,
+                                     options->context,
+                                     NULL};
     const struct role_child_command command = {
         .program = "kubectl", .arguments = arguments, .out = ROLE_CHILD_READ, .err = err};
     int error = net_loop_init(&kubectl->loop);

@@ -70,7 +70,8 @@ static void settle(struct probe_stream *stream, enum check_end end)
     }
 }
 
-/* ---- pings --------------------------------------------------------------------------------------- */
+/* ---- pings
+ * --------------------------------------------------------------------------------------- */
 
 /* Stamps are unique in the run, so that an answer names its ping. */
 static uint64_t next_stamp(struct probe *probe)
@@ -123,7 +124,8 @@ static void on_pinger(uv_timer_t *timer)
     }
 }
 
-/* ---- streams ------------------------------------------------------------------------------------- */
+/* ---- streams
+ * ------------------------------------------------------------------------------------- */
 
 static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
@@ -206,7 +208,8 @@ static void fail_stream(struct probe_stream *stream, const struct net_error *why
     }
 }
 
-/* ---- connections --------------------------------------------------------------------------------- */
+/* ---- connections
+ * --------------------------------------------------------------------------------- */
 
 static void open_conn(struct probe *probe, const size_t *streams, size_t stream_count);
 
@@ -311,7 +314,8 @@ static void open_planned(struct probe *probe)
     free(streams);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------- */
+/* ---- the end
+ * ------------------------------------------------------------------------------------- */
 
 static void drop_everything(struct probe *probe, enum check_end end)
 {

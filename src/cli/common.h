@@ -6,17 +6,19 @@
 
 #include <stdio.h>
 
-/* Whether the file `path` (NULL: none) can be written, before hours go into what it is to hold: creates it. Returns 0, or 1
- * after a line on standard error. */
+/* Whether the file `path` (NULL: none) can be written, before hours go into what it is to hold:
+ * creates it. Returns 0, or 1 after a line on standard error. */
 int cli_check_file(const char *command, const char *option, const char *path);
 
-/* Writes the file `path` (NULL: nothing to do) with `print`. Returns 0, or 1 after a line on standard error that names the
- * command and the option. */
+/* Writes the file `path` (NULL: nothing to do) with `print`. Returns 0, or 1 after a line on
+ * standard error that names the command and the option. */
 int cli_write_file(const char *command, const char *option, const char *path,
                    void (*print)(FILE *out, const void *printed), const void *printed);
 
-/* The agent versions of `list`, separated by commas. Returns how many, or 0 after a line on standard error. */
-size_t cli_take_versions(const char *command, const char *list, size_t max, char versions[][TEXT_VERSION_BYTES]);
+/* The agent versions of `list`, separated by commas. Returns how many, or 0 after a line on
+ * standard error. */
+size_t cli_take_versions(const char *command, const char *list, size_t max,
+                         char versions[][TEXT_VERSION_BYTES]);
 
 /* What a check prints. */
 enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };

@@ -3,10 +3,11 @@
  *   servers -> proxy -> agents -> verify -> sticky -> failover -> summary -> ending -> done
  *
  * Happy path: each step starts children or waits for lines of theirs; when it is over the next
- * begins, in a turn of its own. Failure modes: a child ends that should not, a check exits non-zero, a step takes
- * longer than STEP_MS: the reason is told, everything is ended, the exit code is that of the check
- * or 1. Ctrl-C, SIGTERM or a hangup in any step: everything is ended, exit 128 and the signal; a second one kills.
- * Signals are heard from before there is a key until it is gone again. */
+ * begins, in a turn of its own. Failure modes: a child ends that should not, a check exits
+ * non-zero, a step takes longer than STEP_MS: the reason is told, everything is ended, the exit
+ * code is that of the check or 1. Ctrl-C, SIGTERM or a hangup in any step: everything is ended,
+ * exit 128 and the signal; a second one kills. Signals are heard from before there is a key until
+ * it is gone again. */
 #include "demo/demo.h"
 
 #include "base/clock.h"
@@ -32,9 +33,9 @@
 #define ENDING_MS 4000
 
 static const struct demo_step *const steps[STEPS] = {
-    [STEP_SERVERS] = &demo_servers_step,   [STEP_PROXY] = &demo_proxy_step,
-    [STEP_AGENTS] = &demo_agents_step,     [STEP_VERIFY] = &demo_verify_step,
-    [STEP_STICKY] = &demo_sticky_step,     [STEP_FAILOVER] = &demo_failover_step,
+    [STEP_SERVERS] = &demo_servers_step, [STEP_PROXY] = &demo_proxy_step,
+    [STEP_AGENTS] = &demo_agents_step,   [STEP_VERIFY] = &demo_verify_step,
+    [STEP_STICKY] = &demo_sticky_step,   [STEP_FAILOVER] = &demo_failover_step,
     [STEP_SUMMARY] = &demo_summary_step,
 };
 

@@ -12,7 +12,8 @@ struct proxy_setup {
     int out;                  /* as role_child_command's */
 };
 
-/* Starts this binary, as a proxy or to render a configuration; the child's name is the first word. */
+/* Starts this binary, as a proxy or to render a configuration; the child's name is the first word.
+ */
 void proxy_setup_start(struct demo *demo, struct demo_child *child,
                        const struct demo_child_kind *kind, const struct proxy_setup *setup);
 

@@ -1,4 +1,5 @@
-/* What a demo knows, and what all its steps need: children, files, the way out. Seen inside demo/ only. */
+/* What a demo knows, and what all its steps need: children, files, the way out. Seen inside demo/
+ * only. */
 #ifndef GRPCROUTE_DEMO_STATE_H
 #define GRPCROUTE_DEMO_STATE_H
 
@@ -47,8 +48,8 @@ struct demo_child {
     struct list node; /* in demo.children while it runs */
     struct demo *demo;
     const struct demo_child_kind *kind;
-    const char *name; /* borrowed */
-    bool ended_here;  /* we asked it to end */
+    const char *name;           /* borrowed */
+    bool ended_here;            /* we asked it to end */
     char line[DEMO_LINE_BYTES]; /* that it writes, or wrote last */
     size_t line_len;
 };

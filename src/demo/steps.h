@@ -1,4 +1,5 @@
-/* The steps of a demo. Each begins by starting or stopping something, and is over when what it waits for has been seen. */
+/* The steps of a demo. Each begins by starting or stopping something, and is over when what it
+ * waits for has been seen. */
 #ifndef GRPCROUTE_DEMO_STEPS_H
 #define GRPCROUTE_DEMO_STEPS_H
 

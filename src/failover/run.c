@@ -31,7 +31,7 @@
 #define OPENING_MS 15000
 #define CONNECT_MS 5000
 /* Soon, so that the gap is the target's and not ours. */
-#define REOPEN_MS  100
+#define REOPEN_MS 100
 /* A command that is interrupted may clean up for so long. */
 #define COMMAND_END_MS 2000
 #define WATCH_EVERY_MS 20
@@ -367,7 +367,8 @@ static void enter(struct run *run, enum phase phase)
 
 static void close_when_idle(struct run *run)
 {
-    if (run->phase != CLOSING || run->clients > 0 || role_child_runs(&run->command) || run->closed) {
+    if (run->phase != CLOSING || run->clients > 0 || role_child_runs(&run->command) ||
+        run->closed) {
         return;
     }
     run->closed = true;

@@ -15,9 +15,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define SELF        "/proc/self/exe"
-#define NAME        "grpcroute"
-#define WORD        "--become-child-of" /* the name, this, the parent's pid, the program, its arguments */
+#define SELF "/proc/self/exe"
+#define NAME "grpcroute"
+#define WORD "--become-child-of" /* the name, this, the parent's pid, the program, its arguments   \
+                                  */
 #define EXEC_FAILED 127
 #define PATH_BYTES  4096
 

@@ -2,7 +2,8 @@
  *
  * A child has a session of its own, so that Ctrl-C is for the parent, which ends its children in
  * order; it has the signal handling of a new program; and it dies with its parent, however that
- * dies: it begins as this very binary, which asks the kernel for that and then becomes the program. */
+ * dies: it begins as this very binary, which asks the kernel for that and then becomes the program.
+ */
 #ifndef GRPCROUTE_ROLE_CHILD_H
 #define GRPCROUTE_ROLE_CHILD_H
 
@@ -41,8 +42,8 @@ struct role_child {
     int code;
 };
 
-/* Starts it. Returns 0, or a negative errno, and then no event follows; -ENOENT when there is no such program. The memory
- * must stay until on_exit, or until the loop has run once more. */
+/* Starts it. Returns 0, or a negative errno, and then no event follows; -ENOENT when there is no
+ * such program. The memory must stay until on_exit, or until the loop has run once more. */
 int role_child_start(struct role_child *child, uv_loop_t *loop,
                      const struct role_child_command *command,
                      const struct role_child_events *events, void *user);
@@ -63,7 +64,8 @@ void role_child_stop_reading(struct role_child *child);
 /* Whether `program`, a path or a name on PATH, can be started. */
 bool role_child_exists(const char *program);
 
-/* For main(), before all else: where this process is a child's beginning, becomes its program and does not return. */
+/* For main(), before all else: where this process is a child's beginning, becomes its program and
+ * does not return. */
 void role_child_become(char **argv);
 
 #endif

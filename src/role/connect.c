@@ -15,8 +15,7 @@ static int check_options(const char *command, const struct role_connect_options 
                       "--cacert: contradicts --plaintext (USE_TLS=false), which means no TLS");
     }
     if (options->cacert != NULL && options->tls_skip_verify) {
-        return refuse(command,
-                      "--cacert: contradicts --tls-skip-verify, which verifies nothing");
+        return refuse(command, "--cacert: contradicts --tls-skip-verify, which verifies nothing");
     }
     return 0;
 }

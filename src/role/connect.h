@@ -51,7 +51,8 @@ int role_target_init(struct role_target *target, const char *command,
                      const struct role_connect_options *options);
 void role_target_deinit(struct role_target *target);
 
-/* For rpc_client_open(), while the target is there; timeouts and keepalive are the caller's to set. */
+/* For rpc_client_open(), while the target is there; timeouts and keepalive are the caller's to set.
+ */
 struct rpc_client_config role_target_client(const struct role_target *target);
 
 #endif

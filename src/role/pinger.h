@@ -13,7 +13,8 @@
 /* Who asks, in the metadata of a call; borrowed while it is opened. */
 struct role_identity {
     const char *version; /* NULL: none is sent */
-    const char *second_version; /* non-NULL: the same header again, which no proxy may guess about */
+    const char
+        *second_version; /* non-NULL: the same header again, which no proxy may guess about */
     const char *id;
 };
 

@@ -56,8 +56,8 @@ static const char *parse_addresses(const char *text, size_t max, struct text_add
             reason = "too many addresses";
         } else if (text_parse_address(item, 0, &addresses[count], &reason) == 0) {
             reason = addresses[count].host[0] == '\0' ? "missing host"
-                     : addresses[count].port == 0      ? "nothing listens on port 0"
-                                                       : NULL;
+                     : addresses[count].port == 0     ? "nothing listens on port 0"
+                                                      : NULL;
             count++;
         }
     }

@@ -1,4 +1,5 @@
-/* --routes, --endpoints, and the certificate of who listens: options that commands share, from texts to things. */
+/* --routes, --endpoints, and the certificate of who listens: options that commands share, from
+ * texts to things. */
 #ifndef GRPCROUTE_ROLE_ROUTES_H
 #define GRPCROUTE_ROLE_ROUTES_H
 

@@ -26,8 +26,8 @@ void role_signals_start(struct role_signals *signals, struct net_loop *loop,
                         void (*on_end)(void *user, int number, bool again),
                         void (*on_hangup)(void *user), void *user)
 {
-    *signals = (struct role_signals){
-        .on_end = on_end, .on_hangup = on_hangup, .user = user, .open = true};
+    *signals =
+        (struct role_signals){.on_end = on_end, .on_hangup = on_hangup, .user = user, .open = true};
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         uv_signal_init(&loop->uv, &signals->handles[i]);
         signals->handles[i].data = signals;

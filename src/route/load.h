@@ -8,8 +8,8 @@
 int route_table_load_file(const char *path, struct route_table **ret,
                           struct route_error *ret_error);
 
-/* The built-in routes, which deploy/routes/grpcroute.yaml holds: v2.* to server-v2, v1.* and everything
- * else to server-v1. */
+/* The built-in routes, which deploy/routes/grpcroute.yaml holds: v2.* to server-v2, v1.* and
+ * everything else to server-v1. */
 struct route_table *route_table_default(void);
 
 #endif

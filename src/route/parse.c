@@ -20,13 +20,13 @@
 static int take_name(struct walk *walk, const yaml_node_t *node, void *target)
 {
     return walk_name(walk, node, names_is_subdomain, NAMES_SUBDOMAIN_EXPECTED,
-                      &((struct route_table *)target)->name);
+                     &((struct route_table *)target)->name);
 }
 
 static int take_namespace(struct walk *walk, const yaml_node_t *node, void *target)
 {
     return walk_name(walk, node, names_is_label, NAMES_LABEL_EXPECTED,
-                      &((struct route_table *)target)->namespace);
+                     &((struct route_table *)target)->namespace);
 }
 
 static int take_metadata(struct walk *walk, const yaml_node_t *node, void *target)
@@ -85,8 +85,8 @@ static int take_hostname(struct walk *walk, const yaml_node_t *node, void *targe
 {
     struct route_table *table = target;
     return walk_name(walk, node, names_is_hostname,
-                      "is not a host name; expected lower case labels, the first may be \"*\"",
-                      &table->hostnames[table->hostname_count++]);
+                     "is not a host name; expected lower case labels, the first may be \"*\"",
+                     &table->hostnames[table->hostname_count++]);
 }
 
 static int take_hostnames(struct walk *walk, const yaml_node_t *node, void *target)

@@ -18,13 +18,13 @@ struct rule_draft {
 static int take_backend_name(struct walk *walk, const yaml_node_t *node, void *target)
 {
     return walk_name(walk, node, names_is_label, NAMES_LABEL_EXPECTED,
-                      &((struct route_backend *)target)->name);
+                     &((struct route_backend *)target)->name);
 }
 
 static int take_backend_namespace(struct walk *walk, const yaml_node_t *node, void *target)
 {
     return walk_name(walk, node, names_is_label, NAMES_LABEL_EXPECTED,
-                      &((struct route_backend *)target)->namespace);
+                     &((struct route_backend *)target)->namespace);
 }
 
 static int take_port(struct walk *walk, const yaml_node_t *node, void *target)

@@ -82,8 +82,7 @@ static void run(struct scene *scene, const char *script)
         .program = "sh", .arguments = arguments, .out = ROLE_CHILD_READ, .err = ROLE_CHILD_READ};
     uv_timer_init(&scene->loop.uv, &scene->deadline);
     uv_timer_start(&scene->deadline, on_deadline, DEADLINE_MS, 0);
-    assert_int_equal(
-        role_child_start(&scene->child, &scene->loop.uv, &command, &events, scene), 0);
+    assert_int_equal(role_child_start(&scene->child, &scene->loop.uv, &command, &events, scene), 0);
     assert_true(role_child_runs(&scene->child));
     net_loop_run(&scene->loop);
     scene->output[scene->len] = '\0';
@@ -173,8 +172,8 @@ static void a_program_that_is_not_there_is_no_child(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
         const struct role_child_command command = {
             .program = programs[i], .arguments = none, .out = 2, .err = 2};
-        assert_int_equal(
-            role_child_start(&scene->child, &scene->loop.uv, &command, &events, scene), -ENOENT);
+        assert_int_equal(role_child_start(&scene->child, &scene->loop.uv, &command, &events, scene),
+                         -ENOENT);
         assert_false(role_child_runs(&scene->child));
         assert_false(role_child_exists(programs[i]));
     }

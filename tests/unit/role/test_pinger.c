@@ -26,10 +26,10 @@ struct world {
     struct rpc_client *client;
     struct role_pinger pinger;
     struct role_identity identity;
-    char metadata[256]; /* as the server saw it: "NAME=VALUE;..." */
-    bool garble;        /* the server's answers are no messages */
+    char metadata[256];  /* as the server saw it: "NAME=VALUE;..." */
+    bool garble;         /* the server's answers are no messages */
     bool refuse_garbled; /* no on_garbled */
-    unsigned rounds;    /* calls to make, one after the other */
+    unsigned rounds;     /* calls to make, one after the other */
     unsigned pongs;
     uint64_t last_sequence;
     unsigned garbled;
@@ -192,8 +192,7 @@ static void run(void)
     world->server = rpc_server_new(&world->loop, &config);
     assert_int_equal(rpc_server_listen(world->server, &any, NULL, &error), 0);
     world->options = (struct role_connect_options){
-        .target = {.host = "127.0.0.1", .port = rpc_server_port(world->server)},
-        .plaintext = true};
+        .target = {.host = "127.0.0.1", .port = rpc_server_port(world->server)}, .plaintext = true};
     assert_int_equal(role_target_init(&world->target, "agent", &world->options), 0);
     const struct rpc_client_config client = role_target_client(&world->target);
     world->client = rpc_client_open(&world->loop, &client, &client_events, NULL);

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "h2/session.h"
-#include "route/parse.h"
 #include "route/match.h"
+#include "route/parse.h"
 #include "route/table.h"
 
 #include <stdio.h>
