@@ -37,7 +37,7 @@ def symbols(objects):
         kind, name = rest.split()[-2:]
         if kind == "U":
             used[where].add(name)
-        elif kind in "TDBR":
+        elif kind in "TDBR" and not name.startswith("__"):  # a sanitizer's
             defined[where].add(name)
     return defined, used
 
