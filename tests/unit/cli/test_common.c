@@ -1,6 +1,7 @@
 #include "cli/common.h"
 
 #include "base/log.h"
+#include "words.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,17 +30,10 @@ static const struct cli_command COMMAND = {
 static struct options parse(const char *first, ...)
 {
     struct options options = {0};
-    char *argv[16];
-    int argc = 0;
-    bool help;
-    va_list words;
-    va_start(words, first);
-    for (const char *word = first; word != NULL; word = va_arg(words, const char *)) {
-        argv[argc++] = (char *)(uintptr_t)word;
-    }
-    va_end(words);
-    char **rest;
-    assert_int_equal(cli_parse(&COMMAND, argc, argv, &options, &help, &argc, &rest), 0);
+    va_list more;
+    va_start(more, first);
+    assert_int_equal(parse_words(&COMMAND, &options, first, more), 0);
+    va_end(more);
     return options;
 }
 
