@@ -409,7 +409,7 @@ struct agent *agent_new(const struct agent_config *config, const char *id, uint6
     agent->id = mem_strdup(id);
     agent->source = (struct log_source){"agent", config->version, agent->id};
     agent->keepalive_ms = config->keepalive_ms;
-    role_pinger_init(&agent->pinger, &pinger_events, agent);
+    role_pinger_init(&agent->pinger, config->target, &pinger_events, agent);
     rpc_backoff_init(&agent->backoff, config->max_backoff_ms);
     uv_timer_init(&config->loop->uv, &agent->wake);
     uv_timer_init(&config->loop->uv, &agent->ping);

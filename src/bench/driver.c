@@ -272,13 +272,13 @@ static void make_streams(struct driver *driver)
     driver->pending = driver->stream_count;
     driver->conns = mem_calloc((size_t)setup->connections, sizeof(*driver->conns));
     driver->streams = mem_calloc(driver->stream_count, sizeof(*driver->streams));
-    for (size_t i = 0; i < driver->stream_count; i++) {
-        bench_stream_init(&driver->streams[i], &driver->conns[i / setup->streams],
-                          setup->versions[i % setup->version_count]);
-    }
     for (size_t i = 0; i < setup->connections; i++) {
         bench_conn_init(&driver->conns[i], driver, &driver->streams[i * setup->streams]);
         bench_conn_start(&driver->conns[i], i * setup->ramp_ns / setup->connections / NS_PER_MS);
+    }
+    for (size_t i = 0; i < driver->stream_count; i++) {
+        bench_stream_init(&driver->streams[i], &driver->conns[i / setup->streams],
+                          setup->versions[i % setup->version_count]);
     }
 }
 

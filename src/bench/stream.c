@@ -196,7 +196,7 @@ void bench_stream_init(struct bench_stream *stream, struct bench_conn *conn, con
     list_init(&stream->owed_node);
     stream->conn = conn;
     stream->version = version;
-    role_pinger_init(&stream->pinger, &events, stream);
+    role_pinger_init(&stream->pinger, conn->driver->config->target, &events, stream);
 }
 
 void bench_stream_open(struct bench_stream *stream)

@@ -385,7 +385,7 @@ int check_probe(struct check_run *run, const struct role_target *target)
     probe->streams = mem_calloc(run->plan->stream_count, sizeof(struct probe_stream));
     for (size_t i = 0; i < run->plan->stream_count; i++) {
         probe->streams[i].probe = probe;
-        role_pinger_init(&probe->streams[i].pinger, &pinger_events, &probe->streams[i]);
+        role_pinger_init(&probe->streams[i].pinger, target, &pinger_events, &probe->streams[i]);
     }
     list_init(&probe->conns);
     start_handles(probe);

@@ -407,7 +407,7 @@ static void start(struct run *run)
         stream->seen = &run->result->streams[i];
         uv_timer_init(&run->loop.uv, &stream->timer);
         stream->timer.data = stream;
-        role_pinger_init(&stream->pinger, &pinger_events, stream);
+        role_pinger_init(&stream->pinger, run->config->target, &pinger_events, stream);
         open_stream(stream);
     }
     enter(run, OPENING);

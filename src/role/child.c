@@ -17,8 +17,9 @@
 
 #define SELF "/proc/self/exe"
 #define NAME "grpcroute"
-#define WORD "--become-child-of" /* the name, this, the parent's pid, the program, its arguments   \
-                                  */
+#define WORD                                                                                       \
+    "--become-child-of" /* the name, this, the parent's pid, the program, its arguments            \
+                         */
 #define EXEC_FAILED 127
 #define PATH_BYTES  4096
 

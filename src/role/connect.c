@@ -25,7 +25,8 @@ int role_target_init(struct role_target *target, const char *command,
 {
     struct net_error error;
     const struct net_tls_client_config trust = {options->cacert, options->tls_skip_verify};
-    *target = (struct role_target){.options = options};
+    *target = (struct role_target){
+        .options = options, .version_header = "agent-version", .id_header = "agent-id"};
     text_format_address(target->name, sizeof(target->name), options->target.host,
                         options->target.port);
     if (check_options(command, options) != 0) {

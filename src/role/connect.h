@@ -42,6 +42,8 @@ struct role_target {
     char name[TEXT_ADDRESS_BYTES];              /* "HOST:PORT" as given, for reports */
     const struct role_connect_options *options; /* borrowed */
     struct net_tls *tls;                        /* owned; NULL: plaintext */
+    const char *version_header;                 /* metadata of a call: the agent's version ... */
+    const char *id_header;                      /* ... and who it is */
 };
 
 /* Refuses options that contradict each other, so that nobody believes in a check that is not made,

@@ -7,10 +7,10 @@
 
 #define METADATA_MAX 3
 
-void role_pinger_init(struct role_pinger *pinger, const struct role_pinger_events *events,
-                      void *user)
+void role_pinger_init(struct role_pinger *pinger, const struct role_target *target,
+                      const struct role_pinger_events *events, void *user)
 {
-    *pinger = (struct role_pinger){.events = events, .user = user};
+    *pinger = (struct role_pinger){.target = target, .events = events, .user = user};
 }
 
 /* ---- the call -------------------------------------------------------------------------------- */
@@ -43,17 +43,17 @@ static const struct rpc_call_events call_events = {
     .on_closed = on_closed,
 };
 
-static size_t fill_metadata(const struct role_identity *identity,
+static size_t fill_metadata(const struct role_target *target, const struct role_identity *identity,
                             struct h2_header out[static METADATA_MAX])
 {
     size_t count = 0;
     if (identity->version != NULL) {
-        out[count++] = H2_HEADER("agent-version", identity->version);
+        out[count++] = H2_HEADER(target->version_header, identity->version);
     }
     if (identity->second_version != NULL) {
-        out[count++] = H2_HEADER("agent-version", identity->second_version);
+        out[count++] = H2_HEADER(target->version_header, identity->second_version);
     }
-    out[count++] = H2_HEADER("agent-id", identity->id);
+    out[count++] = H2_HEADER(target->id_header, identity->id);
     return count;
 }
 
@@ -64,7 +64,7 @@ int role_pinger_open(struct role_pinger *pinger, struct rpc_client *client,
     const struct rpc_call_config config = {
         .path = RPC_PING_PATH,
         .metadata = metadata,
-        .metadata_count = fill_metadata(identity, metadata),
+        .metadata_count = fill_metadata(pinger->target, identity, metadata),
     };
     assert(!role_pinger_is_open(pinger));
     return rpc_call_start(client, &config, &call_events, pinger, &pinger->call);

@@ -28,14 +28,15 @@ struct role_pinger_events {
 };
 
 struct role_pinger {
+    const struct role_target *target;
     const struct role_pinger_events *events;
     void *user;
     struct rpc_call *call; /* NULL: not open */
 };
 
-/* `events` is borrowed. */
-void role_pinger_init(struct role_pinger *pinger, const struct role_pinger_events *events,
-                      void *user);
+/* `target` says how calls tell who asks; it and `events` are borrowed. */
+void role_pinger_init(struct role_pinger *pinger, const struct role_target *target,
+                      const struct role_pinger_events *events, void *user);
 
 /* Starts the call on a ready client. Returns what rpc_call_start() does. */
 int role_pinger_open(struct role_pinger *pinger, struct rpc_client *client,

@@ -47,11 +47,9 @@ static void routes_say_who_answers(void **state)
         enum role_expect_rule rule;
         const char *text;
     } rows[] = {
-        {{"v2.7"}, 1, ROLE_EXPECT_SERVER, "v2"},
-        {{"v1.0"}, 1, ROLE_EXPECT_SERVER, "v1"},
+        {{"v2.7"}, 1, ROLE_EXPECT_SERVER, "v2"}, {{"v1.0"}, 1, ROLE_EXPECT_SERVER, "v1"},
         {{"v3.1"}, 1, ROLE_EXPECT_SERVER, "v1"}, /* the default rule */
-        {{NULL}, 0, ROLE_EXPECT_SERVER, "v1"},
-        {{"v1.1", "v2.1"}, 2, ROLE_EXPECT_REPORT, ""},
+        {{NULL}, 0, ROLE_EXPECT_SERVER, "v1"},   {{"v1.1", "v2.1"}, 2, ROLE_EXPECT_REPORT, ""},
     };
     struct route_table *routes = role_routes_load("verify", NULL);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -137,7 +137,8 @@ static const struct role_pinger_events events_without = {on_pong, NULL, on_close
 static void on_ready(void *user)
 {
     (void)user;
-    role_pinger_init(&world->pinger, world->refuse_garbled ? &events_without : &events, world);
+    role_pinger_init(&world->pinger, &world->target,
+                     world->refuse_garbled ? &events_without : &events, world);
     open_and_ping();
 }
 
