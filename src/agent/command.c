@@ -103,7 +103,7 @@ static void on_signal(void *user, int number, bool again)
 {
     struct role *role = user;
     if (again) {
-        log_flush();
+        log_finish();
         _exit(role_signals_exit_code(number));
     }
     role->signalled = true;
@@ -176,6 +176,7 @@ static int serve(struct role *role, const struct options *options, const char *i
         return EXIT_USAGE;
     }
     role_signals_start(&role->signals, &role->loop, on_signal, NULL, role);
+    log_end_when_unread();
     start_agents(role, id);
     net_loop_run(&role->loop);
     for (size_t i = 0; i < role->count; i++) {

@@ -3,6 +3,7 @@
 #ifndef GRPCROUTE_H2_LIMITS_H
 #define GRPCROUTE_H2_LIMITS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Header block (and trailers): bytes as RFC 9113 section 6.5.2 counts them (name + value + 32) and
@@ -10,6 +11,8 @@
  * second, so one 16 KiB frame of indexed fields could become 65 MB ("HPACK bomb"). */
 #define H2_HEADER_BLOCK_BYTES (16 * 1024)
 #define H2_HEADER_FIELDS 100
+/* The largest block we send, whatever the peer takes; nghttp2 has a limit of 64 KiB. */
+#define H2_SEND_BLOCK_BYTES (60 * 1024)
 
 /* Streams a peer may hold open on one connection; more are refused (REFUSED_STREAM). */
 #define H2_MAX_CONCURRENT_STREAMS_DEFAULT 100
@@ -17,9 +20,14 @@
 /* Receive window of one stream, which is also the most we buffer of it: credit is returned only when
  * the other side took the bytes. */
 #define H2_STREAM_WINDOW_BYTES (64 * 1024)
-/* Receive window of a connection. Larger than a stream's, so that one stalled stream cannot stop its
- * neighbours; credit is returned on arrival while less than this is buffered for the connection. */
+/* Receive window of a connection. Larger than a stream's, and credit is returned on arrival, so that no
+ * stalled stream can stop its neighbours: the bound on what we hold is the streams' windows. */
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
+/* The part of a peer's connection window (one in so many bytes) that a client keeps for streams whose peer holds no more
+ * unread than this, and how long the others wait for a WINDOW_UPDATE before they use it, too. */
+#define H2_RESERVE_SHARE 4
+#define H2_RESERVE_UNREAD_BYTES (8 * 1024)
+#define H2_RESERVE_MS 1000
 /* Frame payload we accept (the protocol's minimum maximum, RFC 9113 section 4.2). */
 #define H2_FRAME_BYTES (16 * 1024)
 
@@ -41,18 +49,25 @@
 /* A reset younger than this is charged ("rapid reset", CVE-2023-44487). Older streams may all end at once: a
  * connection shared by thousands of agents sees that whenever a fleet restarts. */
 #define H2_YOUNG_STREAM_MS 1000
+/* An owner calls every NET_TICK_MS; when it did not for this long, the process stood still. */
+#define H2_STOOD_STILL_MS 1000
+/* DATA frames without a byte in a row that a stream of a server may bring. */
+#define H2_EMPTY_FRAMES 100
 /* WINDOW_UPDATE frames that are free: some at the start, some per DATA or HEADERS frame we send. */
 #define H2_WINDOW_UPDATES_INITIAL 100
 #define H2_WINDOW_UPDATES_PER_FRAME 4
 #define H2_WINDOW_UPDATES_MAX 10000
+/* A client's peer may have as many saved up as our bytes can explain. */
+#define H2_WINDOW_UPDATES_MAX_CLIENT (1u << 30)
 
 /* nghttp2's own guards, the second line behind the budget, which tells old streams from young ones and says what there was
  * too much of. */
 #define H2_RESET_BURST 10000
 #define H2_RESET_PER_SECOND 1000
 #define H2_CONTINUATIONS 8
+#define H2_CONTINUATIONS_CLIENT 64 /* a long answer must not end the connection: it is refused by its size */
 #define H2_OUTBOUND_ACKS 1000
-#define H2_SETTINGS_ENTRIES 16
+#define H2_SETTINGS_ENTRIES 100
 
 /* Informational responses per stream (103 flood of a hostile upstream). */
 #define H2_INFORMATIONAL_RESPONSES 8
@@ -61,24 +76,23 @@ struct h2_limits {
     uint32_t max_concurrent_streams;  /* that the peer may open; 0 for a client (push is off) */
     uint32_t stream_window_bytes;
     uint32_t connection_window_bytes; /* advertised */
-    uint32_t connection_buffer_bytes; /* credit is withheld above this; UINT32_MAX: streams bound it */
+    /* Borrowed, may be NULL: the bytes that wait to be sent, summed over all sessions that name it, all of one
+     * thread. */
+    size_t *queued_total;
 };
 
-/* For a side that accepts connections, and for one that makes them. A client's connection may be shared
- * by streams of many agents, so its connection credit is never withheld: the bound is per stream. */
+/* For a side that accepts connections, and for one that makes them. */
 #define H2_LIMITS_SERVER                                                                           \
     ((struct h2_limits){                                                                           \
         .max_concurrent_streams = H2_MAX_CONCURRENT_STREAMS_DEFAULT,                               \
         .stream_window_bytes = H2_STREAM_WINDOW_BYTES,                                             \
         .connection_window_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
-        .connection_buffer_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
     })
 #define H2_LIMITS_CLIENT                                                                           \
     ((struct h2_limits){                                                                           \
         .max_concurrent_streams = 0,                                                               \
         .stream_window_bytes = H2_STREAM_WINDOW_BYTES,                                             \
         .connection_window_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
-        .connection_buffer_bytes = UINT32_MAX,                                                     \
     })
 
 #endif

@@ -1,11 +1,13 @@
 /* Streams: opening, blocks out, body bytes queued, trailers, reset. */
-#include "h2/internal.h"
+#include "h2/core.h"
 
 #include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct h2_stream_events nobodys;
 
 struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
 {
@@ -14,8 +16,9 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
         return NULL;
     }
     stream->session = session;
+    stream->events = &nobodys;
     stream->id = id;
-    stream->opened_ms = session->now_ms;
+    stream->opened_ms = h2_birth_ms(session);
     stream->receive_window = (int32_t)session->limits.stream_window_bytes;
     stream->send_window = (int32_t)session->peer_stream_window;
     list_init(&stream->send_node);
@@ -34,14 +37,19 @@ static void trailers_free(struct h2_trailers *trailers)
     }
 }
 
-void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed)
+void h2_stream_attach(struct h2_stream *stream, const struct h2_stream_events *events, void *user)
+{
+    stream->events = events != NULL ? events : &nobodys;
+    stream->user = user;
+    if (events == NULL) {
+        h2_stream_consume(stream, stream->unconsumed_bytes);
+    }
+}
+
+/* Takes the stream out of everything and frees it. */
+static void stream_free(struct h2_stream *stream)
 {
     struct h2_session *session = stream->session;
-    stream->ended = true;
-    if (session->events->on_close != NULL) {
-        session->events->on_close(session->user, stream, error, unprocessed);
-    }
-    h2_stream_consume(stream, stream->unconsumed_bytes);
     if (session->data_stream == stream) {
         session->data_stream = NULL;
     }
@@ -49,9 +57,20 @@ void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed
     list_remove(&stream->credit_node);
     list_remove(&stream->node);
     session->stream_count--;
+    h2_count_queued(session, 0, stream->out.len);
     trailers_free(stream->trailers);
     buf_deinit(&stream->out);
+    free(stream->fault);
     free(stream);
+}
+
+void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed)
+{
+    stream->ended = true;
+    if (stream->events->on_close != NULL) {
+        stream->events->on_close(stream->user, error, unprocessed);
+    }
+    stream_free(stream);
 }
 
 /* ---- body out -------------------------------------------------------------------------------- */
@@ -65,6 +84,7 @@ int h2_stream_write(struct h2_stream *stream, const void *bytes, size_t len, siz
     if (rv != 0) {
         return rv == BUF_E_FULL ? H2_E_FULL : rv;
     }
+    h2_count_queued(stream->session, len, 0);
     h2_stream_sendable(stream);
     return 0;
 }
@@ -77,6 +97,19 @@ int h2_stream_end(struct h2_stream *stream)
     stream->ended = true;
     h2_stream_sendable(stream);
     return 0;
+}
+
+static uint8_t nv_flags(const struct h2_header *field)
+{
+    return field->never_indexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+}
+
+/* Whether the peer takes a block of that size (RFC 9113 section 6.5.2), and nghttp2 sends it. */
+static bool is_sendable_block(const struct h2_session *session, const struct h2_header *fields,
+                              size_t count)
+{
+    size_t bytes = h2_block_bytes(fields, count);
+    return bytes <= h2_session_peer_header_bytes(session) && bytes <= H2_SEND_BLOCK_BYTES;
 }
 
 /* Copies fields so that they live until the last body byte is sent. */
@@ -98,6 +131,7 @@ static struct h2_trailers *trailers_copy(const struct h2_header *fields, size_t 
         to += fields[i].name_len;
         nv->value = memcpy(to, fields[i].value, fields[i].value_len);
         nv->valuelen = fields[i].value_len;
+        nv->flags = nv_flags(&fields[i]);
         to += fields[i].value_len;
     }
     return copy;
@@ -107,6 +141,9 @@ int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *fields,
 {
     if (stream->ended || !stream->has_body) {
         return H2_E_CLOSED;
+    }
+    if (!is_sendable_block(stream->session, fields, count)) {
+        return H2_E_HEADERS;
     }
     stream->trailers = trailers_copy(fields, count);
     stream->ended = true;
@@ -129,6 +166,7 @@ static nghttp2_nv *to_nv(const struct h2_header *fields, size_t count,
             .namelen = fields[i].name_len,
             .value = (uint8_t *)fields[i].value,
             .valuelen = fields[i].value_len,
+            .flags = nv_flags(&fields[i]),
         };
     }
     return nv;
@@ -150,16 +188,20 @@ static uint8_t begin_side(struct h2_stream *stream, bool end_stream)
 }
 
 int h2_stream_open(struct h2_session *session, const struct h2_header *fields, size_t count,
-                   bool end_stream, void *stream_user, struct h2_stream **ret_stream)
+                   bool end_stream, const struct h2_stream_events *events, void *user,
+                   struct h2_stream **ret_stream)
 {
     if (h2_session_room(session) == 0) {
         return H2_E_NO_ROOM;
+    }
+    if (!is_sendable_block(session, fields, count)) {
+        return H2_E_HEADERS;
     }
     struct h2_stream *stream = h2_stream_new(session, 0);
     if (stream == NULL) {
         return -ENOMEM;
     }
-    stream->user = stream_user;
+    h2_stream_attach(stream, events, user);
     stream->is_post = h2_block_is_post(&(struct h2_block){fields, count});
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
@@ -167,12 +209,11 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
                                         count, stream);
     free_nv(nv, stack);
     if (id < 0) {
-        list_remove(&stream->node);
-        session->stream_count--;
-        free(stream);
+        stream_free(stream);
         return id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE ? (int)H2_E_NO_ROOM : id;
     }
     stream->id = id;
+    session->newest_own_id = id;
     h2_budget_hold(&session->budget, session->stream_count);
     h2_request_nghttp2(session);
     *ret_stream = stream;
@@ -184,6 +225,9 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, 
 {
     if (stream->ended || stream->response_sent) {
         return H2_E_CLOSED;
+    }
+    if (!is_sendable_block(stream->session, fields, count)) {
+        return H2_E_HEADERS;
     }
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
@@ -199,6 +243,9 @@ int h2_stream_inform(struct h2_stream *stream, const struct h2_header *fields, s
 {
     if (stream->ended || stream->response_sent) {
         return H2_E_CLOSED;
+    }
+    if (!is_sendable_block(stream->session, fields, count)) {
+        return H2_E_HEADERS;
     }
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
@@ -217,8 +264,41 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t error)
     stream->reset_here = true;
     stream->ended = true;
     nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
+    h2_stream_reconsider(stream);
     h2_stream_consume(stream, stream->unconsumed_bytes);
     h2_request_nghttp2(stream->session);
+}
+
+bool h2_never_left(const struct h2_stream *stream)
+{
+    return stream->session->role == H2_CLIENT && !stream->headers_sent &&
+           nghttp2_session_find_stream(stream->session->ng, stream->id) == NULL;
+}
+
+void h2_return_unsent(struct h2_session *session)
+{
+    size_t limit = h2_session_peer_max_streams(session);
+    struct list *node = session->streams.prev; /* the newest */
+    while (session->role == H2_CLIENT && session->stream_count > limit &&
+           node != &session->streams) {
+        struct h2_stream *stream = (struct h2_stream *)node;
+        node = node->prev;
+        if (!h2_never_left(stream)) {
+            return;
+        }
+        nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
+        nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, stream->id, H2_REFUSED_STREAM);
+        h2_stream_finish(stream, H2_REFUSED_STREAM, true);
+    }
+}
+
+size_t h2_stream_discard(struct h2_stream *stream)
+{
+    size_t len = stream->out.len;
+    buf_deinit(&stream->out);
+    h2_count_queued(stream->session, 0, len);
+    h2_stream_reconsider(stream);
+    return len;
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */
@@ -243,12 +323,12 @@ struct h2_session *h2_stream_session(const struct h2_stream *stream)
     return stream->session;
 }
 
-void *h2_stream_user(const struct h2_stream *stream)
+size_t h2_stream_unread_bytes(const struct h2_stream *stream)
 {
-    return stream->user;
+    return stream->unread_bytes;
 }
 
-void h2_stream_set_user(struct h2_stream *stream, void *user)
+const char *h2_stream_fault(const struct h2_stream *stream)
 {
-    stream->user = user;
+    return stream->fault;
 }

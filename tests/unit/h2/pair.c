@@ -11,6 +11,7 @@
 
 #define PREFACE_BYTES 24
 #define HEAD_BYTES 9
+#define TICK_MS    250
 
 static void note(struct side *side, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -23,23 +24,18 @@ static void note(struct side *side, const char *format, ...)
     va_end(args);
 }
 
-static void on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                     const struct h2_block *block, bool end_stream)
+static void on_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                     bool end_stream)
 {
     static const char *const names[] = {"request", "informational", "response", "trailers"};
-    struct side *side = user;
-    side->stream = stream;
-    note(side, "%s%s ", names[kind], end_stream ? "+end" : "");
-    if (kind == H2_BLOCK_REQUEST && side->answer) {
-        const struct h2_header status[] = {H2_HEADER(":status", "200")};
-        assert_int_equal(h2_stream_respond(stream, status, 1, false), 0);
+    for (size_t i = 0; i < block->count; i++) {
+        ((struct side *)user)->never_indexed += block->fields[i].never_indexed;
     }
-    (void)block;
+    note(user, "%s%s ", names[kind], end_stream ? "+end" : "");
 }
 
-static void on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len)
+static void receive(struct side *side, struct h2_stream *stream, const uint8_t *bytes, size_t len)
 {
-    struct side *side = user;
     side->received_bytes += len;
     if (side->answer) {
         assert_int_equal(h2_stream_write(stream, bytes, len, SIZE_MAX), 0);
@@ -49,25 +45,111 @@ static void on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, 
     }
 }
 
-static void on_end(void *user, struct h2_stream *stream)
+static void on_end(void *user)
 {
-    struct side *side = user;
-    note(side, "end ");
-    if (side->answer) {
-        const struct h2_header trailers[] = {H2_HEADER("grpc-status", "0")};
-        h2_stream_trailers(stream, trailers, 1);
-    }
+    note(user, "end ");
 }
 
-static void on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed)
+static void on_close(void *user, uint32_t error, bool unprocessed)
 {
     struct side *side = user;
-    (void)stream;
     side->closes++;
     side->close_error = error;
     side->unprocessed = unprocessed;
     note(side, "close:%s%s ", error == H2_CONNECTION_LOST ? "lost" : h2_error_name(error),
          unprocessed ? "(unprocessed)" : "");
+}
+
+/* A stream's user is a `struct held`, so that its data can be answered and consumed. */
+struct held {
+    struct side *side;
+    struct h2_stream *stream;
+};
+
+static void held_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                       bool end_stream)
+{
+    struct held *held = user;
+    held->side->stream = held->stream;
+    on_block(held->side, kind, block, end_stream);
+}
+
+static void held_data(void *user, const uint8_t *bytes, size_t len)
+{
+    struct held *held = user;
+    receive(held->side, held->stream, bytes, len);
+}
+
+static void held_end(void *user)
+{
+    struct held *held = user;
+    on_end(held->side);
+    if (held->side->answer) {
+        const struct h2_header trailers[] = {H2_HEADER("grpc-status", "0")};
+        h2_stream_trailers(held->stream, trailers, 1);
+    }
+}
+
+static void held_close(void *user, uint32_t error, bool unprocessed)
+{
+    struct held *held = user;
+    const char *fault = h2_stream_fault(held->stream);
+    snprintf(held->side->fault, sizeof(held->side->fault), "%s", fault != NULL ? fault : "");
+    on_close(held->side, error, unprocessed);
+    free(held);
+}
+
+static const struct h2_stream_events stream_events = {
+    .on_block = held_block,
+    .on_data = held_data,
+    .on_end = held_end,
+    .on_close = held_close,
+};
+
+static struct held *held_new(struct side *side)
+{
+    struct held *held = calloc(1, sizeof(*held));
+    assert_non_null(held);
+    held->side = side;
+    return held;
+}
+
+static void on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
+                       bool end_stream)
+{
+    struct side *side = user;
+    side->stream = stream;
+    on_block(side, H2_BLOCK_REQUEST, block, end_stream);
+    if (!side->deaf) {
+        struct held *held = held_new(side);
+        held->stream = stream;
+        h2_stream_attach(stream, &stream_events, held);
+        side->held = held;
+    }
+    if (side->answer) {
+        const struct h2_header status[] = {H2_HEADER(":status", "200")};
+        assert_int_equal(h2_stream_respond(stream, status, 1, false), 0);
+    }
+}
+
+void pair_give_up(struct side *side)
+{
+    h2_stream_attach(side->stream, NULL, NULL);
+    free(side->held);
+    side->held = NULL;
+}
+
+static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal refusal,
+                       const struct h2_block *block, const char *why)
+{
+    struct side *side = user;
+    (void)block;
+    side->stream = stream;
+    note(side, "%s:%s ", refusal == H2_BLOCK_OVERSIZED ? "oversized" : "malformed", why);
+    if (refusal == H2_BLOCK_OVERSIZED && side->answer) {
+        const struct h2_header status[] = {H2_HEADER(":status", "431")};
+        assert_int_equal(h2_stream_respond(stream, status, 1, true), 0);
+    }
 }
 
 static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t len)
@@ -77,25 +159,30 @@ static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t l
     note(user, "goaway:%s ", h2_error_name(error));
 }
 
+static void on_room(void *user)
+{
+    ((struct side *)user)->rooms++;
+}
+
 static void on_output(void *ctx)
 {
     ((struct side *)ctx)->output_asks++;
 }
 
 static const struct h2_events events = {
-    .on_block = on_block,
-    .on_data = on_data,
-    .on_end = on_end,
-    .on_close = on_close,
+    .on_request = on_request,
+    .on_refused = on_refused,
     .on_goaway = on_goaway,
+    .on_room = on_room,
 };
 
-struct pair *pair_new(const struct h2_limits *server_limits)
+struct pair *pair_new_silent(const struct h2_limits *server_limits)
 {
     struct pair *pair = calloc(1, sizeof(*pair));
     assert_non_null(pair);
     struct h2_limits server = server_limits != NULL ? *server_limits : H2_LIMITS_SERVER;
     struct h2_limits client = H2_LIMITS_CLIENT;
+    client.queued_total = server.queued_total;
     pair->now_ms = 5000;
     pair->client.session = h2_session_new(H2_CLIENT, &client, &events, &pair->client, pair->now_ms);
     pair->server.session = h2_session_new(H2_SERVER, &server, &events, &pair->server, pair->now_ms);
@@ -103,6 +190,13 @@ struct pair *pair_new(const struct h2_limits *server_limits)
     pair->server.consume = true;
     h2_session_on_output(pair->client.session, on_output, &pair->client);
     h2_session_on_output(pair->server.session, on_output, &pair->server);
+    return pair;
+}
+
+struct pair *pair_new(const struct h2_limits *server_limits)
+{
+    struct pair *pair = pair_new_silent(server_limits);
+    pair_run(pair, 100000); /* SETTINGS, before which there is no room */
     return pair;
 }
 
@@ -141,6 +235,20 @@ void pair_run(struct pair *pair, size_t step)
     }
 }
 
+int pair_open_fields(struct pair *pair, const struct h2_header *fields, size_t count,
+                     bool end_stream, struct h2_stream **ret_stream)
+{
+    struct held *held = held_new(&pair->client);
+    int rv = h2_stream_open(pair->client.session, fields, count, end_stream, &stream_events, held,
+                            &held->stream);
+    if (rv != 0) {
+        free(held);
+        return rv;
+    }
+    *ret_stream = held->stream;
+    return 0;
+}
+
 struct h2_stream *pair_open(struct pair *pair, bool end_stream)
 {
     const struct h2_header fields[] = {
@@ -150,7 +258,7 @@ struct h2_stream *pair_open(struct pair *pair, bool end_stream)
         H2_HEADER(":authority", "x"),
     };
     struct h2_stream *stream = NULL;
-    assert_int_equal(h2_stream_open(pair->client.session, fields, 4, end_stream, NULL, &stream), 0);
+    assert_int_equal(pair_open_fields(pair, fields, 4, end_stream, &stream), 0);
     return stream;
 }
 
@@ -178,6 +286,57 @@ size_t pair_frames(const struct side *side, uint8_t type, struct frame_seen *ret
         at += HEAD_BYTES + length;
     }
     return count;
+}
+
+int pair_inject(struct pair *pair, struct side *to, uint8_t type, uint8_t flags, int32_t stream_id,
+                const void *payload, size_t len)
+{
+    static uint8_t frame[20000];
+    assert_true(len + HEAD_BYTES <= sizeof(frame));
+    size_t size = (size_t)(pair_frame(frame, type, flags, stream_id, payload, len) - frame);
+    return h2_session_feed(to->session, frame, size, pair->now_ms);
+}
+
+static void put_u32(uint8_t *to, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        to[i] = (uint8_t)(value >> (24 - 8 * i));
+    }
+}
+
+int pair_inject_setting(struct pair *pair, struct side *to, uint16_t id, uint32_t value)
+{
+    uint8_t payload[6] = {(uint8_t)(id >> 8), (uint8_t)id};
+    put_u32(payload + 2, value);
+    return pair_inject(pair, to, 4, 0, 0, payload, sizeof(payload));
+}
+
+int pair_inject_update(struct pair *pair, struct side *to, int32_t stream_id, uint32_t increment)
+{
+    uint8_t payload[4];
+    put_u32(payload, increment);
+    return pair_inject(pair, to, 8, 0, stream_id, payload, sizeof(payload));
+}
+
+void pair_collect(struct pair *pair, struct side *side)
+{
+    static uint8_t out[64 * 1024];
+    ptrdiff_t len;
+    while ((len = h2_session_pull(side->session, out, sizeof(out), pair->now_ms)) > 0) {
+        assert_true(side->wire_len + (size_t)len <= PAIR_WIRE_BYTES);
+        memcpy(side->wire + side->wire_len, out, (size_t)len);
+        side->wire_len += (size_t)len;
+    }
+}
+
+int pair_wait(struct pair *pair, struct side *side, uint64_t ms)
+{
+    int rv = 0;
+    for (uint64_t end = pair->now_ms + ms; pair->now_ms < end && rv == 0;) {
+        pair->now_ms += end - pair->now_ms < TICK_MS ? end - pair->now_ms : TICK_MS;
+        rv = h2_session_tick(side->session, pair->now_ms);
+    }
+    return rv;
 }
 
 uint8_t *pair_frame(uint8_t *out, uint8_t type, uint8_t flags, int32_t stream_id, const void *payload,

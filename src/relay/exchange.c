@@ -1,0 +1,186 @@
+/* The client's side of an exchange: how it begins, and what comes from there. */
+#include "relay/exchange_internal.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "relay/client.h"
+#include "relay/counter.h"
+#include "relay/headers.h"
+#include "relay/observe.h"
+#include "relay/router.h"
+#include "relay/state.h"
+
+static const struct h2_stream_events downstream_events;
+
+static void count(atomic_uint_fast64_t *counter)
+{
+    counter_add(counter, 1);
+}
+
+/* ---- from the client ------------------------------------------------------------------------- */
+
+static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
+{
+    struct exchange *exchange = user;
+    observe_up(exchange->worker, &exchange->record, bytes, len);
+    if (exchange->state == EXCHANGE_ENDING) {
+        h2_stream_consume(exchange->downstream, len);
+        return;
+    }
+    exchange_keep_for_replay(exchange, bytes, len);
+    exchange->credit_held += len;
+    if (exchange->upstream.stream != NULL &&
+        h2_stream_write(exchange->upstream.stream, bytes, len, EXCHANGE_QUEUE_BYTES) != 0) {
+        /* the endpoint's side no longer takes a body: let the client go on until it hears why */
+        exchange_return_credit(exchange, len);
+    }
+    exchange_watch_buffers(exchange);
+}
+
+static void on_downstream_end(void *user)
+{
+    struct exchange *exchange = user;
+    exchange->request_ended = true;
+    if (exchange->upstream.stream != NULL) {
+        h2_stream_end(exchange->upstream.stream);
+    }
+}
+
+/* Trailers of a request end it. gRPC defines none, and servers end the connection over them: they are not passed on. */
+static void on_downstream_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                                bool end_stream)
+{
+    struct exchange *exchange = user;
+    (void)kind;
+    (void)block;
+    (void)end_stream;
+    count(&exchange->worker->stats.trailers_dropped);
+    worker_tell_trailers(exchange->worker);
+    on_downstream_end(exchange);
+}
+
+static void on_downstream_sent(void *user, size_t len)
+{
+    struct exchange *exchange = user;
+    if (exchange->upstream.stream != NULL) {
+        h2_stream_consume(exchange->upstream.stream, len);
+    }
+}
+
+static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
+{
+    struct exchange *exchange = user;
+    (void)unprocessed;
+    bool finished = error == H2_NO_ERROR && exchange->state == EXCHANGE_ENDING;
+    bool has_code = error != H2_CONNECTION_LOST && error != H2_NO_ERROR;
+    exchange_note_freed(exchange, exchange->downstream);
+    if (exchange->state != EXCHANGE_ENDING) {
+        exchange_enter(exchange, EXCHANGE_ENDING);
+    }
+    if (error == H2_CONNECTION_LOST) { /* nobody is left to be charged */
+        exchange_leave_client(exchange);
+    }
+    if (!finished) {
+        exchange_end_upstream(exchange, has_code ? error : (uint32_t)H2_CANCEL);
+    } else if (!exchange->request_ended) {
+        exchange_finish_request(exchange);
+    }
+    if (exchange->client != NULL) {
+        exchange_leave_client(exchange);
+    }
+    exchange->downstream = NULL;
+    exchange_free_when_closed(exchange);
+}
+
+static const struct h2_stream_events downstream_events = {
+    .on_block = on_downstream_block,
+    .on_data = on_downstream_data,
+    .on_end = on_downstream_end,
+    .on_sent = on_downstream_sent,
+    .on_close = on_downstream_close,
+};
+
+/* ---- begin ----------------------------------------------------------------------------------- */
+
+static void set_label(char out[static STREAM_LABEL_BYTES], const struct h2_block *block,
+                      const char *name)
+{
+    const struct h2_header *field = h2_block_find(block, name, NULL);
+    if (field != NULL) {
+        text_escape(out, STREAM_LABEL_BYTES, field->value, field->value_len);
+    }
+}
+
+static void init_record(struct stream_record *record, const struct worker *worker,
+                        const struct h2_block *block)
+{
+    record->number = relay_next_stream_number(worker->relay);
+    record->opened_ms = worker_now_ms(worker);
+    set_label(record->agent_id, block, "agent-id");
+    set_label(record->agent_version, block, "agent-version");
+    observe_request(record, block);
+}
+
+static struct exchange *exchange_new(struct client *client, struct h2_stream *downstream,
+                                     const struct h2_block *block, bool end_stream)
+{
+    struct worker *worker = client->worker;
+    struct exchange *exchange = mem_new(struct exchange);
+    upstream_request_init(&exchange->upstream, &exchange_request_events);
+    exchange->upstream.client = client;
+    exchange->worker = worker;
+    exchange->client = client;
+    exchange->downstream = downstream;
+    exchange->request_ended = end_stream;
+    exchange->reply_form = reply_form_of(block);
+    list_append(&client->exchanges, &exchange->client_node);
+    init_record(&exchange->record, worker, block);
+    streams_add(&worker->streams, &exchange->record);
+    count(&worker->stats.downstream_rq_active);
+    count(&worker->stats.downstream_rq_total);
+    h2_stream_attach(downstream, &downstream_events, exchange);
+    return exchange;
+}
+
+static void refuse(struct exchange *exchange, const struct router_decision *decision)
+{
+    struct worker_stats *stats = &exchange->worker->stats;
+    count(decision->code == RPC_UNIMPLEMENTED ? &stats->rq_no_route
+          : decision->code == RPC_UNAVAILABLE ? &stats->rq_unavailable
+                                              : &stats->rq_rejected);
+    exchange_answer(exchange, decision->code, decision->reason);
+}
+
+static void route(struct exchange *exchange, const struct h2_block *block)
+{
+    struct router_decision decision;
+    router_decide(exchange->worker->relay, block, &decision);
+    exchange->record.rule = decision.rule;
+    if (decision.cluster == NULL) {
+        refuse(exchange, &decision);
+        return;
+    }
+    exchange->cluster = decision.cluster;
+    exchange->hash = decision.hash;
+    exchange->request = headers_make_request(block);
+    if (exchange->request == NULL) {
+        exchange_refuse_large(exchange, H2_HEADER_BLOCK_BYTES - RELAY_HEADER_MARGIN_BYTES);
+    } else if (exchange->worker->draining) {
+        exchange_shut_down(exchange);
+    } else {
+        exchange_connect(exchange, NULL);
+    }
+}
+
+void exchange_begin(struct client *client, struct h2_stream *downstream,
+                    const struct h2_block *block, bool end_stream)
+{
+    struct exchange *exchange = exchange_new(client, downstream, block, end_stream);
+    struct headers_refusal refusal;
+    if (headers_check(block, &refusal)) {
+        route(exchange, block);
+        return;
+    }
+    count(&exchange->worker->stats.rq_rejected);
+    exchange_answer_http(exchange, refusal.code, refusal.http_status, refusal.reason);
+}
