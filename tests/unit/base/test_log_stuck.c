@@ -190,7 +190,8 @@ static void a_stuck_reader_keeps_nobody_waiting(int flags)
     dropped = log_dropped() - dropped;
     size_t kept = LOSING_LINES - dropped;
     char note[128];
-    snprintf(note, sizeof(note), "[LOG] %lu log lines were dropped: standard output took no bytes for ",
+    snprintf(note, sizeof(note),
+             "[LOG] %lu log lines were dropped: standard output took no bytes for ",
              (unsigned long)dropped);
     const char *all = read_until(ends[0], " s\n");
     expect_lines(all, (int)kept);
@@ -231,7 +232,8 @@ static void dropped_lines_are_told_in_json(void **state)
     drain_filling(ends[0]);
     char note[160];
     snprintf(note, sizeof(note),
-             "\"level\":\"warn\",\"event\":\"log_lines_dropped\",\"role\":\"log\",\"lines\":\"%lu\"",
+             "\"level\":\"warn\",\"event\":\"log_lines_dropped\",\"role\":\"log\","
+             "\"lines\":\"%lu\"",
              (unsigned long)(log_dropped() - dropped));
     const char *all = read_until(ends[0], " slowly\"}\n");
     assert_non_null(strstr(all, note));
@@ -363,7 +365,7 @@ static void both_outputs_failing_is_no_loop(void **state)
     assert_true(used_s < 0.3);
 }
 
-/* ---- ends of programs, each in a child -------------------------------------------------------- */
+/* ---- ends of programs, each in a child ------------------------------------------------------ */
 
 /* Runs this program anew to do `act`, which then exits. Returns its wait status and how long it
  * took. */
