@@ -122,13 +122,13 @@ static void full_pipe(int ends[2], int flags)
     fcntl(ends[1], F_SETFL, flags);
 }
 
-/* Reads `fd` into `text` until what is read ends with `end`. */
-static const char *read_until(int fd, const char *end)
+/* Reads `fd` into `text` until `word` is in it, which is shorter than 256 bytes. */
+static const char *read_until(int fd, const char *word)
 {
     size_t len = 0;
     uint64_t deadline_ms = now_ms() + DEADLINE_S * 1000;
     text[0] = '\0';
-    while (len < strlen(end) || strncmp(text + len - strlen(end), end, strlen(end)) != 0) {
+    while (strstr(text + (len > 4096 + 256 ? len - 4096 - 256 : 0), word) == NULL) {
         assert_true(now_ms() < deadline_ms);
         ssize_t n = read(fd, text + len, 4096);
         assert_true(n > 0);
@@ -235,11 +235,11 @@ static void dropped_lines_are_told_in_json(void **state)
              "\"level\":\"warn\",\"event\":\"log_lines_dropped\",\"role\":\"log\","
              "\"lines\":\"%lu\"",
              (unsigned long)(log_dropped() - dropped));
-    const char *all = read_until(ends[0], " slowly\"}\n");
-    assert_non_null(strstr(all, note));
+    read_until(ends[0], note); /* why depends on how fast this machine is */
+    assert_true(log_finish());
     restore(NULL);
-    close(ends[0]);
     close(ends[1]);
+    close(ends[0]);
 }
 
 static void one_full_pipe_for_both_keeps_the_order(void **state)
