@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/resolve.h"
+#include "route/load.h"
+#include "route/parse.h"
 #include "route/table.h"
 
 #include <netinet/in.h>
