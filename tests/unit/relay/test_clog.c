@@ -127,9 +127,9 @@ static void a_short_clog_is_no_reason(void **state)
     clog_open(&clog);
     for (int i = 0; i < 8; i++) {
         fill(&clog);
-        live(&clog, SPENT_MS - 400);
+        live(&clog, SPENT_MS - 600);
         peer_send(clog.bystander.near, "waits", 5);
-        live(&clog, UPSTREAM_CLOG_MS - 600);
+        scene_settle();
         assert_int_equal(clog.bystander.far->body.len, 0);
         for (size_t k = 2; k < 4; k++) {
             peer_read(peer_stream(clog.conn, k));

@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include "h2/session.h"
+#include "relay/upstream.h"
 
 #define MEGABYTE ((size_t)1 << 20)
 
@@ -75,7 +76,7 @@ static void credit_is_returned_once_and_in_full(void **state)
         assert_in_range(window_of(near), 1, H2_STREAM_WINDOW_BYTES);
         assert_in_range(window_of(far), 1, H2_STREAM_WINDOW_BYTES);
         assert_in_range(conn_window_of(near->peer), 1, H2_CONNECTION_WINDOW_BYTES);
-        assert_in_range(conn_window_of(far->peer), 1, H2_CONNECTION_WINDOW_BYTES);
+        assert_in_range(conn_window_of(far->peer), 1, UPSTREAM_WINDOW_BYTES);
     }
     assert_int_equal(far->body_bytes, 40 * 100000 + 39 * 20);
     assert_int_equal(near->body_bytes, far->body_bytes);
@@ -126,7 +127,7 @@ static void unread_answers_do_not_shut_the_shared_connection(void **state)
         peer_send_zeros(far, 100000);
     }
     scene_run(100);
-    assert_true(conn_window_of(conn) > H2_CONNECTION_WINDOW_BYTES / 2 - 1);
+    assert_true(conn_window_of(conn) > UPSTREAM_WINDOW_BYTES / 2 - 1);
     scene_check(&bystander);
     scene_close(scene);
 }
