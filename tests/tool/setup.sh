@@ -170,7 +170,7 @@ install_traefik() {
     echo "$version" >"$stamp"
 }
 
-# A server for `make bench-peers` to compare with.
+# A server for `make bench-peers` to compare with, and for tests/e2e behind the proxy.
 install_grpc_go() {
     local want stamp=.cache/bin/grpc-go-ping.version
     want=$(cat tests/bench/grpc_go/* | sha256sum)
@@ -180,6 +180,19 @@ install_grpc_go() {
     (cd tests/bench/grpc_go && CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' \
         go build -o ../../../.cache/bin/grpc-go-ping .) >.cache/go.log 2>&1 || fail 'building grpc_go failed' .cache/go.log
     echo "$want" >"$stamp"
+}
+
+# An endpoint more for tests/e2e, where there is Node.js.
+install_grpc_js() {
+    local version=1.14.7 stamp=.cache/node/version
+    command -v npm >/dev/null || return 0
+    [ "$(cat "$stamp" 2>/dev/null)" = "$version" ] && return
+    say "installing @grpc/grpc-js $version in .cache/node"
+    rm -rf .cache/node
+    mkdir -p .cache/node
+    npm install --prefix .cache/node --no-audit --no-fund --no-package-lock --ignore-scripts "@grpc/grpc-js@$version" \
+        >.cache/npm.log 2>&1 || fail 'npm install failed' .cache/npm.log
+    echo "$version" >"$stamp"
 }
 
 mkdir -p .cache/bin
@@ -195,6 +208,7 @@ if [ "$mode" != build ]; then
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
     install_traefik
     install_grpc_go
+    install_grpc_js
 fi
 if [ "$mode" = cluster ]; then
     ensure_go
