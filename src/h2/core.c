@@ -52,6 +52,20 @@ struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id)
     return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
 }
 
+void h2_set_clock(struct h2_session *session, uint64_t now_ms)
+{
+    if (now_ms > session->now_ms + H2_STOOD_STILL_MS) {
+        session->slept_from_ms = session->now_ms;
+        session->slept_until_ms = now_ms + H2_STOOD_STILL_MS;
+    }
+    session->now_ms = now_ms;
+}
+
+uint64_t h2_birth_ms(const struct h2_session *session)
+{
+    return session->now_ms < session->slept_until_ms ? session->slept_from_ms : session->now_ms;
+}
+
 /* ---- what the peer costs and earns ----------------------------------------------------------- */
 
 bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
@@ -63,11 +77,19 @@ bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
     return false;
 }
 
-void h2_sent_message_frame(struct h2_session *session)
+/* What a server returns credit for is what clients sent, in steps as small as it likes: any number that our bytes can
+ * explain is free, on the stream and on the connection. */
+void h2_sent_message_frame(struct h2_session *session, size_t body_bytes)
 {
     session->sent_since_ping = true;
-    if (session->window_updates < H2_WINDOW_UPDATES_MAX) {
-        session->window_updates += H2_WINDOW_UPDATES_PER_FRAME;
+    size_t earned = H2_WINDOW_UPDATES_PER_FRAME;
+    uint32_t max = H2_WINDOW_UPDATES_MAX;
+    if (session->role == H2_CLIENT) {
+        earned += 2 * body_bytes;
+        max = H2_WINDOW_UPDATES_MAX_CLIENT;
+    }
+    if (session->window_updates < max) {
+        session->window_updates += (uint32_t)earned;
     }
 }
 
