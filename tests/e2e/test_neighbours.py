@@ -563,4 +563,5 @@ def test_refused_blocks_leave_no_clock_running(site):
             client.answered.clear()
             client.send(frame(DATA, 0, mine, message()))
             assert client.wait_answered([mine], 2) and not client.gone, client.peer.goaway()
+            client.wait(lambda: client.gone, 0.5)
     site.lose_nothing("refused blocks")

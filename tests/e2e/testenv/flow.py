@@ -3,7 +3,7 @@ import struct
 import time
 
 from testenv import raw
-from testenv.raw import ACK, DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame
+from testenv.raw import ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame
 
 INITIAL_WINDOW_SIZE = 4
 
@@ -15,6 +15,7 @@ class Flow:
         self.peer = peer
         self.answered = set()  # streams with DATA
         self.over = set()  # streams that the other side ended
+        self._goaway = False
         self._connection = self._initial = 65535
         self._windows = {}
         self._queued = {}
@@ -24,7 +25,7 @@ class Flow:
 
     @property
     def gone(self):
-        return self.peer.closed or self.peer.goaway() is not None
+        return self.peer.closed or self._goaway
 
     def close(self):
         self.peer.close()
@@ -46,6 +47,8 @@ class Flow:
                 self._credit(f.stream, int.from_bytes(f.payload, "big"))
             elif f.type == DATA and f.payload:
                 self.answered.add(f.stream)
+            elif f.type == GOAWAY:
+                self._goaway = True
             if f.type == RST_STREAM or f.type in (DATA, HEADERS) and f.flags & END_STREAM:
                 self.over.add(f.stream)
 
