@@ -281,6 +281,24 @@ static void sent_goaway(struct h2_session *session, uint32_t error)
     }
 }
 
+/* Resets that the peer made us send ("MadeYouReset", CVE-2025-8671) cost a client like its own. */
+static void sent_reset(struct h2_session *session, const nghttp2_frame *frame)
+{
+    struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
+    if (stream != NULL && stream->reset_here) {
+        return;
+    }
+    uint32_t error = frame->rst_stream.error_code;
+    if (stream != NULL) { /* of a body that breaks a rule nghttp2 tells nothing */
+        h2_stream_set_fault(stream, "malformed body: %s",
+                            error == H2_PROTOCOL_ERROR ? "not what its header block says"
+                                                       : h2_error_name(error));
+    }
+    if (session->role == H2_SERVER) {
+        h2_charge(session, H2_BUDGET_MILLI, "peer provoked too many stream errors");
+    }
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
 {
     (void)ng;
@@ -290,14 +308,9 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA:
         sent_by_nghttp2(session, frame);
         return 0;
-    case NGHTTP2_RST_STREAM: {
-        /* Resets that the peer made us send ("MadeYouReset", CVE-2025-8671) cost it like its own. */
-        struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
-        if (session->role == H2_SERVER && (stream == NULL || !stream->reset_here)) {
-            h2_charge(session, H2_BUDGET_MILLI, "peer provoked too many stream errors");
-        }
+    case NGHTTP2_RST_STREAM:
+        sent_reset(session, frame);
         return 0;
-    }
     case NGHTTP2_GOAWAY:
         sent_goaway(session, frame->goaway.error_code);
         return 0;

@@ -1,7 +1,6 @@
 /* What every file of h2/ needs: asking for output, charging the peer, ending the session. */
 #include "h2/core.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,25 +46,6 @@ int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
     return (int)rv;
 }
 
-struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id)
-{
-    return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
-}
-
-void h2_set_clock(struct h2_session *session, uint64_t now_ms)
-{
-    if (now_ms > session->now_ms + H2_STOOD_STILL_MS) {
-        session->slept_from_ms = session->now_ms;
-        session->slept_until_ms = now_ms + H2_STOOD_STILL_MS;
-    }
-    session->now_ms = now_ms;
-}
-
-uint64_t h2_birth_ms(const struct h2_session *session)
-{
-    return session->now_ms < session->slept_until_ms ? session->slept_from_ms : session->now_ms;
-}
-
 /* ---- what the peer costs and earns ----------------------------------------------------------- */
 
 bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
@@ -90,17 +70,6 @@ void h2_sent_message_frame(struct h2_session *session, size_t body_bytes)
     }
     if (session->window_updates < max) {
         session->window_updates += (uint32_t)earned;
-    }
-}
-
-void h2_count_queued(struct h2_session *session, size_t more, size_t less)
-{
-    size_t *total = session->limits.queued_total;
-    assert(session->queued_bytes + more >= less);
-    session->queued_bytes += more - less;
-    if (total != NULL) {
-        assert(*total + more >= less);
-        *total += more - less;
     }
 }
 
@@ -142,6 +111,7 @@ void h2_session_drain_finish(struct h2_session *session, uint32_t error, const c
     if (!session->terminated) {
         submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error,
                       debug != NULL ? debug : session->drain_debug);
+        session->drain_debug = NULL;
     }
 }
 

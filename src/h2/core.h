@@ -12,6 +12,7 @@
 #include "h2/frame_split.h"
 #include "h2/session.h"
 
+#include <assert.h>
 #include <nghttp2/nghttp2.h>
 
 #define H2_INCREMENT_BYTES      4     /* the payload of WINDOW_UPDATE */
@@ -34,8 +35,8 @@ struct h2_session {
     void *user;
     void (*on_output)(void *ctx);
     void *output_ctx;
-    char *goaway_text;  /* owned; NULL: none came */
     const char *drain_debug; /* static; for the last GOAWAY */
+    char *goaway_text;       /* owned; what the GOAWAY of the peer said; NULL: none came */
     const char *reason; /* static; why the session has to end */
 
     uint64_t now_ms; /* of the call we are in */
@@ -157,9 +158,20 @@ int h2_pass(void *session, const uint8_t *bytes, size_t len);
 
 /* Every call of the owner begins with it. Who stood still (stopped, starved) reads frames that are seconds old all at once,
  * so streams that begin within a second after count from the last call before: they are not young for that. */
-void h2_set_clock(struct h2_session *session, uint64_t now_ms);
+static inline void h2_set_clock(struct h2_session *session, uint64_t now_ms)
+{
+    if (now_ms > session->now_ms + H2_STOOD_STILL_MS) {
+        session->slept_from_ms = session->now_ms;
+        session->slept_until_ms = now_ms + H2_STOOD_STILL_MS;
+    }
+    session->now_ms = now_ms;
+}
+
 /* When a stream that begins now began. */
-uint64_t h2_birth_ms(const struct h2_session *session);
+static inline uint64_t h2_birth_ms(const struct h2_session *session)
+{
+    return session->now_ms < session->slept_until_ms ? session->slept_from_ms : session->now_ms;
+}
 
 /* Charges the budget; at its end the session is terminated with `reason`. Returns false then. */
 bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason);
@@ -168,10 +180,20 @@ bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason);
 void h2_sent_message_frame(struct h2_session *session, size_t body_bytes);
 
 /* The stream that nghttp2 knows by that id; NULL: none, or it has closed. */
-struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id);
+static inline struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id)
+{
+    return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
+}
 
 /* Counts bytes that begin or cease to wait for a frame. */
-void h2_count_queued(struct h2_session *session, size_t more, size_t less);
+static inline void h2_count_queued(struct h2_session *session, size_t more, size_t less)
+{
+    assert(session->queued_bytes + more >= less);
+    session->queued_bytes += more - less;
+    if (session->limits.queued_total != NULL) {
+        *session->limits.queued_total += more - less;
+    }
+}
 
 /* What is wrong with the stream, as printf would write it; the first fault stays. Peer text must be escaped. */
 void h2_stream_set_fault(struct h2_stream *stream, const char *format, ...)

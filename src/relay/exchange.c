@@ -431,7 +431,7 @@ static void describe_end(const struct exchange *exchange, uint32_t error, struct
     ret->error = error;
     ret->broken = error != H2_CONNECTION_LOST && fault != NULL;
     if (ret->broken) {
-        snprintf(ret->text, sizeof(ret->text), "cluster %.80s: endpoint %s answered with a %.180s",
+        snprintf(ret->text, sizeof(ret->text), "cluster %.80s: endpoint %s broke HTTP/2 or a limit: %.160s",
                  exchange->cluster->name, exchange->endpoint->name, fault);
     } else if (error == H2_CONNECTION_LOST) {
         const char *why = h2_session_goaway_text(session);
@@ -481,10 +481,17 @@ static void judge_end(struct exchange *exchange, const struct upstream_end *end,
     }
 }
 
+/* What the closed stream still held goes with it. */
+static void note_freed(struct exchange *exchange, const struct h2_stream *stream)
+{
+    net_loop_freed(&exchange->worker->loop, h2_stream_queued_bytes(stream));
+}
+
 static void on_upstream_close(void *user, uint32_t error, bool unprocessed)
 {
     struct exchange *exchange = user;
     struct upstream_end end;
+    note_freed(exchange, exchange->upstream.stream);
     describe_end(exchange, error, &end);
     judge_end(exchange, &end, unprocessed);
     upstream_closed(&exchange->upstream);
@@ -559,6 +566,7 @@ static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
     (void)unprocessed;
     bool finished = error == H2_NO_ERROR && exchange->state == EXCHANGE_ENDING;
     bool has_code = error != H2_CONNECTION_LOST && error != H2_NO_ERROR;
+    note_freed(exchange, exchange->downstream);
     if (exchange->state != EXCHANGE_ENDING) {
         enter(exchange, EXCHANGE_ENDING);
     }
