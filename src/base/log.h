@@ -3,30 +3,11 @@
 #ifndef GRPCROUTE_BASE_LOG_H
 #define GRPCROUTE_BASE_LOG_H
 
+#include "base/log_words.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
-
-enum log_format { LOG_TEXT, LOG_JSON };
-
-/* Who speaks: "[AGENT_v1.1/ID]" in text; "role", "version" and "id" in JSON. Borrowed. */
-struct log_source {
-    const char *role;    /* "agent", "server", "proxy"; shown in capitals in text */
-    const char *version; /* NULL: none */
-    const char *id;      /* NULL: none */
-};
-
-/* A pair for JSON; text lines carry the same facts in their message. */
-struct log_pair {
-    const char *key;
-    const char *value;
-};
-
-/* clang-format off */
-#define LOG_PAIRS(...) (const struct log_pair[]){__VA_ARGS__, {NULL, NULL}}
-/* clang-format on */
 
 /* Sets level and format for the process; the defaults are LOG_INFO and LOG_TEXT. */
 void log_configure(enum log_level level, enum log_format format);
@@ -46,8 +27,8 @@ void log_event(enum log_level level, const struct log_source *source, const char
                const struct log_pair *pairs, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* Hands the lines so far to the thread; net_loop calls it once per loop turn. Happens by itself when
- * 32 KiB have collected, with a line on standard error, and at exit. */
+/* Hands the lines so far to the thread; net_loop calls it once per loop turn. Happens by itself
+ * when 32 KiB have collected, with a line on standard error, and at exit. */
 void log_flush(void);
 
 /* Waits until all lines are written, for 1 s if nothing is taken; for the end of a command and
@@ -58,8 +39,8 @@ bool log_finish(void);
 /* Lines that were dropped since the start. */
 uint64_t log_dropped(void);
 
-/* From now on a pipe on standard output that nobody can read any more (`agent | head`) sends SIGTERM
- * to the program. */
+/* From now on a pipe on standard output that nobody can read any more (`agent | head`) sends
+ * SIGTERM to the program. */
 void log_end_when_unread(void);
 
 /* A debug line from a layer that must not log louder. */

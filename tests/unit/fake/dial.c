@@ -83,7 +83,7 @@ size_t fake_dials_left(void)
     return count_of(&dials) + count_of(&listeners);
 }
 
-/* ---- net/listener.h ---------------------------------------------------------------------------- */
+/* ---- net/listener.h -------------------------------------------------------------------------- */
 
 static struct net_listener *find_listener(uint16_t port)
 {
@@ -149,7 +149,7 @@ static struct net_stream *meet(uint16_t port, bool tls)
     struct net_stream *far_end;
     fake_pair(listener->loop, &near_end, &far_end);
     fake_name(near_end, listener->name, tls);
-    fake_name(far_end, net_stream_local(near_end), listener->tls);
+    fake_name(far_end, fake_local(near_end), listener->tls);
     listener->events.on_stream(listener->user, far_end);
     return near_end;
 }
@@ -161,7 +161,7 @@ struct net_stream *fake_connect(uint16_t port)
     return stream;
 }
 
-/* ---- net/dial.h -------------------------------------------------------------------------------- */
+/* ---- net/dial.h ------------------------------------------------------------------------------ */
 
 static uint16_t port_of(const struct sockaddr_storage *address)
 {

@@ -1,5 +1,7 @@
 /* Complaints carry file, line, path and what was expected; good files become tables. */
 #include "base/mem.h"
+#include "route/load.h"
+#include "route/parse.h"
 #include "route/table.h"
 
 #include <setjmp.h>
