@@ -63,6 +63,7 @@ class Site:
             yield
         finally:
             os.kill(self.endpoint.process.pid, signal.SIGCONT)
+        self.agents.wait_for(r"bystander-1\] Received pong", count=30, after=len(self.agents.lines))  # 1.5 s: a check has ended
         if self.complaints():
             wait_until(lambda: "is healthy" in self.proxy.lines[-1], 5, "the endpoint is healthy again")
         self._from = len(self.proxy.lines)
@@ -380,7 +381,7 @@ def unread_responses(site):
 def unread_requests(site):
     """The server does not read them, where it can be told so."""
     with contextlib.closing(site.client()) as client:
-        body = b"\0\0\x10\0\0" + bytes(2**20)
+        body = b"\0\0\x04\0\0" + bytes(2**18)
         for stream in [client.open(block(*USUAL, ("noread", "1"))) for _ in range(100)]:
             client.queue(stream, body)
         client.pump(quiet_s=0.7, deadline_s=6)
