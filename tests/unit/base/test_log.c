@@ -267,12 +267,12 @@ static void a_full_non_blocking_pipe_loses_nothing(void **state)
     fcntl(ends[1], F_SETFL, O_NONBLOCK);
     dup2(ends[1], STDOUT_FILENO);
     close(ends[1]);
+    int read_end = ends[0]; /* the reader puts its count in the other's place */
     pthread_create(&reader, NULL, read_slowly, &ends[0]);
     for (int i = 0; i < 10000; i++) {
         log_event(LOG_INFO, &SERVER, "x", NULL, "%06d", i);
     }
     log_flush();
-    int read_end = ends[0];
     captured(); /* closes the last writing end */
     pthread_join(reader, NULL);
     close(read_end);
