@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Appends grpcroute_build_info and what every Prometheus client library exports: process_cpu_seconds_total,
  * process_resident_memory_bytes, process_open_fds, process_max_fds, process_start_time_seconds.
@@ -14,6 +15,9 @@ void process_metrics(struct metrics *metrics);
 /* Takes the numbers 0 to 2 if they are free, so that nothing else gets them; reading and writing
  * there fails as before. Call it first. */
 void process_keep_standard_streams(void);
+
+/* The bytes of memory that the process may use: the lowest limit of its control groups, else what the machine has. */
+uint64_t process_memory_limit(void);
 
 /* Raises the soft limit of open files to the hard one; many streams need many. Returns the limit.
  */

@@ -314,3 +314,31 @@ int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
     *ret = value;
     return 0;
 }
+
+int text_parse_size(const char *text, uint64_t *ret_bytes, const char **ret_reason)
+{
+    static const struct {
+        const char *name;
+        uint64_t bytes;
+    } UNITS[] = {{"", 1},
+                 {"k", 1000},
+                 {"K", 1000},
+                 {"M", 1000000},
+                 {"G", 1000000000},
+                 {"Ki", UINT64_C(1) << 10},
+                 {"Mi", UINT64_C(1) << 20},
+                 {"Gi", UINT64_C(1) << 30}};
+    uint64_t value;
+    const char *at = text;
+    if (read_digits(&at, &value)) {
+        size_t len = strlen(at);
+        len -= len > 0 && at[len - 1] == 'B';
+        for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
+            if (len == strlen(UNITS[i].name) && memcmp(at, UNITS[i].name, len) == 0 &&
+                !__builtin_mul_overflow(value, UNITS[i].bytes, ret_bytes)) {
+                return 0;
+            }
+        }
+    }
+    return expected("a size such as 65536, 512Ki or 64MiB", ret_reason);
+}

@@ -16,6 +16,7 @@ enum cli_kind {
     CLI_CHOICE,   /* unsigned: index into `choices` */
     CLI_COUNT,    /* uint64_t in [min, max] */
     CLI_DURATION, /* uint64_t ns in [min, max] ns */
+    CLI_SIZE,     /* uint64_t bytes; "64MiB", "512Ki", "2G" */
     CLI_TARGET,   /* struct text_address with a host; default port 8443 when missing */
     CLI_LISTEN,  /* struct text_address; "8443", ":8443", "HOST:8443"; host "" and port 0: not given
                   */

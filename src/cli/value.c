@@ -208,6 +208,9 @@ int cli_value_set(const struct cli_option *option, const char *text, void *optio
     case CLI_DURATION:
         outcome = set_number(option, text, field, ret_expected);
         break;
+    case CLI_SIZE:
+        outcome = text_parse_size(text, field, &reason);
+        break;
     case CLI_TARGET:
         outcome = set_target(text, field, &reason);
         break;

@@ -1,13 +1,13 @@
 /* What nghttp2 tells us, turned into events and charges. Callbacks record and submit; they never pump. */
-#include "h2/internal.h"
+#include "h2/core.h"
 
+#include "base/text.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct h2_stream *find_stream(nghttp2_session *ng, int32_t id)
-{
-    return nghttp2_session_get_stream_user_data(ng, id);
-}
+#define GOAWAY_DEBUG_BYTES 160
 
 /* ---- header blocks --------------------------------------------------------------------------- */
 
@@ -103,6 +103,18 @@ static bool is_plain(const struct h2_session *session, const struct h2_stream *s
            memcmp(status->value, "200", 3) == 0;
 }
 
+static void tell_block(struct h2_session *session, struct h2_stream *stream,
+                       enum h2_block_kind kind, const struct h2_block *block, bool end_stream)
+{
+    if (kind != H2_BLOCK_REQUEST) {
+        if (stream->events->on_block != NULL) {
+            stream->events->on_block(stream->user, kind, block, end_stream);
+        }
+    } else if (session->events->on_request != NULL) {
+        session->events->on_request(session->user, stream, block, end_stream);
+    }
+}
+
 static void deliver_block(struct h2_session *session, struct h2_stream *stream, bool end_stream)
 {
     struct h2_block_reader *reader = session->block;
@@ -124,8 +136,8 @@ static void deliver_block(struct h2_session *session, struct h2_stream *stream, 
     if (kind == H2_BLOCK_INFORMATIONAL &&
         ++stream->informational_count > H2_INFORMATIONAL_RESPONSES) {
         h2_stream_reset(stream, H2_ENHANCE_YOUR_CALM);
-    } else if (session->events->on_block != NULL) {
-        session->events->on_block(session->user, stream, kind, &block, end_stream);
+    } else {
+        tell_block(session, stream, kind, &block, end_stream);
     }
     h2_block_reader_free(reader);
 }
@@ -137,8 +149,8 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
                          size_t len, void *ctx)
 {
     (void)flags;
-    (void)ctx;
-    struct h2_stream *stream = find_stream(ng, id);
+    struct h2_session *session = ctx;
+    struct h2_stream *stream = h2_find_stream(session, id);
     if (stream == NULL) {
         nghttp2_session_consume_connection(ng, len);
         return 0;
@@ -157,11 +169,18 @@ static int receive_data(struct h2_session *session, struct h2_stream *stream,
     }
     if (end_stream && stream != NULL) {
         stream->remote_ended = true;
-        if (session->events->on_end != NULL) {
-            session->events->on_end(session->user, stream);
+        if (stream->events->on_end != NULL) {
+            stream->events->on_end(stream->user);
         }
     }
     return 0;
+}
+
+static void tell_room(struct h2_session *session)
+{
+    if (session->events->on_room != NULL) {
+        session->events->on_room(session->user);
+    }
 }
 
 static void receive_settings(struct h2_session *session, const nghttp2_frame *frame)
@@ -176,6 +195,7 @@ static void receive_settings(struct h2_session *session, const nghttp2_frame *fr
             session->events->on_ready(session->user);
         }
     }
+    tell_room(session);
 }
 
 static int receive_ping_ack(struct h2_session *session)
@@ -217,9 +237,26 @@ static int receive_reset(struct h2_session *session, const struct h2_stream *str
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* "GOAWAY NO_ERROR: server is shutting down"; the second GOAWAY of a graceful end, which says nothing new, does not
+ * replace the first. */
+static void keep_goaway_text(struct h2_session *session, const nghttp2_goaway *goaway)
+{
+    char debug[GOAWAY_DEBUG_BYTES];
+    char text[GOAWAY_DEBUG_BYTES + 64];
+    text_escape(debug, sizeof(debug), (const char *)goaway->opaque_data, goaway->opaque_data_len);
+    if (session->goaway_text != NULL && goaway->error_code == H2_NO_ERROR && debug[0] == '\0') {
+        return;
+    }
+    snprintf(text, sizeof(text), "GOAWAY %s%s%s", h2_error_name(goaway->error_code),
+             debug[0] != '\0' ? ": " : "", debug);
+    free(session->goaway_text);
+    session->goaway_text = strdup(text);
+}
+
 static void receive_goaway(struct h2_session *session, const nghttp2_goaway *goaway)
 {
     session->goaway_received = true;
+    keep_goaway_text(session, goaway);
     if (session->events->on_goaway != NULL) {
         session->events->on_goaway(session->user, goaway->error_code, goaway->opaque_data,
                                    goaway->opaque_data_len);
@@ -228,9 +265,10 @@ static void receive_goaway(struct h2_session *session, const nghttp2_goaway *goa
 
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
 {
+    (void)ng;
     struct h2_session *session = ctx;
     bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    struct h2_stream *stream = frame->hd.stream_id > 0 ? find_stream(ng, frame->hd.stream_id) : NULL;
+    struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         deliver_block(session, stream, end_stream);
@@ -264,14 +302,6 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-void h2_sent_message_frame(struct h2_session *session)
-{
-    session->sent_since_ping = true;
-    if (session->window_updates < H2_WINDOW_UPDATES_MAX) {
-        session->window_updates += H2_WINDOW_UPDATES_PER_FRAME;
-    }
-}
-
 /* A server that ended first asks the client to stop sending (RFC 9113 section 8.1). */
 static void sent_end(struct h2_session *session, struct h2_stream *stream)
 {
@@ -285,7 +315,7 @@ static void sent_end(struct h2_session *session, struct h2_stream *stream)
 static void sent_by_nghttp2(struct h2_session *session, const nghttp2_frame *frame)
 {
     h2_sent_message_frame(session);
-    struct h2_stream *stream = find_stream(session->ng, frame->hd.stream_id);
+    struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
     if (stream == NULL) {
         return;
     }
@@ -324,6 +354,7 @@ static void sent_goaway(struct h2_session *session, uint32_t error)
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
 {
+    (void)ng;
     struct h2_session *session = ctx;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
@@ -332,7 +363,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         return 0;
     case NGHTTP2_RST_STREAM: {
         /* Resets that the peer made us send ("MadeYouReset", CVE-2025-8671) cost it like its own. */
-        struct h2_stream *stream = find_stream(ng, frame->hd.stream_id);
+        struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
         if (stream == NULL || !stream->reset_here) {
             h2_charge(session, H2_BUDGET_MILLI, "peer provoked too many stream errors");
         }
@@ -348,9 +379,10 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *ctx)
 {
+    (void)ng;
     (void)error;
-    (void)ctx;
-    struct h2_stream *stream = find_stream(ng, frame->hd.stream_id);
+    struct h2_session *session = ctx;
+    struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST &&
         stream != NULL) {
         stream->not_sent = true;
@@ -361,7 +393,7 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *ctx)
 {
     struct h2_session *session = ctx;
-    struct h2_stream *stream = find_stream(ng, id);
+    struct h2_stream *stream = h2_find_stream(session, id);
     if (stream == NULL) {
         return 0;
     }
@@ -374,6 +406,9 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void
     }
     bool refused = error == H2_REFUSED_STREAM && !stream->reset_here;
     h2_stream_finish(stream, error, stream->not_sent || (session->role == H2_CLIENT && refused));
+    if (session->role == H2_CLIENT) {
+        tell_room(session);
+    }
     return 0;
 }
 

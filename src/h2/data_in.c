@@ -6,17 +6,12 @@
  * h2_stream_consume() -> a WINDOW_UPDATE of ours at half a window. All other DATA goes through
  * nghttp2, which then counts its bytes and gives their credit back; both shares are kept apart
  * here. Streams with a content-length are not plain, for that is nghttp2's to check. */
-#include "h2/internal.h"
+#include "h2/core.h"
 
 #include <string.h>
 
 #define WINDOW_MAX    INT32_MAX /* RFC 9113 section 6.9.1 */
 #define FLOW_BROKEN   "peer broke HTTP/2 (FLOW_CONTROL_ERROR)"
-
-static struct h2_stream *find_stream(const struct h2_session *session, int32_t id)
-{
-    return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
-}
 
 /* ---- credit for the peer --------------------------------------------------------------------- */
 
@@ -53,17 +48,11 @@ void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t l
     struct h2_session *session = stream->session;
     stream->unconsumed_bytes += len;
     stream->unconsumed_by_nghttp2 += by_nghttp2;
-    session->buffered_bytes += len;
-    if (session->buffered_bytes <= session->limits.connection_buffer_bytes) {
-        credit_connection(session, len, by_nghttp2);
-    } else {
-        session->withheld_bytes += len;
-        session->withheld_by_nghttp2 += by_nghttp2;
-    }
-    if (stream->ended && stream->reset_here) {
+    credit_connection(session, len, by_nghttp2);
+    if (stream->reset_here || stream->events->on_data == NULL) {
         h2_stream_consume(stream, len);
-    } else if (session->events->on_data != NULL) {
-        session->events->on_data(session->user, stream, bytes, len);
+    } else {
+        stream->events->on_data(stream->user, bytes, len);
     }
 }
 
@@ -77,15 +66,9 @@ static size_t take(size_t *from, size_t len)
 
 void h2_stream_consume(struct h2_stream *stream, size_t len)
 {
-    struct h2_session *session = stream->session;
     len = take(&stream->unconsumed_bytes, len);
     if (len == 0) {
         return;
-    }
-    session->buffered_bytes -= len;
-    size_t release = take(&session->withheld_bytes, len);
-    if (release > 0) {
-        credit_connection(session, release, take(&session->withheld_by_nghttp2, release));
     }
     credit_stream(stream, len, take(&stream->unconsumed_by_nghttp2, len));
 }
@@ -105,7 +88,7 @@ enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_fram
 {
     bool plain = head->length > 0 && head->length <= H2_FRAME_BYTES &&
                  (head->flags & (NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_PADDED)) == 0;
-    struct h2_stream *stream = plain ? find_stream(session, head->stream_id) : NULL;
+    struct h2_stream *stream = plain ? h2_find_stream(session, head->stream_id) : NULL;
     if (stream == NULL || !stream->plain_body || stream->remote_ended) {
         return H2_FRAME_PASS;
     }
@@ -138,7 +121,7 @@ static enum h2_frame_way take_whole(struct h2_session *session, const struct h2_
 enum h2_frame_way h2_window_update_begin(struct h2_session *session,
                                          const struct h2_frame_head *head)
 {
-    bool known = head->stream_id == 0 || find_stream(session, head->stream_id) != NULL;
+    bool known = head->stream_id == 0 || h2_find_stream(session, head->stream_id) != NULL;
     return session->ready && known && head->length == H2_INCREMENT_BYTES ? take_whole(session, head)
                                                                          : H2_FRAME_PASS;
 }
@@ -172,6 +155,7 @@ static void update_connection(struct h2_session *session, uint32_t increment)
 
 static void update_stream(struct h2_stream *stream, uint32_t increment)
 {
+    stream->unread_bytes -= increment < stream->unread_bytes ? increment : stream->unread_bytes;
     if (!widen(&stream->send_window, increment)) {
         refuse_stream(stream);
     } else {
@@ -192,7 +176,7 @@ static int pass_taken(struct h2_session *session)
 static int apply_window_update(struct h2_session *session)
 {
     uint32_t increment = h2_read_u32(session->taken) & INT32_MAX;
-    struct h2_stream *stream = find_stream(session, session->taken_id);
+    struct h2_stream *stream = h2_find_stream(session, session->taken_id);
     if (increment == 0) {
         return pass_taken(session); /* what is wrong with it is nghttp2's to say */
     }

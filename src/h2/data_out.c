@@ -5,7 +5,7 @@
  * it sees no WINDOW_UPDATE and an INITIAL_WINDOW_SIZE that never changes. It keeps the stream's
  * state, so it is told of the end: by an empty DATA frame that stays unwritten, as ours carried
  * END_STREAM, or by the trailers, which it sends. */
-#include "h2/internal.h"
+#include "h2/core.h"
 
 #include "base/mem.h"
 
@@ -123,14 +123,16 @@ static int send_frame(struct h2_stream *stream, size_t len)
         if (len > 0) {
             memcpy(to, buf_data(&stream->out), len);
             buf_consume(&stream->out, len);
+            h2_count_queued(session, 0, len);
+            stream->unread_bytes += (uint32_t)len;
         }
         stream->send_window -= (int32_t)len;
         session->send_window -= (int32_t)len;
         h2_sent_message_frame(session);
     }
     int rv = last ? tell_end(stream) : 0;
-    if (len > 0 && session->events->on_sent != NULL) {
-        session->events->on_sent(session->user, stream, len);
+    if (len > 0 && stream->events->on_sent != NULL) {
+        stream->events->on_sent(stream->user, len);
     }
     return rv;
 }

@@ -1,6 +1,6 @@
 /* Each frame of the peer is judged by its header: what nghttp2 does not check, what costs us, and
  * which frames we take. */
-#include "h2/internal.h"
+#include "h2/core.h"
 
 /* RFC 9113 section 5.1.1: a new stream id must be higher than all before. nghttp2 only drops lower
  * ones. */

@@ -3,6 +3,7 @@
 #ifndef GRPCROUTE_H2_LIMITS_H
 #define GRPCROUTE_H2_LIMITS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Header block (and trailers): bytes as RFC 9113 section 6.5.2 counts them (name + value + 32) and
@@ -17,8 +18,8 @@
 /* Receive window of one stream, which is also the most we buffer of it: credit is returned only when
  * the other side took the bytes. */
 #define H2_STREAM_WINDOW_BYTES (64 * 1024)
-/* Receive window of a connection. Larger than a stream's, so that one stalled stream cannot stop its
- * neighbours; credit is returned on arrival while less than this is buffered for the connection. */
+/* Receive window of a connection. Larger than a stream's, and credit is returned on arrival, so that no
+ * stalled stream can stop its neighbours: the bound on what we hold is the streams' windows. */
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
 /* Frame payload we accept (the protocol's minimum maximum, RFC 9113 section 4.2). */
 #define H2_FRAME_BYTES (16 * 1024)
@@ -61,24 +62,23 @@ struct h2_limits {
     uint32_t max_concurrent_streams;  /* that the peer may open; 0 for a client (push is off) */
     uint32_t stream_window_bytes;
     uint32_t connection_window_bytes; /* advertised */
-    uint32_t connection_buffer_bytes; /* credit is withheld above this; UINT32_MAX: streams bound it */
+    /* Borrowed, may be NULL: the bytes that wait to be sent, summed over all sessions that name it, all of one
+     * thread. */
+    size_t *queued_total;
 };
 
-/* For a side that accepts connections, and for one that makes them. A client's connection may be shared
- * by streams of many agents, so its connection credit is never withheld: the bound is per stream. */
+/* For a side that accepts connections, and for one that makes them. */
 #define H2_LIMITS_SERVER                                                                           \
     ((struct h2_limits){                                                                           \
         .max_concurrent_streams = H2_MAX_CONCURRENT_STREAMS_DEFAULT,                               \
         .stream_window_bytes = H2_STREAM_WINDOW_BYTES,                                             \
         .connection_window_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
-        .connection_buffer_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
     })
 #define H2_LIMITS_CLIENT                                                                           \
     ((struct h2_limits){                                                                           \
         .max_concurrent_streams = 0,                                                               \
         .stream_window_bytes = H2_STREAM_WINDOW_BYTES,                                             \
         .connection_window_bytes = H2_CONNECTION_WINDOW_BYTES,                                     \
-        .connection_buffer_bytes = UINT32_MAX,                                                     \
     })
 
 #endif

@@ -5,7 +5,7 @@
  * resident, on pages that the handshake has used before. So both share a mapping of their own,
  * where the structure and the beginning of the buffer are one page and the rest is never touched.
  * Saves 12 kB per idle TLS stream of the proxy against malloc(). */
-#include "h2/internal.h"
+#include "h2/core.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

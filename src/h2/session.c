@@ -1,20 +1,11 @@
 /* One HTTP/2 connection: life cycle, bytes in, bytes out, time limits, graceful end. */
-#include "h2/internal.h"
+#include "h2/core.h"
 
+#include "base/text.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const error_names[] = {
-    "NO_ERROR",          "PROTOCOL_ERROR",   "INTERNAL_ERROR",    "FLOW_CONTROL_ERROR",
-    "SETTINGS_TIMEOUT",  "STREAM_CLOSED",    "FRAME_SIZE_ERROR",  "REFUSED_STREAM",
-    "CANCEL",            "COMPRESSION_ERROR", "CONNECT_ERROR",    "ENHANCE_YOUR_CALM",
-    "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
-};
-
-const char *h2_error_name(uint32_t code)
-{
-    return code < sizeof(error_names) / sizeof(error_names[0]) ? error_names[code] : "unknown";
-}
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -101,6 +92,14 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
     return session;
 }
 
+static void assert_empty(const struct h2_session *session)
+{
+    assert(session->stream_count == 0 && session->queued_bytes == 0);
+    assert(list_empty(&session->sendable) && list_empty(&session->creditors));
+    assert(session->data_stream == NULL);
+    (void)session; /* with NDEBUG */
+}
+
 void h2_session_free(struct h2_session *session, uint32_t error)
 {
     if (session == NULL) {
@@ -109,9 +108,11 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     while (!list_empty(&session->streams)) {
         struct h2_stream *stream = (struct h2_stream *)session->streams.next;
         nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
-        h2_stream_finish(stream, error, false);
+        h2_stream_finish(stream, error, session->role == H2_CLIENT && !stream->headers_sent);
     }
+    assert_empty(session);
     h2_block_reader_free(session->block);
+    free(session->goaway_text);
     nghttp2_session_del(session->ng);
     h2_memory_release(session);
     free(session);
@@ -125,42 +126,7 @@ void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ct
     h2_request_output(session);
 }
 
-void h2_request_output(struct h2_session *session)
-{
-    if (!session->output_asked && session->on_output != NULL) {
-        session->output_asked = true;
-        session->on_output(session->output_ctx);
-    }
-}
-
-void h2_request_nghttp2(struct h2_session *session)
-{
-    session->nghttp2_sends = true;
-    h2_request_output(session);
-}
-
-bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
-{
-    if (h2_budget_spend(&session->budget, milli, session->now_ms)) {
-        return true;
-    }
-    h2_session_terminate(session, H2_ENHANCE_YOUR_CALM, reason);
-    return false;
-}
-
 /* ---- bytes ----------------------------------------------------------------------------------- */
-
-int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
-{
-    struct h2_session *session = ctx;
-    session->nghttp2_sends = true;
-    ssize_t rv = nghttp2_session_mem_recv(session->ng, bytes, len);
-    if (rv >= 0) {
-        return session->terminated ? NGHTTP2_ERR_SESSION_CLOSING : 0;
-    }
-    session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)rv);
-    return (int)rv;
-}
 
 int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len, uint64_t now_ms)
 {
@@ -271,38 +237,6 @@ int h2_session_tick(struct h2_session *session, uint64_t now_ms)
     return 1;
 }
 
-static void submit_goaway(struct h2_session *session, int32_t last_id, uint32_t error,
-                          const char *debug)
-{
-    nghttp2_submit_goaway(session->ng, NGHTTP2_FLAG_NONE, last_id, error, (const uint8_t *)debug,
-                          debug != NULL ? strlen(debug) : 0);
-    h2_request_nghttp2(session);
-}
-
-void h2_session_drain_begin(struct h2_session *session, const char *debug)
-{
-    if (!session->terminated) {
-        submit_goaway(session, INT32_MAX, H2_NO_ERROR, debug);
-    }
-}
-
-void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug)
-{
-    if (!session->terminated) {
-        submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, debug);
-    }
-}
-
-void h2_session_terminate(struct h2_session *session, uint32_t error, const char *reason)
-{
-    if (session->terminated) {
-        return;
-    }
-    session->terminated = true;
-    session->reason = reason;
-    submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, reason);
-}
-
 bool h2_session_finished(const struct h2_session *session)
 {
     bool goes_on = session->stream_count > 0 && !session->goaway_sent && !session->terminated;
@@ -332,17 +266,6 @@ size_t h2_session_stream_count(const struct h2_session *session)
     return session->stream_count;
 }
 
-size_t h2_session_room(const struct h2_session *session)
-{
-    if (session->terminated || session->goaway_received || session->goaway_sent ||
-        !nghttp2_session_check_request_allowed(session->ng)) {
-        return 0;
-    }
-    uint32_t limit = nghttp2_session_get_remote_settings(session->ng,
-                                                         NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    return limit > session->stream_count ? limit - session->stream_count : 0;
-}
-
 bool h2_session_goaway_received(const struct h2_session *session)
 {
     return session->goaway_received;
@@ -351,6 +274,26 @@ bool h2_session_goaway_received(const struct h2_session *session)
 bool h2_session_goaway_sent(const struct h2_session *session)
 {
     return session->goaway_sent;
+}
+
+int32_t h2_session_answered_id(const struct h2_session *session)
+{
+    return session->answered_id;
+}
+
+size_t h2_session_queued_bytes(const struct h2_session *session)
+{
+    return session->queued_bytes;
+}
+
+bool h2_session_stalled(const struct h2_session *session)
+{
+    return session->send_window <= 0 && !list_empty(&session->sendable);
+}
+
+const char *h2_session_goaway_text(const struct h2_session *session)
+{
+    return session->goaway_text;
 }
 
 uint64_t h2_session_last_read_ms(const struct h2_session *session)

@@ -4,9 +4,16 @@
  * 1. Events fire only from within h2_session_feed(), h2_session_pull() and h2_session_tick(); in an event
  *    any h2_stream_ and h2_session_ function may be called except those three and h2_session_free().
  * 2. Nothing is sent before the owner pulls; `on_output` of the owner says when there is something.
- * 3. A stream lives from its first event (server) or h2_stream_open() (client) until its on_close
- *    returns, always exactly once, also when the session ends.
- * 4. Received bytes count against the stream's window until h2_stream_consume(). */
+ * 3. A stream's events belong to the stream: who opens it, or accepts it with h2_stream_attach() when
+ *    on_request tells of it, gives it its events and its user. It lives until its on_close returns, which
+ *    fires exactly once, also when the session ends. A stream without events is nobody's: what comes on it
+ *    is dropped and its credit returned.
+ * 4. Received bytes count against the stream's window until h2_stream_consume(). The connection's window is
+ *    never withheld: its credit is returned when bytes arrive, so that no stream can stall another.
+ *
+ * Flow control beside nghttp2's: DATA and WINDOW_UPDATE frames, of which there are as many as messages, and
+ * INITIAL_WINDOW_SIZE are ours (data_in.c, data_out.c); nghttp2 never sees the peer's windows change and
+ * keeps the streams' states, header blocks and control frames. It is told of the ends of streams. */
 #ifndef GRPCROUTE_H2_SESSION_H
 #define GRPCROUTE_H2_SESSION_H
 
@@ -50,11 +57,13 @@ struct h2_header {
     const char *value;
     size_t name_len;
     size_t value_len;
+    /* Never to be put into a compression table, here or further on (RFC 7541 section 7.1.3); kept from the wire to the wire. */
+    bool never_indexed;
 };
 
 /* A field of two string literals or NUL-terminated strings. */
 #define H2_HEADER(name_text, value_text)                                                           \
-    ((struct h2_header){(name_text), (value_text), strlen(name_text), strlen(value_text)})
+    ((struct h2_header){(name_text), (value_text), strlen(name_text), strlen(value_text), false})
 
 /* The fields of one header block, pseudo-header fields first; borrowed until the event returns. */
 struct h2_block {
@@ -73,25 +82,45 @@ enum h2_block_kind {
     H2_BLOCK_TRAILERS,
 };
 
-/* Any may be NULL. `user` is the session's. */
-struct h2_events {
-    /* A complete, valid header block; `end_stream` when the peer half-closed with it. */
-    void (*on_block)(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                     const struct h2_block *block, bool end_stream);
+/* What happens on one stream. Any may be NULL. `user` is the stream's. */
+struct h2_stream_events {
+    /* A complete, valid header block; `end_stream` when the peer half-closed with it. Not for requests:
+     * these come to the session's on_request. */
+    void (*on_block)(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                     bool end_stream);
     /* Body bytes, borrowed; they hold window credit until h2_stream_consume(). */
-    void (*on_data)(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len);
+    void (*on_data)(void *user, const uint8_t *bytes, size_t len);
     /* The peer half-closed with a DATA frame (blocks say it themselves). */
-    void (*on_end)(void *user, struct h2_stream *stream);
+    void (*on_end)(void *user);
     /* `len` bytes given to h2_stream_write() are in frames now. */
-    void (*on_sent)(void *user, struct h2_stream *stream, size_t len);
+    void (*on_sent)(void *user, size_t len);
     /* The last event of a stream. `error`: NO_ERROR after a regular end, else the code of the reset or
      * of the connection's end. `unprocessed`: the peer provably did not look at it (REFUSED_STREAM, or
-     * above the last id of its GOAWAY), RFC 9113 section 8.7. */
-    void (*on_close)(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed);
+     * above the last id of its GOAWAY), RFC 9113 section 8.7. h2_stream_fault() still answers. */
+    void (*on_close)(void *user, uint32_t error, bool unprocessed);
+};
+
+/* Why a header block of the peer is not delivered. */
+enum h2_refusal {
+    H2_BLOCK_OVERSIZED, /* over the limits of limits.h: the owner may still answer the stream */
+    H2_BLOCK_MALFORMED, /* breaks RFC 9113 section 8: the stream is being reset */
+};
+
+/* What happens on the connection. Any may be NULL. `user` is the session's. */
+struct h2_events {
+    /* Server: a request's block. h2_stream_attach() in here accepts the stream. */
+    void (*on_request)(void *user, struct h2_stream *stream, const struct h2_block *block,
+                       bool end_stream);
+    /* Server: a request that is not delivered, nor attached. `block` holds what was kept of it (for an
+     * oversized one, the fields that came before the limit); `why` is h2_stream_fault(). */
+    void (*on_refused)(void *user, struct h2_stream *stream, enum h2_refusal refusal,
+                       const struct h2_block *block, const char *why);
     /* The peer's GOAWAY; no stream can be opened from here on. `debug` is borrowed peer text. */
     void (*on_goaway)(void *user, uint32_t error, const uint8_t *debug, size_t debug_len);
     /* The peer's first SETTINGS: the connection works. */
     void (*on_ready)(void *user);
+    /* h2_session_room() may have grown: SETTINGS came, or a stream ended. */
+    void (*on_room)(void *user);
     /* An answer to h2_session_ping(). */
     void (*on_ping_ack)(void *user);
     /* A PING of the peer (not an answer). `busy`: we sent HEADERS or DATA since the last one, which makes it
@@ -130,15 +159,29 @@ const char *h2_session_reason(const struct h2_session *session);
 
 bool h2_session_ready(const struct h2_session *session); /* the peer's SETTINGS came */
 size_t h2_session_stream_count(const struct h2_session *session);
-/* Streams that may still be opened by us now, within the peer's MAX_CONCURRENT_STREAMS; 0 after GOAWAY. */
+/* Streams that may still be opened by us now, within the peer's MAX_CONCURRENT_STREAMS; 0 before its SETTINGS
+ * came (RFC 9113 section 3.4 would allow a guess, and a wrong guess is refused) and after a GOAWAY. */
 size_t h2_session_room(const struct h2_session *session);
 bool h2_session_goaway_received(const struct h2_session *session);
 bool h2_session_goaway_sent(const struct h2_session *session);
+/* The peer's MAX_CONCURRENT_STREAMS and MAX_HEADER_LIST_SIZE; UINT32_MAX while it named none. */
+uint32_t h2_session_peer_max_streams(const struct h2_session *session);
+uint32_t h2_session_peer_header_bytes(const struct h2_session *session);
+/* The highest id of our streams on which the peer sent HEADERS, DATA or RST_STREAM: frames are read in order, so it has read
+ * every request up to that one. 0: none. */
+int32_t h2_session_answered_id(const struct h2_session *session);
+/* Bytes given to h2_stream_write() that wait, of all streams. */
+size_t h2_session_queued_bytes(const struct h2_session *session);
+/* True while a stream has bytes to send, its own window is open, and the connection's is shut: the peer withholds it because of
+ * what somebody sent. */
+bool h2_session_stalled(const struct h2_session *session);
+/* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none came. */
+const char *h2_session_goaway_text(const struct h2_session *session);
 /* When the last byte of the peer came, in the caller's clock. */
 uint64_t h2_session_last_read_ms(const struct h2_session *session);
 
 /* Graceful end, first step: GOAWAY with the highest id, so that the peer opens nothing new (RFC 9113
- * section 6.8); second step: GOAWAY with the real last id. `debug` is a static text or NULL. */
+ * section 6.8); second step: GOAWAY with the real last id. `debug` is a static text or NULL; it goes with the second. */
 void h2_session_drain_begin(struct h2_session *session, const char *debug);
 void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug);
 /* GOAWAY at once, then the session wants nothing more: pull and close. */
@@ -160,10 +203,14 @@ enum h2_outcome {
     H2_E_HEADERS = 4, /* the block cannot be sent (too large) */
 };
 
-/* Client: opens a stream. With `end_stream` there is no body. Returns 0, H2_E_NO_ROOM, H2_E_HEADERS or a
- * negative code. The fields are copied. */
+/* Client: opens a stream. With `end_stream` there is no body. Returns 0, H2_E_NO_ROOM, H2_E_HEADERS (larger than the peer's
+ * MAX_HEADER_LIST_SIZE) or a negative code, and then no event follows. The fields are copied, `events` is borrowed. */
 int h2_stream_open(struct h2_session *session, const struct h2_header *fields, size_t count,
-                   bool end_stream, void *stream_user, struct h2_stream **ret_stream);
+                   bool end_stream, const struct h2_stream_events *events, void *user,
+                   struct h2_stream **ret_stream);
+
+/* Gives a stream its events and their user; NULL for both: nobody's from here on, on_close included. */
+void h2_stream_attach(struct h2_stream *stream, const struct h2_stream_events *events, void *user);
 
 /* Server: sends the response block (or a 1xx one before it). With `end_stream` it is the whole response,
  * one frame. Returns 0, H2_E_CLOSED, H2_E_HEADERS or a negative code. */
@@ -183,14 +230,21 @@ int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *fields,
 /* RST_STREAM in both directions; on_close follows from a later pull. Harmless when repeated. */
 void h2_stream_reset(struct h2_stream *stream, uint32_t error);
 
+/* Drops what waits to be sent; returns how many bytes. For a stream that then ends with a status: its reader will not get
+ * what was dropped. */
+size_t h2_stream_discard(struct h2_stream *stream);
+
 /* Returns `len` bytes of window credit to the peer. */
 void h2_stream_consume(struct h2_stream *stream, size_t len);
 
 size_t h2_stream_queued_bytes(const struct h2_stream *stream); /* given to write, not yet in frames */
+/* Bytes sent for which the peer has not returned the stream's credit: what it holds unread. */
+size_t h2_stream_unread_bytes(const struct h2_stream *stream);
+/* What was wrong with the stream, when that was seen: a header block of the peer ("malformed field connection", "block of 20312
+ * bytes is over the limit of 16384"), a rule of HTTP/2 it broke. NULL: nothing. Peer text in it is escaped. */
+const char *h2_stream_fault(const struct h2_stream *stream);
 bool h2_stream_ended(const struct h2_stream *stream); /* this side called end, trailers or reset */
 int32_t h2_stream_id(const struct h2_stream *stream);
 struct h2_session *h2_stream_session(const struct h2_stream *stream);
-void *h2_stream_user(const struct h2_stream *stream);
-void h2_stream_set_user(struct h2_stream *stream, void *user);
 
 #endif

@@ -1,11 +1,13 @@
 /* Streams: opening, blocks out, body bytes queued, trailers, reset. */
-#include "h2/internal.h"
+#include "h2/core.h"
 
 #include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct h2_stream_events nobodys;
 
 struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
 {
@@ -14,6 +16,7 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
         return NULL;
     }
     stream->session = session;
+    stream->events = &nobodys;
     stream->id = id;
     stream->opened_ms = session->now_ms;
     stream->receive_window = (int32_t)session->limits.stream_window_bytes;
@@ -34,14 +37,19 @@ static void trailers_free(struct h2_trailers *trailers)
     }
 }
 
-void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed)
+void h2_stream_attach(struct h2_stream *stream, const struct h2_stream_events *events, void *user)
+{
+    stream->events = events != NULL ? events : &nobodys;
+    stream->user = user;
+    if (events == NULL) {
+        h2_stream_consume(stream, stream->unconsumed_bytes);
+    }
+}
+
+/* Takes the stream out of everything and frees it. */
+static void stream_free(struct h2_stream *stream)
 {
     struct h2_session *session = stream->session;
-    stream->ended = true;
-    if (session->events->on_close != NULL) {
-        session->events->on_close(session->user, stream, error, unprocessed);
-    }
-    h2_stream_consume(stream, stream->unconsumed_bytes);
     if (session->data_stream == stream) {
         session->data_stream = NULL;
     }
@@ -49,9 +57,20 @@ void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed
     list_remove(&stream->credit_node);
     list_remove(&stream->node);
     session->stream_count--;
+    h2_count_queued(session, 0, stream->out.len);
     trailers_free(stream->trailers);
     buf_deinit(&stream->out);
+    free(stream->fault);
     free(stream);
+}
+
+void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed)
+{
+    stream->ended = true;
+    if (stream->events->on_close != NULL) {
+        stream->events->on_close(stream->user, error, unprocessed);
+    }
+    stream_free(stream);
 }
 
 /* ---- body out -------------------------------------------------------------------------------- */
@@ -65,6 +84,7 @@ int h2_stream_write(struct h2_stream *stream, const void *bytes, size_t len, siz
     if (rv != 0) {
         return rv == BUF_E_FULL ? H2_E_FULL : rv;
     }
+    h2_count_queued(stream->session, len, 0);
     h2_stream_sendable(stream);
     return 0;
 }
@@ -150,7 +170,8 @@ static uint8_t begin_side(struct h2_stream *stream, bool end_stream)
 }
 
 int h2_stream_open(struct h2_session *session, const struct h2_header *fields, size_t count,
-                   bool end_stream, void *stream_user, struct h2_stream **ret_stream)
+                   bool end_stream, const struct h2_stream_events *events, void *user,
+                   struct h2_stream **ret_stream)
 {
     if (h2_session_room(session) == 0) {
         return H2_E_NO_ROOM;
@@ -159,7 +180,7 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
     if (stream == NULL) {
         return -ENOMEM;
     }
-    stream->user = stream_user;
+    h2_stream_attach(stream, events, user);
     stream->is_post = h2_block_is_post(&(struct h2_block){fields, count});
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
@@ -167,9 +188,7 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
                                         count, stream);
     free_nv(nv, stack);
     if (id < 0) {
-        list_remove(&stream->node);
-        session->stream_count--;
-        free(stream);
+        stream_free(stream);
         return id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE ? (int)H2_E_NO_ROOM : id;
     }
     stream->id = id;
@@ -221,6 +240,15 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t error)
     h2_request_nghttp2(stream->session);
 }
 
+size_t h2_stream_discard(struct h2_stream *stream)
+{
+    size_t len = stream->out.len;
+    buf_deinit(&stream->out);
+    h2_count_queued(stream->session, 0, len);
+    h2_stream_sendable(stream);
+    return len;
+}
+
 /* ---- questions ------------------------------------------------------------------------------- */
 
 size_t h2_stream_queued_bytes(const struct h2_stream *stream)
@@ -243,12 +271,12 @@ struct h2_session *h2_stream_session(const struct h2_stream *stream)
     return stream->session;
 }
 
-void *h2_stream_user(const struct h2_stream *stream)
+size_t h2_stream_unread_bytes(const struct h2_stream *stream)
 {
-    return stream->user;
+    return stream->unread_bytes;
 }
 
-void h2_stream_set_user(struct h2_stream *stream, void *user)
+const char *h2_stream_fault(const struct h2_stream *stream)
 {
-    stream->user = user;
+    return stream->fault;
 }

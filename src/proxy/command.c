@@ -2,18 +2,21 @@
 #include "proxy/command.h"
 
 #include "base/mem.h"
+#include "base/process.h"
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "net/tls.h"
-#include "proxy/cluster.h"
-#include "proxy/proxy.h"
+#include "proxy/life.h"
+#include "relay/cluster.h"
+#include "relay/state.h"
 #include "route/table.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MS_PER_NS 1000000u
+#define MS_PER_NS     1000000u
+#define MAX_BUFFERED_BYTES (UINT64_C(128) << 20) /* where the memory is no limit */
 
 struct options {
     struct text_address listen;
@@ -28,14 +31,13 @@ struct options {
     const char *id;
     uint64_t workers;
     uint64_t max_streams;
+    uint64_t max_buffered;
     uint64_t drain_timeout_ns;
     uint64_t keepalive_ns;
     uint64_t health_interval_ns;
     uint64_t dns_refresh_ns;
     struct cli_log_options log;
 };
-
-static const char *const lb_policies[] = {"round-robin", "least-request", "hash", NULL};
 
 static const struct cli_option options_table[] = {
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes),
@@ -54,7 +56,7 @@ static const struct cli_option options_table[] = {
      .argument = "NAME=HOST:PORT[,HOST:PORT...]",
      .help = "Endpoints of the cluster NAME, instead of the addresses of that name"},
     {.name = "lb-policy", .kind = CLI_CHOICE, .offset = offsetof(struct options, lb_policy),
-     .argument = "POLICY", .fallback = "round-robin", .choices = lb_policies,
+     .argument = "POLICY", .fallback = "round-robin", .choices = lb_policy_names,
      .help = "How new streams are spread over a cluster's endpoints"},
     {.name = "hash-header", .kind = CLI_STRING, .offset = offsetof(struct options, hash_header),
      .argument = "NAME", .fallback = "agent-id", .help = "Header that --lb-policy hash looks at"},
@@ -62,11 +64,15 @@ static const struct cli_option options_table[] = {
      .argument = "[HOST]:PORT", .fallback = "127.0.0.1:9901",
      .help = "Where the admin port listens; it has no authentication"},
     {.name = "workers", .kind = CLI_COUNT, .offset = offsetof(struct options, workers),
-     .argument = "N", .fallback = "1", .min = 1, .max = PROXY_WORKERS_MAX,
+     .argument = "N", .fallback = "1", .min = 1, .max = RELAY_WORKERS_MAX,
      .help = "Threads, each with its own listener and upstream connections"},
     {.name = "max-streams", .kind = CLI_COUNT, .offset = offsetof(struct options, max_streams),
      .argument = "N", .fallback = "100", .min = 1, .max = 100000,
      .help = "Streams a client may hold on one connection"},
+    {.name = "max-buffered", .kind = CLI_SIZE, .offset = offsetof(struct options, max_buffered),
+     .argument = "SIZE",
+     .help = "What may wait for slow readers in all; over it the clients that hold the most lose streams "
+             "(default: a quarter of the memory limit, at most 128MiB)"},
     {.name = "drain-timeout", .kind = CLI_DURATION,
      .offset = offsetof(struct options, drain_timeout_ns), .argument = "DURATION", .fallback = "5s",
      .max = UINT64_C(3600000000000), .help = "On SIGTERM, streams end within this window"},
@@ -120,7 +126,7 @@ static void clusters_from_routes(const struct route_table *routes, enum lb_polic
 
 static int apply_endpoints(const struct cli_list *given, struct cluster_list *list)
 {
-    struct text_address targets[PROXY_CLUSTER_TARGETS];
+    struct text_address targets[CLUSTER_TARGETS_MAX];
     for (size_t i = 0; i < given->count; i++) {
         const char *text = given->values[i];
         size_t count;
@@ -166,17 +172,30 @@ static struct net_tls *load_tls(const struct options *options)
     return tls;
 }
 
+/* By default a quarter of what the process may use, as connections need more than their buffers, and no more than honest
+ * slow readers need. */
+static uint64_t max_buffered(const struct options *options)
+{
+    uint64_t share = process_memory_limit() / 4;
+    uint64_t fallback = share < MAX_BUFFERED_BYTES ? share : MAX_BUFFERED_BYTES;
+    return options->max_buffered > 0 ? options->max_buffered : fallback;
+}
+
 static struct proxy_config make_config(const struct options *options)
 {
     return (struct proxy_config){
-        .listen = options->listen,
+        .relay =
+            {
+                .listen = options->listen,
+                .id = options->id,
+                .hash_header = options->lb_policy == LB_HASH ? options->hash_header : NULL,
+                .workers = (unsigned)options->workers,
+                .max_streams = (uint32_t)options->max_streams,
+                .max_buffered_bytes = max_buffered(options),
+                .drain_ms = options->drain_timeout_ns / MS_PER_NS,
+                .downstream_keepalive_ms = options->keepalive_ns / MS_PER_NS,
+            },
         .admin = options->admin,
-        .id = options->id,
-        .hash_header = options->lb_policy == LB_HASH ? options->hash_header : NULL,
-        .workers = (unsigned)options->workers,
-        .max_streams = (uint32_t)options->max_streams,
-        .drain_ms = options->drain_timeout_ns / MS_PER_NS,
-        .downstream_keepalive_ms = options->keepalive_ns / MS_PER_NS,
         .health_interval_ms = options->health_interval_ns / MS_PER_NS,
         .dns_refresh_ms = options->dns_refresh_ns / MS_PER_NS,
     };
@@ -185,17 +204,15 @@ static struct proxy_config make_config(const struct options *options)
 static int run_with(const struct options *options, struct proxy_config *config)
 {
     struct cluster_list list = {0};
-    clusters_from_routes(config->routes, (enum lb_policy)options->lb_policy, &list);
+    clusters_from_routes(config->relay.routes, (enum lb_policy)options->lb_policy, &list);
     int rv = EXIT_USAGE;
     if (apply_endpoints(&options->endpoints, &list) == 0 &&
-        (options->plaintext || (config->tls = load_tls(options)) != NULL)) {
-        config->clusters = list.clusters;
-        config->cluster_count = list.count;
-        struct proxy *proxy = mem_new(struct proxy);
-        rv = proxy_run(proxy, config);
-        free(proxy);
+        (options->plaintext || (config->relay.tls = load_tls(options)) != NULL)) {
+        config->relay.clusters = list.clusters;
+        config->relay.cluster_count = list.count;
+        rv = proxy_run(config);
     }
-    net_tls_free(config->tls);
+    net_tls_free(config->relay.tls);
     for (size_t i = 0; i < list.count; i++) {
         cluster_deinit(&list.clusters[i]);
     }
@@ -210,12 +227,12 @@ static int run(const void *parsed, int argc, char **argv)
     const struct options *options = parsed;
     cli_log_apply(&options->log);
     struct proxy_config config = make_config(options);
-    config.routes = load_routes(options->routes);
-    if (config.routes == NULL) {
+    config.relay.routes = load_routes(options->routes);
+    if (config.relay.routes == NULL) {
         return EXIT_USAGE;
     }
     int rv = run_with(options, &config);
-    route_table_free(config.routes);
+    route_table_free(config.relay.routes);
     return rv;
 }
 

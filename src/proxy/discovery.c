@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/resolve.h"
-#include "proxy/cluster.h"
-#include "proxy/proxy.h"
+#include "relay/cluster.h"
+#include "relay/state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,8 @@ struct watch {
 };
 
 struct proxy_discovery {
-    struct proxy *proxy;
+    struct relay *relay;
+    uint64_t refresh_ms;
     struct net_tick tick;
     struct watch *watches;
     size_t watch_count;
@@ -42,7 +43,7 @@ struct proxy_discovery {
 static void log_change(struct watch *watch, size_t added, size_t removed)
 {
     if (added + removed > 0) {
-        log_event(LOG_INFO, &watch->discovery->proxy->source, "endpoints_changed",
+        log_event(LOG_INFO, &watch->discovery->relay->source, "endpoints_changed",
                   LOG_PAIRS({"cluster", watch->cluster->name}),
                   "Cluster %s has %zu endpoints (%zu new, %zu gone)", watch->cluster->name,
                   watch->cluster->endpoint_count, added, removed);
@@ -84,7 +85,7 @@ static void on_resolved(void *user, const struct sockaddr_storage *addresses, si
         publish(watch);
     } else if (!lookup->failed) {
         lookup->failed = true;
-        log_event(LOG_WARN, &watch->discovery->proxy->source, "resolve_failed",
+        log_event(LOG_WARN, &watch->discovery->relay->source, "resolve_failed",
                   LOG_PAIRS({"cluster", watch->cluster->name}, {"cause", error->text}),
                   "Cluster %s: %s; keeping %zu endpoints", watch->cluster->name, error->text,
                   watch->cluster->endpoint_count);
@@ -98,7 +99,7 @@ static void ask_all(struct proxy_discovery *discovery)
         for (size_t k = 0; k < watch->cluster->target_count; k++) {
             struct lookup *lookup = &watch->lookups[k];
             if (lookup->resolve == NULL) {
-                lookup->resolve = net_resolve_start(&discovery->proxy->workers[0].loop,
+                lookup->resolve = net_resolve_start(&relay_main_worker(discovery->relay)->loop,
                                                     lookup->target->host, lookup->target->port,
                                                     on_resolved, lookup);
             }
@@ -110,10 +111,10 @@ static void on_tick(struct net_tick *item, uint64_t now)
 {
     struct proxy_discovery *discovery = container_of(item, struct proxy_discovery, tick);
     bool asked = now - discovery->last_ms >= MIN_REFRESH_MS &&
-                 atomic_exchange(&discovery->proxy->discovery_asked, false);
+                 atomic_exchange(&discovery->relay->discovery_asked, false);
     if (asked || now >= discovery->next_ms) {
         discovery->last_ms = now;
-        discovery->next_ms = now + discovery->proxy->config.dns_refresh_ms;
+        discovery->next_ms = now + discovery->refresh_ms;
         ask_all(discovery);
     }
 }
@@ -130,19 +131,21 @@ static void init_watch(struct proxy_discovery *discovery, struct watch *watch,
     }
 }
 
-struct proxy_discovery *proxy_discovery_start(struct proxy *proxy)
+struct proxy_discovery *proxy_discovery_start(struct relay *relay, uint64_t refresh_ms)
 {
+    struct net_loop *loop = &relay_main_worker(relay)->loop;
     struct proxy_discovery *discovery = mem_new(struct proxy_discovery);
-    discovery->proxy = proxy;
-    discovery->watch_count = proxy->config.cluster_count;
+    discovery->relay = relay;
+    discovery->refresh_ms = refresh_ms;
+    discovery->watch_count = relay->config.cluster_count;
     discovery->watches = mem_calloc(discovery->watch_count + 1, sizeof(*discovery->watches));
     for (size_t i = 0; i < discovery->watch_count; i++) {
-        init_watch(discovery, &discovery->watches[i], &proxy->config.clusters[i]);
+        init_watch(discovery, &discovery->watches[i], &relay->config.clusters[i]);
     }
-    discovery->last_ms = uv_now(&proxy->workers[0].loop.uv);
-    discovery->next_ms = discovery->last_ms + proxy->config.dns_refresh_ms;
+    discovery->last_ms = uv_now(&loop->uv);
+    discovery->next_ms = discovery->last_ms + refresh_ms;
     net_tick_init(&discovery->tick, on_tick);
-    net_loop_tick_start(&proxy->workers[0].loop, &discovery->tick);
+    net_loop_tick_start(loop, &discovery->tick);
     ask_all(discovery);
     return discovery;
 }

@@ -4,11 +4,12 @@
 #define GRPCROUTE_PROXY_DISCOVERY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
-struct proxy;
+struct relay;
 struct proxy_discovery;
 
-struct proxy_discovery *proxy_discovery_start(struct proxy *proxy);
+struct proxy_discovery *proxy_discovery_start(struct relay *relay, uint64_t refresh_ms);
 /* Accepts NULL. */
 void proxy_discovery_stop(struct proxy_discovery *discovery);
 /* Every name was asked for at least once and answered or failed. */

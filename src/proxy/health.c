@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "proxy/cluster.h"
-#include "proxy/proxy.h"
-#include "proxy/upstream.h"
+#include "relay/cluster.h"
+#include "relay/state.h"
+#include "relay/upstream.h"
 #include "rpc/frame.h"
 #include "rpc/health.h"
 #include "rpc/status.h"
@@ -39,7 +39,8 @@ struct probe {
 };
 
 struct proxy_health {
-    struct proxy *proxy;
+    struct relay *relay;
+    uint64_t interval_ms;
     struct net_tick tick;
     struct list probes;
 };
@@ -48,19 +49,20 @@ struct proxy_health {
 
 static void decide(struct probe *probe, enum endpoint_health result, const char *cause)
 {
-    struct proxy *proxy = probe->health->proxy;
+    struct relay *relay = probe->health->relay;
+    struct worker *worker = relay_main_worker(relay);
     struct endpoint *endpoint = probe->endpoint;
-    uint64_t wait_ms = result == ENDPOINT_HEALTHY ? proxy->config.health_interval_ms
+    uint64_t wait_ms = result == ENDPOINT_HEALTHY ? probe->health->interval_ms
                                                   : PROXY_HEALTH_RETRY_MS;
     probe->decided = true;
     probe->checked_once = true;
     probe->refused = false;
     probe->deadline_ms = 0;
-    probe->due_ms = uv_now(&proxy->workers[0].loop.uv) + wait_ms;
+    probe->due_ms = worker_now_ms(worker) + wait_ms;
     if (result == ENDPOINT_UNHEALTHY) {
-        worker_endpoint_failed(&proxy->workers[0], endpoint, cause);
+        worker_endpoint_failed(worker, endpoint, cause);
     } else if (endpoint_set_health(endpoint, result, NULL)) {
-        log_event(LOG_INFO, &proxy->source, "endpoint_healthy",
+        log_event(LOG_INFO, &relay->source, "endpoint_healthy",
                   LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
                   "Endpoint %s of cluster %s is healthy", endpoint->name, endpoint->cluster->name);
     }
@@ -81,13 +83,22 @@ static const char *find_fault(const struct probe *probe)
                : "health check answered neither SERVING nor NOT_SERVING";
 }
 
+/* It answers, but not this: UNIMPLEMENTED, or what a server that routes by path or content type says in HTTP
+ * (http-grpc-status-mapping.md; 405 and 415 are what net/http and others answer). */
+static bool has_no_health_service(const struct probe *probe)
+{
+    return probe->grpc_status == RPC_UNIMPLEMENTED ||
+           (probe->grpc_status < 0 && (probe->http_status == 404 || probe->http_status == 405 ||
+                                       probe->http_status == 415));
+}
+
 static void decide_by_status(struct probe *probe)
 {
-    char cause[PROXY_CAUSE_BYTES];
+    char cause[CLUSTER_CAUSE_BYTES];
     const char *fault = probe->grpc_status == RPC_OK ? find_fault(probe) : NULL;
     if (fault != NULL) {
         decide(probe, ENDPOINT_UNHEALTHY, fault);
-    } else if (probe->grpc_status == RPC_UNIMPLEMENTED || probe->grpc_status == RPC_OK) {
+    } else if (probe->grpc_status == RPC_OK || has_no_health_service(probe)) {
         decide(probe, ENDPOINT_HEALTHY, NULL);
     } else if (probe->grpc_status > RPC_OK) {
         snprintf(cause, sizeof(cause), "health check failed with %s",
@@ -104,6 +115,8 @@ static void decide_by_status(struct probe *probe)
 
 /* ---- the stream ------------------------------------------------------------------------------ */
 
+static const struct h2_stream_events stream_events;
+
 static int on_ready(struct upstream_request *request, struct h2_session *session)
 {
     struct probe *probe = container_of(request, struct probe, request);
@@ -117,10 +130,13 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
         H2_HEADER("content-type", "application/grpc"),
         H2_HEADER("user-agent", "grpcroute-health-check"),
     };
-    int rv = h2_stream_open(session, fields, ARRAY_SIZE(fields), false, request, &request->stream);
+    int rv = h2_stream_open(session, fields, ARRAY_SIZE(fields), false, &stream_events, probe,
+                            &request->stream);
     if (rv == 0) {
         h2_stream_write(request->stream, whole_server, sizeof(whole_server), ANSWER_BYTES);
         h2_stream_end(request->stream);
+    } else if (rv != H2_E_NO_ROOM) {
+        decide(probe, ENDPOINT_UNHEALTHY, "health check cannot be sent: its header block is too large");
     }
     return rv;
 }
@@ -131,11 +147,11 @@ static void on_failed(struct upstream_request *request, const struct net_error *
     decide(probe, ENDPOINT_UNHEALTHY, why->text);
 }
 
-static void on_block(struct upstream_request *request, enum h2_block_kind kind,
-                     const struct h2_block *block, bool end_stream)
+static void on_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                     bool end_stream)
 {
     (void)kind;
-    struct probe *probe = container_of(request, struct probe, request);
+    struct probe *probe = user;
     const struct h2_header *http_status = h2_block_find(block, ":status", NULL);
     const struct h2_header *status = h2_block_find(block, "grpc-status", NULL);
     if (http_status != NULL) {
@@ -149,33 +165,28 @@ static void on_block(struct upstream_request *request, enum h2_block_kind kind,
     }
 }
 
-static void on_data(struct upstream_request *request, const uint8_t *bytes, size_t len)
+static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
-    struct probe *probe = container_of(request, struct probe, request);
+    struct probe *probe = user;
     size_t room = ANSWER_BYTES - probe->answer_len;
     size_t keep = len < room ? len : room;
     memcpy(probe->answer + probe->answer_len, bytes, keep);
     probe->answer_len += keep;
-    h2_stream_consume(request->stream, len);
+    h2_stream_consume(probe->request.stream, len);
 }
 
-static void on_end(struct upstream_request *request)
+static void on_end(void *user)
 {
-    struct probe *probe = container_of(request, struct probe, request);
+    struct probe *probe = user;
     if (!probe->decided) {
         decide_by_status(probe);
     }
 }
 
-static void on_sent(struct upstream_request *request, size_t len)
+static void on_close(void *user, uint32_t error, bool unprocessed)
 {
-    (void)request;
-    (void)len;
-}
-
-static void on_close(struct upstream_request *request, uint32_t error, bool unprocessed)
-{
-    struct probe *probe = container_of(request, struct probe, request);
+    struct probe *probe = user;
+    upstream_closed(&probe->request);
     if (probe->decided) {
         return;
     }
@@ -185,20 +196,22 @@ static void on_close(struct upstream_request *request, uint32_t error, bool unpr
         probe->due_ms = 0; /* the next tick asks again */
         return;
     }
-    char cause[PROXY_CAUSE_BYTES];
+    char cause[CLUSTER_CAUSE_BYTES];
     snprintf(cause, sizeof(cause), "health check ended with %s",
              error == H2_CONNECTION_LOST ? "the connection" : h2_error_name(error));
     decide(probe, ENDPOINT_UNHEALTHY, cause);
 }
 
-static const struct upstream_request_events request_events = {
-    .on_ready = on_ready,
-    .on_failed = on_failed,
+static const struct h2_stream_events stream_events = {
     .on_block = on_block,
     .on_data = on_data,
     .on_end = on_end,
-    .on_sent = on_sent,
     .on_close = on_close,
+};
+
+static const struct upstream_request_events request_events = {
+    .on_ready = on_ready,
+    .on_failed = on_failed,
 };
 
 /* ---- schedule -------------------------------------------------------------------------------- */
@@ -210,16 +223,14 @@ static void start_check(struct probe *probe, uint64_t now)
     probe->grpc_status = -1;
     probe->http_status = 0;
     probe->deadline_ms = now + PROXY_HEALTH_TIMEOUT_MS;
-    upstream_submit(upstream_get(&probe->health->proxy->workers[0], probe->endpoint),
+    upstream_submit(upstream_get(relay_main_worker(probe->health->relay), probe->endpoint),
                     &probe->request);
 }
 
 static void withdraw(struct probe *probe)
 {
     upstream_cancel(&probe->request);
-    if (probe->request.stream != NULL) {
-        h2_stream_reset(probe->request.stream, H2_CANCEL);
-    }
+    upstream_reset(&probe->request, H2_CANCEL);
 }
 
 static void advance(struct probe *probe, uint64_t now)
@@ -237,7 +248,7 @@ static void advance(struct probe *probe, uint64_t now)
     if (failed) { /* a worker lost it meanwhile */
         probe->due_ms = now + PROXY_HEALTH_RETRY_MS;
     }
-    bool idle = probe->request.stream == NULL && list_empty(&probe->request.waiting);
+    bool idle = probe->request.upstream == NULL;
     if (idle && (asked || now >= probe->due_ms)) {
         start_check(probe, now);
     }
@@ -266,8 +277,7 @@ static void ensure_probe(void *ctx, struct endpoint *endpoint)
     struct probe *probe = mem_new(struct probe);
     probe->health = health;
     probe->endpoint = endpoint_ref(endpoint);
-    probe->request.events = &request_events;
-    list_init(&probe->request.waiting);
+    upstream_request_init(&probe->request, &request_events);
     list_append(&health->probes, &probe->node);
 }
 
@@ -281,8 +291,8 @@ static void probe_free(struct probe *probe)
 static void on_tick(struct net_tick *item, uint64_t now)
 {
     struct proxy_health *health = container_of(item, struct proxy_health, tick);
-    for (size_t i = 0; i < health->proxy->config.cluster_count; i++) {
-        cluster_each(&health->proxy->config.clusters[i], ensure_probe, health);
+    for (size_t i = 0; i < health->relay->config.cluster_count; i++) {
+        cluster_each(&health->relay->config.clusters[i], ensure_probe, health);
     }
     struct list *node;
     struct list *next;
@@ -300,13 +310,14 @@ static void on_tick(struct net_tick *item, uint64_t now)
     }
 }
 
-struct proxy_health *proxy_health_start(struct proxy *proxy)
+struct proxy_health *proxy_health_start(struct relay *relay, uint64_t interval_ms)
 {
     struct proxy_health *health = mem_new(struct proxy_health);
-    health->proxy = proxy;
+    health->relay = relay;
+    health->interval_ms = interval_ms;
     list_init(&health->probes);
     net_tick_init(&health->tick, on_tick);
-    net_loop_tick_start(&proxy->workers[0].loop, &health->tick);
+    net_loop_tick_start(&relay_main_worker(relay)->loop, &health->tick);
     return health;
 }
 
@@ -323,8 +334,10 @@ void proxy_health_stop(struct proxy_health *health)
         struct probe *probe = container_of(node, struct probe, node);
         upstream_cancel(&probe->request);
         if (probe->request.stream != NULL) {
-            h2_stream_set_user(probe->request.stream, NULL);
-            h2_stream_reset(probe->request.stream, H2_CANCEL);
+            struct h2_stream *stream = probe->request.stream;
+            h2_stream_attach(stream, NULL, NULL);
+            upstream_closed(&probe->request);
+            h2_stream_reset(stream, H2_CANCEL);
         }
         probe_free(probe);
     }

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "net/loop.h"
-#include "rpc/call_internal.h"
+#include "rpc/client.h"
 #include "rpc/conn.h"
 #include "rpc/frame.h"
 #include "rpc/metadata.h"
@@ -161,11 +161,10 @@ static void receive_trailers(struct rpc_call *call, const struct h2_block *block
     }
 }
 
-void rpc_call_on_block(void *client, struct h2_stream *stream, enum h2_block_kind kind,
-                       const struct h2_block *block, bool end_stream)
+static void on_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                     bool end_stream)
 {
-    (void)client;
-    struct rpc_call *call = h2_stream_user(stream);
+    struct rpc_call *call = user;
     if (call->decided) {
         return;
     }
@@ -183,11 +182,10 @@ static bool on_message(void *ctx, const uint8_t *bytes, size_t len)
     return !call->decided;
 }
 
-void rpc_call_on_data(void *client, struct h2_stream *stream, const uint8_t *bytes, size_t len)
+static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
-    (void)client;
-    struct rpc_call *call = h2_stream_user(stream);
-    h2_stream_consume(stream, len);
+    struct rpc_call *call = user;
+    h2_stream_consume(call->stream, len);
     if (call->decided) {
         return;
     }
@@ -208,16 +206,15 @@ void rpc_call_on_data(void *client, struct h2_stream *stream, const uint8_t *byt
     }
 }
 
-void rpc_call_on_end(void *client, struct h2_stream *stream)
+static void on_end(void *user)
 {
-    (void)client;
-    struct rpc_call *call = h2_stream_user(stream);
+    struct rpc_call *call = user;
     if (!call->decided) {
         struct rpc_status status;
         rpc_status_set(&status, RPC_INTERNAL, "response ended without trailers");
         status.origin = RPC_FROM_CUT;
         decide(call, &status);
-        h2_stream_reset(stream, H2_CANCEL);
+        h2_stream_reset(call->stream, H2_CANCEL);
     }
 }
 
@@ -236,12 +233,11 @@ static void decide_by_close(struct rpc_call *call, uint32_t error)
     decide(call, &status);
 }
 
-void rpc_call_on_close(void *client, struct h2_stream *stream, uint32_t error, bool unprocessed)
+static void on_close(void *user, uint32_t error, bool unprocessed)
 {
-    (void)client;
-    struct rpc_call *call = h2_stream_user(stream);
-    call->stream = NULL;
+    struct rpc_call *call = user;
     decide_by_close(call, error);
+    call->stream = NULL;
     call->status.unprocessed = unprocessed;
     if (call->timer != NULL) {
         uv_close((uv_handle_t *)call->timer, on_timer_closed);
@@ -250,6 +246,13 @@ void rpc_call_on_close(void *client, struct h2_stream *stream, uint32_t error, b
     rpc_frame_reader_deinit(&call->reader);
     free(call);
 }
+
+static const struct h2_stream_events stream_events = {
+    .on_block = on_block,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_close = on_close,
+};
 
 /* ---- what the caller does -------------------------------------------------------------------- */
 
@@ -290,7 +293,7 @@ int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *conf
     call->user = user;
     rpc_frame_reader_init(&call->reader, RPC_MESSAGE_LIMIT_BYTES);
     struct h2_session *session = rpc_conn_session(rpc_client_conn(client));
-    int rv = h2_stream_open(session, fields, count, false, call, &call->stream);
+    int rv = h2_stream_open(session, fields, count, false, &stream_events, call, &call->stream);
     if (rv != 0) {
         free(call);
         return rv;

@@ -1,22 +1,46 @@
 /* A connection to a gRPC server.
  *
- * Happy path: dial -> rpc_conn -> the peer's SETTINGS -> on_ready -> calls.
- * Failure modes: the dial fails; the peer speaks something else than HTTP/2 or sends no SETTINGS in time; the connection is
- * lost: on_closed, once, with the reason. */
+ * Happy path: dial -> rpc_conn -> the peer's SETTINGS, which allow a stream -> on_ready -> calls.
+ * Failure modes: the dial fails; the peer speaks something else than HTTP/2, sends no SETTINGS or allows no stream in
+ * time, says GOAWAY; the connection is lost: on_closed, once, with the first reason that was seen.
+ *
+ *   dialling --connected--> waiting --room for a stream--> ready
+ *      | failed                | GOAWAY, too late, closed    | closed
+ *      |                       +---------> closing <---------+
+ *      |                       | lost         |              | lost
+ *      +-----------------------+------------> gone <---------+ */
 #include "rpc/client.h"
 
 #include "base/mem.h"
 #include "net/dial.h"
 #include "net/stream.h"
 #include "rpc/backoff.h"
-#include "rpc/call_internal.h"
 #include "rpc/conn.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define GOAWAY_DEBUG_BYTES 128
+
+enum client_state {
+    CLIENT_DIALLING, /* there is a dial */
+    CLIENT_WAITING,  /* from here to closing there is a connection; until its peer allows a stream */
+    CLIENT_READY,
+    CLIENT_CLOSING,
+    CLIENT_GONE, /* but for on_closed */
+};
+
+#define MAY(state) (1u << (state))
+
+static const unsigned may_follow[] = {
+    [CLIENT_DIALLING] = MAY(CLIENT_WAITING) | MAY(CLIENT_GONE),
+    [CLIENT_WAITING] = MAY(CLIENT_READY) | MAY(CLIENT_CLOSING) | MAY(CLIENT_GONE),
+    [CLIENT_READY] = MAY(CLIENT_CLOSING) | MAY(CLIENT_GONE),
+    [CLIENT_CLOSING] = MAY(CLIENT_GONE),
+    [CLIENT_GONE] = 0,
+};
 
 struct rpc_client {
     struct net_loop *loop;
@@ -28,11 +52,24 @@ struct rpc_client {
     char peer[128];
     struct net_dial *dial;
     struct rpc_conn *conn;
-    uv_timer_t timer; /* connect timeout, then the deferred end of a cancelled dial */
-    struct net_error why;
-    bool ready;
-    bool closing;
+    enum client_state state;
+    uv_timer_t timer;     /* connect timeout, until ready; its handle's end is the client's */
+    struct net_error why; /* empty: not known yet */
+    bool settings_came;
+    bool goaway_came;
 };
+
+/* The only place where the state changes, and where the connect timeout ends. */
+static void enter(struct rpc_client *client, enum client_state state)
+{
+    assert((may_follow[client->state] & MAY(state)) != 0);
+    client->state = state;
+    assert((client->dial != NULL) == (state == CLIENT_DIALLING));
+    assert((client->conn != NULL) == (state >= CLIENT_WAITING && state <= CLIENT_CLOSING));
+    if (state != CLIENT_WAITING) {
+        uv_timer_stop(&client->timer);
+    }
+}
 
 static void explain(struct rpc_client *client, const struct net_error *why)
 {
@@ -46,18 +83,23 @@ static void explain(struct rpc_client *client, const struct net_error *why)
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct rpc_client *client = handle->data;
-    const struct net_error why = client->why;
-    client->events->on_closed(client->user, &why);
+    assert(client->state == CLIENT_GONE);
+    client->events->on_closed(client->user, &client->why);
     free(client->authority);
     free(client);
 }
 
-static void finish(struct rpc_client *client)
+static void do_end(struct rpc_client *client)
 {
-    client->ready = false;
-    if (!uv_is_closing((uv_handle_t *)&client->timer)) {
-        uv_close((uv_handle_t *)&client->timer, on_timer_closed);
-    }
+    assert(client->why.text[0] != '\0');
+    enter(client, CLIENT_GONE);
+    uv_close((uv_handle_t *)&client->timer, on_timer_closed);
+}
+
+static void do_close(struct rpc_client *client)
+{
+    enter(client, CLIENT_CLOSING);
+    rpc_conn_close(client->conn, H2_NO_ERROR, NULL);
 }
 
 /* ---- connection ------------------------------------------------------------------------------ */
@@ -65,9 +107,15 @@ static void finish(struct rpc_client *client)
 static void on_ready(void *user)
 {
     struct rpc_client *client = user;
-    uv_timer_stop(&client->timer);
-    client->ready = true;
-    if (!client->closing) {
+    client->settings_came = true;
+}
+
+/* A server may allow no stream at first, or for a while (RFC 9113 section 6.5.2). */
+static void on_room(void *user)
+{
+    struct rpc_client *client = user;
+    if (client->state == CLIENT_WAITING && h2_session_room(rpc_conn_session(client->conn)) > 0) {
+        enter(client, CLIENT_READY);
         client->events->on_ready(client->user);
     }
 }
@@ -76,34 +124,55 @@ static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t d
 {
     struct rpc_client *client = user;
     char text[GOAWAY_DEBUG_BYTES];
+    client->goaway_came = true;
     text_escape(text, sizeof(text), (const char *)debug, debug_len);
     if (client->events->on_goaway != NULL) {
         client->events->on_goaway(client->user, error, text);
+    }
+    if (client->state == CLIENT_WAITING) { /* there will be no stream */
+        struct net_error why;
+        net_error_set(&why, NET_CLOSED, "%s: %s", client->target,
+                      h2_session_goaway_text(rpc_conn_session(client->conn)));
+        explain(client, &why);
+        do_close(client);
+    }
+}
+
+/* What a bare end or reset before the first stream may mean, where nothing else is known. */
+static void guess(const struct rpc_client *client, struct net_error *error)
+{
+    const char *hint = client->config.tls == NULL
+                           ? " (is it an HTTP/1.1 server, or TLS behind --plaintext?)"
+                           : "";
+    if (client->settings_came) {
+        net_error_set(error, error->kind,
+                      "%s ended the connection and had accepted no stream: "
+                      "MAX_CONCURRENT_STREAMS is 0",
+                      client->target);
+    } else if (error->kind == NET_RESET) {
+        net_error_set(error, NET_RESET, "%s reset the connection before its HTTP/2 SETTINGS%s",
+                      client->target, hint);
+    } else {
+        net_error_set(error, NET_FAILED, "%s ended the connection before its HTTP/2 SETTINGS%s",
+                      client->target, hint);
     }
 }
 
 static void on_conn_closed(void *user, const struct net_error *why)
 {
     struct rpc_client *client = user;
-    client->conn = NULL;
     struct net_error error = *why;
-    if (!client->ready && !client->closing && why->kind != NET_TIMED_OUT) {
-        net_error_set(&error, NET_FAILED,
-                      "%s does not speak HTTP/2: the connection ended before its SETTINGS "
-                      "(is it an HTTP/1.1 server, or TLS behind --plaintext?)",
-                      client->target);
+    client->conn = NULL;
+    bool bare = !client->goaway_came && (why->kind == NET_CLOSED || why->kind == NET_RESET);
+    if (client->state == CLIENT_WAITING && bare) {
+        guess(client, &error);
     }
     explain(client, &error);
-    finish(client);
+    do_end(client);
 }
 
 static const struct rpc_conn_events conn_events = {
-    .h2 = {.on_block = rpc_call_on_block,
-           .on_data = rpc_call_on_data,
-           .on_end = rpc_call_on_end,
-           .on_close = rpc_call_on_close,
-           .on_goaway = on_goaway,
-           .on_ready = on_ready},
+    .h2 = {.on_goaway = on_goaway, .on_ready = on_ready, .on_room = on_room},
     .on_closed = on_conn_closed,
 };
 
@@ -113,7 +182,7 @@ static void on_dialled(void *user, struct net_stream *stream, const struct net_e
     client->dial = NULL;
     if (stream == NULL) {
         explain(client, error);
-        finish(client);
+        do_end(client);
         return;
     }
     snprintf(client->peer, sizeof(client->peer), "%s", net_stream_peer(stream));
@@ -124,13 +193,17 @@ static void on_dialled(void *user, struct net_stream *stream, const struct net_e
         .keepalive_timeout_ms = RPC_KEEPALIVE_TIMEOUT_MS,
     };
     client->conn = rpc_conn_new(stream, &config, &conn_events, client);
+    enter(client, CLIENT_WAITING);
 }
 
 static void on_timeout(uv_timer_t *timer)
 {
     struct rpc_client *client = timer->data;
     struct net_error error;
-    net_error_set(&error, NET_TIMED_OUT, "%s accepted the connection but sent no HTTP/2 SETTINGS",
+    net_error_set(&error, NET_TIMED_OUT,
+                  client->settings_came
+                      ? "%s accepts no streams: MAX_CONCURRENT_STREAMS is 0"
+                      : "%s accepted the connection but sent no HTTP/2 SETTINGS",
                   client->target);
     explain(client, &error);
     rpc_client_close(client);
@@ -170,32 +243,29 @@ struct rpc_client *rpc_client_open(struct net_loop *loop, const struct rpc_clien
 
 void rpc_client_close(struct rpc_client *client)
 {
-    if (client->closing) {
+    if (client->state >= CLIENT_CLOSING) {
         return;
     }
-    client->closing = true;
-    if (client->why.text[0] == '\0' && client->conn == NULL) {
-        net_error_set(&client->why, NET_CLOSED, "%s: connection attempt given up", client->target);
-    }
-    if (client->conn != NULL) {
-        rpc_conn_close(client->conn, H2_NO_ERROR, NULL);
+    if (client->state != CLIENT_DIALLING) {
+        do_close(client);
         return;
     }
-    if (client->dial != NULL) {
-        net_dial_cancel(client->dial);
-        client->dial = NULL;
-    }
-    finish(client);
+    struct net_error given_up;
+    net_error_set(&given_up, NET_CLOSED, "%s: connection attempt given up", client->target);
+    explain(client, &given_up);
+    net_dial_cancel(client->dial);
+    client->dial = NULL;
+    do_end(client);
 }
 
 struct rpc_conn *rpc_client_conn(struct rpc_client *client)
 {
-    return client->ready ? client->conn : NULL;
+    return client->state == CLIENT_READY ? client->conn : NULL;
 }
 
 bool rpc_client_ready(const struct rpc_client *client)
 {
-    return client->ready && !client->closing;
+    return client->state == CLIENT_READY;
 }
 
 const char *rpc_client_target(const struct rpc_client *client)

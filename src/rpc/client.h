@@ -1,4 +1,4 @@
-/* A connection to a gRPC server that is ready for calls: resolved, dialled, TLS, SETTINGS received.
+/* A connection to a gRPC server that is ready for calls: resolved, dialled, TLS, SETTINGS that allow a stream.
  *
  * One attempt per rpc_client; who wants to reconnect makes another after rpc_backoff_next_ms(). */
 #ifndef GRPCROUTE_RPC_CLIENT_H
@@ -23,7 +23,8 @@ struct rpc_client_config {
 };
 
 struct rpc_client_events {
-    /* The peer's SETTINGS came: calls may start. */
+    /* The peer's SETTINGS came and allow a stream: calls may start. Later a peer may allow none for a while: then a
+     * call is not started (H2_E_NO_ROOM), and those that live go on. */
     void (*on_ready)(void *user);
     /* The peer will take no new calls on this connection; live calls go on. May be NULL. */
     void (*on_goaway)(void *user, uint32_t error, const char *debug);
@@ -41,6 +42,9 @@ void rpc_client_close(struct rpc_client *client);
 /* NULL until ready. */
 struct rpc_conn *rpc_client_conn(struct rpc_client *client);
 bool rpc_client_ready(const struct rpc_client *client);
+/* What requests say of it. */
+const char *rpc_client_authority(const struct rpc_client *client);
+bool rpc_client_is_tls(const struct rpc_client *client);
 /* "HOST:PORT" as given. */
 const char *rpc_client_target(const struct rpc_client *client);
 /* The address in use, or that of the last attempt. */

@@ -3,8 +3,7 @@
  * Also what a connection needs to stay healthy: keepalive PINGs (gRFC A8), the peer's ping policy, the time
  * limits of h2/limits.h, graceful end. Owns its net_stream and its h2_session.
  *
- *   open --h2_session_drain_begin--> draining --last stream gone--> closing --> closed (freed)
- *   any  --error, peer gone, limit--> closing */
+ *   opening -> open -> announced -> final -> closing -> lingering -> gone; see conn.c for who may follow whom. */
 #ifndef GRPCROUTE_RPC_CONN_H
 #define GRPCROUTE_RPC_CONN_H
 
@@ -19,14 +18,13 @@ struct rpc_conn;
 #define RPC_KEEPALIVE_MIN_MS 10000
 /* Without an answer for this long the peer is gone (gRFC A8 keepalive_timeout). */
 #define RPC_KEEPALIVE_TIMEOUT_MS 20000
-/* Pings a server allows beyond its policy before GOAWAY too_many_pings (gRFC A8). */
-#define RPC_PING_STRIKES 2
 
 struct rpc_conn_config {
     enum h2_role role;
     struct h2_limits limits;
     /* PING after this long without a byte from the peer; 0: never. Clients ping only while streams are
-     * open. Raised to twice its value when the peer answers GOAWAY too_many_pings (see on_goaway). */
+     * open, and not more often than RPC_KEEPALIVE_MIN_MS. A peer that answers GOAWAY too_many_pings wants
+     * twice that on the next connection: its owner sees to it (gRFC A8). */
     uint64_t keepalive_ms;
     uint64_t keepalive_timeout_ms;
     /* Server: how often the peer may ping without being told off. */
@@ -51,7 +49,7 @@ struct net_loop *rpc_conn_loop(const struct rpc_conn *conn);
 const char *rpc_conn_peer(const struct rpc_conn *conn);
 
 /* Sends a PING now; without any byte in keepalive_timeout_ms the connection is dropped. For a peer that is
- * suspected to be gone. */
+ * suspected to be gone. Where one was sent within RPC_CHECK_GAP_MS, only if nothing comes until then. */
 void rpc_conn_check_alive(struct rpc_conn *conn);
 
 /* Graceful: GOAWAY now, no new streams; closes after the last stream. */

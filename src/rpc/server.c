@@ -27,11 +27,7 @@ static void on_closed(void *user, const struct net_error *why)
 }
 
 static const struct rpc_conn_events conn_events = {
-    .h2 = {.on_block = server_call_on_block,
-           .on_data = server_call_on_data,
-           .on_end = server_call_on_end,
-           .on_sent = server_call_on_sent,
-           .on_close = server_call_on_close},
+    .h2 = {.on_request = server_call_on_request},
     .on_closed = on_closed,
 };
 

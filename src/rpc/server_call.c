@@ -53,6 +53,8 @@ static const struct rpc_method *find_method(const struct rpc_server *server, con
     return NULL;
 }
 
+static const struct h2_stream_events stream_events;
+
 static struct rpc_server_call *call_new(struct server_conn *conn, struct h2_stream *stream,
                                         const struct rpc_method *method)
 {
@@ -65,7 +67,7 @@ static struct rpc_server_call *call_new(struct server_conn *conn, struct h2_stre
     rpc_frame_reader_init(&call->reader, RPC_MESSAGE_LIMIT_BYTES);
     list_append(&server->calls, &call->node);
     server->call_count++;
-    h2_stream_set_user(stream, call);
+    h2_stream_attach(stream, &stream_events, call);
     return call;
 }
 
@@ -122,18 +124,13 @@ static void begin_call(struct server_conn *conn, struct h2_stream *stream,
     tell_half_close(call);
 }
 
-void server_call_on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                          const struct h2_block *block, bool end_stream)
+void server_call_on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
+                            bool end_stream)
 {
-    struct server_conn *conn = user;
-    if (kind == H2_BLOCK_REQUEST) {
-        if (h2_block_find(block, ":path", NULL) == NULL) {
-            h2_stream_reset(stream, H2_PROTOCOL_ERROR); /* CONNECT */
-        } else if (!server_refuse(stream, block, end_stream)) {
-            begin_call(conn, stream, block, end_stream);
-        }
-    } else {
-        server_call_on_end(user, stream); /* trailers end the request */
+    if (h2_block_find(block, ":path", NULL) == NULL) {
+        h2_stream_reset(stream, H2_PROTOCOL_ERROR); /* CONNECT */
+    } else if (!server_refuse(stream, block, end_stream)) {
+        begin_call(user, stream, block, end_stream);
     }
 }
 
@@ -173,12 +170,11 @@ static void deliver(struct rpc_server_call *call, const uint8_t *bytes, size_t l
     }
 }
 
-void server_call_on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len)
+static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
-    (void)user;
-    struct rpc_server_call *call = h2_stream_user(stream);
-    if (call == NULL || call->decided) {
-        h2_stream_consume(stream, len);
+    struct rpc_server_call *call = user;
+    if (call->decided) {
+        h2_stream_consume(call->stream, len);
         return;
     }
     if (call->held.len > 0 || congested(call)) {
@@ -188,15 +184,14 @@ void server_call_on_data(void *user, struct h2_stream *stream, const uint8_t *by
         return;
     }
     deliver(call, bytes, len);
-    h2_stream_consume(stream, len);
+    h2_stream_consume(call->stream, len);
 }
 
-void server_call_on_sent(void *user, struct h2_stream *stream, size_t len)
+static void on_sent(void *user, size_t len)
 {
-    (void)user;
     (void)len;
-    struct rpc_server_call *call = h2_stream_user(stream);
-    if (call == NULL || call->held.len == 0 || h2_stream_queued_bytes(stream) > RELEASE_BYTES) {
+    struct rpc_server_call *call = user;
+    if (call->held.len == 0 || h2_stream_queued_bytes(call->stream) > RELEASE_BYTES) {
         return;
     }
     struct buf held = call->held;
@@ -204,34 +199,35 @@ void server_call_on_sent(void *user, struct h2_stream *stream, size_t len)
     if (!call->decided) {
         deliver(call, buf_data(&held), held.len);
     }
-    h2_stream_consume(stream, held.len);
+    h2_stream_consume(call->stream, held.len);
     buf_deinit(&held);
     tell_half_close(call);
 }
 
-void server_call_on_end(void *user, struct h2_stream *stream)
+static void on_end(void *user)
 {
-    (void)user;
-    struct rpc_server_call *call = h2_stream_user(stream);
-    if (call == NULL) {
-        h2_stream_end(stream); /* of a plain HTTP answer */
-        return;
-    }
+    struct rpc_server_call *call = user;
     call->half_closed = true;
     tell_half_close(call);
 }
 
+/* Trailers end the request; gRPC defines none that say anything. */
+static void on_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                     bool end_stream)
+{
+    (void)kind;
+    (void)block;
+    (void)end_stream;
+    on_end(user);
+}
+
 /* ---- end ------------------------------------------------------------------------------------- */
 
-void server_call_on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed)
+static void on_close(void *user, uint32_t error, bool unprocessed)
 {
-    (void)user;
     (void)error;
     (void)unprocessed;
-    struct rpc_server_call *call = h2_stream_user(stream);
-    if (call == NULL) {
-        return;
-    }
+    struct rpc_server_call *call = user;
     if (!call->decided) {
         call->decided = true;
         rpc_status_set(&call->status, RPC_CANCELLED, "the client went away");
@@ -248,6 +244,14 @@ void server_call_on_close(void *user, struct h2_stream *stream, uint32_t error, 
     buf_deinit(&call->held);
     free(call);
 }
+
+static const struct h2_stream_events stream_events = {
+    .on_block = on_block,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_close = on_close,
+};
 
 static void send_trailers(struct rpc_server_call *call, enum rpc_code code, const char *message)
 {

@@ -50,13 +50,9 @@ struct rpc_server_call {
     bool half_close_told;
 };
 
-/* The stream events of a server's connections; `user` is the server_conn. */
-void server_call_on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                          const struct h2_block *block, bool end_stream);
-void server_call_on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len);
-void server_call_on_end(void *user, struct h2_stream *stream);
-void server_call_on_sent(void *user, struct h2_stream *stream, size_t len);
-void server_call_on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed);
+/* A request on one of a server's connections; `user` is the server_conn. server_call.c */
+void server_call_on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
+                            bool end_stream);
 
 /* Answers a request that is not a gRPC call, or not an acceptable one. Returns true when it did. server_refuse.c */
 bool server_refuse(struct h2_stream *stream, const struct h2_block *block, bool request_ended);

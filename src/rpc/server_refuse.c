@@ -9,8 +9,27 @@
 
 #define HTTP_BODY_BYTES 256
 
-/* The answer ends when the request does (server_call_on_end), so that a client that is still
- * sending is not told off. */
+/* A plain HTTP answer ends when the request does, so that a client that is still sending is not told
+ * off. The stream is the user. */
+static void on_request_end(void *user)
+{
+    h2_stream_end(user);
+}
+
+static void on_request_trailers(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                                bool end_stream)
+{
+    (void)kind;
+    (void)block;
+    (void)end_stream;
+    h2_stream_end(user);
+}
+
+static const struct h2_stream_events plain_answer = {
+    .on_block = on_request_trailers,
+    .on_end = on_request_end,
+};
+
 static void answer_http(struct h2_stream *stream, const char *status, const char *body,
                         bool request_ended)
 {
@@ -22,6 +41,8 @@ static void answer_http(struct h2_stream *stream, const char *status, const char
         h2_stream_write(stream, body, strlen(body), HTTP_BODY_BYTES);
         if (request_ended) {
             h2_stream_end(stream);
+        } else {
+            h2_stream_attach(stream, &plain_answer, stream);
         }
     }
 }

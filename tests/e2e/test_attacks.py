@@ -630,8 +630,8 @@ SERVERS = {
     "empty-data-flood": (lambda s: response(s) + frame(DATA, 0, s) * 20000, LOST, "too many empty DATA"),
     "continuation-flood": (lambda s: frame(HEADERS, 0, s, block((":status", "200"))) + frame(
         CONTINUATION, 0, s) * 20000, LOST, "Too many CONTINUATION"),
-    "goaway-refusing": (lambda s: goaway_frame(0), "REFUSED_STREAM", "REFUSED_STREAM"),
-    "goaway-with-escapes": (lambda s: goaway_frame(0, 11, ESCAPES), "REFUSED_STREAM", "REFUSED_STREAM"),
+    "goaway-refusing": (lambda s: goaway_frame(0), "UNAVAILABLE", "REFUSED_STREAM|GOAWAY"),
+    "goaway-with-escapes": (lambda s: goaway_frame(0, 11, ESCAPES), "UNAVAILABLE", "REFUSED_STREAM|GOAWAY"),
     "cut-frame": (lambda s: response(s)[:-3], LOST, "closed by the peer"),
     # the status
     "grpc-status-text": (trailers_only("banana"), "banana", "UNKNOWN"),
@@ -767,7 +767,7 @@ def test_bench_gives_up_on_streams_that_are_never_answered(started):
 
 
 @pytest.mark.parametrize("name, cause", [
-    ("escapes-in-message", r"PERMISSION_DENIED: \\x1b"), ("reset", "INTERNAL_ERROR"), ("goaway-refusing", "REFUSED_STREAM"),
+    ("escapes-in-message", r"PERMISSION_DENIED: \\x1b"), ("reset", "INTERNAL_ERROR"), ("goaway-refusing", "REFUSED_STREAM|GOAWAY"),
     ("http-status-text", "PROTOCOL_ERROR"), ("end-without-trailers", "without trailers")])
 @pytest.mark.parametrize("command", [["bench", "-z", "100ms"], ["failover-test", "--fault", "true"]])
 def test_a_stream_refused_at_the_start_is_told_with_its_cause(started, command, name, cause):

@@ -4,6 +4,7 @@ set -euo pipefail
 cd "${1:-$(dirname "$0")/../../src}"
 
 layers=(base net h2 rpc route cli) # bottom to top
+proxies=(relay admin)               # above these, below the proxy
 roles=(agent server proxy check bench demo failover render)
 failed=0
 
@@ -14,6 +15,9 @@ allowed() {
     case $1 in
     base | cli) echo "base $1" ;;
     h2) echo "base h2" ;;
+    relay) echo "base net h2 rpc route relay" ;;
+    admin) echo "base net h2 rpc route relay admin" ;;
+    proxy) echo "${layers[*]} relay admin proxy" ;;
     *)
         local layer below=""
         for layer in "${layers[@]}"; do
@@ -34,7 +38,7 @@ while IFS=: read -r file line; do
     *.pb-c.h) continue ;; # generated; where it may be seen is checked below
     *) complain "$file includes \"$included\", which is not \"folder/file.h\"" && continue ;;
     esac
-    case " ${layers[*]} ${roles[*]} " in
+    case " ${layers[*]} ${proxies[*]} ${roles[*]} " in
     *" $folder "*) ;;
     *) complain "$file is in a folder that has no place among the layers" && continue ;;
     esac
@@ -52,14 +56,14 @@ only_in() { # PATTERN FOLDERS
 }
 only_in 'nghttp2/' h2
 only_in 'openssl/' net
-only_in '(uv\.h|uv/)' 'net|rpc|agent|server|proxy|check|bench|demo|failover|render'
-only_in 'sys/socket' 'net|proxy'
+only_in '(uv\.h|uv/)' 'net|rpc|agent|server|relay|admin|proxy|check|bench|demo|failover|render'
+only_in 'sys/socket' 'net|relay|proxy'
 only_in 'protobuf-c' rpc
 only_in '[a-z_]*\.pb-c\.h' rpc
 only_in 'microhttpd' net
 only_in 'yaml\.h' route
 only_in 'pcre2' route
-only_in '(cjson/)?cJSON' 'agent|server|proxy|check|bench|demo|failover|render'
+only_in '(cjson/)?cJSON' 'agent|server|admin|check|bench|demo|failover|render'
 
 # Unsafe with a peer's bytes, or the end of a program that main alone decides on.
 banned='(^|[^a-zA-Z0-9_])(atoi|atol|atof|strcpy|strcat|sprintf|vsprintf|strtok|gets|scanf|system|exit)[ \t]*\('

@@ -23,23 +23,16 @@ static void note(struct side *side, const char *format, ...)
     va_end(args);
 }
 
-static void on_block(void *user, struct h2_stream *stream, enum h2_block_kind kind,
-                     const struct h2_block *block, bool end_stream)
+static void on_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                     bool end_stream)
 {
     static const char *const names[] = {"request", "informational", "response", "trailers"};
-    struct side *side = user;
-    side->stream = stream;
-    note(side, "%s%s ", names[kind], end_stream ? "+end" : "");
-    if (kind == H2_BLOCK_REQUEST && side->answer) {
-        const struct h2_header status[] = {H2_HEADER(":status", "200")};
-        assert_int_equal(h2_stream_respond(stream, status, 1, false), 0);
-    }
     (void)block;
+    note(user, "%s%s ", names[kind], end_stream ? "+end" : "");
 }
 
-static void on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, size_t len)
+static void receive(struct side *side, struct h2_stream *stream, const uint8_t *bytes, size_t len)
 {
-    struct side *side = user;
     side->received_bytes += len;
     if (side->answer) {
         assert_int_equal(h2_stream_write(stream, bytes, len, SIZE_MAX), 0);
@@ -49,25 +42,101 @@ static void on_data(void *user, struct h2_stream *stream, const uint8_t *bytes, 
     }
 }
 
-static void on_end(void *user, struct h2_stream *stream)
+static void on_end(void *user)
 {
-    struct side *side = user;
-    note(side, "end ");
-    if (side->answer) {
-        const struct h2_header trailers[] = {H2_HEADER("grpc-status", "0")};
-        h2_stream_trailers(stream, trailers, 1);
-    }
+    note(user, "end ");
 }
 
-static void on_close(void *user, struct h2_stream *stream, uint32_t error, bool unprocessed)
+static void on_close(void *user, uint32_t error, bool unprocessed)
 {
     struct side *side = user;
-    (void)stream;
     side->closes++;
     side->close_error = error;
     side->unprocessed = unprocessed;
     note(side, "close:%s%s ", error == H2_CONNECTION_LOST ? "lost" : h2_error_name(error),
          unprocessed ? "(unprocessed)" : "");
+}
+
+/* A stream's user is a `struct held`, so that its data can be answered and consumed. */
+struct held {
+    struct side *side;
+    struct h2_stream *stream;
+};
+
+static void held_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                       bool end_stream)
+{
+    struct held *held = user;
+    held->side->stream = held->stream;
+    on_block(held->side, kind, block, end_stream);
+}
+
+static void held_data(void *user, const uint8_t *bytes, size_t len)
+{
+    struct held *held = user;
+    receive(held->side, held->stream, bytes, len);
+}
+
+static void held_end(void *user)
+{
+    struct held *held = user;
+    on_end(held->side);
+    if (held->side->answer) {
+        const struct h2_header trailers[] = {H2_HEADER("grpc-status", "0")};
+        h2_stream_trailers(held->stream, trailers, 1);
+    }
+}
+
+static void held_close(void *user, uint32_t error, bool unprocessed)
+{
+    struct held *held = user;
+    on_close(held->side, error, unprocessed);
+    free(held);
+}
+
+static const struct h2_stream_events stream_events = {
+    .on_block = held_block,
+    .on_data = held_data,
+    .on_end = held_end,
+    .on_close = held_close,
+};
+
+static struct held *held_new(struct side *side)
+{
+    struct held *held = calloc(1, sizeof(*held));
+    assert_non_null(held);
+    held->side = side;
+    return held;
+}
+
+static void on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
+                       bool end_stream)
+{
+    struct side *side = user;
+    side->stream = stream;
+    on_block(side, H2_BLOCK_REQUEST, block, end_stream);
+    if (!side->deaf) {
+        struct held *held = held_new(side);
+        held->stream = stream;
+        h2_stream_attach(stream, &stream_events, held);
+    }
+    if (side->answer) {
+        const struct h2_header status[] = {H2_HEADER(":status", "200")};
+        assert_int_equal(h2_stream_respond(stream, status, 1, false), 0);
+    }
+}
+
+static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal refusal,
+                       const struct h2_block *block, const char *why)
+{
+    struct side *side = user;
+    (void)block;
+    side->stream = stream;
+    note(side, "%s:%s ", refusal == H2_BLOCK_OVERSIZED ? "oversized" : "malformed", why);
+    if (refusal == H2_BLOCK_OVERSIZED && side->answer) {
+        const struct h2_header status[] = {H2_HEADER(":status", "431")};
+        assert_int_equal(h2_stream_respond(stream, status, 1, true), 0);
+    }
 }
 
 static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t len)
@@ -77,20 +146,24 @@ static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t l
     note(user, "goaway:%s ", h2_error_name(error));
 }
 
+static void on_room(void *user)
+{
+    ((struct side *)user)->rooms++;
+}
+
 static void on_output(void *ctx)
 {
     ((struct side *)ctx)->output_asks++;
 }
 
 static const struct h2_events events = {
-    .on_block = on_block,
-    .on_data = on_data,
-    .on_end = on_end,
-    .on_close = on_close,
+    .on_request = on_request,
+    .on_refused = on_refused,
     .on_goaway = on_goaway,
+    .on_room = on_room,
 };
 
-struct pair *pair_new(const struct h2_limits *server_limits)
+struct pair *pair_new_silent(const struct h2_limits *server_limits)
 {
     struct pair *pair = calloc(1, sizeof(*pair));
     assert_non_null(pair);
@@ -103,6 +176,13 @@ struct pair *pair_new(const struct h2_limits *server_limits)
     pair->server.consume = true;
     h2_session_on_output(pair->client.session, on_output, &pair->client);
     h2_session_on_output(pair->server.session, on_output, &pair->server);
+    return pair;
+}
+
+struct pair *pair_new(const struct h2_limits *server_limits)
+{
+    struct pair *pair = pair_new_silent(server_limits);
+    pair_run(pair, 100000); /* SETTINGS, before which there is no room */
     return pair;
 }
 
@@ -141,6 +221,20 @@ void pair_run(struct pair *pair, size_t step)
     }
 }
 
+int pair_open_fields(struct pair *pair, const struct h2_header *fields, size_t count,
+                     bool end_stream, struct h2_stream **ret_stream)
+{
+    struct held *held = held_new(&pair->client);
+    int rv = h2_stream_open(pair->client.session, fields, count, end_stream, &stream_events, held,
+                            &held->stream);
+    if (rv != 0) {
+        free(held);
+        return rv;
+    }
+    *ret_stream = held->stream;
+    return 0;
+}
+
 struct h2_stream *pair_open(struct pair *pair, bool end_stream)
 {
     const struct h2_header fields[] = {
@@ -150,7 +244,7 @@ struct h2_stream *pair_open(struct pair *pair, bool end_stream)
         H2_HEADER(":authority", "x"),
     };
     struct h2_stream *stream = NULL;
-    assert_int_equal(h2_stream_open(pair->client.session, fields, 4, end_stream, NULL, &stream), 0);
+    assert_int_equal(pair_open_fields(pair, fields, 4, end_stream, &stream), 0);
     return stream;
 }
 

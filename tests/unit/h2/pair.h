@@ -20,8 +20,10 @@ struct side {
     uint32_t close_error;
     bool unprocessed;
     bool consume; /* returns credit at once */
+    bool deaf;    /* server: attaches to no request */
     bool answer;  /* server: 200 with the request's body, ended with trailers */
     unsigned output_asks;
+    unsigned rooms;
     uint8_t wire[PAIR_WIRE_BYTES]; /* everything it sent */
     size_t wire_len;
 };
@@ -32,8 +34,10 @@ struct pair {
     uint64_t now_ms;
 };
 
-/* Makes both sessions; `server_limits` NULL takes the default. */
+/* Makes both sessions, and exchanges their SETTINGS; `server_limits` NULL takes the default. */
 struct pair *pair_new(const struct h2_limits *server_limits);
+/* ... before either has said a word. */
+struct pair *pair_new_silent(const struct h2_limits *server_limits);
 /* Frees; every stream must have been closed exactly once by then. */
 void pair_free(struct pair *pair);
 
@@ -42,6 +46,9 @@ void pair_run(struct pair *pair, size_t step);
 
 /* Opens a POST on the client. */
 struct h2_stream *pair_open(struct pair *pair, bool end_stream);
+/* Opens a request on the client; returns what h2_stream_open() said. */
+int pair_open_fields(struct pair *pair, const struct h2_header *fields, size_t count,
+                     bool end_stream, struct h2_stream **ret_stream);
 
 /* Counts frames of a type on a side's wire; `ret_last` gets flags and length of the last one. */
 struct frame_seen {

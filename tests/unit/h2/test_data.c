@@ -148,7 +148,6 @@ static void more_than_the_connections_window_ends_it(void **state)
     (void)state;
     struct h2_limits limits = H2_LIMITS_SERVER;
     limits.connection_window_bytes = 70000;
-    limits.connection_buffer_bytes = 1;
     struct pair *pair = pair_new(&limits);
     pair->server.consume = false;
     pair_open(pair, false);
@@ -304,7 +303,7 @@ static struct pair *post_of_length(const char *length, size_t sent)
                                        H2_HEADER(":path", "/"), H2_HEADER(":authority", "x"),
                                        H2_HEADER("content-length", length)};
     struct h2_stream *stream;
-    assert_int_equal(h2_stream_open(pair->client.session, fields, 5, false, NULL, &stream), 0);
+    assert_int_equal(pair_open_fields(pair, fields, 5, false, &stream), 0);
     for (size_t at = 0; at < sent; at += FRAME) {
         h2_stream_write(stream, bytes, sent - at < FRAME ? sent - at : FRAME, SIZE_MAX);
         pair_run(pair, 100000);

@@ -217,7 +217,7 @@ static void a_broken_rule_ends_the_session_with_its_reason(void **state)
 static void silent_and_half_spoken_peers_run_out_of_time(void **state)
 {
     (void)state;
-    struct pair *pair = pair_new(NULL);
+    struct pair *pair = pair_new_silent(NULL);
     assert_int_equal(h2_session_tick(pair->server.session, pair->now_ms + H2_PREFACE_MS - 1), 0);
     assert_int_equal(h2_session_tick(pair->server.session, pair->now_ms + H2_PREFACE_MS + 1), 1);
     pair_free(pair);

@@ -1,0 +1,244 @@
+#include "admin/admin.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "net/http.h"
+#include "net/loop.h"
+#include "admin/stats.h"
+#include "admin/views.h"
+#include "admin/dashboard.h"
+#include "relay/state.h"
+#include "admin/streams.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct admin {
+    struct relay *relay;
+    struct net_loop loop;
+    pthread_t thread;
+    uv_async_t wake; /* asks to look at the two below; keeps the loop alive */
+    atomic_bool draining;
+    atomic_bool stopping;
+    struct net_http *http;
+    struct dashboard *dashboard;
+};
+
+static const char json_type[] = "application/json";
+
+/* Envoy's words for the states of a server. */
+static const char *state_name(const struct relay *relay)
+{
+    if (relay_is_draining(relay)) {
+        return "DRAINING";
+    }
+    return atomic_load(&relay->ready) ? "LIVE" : "INITIALIZING";
+}
+
+static void handle_ready(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    (void)request;
+    struct relay *relay = ((struct admin *)user)->relay;
+    const char *state = state_name(relay);
+    response->status = strcmp(state, "LIVE") == 0 ? 200 : 503;
+    admin_printf(&response->body, "%s\n", state);
+}
+
+static void handle_stats(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    (void)request;
+    admin_stats_text(((struct admin *)user)->relay, &response->body);
+}
+
+static void handle_prometheus(void *user, const struct net_http_request *request,
+                              struct net_http_response *response)
+{
+    struct metrics metrics = net_http_metrics_begin(request);
+    admin_stats_prometheus(((struct admin *)user)->relay, &metrics);
+    net_http_metrics_end(&metrics, response);
+}
+
+static bool wants_json(const struct net_http_request *request)
+{
+    const char *format = net_http_query(request, "format");
+    return format != NULL && strcmp(format, "json") == 0;
+}
+
+static void handle_clusters(void *user, const struct net_http_request *request,
+                            struct net_http_response *response)
+{
+    struct relay *relay = ((struct admin *)user)->relay;
+    if (wants_json(request)) {
+        response->content_type = json_type;
+        admin_clusters_json(relay, &response->body);
+    } else {
+        admin_clusters_text(relay, &response->body);
+    }
+}
+
+static void handle_listeners(void *user, const struct net_http_request *request,
+                             struct net_http_response *response)
+{
+    struct relay *relay = ((struct admin *)user)->relay;
+    if (wants_json(request)) {
+        response->content_type = json_type;
+    }
+    admin_listeners(relay, wants_json(request), &response->body);
+}
+
+static void handle_config_dump(void *user, const struct net_http_request *request,
+                               struct net_http_response *response)
+{
+    (void)request;
+    response->content_type = json_type;
+    admin_config_dump(((struct admin *)user)->relay, &response->body);
+}
+
+static void handle_server_info(void *user, const struct net_http_request *request,
+                               struct net_http_response *response)
+{
+    (void)request;
+    struct relay *relay = ((struct admin *)user)->relay;
+    response->content_type = json_type;
+    admin_server_info(relay, state_name(relay), &response->body);
+}
+
+/* A page of live streams: ?limit=N&after=NUMBER&q=TEXT. */
+static void handle_streams(void *user, const struct net_http_request *request,
+                           struct net_http_response *response)
+{
+    const char *limit = net_http_query(request, "limit");
+    const char *after = net_http_query(request, "after");
+    const char *search = net_http_query(request, "q");
+    uint64_t page = STREAMS_VIEW_DEFAULT;
+    uint64_t start = 0;
+    const char *reason;
+    if ((limit != NULL && text_parse_u64(limit, 1, STREAMS_VIEW_MAX, &page, &reason) != 0) ||
+        (after != NULL && text_parse_u64(after, 0, UINT64_MAX, &start, &reason) != 0)) {
+        response->status = 400;
+        admin_printf(&response->body, "limit must be 1 to %d, after the number of a stream\n",
+                     STREAMS_VIEW_MAX);
+        return;
+    }
+    response->content_type = json_type;
+    streams_view_json(((struct admin *)user)->relay,
+                      &(struct streams_query){start, (size_t)page, search != NULL ? search : ""},
+                      &response->body);
+}
+
+static void handle_dashboard(void *user, const struct net_http_request *request,
+                             struct net_http_response *response)
+{
+    (void)user;
+    (void)request;
+    dashboard_page(response);
+}
+
+static void handle_events(void *user, const struct net_http_request *request,
+                          struct net_http_response *response)
+{
+    (void)request;
+    dashboard_subscribe(((struct admin *)user)->dashboard, &response->body);
+}
+
+static const struct net_http_route routes[] = {
+    {"/ready", "LIVE with 200, or 503", handle_ready},
+    {"/stats", "counters, Envoy's form", handle_stats},
+    {"/stats/prometheus", "counters for Prometheus", handle_prometheus},
+    {"/metrics", "the same, where scrapers look first", handle_prometheus},
+    {"/clusters", "endpoints with health and counters (?format=json)", handle_clusters},
+    {"/listeners", "addresses in use (?format=json)", handle_listeners},
+    {"/config_dump", "routes and settings in force", handle_config_dump},
+    {"/server_info", "version, state, uptime", handle_server_info},
+    {"/streams", "every live stream (?limit=N&after=NUMBER&q=TEXT)", handle_streams},
+    {"/dashboard", "a live page for people", handle_dashboard},
+    {"/events", "what the page lives from, as server-sent events", handle_events, .events = true},
+    {0},
+};
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void on_wake(uv_async_t *wake)
+{
+    struct admin *admin = wake->data;
+    if (atomic_exchange(&admin->draining, false)) {
+        dashboard_publish_now(admin->dashboard);
+    }
+    if (atomic_load(&admin->stopping)) {
+        dashboard_stop(admin->dashboard);
+        net_http_close(admin->http);
+        uv_close((uv_handle_t *)wake, NULL);
+    }
+}
+
+static void *run_thread(void *user)
+{
+    struct admin *admin = user;
+    net_loop_run(&admin->loop);
+    return NULL;
+}
+
+static void admin_free(struct admin *admin)
+{
+    net_loop_deinit(&admin->loop);
+    free(admin);
+}
+
+struct admin *admin_start(struct relay *relay, const struct text_address *address,
+                          struct net_error *ret_error)
+{
+    struct admin *admin = mem_new(struct admin);
+    admin->relay = relay;
+    int rv = net_loop_init(&admin->loop);
+    if (rv != 0) {
+        net_error_from_uv(ret_error, rv, "start an event loop");
+        free(admin);
+        return NULL;
+    }
+    admin->http = net_http_open(&admin->loop, address, routes, admin, ret_error);
+    if (admin->http == NULL) {
+        admin_free(admin);
+        return NULL;
+    }
+    admin->dashboard = dashboard_start(relay, admin->http, &admin->loop);
+    uv_async_init(&admin->loop.uv, &admin->wake, on_wake);
+    admin->wake.data = admin;
+    rv = pthread_create(&admin->thread, NULL, run_thread, admin);
+    if (rv != 0) {
+        net_error_from_uv(ret_error, -rv, "start a thread");
+        atomic_store(&admin->stopping, true);
+        uv_async_send(&admin->wake);
+        run_thread(admin);
+        admin_free(admin);
+        return NULL;
+    }
+    return admin;
+}
+
+void admin_drain(struct admin *admin)
+{
+    atomic_store(&admin->draining, true);
+    uv_async_send(&admin->wake);
+}
+
+void admin_stop(struct admin *admin)
+{
+    if (admin == NULL) {
+        return;
+    }
+    atomic_store(&admin->stopping, true);
+    uv_async_send(&admin->wake);
+    pthread_join(admin->thread, NULL);
+    admin_free(admin);
+}
+
+const char *admin_name(const struct admin *admin)
+{
+    return net_http_name(admin->http);
+}

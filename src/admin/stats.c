@@ -1,0 +1,156 @@
+#include "admin/stats.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "base/process.h"
+#include "relay/cluster.h"
+#include "relay/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A number of a worker or of an endpoint under its two names. */
+struct stat_entry {
+    const char *envoy;
+    const char *prometheus;
+    const char *help;
+    enum metrics_type type;
+    size_t offset;
+};
+
+#define WORKER_ENTRY(field, envoy, type, metric, help)                                             \
+    {envoy, "grpcroute_proxy_" metric, help, METRICS_##type, offsetof(struct worker_stats, field)},
+#define ENDPOINT_ENTRY(field, type, metric, help)                                                  \
+    {#field, "grpcroute_proxy_endpoint_" metric, help, METRICS_##type,                             \
+     offsetof(struct endpoint, field)},
+
+static const struct stat_entry worker_entries[] = {WORKER_NUMBERS(WORKER_ENTRY)};
+static const struct stat_entry endpoint_entries[] = {ENDPOINT_NUMBERS(ENDPOINT_ENTRY)};
+
+void admin_printf(struct buf *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    uint8_t *to = len > 0 ? buf_reserve(out, (size_t)len + 1) : NULL;
+    if (to != NULL) {
+        vsnprintf((char *)to, (size_t)len + 1, format, again);
+        buf_commit(out, (size_t)len);
+    }
+    va_end(again);
+}
+
+static uint64_t load(const void *object, size_t offset)
+{
+    return atomic_load((const atomic_uint_fast64_t *)((const char *)object + offset));
+}
+
+/* ---- Envoy's text ---------------------------------------------------------------------------- */
+
+struct cluster_sum {
+    size_t offset;
+    uint64_t sum;
+    uint64_t members;
+    uint64_t healthy;
+};
+
+static void add_endpoint(void *ctx, struct endpoint *endpoint)
+{
+    struct cluster_sum *sum = ctx;
+    sum->sum += load(endpoint, sum->offset);
+    sum->members++;
+    sum->healthy += atomic_load(&endpoint->health) == ENDPOINT_HEALTHY;
+}
+
+static void cluster_text(struct cluster *cluster, struct buf *out)
+{
+    struct cluster_sum sum = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(endpoint_entries); i++) {
+        sum = (struct cluster_sum){.offset = endpoint_entries[i].offset};
+        cluster_each(cluster, add_endpoint, &sum);
+        admin_printf(out, "cluster.%s.upstream_%s: %llu\n", cluster->name,
+                     endpoint_entries[i].envoy, (unsigned long long)sum.sum);
+    }
+    admin_printf(out, "cluster.%s.membership_healthy: %llu\n", cluster->name,
+                 (unsigned long long)sum.healthy);
+    admin_printf(out, "cluster.%s.membership_total: %llu\n", cluster->name,
+                 (unsigned long long)sum.members);
+    admin_printf(out, "cluster.%s.upstream_cx_none_healthy: %llu\n", cluster->name,
+                 (unsigned long long)atomic_load(&cluster->rq_no_healthy));
+    admin_printf(out, "cluster.%s.upstream_rq_retry: %llu\n", cluster->name,
+                 (unsigned long long)atomic_load(&cluster->retries));
+}
+
+void admin_stats_text(struct relay *relay, struct buf *out)
+{
+    for (size_t i = 0; i < relay->config.cluster_count; i++) {
+        cluster_text(&relay->config.clusters[i], out);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
+        admin_printf(out, "http.grpc.%s: %llu\n", worker_entries[i].envoy,
+                     (unsigned long long)relay_sum(relay, worker_entries[i].offset));
+    }
+    admin_printf(out, "server.concurrency: %u\n", relay->worker_count);
+    admin_printf(out, "server.live: %d\n", relay_is_draining(relay) ? 0 : 1);
+    admin_printf(out, "server.uptime: %llu\n", (unsigned long long)relay_uptime_s(relay));
+}
+
+/* ---- Prometheus ------------------------------------------------------------------------------ */
+
+struct sample_context {
+    struct metrics *out;
+    const char *name;
+    size_t offset;
+};
+
+static void endpoint_sample(void *ctx, struct endpoint *endpoint)
+{
+    struct sample_context *context = ctx;
+    metrics_sample(
+        context->out, context->name,
+        METRICS_LABELS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
+        (double)load(endpoint, context->offset));
+}
+
+static void healthy_sample(void *ctx, struct endpoint *endpoint)
+{
+    struct sample_context *context = ctx;
+    metrics_sample(
+        context->out, context->name,
+        METRICS_LABELS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
+        atomic_load(&endpoint->health) == ENDPOINT_HEALTHY ? 1 : 0);
+}
+
+static void each_endpoint(struct relay *relay, void (*visit)(void *ctx, struct endpoint *endpoint),
+                          struct sample_context *context)
+{
+    for (size_t i = 0; i < relay->config.cluster_count; i++) {
+        cluster_each(&relay->config.clusters[i], visit, context);
+    }
+}
+
+void admin_stats_prometheus(struct relay *relay, struct metrics *out)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
+        const struct stat_entry *entry = &worker_entries[i];
+        metrics_begin(out, entry->prometheus, entry->type, entry->help);
+        metrics_sample(out, entry->prometheus, NULL, (double)relay_sum(relay, entry->offset));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(endpoint_entries); i++) {
+        const struct stat_entry *entry = &endpoint_entries[i];
+        metrics_begin(out, entry->prometheus, entry->type, entry->help);
+        each_endpoint(relay, endpoint_sample,
+                      &(struct sample_context){out, entry->prometheus, entry->offset});
+    }
+    static const char healthy[] = "grpcroute_proxy_endpoint_healthy";
+    metrics_begin(out, healthy, METRICS_GAUGE, "1 when the last health check was good");
+    each_endpoint(relay, healthy_sample, &(struct sample_context){out, healthy, 0});
+    static const char uptime[] = "grpcroute_proxy_uptime_seconds";
+    metrics_begin(out, uptime, METRICS_GAUGE, "Seconds since the proxy started");
+    metrics_sample(out, uptime, NULL, (double)relay_uptime_s(relay));
+    process_metrics(out);
+}

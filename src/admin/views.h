@@ -1,0 +1,27 @@
+/* What the admin port shows beside numbers. */
+#ifndef GRPCROUTE_ADMIN_ADMIN_VIEWS_H
+#define GRPCROUTE_ADMIN_ADMIN_VIEWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct cJSON;
+struct relay;
+
+/* Prints a JSON tree and frees it. */
+void admin_finish_json(struct cJSON *root, struct buf *out);
+
+/* Envoy's "cluster::endpoint::key::value" lines; the same as JSON. */
+void admin_clusters_text(struct relay *relay, struct buf *out);
+void admin_clusters_json(struct relay *relay, struct buf *out);
+
+/* "grpc::0.0.0.0:8443" lines, or JSON. */
+void admin_listeners(struct relay *relay, bool json, struct buf *out);
+
+/* Settings and rules in force, as JSON; no keys. */
+void admin_config_dump(struct relay *relay, struct buf *out);
+void admin_server_info(struct relay *relay, const char *state, struct buf *out);
+
+#endif

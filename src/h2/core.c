@@ -1,0 +1,158 @@
+/* What every file of h2/ needs: asking for output, charging the peer, ending the session. */
+#include "h2/core.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FAULT_BYTES 256
+
+static const char *const error_names[] = {
+    "NO_ERROR",          "PROTOCOL_ERROR",   "INTERNAL_ERROR",    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",  "STREAM_CLOSED",    "FRAME_SIZE_ERROR",  "REFUSED_STREAM",
+    "CANCEL",            "COMPRESSION_ERROR", "CONNECT_ERROR",    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
+};
+
+const char *h2_error_name(uint32_t code)
+{
+    return code < sizeof(error_names) / sizeof(error_names[0]) ? error_names[code] : "unknown";
+}
+
+void h2_request_output(struct h2_session *session)
+{
+    if (!session->output_asked && session->on_output != NULL) {
+        session->output_asked = true;
+        session->on_output(session->output_ctx);
+    }
+}
+
+void h2_request_nghttp2(struct h2_session *session)
+{
+    session->nghttp2_sends = true;
+    h2_request_output(session);
+}
+
+int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
+{
+    struct h2_session *session = ctx;
+    session->nghttp2_sends = true;
+    ssize_t rv = nghttp2_session_mem_recv(session->ng, bytes, len);
+    if (rv >= 0) {
+        return session->terminated ? NGHTTP2_ERR_SESSION_CLOSING : 0;
+    }
+    session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)rv);
+    return (int)rv;
+}
+
+struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id)
+{
+    return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
+}
+
+/* ---- what the peer costs and earns ----------------------------------------------------------- */
+
+bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
+{
+    if (h2_budget_spend(&session->budget, milli, session->now_ms)) {
+        return true;
+    }
+    h2_session_terminate(session, H2_ENHANCE_YOUR_CALM, reason);
+    return false;
+}
+
+void h2_sent_message_frame(struct h2_session *session)
+{
+    session->sent_since_ping = true;
+    if (session->window_updates < H2_WINDOW_UPDATES_MAX) {
+        session->window_updates += H2_WINDOW_UPDATES_PER_FRAME;
+    }
+}
+
+void h2_count_queued(struct h2_session *session, size_t more, size_t less)
+{
+    size_t *total = session->limits.queued_total;
+    assert(session->queued_bytes + more >= less);
+    session->queued_bytes += more - less;
+    if (total != NULL) {
+        assert(*total + more >= less);
+        *total += more - less;
+    }
+}
+
+void h2_stream_set_fault(struct h2_stream *stream, const char *format, ...)
+{
+    char text[FAULT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (stream->fault == NULL) {
+        stream->fault = strdup(text); /* without memory the fault stays untold */
+    }
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void submit_goaway(struct h2_session *session, int32_t last_id, uint32_t error,
+                          const char *debug)
+{
+    nghttp2_submit_goaway(session->ng, NGHTTP2_FLAG_NONE, last_id, error, (const uint8_t *)debug,
+                          debug != NULL ? strlen(debug) : 0);
+    h2_request_nghttp2(session);
+}
+
+/* nghttp2 has a name for this GOAWAY, without a text: after any other it reads no more where no stream is open, and requests
+ * that were on their way would be lost. */
+void h2_session_drain_begin(struct h2_session *session, const char *debug)
+{
+    if (!session->terminated) {
+        session->drain_debug = debug;
+        nghttp2_submit_shutdown_notice(session->ng);
+        h2_request_nghttp2(session);
+    }
+}
+
+void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug)
+{
+    if (!session->terminated) {
+        submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error,
+                      debug != NULL ? debug : session->drain_debug);
+    }
+}
+
+void h2_session_terminate(struct h2_session *session, uint32_t error, const char *reason)
+{
+    if (session->terminated) {
+        return;
+    }
+    session->terminated = true;
+    session->reason = reason;
+    submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, reason);
+}
+
+/* ---- questions that lower files ask, too ----------------------------------------------------- */
+
+uint32_t h2_session_peer_max_streams(const struct h2_session *session)
+{
+    return session->ready ? nghttp2_session_get_remote_settings(
+                                session->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+                          : UINT32_MAX;
+}
+
+uint32_t h2_session_peer_header_bytes(const struct h2_session *session)
+{
+    return nghttp2_session_get_remote_settings(session->ng, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+}
+
+size_t h2_session_room(const struct h2_session *session)
+{
+    if (!session->ready || session->terminated || session->goaway_received ||
+        session->goaway_sent || !nghttp2_session_check_request_allowed(session->ng)) {
+        return 0;
+    }
+    uint32_t limit = h2_session_peer_max_streams(session);
+    return limit > session->stream_count ? limit - session->stream_count : 0;
+}

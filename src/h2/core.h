@@ -1,0 +1,213 @@
+/* The insides of a session, and what all files of h2/ need of it. Seen by no one outside.
+ *
+ * Bottom up: core; memory, block, budget, frame_split; data_out; data_in; stream, frames;
+ * callbacks; session. Calls go down this list only. */
+#ifndef GRPCROUTE_H2_CORE_H
+#define GRPCROUTE_H2_CORE_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "h2/block.h"
+#include "h2/budget.h"
+#include "h2/frame_split.h"
+#include "h2/session.h"
+
+#include <nghttp2/nghttp2.h>
+
+#define H2_INCREMENT_BYTES      4     /* the payload of WINDOW_UPDATE */
+#define H2_INITIAL_WINDOW_BYTES 65535 /* RFC 9113 section 6.9.2 */
+
+#define H2_EMPTY_DATA "peer sent too many empty DATA frames"
+
+/* Streams the peer ended lately; a frame on one of them is its mistake, not a race with our reset. */
+#define H2_ENDED_STREAMS 8
+
+/* An entry of SETTINGS (RFC 9113 section 6.5.1). */
+#define H2_SETTING_BYTES 6
+
+struct h2_session {
+    nghttp2_session *ng; /* owned */
+    uint8_t *mapping;    /* owned; where ng lives, see memory.c; NULL: on the heap */
+    bool mapping_tried;
+    bool frame_buffer_used;
+    enum h2_role role;
+    struct h2_limits limits;
+    const struct h2_events *events; /* borrowed */
+    void *user;
+    void (*on_output)(void *ctx);
+    void *output_ctx;
+    char *goaway_text;  /* owned; NULL: none came */
+    const char *drain_debug; /* static; for the last GOAWAY */
+    const char *reason; /* static; why the session has to end */
+
+    uint64_t now_ms; /* of the call we are in */
+    uint64_t opened_ms;
+    uint64_t last_read_ms;
+    uint64_t block_started_ms; /* 0: no header block is open */
+
+    /* What the peer may cost us. */
+    struct h2_budget budget;
+    struct h2_frame_split split;
+    bool block_open; /* HEADERS came without END_HEADERS: only CONTINUATION may follow */
+    uint32_t window_updates; /* still free */
+    uint32_t pings_unanswered; /* ours */
+    int32_t newest_peer_id;  /* highest stream id the peer opened */
+    int32_t newest_own_id;   /* highest stream id we opened */
+    int32_t answered_id;     /* see h2_session_answered_id() */
+    int32_t skipped_from;    /* ids in [from, to] were jumped over, so they can never be opened */
+    int32_t skipped_to;
+    int32_t ended_ids[H2_ENDED_STREAMS];
+    unsigned ended_next;
+
+    struct list streams;
+    size_t stream_count;
+    struct h2_block_reader *block; /* owned; the header block being received */
+
+    /* Receiving: credit to tell of, and what the peer may still send. */
+    size_t credit;
+    int32_t receive_window;
+    struct list creditors; /* streams with credit to tell of */
+
+    /* The frame that is being taken. */
+    uint8_t taking;                /* DATA, or what is first collected: WINDOW_UPDATE, SETTINGS */
+    struct h2_stream *data_stream; /* NULL: nobody's any more */
+    int32_t taken_id;
+    size_t taken_len;
+    size_t taken_bytes; /* when it is whole */
+    uint8_t taken[H2_SETTINGS_ENTRIES * H2_SETTING_BYTES];
+
+    /* Sending: the peer's windows, and streams that have something to send and may. */
+    int32_t send_window;
+    uint32_t peer_stream_window;
+    struct list sendable;
+    size_t queued_bytes; /* of all streams; in limits.queued_total, too */
+
+    /* The pull in progress. */
+    uint8_t *out;
+    size_t out_len;
+    size_t out_capacity;
+    const uint8_t *rest; /* of a frame that did not fit; nghttp2's until its next send */
+    size_t rest_len;
+
+    bool output_asked;
+    bool nghttp2_sends; /* it may have something */
+    bool ready;
+    bool settings_acked;
+    bool goaway_received;
+    bool goaway_sent;
+    bool terminated; /* nothing more is read */
+    bool sent_since_ping;
+};
+
+struct h2_trailers {
+    nghttp2_nv *fields;
+    size_t count;
+    char *text; /* what the fields point to */
+};
+
+struct h2_stream {
+    struct list node;
+    struct h2_session *session;
+    const struct h2_stream_events *events; /* borrowed; never NULL */
+    void *user;                            /* of the events */
+    char *fault;                           /* owned; what was wrong with it */
+    struct buf out;              /* body bytes that wait for a frame */
+    struct h2_trailers *trailers; /* owned; NULL: none */
+    uint64_t opened_ms;
+    struct list send_node;   /* session->sendable */
+    struct list credit_node; /* session->creditors */
+    size_t unconsumed_bytes;
+    size_t unconsumed_by_nghttp2;
+    uint32_t credit; /* consumed, not told to the peer */
+    uint32_t unread_bytes; /* sent, and the peer did not return the credit */
+    int32_t receive_window;
+    int32_t send_window;
+    int32_t id;
+    uint8_t informational_count;
+    bool final_block_received; /* the request or the final response */
+    bool remote_ended;
+    bool response_sent;
+    bool is_post;     /* a client's request */
+    bool plain_body;  /* nothing for nghttp2 to check in what comes */
+    bool has_body;    /* our block did not end the stream */
+    bool headers_sent;
+    bool end_sent;    /* its end is with nghttp2 */
+    bool ended;       /* end, trailers or reset was called */
+    bool reset_here;  /* by h2_stream_reset(), not as an answer to an offence */
+    bool not_sent;    /* the request never left */
+};
+
+/* ---- core.c ---------------------------------------------------------------------------------- */
+
+/* Tells the owner, once until the next pull, that there is something to send. */
+void h2_request_output(struct h2_session *session);
+/* ... and that nghttp2 has to be asked for it. */
+void h2_request_nghttp2(struct h2_session *session);
+
+/* Gives bytes to nghttp2. Returns 0 or a negative code. */
+int h2_pass(void *session, const uint8_t *bytes, size_t len);
+
+/* Charges the budget; at its end the session is terminated with `reason`. Returns false then. */
+bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason);
+
+/* A HEADERS or DATA frame was sent, which earns the peer WINDOW_UPDATEs and a PING. */
+void h2_sent_message_frame(struct h2_session *session);
+
+/* The stream that nghttp2 knows by that id; NULL: none, or it has closed. */
+struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id);
+
+/* Counts bytes that begin or cease to wait for a frame. */
+void h2_count_queued(struct h2_session *session, size_t more, size_t less);
+
+/* What is wrong with the stream, as printf would write it; the first fault stays. Peer text must be escaped. */
+void h2_stream_set_fault(struct h2_stream *stream, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- memory.c -------------------------------------------------------------------------------- */
+
+/* What the session's nghttp2 allocates with; the session outlives it. */
+nghttp2_mem h2_memory(struct h2_session *session);
+/* After nghttp2_session_del(). */
+void h2_memory_release(struct h2_session *session);
+
+/* ---- data_out.c ------------------------------------------------------------------------------ */
+
+/* Where nghttp2 would write the empty DATA frame that we tell it an end with. */
+int h2_on_end_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t len,
+                   nghttp2_data_source *source, void *ctx);
+/* Lists the stream for the next pull if it has bytes and window for them, or an end to send. */
+void h2_stream_sendable(struct h2_stream *stream);
+/* Writes WINDOW_UPDATE and DATA frames into the pull's buffer while there is room and window; nghttp2 must have nothing to
+ * send. `ret_ended`: now it has, the end of a stream. Returns 0 or a negative nghttp2 code. */
+int h2_data_send(struct h2_session *session, bool *ret_ended);
+
+/* ---- data_in.c ------------------------------------------------------------------------------- */
+
+/* Delivers body bytes that arrived, of which nghttp2 counted `by_nghttp2` (all or none). */
+void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t len, size_t by_nghttp2);
+/* Whether a frame is taken here, and its payload. h2_take() returns 0 or a negative code. */
+enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_frame_head *head);
+enum h2_frame_way h2_window_update_begin(struct h2_session *session, const struct h2_frame_head *head);
+enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_frame_head *head);
+int h2_take(void *session, const uint8_t *bytes, size_t len);
+
+/* ---- stream.c -------------------------------------------------------------------------------- */
+
+/* Makes a stream that is nobody's, and lists it; NULL when there is no memory. */
+struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id);
+/* Delivers on_close and frees. */
+void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed);
+
+/* ---- callbacks.c ----------------------------------------------------------------------------- */
+
+/* The callback table for nghttp2_session_*_new; the caller deletes it. NULL: no memory. */
+nghttp2_session_callbacks *h2_callbacks_new(void);
+
+/* ---- frames.c -------------------------------------------------------------------------------- */
+
+/* Judges each frame by its header, before anyone sees its payload. */
+enum h2_frame_way h2_on_frame_head(void *session, const struct h2_frame_head *head);
+/* The peer ended the stream: another frame on it is a mistake. */
+void h2_remember_ended(struct h2_session *session, int32_t id);
+
+#endif

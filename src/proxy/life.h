@@ -1,0 +1,20 @@
+/* The life of a proxy: a relay, its admin port, discovery, health checks, signals. */
+#ifndef GRPCROUTE_PROXY_LIFE_H
+#define GRPCROUTE_PROXY_LIFE_H
+
+#include "base/text.h"
+#include "relay/config.h"
+
+#include <stdint.h>
+
+struct proxy_config {
+    struct relay_config relay;
+    struct text_address admin;
+    uint64_t health_interval_ms;
+    uint64_t dns_refresh_ms;
+};
+
+/* Runs until a drain is over. Returns an exit code; errors were printed. */
+int proxy_run(const struct proxy_config *config);
+
+#endif

@@ -1,0 +1,261 @@
+#include "relay/cluster.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Faults of an endpoint are logged at most this often. */
+#define FAULT_PERIOD_MS 1000
+
+/* ---- endpoints ------------------------------------------------------------------------------- */
+
+static struct endpoint *endpoint_new(struct cluster *cluster, const struct sockaddr_storage *address)
+{
+    struct endpoint *endpoint = mem_new(struct endpoint);
+    endpoint->cluster = cluster;
+    endpoint->address = *address;
+    net_address_format((const struct sockaddr *)address, endpoint->name);
+    atomic_store(&endpoint->references, 1);
+    return endpoint;
+}
+
+struct endpoint *endpoint_ref(struct endpoint *endpoint)
+{
+    atomic_fetch_add(&endpoint->references, 1);
+    return endpoint;
+}
+
+void endpoint_unref(struct endpoint *endpoint)
+{
+    if (endpoint != NULL && atomic_fetch_sub(&endpoint->references, 1) == 1) {
+        free(endpoint);
+    }
+}
+
+bool endpoint_set_health(struct endpoint *endpoint, enum endpoint_health health, const char *cause)
+{
+    pthread_mutex_lock(&endpoint->cluster->mutex);
+    snprintf(endpoint->cause, sizeof(endpoint->cause), "%s", cause != NULL ? cause : "");
+    pthread_mutex_unlock(&endpoint->cluster->mutex);
+    return atomic_exchange(&endpoint->health, (int)health) != (int)health;
+}
+
+void endpoint_set_pod(struct endpoint *endpoint, const char *pod)
+{
+    pthread_mutex_lock(&endpoint->cluster->mutex);
+    snprintf(endpoint->pod, sizeof(endpoint->pod), "%s", pod);
+    pthread_mutex_unlock(&endpoint->cluster->mutex);
+}
+
+bool endpoint_note_fault(struct endpoint *endpoint, const char *fault, uint64_t now_ms)
+{
+    pthread_mutex_lock(&endpoint->cluster->mutex);
+    snprintf(endpoint->fault, sizeof(endpoint->fault), "%s", fault);
+    pthread_mutex_unlock(&endpoint->cluster->mutex);
+    atomic_fetch_add(&endpoint->faults, 1);
+    uint64_t told_ms = atomic_load(&endpoint->fault_told_ms);
+    return (told_ms == 0 || now_ms - told_ms >= FAULT_PERIOD_MS) &&
+           atomic_compare_exchange_strong(&endpoint->fault_told_ms, &told_ms, now_ms);
+}
+
+#define WORD(name, word) word,
+
+const char *endpoint_health_name(enum endpoint_health health)
+{
+    static const char *const names[] = {ENDPOINT_HEALTHS(WORD)};
+    return names[health];
+}
+
+const char *const lb_policy_names[] = {LB_POLICIES(WORD) NULL};
+
+#undef WORD
+
+/* ---- clusters -------------------------------------------------------------------------------- */
+
+void cluster_init(struct cluster *cluster, const char *name, enum lb_policy policy)
+{
+    memset(cluster, 0, sizeof(*cluster));
+    snprintf(cluster->name, sizeof(cluster->name), "%s", name);
+    cluster->policy = policy;
+    pthread_mutex_init(&cluster->mutex, NULL);
+}
+
+static void release_endpoints(struct endpoint **endpoints, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        endpoint_unref(endpoints[i]);
+    }
+    free(endpoints);
+}
+
+void cluster_deinit(struct cluster *cluster)
+{
+    release_endpoints(cluster->endpoints, cluster->endpoint_count);
+    cluster->endpoints = NULL;
+    cluster->endpoint_count = 0;
+    pthread_mutex_destroy(&cluster->mutex);
+}
+
+static struct endpoint *find(struct endpoint *const *endpoints, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(endpoints[i]->name, name) == 0) {
+            return endpoints[i];
+        }
+    }
+    return NULL;
+}
+
+/* Marks the endpoints of `old` that are not among `kept`. Returns how many. */
+static size_t mark_removed(struct endpoint **old, size_t old_count, struct endpoint **kept,
+                           size_t kept_count)
+{
+    size_t removed = 0;
+    for (size_t i = 0; i < old_count; i++) {
+        if (find(kept, kept_count, old[i]->name) == NULL) {
+            atomic_store(&old[i]->removed, true);
+            removed++;
+        }
+    }
+    return removed;
+}
+
+void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addresses, size_t count,
+                    size_t *ret_added, size_t *ret_removed)
+{
+    size_t added = 0;
+    struct endpoint **fresh = mem_calloc(count + 1, sizeof(struct endpoint *));
+    pthread_mutex_lock(&cluster->mutex);
+    for (size_t i = 0; i < count; i++) {
+        char name[NET_ADDRESS_TEXT_BYTES];
+        net_address_format((const struct sockaddr *)&addresses[i], name);
+        struct endpoint *known = find(cluster->endpoints, cluster->endpoint_count, name);
+        added += known == NULL;
+        fresh[i] = known != NULL ? endpoint_ref(known) : endpoint_new(cluster, &addresses[i]);
+    }
+    struct endpoint **old = cluster->endpoints;
+    size_t old_count = cluster->endpoint_count;
+    cluster->endpoints = fresh;
+    cluster->endpoint_count = count;
+    size_t removed = mark_removed(old, old_count, fresh, count);
+    pthread_mutex_unlock(&cluster->mutex);
+    release_endpoints(old, old_count);
+    *ret_added = added;
+    *ret_removed = removed;
+}
+
+void cluster_each(struct cluster *cluster, void (*visit)(void *ctx, struct endpoint *endpoint),
+                  void *ctx)
+{
+    pthread_mutex_lock(&cluster->mutex);
+    for (size_t i = 0; i < cluster->endpoint_count; i++) {
+        visit(ctx, cluster->endpoints[i]);
+    }
+    pthread_mutex_unlock(&cluster->mutex);
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+/* Rendezvous hashing: each endpoint scores with the key, the highest wins; when one goes, only its keys move. */
+static uint64_t rendezvous_score(const struct endpoint *endpoint, uint64_t hash)
+{
+    uint64_t score = hash ^ UINT64_C(0x9e3779b97f4a7c15);
+    for (const char *c = endpoint->name; *c != '\0'; c++) {
+        score = (score ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+    }
+    score ^= score >> 33;
+    score *= UINT64_C(0xff51afd7ed558ccd);
+    return score ^ score >> 33;
+}
+
+struct candidates {
+    enum endpoint_health wanted;
+    const struct endpoint *avoid;
+};
+
+static bool eligible(const struct candidates *candidates, const struct endpoint *endpoint)
+{
+    return atomic_load(&endpoint->health) == (int)candidates->wanted &&
+           endpoint != candidates->avoid;
+}
+
+/* True when `a` is a better choice than `b` under the policy (not round robin). */
+static bool better(const struct cluster *cluster, const struct endpoint *a, const struct endpoint *b,
+                   uint64_t hash)
+{
+    if (cluster->policy == LB_HASH) {
+        return rendezvous_score(a, hash) > rendezvous_score(b, hash);
+    }
+    return atomic_load(&a->rq_active) < atomic_load(&b->rq_active);
+}
+
+static struct endpoint *choose(struct cluster *cluster, const struct candidates *candidates,
+                               uint64_t hash)
+{
+    size_t count = 0;
+    struct endpoint *best = NULL;
+    /* ties go to the next in turn, so that least-request also spreads equals */
+    size_t start = cluster->endpoint_count > 0 ? cluster->ticket % cluster->endpoint_count : 0;
+    for (size_t i = 0; i < cluster->endpoint_count; i++) {
+        struct endpoint *endpoint = cluster->endpoints[(start + i) % cluster->endpoint_count];
+        if (!eligible(candidates, endpoint)) {
+            continue;
+        }
+        count++;
+        if (best == NULL || (cluster->policy != LB_ROUND_ROBIN &&
+                             better(cluster, endpoint, best, hash))) {
+            best = endpoint;
+        }
+    }
+    if (cluster->policy != LB_ROUND_ROBIN || count < 2) {
+        return best;
+    }
+    /* the n-th eligible one, so that an unhealthy neighbour does not double anyone's share */
+    size_t skip = cluster->ticket % count;
+    for (size_t i = 0; i < cluster->endpoint_count; i++) {
+        if (eligible(candidates, cluster->endpoints[i]) && skip-- == 0) {
+            return cluster->endpoints[i];
+        }
+    }
+    return best;
+}
+
+struct endpoint *cluster_pick(struct cluster *cluster, uint64_t hash, const struct endpoint *avoid)
+{
+    const struct candidates preference[] = {
+        {ENDPOINT_HEALTHY, avoid},
+        {ENDPOINT_UNKNOWN, avoid},
+        {ENDPOINT_HEALTHY, NULL},
+        {ENDPOINT_UNKNOWN, NULL},
+    };
+    pthread_mutex_lock(&cluster->mutex);
+    struct endpoint *endpoint = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(preference) && endpoint == NULL; i++) {
+        endpoint = choose(cluster, &preference[i], hash);
+    }
+    if (endpoint != NULL) {
+        cluster->ticket++;
+        endpoint_ref(endpoint);
+    } else {
+        atomic_fetch_add(&cluster->rq_no_healthy, 1);
+    }
+    pthread_mutex_unlock(&cluster->mutex);
+    return endpoint;
+}
+
+char *cluster_explain(struct cluster *cluster, char *out, size_t out_bytes)
+{
+    pthread_mutex_lock(&cluster->mutex);
+    if (cluster->endpoint_count == 0) {
+        snprintf(out, out_bytes, "no address for %s:%u", cluster->targets[0].host,
+                 (unsigned)cluster->targets[0].port);
+    } else {
+        const struct endpoint *first = cluster->endpoints[0];
+        snprintf(out, out_bytes, "all %zu endpoints unhealthy, %s: %s", cluster->endpoint_count,
+                 first->name, first->cause);
+    }
+    pthread_mutex_unlock(&cluster->mutex);
+    return out;
+}

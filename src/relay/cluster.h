@@ -1,0 +1,133 @@
+/* Clusters and their endpoints: what new streams are balanced over.
+ *
+ * Shared by all worker threads. Under the cluster's mutex, taken once per stream and never per message: the endpoint
+ * array, the round robin ticket, the cause texts. Atomic: health, removal and counters of an endpoint, so that they can
+ * be read and written from any worker. An endpoint lives as long as someone holds a reference. */
+#ifndef GRPCROUTE_RELAY_CLUSTER_H
+#define GRPCROUTE_RELAY_CLUSTER_H
+
+#include "base/text.h"
+#include "net/resolve.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define CLUSTER_CAUSE_BYTES 200
+#define CLUSTER_POD_BYTES 96
+#define CLUSTER_NAME_BYTES 254
+#define CLUSTER_TARGETS_MAX 32
+
+/* The states of an endpoint and their words. UNKNOWN: not checked yet, used only while none is healthy; UNHEALTHY: gets no
+ * new streams. */
+#define ENDPOINT_HEALTHS(X)                                                                        \
+    X(ENDPOINT_UNKNOWN, "unknown")                                                                 \
+    X(ENDPOINT_HEALTHY, "healthy")                                                                 \
+    X(ENDPOINT_UNHEALTHY, "unhealthy")
+
+#define ENDPOINT_HEALTH_NAME(name, word) name,
+enum endpoint_health { ENDPOINT_HEALTHS(ENDPOINT_HEALTH_NAME) };
+#undef ENDPOINT_HEALTH_NAME
+
+/* The numbers of an endpoint: field, type for Prometheus, name there, help. Stats, clusters and the dashboard print them from
+ * this list; messages are added when a stream ends. */
+#define ENDPOINT_NUMBERS(X)                                                                        \
+    X(cx_active, GAUGE, "connections_active", "Open connections to the endpoint")                  \
+    X(cx_total, COUNTER, "connections_total", "Connections made to the endpoint")                  \
+    X(cx_connect_fail, COUNTER, "connect_failures_total",                                          \
+      "Connections to the endpoint that could not be made")                                        \
+    X(rq_active, GAUGE, "streams_active", "Live streams on the endpoint")                          \
+    X(rq_total, COUNTER, "streams_total", "Streams sent to the endpoint")                          \
+    X(rq_error, COUNTER, "errors_total", "Streams that the endpoint reset or lost")                \
+    X(faults, COUNTER, "faults_total",                                                             \
+      "Answers of the endpoint that break HTTP/2 or a limit, and GOAWAYs with an error")           \
+    X(messages_up, COUNTER, "messages_up_total",                                                   \
+      "gRPC messages towards the endpoint, of ended streams")                                      \
+    X(messages_down, COUNTER, "messages_down_total",                                               \
+      "gRPC messages from the endpoint, of ended streams")
+
+struct cluster;
+
+struct endpoint {
+    struct cluster *cluster; /* borrowed */
+    struct sockaddr_storage address;
+    char name[NET_ADDRESS_TEXT_BYTES];
+    char pod[CLUSTER_POD_BYTES];     /* the id its server gave last; empty: not known; under the cluster's mutex */
+    char cause[CLUSTER_CAUSE_BYTES]; /* why it is unhealthy; under the cluster's mutex */
+    char fault[CLUSTER_CAUSE_BYTES]; /* what it did wrong last, empty: nothing; likewise */
+    atomic_uint_fast64_t fault_told_ms; /* when a fault of it was last logged; 0: never */
+    atomic_int references;
+    atomic_int health;      /* enum endpoint_health */
+    atomic_bool removed;    /* no longer an address of its name */
+    atomic_bool recheck;    /* something happened: check its health now */
+#define ENDPOINT_NUMBER(name, type, metric, help) atomic_uint_fast64_t name;
+    ENDPOINT_NUMBERS(ENDPOINT_NUMBER)
+#undef ENDPOINT_NUMBER
+    atomic_uint_fast64_t misrouted; /* live streams whose server is none that the rule names */
+};
+
+/* How new streams are spread over a cluster's endpoints, and the words for it (options and views). */
+#define LB_POLICIES(X)                                                                             \
+    X(LB_ROUND_ROBIN, "round-robin")                                                               \
+    X(LB_LEAST_REQUEST, "least-request")                                                           \
+    X(LB_HASH, "hash")
+
+#define LB_POLICY_NAME(name, word) name,
+enum lb_policy { LB_POLICIES(LB_POLICY_NAME) };
+#undef LB_POLICY_NAME
+
+/* "round-robin" and so on, ended by NULL. */
+extern const char *const lb_policy_names[];
+
+struct cluster {
+    char name[CLUSTER_NAME_BYTES];
+    struct text_address targets[CLUSTER_TARGETS_MAX]; /* names whose addresses are the endpoints */
+    size_t target_count;
+    enum lb_policy policy;
+    pthread_mutex_t mutex;
+    struct endpoint **endpoints; /* owned references, sorted by address */
+    size_t endpoint_count;
+    uint64_t ticket;             /* round robin of the whole process */
+    atomic_uint_fast64_t rq_no_healthy;
+    atomic_uint_fast64_t retries;
+};
+
+void cluster_init(struct cluster *cluster, const char *name, enum lb_policy policy);
+void cluster_deinit(struct cluster *cluster);
+
+/* Replaces the addresses: endpoints that stay keep their health and counters, new ones start unknown, the rest are
+ * marked removed and released. `added` and `removed` count the changes. */
+void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addresses, size_t count,
+                    size_t *ret_added, size_t *ret_removed);
+
+/* The endpoint for a new stream, with a reference for the caller, or NULL when none may be used. `hash` is the value of the hash
+ * header (LB_HASH). `avoid` is not chosen while there is another; may be NULL. */
+struct endpoint *cluster_pick(struct cluster *cluster, uint64_t hash, const struct endpoint *avoid);
+
+/* Calls `visit` for each endpoint under the mutex. */
+void cluster_each(struct cluster *cluster, void (*visit)(void *ctx, struct endpoint *endpoint),
+                  void *ctx);
+
+/* One line on why cluster_pick() found nothing: "no address for server-v1:50051", "2 of 2 endpoints unhealthy: 10.0.0.1:50051:
+ * connection refused". Returns `out`. */
+char *cluster_explain(struct cluster *cluster, char *out, size_t out_bytes);
+
+/* Sets the health; `cause` is kept for people. Returns true when it changed. */
+bool endpoint_set_health(struct endpoint *endpoint, enum endpoint_health health, const char *cause);
+
+/* Notes what the endpoint did wrong. Returns true when it is time to log such a thing again (once a second for each
+ * endpoint); `now_ms` of any one monotonic clock. */
+bool endpoint_note_fault(struct endpoint *endpoint, const char *fault, uint64_t now_ms);
+
+/* What the endpoint's server calls itself. */
+void endpoint_set_pod(struct endpoint *endpoint, const char *pod);
+const char *endpoint_health_name(enum endpoint_health health);
+
+struct endpoint *endpoint_ref(struct endpoint *endpoint);
+/* Accepts NULL. */
+void endpoint_unref(struct endpoint *endpoint);
+
+#endif

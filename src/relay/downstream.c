@@ -1,0 +1,107 @@
+#include "relay/downstream.h"
+
+#include "base/mem.h"
+#include "relay/client.h"
+#include "relay/counter.h"
+#include "relay/exchange.h"
+#include "relay/state.h"
+#include "rpc/conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct downstream {
+    struct list node; /* worker->downstreams */
+    struct client client;
+};
+
+static void on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
+                       bool end_stream)
+{
+    struct downstream *downstream = user;
+    exchange_begin(&downstream->client, stream, block, end_stream);
+}
+
+/* A request that h2 does not deliver. A client that sent too much hears which limit it passed. */
+static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal refusal,
+                       const struct h2_block *block, const char *why)
+{
+    struct downstream *downstream = user;
+    struct worker *worker = downstream->client.worker;
+    char text[RPC_MESSAGE_BYTES];
+    snprintf(text, sizeof(text), "request refused: %s", why);
+    counter_add(&worker->stats.rq_rejected, 1);
+    worker_tell_client(worker, "request_refused", rpc_conn_peer(downstream->client.conn), text);
+    if (refusal == H2_BLOCK_OVERSIZED) {
+        reply_status(stream, reply_form_of(block), false, RPC_RESOURCE_EXHAUSTED, "431", text);
+    }
+}
+
+static void on_closed(void *user, const struct net_error *why)
+{
+    struct downstream *downstream = user;
+    struct worker *worker = downstream->client.worker;
+    (void)why;
+    counter_add(&worker->stats.downstream_cx_active, (uint64_t)-1);
+    list_remove(&downstream->node);
+    client_deinit(&downstream->client);
+    free(downstream);
+}
+
+static const struct rpc_conn_events conn_events = {
+    .h2 = {.on_request = on_request, .on_refused = on_refused},
+    .on_closed = on_closed,
+};
+
+void downstream_new(struct worker *worker, struct net_stream *stream)
+{
+    const struct relay_config *config = worker_config(worker);
+    struct rpc_conn_config conn_config = {
+        .role = H2_SERVER,
+        .limits = H2_LIMITS_SERVER,
+        .keepalive_ms = config->downstream_keepalive_ms,
+        .keepalive_timeout_ms = RPC_KEEPALIVE_TIMEOUT_MS,
+        .min_ping_interval_ms = DOWNSTREAM_MIN_PING_INTERVAL_MS,
+    };
+    conn_config.limits.max_concurrent_streams = config->max_streams;
+    conn_config.limits.queued_total = &worker->queued_bytes;
+    struct downstream *downstream = mem_new(struct downstream);
+    client_init(&downstream->client, worker);
+    list_append(&worker->downstreams, &downstream->node);
+    counter_add(&worker->stats.downstream_cx_active, 1);
+    counter_add(&worker->stats.downstream_cx_total, 1);
+    downstream->client.conn = rpc_conn_new(stream, &conn_config, &conn_events, downstream);
+    if (worker->draining) {
+        rpc_conn_drain(downstream->client.conn, NULL);
+    }
+}
+
+static void each_conn(struct worker *worker, void (*act)(struct rpc_conn *conn))
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &worker->downstreams)
+    {
+        act(container_of(node, struct downstream, node)->client.conn);
+    }
+}
+
+static void drain_conn(struct rpc_conn *conn)
+{
+    rpc_conn_drain(conn, "proxy is shutting down");
+}
+
+static void close_conn(struct rpc_conn *conn)
+{
+    rpc_conn_close(conn, H2_NO_ERROR, NULL);
+}
+
+void downstream_drain_all(struct worker *worker)
+{
+    each_conn(worker, drain_conn);
+}
+
+void downstream_close_all(struct worker *worker)
+{
+    each_conn(worker, close_conn);
+}

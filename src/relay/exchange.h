@@ -1,0 +1,85 @@
+/* One stream through the relay: a downstream stream, an upstream stream, and what flows between.
+ *
+ *   ROUTING --endpoint chosen--> QUEUED --stream opened--> OPEN --response headers--> ANSWERING
+ *   QUEUED, OPEN --provably unprocessed, nothing answered--> QUEUED on another endpoint
+ *   any of these --end of the response, an answer of the relay's own, the client gone--> ENDING
+ *   ENDING --both streams closed--> GONE (freed)
+ *
+ * The endpoint is chosen when the request's header block is complete, and never changes once a byte was answered. Window
+ * credit flows back to a sender only when its bytes are in frames towards the other side. */
+#ifndef GRPCROUTE_RELAY_EXCHANGE_H
+#define GRPCROUTE_RELAY_EXCHANGE_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "h2/session.h"
+#include "relay/reply.h"
+#include "relay/streams.h"
+#include "relay/upstream.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Endpoints tried for one stream, the first included, and how often endpoints may refuse it, which costs no attempt. */
+#define EXCHANGE_ATTEMPTS 3
+#define EXCHANGE_REFUSALS 10
+
+struct client;
+struct cluster;
+struct endpoint;
+struct headers_request;
+struct worker;
+
+enum exchange_state {
+    EXCHANGE_ROUTING,
+    EXCHANGE_QUEUED,
+    EXCHANGE_OPEN,
+    EXCHANGE_ANSWERING,
+    EXCHANGE_ENDING,
+    EXCHANGE_GONE,
+};
+
+/* How far the client's side is. */
+enum request_side {
+    REQUEST_OPEN,
+    REQUEST_ENDED_IN_HEADERS, /* there is no body */
+    REQUEST_ENDED,
+};
+
+struct exchange {
+    struct upstream_request upstream; /* towards the endpoint */
+    struct h2_stream *downstream;     /* NULL once closed */
+    struct worker *worker;            /* borrowed */
+    struct client *client;            /* borrowed; NULL once the downstream stream has closed */
+    struct list client_node;          /* client->exchanges */
+    struct stream_record record;      /* what is shown of it */
+    struct cluster *cluster;
+    struct endpoint *endpoint;        /* owned reference */
+    struct headers_request *request;  /* owned; kept until something is answered, for a retry */
+    struct buf replay;                /* body bytes sent so far, likewise; or not sent yet */
+    size_t credit_held; /* downstream bytes whose window credit waits for a frame upstream */
+    uint64_t hash;
+    uint64_t drain_ms; /* when the drain ends it; 0: not draining */
+    enum exchange_state state;
+    enum request_side request_side;
+    enum reply_form reply_form;
+    unsigned attempts;
+    unsigned refusals;
+};
+
+/* Accepts a request of a client's. */
+void exchange_begin(struct client *client, struct h2_stream *downstream,
+                    const struct h2_block *block, bool end_stream);
+
+/* Ends it with UNAVAILABLE because the proxy is going away. */
+void exchange_shut_down(struct exchange *exchange);
+
+/* Bytes that wait in it, in either direction. */
+size_t exchange_held_bytes(const struct exchange *exchange);
+/* Drops them and ends it with RESOURCE_EXHAUSTED. */
+void exchange_shed(struct exchange *exchange, const char *message);
+
+/* The exchange of a live stream's record. */
+struct exchange *exchange_of(struct stream_record *record);
+
+#endif

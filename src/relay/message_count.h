@@ -1,0 +1,22 @@
+/* Counts gRPC messages that pass in DATA frames, by their 5-byte prefixes, without assembling them. */
+#ifndef GRPCROUTE_RELAY_MESSAGE_COUNT_H
+#define GRPCROUTE_RELAY_MESSAGE_COUNT_H
+
+#include "rpc/frame.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct message_count {
+    atomic_uint_fast64_t messages; /* begun */
+    atomic_uint_fast64_t bytes;
+    uint32_t skip_bytes; /* of the current message's body */
+    uint8_t prefix[RPC_FRAME_PREFIX_BYTES];
+    uint8_t prefix_len;
+};
+
+/* Passes over `len` body bytes; returns how many messages began in them. */
+size_t message_count_add(struct message_count *count, const uint8_t *bytes, size_t len);
+
+#endif

@@ -1,0 +1,163 @@
+#include "relay/observe.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "h2/session.h"
+#include "relay/counter.h"
+#include "relay/state.h"
+#include "route/expect.h"
+#include "rpc/frame.h"
+#include "rpc/ping.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- who is where ---------------------------------------------------------------------------- */
+
+void observe_request(struct stream_record *record, const struct h2_block *block)
+{
+    const struct h2_header *path = h2_block_find(block, ":path", NULL);
+    record->peek = path != NULL && path->value_len == strlen(RPC_PING_PATH) &&
+                   memcmp(path->value, RPC_PING_PATH, path->value_len) == 0;
+}
+
+void observe_chosen(struct worker *worker, struct stream_record *record, struct endpoint *endpoint)
+{
+    assert(record->endpoint == NULL && record->flow == NULL);
+    streams_lock(&worker->streams);
+    record->endpoint = endpoint;
+    record->flow = flows_find(&worker->flows, record->agent_version, endpoint->cluster);
+    counter_add(&record->flow->streams, 1);
+    streams_unlock(&worker->streams);
+    atomic_fetch_add(&endpoint->rq_active, 1);
+    atomic_fetch_add(&endpoint->rq_total, 1);
+}
+
+/* The messages of the stream so far are the endpoint's. */
+static void add_messages(const struct stream_record *record)
+{
+    atomic_fetch_add(&record->endpoint->messages_up, atomic_load(&record->up.messages));
+    atomic_fetch_add(&record->endpoint->messages_down, atomic_load(&record->down.messages));
+}
+
+void observe_left(struct worker *worker, struct stream_record *record, bool served)
+{
+    struct endpoint *endpoint = record->endpoint;
+    if (endpoint == NULL) {
+        return;
+    }
+    if (served) {
+        add_messages(record);
+    }
+    streams_lock(&worker->streams);
+    if (record->misrouted) {
+        counter_add(&record->flow->misrouted, (uint64_t)-1);
+        atomic_fetch_sub(&endpoint->misrouted, 1);
+        record->misrouted = false;
+    }
+    counter_add(&record->flow->streams, (uint64_t)-1);
+    record->flow = NULL;
+    record->endpoint = NULL;
+    streams_unlock(&worker->streams);
+    atomic_fetch_sub(&endpoint->rq_active, 1);
+}
+
+/* ---- who answered ---------------------------------------------------------------------------- */
+
+bool observe_can_judge(const struct route_rule *rule)
+{
+    char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
+    return rule != NULL && route_rule_versions(rule, versions) > 0;
+}
+
+bool observe_is_misroute(const struct route_rule *rule, const char *server_version)
+{
+    char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
+    size_t count = route_rule_versions(rule, versions);
+    for (size_t i = 0; i < count; i++) {
+        if (text_same_major(server_version, versions[i])) {
+            return false;
+        }
+    }
+    return count > 0;
+}
+
+static void judge(struct worker *worker, struct stream_record *record)
+{
+    if (!observe_can_judge(record->rule)) {
+        return;
+    }
+    counter_add(&worker->stats.answers_checked, 1);
+    if (observe_is_misroute(record->rule, record->server_version)) {
+        record->misrouted = true;
+        counter_add(&worker->stats.misrouted, 1);
+        counter_add(&record->flow->misrouted, 1);
+        atomic_fetch_add(&record->endpoint->misrouted, 1);
+    }
+}
+
+static void note_server(struct worker *worker, struct stream_record *record,
+                        const struct rpc_ping_response *response)
+{
+    streams_lock(&worker->streams);
+    text_escape(record->server_version, sizeof(record->server_version), response->server_version,
+                strlen(response->server_version));
+    text_escape(record->server_id, sizeof(record->server_id), response->server_id,
+                strlen(response->server_id));
+    judge(worker, record);
+    streams_unlock(&worker->streams);
+    endpoint_set_pod(record->endpoint, record->server_id);
+}
+
+/* The first message, if these bytes hold it whole and uncompressed; a stream is not remembered for this. */
+static void peek(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
+                 size_t len)
+{
+    struct rpc_ping_response response;
+    record->peek = false;
+    if (len < RPC_FRAME_PREFIX_BYTES || bytes[0] != 0) {
+        return;
+    }
+    size_t size = rpc_frame_length(bytes);
+    if (size <= OBSERVE_MESSAGE_BYTES && size <= len - RPC_FRAME_PREFIX_BYTES &&
+        record->endpoint != NULL &&
+        rpc_ping_response_decode(bytes + RPC_FRAME_PREFIX_BYTES, size, &response) == 0) {
+        note_server(worker, record, &response);
+    }
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static bool is_watched(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->relay->watched, memory_order_relaxed);
+}
+
+void observe_up(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
+                size_t len)
+{
+    size_t messages = message_count_add(&record->up, bytes, len);
+    if (messages == 0) {
+        return;
+    }
+    counter_add(&worker->stats.messages_up, messages);
+    if (record->asked_ns == 0 && is_watched(worker)) {
+        record->asked_ns = clock_now_ns();
+    }
+}
+
+void observe_down(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
+                  size_t len)
+{
+    size_t messages = message_count_add(&record->down, bytes, len);
+    if (messages > 0) {
+        counter_add(&worker->stats.messages_down, messages);
+        if (record->asked_ns != 0) {
+            answer_time_add(&worker->answer_time, clock_now_ns() - record->asked_ns);
+            record->asked_ns = 0;
+        }
+    }
+    if (record->peek && len > 0) {
+        peek(worker, record, bytes, len);
+    }
+}

@@ -1,0 +1,36 @@
+/* What is seen of a stream for people: live messages, who answered, whether that was right, how long answers take. */
+#ifndef GRPCROUTE_RELAY_OBSERVE_H
+#define GRPCROUTE_RELAY_OBSERVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A first answer is looked at only up to this size. */
+#define OBSERVE_MESSAGE_BYTES 1024
+
+struct endpoint;
+struct h2_block;
+struct route_rule;
+struct stream_record;
+struct worker;
+
+/* The request's block is complete. */
+void observe_request(struct stream_record *record, const struct h2_block *block);
+
+/* An endpoint was chosen; it is left, for good when `served`, else for another. Harmless without an endpoint. */
+void observe_chosen(struct worker *worker, struct stream_record *record, struct endpoint *endpoint);
+void observe_left(struct worker *worker, struct stream_record *record, bool served);
+
+/* Bytes from the client, and from the endpoint. */
+void observe_up(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
+                size_t len);
+void observe_down(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
+                  size_t len);
+
+/* Whether an answer is judged, and then whether it is right: a misroute is an answer from a server version that the backends
+ * of the rule that took the stream do not name. What the client calls itself does not matter: a client chooses that. */
+bool observe_can_judge(const struct route_rule *rule);
+bool observe_is_misroute(const struct route_rule *rule, const char *server_version);
+
+#endif

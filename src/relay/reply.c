@@ -1,0 +1,85 @@
+#include "relay/reply.h"
+
+#include "base/mem.h"
+#include "rpc/metadata.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ENCODED_BYTES (3 * RPC_MESSAGE_BYTES)
+
+enum reply_form reply_form_of(const struct h2_block *request)
+{
+    const struct h2_header *type = h2_block_find(request, "content-type", NULL);
+    const struct h2_header *method = h2_block_find(request, ":method", NULL);
+    if (method != NULL && method->value_len == 4 && memcmp(method->value, "HEAD", 4) == 0) {
+        return REPLY_HEAD;
+    }
+    bool grpc = type != NULL && rpc_is_grpc_content_type(type->value, type->value_len);
+    return grpc ? REPLY_GRPC : REPLY_HTTP;
+}
+
+/* gRPC http-grpc-status-mapping.md, read backwards for the codes that the relay makes. */
+static const char *http_status_of(enum rpc_code code)
+{
+    switch (code) {
+    case RPC_INVALID_ARGUMENT:
+        return "400";
+    case RPC_UNIMPLEMENTED:
+        return "404";
+    case RPC_RESOURCE_EXHAUSTED:
+        return "429";
+    case RPC_INTERNAL:
+        return "502";
+    case RPC_UNAVAILABLE:
+        return "503";
+    default:
+        return "500";
+    }
+}
+
+static void reply_http(struct h2_stream *downstream, bool with_body, const char *status,
+                       const char *message)
+{
+    const struct h2_header fields[] = {
+        H2_HEADER(":status", status),
+        H2_HEADER("content-type", "text/plain; charset=utf-8"),
+    };
+    if (h2_stream_respond(downstream, fields, ARRAY_SIZE(fields), !with_body) == 0 && with_body) {
+        h2_stream_write(downstream, message, strlen(message), RPC_MESSAGE_BYTES);
+        h2_stream_end(downstream);
+    }
+}
+
+static void reply_grpc(struct h2_stream *downstream, bool response_begun, enum rpc_code code,
+                       const char *message)
+{
+    char number[12];
+    char encoded[ENCODED_BYTES];
+    snprintf(number, sizeof(number), "%d", (int)code);
+    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    const struct h2_header fields[] = {
+        H2_HEADER(":status", "200"),
+        H2_HEADER("content-type", "application/grpc"),
+        H2_HEADER("grpc-status", number),
+        H2_HEADER("grpc-message", encoded),
+    };
+    int rv = response_begun ? h2_stream_trailers(downstream, fields + 2, 2)
+                            : h2_stream_respond(downstream, fields, ARRAY_SIZE(fields), true);
+    if (rv == H2_E_HEADERS) { /* a client that takes next to nothing */
+        h2_stream_reset(downstream, H2_INTERNAL_ERROR);
+    }
+}
+
+void reply_status(struct h2_stream *downstream, enum reply_form form, bool response_begun,
+                  enum rpc_code code, const char *http_status, const char *message)
+{
+    if (form == REPLY_GRPC) {
+        reply_grpc(downstream, response_begun, code, message);
+    } else if (response_begun) {
+        h2_stream_reset(downstream, H2_INTERNAL_ERROR);
+    } else {
+        reply_http(downstream, form == REPLY_HTTP,
+                   http_status != NULL ? http_status : http_status_of(code), message);
+    }
+}

@@ -1,0 +1,72 @@
+#include "relay/router.h"
+
+#include "relay/cluster.h"
+#include "relay/state.h"
+#include "route/match.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* FNV-1a; stable over restarts and replicas, which hashing on a header is for. */
+static uint64_t hash_bytes(const char *bytes, size_t len)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static uint64_t hash_of(const struct relay *relay, const struct h2_block *block)
+{
+    const struct h2_header *field =
+        relay->config.hash_header != NULL ? h2_block_find(block, relay->config.hash_header, NULL)
+                                          : NULL;
+    return field != NULL ? hash_bytes(field->value, field->value_len) : 0;
+}
+
+static void refuse(struct router_decision *decision, enum rpc_code code, const char *format,
+                   const char *detail)
+{
+    decision->code = code;
+    snprintf(decision->reason, sizeof(decision->reason), "%s%.160s", format, detail);
+}
+
+static void pick_backend(struct relay *relay, const struct route_rule *rule,
+                         struct router_decision *decision)
+{
+    size_t index = (size_t)(rule - relay->config.routes->rules);
+    uint64_t ticket = atomic_fetch_add(&relay->rule_tickets[index], 1);
+    const struct route_backend *backend = route_rule_pick(rule, ticket);
+    if (backend == NULL) {
+        refuse(decision, RPC_UNAVAILABLE, "no backend of the matching rule has a weight", "");
+        return;
+    }
+    decision->cluster = relay_find_cluster(relay, backend->cluster->name);
+}
+
+void router_decide(struct relay *relay, const struct h2_block *block,
+                   struct router_decision *ret_decision)
+{
+    const struct route_rule *rule;
+    const char *header;
+    ret_decision->cluster = NULL;
+    ret_decision->rule = NULL;
+    ret_decision->hash = hash_of(relay, block);
+    switch (route_table_match(relay->config.routes, block, &rule, &header)) {
+    case 0:
+        ret_decision->rule = rule;
+        pick_backend(relay, rule, ret_decision);
+        return;
+    case ROUTE_E_REPEATED_HEADER:
+        refuse(ret_decision, RPC_INVALID_ARGUMENT, "header is given more than once: ", header);
+        return;
+    case ROUTE_E_UNDECIDED:
+        refuse(ret_decision, RPC_INVALID_ARGUMENT,
+               "a regular expression of the routes reached its limits on ", header);
+        return;
+    default:
+        refuse(ret_decision, RPC_UNIMPLEMENTED, "no route matches this request", "");
+        return;
+    }
+}

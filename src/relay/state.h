@@ -1,0 +1,165 @@
+/* All state of a relay: what its workers share, and what each of them has of its own.
+ *
+ * Worker 0 runs on the main thread, which also resolves names and checks health; the admin port has a thread of its own.
+ * What threads share: the configuration (constant); clusters (relay/cluster.h); counters and answer times; the atomics of
+ * struct relay; each worker's list of live streams with what was observed of them (relay/streams.h); and the async handles
+ * that ask for a drain. Everything else of a worker is its own thread's. */
+#ifndef GRPCROUTE_RELAY_STATE_H
+#define GRPCROUTE_RELAY_STATE_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "net/loop.h"
+#include "net/resolve.h"
+#include "relay/answer_time.h"
+#include "relay/config.h"
+#include "relay/flow.h"
+#include "relay/streams.h"
+#include "route/table.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RELAY_WORKERS_MAX 64
+/* Upstream connections are shared within a lane: lane 0 is for everybody, the others for clients that were moved apart. */
+#define RELAY_LANES 9
+
+struct endpoint;
+struct net_listener;
+struct relay;
+
+/* The numbers of a worker: field, Envoy's name, type and name for Prometheus, help. Written by the worker alone. */
+#define WORKER_NUMBERS(X)                                                                          \
+    X(downstream_cx_active, "downstream_cx_active", GAUGE, "downstream_connections_active",        \
+      "Open client connections")                                                                   \
+    X(downstream_cx_total, "downstream_cx_total", COUNTER, "downstream_connections_total",         \
+      "Client connections accepted")                                                               \
+    X(downstream_cx_refused, "downstream_cx_refused", COUNTER,                                     \
+      "downstream_connections_refused_total",                                                      \
+      "Client connections lost before HTTP/2: failed handshakes, descriptor limit")                \
+    X(downstream_cx_ended, "downstream_cx_ended", COUNTER, "downstream_connections_ended_total",   \
+      "Client connections ended because of what the client did")                                   \
+    X(clients_apart, "clients_apart", COUNTER, "clients_apart_total",                              \
+      "Clients given upstream connections of their own because of what they did")                  \
+    X(downstream_rq_active, "downstream_rq_active", GAUGE, "streams_active", "Live streams")       \
+    X(downstream_rq_total, "downstream_rq_total", COUNTER, "streams_total",                        \
+      "Streams opened by clients")                                                                 \
+    X(rq_no_route, "no_route", COUNTER, "no_route_total", "Streams that no rule matched")          \
+    X(rq_rejected, "rq_rejected", COUNTER, "rejected_total",                                       \
+      "Streams with malformed, oversized or repeated headers")                                     \
+    X(rq_unavailable, "rq_unavailable", COUNTER, "unavailable_total",                              \
+      "Streams for which no endpoint could be reached")                                            \
+    X(rq_reset, "rq_reset", COUNTER, "upstream_resets_total",                                      \
+      "Streams whose endpoint ended them without a status")                                        \
+    X(rq_shed, "rq_shed", COUNTER, "shed_total",                                                   \
+      "Streams ended because their client held too much of what all share")                        \
+    X(retries, "rq_retry", COUNTER, "retries_total", "Unprocessed streams sent to another endpoint") \
+    X(trailers_dropped, "rq_trailers_dropped", COUNTER, "request_trailers_dropped_total",          \
+      "Requests whose trailers were not passed on: gRPC defines none")                             \
+    X(messages_up, "messages_up", COUNTER, "messages_up_total", "gRPC messages towards endpoints") \
+    X(messages_down, "messages_down", COUNTER, "messages_down_total",                              \
+      "gRPC messages towards clients")                                                             \
+    X(answers_checked, "answers_checked", COUNTER, "answers_checked_total",                        \
+      "Ping streams whose first answer told its server's version, and whose rule names versions")  \
+    X(misrouted, "misrouted", COUNTER, "misrouted_total",                                          \
+      "Ping streams answered by a server version that the matching rule does not name")            \
+    X(buffered_bytes, "buffered_bytes", GAUGE, "buffered_bytes", "Bytes that wait in the proxy")
+
+struct worker_stats {
+#define WORKER_NUMBER(name, envoy, type, metric, help) atomic_uint_fast64_t name;
+    WORKER_NUMBERS(WORKER_NUMBER)
+#undef WORKER_NUMBER
+};
+
+/* One thread: a loop, a listener, downstream connections, upstream pools. */
+struct worker {
+    struct relay *relay; /* borrowed */
+    unsigned index;
+    struct net_loop loop;
+    pthread_t thread;
+    uv_async_t wake; /* asks to look at the relay's drain requests */
+    struct net_tick tick;
+    struct net_listener *listener;
+    struct list downstreams;
+    struct list upstreams;
+    struct streams streams;   /* the live ones */
+    size_t queued_bytes;      /* in all HTTP/2 sessions of the worker, and kept for retries */
+    size_t queued_limit;
+    struct net_flush relief;  /* asked for when that is too much */
+    unsigned lane_clients[RELAY_LANES]; /* clients in each lane but the shared one, relay/client.h */
+    uint64_t told_ms; /* begin of the second in which `told` lines about clients were written */
+    unsigned told;
+    unsigned untold; /* left out since then */
+    bool draining;
+    bool ended; /* everything is closed; the loop runs out */
+    uint64_t drain_deadline_ms;
+    struct worker_stats stats;
+    struct flows flows;
+    struct answer_time answer_time;
+};
+
+struct relay {
+    struct relay_config config;
+    struct log_source source;
+    struct worker workers[RELAY_WORKERS_MAX];
+    unsigned worker_count;
+    char listen_name[NET_ADDRESS_TEXT_BYTES];
+    uint64_t started_ms;
+    void (*on_main_ended)(void *user); /* worker 0 has closed everything; on its thread */
+    void *user;
+    atomic_uint_fast64_t stream_number;
+    atomic_uint_fast64_t rule_tickets[ROUTE_RULES_MAX]; /* streams per rule, for weights */
+    atomic_bool watched; /* somebody looks at the dashboard: answer times are taken */
+    atomic_bool discovery_asked;
+    atomic_int drain_requests; /* 0: serving, 1: draining, 2: now */
+    atomic_bool ready;         /* names resolved, first health checks made */
+    atomic_bool trailers_told; /* that request trailers are not passed on was said once */
+};
+
+/* ---- the relay, from any thread ---- */
+
+bool relay_is_draining(const struct relay *relay);
+bool relay_drain_is_forced(const struct relay *relay);
+uint64_t relay_uptime_s(const struct relay *relay);
+/* The sum over the workers of the number at `offset` in struct worker_stats. */
+uint64_t relay_sum(const struct relay *relay, size_t offset);
+/* The cluster of that name, or NULL. */
+struct cluster *relay_find_cluster(const struct relay *relay, const char *name);
+/* Calls `visit` for every worker. */
+void relay_each_worker(struct relay *relay, void (*visit)(void *ctx, struct worker *worker),
+                       void *ctx);
+/* A number for a new stream, unique in the process. */
+uint64_t relay_next_stream_number(struct relay *relay);
+/* Names should be resolved again soon. */
+void relay_ask_discovery(struct relay *relay);
+/* Worker 0, whose loop carries what there is once: signals, discovery, health checks. */
+struct worker *relay_main_worker(struct relay *relay);
+
+/* ---- a worker, on its thread ---- */
+
+static inline const struct relay_config *worker_config(const struct worker *worker)
+{
+    return &worker->relay->config;
+}
+
+static inline uint64_t worker_now_ms(const struct worker *worker)
+{
+    return uv_now(&worker->loop.uv);
+}
+
+/* An endpoint cannot be reached or dropped a connection: no new streams until a health check succeeds. */
+void worker_endpoint_failed(struct worker *worker, struct endpoint *endpoint, const char *cause);
+
+/* The endpoint broke HTTP/2 or a limit: said in its views, and in the log once a second. */
+void worker_endpoint_fault(struct worker *worker, struct endpoint *endpoint, const char *fault);
+
+/* Says once in the life of the process that request trailers are not passed on. */
+void worker_tell_trailers(struct worker *worker);
+
+/* A line about a client, at most ten a second of each worker; what was left out is counted in the next one. */
+void worker_tell_client(struct worker *worker, const char *event, const char *peer,
+                        const char *text);
+
+#endif

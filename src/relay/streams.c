@@ -1,0 +1,121 @@
+#include "relay/streams.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Streams looked at with the mutex held: some 50 us. */
+#define BATCH 128
+
+void streams_init(struct streams *streams)
+{
+    pthread_mutex_init(&streams->mutex, NULL);
+    list_init(&streams->records);
+    streams->walk = NULL;
+    streams->count = 0;
+}
+
+void streams_deinit(struct streams *streams)
+{
+    assert(list_empty(&streams->records) && streams->count == 0);
+    pthread_mutex_destroy(&streams->mutex);
+}
+
+void streams_lock(struct streams *streams)
+{
+    pthread_mutex_lock(&streams->mutex);
+}
+
+void streams_unlock(struct streams *streams)
+{
+    pthread_mutex_unlock(&streams->mutex);
+}
+
+void streams_add(struct streams *streams, struct stream_record *record)
+{
+    streams_lock(streams);
+    list_append(&streams->records, &record->node);
+    streams->count++;
+    streams_unlock(streams);
+}
+
+void streams_remove(struct streams *streams, struct stream_record *record)
+{
+    streams_lock(streams);
+    if (streams->walk == &record->node) {
+        streams->walk = record->node.next;
+    }
+    list_remove(&record->node);
+    streams->count--;
+    streams_unlock(streams);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static bool has(const char *text, const char *search)
+{
+    return strcasestr(text, search) != NULL;
+}
+
+static bool matches(const struct stream_record *record, const char *search)
+{
+    const struct endpoint *endpoint = record->endpoint;
+    return search[0] == '\0' || has(record->agent_id, search) ||
+           has(record->agent_version, search) || has(record->server_id, search) ||
+           has(record->server_version, search) ||
+           (endpoint != NULL &&
+            (has(endpoint->name, search) || has(endpoint->cluster->name, search)));
+}
+
+static void copy_row(struct stream_row *row, const struct stream_record *record)
+{
+    memset(row, 0, sizeof(*row));
+    row->number = record->number;
+    row->opened_ms = record->opened_ms;
+    row->messages_up = atomic_load(&record->up.messages);
+    row->messages_down = atomic_load(&record->down.messages);
+    row->misrouted = record->misrouted;
+    memcpy(row->agent_id, record->agent_id, sizeof(row->agent_id));
+    memcpy(row->agent_version, record->agent_version, sizeof(row->agent_version));
+    memcpy(row->server_version, record->server_version, sizeof(row->server_version));
+    memcpy(row->pod, record->server_id, sizeof(row->pod));
+    if (record->endpoint != NULL) {
+        memcpy(row->endpoint, record->endpoint->name, sizeof(row->endpoint));
+        memcpy(row->cluster, record->endpoint->cluster->name, sizeof(row->cluster));
+    }
+}
+
+/* Goes on at streams->walk, which is NULL at the end. */
+static void walk_batch(struct streams *streams, const struct streams_query *query,
+                       struct stream_row *rows, size_t *count)
+{
+    for (int i = 0; i < BATCH && *count < query->limit; i++) {
+        struct list *node = streams->walk;
+        if (node == &streams->records) {
+            streams->walk = NULL;
+            return;
+        }
+        streams->walk = node->next;
+        const struct stream_record *record = container_of(node, struct stream_record, node);
+        if (record->number > query->after && matches(record, query->search)) {
+            copy_row(&rows[(*count)++], record);
+        }
+    }
+}
+
+size_t streams_collect(struct streams *streams, const struct streams_query *query,
+                       struct stream_row *rows)
+{
+    size_t count = 0;
+    streams_lock(streams);
+    streams->walk = streams->records.next;
+    while (streams->walk != NULL && count < query->limit) {
+        walk_batch(streams, query, rows, &count);
+        streams_unlock(streams);
+        streams_lock(streams);
+    }
+    streams->walk = NULL;
+    streams_unlock(streams);
+    return count;
+}

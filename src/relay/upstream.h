@@ -1,0 +1,109 @@
+/* One worker's connections to one endpoint, shared by the streams of all clients of a lane.
+ *
+ * Happy path: upstream_submit() -> a connection with room exists, or is dialled -> on_ready() opens the stream.
+ * Failure modes: the connection cannot be made: every waiting request gets on_failed(), the endpoint is unhealthy; all
+ * connections are full: more are made, within a bound; the endpoint allows no streams (MAX_CONCURRENT_STREAMS 0): requests
+ * wait a moment, then fail with that cause; GOAWAY: the connection only finishes its streams.
+ *
+ * What keeps the connection that all share alive, whatever a client does:
+ * - no stream before the endpoint's SETTINGS, so that nothing is refused for a wrong guess;
+ * - resets are rationed as endpoints count them, see upstream_reset();
+ * - who holds the credit of the whole connection while others wait for it loses those streams, see on_clogged. */
+#ifndef GRPCROUTE_RELAY_UPSTREAM_H
+#define GRPCROUTE_RELAY_UPSTREAM_H
+
+#include "base/list.h"
+#include "h2/session.h"
+#include "net/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UPSTREAM_CONNECT_TIMEOUT_MS 5000
+/* gRPC servers allow a PING every 5 minutes without being asked (gRFC A8); dead peers are found sooner by the health checks,
+ * which use the same connections and make them prove that they live. */
+#define UPSTREAM_KEEPALIVE_MS         300000
+#define UPSTREAM_KEEPALIVE_TIMEOUT_MS 10000
+/* How long a request waits for a connection that takes it. */
+#define UPSTREAM_QUEUE_MS 5000
+/* Connections of a pool: being made at a time, and in all. */
+#define UPSTREAM_DIALS_MAX 8
+#define UPSTREAM_CONNS_MAX 512
+/* A connection that only a burst made necessary is closed after this long without a stream. */
+#define UPSTREAM_IDLE_MS 10000
+/* A connection whose credit is used up while others wait is looked at after this long. */
+#define UPSTREAM_CLOG_MS 1000
+/* Endpoints count resets, those of young streams above all, and end the connection of who sends too many (CVE-2023-44487).
+ * nghttp2 takes 1000 and 33 more a second; Envoy counts seconds above 1 and lets half of all streams, or 250, go young. A
+ * connection stays below both: this many resets and so many a second; of them this many young ones, and a quarter of the
+ * streams that ended. */
+#define UPSTREAM_RESETS            900
+#define UPSTREAM_RESETS_PER_SECOND 30
+#define UPSTREAM_YOUNG_RESETS      50
+#define UPSTREAM_YOUNG_SHARE       4
+/* A stream is old when the endpoint has provably read its request this long ago, by the endpoint's clock, too. */
+#define UPSTREAM_OLD_MS 2500
+
+struct client;
+struct endpoint;
+struct upstream;
+struct upstream_conn;
+struct worker;
+
+/* Who wants a stream to an endpoint: an exchange or a health check. Embedded. */
+struct upstream_request {
+    const struct upstream_request_events *events;
+    struct client *client; /* whom its trouble is charged to; NULL: nobody */
+    unsigned lane;         /* of the connection it wants */
+    struct upstream *upstream;  /* set while waiting and while open */
+    struct upstream_conn *conn; /* set while open */
+    struct h2_stream *stream;   /* set by on_ready; NULL again with upstream_closed() */
+    struct list node;           /* of those that wait, or of the connection's */
+    struct list reset_node;     /* of those whose reset waits */
+    uint64_t since_ms;          /* when it began to wait, then when it was opened */
+    uint32_t reset_code;
+    bool urgent; /* its reset frees what others wait for: it never waits */
+};
+
+struct upstream_request_events {
+    /* Open the stream on `session`: h2_stream_open(..., &request->stream), with events of your own whose on_close begins with
+     * upstream_closed(). Returns what that returned. */
+    int (*on_ready)(struct upstream_request *request, struct h2_session *session);
+    /* No connection; the request is no longer waiting. */
+    void (*on_failed)(struct upstream_request *request, const struct net_error *why);
+    /* The stream holds the credit of a connection that others wait for: end it. NULL: it never does. */
+    void (*on_clogged)(struct upstream_request *request);
+};
+
+void upstream_request_init(struct upstream_request *request,
+                           const struct upstream_request_events *events);
+
+/* The worker's pool for an endpoint, made when needed. */
+struct upstream *upstream_get(struct worker *worker, struct endpoint *endpoint);
+
+/* Asks for a stream; on_ready or on_failed may fire before the return. */
+void upstream_submit(struct upstream *upstream, struct upstream_request *request);
+
+/* True while the request waits for a connection. */
+bool upstream_waits(const struct upstream_request *request);
+/* Withdraws a waiting request; harmless otherwise. */
+void upstream_cancel(struct upstream_request *request);
+
+/* Resets the request's stream, if it has one, at once or soon: until on_close its events go on. A reset that an endpoint
+ * might hold against the connection waits until its stream is old or few were sent. */
+void upstream_reset(struct upstream_request *request, uint32_t code);
+
+/* The request's stream has closed: from its on_close. */
+void upstream_closed(struct upstream_request *request);
+
+/* Young by our clock: opened less than a second ago. */
+bool upstream_is_young(const struct upstream_request *request);
+
+/* Lets pools of removed endpoints finish, closes idle connections, probes those of unhealthy endpoints, sends the resets that
+ * waited, fails who waited too long, looks after clogged connections. Called on the worker's tick. */
+void upstream_tick_all(struct worker *worker);
+
+/* Closes all connections; the pools are freed as these end. */
+void upstream_close_all(struct worker *worker);
+
+#endif

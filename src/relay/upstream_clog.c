@@ -1,0 +1,110 @@
+/* One client that takes all of a connection's credit.
+ *
+ * A server may rightly withhold the window of the whole connection because the streams of one client are not read. While the
+ * endpoint lives, the window stays shut and others wait for it, the client that holds most of it loses the streams that do,
+ * which gives their credit back, and gets a lane of its own for the next ones. */
+#include "base/mem.h"
+#include "relay/client.h"
+#include "relay/upstream_internal.h"
+#include "rpc/conn.h"
+
+/* A live endpoint says something at least this often while it is asked for anything. */
+#define ALIVE_MS 1000
+
+static struct upstream_request *request_at(struct list *node)
+{
+    return container_of(node, struct upstream_request, node);
+}
+
+/* Adds up what each client's streams hold unread. Returns the sum of all. */
+static size_t sum_unread(struct upstream_conn *conn)
+{
+    size_t total = 0;
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &conn->requests)
+    {
+        if (request_at(node)->client != NULL) {
+            request_at(node)->client->held_bytes = 0;
+        }
+    }
+    list_each(node, next, &conn->requests)
+    {
+        size_t unread = h2_stream_unread_bytes(request_at(node)->stream);
+        total += unread;
+        if (request_at(node)->client != NULL) {
+            request_at(node)->client->held_bytes += unread;
+        }
+    }
+    return total;
+}
+
+/* The client that holds the most. */
+static struct client *find_holder(struct upstream_conn *conn)
+{
+    struct client *holder = NULL;
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &conn->requests)
+    {
+        struct client *client = request_at(node)->client;
+        if (client != NULL && (holder == NULL || client->held_bytes > holder->held_bytes)) {
+            holder = client;
+        }
+    }
+    return holder;
+}
+
+static bool others_wait(struct upstream_conn *conn, const struct client *holder)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &conn->requests)
+    {
+        const struct upstream_request *request = request_at(node);
+        if (request->client != holder && h2_stream_queued_bytes(request->stream) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void end_streams_of(struct upstream_conn *conn, const struct client *holder)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &conn->requests)
+    {
+        struct upstream_request *request = request_at(node);
+        if (request->client == holder && request->events->on_clogged != NULL &&
+            h2_stream_unread_bytes(request->stream) > 0) {
+            request->urgent = true;
+            request->events->on_clogged(request);
+        }
+    }
+}
+
+static void unclog(struct upstream_conn *conn)
+{
+    size_t total = sum_unread(conn);
+    struct client *holder = find_holder(conn);
+    if (holder != NULL && holder->held_bytes >= total / 2 && others_wait(conn, holder)) {
+        client_set_apart(holder, "its streams are not read at an endpoint, which withholds the "
+                                 "credit of the whole connection: it gets connections of its own");
+        end_streams_of(conn, holder);
+    }
+}
+
+void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
+{
+    struct h2_session *session = rpc_conn_session(conn->conn);
+    bool alive = now_ms - h2_session_last_read_ms(session) < ALIVE_MS;
+    if (!h2_session_stalled(session) || !alive) {
+        conn->clogged_since_ms = 0;
+    } else if (conn->clogged_since_ms == 0) {
+        conn->clogged_since_ms = now_ms;
+    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS) {
+        conn->clogged_since_ms = now_ms;
+        unclog(conn);
+    }
+}

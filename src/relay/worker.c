@@ -1,0 +1,195 @@
+/* One thread of the proxy.
+ *
+ * Happy path: worker_init() listens -> worker_run() relays until a drain is asked -> GOAWAY on every connection, each exchange ends at its
+ * own moment of the window -> all connections closed -> the loop has nothing left and returns.
+ * Failure modes: accept errors are counted and logged once per pause; a second request to drain ends everything now. */
+#include "relay/worker.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "net/listener.h"
+#include "relay/counter.h"
+#include "relay/downstream.h"
+#include "relay/exchange.h"
+#include "relay/relief.h"
+#include "relay/state.h"
+#include "relay/upstream.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* After the drain window, how long connections may take to say goodbye. */
+#define GOODBYE_MS 1000
+
+/* ---- drain ----------------------------------------------------------------------------------- */
+
+static struct exchange *exchange_at(struct list *node)
+{
+    return exchange_of(container_of(node, struct stream_record, node));
+}
+
+/* Each exchange ends at a random moment of the window, so that a fleet does not reconnect all at once. */
+static void begin_drain(struct worker *worker)
+{
+    uint64_t now = worker_now_ms(worker);
+    uint64_t window = worker_config(worker)->drain_ms;
+    worker->draining = true;
+    worker->drain_deadline_ms = now + window + GOODBYE_MS;
+    net_listener_close(worker->listener);
+    worker->listener = NULL;
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &worker->streams.records)
+    {
+        struct exchange *exchange = exchange_at(node);
+        exchange->drain_ms = now + 1 + random_below(window + 1);
+    }
+    downstream_drain_all(worker);
+}
+
+static void end_due_exchanges(struct worker *worker, uint64_t now, bool all)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &worker->streams.records)
+    {
+        struct exchange *exchange = exchange_at(node);
+        if (all || exchange->drain_ms <= now) {
+            exchange_shut_down(exchange);
+        }
+    }
+}
+
+/* Closes what no connection needs any more, so that the loop runs out. */
+static void end_worker(struct worker *worker)
+{
+    if (!worker->ended) {
+        worker->ended = true;
+        net_loop_tick_stop(&worker->tick);
+        uv_close((uv_handle_t *)&worker->wake, NULL);
+        if (worker->index == 0 && worker->relay->on_main_ended != NULL) {
+            worker->relay->on_main_ended(worker->relay->user);
+        }
+    }
+}
+
+static void advance_drain(struct worker *worker, uint64_t now)
+{
+    bool late = now >= worker->drain_deadline_ms || relay_drain_is_forced(worker->relay);
+    end_due_exchanges(worker, now, late);
+    if (late) {
+        downstream_close_all(worker);
+    }
+    if (list_empty(&worker->downstreams)) {
+        upstream_close_all(worker);
+        if (list_empty(&worker->upstreams)) {
+            end_worker(worker);
+        }
+    }
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    struct worker *worker = handle->data;
+    if (relay_is_draining(worker->relay) && !worker->draining) {
+        begin_drain(worker);
+    }
+    if (worker->draining) {
+        advance_drain(worker, worker_now_ms(worker));
+    }
+}
+
+static void on_tick(struct net_tick *item, uint64_t now)
+{
+    struct worker *worker = container_of(item, struct worker, tick);
+    upstream_tick_all(worker);
+    atomic_store_explicit(&worker->stats.buffered_bytes, worker->queued_bytes,
+                          memory_order_relaxed);
+    if (worker->draining) {
+        advance_drain(worker, now);
+    }
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void on_stream(void *user, struct net_stream *stream)
+{
+    downstream_new(user, stream);
+}
+
+static void on_refused(void *user, const struct net_error *why)
+{
+    struct worker *worker = user;
+    counter_add(&worker->stats.downstream_cx_refused, 1);
+    bool serious = why->kind == NET_FD_LIMIT;
+    log_event(serious ? LOG_ERROR : LOG_DEBUG, &worker->relay->source, "connection_refused",
+              LOG_PAIRS({"cause", net_error_label(why->kind)}), "Connection refused: %s", why->text);
+}
+
+static const struct net_listener_events listener_events = {
+    .on_stream = on_stream,
+    .on_refused = on_refused,
+};
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void init_state(struct worker *worker, struct relay *relay, unsigned index)
+{
+    memset(worker, 0, sizeof(*worker));
+    worker->relay = relay;
+    worker->index = index;
+    worker->queued_limit = relay->config.max_buffered_bytes / relay->config.workers;
+    list_init(&worker->downstreams);
+    list_init(&worker->upstreams);
+    streams_init(&worker->streams);
+    net_flush_init(&worker->relief, relief_on_flush);
+}
+
+int worker_init(struct worker *worker, struct relay *relay, unsigned index,
+                struct net_error *ret_error)
+{
+    init_state(worker, relay, index);
+    int rv = net_loop_init(&worker->loop);
+    if (rv != 0) {
+        net_error_from_uv(ret_error, rv, "start an event loop");
+        return -1;
+    }
+    uv_async_init(&worker->loop.uv, &worker->wake, on_wake);
+    worker->wake.data = worker;
+    net_tick_init(&worker->tick, on_tick);
+    net_loop_tick_start(&worker->loop, &worker->tick);
+    const struct net_listener_config config = {
+        .address = relay->config.listen,
+        .tls = relay->config.tls,
+        .reuse_port = relay->config.workers > 1,
+    };
+    worker->listener = net_listener_open(&worker->loop, &config, &listener_events, worker, ret_error);
+    return worker->listener != NULL ? 0 : -1;
+}
+
+void worker_run(struct worker *worker)
+{
+    net_loop_run(&worker->loop);
+}
+
+void worker_deinit(struct worker *worker)
+{
+    if (!worker->ended) { /* never ran */
+        worker->ended = true;
+        net_listener_close(worker->listener);
+        net_loop_tick_stop(&worker->tick);
+        uv_close((uv_handle_t *)&worker->wake, NULL);
+        net_loop_run(&worker->loop);
+    }
+    net_loop_flush_cancel(&worker->relief);
+    net_loop_deinit(&worker->loop);
+    assert(list_empty(&worker->downstreams) && list_empty(&worker->upstreams));
+    assert(worker->queued_bytes == 0);
+    streams_deinit(&worker->streams);
+}
+
+void worker_wake(struct worker *worker)
+{
+    uv_async_send(&worker->wake);
+}

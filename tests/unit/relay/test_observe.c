@@ -1,0 +1,251 @@
+/* Who answered a stream, and whether that was right: the first message alone, whatever a server
+ * sends. */
+#include "relay/observe.h"
+
+#include "base/mem.h"
+#include "h2/session.h"
+#include "relay/state.h"
+#include "rpc/ping.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct world {
+    struct relay relay;
+    struct worker worker;
+    struct cluster cluster;
+    struct endpoint endpoint;
+    struct route_table *routes;
+};
+
+static int setup(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    world->worker.relay = &world->relay;
+    streams_init(&world->worker.streams);
+    cluster_init(&world->cluster, "server-v1", LB_ROUND_ROBIN);
+    world->endpoint.cluster = &world->cluster;
+    world->routes = route_table_default();
+    *state = world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *world = *state;
+    route_table_free(world->routes);
+    cluster_deinit(&world->cluster);
+    streams_deinit(&world->worker.streams);
+    free(world);
+    return 0;
+}
+
+/* The rule that names this backend. */
+static const struct route_rule *rule_of(const struct world *world, const char *backend)
+{
+    for (size_t i = 0; i < world->routes->rule_count; i++) {
+        if (strcmp(world->routes->rules[i].backends[0].name, backend) == 0) {
+            return &world->routes->rules[i];
+        }
+    }
+    return NULL;
+}
+
+static void begin(struct world *world, struct stream_record *record, const char *version,
+                  const char *path)
+{
+    const struct h2_header field = H2_HEADER(":path", path);
+    const struct h2_block block = {.fields = &field, .count = 1};
+    memset(record, 0, sizeof(*record));
+    record->rule = rule_of(world, "server-v1");
+    snprintf(record->agent_version, sizeof(record->agent_version), "%s", version);
+    observe_request(record, &block);
+    observe_chosen(&world->worker, record, &world->endpoint);
+}
+
+static void end(struct world *world, struct stream_record *record)
+{
+    observe_left(&world->worker, record, true);
+}
+
+static void down(struct world *world, struct stream_record *record, const void *bytes, size_t len)
+{
+    observe_down(&world->worker, record, bytes, len);
+}
+
+/* A message with its prefix; returns its length. */
+static size_t answer(uint8_t *out, size_t out_bytes, const char *version, const char *id)
+{
+    const struct rpc_ping_response response = {.server_version = version, .server_id = id};
+    size_t len = rpc_ping_response_encode(&response, out + 5, out_bytes - 5);
+    const uint8_t prefix[5] = {0, 0, 0, (uint8_t)(len >> 8), (uint8_t)len};
+    memcpy(out, prefix, sizeof(prefix));
+    return len + 5;
+}
+
+static uint64_t checked(struct world *world)
+{
+    return atomic_load(&world->worker.stats.answers_checked);
+}
+
+static void a_misroute_is_a_version_that_the_rule_does_not_name(void **state)
+{
+    const struct world *world = *state;
+    const struct route_rule *v1 = rule_of(world, "server-v1");
+    const struct route_rule *v2 = rule_of(world, "server-v2");
+    assert_false(observe_is_misroute(v1, "v1"));
+    assert_false(observe_is_misroute(v2, "v2"));
+    assert_true(observe_is_misroute(v1, "v2"));
+    assert_true(observe_is_misroute(v2, "v1"));
+    assert_true(observe_is_misroute(v1, "v11"));
+    assert_true(observe_is_misroute(v1, ""));
+    assert_true(observe_is_misroute(v1, "main"));
+}
+
+static void a_rule_whose_backends_name_no_version_judges_nothing(void **state)
+{
+    struct world *world = *state;
+    struct route_rule rule = *rule_of(world, "server-v1");
+    uint8_t bytes[256];
+    struct stream_record record;
+    rule.backends[0].name = (char *)"blue";
+    assert_false(observe_can_judge(&rule));
+    assert_false(observe_can_judge(NULL));
+    begin(world, &record, "v1.1", RPC_PING_PATH);
+    record.rule = &rule;
+    down(world, &record, bytes, answer(bytes, sizeof(bytes), "v7", "pod"));
+    assert_string_equal(record.server_version, "v7");
+    assert_int_equal(checked(world), 0);
+    assert_int_equal(atomic_load(&world->worker.stats.misrouted), 0);
+    end(world, &record);
+}
+
+/* A client chooses what it calls itself. */
+static void what_the_client_calls_itself_raises_no_alarm(void **state)
+{
+    struct world *world = *state;
+    uint8_t bytes[256];
+    size_t len = answer(bytes, sizeof(bytes), "v1", "pod");
+    static const char *const versions[] = {"v9.1", "v2.1", "", "latest", "v1.1.1", "\\x00"};
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+        struct stream_record record;
+        begin(world, &record, versions[i], RPC_PING_PATH);
+        down(world, &record, bytes, len);
+        end(world, &record);
+    }
+    assert_int_equal(checked(world), ARRAY_SIZE(versions));
+    assert_int_equal(atomic_load(&world->worker.stats.misrouted), 0);
+}
+
+static void the_first_answer_tells_pod_and_misroute(void **state)
+{
+    struct world *world = *state;
+    struct stream_record record;
+    uint8_t bytes[256];
+    begin(world, &record, "v1.1", RPC_PING_PATH);
+    size_t len = answer(bytes, sizeof(bytes), "v2", "pod\n\x1b");
+    down(world, &record, bytes, len);
+    assert_string_equal(record.server_version, "v2");
+    assert_string_equal(record.server_id, "pod\\x0a\\x1b");
+    assert_string_equal(world->endpoint.pod, record.server_id);
+    assert_int_equal(atomic_load(&world->worker.stats.misrouted), 1);
+    assert_int_equal(atomic_load(&world->endpoint.misrouted), 1);
+    len = answer(bytes, sizeof(bytes), "v1", "other");
+    down(world, &record, bytes, len); /* not the first */
+    assert_string_equal(record.server_version, "v2");
+    assert_int_equal(checked(world), 1);
+    assert_int_equal(atomic_load(&world->worker.stats.messages_down), 2);
+    end(world, &record);
+    assert_int_equal(atomic_load(&world->endpoint.misrouted), 0);
+    assert_int_equal(atomic_load(&world->worker.stats.misrouted), 1);
+}
+
+static void what_is_not_a_whole_small_plain_message_is_skipped(void **state)
+{
+    struct world *world = *state;
+    struct stream_record record;
+    static uint8_t bytes[OBSERVE_MESSAGE_BYTES + 100];
+    static char long_id[OBSERVE_MESSAGE_BYTES + 1];
+    memset(long_id, 'x', OBSERVE_MESSAGE_BYTES);
+    size_t len = answer(bytes, sizeof(bytes), "v1", "pod");
+    for (size_t cut = 0; cut < len; cut++) {
+        begin(world, &record, "v1.1", RPC_PING_PATH);
+        down(world, &record, bytes, cut);
+        end(world, &record);
+    }
+    bytes[0] = 1; /* compressed */
+    begin(world, &record, "v1.1", RPC_PING_PATH);
+    down(world, &record, bytes, len);
+    end(world, &record);
+    begin(world, &record, "v1.1", RPC_PING_PATH);
+    down(world, &record, "\0\0\0\0\x02\xff\xff", 7);
+    end(world, &record);
+    begin(world, &record, "v1.1", RPC_PING_PATH);
+    down(world, &record, bytes, answer(bytes, sizeof(bytes), "v1", long_id));
+    end(world, &record);
+    begin(world, &record, "v1.1", "/other.Service/Call");
+    down(world, &record, bytes, answer(bytes, sizeof(bytes), "v1", "pod"));
+    end(world, &record);
+    assert_int_equal(checked(world), 0);
+}
+
+static void versions_beyond_the_table_are_counted_together(void **state)
+{
+    struct world *world = *state;
+    static struct stream_record records[FLOWS_MAX + 10];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < FLOWS_MAX + 10; i++) {
+            char version[16];
+            snprintf(version, sizeof(version), "v1.%d%zu", round, i);
+            begin(world, &records[i], version, RPC_PING_PATH);
+        }
+        const struct flow *flows = world->worker.flows.flows;
+        assert_int_equal(atomic_load(&flows[FLOWS_MAX].streams), 10);
+        for (size_t i = 0; i < FLOWS_MAX; i++) {
+            assert_int_equal(atomic_load(&flows[i].streams), 1);
+        }
+        for (size_t i = 0; i < FLOWS_MAX + 10; i++) {
+            end(world, &records[i]);
+        }
+        assert_int_equal(atomic_load(&flows[FLOWS_MAX].streams), 0);
+    }
+}
+
+static void answer_times_are_taken_only_while_watched(void **state)
+{
+    struct world *world = *state;
+    struct stream_record record;
+    uint64_t sums[ANSWER_TIME_BUCKETS] = {0};
+    static const uint64_t none[ANSWER_TIME_BUCKETS];
+    begin(world, &record, "v1.1", "/other.Service/Call");
+    for (int watched = 0; watched < 2; watched++) {
+        atomic_store(&world->relay.watched, watched);
+        observe_up(&world->worker, &record, (const uint8_t *)"\0\0\0\0\0", 5);
+        down(world, &record, "\0\0\0\0\0", 5);
+        answer_time_sum(&world->worker.answer_time, sums);
+        assert_int_equal(answer_time_quantile(none, sums, 1) >= 0, watched);
+    }
+    end(world, &record);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_misroute_is_a_version_that_the_rule_does_not_name),
+        TEST(a_rule_whose_backends_name_no_version_judges_nothing),
+        TEST(what_the_client_calls_itself_raises_no_alarm),
+        TEST(the_first_answer_tells_pod_and_misroute),
+        TEST(what_is_not_a_whole_small_plain_message_is_skipped),
+        TEST(versions_beyond_the_table_are_counted_together),
+        TEST(answer_times_are_taken_only_while_watched),
+    };
+    return cmocka_run_group_tests_name("relay/observe", tests, NULL, NULL);
+}
