@@ -106,12 +106,27 @@ static void disconnect(void)
     peers_settle(&bystander);
 }
 
+/* A client that is gone leaves nothing at its endpoint; resets may wait until they harm nobody. */
+static void its_streams_end(void)
+{
+    bool open = true;
+    for (unsigned half_seconds = 0; open && half_seconds < 40; half_seconds++) {
+        open = false;
+        for (size_t i = 0; i < PEERS_STREAMS; i++) {
+            open = open || peers_fuzzed[i].stream != NULL;
+        }
+        peers_advance(&bystander, open ? 500 : 0);
+    }
+    FUZZ_CHECK(!open);
+}
+
 /* What remains of the bystander works; then all ends, and the relay's own assertions look for what is left. */
 static void end(struct route_table *routes, struct cluster *clusters)
 {
     disconnect();
     bystander_pings(&bystander, PATIENCE_MS);
     bystander_calls(&bystander);
+    its_streams_end();
     bystander_leave(&bystander);
     peers_settle(NULL);
     relay_drain(relay);
@@ -214,7 +229,7 @@ static size_t put_field(uint8_t *out, const char *name, size_t name_len, const c
     return at + value_len;
 }
 
-/* A request that is good but for one field of the input, with `flags`; then, with the high bit, a reset of it. */
+/* Requests that are good but for one field of the input; with the high bit each is reset at once. */
 static void do_request(struct input *input)
 {
     static const char *const fields[][2] = {
@@ -227,6 +242,7 @@ static void do_request(struct input *input)
     size_t len = 0;
     uint8_t how = take(input);
     unsigned without = how & 0xf;
+    unsigned times = 1 + (take(input) & 0x7f);
     struct input name = take_part(input, take(input) & 0x3f);
     struct input value = take_part(input, take(input) & 0x7e);
     for (unsigned i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -239,10 +255,12 @@ static void do_request(struct input *input)
         len += put_field(block + len, (const char *)name.bytes, name.len, (const char *)value.bytes,
                          value.len);
     }
-    uint32_t stream = stream_of(0);
-    send_frame(1, 4 | ((how >> 4) & 1), stream, block, len);
-    if ((how & 0x80) != 0) {
-        send_frame(3, 0, stream, (const uint8_t *)"\0\0\0\x8", 4);
+    for (; times > 0 && repeated < REPEAT_MAX; times--, repeated++) {
+        uint32_t stream = stream_of(0);
+        send_frame(1, 4 | ((how >> 4) & 1), stream, block, len);
+        if ((how & 0x80) != 0) {
+            send_frame(3, 0, stream, (const uint8_t *)"\0\0\0\x8", 4);
+        }
     }
 }
 
