@@ -105,7 +105,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct role *role = handle->data;
     if (role->signalled != 0) {
-        log_flush();
+        log_finish();
         _exit(128 + number);
     }
     role->signalled = number;
@@ -188,6 +188,7 @@ static int serve(struct role *role, const struct options *options, const char *i
         return EXIT_USAGE;
     }
     start_signals(role);
+    log_end_when_unread();
     start_agents(role, id);
     net_loop_run(&role->loop);
     for (size_t i = 0; i < role->count; i++) {

@@ -1,9 +1,11 @@
-/* The program's log: one event per line, text or JSON, buffered until the end of a loop turn. */
+/* The program's log: one event per line, text or JSON, written by a thread of its own: whatever
+ * reads the log, no call here but log_finish() waits for it. */
 #ifndef GRPCROUTE_BASE_LOG_H
 #define GRPCROUTE_BASE_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
@@ -33,7 +35,10 @@ bool log_enabled(enum log_level level);
 /* Writes one line: LOG_INFO and below to standard output, the rest to standard error.
  * `event` is the stable name in JSON ("stream_opened"); `pairs` ends with a NULL key and may be
  * NULL. Bytes outside printable ASCII are escaped, whatever a peer put into the arguments. Safe
- * from several threads; a line is never split. Messages are cut at 4 KiB. A text line:
+ * from several threads; a line is never split. Messages are cut at 4 KiB. Where both outputs are
+ * one file, lines are in it in the order of the calls. An output that takes no bytes has 1 MiB of
+ * lines waiting for it; more are dropped and counted, and a line in their place says how many. A
+ * text line:
  *
  *   [SERVER_v1/ID] Stream opened from agent-id=A agent-version=v1.1
  */
@@ -41,9 +46,21 @@ void log_event(enum log_level level, const struct log_source *source, const char
                const struct log_pair *pairs, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* Writes out what is buffered; net_loop calls it once per loop turn. Happens by itself when 32 KiB
- * have collected, before a line on standard error, and at exit. */
+/* Hands the lines so far to the thread; net_loop calls it once per loop turn. Happens by itself when
+ * 32 KiB have collected, with a line on standard error, and at exit. */
 void log_flush(void);
+
+/* Waits until all lines are written, for 1 s if nothing is taken; for the end of a command and
+ * before something else writes to the same files. Happens by itself at exit. Returns whether all
+ * are written. */
+bool log_finish(void);
+
+/* Lines that were dropped since the start. */
+uint64_t log_dropped(void);
+
+/* From now on a pipe on standard output that nobody can read any more (`agent | head`) sends SIGTERM
+ * to the program. */
+void log_end_when_unread(void);
 
 /* A debug line from a layer that must not log louder. */
 #define log_debug(...)                                                                             \

@@ -1,6 +1,8 @@
 /* The process as /proc and getrusage() see it. */
 #include "base/process.h"
 
+#include "base/log.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -100,6 +102,8 @@ void process_metrics(struct metrics *metrics)
     put_known(metrics, "process_open_fds", "Open file descriptors.", open_files());
     put_known(metrics, "process_max_fds", "Limit of open file descriptors.",
               (double)files.rlim_cur);
+    put(metrics, "grpcroute_log_lines_dropped_total", METRICS_COUNTER,
+        "Log lines that an output took too slowly or not at all.", (double)log_dropped());
     put_known(metrics, "process_start_time_seconds", "Start of the process, Unix time.",
               start_time());
 }

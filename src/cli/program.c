@@ -123,7 +123,7 @@ static int dispatch(const struct cli_program *program, int argc, char **argv)
 int cli_run(const struct cli_program *program, int argc, char **argv)
 {
     int result = dispatch(program, argc, argv);
-    log_flush();
+    log_finish();
     if ((fflush(stdout) != 0 || ferror(stdout)) && result == EXIT_GOOD) {
         /* A result that was not written is none: a full disk must not look like a passed check. */
         cli_error(NULL, "cannot write to standard output: %s", strerror(errno));

@@ -16,6 +16,7 @@ struct h2_block_reader *h2_block_reader_new(void)
         reader->text_len = 0;
         reader->text_capacity = 0;
         reader->counted_bytes = 0;
+        reader->counted_fields = 0;
         reader->count = 0;
     }
     return reader;
@@ -59,24 +60,36 @@ static const char *store(struct h2_block_reader *reader, const void *bytes, size
     return (const char *)(uintptr_t)offset;
 }
 
-int h2_block_reader_add(struct h2_block_reader *reader, const void *name, size_t name_len,
-                        const void *value, size_t value_len)
+static size_t field_bytes(const struct h2_header *field)
 {
-    size_t size = name_len + value_len + FIELD_OVERHEAD_BYTES;
-    if (reader->count == H2_HEADER_FIELDS || size > H2_HEADER_BLOCK_BYTES - reader->counted_bytes) {
-        return H2_E_HEADERS;
+    return field->name_len + field->value_len + FIELD_OVERHEAD_BYTES;
+}
+
+int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *field)
+{
+    bool whole = !h2_block_reader_oversized(reader);
+    reader->counted_bytes += field_bytes(field);
+    reader->counted_fields++;
+    if (!whole || reader->counted_fields > H2_HEADER_FIELDS ||
+        reader->counted_bytes > H2_HEADER_BLOCK_BYTES) {
+        return 0;
     }
-    if (reserve(reader, name_len + value_len + 2) != 0) {
+    if (reserve(reader, field->name_len + field->value_len + 2) != 0) {
         return -ENOMEM;
     }
-    reader->counted_bytes += size;
     reader->fields[reader->count++] = (struct h2_header){
-        .name = store(reader, name, name_len),
-        .name_len = name_len,
-        .value = store(reader, value, value_len),
-        .value_len = value_len,
+        .name = store(reader, field->name, field->name_len),
+        .name_len = field->name_len,
+        .value = store(reader, field->value, field->value_len),
+        .value_len = field->value_len,
+        .never_indexed = field->never_indexed,
     };
     return 0;
+}
+
+bool h2_block_reader_oversized(const struct h2_block_reader *reader)
+{
+    return reader->counted_fields > reader->count;
 }
 
 struct h2_block h2_block_reader_finish(struct h2_block_reader *reader)
@@ -105,6 +118,15 @@ const struct h2_header *h2_block_find(const struct h2_block *block, const char *
         *ret_count = count;
     }
     return found;
+}
+
+size_t h2_block_bytes(const struct h2_header *fields, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += field_bytes(&fields[i]);
+    }
+    return bytes;
 }
 
 bool h2_block_is_post(const struct h2_block *block)

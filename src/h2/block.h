@@ -9,9 +9,10 @@ struct h2_block_reader {
     char *text;    /* owned; names and values, each with its NUL */
     size_t text_len;
     size_t text_capacity;
-    size_t counted_bytes; /* as RFC 9113 section 6.5.2 counts */
-    size_t count;
-    struct h2_header fields[H2_HEADER_FIELDS]; /* name and value are offsets until h2_block_finish() */
+    size_t counted_bytes; /* as RFC 9113 section 6.5.2 counts; of all fields */
+    size_t counted_fields;
+    size_t count; /* of those that were kept */
+    struct h2_header fields[H2_HEADER_FIELDS]; /* name and value are offsets until h2_block_reader_finish() */
 };
 
 /* Returns an empty reader, or NULL when there is no memory. */
@@ -19,12 +20,18 @@ struct h2_block_reader *h2_block_reader_new(void);
 /* Accepts NULL. */
 void h2_block_reader_free(struct h2_block_reader *reader);
 
-/* Adds a field. Returns 0, H2_E_HEADERS when the block passes a limit (nothing was copied), or -ENOMEM. */
-int h2_block_reader_add(struct h2_block_reader *reader, const void *name, size_t name_len,
-                        const void *value, size_t value_len);
+/* Adds a field. One that passes a limit of limits.h is counted and not kept, and so are all after it. Returns 0 or
+ * -ENOMEM. */
+int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *field);
 
-/* The complete block; borrowed until the reader is freed. Call once. */
+/* Whether a field was not kept. */
+bool h2_block_reader_oversized(const struct h2_block_reader *reader);
+
+/* What was kept; borrowed until the reader is freed. Call once. */
 struct h2_block h2_block_reader_finish(struct h2_block_reader *reader);
+
+/* The size of a block as RFC 9113 section 6.5.2 counts it. */
+size_t h2_block_bytes(const struct h2_header *fields, size_t count);
 
 /* A request of the only method gRPC has. */
 bool h2_block_is_post(const struct h2_block *block);

@@ -13,21 +13,8 @@
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
 {
-    struct h2_session *session = ctx;
-    session->block_started_ms = session->now_ms;
-    h2_block_reader_free(session->block);
-    session->block = h2_block_reader_new();
-    if (session->block == NULL) {
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        struct h2_stream *stream = h2_stream_new(session, frame->hd.stream_id);
-        if (stream == NULL) {
-            return NGHTTP2_ERR_CALLBACK_FAILURE;
-        }
-        nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, stream);
-    }
-    return 0;
+    (void)ng;
+    return h2_block_begin(ctx, frame);
 }
 
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
@@ -36,20 +23,14 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 {
     (void)ng;
     (void)frame;
-    (void)flags;
-    struct h2_session *session = ctx;
-    if (session->block == NULL) {
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    }
-    int rv = h2_block_reader_add(session->block, name, name_len, value, value_len);
-    if (rv == 0) {
-        return 0;
-    }
-    if (rv < 0 || !h2_charge(session, H2_BUDGET_HEADER_OFFENCE * H2_BUDGET_MILLI,
-                             "peer sent too many oversized header blocks")) {
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    const struct h2_header field = {
+        .name = (const char *)name,
+        .name_len = name_len,
+        .value = (const char *)value,
+        .value_len = value_len,
+        .never_indexed = (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0,
+    };
+    return h2_block_add(ctx, &field);
 }
 
 /* nghttp2 would drop an invalid field and go on; for a router a dropped field is a bypass. */
@@ -64,82 +45,21 @@ static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, co
     (void)value;
     (void)value_len;
     (void)flags;
-    return h2_charge(ctx, H2_BUDGET_MILLI, "peer sent too many malformed header fields")
+    struct h2_session *session = ctx;
+    return session->role == H2_CLIENT ||
+                   h2_charge(session, H2_BUDGET_MILLI, "peer sent too many malformed header fields")
                ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-static bool is_informational(const struct h2_block *block)
+static int on_error(nghttp2_session *ng, int error, const char *message, size_t len, void *ctx)
 {
-    const struct h2_header *status = h2_block_find(block, ":status", NULL);
-    return status != NULL && status->value_len == 3 && status->value[0] == '1';
-}
-
-static enum h2_block_kind classify(const struct h2_session *session, struct h2_stream *stream,
-                                   const struct h2_block *block)
-{
-    if (stream->final_block_received) {
-        return H2_BLOCK_TRAILERS;
+    (void)ng;
+    (void)len;
+    if (error == NGHTTP2_ERR_HTTP_HEADER) {
+        h2_block_note_field(ctx, message);
     }
-    if (session->role == H2_CLIENT && is_informational(block)) {
-        return H2_BLOCK_INFORMATIONAL;
-    }
-    stream->final_block_received = true;
-    return session->role == H2_SERVER ? H2_BLOCK_REQUEST : H2_BLOCK_RESPONSE;
-}
-
-/* What nghttp2 would check in a body: its length, and that there is one at all. */
-static bool is_plain(const struct h2_session *session, const struct h2_stream *stream,
-                     const struct h2_block *block)
-{
-    if (h2_block_find(block, "content-length", NULL) != NULL) {
-        return false;
-    }
-    if (session->role == H2_SERVER) {
-        return h2_block_is_post(block);
-    }
-    const struct h2_header *status = h2_block_find(block, ":status", NULL);
-    return stream->is_post && status != NULL && status->value_len == 3 &&
-           memcmp(status->value, "200", 3) == 0;
-}
-
-static void tell_block(struct h2_session *session, struct h2_stream *stream,
-                       enum h2_block_kind kind, const struct h2_block *block, bool end_stream)
-{
-    if (kind != H2_BLOCK_REQUEST) {
-        if (stream->events->on_block != NULL) {
-            stream->events->on_block(stream->user, kind, block, end_stream);
-        }
-    } else if (session->events->on_request != NULL) {
-        session->events->on_request(session->user, stream, block, end_stream);
-    }
-}
-
-static void deliver_block(struct h2_session *session, struct h2_stream *stream, bool end_stream)
-{
-    struct h2_block_reader *reader = session->block;
-    session->block = NULL;
-    session->block_started_ms = 0;
-    if (reader == NULL || stream == NULL) {
-        h2_block_reader_free(reader);
-        return;
-    }
-    struct h2_block block = h2_block_reader_finish(reader);
-    enum h2_block_kind kind = classify(session, stream, &block);
-    stream->remote_ended = stream->remote_ended || end_stream;
-    if (kind == H2_BLOCK_REQUEST || kind == H2_BLOCK_RESPONSE) {
-        stream->plain_body = is_plain(session, stream, &block);
-    }
-    if (kind == H2_BLOCK_REQUEST) { /* not before it was found well-formed */
-        h2_budget_hold(&session->budget, session->stream_count);
-    }
-    if (kind == H2_BLOCK_INFORMATIONAL &&
-        ++stream->informational_count > H2_INFORMATIONAL_RESPONSES) {
-        h2_stream_reset(stream, H2_ENHANCE_YOUR_CALM);
-    } else {
-        tell_block(session, stream, kind, &block, end_stream);
-    }
-    h2_block_reader_free(reader);
+    return 0;
 }
 
 /* ---- whole frames ---------------------------------------------------------------------------- */
@@ -164,7 +84,7 @@ static int receive_data(struct h2_session *session, struct h2_stream *stream,
 {
     bool end_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     bool padding_only = frame->data.padlen > 0 && frame->data.padlen == frame->hd.length;
-    if (padding_only && !end_stream && !h2_charge(session, H2_BUDGET_MILLI, H2_EMPTY_DATA)) {
+    if (padding_only && !end_stream && !h2_charge_empty_data(session, frame->hd.stream_id)) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (end_stream && stream != NULL) {
@@ -195,6 +115,7 @@ static void receive_settings(struct h2_session *session, const nghttp2_frame *fr
             session->events->on_ready(session->user);
         }
     }
+    h2_return_unsent(session);
     tell_room(session);
 }
 
@@ -231,6 +152,9 @@ static int receive_ping(struct h2_session *session, const nghttp2_frame *frame)
 
 static int receive_reset(struct h2_session *session, const struct h2_stream *stream)
 {
+    if (session->role == H2_CLIENT) { /* what a server resets, a request of ours may have provoked */
+        return 0;
+    }
     bool young = stream == NULL || session->now_ms - stream->opened_ms < H2_YOUNG_STREAM_MS;
     return !young || h2_charge(session, H2_BUDGET_MILLI, "peer reset too many streams")
                ? 0
@@ -271,7 +195,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
-        deliver_block(session, stream, end_stream);
+        h2_block_end(session, stream, end_stream);
         return 0;
     case NGHTTP2_DATA:
         return receive_data(session, stream, frame);
@@ -293,9 +217,14 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *ctx)
 {
     (void)ng;
-    (void)frame;
-    (void)error;
-    return h2_charge(ctx, H2_BUDGET_MILLI, "peer sent too many malformed frames")
+    struct h2_session *session = ctx;
+    struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
+    if (stream != NULL &&
+        (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING)) {
+        h2_block_broken(session, stream, frame);
+    }
+    bool provoked = session->role == H2_CLIENT && frame->hd.stream_id > 0;
+    return provoked || h2_charge(session, H2_BUDGET_MILLI, "peer sent too many malformed frames")
                ? 0
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -314,7 +243,7 @@ static void sent_end(struct h2_session *session, struct h2_stream *stream)
 /* HEADERS, or the empty DATA frame that ends a stream. */
 static void sent_by_nghttp2(struct h2_session *session, const nghttp2_frame *frame)
 {
-    h2_sent_message_frame(session);
+    h2_sent_message_frame(session, 0);
     struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
     if (stream == NULL) {
         return;
@@ -352,6 +281,24 @@ static void sent_goaway(struct h2_session *session, uint32_t error)
     }
 }
 
+/* Resets that the peer made us send ("MadeYouReset", CVE-2025-8671) cost a client like its own. */
+static void sent_reset(struct h2_session *session, const nghttp2_frame *frame)
+{
+    struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
+    if (stream != NULL && stream->reset_here) {
+        return;
+    }
+    uint32_t error = frame->rst_stream.error_code;
+    if (stream != NULL) { /* of a body that breaks a rule nghttp2 tells nothing */
+        h2_stream_set_fault(stream, "malformed body: %s",
+                            error == H2_PROTOCOL_ERROR ? "not what its header block says"
+                                                       : h2_error_name(error));
+    }
+    if (session->role == H2_SERVER) {
+        h2_charge(session, H2_BUDGET_MILLI, "peer provoked too many stream errors");
+    }
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx)
 {
     (void)ng;
@@ -361,14 +308,9 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA:
         sent_by_nghttp2(session, frame);
         return 0;
-    case NGHTTP2_RST_STREAM: {
-        /* Resets that the peer made us send ("MadeYouReset", CVE-2025-8671) cost it like its own. */
-        struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
-        if (stream == NULL || !stream->reset_here) {
-            h2_charge(session, H2_BUDGET_MILLI, "peer provoked too many stream errors");
-        }
+    case NGHTTP2_RST_STREAM:
+        sent_reset(session, frame);
         return 0;
-    }
     case NGHTTP2_GOAWAY:
         sent_goaway(session, frame->goaway.error_code);
         return 0;
@@ -421,6 +363,7 @@ nghttp2_session_callbacks *h2_callbacks_new(void)
     nghttp2_session_callbacks_set_on_begin_headers_callback(table, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(table, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(table, on_invalid_header);
+    nghttp2_session_callbacks_set_error_callback2(table, on_error);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(table, on_frame_recv);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table, on_invalid_frame);

@@ -1,7 +1,6 @@
 /* What every file of h2/ needs: asking for output, charging the peer, ending the session. */
 #include "h2/core.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,11 +46,6 @@ int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
     return (int)rv;
 }
 
-struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id)
-{
-    return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
-}
-
 /* ---- what the peer costs and earns ----------------------------------------------------------- */
 
 bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
@@ -63,22 +57,19 @@ bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
     return false;
 }
 
-void h2_sent_message_frame(struct h2_session *session)
+/* What a server returns credit for is what clients sent, in steps as small as it likes: any number that our bytes can
+ * explain is free, on the stream and on the connection. */
+void h2_sent_message_frame(struct h2_session *session, size_t body_bytes)
 {
     session->sent_since_ping = true;
-    if (session->window_updates < H2_WINDOW_UPDATES_MAX) {
-        session->window_updates += H2_WINDOW_UPDATES_PER_FRAME;
+    size_t earned = H2_WINDOW_UPDATES_PER_FRAME;
+    uint32_t max = H2_WINDOW_UPDATES_MAX;
+    if (session->role == H2_CLIENT) {
+        earned += 2 * body_bytes;
+        max = H2_WINDOW_UPDATES_MAX_CLIENT;
     }
-}
-
-void h2_count_queued(struct h2_session *session, size_t more, size_t less)
-{
-    size_t *total = session->limits.queued_total;
-    assert(session->queued_bytes + more >= less);
-    session->queued_bytes += more - less;
-    if (total != NULL) {
-        assert(*total + more >= less);
-        *total += more - less;
+    if (session->window_updates < max) {
+        session->window_updates += (uint32_t)earned;
     }
 }
 
@@ -120,6 +111,7 @@ void h2_session_drain_finish(struct h2_session *session, uint32_t error, const c
     if (!session->terminated) {
         submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error,
                       debug != NULL ? debug : session->drain_debug);
+        session->drain_debug = NULL;
     }
 }
 

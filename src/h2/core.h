@@ -1,7 +1,7 @@
 /* The insides of a session, and what all files of h2/ need of it. Seen by no one outside.
  *
- * Bottom up: core; memory, block, budget, frame_split; data_out; data_in; stream, frames;
- * callbacks; session. Calls go down this list only. */
+ * Bottom up: core; memory, block, budget, frame_split; data_out; data_in; stream; frames,
+ * header_in; callbacks; session. Calls go down this list only. */
 #ifndef GRPCROUTE_H2_CORE_H
 #define GRPCROUTE_H2_CORE_H
 
@@ -12,12 +12,11 @@
 #include "h2/frame_split.h"
 #include "h2/session.h"
 
+#include <assert.h>
 #include <nghttp2/nghttp2.h>
 
 #define H2_INCREMENT_BYTES      4     /* the payload of WINDOW_UPDATE */
 #define H2_INITIAL_WINDOW_BYTES 65535 /* RFC 9113 section 6.9.2 */
-
-#define H2_EMPTY_DATA "peer sent too many empty DATA frames"
 
 /* Streams the peer ended lately; a frame on one of them is its mistake, not a race with our reset. */
 #define H2_ENDED_STREAMS 8
@@ -36,19 +35,21 @@ struct h2_session {
     void *user;
     void (*on_output)(void *ctx);
     void *output_ctx;
-    char *goaway_text;  /* owned; NULL: none came */
     const char *drain_debug; /* static; for the last GOAWAY */
     const char *reason; /* static; why the session has to end */
 
     uint64_t now_ms; /* of the call we are in */
     uint64_t opened_ms;
     uint64_t last_read_ms;
-    uint64_t block_started_ms; /* 0: no header block is open */
+    uint64_t block_started_ms; /* of the last header block; counts while h2_block_in_progress() */
+    uint64_t slept_from_ms;    /* nobody called us from then on, ... */
+    uint64_t slept_until_ms;   /* ... and until a while before that, see h2_set_clock() */
 
     /* What the peer may cost us. */
     struct h2_budget budget;
     struct h2_frame_split split;
-    bool block_open; /* HEADERS came without END_HEADERS: only CONTINUATION may follow */
+    bool block_open;  /* HEADERS came without END_HEADERS: only CONTINUATION may follow */
+    bool block_frame; /* the frame that is being read is part of a block */
     uint32_t window_updates; /* still free */
     uint32_t pings_unanswered; /* ours */
     int32_t newest_peer_id;  /* highest stream id the peer opened */
@@ -62,6 +63,7 @@ struct h2_session {
     struct list streams;
     size_t stream_count;
     struct h2_block_reader *block; /* owned; the header block being received */
+    char *broken_field;            /* owned; of it, see h2_block_note_field() */
 
     /* Receiving: credit to tell of, and what the peer may still send. */
     size_t credit;
@@ -69,17 +71,21 @@ struct h2_session {
     struct list creditors; /* streams with credit to tell of */
 
     /* The frame that is being taken. */
-    uint8_t taking;                /* DATA, or what is first collected: WINDOW_UPDATE, SETTINGS */
+    uint8_t taking;                /* DATA, or what is collected: WINDOW_UPDATE, SETTINGS */
     struct h2_stream *data_stream; /* NULL: nobody's any more */
     int32_t taken_id;
     size_t taken_len;
-    size_t taken_bytes; /* when it is whole */
-    uint8_t taken[H2_SETTINGS_ENTRIES * H2_SETTING_BYTES];
+    uint8_t taken[H2_SETTING_BYTES]; /* of WINDOW_UPDATE all, of SETTINGS one entry */
 
-    /* Sending: the peer's windows, and streams that have something to send and may. */
+    /* Sending: the peer's windows, streams that have something to send and may, and streams that wait for the
+     * connection's window alone. */
     int32_t send_window;
+    uint32_t unread_bytes; /* sent, and the peer did not return the connection's credit */
     uint32_t peer_stream_window;
     struct list sendable;
+    struct list blocked;
+    uint64_t reserve_since_ms; /* since when streams wait for the reserve; 0: none does */
+    bool reserve_open;         /* the peer let them wait too long */
     size_t queued_bytes; /* of all streams; in limits.queued_total, too */
 
     /* The pull in progress. */
@@ -114,7 +120,7 @@ struct h2_stream {
     struct buf out;              /* body bytes that wait for a frame */
     struct h2_trailers *trailers; /* owned; NULL: none */
     uint64_t opened_ms;
-    struct list send_node;   /* session->sendable */
+    struct list send_node;   /* session->sendable or session->blocked */
     struct list credit_node; /* session->creditors */
     size_t unconsumed_bytes;
     size_t unconsumed_by_nghttp2;
@@ -124,6 +130,7 @@ struct h2_stream {
     int32_t send_window;
     int32_t id;
     uint8_t informational_count;
+    uint8_t empty_frames; /* DATA without a byte, in a row */
     bool final_block_received; /* the request or the final response */
     bool remote_ended;
     bool response_sent;
@@ -131,6 +138,7 @@ struct h2_stream {
     bool plain_body;  /* nothing for nghttp2 to check in what comes */
     bool has_body;    /* our block did not end the stream */
     bool headers_sent;
+    bool blocked;     /* send_node is in session->blocked */
     bool end_sent;    /* its end is with nghttp2 */
     bool ended;       /* end, trailers or reset was called */
     bool reset_here;  /* by h2_stream_reset(), not as an answer to an offence */
@@ -147,17 +155,44 @@ void h2_request_nghttp2(struct h2_session *session);
 /* Gives bytes to nghttp2. Returns 0 or a negative code. */
 int h2_pass(void *session, const uint8_t *bytes, size_t len);
 
+/* Every call of the owner begins with it. Who stood still (stopped, starved) reads frames that are seconds old all at once,
+ * so streams that begin within a second after count from the last call before: they are not young for that. */
+static inline void h2_set_clock(struct h2_session *session, uint64_t now_ms)
+{
+    if (now_ms > session->now_ms + H2_STOOD_STILL_MS) {
+        session->slept_from_ms = session->now_ms;
+        session->slept_until_ms = now_ms + H2_STOOD_STILL_MS;
+    }
+    session->now_ms = now_ms;
+}
+
+/* When a stream that begins now began. */
+static inline uint64_t h2_birth_ms(const struct h2_session *session)
+{
+    return session->now_ms < session->slept_until_ms ? session->slept_from_ms : session->now_ms;
+}
+
 /* Charges the budget; at its end the session is terminated with `reason`. Returns false then. */
 bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason);
 
-/* A HEADERS or DATA frame was sent, which earns the peer WINDOW_UPDATEs and a PING. */
-void h2_sent_message_frame(struct h2_session *session);
+/* A HEADERS frame, or DATA with that many bytes, was sent: that earns the peer WINDOW_UPDATEs and a PING. */
+void h2_sent_message_frame(struct h2_session *session, size_t body_bytes);
 
 /* The stream that nghttp2 knows by that id; NULL: none, or it has closed. */
-struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id);
+static inline struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id)
+{
+    return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
+}
 
 /* Counts bytes that begin or cease to wait for a frame. */
-void h2_count_queued(struct h2_session *session, size_t more, size_t less);
+static inline void h2_count_queued(struct h2_session *session, size_t more, size_t less)
+{
+    assert(session->queued_bytes + more >= less);
+    session->queued_bytes += more - less;
+    if (session->limits.queued_total != NULL) {
+        *session->limits.queued_total += more - less;
+    }
+}
 
 /* What is wrong with the stream, as printf would write it; the first fault stays. Peer text must be escaped. */
 void h2_stream_set_fault(struct h2_stream *stream, const char *format, ...)
@@ -177,6 +212,12 @@ int h2_on_end_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *hea
                    nghttp2_data_source *source, void *ctx);
 /* Lists the stream for the next pull if it has bytes and window for them, or an end to send. */
 void h2_stream_sendable(struct h2_stream *stream);
+/* Takes it out of the lists, and looks again: something changed that may let it send, or not. */
+void h2_stream_reconsider(struct h2_stream *stream);
+/* The connection's window grew, or may be used up. */
+void h2_unblock_streams(struct h2_session *session);
+/* Lets streams use the reserve that waited too long for a WINDOW_UPDATE. */
+void h2_tick_reserve(struct h2_session *session);
 /* Writes WINDOW_UPDATE and DATA frames into the pull's buffer while there is room and window; nghttp2 must have nothing to
  * send. `ret_ended`: now it has, the end of a stream. Returns 0 or a negative nghttp2 code. */
 int h2_data_send(struct h2_session *session, bool *ret_ended);
@@ -197,11 +238,10 @@ int h2_take(void *session, const uint8_t *bytes, size_t len);
 struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id);
 /* Delivers on_close and frees. */
 void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed);
-
-/* ---- callbacks.c ----------------------------------------------------------------------------- */
-
-/* The callback table for nghttp2_session_*_new; the caller deletes it. NULL: no memory. */
-nghttp2_session_callbacks *h2_callbacks_new(void);
+/* A request of which no byte was given to the owner. */
+bool h2_never_left(const struct h2_stream *stream);
+/* Ends requests that never left and, by SETTINGS that came meanwhile, may not: nghttp2 would hold them. */
+void h2_return_unsent(struct h2_session *session);
 
 /* ---- frames.c -------------------------------------------------------------------------------- */
 
@@ -209,5 +249,27 @@ nghttp2_session_callbacks *h2_callbacks_new(void);
 enum h2_frame_way h2_on_frame_head(void *session, const struct h2_frame_head *head);
 /* The peer ended the stream: another frame on it is a mistake. */
 void h2_remember_ended(struct h2_session *session, int32_t id);
+/* An empty DATA frame costs a client, or the stream of a server. Returns false when the session is to end. */
+bool h2_charge_empty_data(struct h2_session *session, int32_t id);
+/* A header block began, and has not come to its end. */
+bool h2_block_in_progress(const struct h2_session *session);
+
+/* ---- header_in.c ----------------------------------------------------------------------------- */
+
+/* A block begins, a field of it came; return 0 or a negative code. */
+int h2_block_begin(struct h2_session *session, const nghttp2_frame *frame);
+int h2_block_add(struct h2_session *session, const struct h2_header *field);
+/* It is complete and well-formed; `stream` NULL: nobody's any more. */
+void h2_block_end(struct h2_session *session, struct h2_stream *stream, bool end_stream);
+/* nghttp2 found a field malformed; h2_block_broken() follows. */
+void h2_block_note_field(struct h2_session *session, const char *message);
+/* The block or the body is malformed, and the stream is being reset. */
+void h2_block_broken(struct h2_session *session, struct h2_stream *stream,
+                     const nghttp2_frame *frame);
+
+/* ---- callbacks.c ----------------------------------------------------------------------------- */
+
+/* The callback table for nghttp2_session_*_new; the caller deletes it. NULL: no memory. */
+nghttp2_session_callbacks *h2_callbacks_new(void);
 
 #endif

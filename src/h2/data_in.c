@@ -46,6 +46,7 @@ void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t l
                         size_t by_nghttp2)
 {
     struct h2_session *session = stream->session;
+    stream->empty_frames = 0;
     stream->unconsumed_bytes += len;
     stream->unconsumed_by_nghttp2 += by_nghttp2;
     credit_connection(session, len, by_nghttp2);
@@ -75,12 +76,12 @@ void h2_stream_consume(struct h2_stream *stream, size_t len)
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-/* The peer sent more of a stream than it may. nghttp2 ignores what still comes of it. */
-static void refuse_stream(struct h2_stream *stream)
+/* The peer broke a rule on a stream. nghttp2 ignores what still comes of it. */
+static void refuse_stream(struct h2_stream *stream, uint32_t error, const char *fault)
 {
     stream->plain_body = false;
-    nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id,
-                              H2_FLOW_CONTROL_ERROR);
+    h2_stream_set_fault(stream, "%s", fault);
+    nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
     h2_request_nghttp2(stream->session);
 }
 
@@ -102,19 +103,18 @@ enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_fram
     session->data_stream = stream;
     if (len > stream->receive_window) {
         session->data_stream = NULL;
-        refuse_stream(stream);
+        refuse_stream(stream, H2_FLOW_CONTROL_ERROR, "more bytes than the stream's window");
     } else {
         stream->receive_window -= len;
     }
     return H2_FRAME_TAKE;
 }
 
-static enum h2_frame_way take_whole(struct h2_session *session, const struct h2_frame_head *head)
+static enum h2_frame_way collect(struct h2_session *session, const struct h2_frame_head *head)
 {
     session->taking = head->type;
     session->taken_id = head->stream_id;
     session->taken_len = 0;
-    session->taken_bytes = head->length;
     return H2_FRAME_TAKE;
 }
 
@@ -122,15 +122,30 @@ enum h2_frame_way h2_window_update_begin(struct h2_session *session,
                                          const struct h2_frame_head *head)
 {
     bool known = head->stream_id == 0 || h2_find_stream(session, head->stream_id) != NULL;
-    return session->ready && known && head->length == H2_INCREMENT_BYTES ? take_whole(session, head)
+    return session->ready && known && head->length == H2_INCREMENT_BYTES ? collect(session, head)
                                                                          : H2_FRAME_PASS;
 }
 
+static int pass_head(struct h2_session *session, uint8_t type, uint32_t len, int32_t id)
+{
+    uint8_t head[H2_FRAME_HEAD_BYTES];
+    h2_frame_head_write(head, &(struct h2_frame_head){len, type, 0, id});
+    return h2_pass(session, head, sizeof(head));
+}
+
+/* Entries are passed on as they come, in a frame without flags: only ACK is defined, others "MUST be ignored"
+ * (RFC 9113 section 4.1). What breaks the rules is nghttp2's to refuse. */
 enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_frame_head *head)
 {
-    bool plain = head->stream_id == 0 && head->flags == 0 && head->length > 0 &&
-                 head->length <= sizeof(session->taken) && head->length % H2_SETTING_BYTES == 0;
-    return plain ? take_whole(session, head) : H2_FRAME_PASS;
+    bool entries = head->stream_id == 0 && (head->flags & NGHTTP2_FLAG_ACK) == 0 &&
+                   head->length > 0 && head->length % H2_SETTING_BYTES == 0;
+    if (!entries) {
+        return H2_FRAME_PASS;
+    }
+    if (pass_head(session, NGHTTP2_SETTINGS, head->length, 0) != 0) {
+        return H2_FRAME_STOP;
+    }
+    return collect(session, head);
 }
 
 /* Adds to a window of ours. Returns false when it would be larger than a window can be. */
@@ -144,33 +159,43 @@ static bool widen(int32_t *window, int64_t by)
     return true;
 }
 
+static uint32_t less(uint32_t value, uint32_t by)
+{
+    return value > by ? value - by : 0;
+}
+
 static void update_connection(struct h2_session *session, uint32_t increment)
 {
     if (!widen(&session->send_window, increment)) {
         h2_session_terminate(session, H2_FLOW_CONTROL_ERROR, FLOW_BROKEN);
-    } else if (!list_empty(&session->sendable)) {
-        h2_request_output(session);
+        return;
     }
+    session->unread_bytes = less(session->unread_bytes, increment);
+    session->reserve_open = false;
+    h2_unblock_streams(session);
 }
 
 static void update_stream(struct h2_stream *stream, uint32_t increment)
 {
-    stream->unread_bytes -= increment < stream->unread_bytes ? increment : stream->unread_bytes;
+    stream->unread_bytes = less(stream->unread_bytes, increment);
     if (!widen(&stream->send_window, increment)) {
-        refuse_stream(stream);
+        refuse_stream(stream, H2_FLOW_CONTROL_ERROR, "a window larger than any can be");
+    } else if (stream->blocked) { /* it may have become one whose reader keeps up */
+        h2_stream_reconsider(stream);
     } else {
         h2_stream_sendable(stream);
     }
 }
 
-static int pass_taken(struct h2_session *session)
+/* What is wrong with it is nghttp2's to say; it would end the connection, which a server's mistake on one stream must not. */
+static int refuse_increment(struct h2_session *session, struct h2_stream *stream)
 {
-    uint8_t head[H2_FRAME_HEAD_BYTES];
-    h2_frame_head_write(head, &(struct h2_frame_head){.length = (uint32_t)session->taken_len,
-                                                      .type = session->taking,
-                                                      .stream_id = session->taken_id});
-    int rv = h2_pass(session, head, sizeof(head));
-    return rv != 0 ? rv : h2_pass(session, session->taken, session->taken_len);
+    if (session->role == H2_CLIENT && stream != NULL) {
+        refuse_stream(stream, H2_PROTOCOL_ERROR, "a WINDOW_UPDATE of 0 bytes");
+        return 0;
+    }
+    int rv = pass_head(session, NGHTTP2_WINDOW_UPDATE, H2_INCREMENT_BYTES, session->taken_id);
+    return rv != 0 ? rv : h2_pass(session, session->taken, H2_INCREMENT_BYTES);
 }
 
 static int apply_window_update(struct h2_session *session)
@@ -178,7 +203,7 @@ static int apply_window_update(struct h2_session *session)
     uint32_t increment = h2_read_u32(session->taken) & INT32_MAX;
     struct h2_stream *stream = h2_find_stream(session, session->taken_id);
     if (increment == 0) {
-        return pass_taken(session); /* what is wrong with it is nghttp2's to say */
+        return refuse_increment(session, stream);
     }
     if (session->taken_id == 0) {
         update_connection(session, increment);
@@ -201,33 +226,41 @@ static void set_peer_stream_window(struct h2_session *session, uint32_t bytes)
             h2_session_terminate(session, H2_FLOW_CONTROL_ERROR, FLOW_BROKEN);
             return;
         }
-        h2_stream_sendable(stream);
+        h2_stream_reconsider(stream);
     }
 }
 
-static int apply_settings(struct h2_session *session)
+/* nghttp2 must not see the window change: it counts no bytes of ours. */
+static int apply_setting(struct h2_session *session)
 {
-    for (uint8_t *entry = session->taken; entry < session->taken + session->taken_len;
-         entry += H2_SETTING_BYTES) {
-        uint32_t value = h2_read_u32(entry + 2);
-        bool is_window = entry[0] == 0 && entry[1] == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE;
-        if (is_window && value <= WINDOW_MAX) {
-            set_peer_stream_window(session, value);
-            h2_write_u32(entry + 2, H2_INITIAL_WINDOW_BYTES);
-        }
+    uint8_t *entry = session->taken;
+    uint32_t value = h2_read_u32(entry + 2);
+    bool is_window = entry[0] == 0 && entry[1] == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE;
+    if (is_window && value <= WINDOW_MAX) {
+        set_peer_stream_window(session, value);
+        h2_write_u32(entry + 2, H2_INITIAL_WINDOW_BYTES);
     }
-    return pass_taken(session);
+    return h2_pass(session, entry, H2_SETTING_BYTES);
 }
 
 static int take_payload(struct h2_session *session, const uint8_t *bytes, size_t len)
 {
-    memcpy(session->taken + session->taken_len, bytes, len);
-    session->taken_len += len;
-    if (session->taken_len < session->taken_bytes) {
-        return 0;
+    bool settings = session->taking == NGHTTP2_SETTINGS;
+    size_t whole = settings ? H2_SETTING_BYTES : H2_INCREMENT_BYTES;
+    int rv = 0;
+    while (len > 0 && rv == 0 && !session->terminated) {
+        size_t missing = whole - session->taken_len;
+        size_t size = len < missing ? len : missing;
+        memcpy(session->taken + session->taken_len, bytes, size);
+        session->taken_len += size;
+        bytes += size;
+        len -= size;
+        if (session->taken_len == whole) {
+            session->taken_len = 0;
+            rv = settings ? apply_setting(session) : apply_window_update(session);
+        }
     }
-    return session->taking == NGHTTP2_SETTINGS ? apply_settings(session)
-                                               : apply_window_update(session);
+    return rv;
 }
 
 int h2_take(void *ctx, const uint8_t *bytes, size_t len)

@@ -1,7 +1,11 @@
 /* What goes out: DATA within the peer's windows, and credit for it (RFC 9113
  * sections 5.2, 6.1, 6.9).
  *
- * h2_stream_write() -> `sendable` -> DATA frames of ours. nghttp2 does not know the peer's windows:
+ * h2_stream_write() -> `sendable` -> DATA frames of ours; who may send but for the connection's window waits in `blocked`
+ * until that grows, and is in nobody's way. On a client's connection, which many may share, the last quarter of that
+ * window is for streams whose reader keeps up, so that one that stands still cannot take it all. A peer may
+ * return credit only when all of it is used, so the others may use it, too, when none came for a while.
+ * nghttp2 does not know the peer's windows:
  * it sees no WINDOW_UPDATE and an INITIAL_WINDOW_SIZE that never changes. It keeps the stream's
  * state, so it is told of the end: by an empty DATA frame that stays unwritten, as ours carried
  * END_STREAM, or by the trailers, which it sends. */
@@ -21,6 +25,62 @@ void h2_stream_sendable(struct h2_stream *stream)
         !stream->reset_here && list_empty(&stream->send_node)) {
         list_append(&session->sendable, &stream->send_node);
         h2_request_output(session);
+    }
+}
+
+void h2_stream_reconsider(struct h2_stream *stream)
+{
+    stream->blocked = false;
+    list_remove(&stream->send_node);
+    h2_stream_sendable(stream);
+}
+
+/* ---- the connection's window ----------------------------------------------------------------- */
+
+void h2_unblock_streams(struct h2_session *session)
+{
+    session->reserve_since_ms = 0;
+    while (!list_empty(&session->blocked)) {
+        h2_stream_reconsider(container_of(session->blocked.next, struct h2_stream, send_node));
+    }
+}
+
+void h2_tick_reserve(struct h2_session *session)
+{
+    if (list_empty(&session->blocked)) {
+        session->reserve_since_ms = 0; /* who waited needs it no more */
+    } else if (session->reserve_since_ms != 0 &&
+               session->now_ms - session->reserve_since_ms >= H2_RESERVE_MS) {
+        session->reserve_open = true;
+        h2_unblock_streams(session);
+    }
+}
+
+/* What the stream may take of the connection's window. */
+static size_t connection_share(const struct h2_stream *stream)
+{
+    const struct h2_session *session = stream->session;
+    if (session->send_window <= 0) {
+        return 0;
+    }
+    size_t window = (size_t)session->send_window;
+    if (session->role == H2_SERVER || session->reserve_open ||
+        stream->unread_bytes <= H2_RESERVE_UNREAD_BYTES) {
+        return window;
+    }
+    size_t reserve = (window + session->unread_bytes) / H2_RESERVE_SHARE;
+    return window > reserve ? window - reserve : 0;
+}
+
+/* Only the connection's window is in the way. */
+static void block(struct h2_stream *stream)
+{
+    struct h2_session *session = stream->session;
+    list_remove(&stream->send_node);
+    list_append(&session->blocked, &stream->send_node);
+    stream->blocked = true;
+    if (session->send_window > 0 && session->reserve_since_ms == 0) {
+        session->reserve_since_ms = session->now_ms;
     }
 }
 
@@ -69,7 +129,7 @@ static size_t next_frame_bytes(const struct h2_stream *stream)
     size_t len = stream->out.len < H2_FRAME_BYTES ? stream->out.len : H2_FRAME_BYTES;
     size_t window = (size_t)stream->send_window;
     len = len < window ? len : window;
-    window = (size_t)stream->session->send_window;
+    window = connection_share(stream);
     return len < window ? len : window;
 }
 
@@ -111,24 +171,30 @@ static int tell_end(struct h2_stream *stream)
     return nghttp2_submit_data(ng, NGHTTP2_FLAG_END_STREAM, stream->id, &nothing);
 }
 
+static void put_data(struct h2_stream *stream, size_t len, bool end_stream)
+{
+    struct h2_session *session = stream->session;
+    uint8_t flags = end_stream ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE;
+    uint8_t *to = put_head(session, NGHTTP2_DATA, flags, stream->id, len);
+    if (len > 0) {
+        memcpy(to, buf_data(&stream->out), len);
+        buf_consume(&stream->out, len);
+        h2_count_queued(session, 0, len);
+        stream->unread_bytes += (uint32_t)len;
+        session->unread_bytes += (uint32_t)len;
+        stream->send_window -= (int32_t)len;
+        session->send_window -= (int32_t)len;
+    }
+    h2_sent_message_frame(session, len);
+}
+
 /* The next `len` bytes, and the end if these are the last. */
 static int send_frame(struct h2_stream *stream, size_t len)
 {
-    struct h2_session *session = stream->session;
     bool last = stream->ended && len == stream->out.len;
     bool end_stream = last && stream->trailers == NULL;
     if (len > 0 || end_stream) {
-        uint8_t flags = end_stream ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE;
-        uint8_t *to = put_head(session, NGHTTP2_DATA, flags, stream->id, len);
-        if (len > 0) {
-            memcpy(to, buf_data(&stream->out), len);
-            buf_consume(&stream->out, len);
-            h2_count_queued(session, 0, len);
-            stream->unread_bytes += (uint32_t)len;
-        }
-        stream->send_window -= (int32_t)len;
-        session->send_window -= (int32_t)len;
-        h2_sent_message_frame(session);
+        put_data(stream, len, end_stream);
     }
     int rv = last ? tell_end(stream) : 0;
     if (len > 0 && stream->events->on_sent != NULL) {
@@ -146,15 +212,21 @@ int h2_data_send(struct h2_session *session, bool *ret_ended)
         struct h2_stream *stream =
             container_of(session->sendable.next, struct h2_stream, send_node);
         bool waits = stream->out.len > 0;
-        if ((waits && session->send_window <= 0) ||
-            room(session) < H2_FRAME_HEAD_BYTES + next_frame_bytes(stream)) {
+        if (waits && stream->send_window <= 0) { /* SETTINGS took it away meanwhile */
+            list_remove(&stream->send_node);
+            continue;
+        }
+        size_t len = waits ? next_frame_bytes(stream) : 0;
+        if (waits && len == 0) {
+            block(stream);
+            continue;
+        }
+        if (room(session) < H2_FRAME_HEAD_BYTES + len) {
             break;
         }
         list_remove(&stream->send_node);
-        if (!waits || stream->send_window > 0) {
-            rv = send_frame(stream, next_frame_bytes(stream));
-            *ret_ended = *ret_ended || stream->end_sent;
-        }
+        rv = send_frame(stream, len);
+        *ret_ended = *ret_ended || stream->end_sent;
         h2_stream_sendable(stream);
     }
     return rv;

@@ -31,8 +31,12 @@ void h2_remember_ended(struct h2_session *session, int32_t id)
     session->ended_ids[session->ended_next++ % H2_ENDED_STREAMS] = id;
 }
 
+/* A server may go on for a moment after a reset that a request of ours made it send: nghttp2 drops that. */
 static bool check_not_ended(struct h2_session *session, int32_t id)
 {
+    if (session->role == H2_CLIENT) {
+        return true;
+    }
     for (size_t i = 0; i < H2_ENDED_STREAMS; i++) {
         if (id != 0 && session->ended_ids[i] == id) {
             h2_session_terminate(session, H2_STREAM_CLOSED, "peer sent a frame on an ended stream");
@@ -40,6 +44,27 @@ static bool check_not_ended(struct h2_session *session, int32_t id)
         }
     }
     return true;
+}
+
+bool h2_charge_empty_data(struct h2_session *session, int32_t id)
+{
+    if (session->role == H2_SERVER) {
+        return h2_charge(session, H2_BUDGET_MILLI, "peer sent too many empty DATA frames");
+    }
+    struct h2_stream *stream = h2_find_stream(session, id);
+    if (stream != NULL && ++stream->empty_frames > H2_EMPTY_FRAMES) {
+        h2_stream_set_fault(stream, "more than %d empty DATA frames in a row", H2_EMPTY_FRAMES);
+        h2_stream_reset(stream, H2_ENHANCE_YOUR_CALM);
+    }
+    return true;
+}
+
+/* Frames are read in order: who answers a stream has read all that began before. */
+static void note_answer(struct h2_session *session, int32_t id)
+{
+    if (id > session->answered_id && id <= session->newest_own_id && session->role == H2_CLIENT) {
+        session->answered_id = id;
+    }
 }
 
 static bool check_priority(struct h2_session *session, const struct h2_frame_head *head)
@@ -64,10 +89,12 @@ static bool judge(struct h2_session *session, const struct h2_frame_head *head)
 {
     switch (head->type) {
     case NGHTTP2_DATA:
+        note_answer(session, head->stream_id);
         return check_not_ended(session, head->stream_id) &&
                (head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0 ||
-                h2_charge(session, H2_BUDGET_MILLI, H2_EMPTY_DATA));
+                h2_charge_empty_data(session, head->stream_id));
     case NGHTTP2_HEADERS:
+        note_answer(session, head->stream_id);
         return check_not_ended(session, head->stream_id) &&
                check_stream_id(session, head->stream_id);
     case NGHTTP2_PRIORITY:
@@ -77,6 +104,7 @@ static bool judge(struct h2_session *session, const struct h2_frame_head *head)
     case NGHTTP2_WINDOW_UPDATE:
         return charge_window_update(session);
     case NGHTTP2_RST_STREAM: /* charged where the stream's age is known */
+        note_answer(session, head->stream_id);
         h2_remember_ended(session, head->stream_id);
         return true;
     case NGHTTP2_GOAWAY:
@@ -95,10 +123,19 @@ static bool judge(struct h2_session *session, const struct h2_frame_head *head)
 static bool follow_block(struct h2_session *session, const struct h2_frame_head *head)
 {
     bool was_open = session->block_open;
-    if (head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_CONTINUATION) {
+    session->block_frame = head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_CONTINUATION;
+    if (session->block_frame) {
         session->block_open = (head->flags & NGHTTP2_FLAG_END_HEADERS) == 0;
     }
+    if (head->type == NGHTTP2_HEADERS && !was_open) {
+        session->block_started_ms = session->now_ms;
+    }
     return was_open;
+}
+
+bool h2_block_in_progress(const struct h2_session *session)
+{
+    return session->block_open || (session->block_frame && session->split.payload_left > 0);
 }
 
 enum h2_frame_way h2_on_frame_head(void *ctx, const struct h2_frame_head *head)

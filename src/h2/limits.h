@@ -11,6 +11,8 @@
  * second, so one 16 KiB frame of indexed fields could become 65 MB ("HPACK bomb"). */
 #define H2_HEADER_BLOCK_BYTES (16 * 1024)
 #define H2_HEADER_FIELDS 100
+/* The largest block we send, whatever the peer takes; nghttp2 has a limit of 64 KiB. */
+#define H2_SEND_BLOCK_BYTES (60 * 1024)
 
 /* Streams a peer may hold open on one connection; more are refused (REFUSED_STREAM). */
 #define H2_MAX_CONCURRENT_STREAMS_DEFAULT 100
@@ -21,6 +23,11 @@
 /* Receive window of a connection. Larger than a stream's, and credit is returned on arrival, so that no
  * stalled stream can stop its neighbours: the bound on what we hold is the streams' windows. */
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
+/* The part of a peer's connection window (one in so many bytes) that a client keeps for streams whose peer holds no more
+ * unread than this, and how long the others wait for a WINDOW_UPDATE before they use it, too. */
+#define H2_RESERVE_SHARE 4
+#define H2_RESERVE_UNREAD_BYTES (8 * 1024)
+#define H2_RESERVE_MS 1000
 /* Frame payload we accept (the protocol's minimum maximum, RFC 9113 section 4.2). */
 #define H2_FRAME_BYTES (16 * 1024)
 
@@ -42,18 +49,25 @@
 /* A reset younger than this is charged ("rapid reset", CVE-2023-44487). Older streams may all end at once: a
  * connection shared by thousands of agents sees that whenever a fleet restarts. */
 #define H2_YOUNG_STREAM_MS 1000
+/* An owner calls every NET_TICK_MS; when it did not for this long, the process stood still. */
+#define H2_STOOD_STILL_MS 1000
+/* DATA frames without a byte in a row that a stream of a server may bring. */
+#define H2_EMPTY_FRAMES 100
 /* WINDOW_UPDATE frames that are free: some at the start, some per DATA or HEADERS frame we send. */
 #define H2_WINDOW_UPDATES_INITIAL 100
 #define H2_WINDOW_UPDATES_PER_FRAME 4
 #define H2_WINDOW_UPDATES_MAX 10000
+/* A client's peer may have as many saved up as our bytes can explain. */
+#define H2_WINDOW_UPDATES_MAX_CLIENT (1u << 30)
 
 /* nghttp2's own guards, the second line behind the budget, which tells old streams from young ones and says what there was
  * too much of. */
 #define H2_RESET_BURST 10000
 #define H2_RESET_PER_SECOND 1000
 #define H2_CONTINUATIONS 8
+#define H2_CONTINUATIONS_CLIENT 64 /* a long answer must not end the connection: it is refused by its size */
 #define H2_OUTBOUND_ACKS 1000
-#define H2_SETTINGS_ENTRIES 16
+#define H2_SETTINGS_ENTRIES 100
 
 /* Informational responses per stream (103 flood of a hostile upstream). */
 #define H2_INFORMATIONAL_RESPONSES 8

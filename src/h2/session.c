@@ -9,7 +9,7 @@
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static nghttp2_option *make_options(void)
+static nghttp2_option *make_options(enum h2_role role)
 {
     nghttp2_option *option;
     if (nghttp2_option_new(&option) != 0) {
@@ -18,7 +18,8 @@ static nghttp2_option *make_options(void)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_stream_reset_rate_limit(option, H2_RESET_BURST, H2_RESET_PER_SECOND);
-    nghttp2_option_set_max_continuations(option, H2_CONTINUATIONS);
+    nghttp2_option_set_max_continuations(
+        option, role == H2_SERVER ? H2_CONTINUATIONS : H2_CONTINUATIONS_CLIENT);
     nghttp2_option_set_max_outbound_ack(option, H2_OUTBOUND_ACKS);
     nghttp2_option_set_max_settings(option, H2_SETTINGS_ENTRIES);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
@@ -29,7 +30,7 @@ static nghttp2_option *make_options(void)
 static int make_ng_session(struct h2_session *session)
 {
     nghttp2_session_callbacks *callbacks = h2_callbacks_new();
-    nghttp2_option *option = make_options();
+    nghttp2_option *option = make_options(session->role);
     nghttp2_mem memory = h2_memory(session); /* copied */
     int rv = NGHTTP2_ERR_NOMEM;
     if (callbacks != NULL && option != NULL) {
@@ -82,6 +83,7 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
     session->nghttp2_sends = true; /* its SETTINGS */
     list_init(&session->streams);
     list_init(&session->sendable);
+    list_init(&session->blocked);
     list_init(&session->creditors);
     h2_budget_init(&session->budget, now_ms);
     h2_frame_split_init(&session->split, role == H2_SERVER ? NGHTTP2_CLIENT_MAGIC_LEN : 0);
@@ -95,7 +97,8 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
 static void assert_empty(const struct h2_session *session)
 {
     assert(session->stream_count == 0 && session->queued_bytes == 0);
-    assert(list_empty(&session->sendable) && list_empty(&session->creditors));
+    assert(list_empty(&session->sendable) && list_empty(&session->blocked));
+    assert(list_empty(&session->creditors));
     assert(session->data_stream == NULL);
     (void)session; /* with NDEBUG */
 }
@@ -107,12 +110,14 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     }
     while (!list_empty(&session->streams)) {
         struct h2_stream *stream = (struct h2_stream *)session->streams.next;
+        bool unprocessed = h2_never_left(stream);
         nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
-        h2_stream_finish(stream, error, session->role == H2_CLIENT && !stream->headers_sent);
+        h2_stream_finish(stream, error, unprocessed);
     }
     assert_empty(session);
     h2_block_reader_free(session->block);
     free(session->goaway_text);
+    free(session->broken_field);
     nghttp2_session_del(session->ng);
     h2_memory_release(session);
     free(session);
@@ -130,7 +135,7 @@ void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ct
 
 int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len, uint64_t now_ms)
 {
-    session->now_ms = now_ms;
+    h2_set_clock(session, now_ms);
     session->last_read_ms = now_ms;
     static const struct h2_frame_ops ops = {h2_on_frame_head, h2_pass, h2_take};
     if (session->terminated) {
@@ -196,7 +201,7 @@ static int pull_all(struct h2_session *session)
 
 ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capacity, uint64_t now_ms)
 {
-    session->now_ms = now_ms;
+    h2_set_clock(session, now_ms);
     session->output_asked = true; /* what appears meanwhile is taken along */
     session->out = out;
     session->out_len = 0;
@@ -211,29 +216,42 @@ ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capac
 
 /* ---- time and end ---------------------------------------------------------------------------- */
 
-static const char *overdue(const struct h2_session *session, uint64_t now_ms)
+struct overdue {
+    const char *reason; /* NULL: nothing is */
+    uint32_t error;
+};
+
+static struct overdue find_overdue(const struct h2_session *session)
 {
-    if (!session->ready && now_ms - session->opened_ms > H2_PREFACE_MS) {
-        return "peer sent no HTTP/2 preface and SETTINGS in time";
+    uint64_t age_ms = session->now_ms - session->opened_ms;
+    if (!session->ready && age_ms > H2_PREFACE_MS) {
+        return (struct overdue){"peer sent no HTTP/2 preface and SETTINGS in time",
+                                H2_SETTINGS_TIMEOUT};
     }
-    if (!session->settings_acked && now_ms - session->opened_ms > H2_SETTINGS_ACK_MS) {
-        return "peer did not acknowledge our SETTINGS in time";
+    if (!session->settings_acked && age_ms > H2_SETTINGS_ACK_MS) {
+        return (struct overdue){"peer did not acknowledge our SETTINGS in time",
+                                H2_SETTINGS_TIMEOUT};
     }
-    if (session->block_started_ms != 0 && now_ms - session->block_started_ms > H2_HEADER_BLOCK_MS) {
-        return "peer did not finish a header block in time";
+    if (h2_block_in_progress(session) &&
+        session->now_ms - session->block_started_ms > H2_HEADER_BLOCK_MS) {
+        return (struct overdue){"peer did not finish a header block in time", H2_PROTOCOL_ERROR};
     }
-    return NULL;
+    return (struct overdue){0};
 }
 
 int h2_session_tick(struct h2_session *session, uint64_t now_ms)
 {
-    session->now_ms = now_ms;
-    const char *reason = overdue(session, now_ms);
-    if (reason == NULL || session->terminated) {
+    bool late = now_ms > session->now_ms + H2_STOOD_STILL_MS;
+    h2_set_clock(session, now_ms);
+    if (late || session->terminated) {
+        return 0; /* what came while we stood still is not read yet */
+    }
+    h2_tick_reserve(session);
+    struct overdue overdue = find_overdue(session);
+    if (overdue.reason == NULL) {
         return 0;
     }
-    h2_session_terminate(session,
-                         session->settings_acked ? H2_PROTOCOL_ERROR : H2_SETTINGS_TIMEOUT, reason);
+    h2_session_terminate(session, overdue.error, overdue.reason);
     return 1;
 }
 
@@ -288,7 +306,7 @@ size_t h2_session_queued_bytes(const struct h2_session *session)
 
 bool h2_session_stalled(const struct h2_session *session)
 {
-    return session->send_window <= 0 && !list_empty(&session->sendable);
+    return session->send_window <= 0 && !list_empty(&session->blocked);
 }
 
 const char *h2_session_goaway_text(const struct h2_session *session)

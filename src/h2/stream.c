@@ -18,7 +18,7 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
     stream->session = session;
     stream->events = &nobodys;
     stream->id = id;
-    stream->opened_ms = session->now_ms;
+    stream->opened_ms = h2_birth_ms(session);
     stream->receive_window = (int32_t)session->limits.stream_window_bytes;
     stream->send_window = (int32_t)session->peer_stream_window;
     list_init(&stream->send_node);
@@ -99,6 +99,19 @@ int h2_stream_end(struct h2_stream *stream)
     return 0;
 }
 
+static uint8_t nv_flags(const struct h2_header *field)
+{
+    return field->never_indexed ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+}
+
+/* Whether the peer takes a block of that size (RFC 9113 section 6.5.2), and nghttp2 sends it. */
+static bool is_sendable_block(const struct h2_session *session, const struct h2_header *fields,
+                              size_t count)
+{
+    size_t bytes = h2_block_bytes(fields, count);
+    return bytes <= h2_session_peer_header_bytes(session) && bytes <= H2_SEND_BLOCK_BYTES;
+}
+
 /* Copies fields so that they live until the last body byte is sent. */
 static struct h2_trailers *trailers_copy(const struct h2_header *fields, size_t count)
 {
@@ -118,6 +131,7 @@ static struct h2_trailers *trailers_copy(const struct h2_header *fields, size_t 
         to += fields[i].name_len;
         nv->value = memcpy(to, fields[i].value, fields[i].value_len);
         nv->valuelen = fields[i].value_len;
+        nv->flags = nv_flags(&fields[i]);
         to += fields[i].value_len;
     }
     return copy;
@@ -127,6 +141,9 @@ int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *fields,
 {
     if (stream->ended || !stream->has_body) {
         return H2_E_CLOSED;
+    }
+    if (!is_sendable_block(stream->session, fields, count)) {
+        return H2_E_HEADERS;
     }
     stream->trailers = trailers_copy(fields, count);
     stream->ended = true;
@@ -149,6 +166,7 @@ static nghttp2_nv *to_nv(const struct h2_header *fields, size_t count,
             .namelen = fields[i].name_len,
             .value = (uint8_t *)fields[i].value,
             .valuelen = fields[i].value_len,
+            .flags = nv_flags(&fields[i]),
         };
     }
     return nv;
@@ -176,6 +194,9 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
     if (h2_session_room(session) == 0) {
         return H2_E_NO_ROOM;
     }
+    if (!is_sendable_block(session, fields, count)) {
+        return H2_E_HEADERS;
+    }
     struct h2_stream *stream = h2_stream_new(session, 0);
     if (stream == NULL) {
         return -ENOMEM;
@@ -192,6 +213,7 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
         return id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE ? (int)H2_E_NO_ROOM : id;
     }
     stream->id = id;
+    session->newest_own_id = id;
     h2_budget_hold(&session->budget, session->stream_count);
     h2_request_nghttp2(session);
     *ret_stream = stream;
@@ -203,6 +225,9 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, 
 {
     if (stream->ended || stream->response_sent) {
         return H2_E_CLOSED;
+    }
+    if (!is_sendable_block(stream->session, fields, count)) {
+        return H2_E_HEADERS;
     }
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
@@ -218,6 +243,9 @@ int h2_stream_inform(struct h2_stream *stream, const struct h2_header *fields, s
 {
     if (stream->ended || stream->response_sent) {
         return H2_E_CLOSED;
+    }
+    if (!is_sendable_block(stream->session, fields, count)) {
+        return H2_E_HEADERS;
     }
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
@@ -236,8 +264,32 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t error)
     stream->reset_here = true;
     stream->ended = true;
     nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
+    h2_stream_reconsider(stream);
     h2_stream_consume(stream, stream->unconsumed_bytes);
     h2_request_nghttp2(stream->session);
+}
+
+bool h2_never_left(const struct h2_stream *stream)
+{
+    return stream->session->role == H2_CLIENT && !stream->headers_sent &&
+           nghttp2_session_find_stream(stream->session->ng, stream->id) == NULL;
+}
+
+void h2_return_unsent(struct h2_session *session)
+{
+    size_t limit = h2_session_peer_max_streams(session);
+    struct list *node = session->streams.prev; /* the newest */
+    while (session->role == H2_CLIENT && session->stream_count > limit &&
+           node != &session->streams) {
+        struct h2_stream *stream = (struct h2_stream *)node;
+        node = node->prev;
+        if (!h2_never_left(stream)) {
+            return;
+        }
+        nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
+        nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, stream->id, H2_REFUSED_STREAM);
+        h2_stream_finish(stream, H2_REFUSED_STREAM, true);
+    }
 }
 
 size_t h2_stream_discard(struct h2_stream *stream)
@@ -245,7 +297,7 @@ size_t h2_stream_discard(struct h2_stream *stream)
     size_t len = stream->out.len;
     buf_deinit(&stream->out);
     h2_count_queued(stream->session, 0, len);
-    h2_stream_sendable(stream);
+    h2_stream_reconsider(stream);
     return len;
 }
 

@@ -6,6 +6,7 @@
  * is done. */
 #include "net/loop.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/stream_impl.h"
@@ -13,13 +14,22 @@
 #include <assert.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* A flush may make another connection ask (a proxy's two sides): so many rounds before polling. */
 #define FLUSH_ROUNDS 4
-/* When free memory is given back: so many connections came or went, and none for so many ticks (one second). */
+/* When free memory is given back: so many connections came or went or so many bytes were freed, and
+ * then no connection and few bytes for so many ticks (one second); of all loops at most one in ten
+ * seconds, as it looks at all memory there is. */
 #define TRIM_CHURN       64
+#define TRIM_FREED_BYTES ((size_t)4 * 1024 * 1024)
+#define TRIM_STILL_BYTES ((size_t)1024 * 1024)
 #define TRIM_QUIET_TICKS 4
+#define TRIM_EVERY_MS    10000
+/* A tick so much too late means that the process stood still: stopped, starved or swapped out. */
+#define STOOD_STILL_MS 1000
 /* How long net_loop_deinit() lets closing streams finish; they linger for at most 1 s. */
 #define DEINIT_GRACE_MS 3000
 
@@ -54,16 +64,51 @@ static void on_idle(uv_idle_t *idle)
     (void)idle; /* being active is its work */
 }
 
-static void give_memory_back(struct net_loop *loop)
+/* Of all loops, one in TRIM_EVERY_MS. */
+static bool may_trim(void)
 {
-    if (loop->churn != loop->churn_seen) {
-        loop->churn_seen = loop->churn;
-        loop->quiet_ticks = 0;
-    } else if (loop->churn >= TRIM_CHURN && ++loop->quiet_ticks >= TRIM_QUIET_TICKS) {
+    static atomic_uint_fast64_t next_ms;
+    uint64_t now_ms = clock_now_ms();
+    uint64_t due_ms = atomic_load(&next_ms);
+
+    return now_ms >= due_ms &&
+           atomic_compare_exchange_strong(&next_ms, &due_ms, now_ms + TRIM_EVERY_MS);
+}
+
+static void note_quiet(struct net_spare *spare)
+{
+    bool churned = spare->churn != spare->churn_seen;
+    bool freed = spare->freed_bytes - spare->freed_seen >= TRIM_STILL_BYTES;
+
+    spare->quiet_ticks = churned ? 0 : spare->quiet_ticks + 1;
+    spare->still_ticks = freed ? 0 : spare->still_ticks + 1;
+    spare->churn_seen = spare->churn;
+    spare->freed_seen = spare->freed_bytes;
+}
+
+static void give_memory_back(struct net_spare *spare)
+{
+    bool many;
+    bool much;
+
+    note_quiet(spare);
+    many = spare->churn >= TRIM_CHURN && spare->quiet_ticks >= TRIM_QUIET_TICKS;
+    much = spare->freed_bytes >= TRIM_FREED_BYTES && spare->still_ticks >= TRIM_QUIET_TICKS;
+    if ((many || much) && may_trim()) {
         malloc_trim(0);
-        loop->churn = 0;
-        loop->churn_seen = 0;
+        *spare = (struct net_spare){.given_back = spare->given_back + 1};
     }
+}
+
+/* Timers run before sockets are read: after a time in which nobody was heard, a limit would be judged
+ * while the answer waits. So this tick comes again, behind one turn of reading. */
+static bool is_after_standstill(struct net_loop *loop)
+{
+    uint64_t now_ms = uv_now(&loop->uv);
+    bool stood_still = now_ms - loop->ticked_ms > NET_TICK_MS + STOOD_STILL_MS;
+
+    loop->ticked_ms = now_ms;
+    return stood_still;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -72,7 +117,11 @@ static void on_timer(uv_timer_t *timer)
     uint64_t now_ms = uv_now(&loop->uv);
     struct list now;
 
-    give_memory_back(loop);
+    if (is_after_standstill(loop)) {
+        uv_timer_start(timer, on_timer, 1, NET_TICK_MS);
+        return;
+    }
+    give_memory_back(&loop->spare);
     list_take(&now, &loop->ticks);
     while (!list_empty(&now)) {
         struct net_tick *item = container_of(now.next, struct net_tick, node);
@@ -91,6 +140,8 @@ int net_loop_init(struct net_loop *loop)
         return status;
     }
     signal(SIGPIPE, SIG_IGN);
+    loop->ticked_ms = uv_now(&loop->uv);
+    loop->spare = (struct net_spare){0};
     list_init(&loop->flushes);
     list_init(&loop->ticks);
     loop->read_bytes = mem_calloc(1, NET_READ_BYTES);

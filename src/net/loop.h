@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -17,6 +18,8 @@
 #define NET_RECORD_BYTES (16 * 1024)
 /* What one flush of one connection sends at most before others get their turn. */
 #define NET_WRITE_BYTES (64 * 1024)
+/* Freed pieces that are worth a word to net_loop_freed(): smaller ones are soon used again. */
+#define NET_FREED_BYTES (16 * 1024)
 /* Period of net_tick callbacks, and so the precision of every liveness limit. */
 #define NET_TICK_MS 250
 
@@ -28,7 +31,8 @@ struct net_flush {
 };
 
 /* Called every NET_TICK_MS with the loop's time, while listed. Embedded in the asker, who calls
- * list_init() on the node first and net_loop_tick_stop() last. */
+ * list_init() on the node first and net_loop_tick_stop() last. When the process stood still, all
+ * that waits in sockets is read before the next tick judges who was late. */
 struct net_tick {
     struct list node;
     void (*tick)(struct net_tick *self, uint64_t now_ms);
@@ -47,6 +51,17 @@ static inline void net_tick_init(struct net_tick *item,
     item->tick = tick;
 }
 
+/* What says that free memory should go back to the system. */
+struct net_spare {
+    unsigned churn;       /* connections that came or went since it did */
+    unsigned churn_seen;  /* ... at the last tick */
+    unsigned quiet_ticks; /* without churn */
+    size_t freed_bytes;   /* in large pieces since it did */
+    size_t freed_seen;    /* ... at the last tick */
+    unsigned still_ticks; /* without many freed bytes */
+    unsigned given_back;  /* how often it did */
+};
+
 struct net_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
@@ -58,19 +73,28 @@ struct net_loop {
     uint8_t *record_bytes; /* owned, NET_RECORD_BYTES: plaintext of one TLS record */
     uint8_t *write_bytes;  /* owned, NET_WRITE_BYTES: plaintext to send, filled by the flusher */
     uint8_t *cipher_bytes; /* owned: TLS records made of write_bytes */
-    unsigned churn;        /* connections that came or went since memory was given back */
-    unsigned churn_seen;   /* ... at the last tick */
-    unsigned quiet_ticks;
+    uint64_t ticked_ms;    /* the last tick */
+    struct net_spare spare;
 };
 
 /* Makes an empty loop, ignores SIGPIPE. Returns 0 or a libuv error. */
 int net_loop_init(struct net_loop *loop);
 
-/* A connection has come or gone. When many have and it is quiet again, free memory goes back to the system: a handshake
- * needs more than the connection that it leaves, so thousands at once leave holes everywhere. */
+/* A connection has come or gone. When many have and it is quiet again, free memory goes back to the
+ * system: a handshake needs more than the connection that it leaves, so thousands at once leave
+ * holes everywhere. */
 static inline void net_loop_churned(struct net_loop *loop)
 {
-    loop->churn++;
+    loop->spare.churn++;
+}
+
+/* `bytes` of memory were freed in one piece. When some MB have been and it is quiet again, it goes back
+ * to the system, for the same reason. */
+static inline void net_loop_freed(struct net_loop *loop, size_t bytes)
+{
+    if (bytes >= NET_FREED_BYTES) {
+        loop->spare.freed_bytes += bytes;
+    }
 }
 
 /* Runs until nothing is left to wait for or net_loop_stop(). */

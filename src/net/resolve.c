@@ -75,11 +75,23 @@ static void set_port(struct sockaddr_storage *address, uint16_t port)
     }
 }
 
-static size_t collect(const struct addrinfo *info, uint16_t port, struct sockaddr_storage *out)
+static size_t count_addresses(const struct addrinfo *info)
 {
     size_t count = 0;
 
-    for (; info != NULL && count < NET_RESOLVE_MAX; info = info->ai_next) {
+    for (; info != NULL; info = info->ai_next) {
+        count += info->ai_family == AF_INET || info->ai_family == AF_INET6;
+    }
+    return count;
+}
+
+/* Takes at most `max` of them. */
+static size_t collect(const struct addrinfo *info, uint16_t port, size_t max,
+                      struct sockaddr_storage *out)
+{
+    size_t count = 0;
+
+    for (; info != NULL && count < max; info = info->ai_next) {
         if (info->ai_family == AF_INET || info->ai_family == AF_INET6) {
             memset(&out[count], 0, sizeof(out[count]));
             memcpy(&out[count], info->ai_addr, info->ai_addrlen);
@@ -134,6 +146,9 @@ static void on_looked_up(void *user, int status, const struct addrinfo *list)
 {
     struct net_resolve *resolve = user;
     struct sockaddr_storage *addresses;
+    struct net_error error;
+    size_t all;
+    size_t max;
     size_t count;
 
     if (status != 0) {
@@ -141,10 +156,14 @@ static void on_looked_up(void *user, int status, const struct addrinfo *list)
         resolve_free(resolve);
         return;
     }
-    addresses = mem_calloc(NET_RESOLVE_MAX, sizeof(*addresses));
-    count = collect(list, resolve->port, addresses);
+    all = count_addresses(list);
+    max = all < NET_RESOLVE_MAX ? all : NET_RESOLVE_MAX;
+    addresses = mem_calloc(max + 1, sizeof(*addresses));
+    count = collect(list, resolve->port, max, addresses);
     if (count > 0) {
-        resolve->on_done(resolve->user, addresses, count, NULL);
+        net_error_set(&error, NET_RESOLVE_FAILED, "%.80s has %zu addresses: %d of them are used",
+                      resolve->host, all, NET_RESOLVE_MAX);
+        resolve->on_done(resolve->user, addresses, count, all > max ? &error : NULL);
     } else {
         report_failure(resolve, EAI_NONAME);
     }

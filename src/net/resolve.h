@@ -9,13 +9,14 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#define NET_RESOLVE_MAX        256 /* addresses kept of one name */
-#define NET_ADDRESS_TEXT_BYTES 64  /* "[IPv6%scope]:port" */
+#define NET_RESOLVE_MAX        4096 /* addresses kept of one name; a DNS message holds no more */
+#define NET_ADDRESS_TEXT_BYTES 64   /* "[IPv6%scope]:port" */
 
 struct net_resolve;
 
 /* Exactly once, never before net_resolve_start() returns; `addresses` are sorted, without
- * duplicates, carry the port, and are borrowed until the return; count 0 comes with `error`. */
+ * duplicates, carry the port, and are borrowed until the return; count 0 comes with `error`, and addresses do when
+ * there are more than NET_RESOLVE_MAX, so that it can be said. */
 typedef void (*net_resolve_done_fn)(void *user, const struct sockaddr_storage *addresses,
                                     size_t count, const struct net_error *error);
 

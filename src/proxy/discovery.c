@@ -17,10 +17,11 @@ struct lookup {
     struct watch *watch;
     const struct text_address *target; /* the cluster's */
     struct net_resolve *resolve;       /* in progress */
-    struct sockaddr_storage addresses[NET_RESOLVE_MAX];
+    struct sockaddr_storage *addresses; /* owned; the last ones */
     size_t count;
     bool answered;
     bool failed; /* the last time; said once */
+    bool cut;    /* likewise: there were more addresses than are kept */
 };
 
 /* One cluster. */
@@ -71,6 +72,26 @@ static void publish(struct watch *watch)
     log_change(watch, added, removed);
 }
 
+static void keep(struct lookup *lookup, const struct sockaddr_storage *addresses, size_t count)
+{
+    lookup->addresses = mem_realloc(lookup->addresses, count * sizeof(*addresses));
+    memcpy(lookup->addresses, addresses, count * sizeof(*addresses));
+    lookup->count = count;
+    lookup->failed = false;
+}
+
+/* A name with more addresses than are kept; said once. */
+static void tell_cut(struct lookup *lookup, const struct net_error *error)
+{
+    const struct watch *watch = lookup->watch;
+    if (error != NULL && !lookup->cut) {
+        log_event(LOG_WARN, &watch->discovery->relay->source, "too_many_addresses",
+                  LOG_PAIRS({"cluster", watch->cluster->name}, {"cause", error->text}),
+                  "Cluster %s: %s", watch->cluster->name, error->text);
+    }
+    lookup->cut = error != NULL;
+}
+
 static void on_resolved(void *user, const struct sockaddr_storage *addresses, size_t count,
                         const struct net_error *error)
 {
@@ -79,9 +100,8 @@ static void on_resolved(void *user, const struct sockaddr_storage *addresses, si
     lookup->resolve = NULL;
     lookup->answered = true;
     if (count > 0) {
-        memcpy(lookup->addresses, addresses, count * sizeof(*addresses));
-        lookup->count = count;
-        lookup->failed = false;
+        keep(lookup, addresses, count);
+        tell_cut(lookup, error);
         publish(watch);
     } else if (!lookup->failed) {
         lookup->failed = true;
@@ -162,6 +182,7 @@ void proxy_discovery_stop(struct proxy_discovery *discovery)
             if (watch->lookups[k].resolve != NULL) {
                 net_resolve_cancel(watch->lookups[k].resolve);
             }
+            free(watch->lookups[k].addresses);
         }
         free(watch->lookups);
     }

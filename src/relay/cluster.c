@@ -98,8 +98,13 @@ void cluster_deinit(struct cluster *cluster)
     pthread_mutex_destroy(&cluster->mutex);
 }
 
-static struct endpoint *find(struct endpoint *const *endpoints, size_t count, const char *name)
+/* The endpoint of that name, which nearly always is where it was. */
+static struct endpoint *find(struct endpoint *const *endpoints, size_t count, size_t hint,
+                             const char *name)
 {
+    if (hint < count && strcmp(endpoints[hint]->name, name) == 0) {
+        return endpoints[hint];
+    }
     for (size_t i = 0; i < count; i++) {
         if (strcmp(endpoints[i]->name, name) == 0) {
             return endpoints[i];
@@ -114,7 +119,7 @@ static size_t mark_removed(struct endpoint **old, size_t old_count, struct endpo
 {
     size_t removed = 0;
     for (size_t i = 0; i < old_count; i++) {
-        if (find(kept, kept_count, old[i]->name) == NULL) {
+        if (find(kept, kept_count, i, old[i]->name) == NULL) {
             atomic_store(&old[i]->removed, true);
             removed++;
         }
@@ -131,7 +136,7 @@ void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addr
     for (size_t i = 0; i < count; i++) {
         char name[NET_ADDRESS_TEXT_BYTES];
         net_address_format((const struct sockaddr *)&addresses[i], name);
-        struct endpoint *known = find(cluster->endpoints, cluster->endpoint_count, name);
+        struct endpoint *known = find(cluster->endpoints, cluster->endpoint_count, i, name);
         added += known == NULL;
         fresh[i] = known != NULL ? endpoint_ref(known) : endpoint_new(cluster, &addresses[i]);
     }

@@ -152,6 +152,19 @@ static void end_upstream(struct exchange *exchange, uint32_t code)
     upstream_reset(&exchange->upstream, code);
 }
 
+/* The endpoint has answered in full and may wait for the request's end. An empty frame tells it without being counted as a
+ * reset; what it did not read is dropped. */
+static void finish_request(struct exchange *exchange)
+{
+    struct h2_stream *stream = exchange->upstream.stream;
+    bool may_end = stream != NULL && !upstream_resets(&exchange->upstream);
+    if (may_end && h2_stream_queued_bytes(stream) == 0) {
+        h2_stream_end(stream);
+    } else {
+        end_upstream(exchange, H2_NO_ERROR);
+    }
+}
+
 static void answer_http(struct exchange *exchange, enum rpc_code code, const char *http_status,
                         const char *message)
 {
@@ -254,14 +267,15 @@ static bool retry_refused(struct exchange *exchange)
     return retry(exchange);
 }
 
-/* Gives what is known of the request body to the new upstream stream. */
+/* Gives what is known of the request body to the new upstream stream. A request without a body ends with an empty DATA frame,
+ * as PROTOCOL-HTTP2 has it: some servers wait for ever on one that ends with its headers. */
 static void send_known_body(struct exchange *exchange)
 {
     struct h2_stream *stream = exchange->upstream.stream;
     if (exchange->replay.len > 0) {
         h2_stream_write(stream, buf_data(&exchange->replay), exchange->replay.len, QUEUE_CAP_BYTES);
     }
-    if (exchange->request_side == REQUEST_ENDED) {
+    if (exchange->request_ended) {
         h2_stream_end(stream);
     }
 }
@@ -279,9 +293,8 @@ static void refuse_large_request(struct exchange *exchange, uint32_t limit_bytes
 static int on_upstream_ready(struct upstream_request *request, struct h2_session *session)
 {
     struct exchange *exchange = of_request(request);
-    bool end_stream = exchange->request_side == REQUEST_ENDED_IN_HEADERS;
-    int rv = h2_stream_open(session, exchange->request->fields, exchange->request->count,
-                            end_stream, &upstream_events, exchange, &request->stream);
+    int rv = h2_stream_open(session, exchange->request->fields, exchange->request->count, false,
+                            &upstream_events, exchange, &request->stream);
     if (rv == 0) {
         enter(exchange, EXCHANGE_OPEN);
         send_known_body(exchange);
@@ -418,7 +431,7 @@ static void describe_end(const struct exchange *exchange, uint32_t error, struct
     ret->error = error;
     ret->broken = error != H2_CONNECTION_LOST && fault != NULL;
     if (ret->broken) {
-        snprintf(ret->text, sizeof(ret->text), "cluster %.80s: endpoint %s answered with a %.180s",
+        snprintf(ret->text, sizeof(ret->text), "cluster %.80s: endpoint %s broke HTTP/2 or a limit: %.160s",
                  exchange->cluster->name, exchange->endpoint->name, fault);
     } else if (error == H2_CONNECTION_LOST) {
         const char *why = h2_session_goaway_text(session);
@@ -513,7 +526,7 @@ static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
 static void on_downstream_end(void *user)
 {
     struct exchange *exchange = user;
-    exchange->request_side = REQUEST_ENDED;
+    exchange->request_ended = true;
     if (exchange->upstream.stream != NULL) {
         h2_stream_end(exchange->upstream.stream);
     }
@@ -545,17 +558,17 @@ static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
     struct exchange *exchange = user;
     (void)unprocessed;
     bool finished = error == H2_NO_ERROR && exchange->state == EXCHANGE_ENDING;
-    uint32_t code = finished ? (uint32_t)H2_NO_ERROR
-                    : error == H2_CONNECTION_LOST || error == H2_NO_ERROR ? (uint32_t)H2_CANCEL
-                                                                          : error;
+    bool has_code = error != H2_CONNECTION_LOST && error != H2_NO_ERROR;
     if (exchange->state != EXCHANGE_ENDING) {
         enter(exchange, EXCHANGE_ENDING);
     }
     if (error == H2_CONNECTION_LOST) { /* nobody is left to be charged */
         leave_client(exchange);
     }
-    if (!finished || exchange->request_side == REQUEST_OPEN) {
-        end_upstream(exchange, code);
+    if (!finished) {
+        end_upstream(exchange, has_code ? error : (uint32_t)H2_CANCEL);
+    } else if (!exchange->request_ended) {
+        finish_request(exchange);
     }
     if (exchange->client != NULL) {
         leave_client(exchange);
@@ -603,7 +616,7 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
     exchange->worker = worker;
     exchange->client = client;
     exchange->downstream = downstream;
-    exchange->request_side = end_stream ? REQUEST_ENDED_IN_HEADERS : REQUEST_OPEN;
+    exchange->request_ended = end_stream;
     exchange->reply_form = reply_form_of(block);
     list_append(&client->exchanges, &exchange->client_node);
     init_record(&exchange->record, worker, block);

@@ -39,13 +39,6 @@ enum exchange_state {
     EXCHANGE_GONE,
 };
 
-/* How far the client's side is. */
-enum request_side {
-    REQUEST_OPEN,
-    REQUEST_ENDED_IN_HEADERS, /* there is no body */
-    REQUEST_ENDED,
-};
-
 struct exchange {
     struct upstream_request upstream; /* towards the endpoint */
     struct h2_stream *downstream;     /* NULL once closed */
@@ -61,7 +54,7 @@ struct exchange {
     uint64_t hash;
     uint64_t drain_ms; /* when the drain ends it; 0: not draining */
     enum exchange_state state;
-    enum request_side request_side;
+    bool request_ended; /* the client half-closed */
     enum reply_form reply_form;
     unsigned attempts;
     unsigned refusals;

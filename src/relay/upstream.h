@@ -37,8 +37,8 @@
  * nghttp2 takes 1000 and 33 more a second; Envoy counts seconds above 1 and lets half of all streams, or 250, go young. A
  * connection stays below both: this many resets and so many a second; of them this many young ones, and a quarter of the
  * streams that ended. */
-#define UPSTREAM_RESETS            900
-#define UPSTREAM_RESETS_PER_SECOND 30
+#define UPSTREAM_RESETS            800
+#define UPSTREAM_RESETS_PER_SECOND 25
 #define UPSTREAM_YOUNG_RESETS      50
 #define UPSTREAM_YOUNG_SHARE       4
 /* A stream is old when the endpoint has provably read its request this long ago, by the endpoint's clock, too. */
@@ -92,6 +92,9 @@ void upstream_cancel(struct upstream_request *request);
 /* Resets the request's stream, if it has one, at once or soon: until on_close its events go on. A reset that an endpoint
  * might hold against the connection waits until its stream is old or few were sent. */
 void upstream_reset(struct upstream_request *request, uint32_t code);
+
+/* True while a reset of the request's stream waits. */
+bool upstream_resets(const struct upstream_request *request);
 
 /* The request's stream has closed: from its on_close. */
 void upstream_closed(struct upstream_request *request);

@@ -75,6 +75,11 @@ void upstream_reset(struct upstream_request *request, uint32_t code)
     list_append(&request->upstream->resetting, &request->reset_node);
 }
 
+bool upstream_resets(const struct upstream_request *request)
+{
+    return !list_empty(&request->reset_node);
+}
+
 void upstream_send_due_resets(struct upstream *upstream)
 {
     uint64_t now_ms = worker_now_ms(upstream->worker);

@@ -218,13 +218,26 @@ static void on_end(void *user)
     }
 }
 
-static void decide_by_close(struct rpc_call *call, uint32_t error)
+static void set_lost(const struct rpc_call *call, struct rpc_status *status, const char *goaway)
 {
+    rpc_status_set(status, RPC_UNAVAILABLE, "connection to %.80s was lost%s%.140s",
+                   rpc_client_peer(call->client), goaway != NULL ? " after " : "",
+                   goaway != NULL ? goaway : "");
+    status->origin = RPC_FROM_CONNECTION;
+}
+
+static void decide_by_close(struct rpc_call *call, uint32_t error, bool unprocessed)
+{
+    const char *goaway = h2_session_goaway_text(h2_stream_session(call->stream));
+    const char *fault = h2_stream_fault(call->stream);
     struct rpc_status status;
     if (error == H2_CONNECTION_LOST) {
-        rpc_status_set(&status, RPC_UNAVAILABLE, "connection to %.180s was lost",
-                       rpc_client_peer(call->client));
-        status.origin = RPC_FROM_CONNECTION;
+        set_lost(call, &status, goaway);
+    } else if (unprocessed && goaway != NULL) {
+        /* the connection itself may live on, for other calls */
+        rpc_status_set(&status, RPC_UNAVAILABLE, "connection is going away: %s", goaway);
+    } else if (fault != NULL) {
+        rpc_status_set(&status, rpc_code_from_h2(error), "%s", fault);
     } else {
         rpc_status_set(&status, rpc_code_from_h2(error), "%s", "");
         status.origin = RPC_FROM_RESET;
@@ -236,7 +249,7 @@ static void decide_by_close(struct rpc_call *call, uint32_t error)
 static void on_close(void *user, uint32_t error, bool unprocessed)
 {
     struct rpc_call *call = user;
-    decide_by_close(call, error);
+    decide_by_close(call, error, unprocessed);
     call->stream = NULL;
     call->status.unprocessed = unprocessed;
     if (call->timer != NULL) {

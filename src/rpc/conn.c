@@ -53,6 +53,9 @@ static const unsigned may_follow[] = {
 };
 
 struct rpc_conn {
+    enum conn_state state;
+    enum h2_role role;
+    bool heard;                 /* the peer has sent something */
     struct net_stream *stream;  /* owned until on_closed */
     struct h2_session *session; /* owned */
     struct net_loop *loop;      /* borrowed */
@@ -60,14 +63,11 @@ struct rpc_conn {
     void *user;
     struct net_flush flush; /* until lingering */
     struct net_tick tick;   /* the same */
-    enum conn_state state;
-    enum h2_role role;
-    bool heard; /* the peer has sent something */
 
-    /* Times that are counted in ticks: see rpc_tick_counts_ms(). */
+    /* Time as ticks count it: see rpc_tick_counts_ms(). */
     uint64_t ticked_ms;
-    uint64_t state_ms;   /* in this state; enter() begins and ends it */
-    uint64_t blocked_ms; /* the socket has taken nothing; count_blocked() begins it, on_writable() ends it */
+    uint64_t state_ms;   /* in this state: enter() begins it */
+    uint64_t blocked_ms; /* the socket has taken nothing: on_writable() ends it */
     bool late;           /* the last tick was: what the peer sent meanwhile is unread, or was read at once */
 
     /* Our PINGs, numbered from 1; a peer answers them in their order. */

@@ -25,7 +25,7 @@ static size_t line_length(const uint8_t *bytes, size_t len)
 bool rpc_greeting_is_foreign(const uint8_t *bytes, size_t len, char out[static RPC_GREETING_BYTES])
 {
     if (len >= 2 && (bytes[0] == TLS_ALERT || bytes[0] == TLS_HANDSHAKE) && bytes[1] == TLS_MAJOR) {
-        snprintf(out, RPC_GREETING_BYTES, "it speaks TLS (leave --plaintext away)");
+        snprintf(out, RPC_GREETING_BYTES, "it answers with TLS, not with HTTP/2 (leave --plaintext away)");
         return true;
     }
     size_t line = line_length(bytes, len);

@@ -27,7 +27,7 @@ static void on_closed(void *user, const struct net_error *why)
 }
 
 static const struct rpc_conn_events conn_events = {
-    .h2 = {.on_request = server_call_on_request},
+    .h2 = {.on_request = server_call_on_request, .on_refused = server_on_refused},
     .on_closed = on_closed,
 };
 

@@ -100,7 +100,7 @@ static void tell_half_close(struct rpc_server_call *call)
 static void begin_call(struct server_conn *conn, struct h2_stream *stream,
                        const struct h2_block *block, bool end_stream)
 {
-    const struct h2_header *path = h2_block_find(block, ":path", NULL);
+    const struct h2_header *path = h2_block_find(block, ":path", NULL); /* every POST has one */
     const struct rpc_method *method = find_method(conn->server, path->value);
     if (method == NULL) {
         char message[RPC_MESSAGE_BYTES];
@@ -127,9 +127,7 @@ static void begin_call(struct server_conn *conn, struct h2_stream *stream,
 void server_call_on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
                             bool end_stream)
 {
-    if (h2_block_find(block, ":path", NULL) == NULL) {
-        h2_stream_reset(stream, H2_PROTOCOL_ERROR); /* CONNECT */
-    } else if (!server_refuse(stream, block, end_stream)) {
+    if (!server_refuse(stream, block, end_stream)) {
         begin_call(user, stream, block, end_stream);
     }
 }
@@ -223,14 +221,31 @@ static void on_block(void *user, enum h2_block_kind kind, const struct h2_block 
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
+/* The client's side of the stream is over before the method decided. */
+static void decide_by_close(struct rpc_server_call *call, uint32_t error)
+{
+    const struct h2_session *session = h2_stream_session(call->stream);
+    const char *fault = h2_stream_fault(call->stream);
+    const char *why = h2_session_reason(session);
+    why = why != NULL ? why : h2_session_goaway_text(session);
+    call->decided = true;
+    if (fault != NULL) {
+        rpc_status_set(&call->status, RPC_CANCELLED, "the client broke HTTP/2: %s", fault);
+    } else if (error == H2_CONNECTION_LOST) {
+        rpc_status_set(&call->status, RPC_CANCELLED, "the client's connection is gone%s%s",
+                       why != NULL ? ": " : "", why != NULL ? why : "");
+    } else {
+        rpc_status_set(&call->status, RPC_CANCELLED, "the client went away: stream reset with %s",
+                       h2_error_name(error));
+    }
+}
+
 static void on_close(void *user, uint32_t error, bool unprocessed)
 {
-    (void)error;
     (void)unprocessed;
     struct rpc_server_call *call = user;
     if (!call->decided) {
-        call->decided = true;
-        rpc_status_set(&call->status, RPC_CANCELLED, "the client went away");
+        decide_by_close(call, error);
     }
     if (call->timer != NULL) {
         uv_close((uv_handle_t *)call->timer, on_timer_closed);

@@ -56,6 +56,9 @@ void server_call_on_request(void *user, struct h2_stream *stream, const struct h
 
 /* Answers a request that is not a gRPC call, or not an acceptable one. Returns true when it did. server_refuse.c */
 bool server_refuse(struct h2_stream *stream, const struct h2_block *block, bool request_ended);
+/* A request that h2 refused: one that is too large is answered. `user` is the server_conn. */
+void server_on_refused(void *user, struct h2_stream *stream, enum h2_refusal refusal,
+                       const struct h2_block *block, const char *why);
 /* A status without a call (Trailers-Only). */
 void server_answer_status(struct h2_stream *stream, enum rpc_code code, const char *message);
 

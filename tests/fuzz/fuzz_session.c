@@ -1,7 +1,10 @@
-/* Raw bytes into a session of either role, with an owner that answers like a server and echoes bodies. */
+/* Raw bytes of a client into a server's session, and of a server into a client's: two roles, each with an owner that does what
+ * owners do. The server answers and echoes; the client keeps streams open, writes more than windows hold, resets, discards and
+ * gives up some. At the end nothing waits and nothing is left. */
 #include "base/mem.h"
 #include "h2/session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,54 +76,105 @@ static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal ref
     }
 }
 
-static const struct h2_events events = {.on_request = on_request, .on_refused = on_refused};
+static const struct h2_events server_events = {.on_request = on_request, .on_refused = on_refused};
 
-static void open_streams(struct h2_session *session)
+static void open_stream(struct h2_session *session, unsigned kind)
 {
+    static const uint8_t body[40000];
     const struct h2_header fields[] = {
         H2_HEADER(":method", "POST"),
         H2_HEADER(":scheme", "http"),
         H2_HEADER(":path", "/a/b"),
         H2_HEADER(":authority", "x"),
     };
-    for (int i = 0; i < 3; i++) {
-        struct owner *owner = mem_new(struct owner);
-        if (h2_stream_open(session, fields, 4, i == 2, &stream_events, owner, &owner->stream) == 0) {
-            h2_stream_write(owner->stream, "hello", 5, 100);
-        } else {
-            free(owner);
-        }
+    struct owner *owner = mem_new(struct owner);
+    if (h2_stream_open(session, fields, 4, kind % 4 == 2, &stream_events, owner, &owner->stream) !=
+        0) {
+        free(owner);
+        return;
     }
+    struct h2_stream *stream = owner->stream;
+    h2_stream_write(stream, body, kind % 4 == 3 ? sizeof(body) : 5, sizeof(body));
+    if (kind % 16 == 5) {
+        h2_stream_discard(stream);
+        h2_stream_end(stream);
+    } else if (kind % 16 == 6) {
+        h2_stream_reset(stream, H2_CANCEL);
+    } else if (kind % 16 == 7) {
+        h2_stream_attach(stream, NULL, NULL);
+        free(owner);
+    }
+}
+
+/* Makes streams whenever there is room, up to a few. */
+struct client {
+    struct h2_session *session;
+    unsigned opened;
+};
+
+static void on_room(void *user)
+{
+    struct client *client = user;
+    while (client != NULL && client->session != NULL && client->opened < 40 &&
+           h2_session_stream_count(client->session) < 8 && h2_session_room(client->session) > 0) {
+        open_stream(client->session, client->opened++);
+    }
+}
+
+static const struct h2_events client_events = {.on_room = on_room};
+
+/* Feeds it all in pieces, with the pulls and ticks of an owner between them. */
+static void talk(struct h2_session *session, const uint8_t *data, size_t size, size_t step)
+{
+    static uint8_t out[64 * 1024];
+    uint64_t now_ms = 1000;
+    int rv = 0;
+    for (size_t at = 0; at < size && rv == 0; at += step) {
+        size_t len = size - at < step ? size - at : step;
+        now_ms += 100;
+        rv = h2_session_feed(session, data + at, len, now_ms);
+        while (rv == 0 && h2_session_pull(session, out, sizeof(out), now_ms) > 0) {
+        }
+        rv = rv != 0 ? rv : h2_session_tick(session, now_ms);
+    }
+    h2_session_pull(session, out, sizeof(out), now_ms);
+    (void)h2_session_stalled(session);
+}
+
+static void be_server(const uint8_t *data, size_t size, size_t step)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    size_t queued = 0;
+    struct h2_limits limits = H2_LIMITS_SERVER;
+    limits.queued_total = &queued;
+    struct h2_session *session = h2_session_new(H2_SERVER, &limits, &server_events, NULL, 1000);
+    h2_session_feed(session, (const uint8_t *)preface, strlen(preface), 1000);
+    talk(session, data, size, step);
+    h2_session_free(session, H2_CANCEL);
+    assert(queued == 0);
+}
+
+static void be_client(const uint8_t *data, size_t size, size_t step)
+{
+    static const uint8_t settings[] = {0, 0, 0, 4, 0, 0, 0, 0, 0}; /* before, there is no room */
+    size_t queued = 0;
+    struct client client = {0};
+    struct h2_limits limits = H2_LIMITS_CLIENT;
+    limits.queued_total = &queued;
+    client.session = h2_session_new(H2_CLIENT, &limits, &client_events, &client, 1000);
+    h2_session_feed(client.session, settings, sizeof(settings), 1000);
+    talk(client.session, data, size, step);
+    h2_session_free(client.session, H2_CANCEL);
+    assert(queued == 0);
 }
 
 /* The first byte: role and the size of the pieces. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t out[64 * 1024];
-    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     if (size < 2) {
         return 0;
     }
-    enum h2_role role = (data[0] & 1) != 0 ? H2_CLIENT : H2_SERVER;
-    struct h2_limits limits = role == H2_SERVER ? H2_LIMITS_SERVER : H2_LIMITS_CLIENT;
-    struct h2_session *session = h2_session_new(role, &limits, &events, NULL, 1000);
     size_t step = 1 + (size_t)(data[0] >> 1) * 8;
-    int rv = 0;
-    if (role == H2_CLIENT) {
-        static const uint8_t settings[] = {0, 0, 0, 4, 0, 0, 0, 0, 0}; /* before, there is no room */
-        rv = h2_session_feed(session, settings, sizeof(settings), 1000);
-        open_streams(session);
-    } else {
-        rv = h2_session_feed(session, (const uint8_t *)preface, strlen(preface), 1000);
-    }
-    for (size_t at = 1; at < size && rv == 0; at += step) {
-        size_t len = size - at < step ? size - at : step;
-        rv = h2_session_feed(session, data + at, len, 1000 + at);
-        while (rv == 0 && h2_session_pull(session, out, sizeof(out), 1000 + at) > 0) {
-        }
-    }
-    h2_session_pull(session, out, sizeof(out), 5000);
-    h2_session_tick(session, 20000);
-    h2_session_free(session, H2_CANCEL);
+    ((data[0] & 1) != 0 ? be_client : be_server)(data + 1, size - 1, step);
     return 0;
 }

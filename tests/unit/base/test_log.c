@@ -40,6 +40,7 @@ static void capture(void)
 
 static const char *captured(void)
 {
+    assert_true(log_finish());
     dup2(capture_state.saved_stdout, STDOUT_FILENO);
     dup2(capture_state.saved_stderr, STDERR_FILENO);
     close(capture_state.saved_stdout);
@@ -67,7 +68,6 @@ static void text_lines_name_role_version_and_id(void **state)
     log_event(LOG_INFO, &(struct log_source){"proxy", NULL, "p1"}, "x", NULL, "with id");
     log_event(LOG_INFO, &(struct log_source){"proxy", NULL, NULL}, "x", NULL, "bare");
     log_event(LOG_INFO, &(struct log_source){"agent", "v1.1", NULL}, "x", NULL, "no id");
-    log_flush();
     assert_string_equal(captured(),
                         "[SERVER_v1/server-v1-a] Stream opened from agent-id=A agent-version=v1.1\n"
                         "[PROXY/p1] with id\n"
@@ -90,7 +90,6 @@ static void text_escapes_all_256_byte_values(void **state)
         len += (size_t)snprintf(expected + len, sizeof(expected) - len, "[R_%s/%s] %s\n", shown,
                                 shown, shown);
     }
-    log_flush();
     assert_string_equal(captured(), expected);
 }
 
@@ -124,7 +123,6 @@ static void json_leaves_out_what_is_unknown(void **state)
     log_configure(LOG_INFO, LOG_JSON);
     capture();
     log_event(LOG_INFO, &(struct log_source){"proxy", NULL, NULL}, "ready", NULL, "Ready");
-    log_flush();
     const char *text = captured();
     assert_non_null(strstr(text, "\"event\":\"ready\",\"role\":\"proxy\",\"msg\":\"Ready\"}\n"));
 }
@@ -140,7 +138,6 @@ static void lines_below_the_level_are_not_written(void **state)
     bool error = log_enabled(LOG_ERROR);
     log_configure(LOG_DEBUG, LOG_TEXT);
     log_debug("shown %d", 2);
-    log_flush();
     assert_string_equal(captured(), "[DEBUG] shown 2\n");
     assert_false(warn);
     assert_true(error);
@@ -150,6 +147,7 @@ static void information_waits_and_a_warning_flushes_it_first(void **state)
 {
     (void)state;
     capture();
+    assert_true(log_finish()); /* the thread sleeps */
     log_event(LOG_INFO, &SERVER, "x", NULL, "first");
     bool waited = lseek(capture_state.file, 0, SEEK_END) == 0;
     log_event(LOG_WARN, &SERVER, "x", NULL, "second");
@@ -174,8 +172,10 @@ static void a_burst_is_written_without_a_flush(void **state)
     for (int i = 0; i < 2000; i++) { /* 31 bytes each */
         log_event(LOG_INFO, &SERVER, "x", NULL, "%06d", i);
     }
+    for (int i = 0; i < 1000 && lseek(capture_state.file, 0, SEEK_END) < 32 * 1024; i++) {
+        usleep(5000);
+    }
     off_t written = lseek(capture_state.file, 0, SEEK_END);
-    log_flush();
     const char *text = captured();
     assert_true(written >= 32 * 1024);
     assert_int_equal(strlen(text), 2000 * 31);
@@ -188,7 +188,6 @@ static void long_messages_are_cut(void **state)
     memset(message, '\xff', sizeof(message) - 1);
     capture();
     log_event(LOG_INFO, &(struct log_source){"agent", NULL, message}, "x", NULL, "%s", message);
-    log_flush();
     const char *text = captured();
     size_t len = strlen(text);
     assert_in_range(len, 4 * 4000, 4 * (4096 + 1024) + 32);
@@ -216,7 +215,6 @@ static void threads_never_split_a_line(void **state)
     for (size_t i = 0; i < 4; i++) {
         pthread_join(threads[i], NULL);
     }
-    log_flush();
     char *text = (char *)captured();
     size_t count = 0;
     char *rest = NULL;
@@ -244,6 +242,8 @@ static void buffered_lines_are_written_at_exit(void **state)
     assert_int_equal(ended, child);
 }
 
+static size_t read_len; /* by read_slowly(), once joined */
+
 static void *read_slowly(void *argument)
 {
     static char text[1024 * 1024];
@@ -253,7 +253,7 @@ static void *read_slowly(void *argument)
     while ((n = read(fd, text + len, 4096)) > 0) {
         len += (size_t)n;
     }
-    *(int *)argument = (int)len;
+    read_len = len;
     return NULL;
 }
 
@@ -267,17 +267,16 @@ static void a_full_non_blocking_pipe_loses_nothing(void **state)
     fcntl(ends[1], F_SETFL, O_NONBLOCK);
     dup2(ends[1], STDOUT_FILENO);
     close(ends[1]);
-    int read_end = ends[0]; /* the reader puts its count in the other's place */
     pthread_create(&reader, NULL, read_slowly, &ends[0]);
     for (int i = 0; i < 10000; i++) {
         log_event(LOG_INFO, &SERVER, "x", NULL, "%06d", i);
     }
-    log_flush();
+    assert_true(log_finish());
     captured(); /* closes the last writing end */
     pthread_join(reader, NULL);
-    close(read_end);
+    close(ends[0]);
     assert_int_equal(piped, 0);
-    assert_int_equal(ends[0], 10000 * 31);
+    assert_int_equal(read_len, 10000 * 31);
 }
 
 int main(void)

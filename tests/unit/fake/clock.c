@@ -49,6 +49,7 @@ void fake_init(struct net_loop *loop)
     assert(fake.count < FAKE_LOOPS);
     if (fake.count == 0) {
         fake_dials_reset();
+        fake_delay_new(0);
     }
     uv_timer_t *hold = &fake.holds[fake.count];
     fake.loops[fake.count++] = loop;

@@ -50,8 +50,9 @@ size_t fake_take(struct net_stream *held, uint8_t *out, size_t capacity);
 bool fake_ended(const struct net_stream *held);
 void fake_put(struct net_stream *held, const void *bytes, size_t len);
 
-/* What this side sends arrives so much later. */
+/* What this side sends arrives so much later; the same for all ends made from now on. */
 void fake_delay(struct net_stream *stream, uint64_t ms);
+void fake_delay_new(uint64_t ms);
 /* Bytes this side may have under way unread; 0: its socket takes nothing from now on. */
 void fake_room(struct net_stream *stream, size_t bytes);
 /* Ends this side with a reason (a TLS alert, an error of the network); its on_closed follows. The other end sees an end. */

@@ -51,6 +51,7 @@ struct end {
 
 static struct list streams = {&streams, &streams};
 static unsigned next_port = 50000;
+static uint64_t new_delay_ms;
 
 static struct end *end_of(const struct net_stream *stream)
 {
@@ -314,6 +315,7 @@ static struct end *make_end(struct net_loop *loop, unsigned port, unsigned peer_
     end->loop = loop;
     end->state = STREAM_READY;
     end->room = FAKE_ROOM_BYTES;
+    end->delay_ms = new_delay_ms;
     list_init(&end->inbox);
     list_init(&end->kept);
     list_append(&streams, &end->node);
@@ -379,6 +381,11 @@ void fake_put(struct net_stream *held, const void *bytes, size_t len)
 void fake_delay(struct net_stream *stream, uint64_t ms)
 {
     end_of(stream)->delay_ms = ms;
+}
+
+void fake_delay_new(uint64_t ms)
+{
+    new_delay_ms = ms;
 }
 
 void fake_room(struct net_stream *stream, size_t bytes)

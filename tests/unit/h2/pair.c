@@ -11,6 +11,7 @@
 
 #define PREFACE_BYTES 24
 #define HEAD_BYTES 9
+#define TICK_MS    250
 
 static void note(struct side *side, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -27,7 +28,9 @@ static void on_block(void *user, enum h2_block_kind kind, const struct h2_block 
                      bool end_stream)
 {
     static const char *const names[] = {"request", "informational", "response", "trailers"};
-    (void)block;
+    for (size_t i = 0; i < block->count; i++) {
+        ((struct side *)user)->never_indexed += block->fields[i].never_indexed;
+    }
     note(user, "%s%s ", names[kind], end_stream ? "+end" : "");
 }
 
@@ -90,6 +93,8 @@ static void held_end(void *user)
 static void held_close(void *user, uint32_t error, bool unprocessed)
 {
     struct held *held = user;
+    const char *fault = h2_stream_fault(held->stream);
+    snprintf(held->side->fault, sizeof(held->side->fault), "%s", fault != NULL ? fault : "");
     on_close(held->side, error, unprocessed);
     free(held);
 }
@@ -119,11 +124,19 @@ static void on_request(void *user, struct h2_stream *stream, const struct h2_blo
         struct held *held = held_new(side);
         held->stream = stream;
         h2_stream_attach(stream, &stream_events, held);
+        side->held = held;
     }
     if (side->answer) {
         const struct h2_header status[] = {H2_HEADER(":status", "200")};
         assert_int_equal(h2_stream_respond(stream, status, 1, false), 0);
     }
+}
+
+void pair_give_up(struct side *side)
+{
+    h2_stream_attach(side->stream, NULL, NULL);
+    free(side->held);
+    side->held = NULL;
 }
 
 static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal refusal,
@@ -169,6 +182,7 @@ struct pair *pair_new_silent(const struct h2_limits *server_limits)
     assert_non_null(pair);
     struct h2_limits server = server_limits != NULL ? *server_limits : H2_LIMITS_SERVER;
     struct h2_limits client = H2_LIMITS_CLIENT;
+    client.queued_total = server.queued_total;
     pair->now_ms = 5000;
     pair->client.session = h2_session_new(H2_CLIENT, &client, &events, &pair->client, pair->now_ms);
     pair->server.session = h2_session_new(H2_SERVER, &server, &events, &pair->server, pair->now_ms);
@@ -272,6 +286,57 @@ size_t pair_frames(const struct side *side, uint8_t type, struct frame_seen *ret
         at += HEAD_BYTES + length;
     }
     return count;
+}
+
+int pair_inject(struct pair *pair, struct side *to, uint8_t type, uint8_t flags, int32_t stream_id,
+                const void *payload, size_t len)
+{
+    static uint8_t frame[20000];
+    assert_true(len + HEAD_BYTES <= sizeof(frame));
+    size_t size = (size_t)(pair_frame(frame, type, flags, stream_id, payload, len) - frame);
+    return h2_session_feed(to->session, frame, size, pair->now_ms);
+}
+
+static void put_u32(uint8_t *to, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) {
+        to[i] = (uint8_t)(value >> (24 - 8 * i));
+    }
+}
+
+int pair_inject_setting(struct pair *pair, struct side *to, uint16_t id, uint32_t value)
+{
+    uint8_t payload[6] = {(uint8_t)(id >> 8), (uint8_t)id};
+    put_u32(payload + 2, value);
+    return pair_inject(pair, to, 4, 0, 0, payload, sizeof(payload));
+}
+
+int pair_inject_update(struct pair *pair, struct side *to, int32_t stream_id, uint32_t increment)
+{
+    uint8_t payload[4];
+    put_u32(payload, increment);
+    return pair_inject(pair, to, 8, 0, stream_id, payload, sizeof(payload));
+}
+
+void pair_collect(struct pair *pair, struct side *side)
+{
+    static uint8_t out[64 * 1024];
+    ptrdiff_t len;
+    while ((len = h2_session_pull(side->session, out, sizeof(out), pair->now_ms)) > 0) {
+        assert_true(side->wire_len + (size_t)len <= PAIR_WIRE_BYTES);
+        memcpy(side->wire + side->wire_len, out, (size_t)len);
+        side->wire_len += (size_t)len;
+    }
+}
+
+int pair_wait(struct pair *pair, struct side *side, uint64_t ms)
+{
+    int rv = 0;
+    for (uint64_t end = pair->now_ms + ms; pair->now_ms < end && rv == 0;) {
+        pair->now_ms += end - pair->now_ms < TICK_MS ? end - pair->now_ms : TICK_MS;
+        rv = h2_session_tick(side->session, pair->now_ms);
+    }
+    return rv;
 }
 
 uint8_t *pair_frame(uint8_t *out, uint8_t type, uint8_t flags, int32_t stream_id, const void *payload,

@@ -11,38 +11,12 @@
 #include <cmocka.h>
 
 enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, GOAWAY = 7, WINDOW_UPDATE = 8 };
-enum { END_STREAM = 1, PADDED = 8 };
+enum { END_STREAM = 1, END_HEADERS = 4, PADDED = 8 };
+enum { INITIAL_WINDOW_SIZE = 4 };
 
 #define FRAME 16384
 
 static uint8_t bytes[1024 * 1024];
-
-/* A frame that no session of ours would send. Returns what the session said. */
-static int inject(struct pair *pair, struct side *to, uint8_t type, uint8_t flags, int32_t id,
-                  const void *payload, size_t len)
-{
-    static uint8_t frame[FRAME + 64];
-    size_t size = (size_t)(pair_frame(frame, type, flags, id, payload, len) - frame);
-    return h2_session_feed(to->session, frame, size, pair->now_ms);
-}
-
-static int inject_update(struct pair *pair, struct side *to, int32_t id, uint32_t increment)
-{
-    const uint8_t payload[] = {(uint8_t)(increment >> 24), (uint8_t)(increment >> 16),
-                               (uint8_t)(increment >> 8), (uint8_t)increment};
-    return inject(pair, to, WINDOW_UPDATE, 0, id, payload, sizeof(payload));
-}
-
-static int inject_window(struct pair *pair, struct side *to, uint32_t window)
-{
-    const uint8_t payload[] = {0,
-                               4,
-                               (uint8_t)(window >> 24),
-                               (uint8_t)(window >> 16),
-                               (uint8_t)(window >> 8),
-                               (uint8_t)window};
-    return inject(pair, to, SETTINGS, 0, 0, payload, sizeof(payload));
-}
 
 /* Credit that a side gave back on a stream, in bytes. */
 static size_t credit_of(const struct side *side, int32_t id)
@@ -67,18 +41,6 @@ static struct pair *open_pair(const struct h2_limits *limits, struct h2_stream *
     *ret_stream = pair_open(pair, false);
     pair_run(pair, 100000);
     return pair;
-}
-
-/* What a side has to say, to nobody: its peer is the test. */
-static void collect(struct pair *pair, struct side *side)
-{
-    static uint8_t out[64 * 1024];
-    ptrdiff_t len;
-    while ((len = h2_session_pull(side->session, out, sizeof(out), pair->now_ms)) > 0) {
-        assert_true(side->wire_len + (size_t)len <= PAIR_WIRE_BYTES);
-        memcpy(side->wire + side->wire_len, out, (size_t)len);
-        side->wire_len += (size_t)len;
-    }
 }
 
 static uint32_t error_on_wire(const struct side *side, uint8_t type)
@@ -116,7 +78,7 @@ static void padding_and_plain_bytes_all_come_back_as_credit(void **state)
     bytes[0] = 200; /* of padding, where there is any */
     for (int i = 0; i < 200; i++) {
         uint8_t flags = i % 3 == 0 ? PADDED : 0;
-        assert_int_equal(inject(pair, &pair->server, DATA, flags, 1, bytes, FRAME), 0);
+        assert_int_equal(pair_inject(pair, &pair->server, DATA, flags, 1, bytes, FRAME), 0);
         pair_run(pair, 100000);
     }
     size_t sent = (size_t)200 * FRAME;
@@ -134,7 +96,7 @@ static void more_than_a_streams_window_resets_it(void **state)
     struct pair *pair = open_pair(NULL, &stream);
     pair->server.consume = false;
     for (int i = 0; i < 6; i++) {
-        assert_int_equal(inject(pair, &pair->server, DATA, 0, 1, bytes, FRAME), 0);
+        assert_int_equal(pair_inject(pair, &pair->server, DATA, 0, 1, bytes, FRAME), 0);
     }
     pair_run(pair, 100000);
     assert_int_equal(pair->server.received_bytes, H2_STREAM_WINDOW_BYTES);
@@ -155,7 +117,7 @@ static void more_than_the_connections_window_ends_it(void **state)
     pair_run(pair, 100000);
     int rv = 0;
     for (int i = 0; i < 6 && rv == 0; i++) {
-        rv = inject(pair, &pair->server, DATA, 0, i < 3 ? 1 : 3, bytes, FRAME);
+        rv = pair_inject(pair, &pair->server, DATA, 0, i < 3 ? 1 : 3, bytes, FRAME);
     }
     assert_true(rv < 0);
     pair_run(pair, 100000);
@@ -169,7 +131,7 @@ static void more_than_the_connections_window_ends_it(void **state)
 static void assert_data(struct pair *pair, size_t count, uint32_t last_length, uint8_t last_flags)
 {
     struct frame_seen last = {0};
-    collect(pair, &pair->client);
+    pair_collect(pair, &pair->client);
     assert_int_equal(pair_frames(&pair->client, DATA, &last), count);
     assert_int_equal(last.length, last_length);
     assert_int_equal(last.flags, last_flags);
@@ -180,15 +142,15 @@ static void sending_follows_the_peers_window_settings(void **state)
     (void)state;
     struct h2_stream *stream;
     struct pair *pair = open_pair(NULL, &stream);
-    inject_window(pair, &pair->client, 3);
+    pair_inject_setting(pair, &pair->client, INITIAL_WINDOW_SIZE, 3);
     h2_stream_write(stream, "hello", 5, 100);
     assert_data(pair, 1, 3, 0);
-    inject_window(pair, &pair->client, 0); /* three owed */
-    inject_update(pair, &pair->client, 1, 3);
+    pair_inject_setting(pair, &pair->client, INITIAL_WINDOW_SIZE, 0); /* three owed */
+    pair_inject_update(pair, &pair->client, 1, 3);
     assert_data(pair, 1, 3, 0);
-    inject_update(pair, &pair->client, 1, 1);
+    pair_inject_update(pair, &pair->client, 1, 1);
     assert_data(pair, 2, 1, 0);
-    inject_window(pair, &pair->client, 1);
+    pair_inject_setting(pair, &pair->client, INITIAL_WINDOW_SIZE, 1);
     assert_data(pair, 3, 1, 0);
     assert_int_equal(h2_stream_queued_bytes(stream), 0);
     pair_free(pair);
@@ -199,7 +161,7 @@ static void an_end_needs_no_window(void **state)
     (void)state;
     struct h2_stream *stream;
     struct pair *pair = open_pair(NULL, &stream);
-    inject_window(pair, &pair->client, 0);
+    pair_inject_setting(pair, &pair->client, INITIAL_WINDOW_SIZE, 0);
     h2_stream_end(stream);
     assert_data(pair, 1, 0, END_STREAM);
     pair_free(pair);
@@ -210,32 +172,198 @@ static void an_end_waits_for_the_bytes_before_it(void **state)
     (void)state;
     struct h2_stream *stream;
     struct pair *pair = open_pair(NULL, &stream);
-    inject_window(pair, &pair->client, 4);
+    pair_inject_setting(pair, &pair->client, INITIAL_WINDOW_SIZE, 4);
     h2_stream_write(stream, "hello", 5, 100);
     h2_stream_end(stream);
     assert_data(pair, 1, 4, 0);
-    inject_update(pair, &pair->client, 1, 100);
+    pair_inject_update(pair, &pair->client, 1, 100);
     assert_data(pair, 2, 1, END_STREAM);
     pair_free(pair);
 }
 
-static void the_connections_window_holds_every_stream(void **state)
+/* A pair whose client has two streams, and whose server returns no credit; streams' windows are no limit. */
+static struct pair *two_streams(struct h2_stream *ret_streams[static 2])
+{
+    struct pair *pair = open_pair(NULL, &ret_streams[0]);
+    ret_streams[1] = pair_open(pair, false);
+    pair_run(pair, 100000);
+    pair_inject_setting(pair, &pair->client, INITIAL_WINDOW_SIZE, 10 * 1024 * 1024);
+    pair_collect(pair, &pair->client);
+    return pair;
+}
+
+/* How many bytes go out when the side is asked. */
+static size_t sent(struct pair *pair, struct side *side)
+{
+    size_t before = side->wire_len;
+    pair_collect(pair, side);
+    return side->wire_len - before;
+}
+
+#define HEADS 1024 /* of the frames */
+#define THREE_QUARTERS (H2_CONNECTION_WINDOW_BYTES / 4 * 3)
+
+static void one_stream_leaves_a_quarter_of_the_connections_window(void **state)
 {
     (void)state;
-    struct h2_stream *first;
-    struct pair *pair = open_pair(NULL, &first);
-    struct h2_stream *second = pair_open(pair, false);
+    struct h2_stream *streams[2];
+    struct pair *pair = two_streams(streams);
+    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
+    assert_in_range(sent(pair, &pair->client), THREE_QUARTERS, THREE_QUARTERS + HEADS);
+    assert_int_equal(h2_stream_unread_bytes(streams[0]), THREE_QUARTERS);
+    assert_false(h2_session_stalled(pair->client.session));
+    h2_stream_write(streams[1], "ping", 4, SIZE_MAX);
+    assert_int_equal(sent(pair, &pair->client), 9 + 4);
+    pair_free(pair);
+}
+
+static void who_waited_for_an_update_may_use_all_of_the_window(void **state)
+{
+    (void)state;
+    struct h2_stream *streams[2];
+    struct pair *pair = two_streams(streams);
+    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
+    sent(pair, &pair->client);
+    pair_wait(pair, &pair->client, H2_RESERVE_MS / 2);
+    assert_int_equal(sent(pair, &pair->client), 0);
+    pair_wait(pair, &pair->client, H2_RESERVE_MS);
+    assert_in_range(sent(pair, &pair->client), H2_CONNECTION_WINDOW_BYTES / 4,
+                    H2_CONNECTION_WINDOW_BYTES / 4 + HEADS);
+    h2_stream_write(streams[0], bytes, 100, SIZE_MAX);
+    assert_int_equal(sent(pair, &pair->client), 0);
+    assert_true(h2_session_stalled(pair->client.session));
+    pair_inject_update(pair, &pair->client, 0, 100000);
+    assert_false(h2_session_stalled(pair->client.session));
+    assert_int_equal(sent(pair, &pair->client), 0); /* the quarter is kept again */
+    pair_inject_update(pair, &pair->client, 0, H2_CONNECTION_WINDOW_BYTES - 100000);
+    assert_int_equal(sent(pair, &pair->client), 9 + 100);
+    pair_free(pair);
+}
+
+static void a_stream_whose_reader_keeps_up_is_not_held_back(void **state)
+{
+    (void)state;
+    struct h2_stream *streams[2];
+    struct pair *pair = two_streams(streams);
+    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
+    sent(pair, &pair->client);
+    h2_stream_write(streams[1], bytes, FRAME + 9, SIZE_MAX);
+    assert_int_equal(sent(pair, &pair->client), 9 + FRAME);
+    assert_int_equal(h2_stream_unread_bytes(streams[1]), FRAME);
+    pair_inject_update(pair, &pair->client, 3, FRAME); /* its reader took them */
+    assert_int_equal(h2_stream_unread_bytes(streams[1]), 0);
+    assert_int_equal(sent(pair, &pair->client), 9 + 9);
+    pair_free(pair);
+}
+
+static void a_server_may_use_all_of_a_clients_window(void **state)
+{
+    (void)state;
+    struct h2_stream *stream;
+    struct pair *pair = open_pair(NULL, &stream);
+    const struct h2_header status[] = {H2_HEADER(":status", "200")};
+    h2_stream_respond(pair->server.stream, status, 1, false);
+    pair_inject_setting(pair, &pair->server, INITIAL_WINDOW_SIZE, 10 * 1024 * 1024);
+    pair_collect(pair, &pair->server);
+    h2_stream_write(pair->server.stream, bytes, sizeof(bytes), SIZE_MAX);
+    assert_in_range(sent(pair, &pair->server), H2_CONNECTION_WINDOW_BYTES,
+                    H2_CONNECTION_WINDOW_BYTES + HEADS);
+    pair_free(pair);
+}
+
+static void an_end_goes_out_while_another_waits_for_the_connection(void **state)
+{
+    (void)state;
+    struct h2_stream *streams[2];
+    struct pair *pair = two_streams(streams);
+    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
+    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
+    sent(pair, &pair->client);
+    pair_wait(pair, &pair->client, 2 * H2_RESERVE_MS);
+    sent(pair, &pair->client);
+    assert_true(h2_session_stalled(pair->client.session));
+    const struct h2_header trailers[] = {H2_HEADER("x", "y")};
+    h2_stream_trailers(streams[1], trailers, 1);
+    struct frame_seen last = {0};
+    pair_collect(pair, &pair->client);
+    pair_frames(&pair->client, HEADERS, &last);
+    assert_int_equal(last.flags, END_STREAM | END_HEADERS);
+    pair_free(pair);
+}
+
+static void what_is_discarded_is_not_sent_and_holds_nothing_up(void **state)
+{
+    (void)state;
+    struct h2_stream *stream;
+    struct pair *pair = open_pair(NULL, &stream);
+    pair_inject_setting(pair, &pair->client, INITIAL_WINDOW_SIZE, 0);
+    h2_stream_write(stream, "hello", 5, 100);
+    h2_stream_end(stream);
+    pair_collect(pair, &pair->client);
+    assert_int_equal(h2_session_queued_bytes(pair->client.session), 5);
+    assert_int_equal(h2_stream_discard(stream), 5);
+    assert_int_equal(h2_session_queued_bytes(pair->client.session), 0);
+    assert_data(pair, 1, 0, END_STREAM);
+    pair_free(pair);
+}
+
+static void queued_bytes_are_summed_over_sessions(void **state)
+{
+    (void)state;
+    size_t total = 0;
+    struct h2_limits limits = H2_LIMITS_SERVER;
+    limits.queued_total = &total;
+    struct pair *pair = pair_new(&limits);
+    struct h2_stream *stream = pair_open(pair, false);
+    h2_stream_write(stream, bytes, 1000, SIZE_MAX);
+    assert_int_equal(total, 1000);
     pair_run(pair, 100000);
+    assert_int_equal(total, 0);
+    const struct h2_header status[] = {H2_HEADER(":status", "200")};
+    h2_stream_respond(pair->server.stream, status, 1, false);
+    h2_stream_write(pair->server.stream, bytes, 100, SIZE_MAX);
+    h2_stream_write(stream, bytes, 7, SIZE_MAX);
+    assert_int_equal(total, 107);
+    assert_int_equal(h2_session_queued_bytes(pair->server.session), 100);
+    pair_inject_setting(pair, &pair->server, INITIAL_WINDOW_SIZE, 10);
+    pair_collect(pair, &pair->server);
+    assert_int_equal(total, 97);
+    h2_stream_reset(pair->server.stream, H2_CANCEL);
+    pair_collect(pair, &pair->server);
+    assert_int_equal(total, 7);
+    pair_free(pair);
+    assert_int_equal(total, 0);
+}
+
+static void what_comes_on_a_stream_of_nobodys_is_dropped_and_its_credit_returned(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair->server.deaf = true;
+    struct h2_stream *stream = pair_open(pair, false);
+    h2_stream_write(stream, bytes, sizeof(bytes), SIZE_MAX);
+    h2_stream_end(stream);
+    pair_run(pair, 100000);
+    assert_int_equal(h2_stream_queued_bytes(stream), 0);
+    assert_int_equal(pair->server.received_bytes, 0);
+    pair_free(pair);
+}
+
+static void a_stream_that_is_given_up_returns_its_credit(void **state)
+{
+    (void)state;
+    struct h2_stream *stream;
+    struct pair *pair = open_pair(NULL, &stream);
     pair->server.consume = false;
-    inject_window(pair, &pair->client, 10 * 1024 * 1024);
-    h2_stream_write(first, bytes, sizeof(bytes), SIZE_MAX);
-    h2_stream_write(second, bytes, sizeof(bytes), SIZE_MAX);
-    size_t before = pair->client.wire_len;
-    collect(pair, &pair->client);
-    assert_in_range(pair->client.wire_len - before, H2_CONNECTION_WINDOW_BYTES,
-                    H2_CONNECTION_WINDOW_BYTES + 4096);
-    assert_true(h2_stream_queued_bytes(first) > 0 && h2_stream_queued_bytes(first) < sizeof(bytes));
-    assert_true(h2_stream_queued_bytes(second) < sizeof(bytes));
+    h2_stream_write(stream, bytes, 2 * H2_STREAM_WINDOW_BYTES, SIZE_MAX);
+    pair_run(pair, 100000);
+    assert_int_equal(h2_stream_queued_bytes(stream), H2_STREAM_WINDOW_BYTES);
+    pair_give_up(&pair->server);
+    pair_run(pair, 100000);
+    assert_int_equal(h2_stream_queued_bytes(stream), 0);
+    h2_stream_reset(stream, H2_CANCEL);
+    pair_run(pair, 100000);
+    assert_int_equal(pair->server.closes, 0);
     pair_free(pair);
 }
 
@@ -244,10 +372,10 @@ static void a_window_that_overflows_is_an_error(void **state)
     (void)state;
     struct h2_stream *stream;
     struct pair *pair = open_pair(NULL, &stream);
-    assert_int_equal(inject_update(pair, &pair->server, 1, INT32_MAX), 0);
+    assert_int_equal(pair_inject_update(pair, &pair->server, 1, INT32_MAX), 0);
     pair_run(pair, 100000);
     assert_int_equal(error_on_wire(&pair->server, RST_STREAM), H2_FLOW_CONTROL_ERROR);
-    assert_true(inject_update(pair, &pair->server, 0, INT32_MAX) < 0);
+    assert_true(pair_inject_update(pair, &pair->server, 0, INT32_MAX) < 0);
     pair_run(pair, 100000);
     assert_int_equal(error_on_wire(&pair->server, GOAWAY), H2_FLOW_CONTROL_ERROR);
     pair_free(pair);
@@ -258,8 +386,8 @@ static void settings_that_overflow_a_window_are_an_error(void **state)
     (void)state;
     struct h2_stream *stream;
     struct pair *pair = open_pair(NULL, &stream);
-    assert_int_equal(inject_update(pair, &pair->server, 1, INT32_MAX - 100000), 0);
-    assert_true(inject_window(pair, &pair->server, 200000) < 0);
+    assert_int_equal(pair_inject_update(pair, &pair->server, 1, INT32_MAX - 100000), 0);
+    assert_true(pair_inject_setting(pair, &pair->server, INITIAL_WINDOW_SIZE, 200000) < 0);
     pair_run(pair, 100000);
     assert_int_equal(error_on_wire(&pair->server, GOAWAY), H2_FLOW_CONTROL_ERROR);
     pair_free(pair);
@@ -275,7 +403,7 @@ static void updates_that_make_no_sense_are_errors(void **state)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct h2_stream *stream;
         struct pair *pair = open_pair(NULL, &stream);
-        inject_update(pair, &pair->server, wrong[i].id, wrong[i].increment);
+        pair_inject_update(pair, &pair->server, wrong[i].id, wrong[i].increment);
         pair_run(pair, 100000);
         assert_int_equal(error_on_wire(&pair->server, GOAWAY), H2_PROTOCOL_ERROR);
         pair_free(pair);
@@ -288,11 +416,74 @@ static void nothing_may_come_between_a_block_and_its_end(void **state)
     static const uint8_t begun[] = {0x83, 0x86};
     struct h2_stream *stream;
     struct pair *pair = open_pair(NULL, &stream);
-    inject(pair, &pair->server, HEADERS, 0, 3, begun, sizeof(begun));
-    inject(pair, &pair->server, DATA, 0, 1, bytes, 10);
+    pair_inject(pair, &pair->server, HEADERS, 0, 3, begun, sizeof(begun));
+    pair_inject(pair, &pair->server, DATA, 0, 1, bytes, 10);
     pair_run(pair, 100000);
     assert_int_equal(error_on_wire(&pair->server, GOAWAY), H2_PROTOCOL_ERROR);
     assert_int_equal(pair->server.received_bytes, 0);
+    pair_free(pair);
+}
+
+static void settings_with_undefined_flags_are_settings(void **state)
+{
+    (void)state;
+    struct h2_stream *stream;
+    struct pair *pair = open_pair(NULL, &stream);
+    static const uint8_t window[] = {0, INITIAL_WINDOW_SIZE, 0, 0, 0, 3};
+    assert_int_equal(pair_inject(pair, &pair->client, SETTINGS, 0xfe, 0, window, 6), 0);
+    h2_stream_write(stream, "hello", 5, 100);
+    assert_data(pair, 1, 3, 0);
+    pair_free(pair);
+}
+
+/* SETTINGS of so many entries, the last of which is a stream window of 3 bytes. */
+static int inject_entries(struct pair *pair, size_t count, size_t step)
+{
+    static uint8_t frame[9 + 6 * 200];
+    uint8_t payload[6 * 200];
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t entry[] = {0, INITIAL_WINDOW_SIZE, 0, 0, 0, i + 1 == count ? 3 : 0};
+        memcpy(payload + 6 * i, entry, 6);
+    }
+    size_t len = (size_t)(pair_frame(frame, SETTINGS, 0, 0, payload, 6 * count) - frame);
+    int rv = 0;
+    for (size_t at = 0; at < len && rv == 0; at += step) {
+        rv = h2_session_feed(pair->client.session, frame + at, len - at < step ? len - at : step,
+                             pair->now_ms);
+    }
+    return rv;
+}
+
+static void a_hundred_settings_are_applied_whatever_the_pieces(void **state)
+{
+    (void)state;
+    static const size_t steps[] = {1, 5, 2000};
+    for (size_t i = 0; i < 3; i++) {
+        struct h2_stream *stream;
+        struct pair *pair = open_pair(NULL, &stream);
+        assert_int_equal(inject_entries(pair, H2_SETTINGS_ENTRIES, steps[i]), 0);
+        h2_stream_write(stream, "hello", 5, 100);
+        assert_data(pair, 1, 3, 0);
+        pair_free(pair);
+    }
+    struct h2_stream *stream;
+    struct pair *pair = open_pair(NULL, &stream);
+    inject_entries(pair, H2_SETTINGS_ENTRIES + 1, 2000);
+    pair_collect(pair, &pair->client);
+    assert_int_equal(error_on_wire(&pair->client, GOAWAY), H2_ENHANCE_YOUR_CALM);
+    pair_free(pair);
+}
+
+static void a_servers_mistake_on_a_stream_costs_the_stream(void **state)
+{
+    (void)state;
+    struct h2_stream *stream;
+    struct pair *pair = open_pair(NULL, &stream);
+    assert_int_equal(pair_inject_update(pair, &pair->client, 1, 0), 0);
+    pair_run(pair, 100000);
+    assert_string_equal(pair->client.log, "close:PROTOCOL_ERROR ");
+    assert_string_equal(pair->client.fault, "a WINDOW_UPDATE of 0 bytes");
+    assert_int_equal(pair_frames(&pair->client, GOAWAY, NULL), 0);
     pair_free(pair);
 }
 
@@ -348,13 +539,24 @@ int main(void)
         cmocka_unit_test(sending_follows_the_peers_window_settings),
         cmocka_unit_test(an_end_needs_no_window),
         cmocka_unit_test(an_end_waits_for_the_bytes_before_it),
-        cmocka_unit_test(the_connections_window_holds_every_stream),
+        cmocka_unit_test(one_stream_leaves_a_quarter_of_the_connections_window),
+        cmocka_unit_test(who_waited_for_an_update_may_use_all_of_the_window),
+        cmocka_unit_test(a_stream_whose_reader_keeps_up_is_not_held_back),
+        cmocka_unit_test(a_server_may_use_all_of_a_clients_window),
+        cmocka_unit_test(an_end_goes_out_while_another_waits_for_the_connection),
+        cmocka_unit_test(what_is_discarded_is_not_sent_and_holds_nothing_up),
+        cmocka_unit_test(queued_bytes_are_summed_over_sessions),
+        cmocka_unit_test(what_comes_on_a_stream_of_nobodys_is_dropped_and_its_credit_returned),
+        cmocka_unit_test(a_stream_that_is_given_up_returns_its_credit),
         cmocka_unit_test(a_window_that_overflows_is_an_error),
         cmocka_unit_test(settings_that_overflow_a_window_are_an_error),
         cmocka_unit_test(updates_that_make_no_sense_are_errors),
         cmocka_unit_test(nothing_may_come_between_a_block_and_its_end),
+        cmocka_unit_test(settings_with_undefined_flags_are_settings),
+        cmocka_unit_test(a_hundred_settings_are_applied_whatever_the_pieces),
+        cmocka_unit_test(a_servers_mistake_on_a_stream_costs_the_stream),
         cmocka_unit_test(a_content_length_is_checked),
         cmocka_unit_test(nothing_follows_a_reset),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("h2/data", tests, NULL, NULL);
 }

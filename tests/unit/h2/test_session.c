@@ -11,6 +11,7 @@
 
 enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, WINDOW_UPDATE = 8 };
 enum { END_STREAM = 1 };
+enum { MAX_CONCURRENT_STREAMS = 3 };
 
 static void a_call_passes_whatever_the_pieces(void **state)
 {
@@ -173,6 +174,148 @@ static void streams_beyond_the_peers_limit_have_no_room(void **state)
     pair_free(pair);
 }
 
+static void there_is_no_room_before_the_peers_settings(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new_silent(NULL);
+    assert_int_equal(h2_session_room(pair->client.session), 0);
+    assert_int_equal(h2_session_peer_max_streams(pair->client.session), UINT32_MAX);
+    pair_run(pair, 100000);
+    assert_int_equal(h2_session_room(pair->client.session), H2_MAX_CONCURRENT_STREAMS_DEFAULT);
+    assert_int_equal(h2_session_peer_max_streams(pair->client.session),
+                     H2_MAX_CONCURRENT_STREAMS_DEFAULT);
+    assert_int_equal(pair->client.rooms, 1);
+    h2_stream_reset(pair_open(pair, false), H2_CANCEL);
+    pair_run(pair, 100000);
+    assert_int_equal(pair->client.rooms, 2);
+    assert_int_equal(h2_session_room(pair->client.session), H2_MAX_CONCURRENT_STREAMS_DEFAULT);
+    pair_free(pair);
+}
+
+static void requests_that_settings_forbid_before_they_left_come_back(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair_open(pair, false);
+    pair_collect(pair, &pair->client);
+    for (int i = 0; i < 3; i++) {
+        pair_open(pair, false);
+    }
+    pair_inject_setting(pair, &pair->client, MAX_CONCURRENT_STREAMS, 2);
+    assert_string_equal(pair->client.log, "close:REFUSED_STREAM(unprocessed) "
+                                          "close:REFUSED_STREAM(unprocessed) ");
+    assert_int_equal(h2_session_stream_count(pair->client.session), 2);
+    assert_int_equal(h2_session_room(pair->client.session), 0);
+    pair_collect(pair, &pair->client);
+    assert_int_equal(pair_frames(&pair->client, HEADERS, NULL), 2);
+    pair_inject_setting(pair, &pair->client, MAX_CONCURRENT_STREAMS, 100);
+    assert_int_equal(h2_session_room(pair->client.session), 98);
+    pair_open(pair, false);
+    pair_collect(pair, &pair->client);
+    assert_int_equal(pair_frames(&pair->client, HEADERS, NULL), 3); /* what came back stays unsent */
+    assert_int_equal(pair_frames(&pair->client, RST_STREAM, NULL), 0);
+    pair_free(pair);
+}
+
+static void a_limit_of_0_takes_back_what_did_not_leave(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair_open(pair, false);
+    pair_inject_setting(pair, &pair->client, MAX_CONCURRENT_STREAMS, 0);
+    assert_string_equal(pair->client.log, "close:REFUSED_STREAM(unprocessed) ");
+    pair_collect(pair, &pair->client);
+    assert_int_equal(pair_frames(&pair->client, HEADERS, NULL), 0);
+    pair_free(pair);
+}
+
+static void the_last_answered_stream_is_known(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    static const uint8_t cancel[4] = {0, 0, 0, H2_CANCEL};
+    static const uint8_t ok[] = {0x88};
+    for (int i = 0; i < 5; i++) {
+        pair_open(pair, false);
+    }
+    pair_collect(pair, &pair->client);
+    assert_int_equal(h2_session_answered_id(pair->client.session), 0);
+    pair_inject(pair, &pair->client, HEADERS, 4, 5, ok, sizeof(ok));
+    assert_int_equal(h2_session_answered_id(pair->client.session), 5);
+    pair_inject(pair, &pair->client, RST_STREAM, 0, 3, cancel, sizeof(cancel));
+    assert_int_equal(h2_session_answered_id(pair->client.session), 5);
+    pair_inject(pair, &pair->client, RST_STREAM, 0, 9, cancel, sizeof(cancel));
+    assert_int_equal(h2_session_answered_id(pair->client.session), 9);
+    pair_free(pair);
+}
+
+static void a_goaway_keeps_its_text_escaped(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair_open(pair, false);
+    pair_run(pair, 100000);
+    assert_null(h2_session_goaway_text(pair->client.session));
+    h2_session_drain_begin(pair->server.session, "too\033many"); /* the text goes with the second */
+    pair_run(pair, 100000);
+    assert_string_equal(h2_session_goaway_text(pair->client.session), "GOAWAY NO_ERROR");
+    h2_session_drain_finish(pair->server.session, H2_NO_ERROR, NULL);
+    pair_run(pair, 100000);
+    assert_string_equal(h2_session_goaway_text(pair->client.session),
+                        "GOAWAY NO_ERROR: too\\x1bmany");
+    h2_session_drain_finish(pair->server.session, H2_NO_ERROR, NULL); /* says nothing new */
+    pair_run(pair, 100000);
+    assert_string_equal(h2_session_goaway_text(pair->client.session),
+                        "GOAWAY NO_ERROR: too\\x1bmany");
+    h2_session_drain_finish(pair->server.session, H2_ENHANCE_YOUR_CALM, NULL);
+    pair_run(pair, 100000);
+    assert_string_equal(h2_session_goaway_text(pair->client.session), "GOAWAY ENHANCE_YOUR_CALM");
+    pair_free(pair);
+}
+
+static void a_drained_session_without_streams_still_reads(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair_run(pair, 100000);
+    h2_session_drain_begin(pair->server.session, NULL);
+    pair_collect(pair, &pair->server); /* the GOAWAY is on its way */
+    pair_open(pair, false);
+    pair_run(pair, 100000);
+    assert_int_equal(h2_session_stream_count(pair->server.session), 1);
+    assert_false(h2_session_finished(pair->server.session));
+    pair_free(pair);
+}
+
+static void what_never_left_a_lost_connection_is_unprocessed(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair_open(pair, false);
+    pair_collect(pair, &pair->client);
+    pair_open(pair, false);
+    h2_session_free(pair->client.session, H2_CONNECTION_LOST);
+    pair->client.session = NULL;
+    assert_string_equal(pair->client.log, "close:lost close:lost(unprocessed) ");
+    pair_free(pair);
+}
+
+static void a_stream_of_nobodys_may_be_answered(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    pair->server.deaf = true;
+    h2_stream_write(pair_open(pair, false), "hello", 5, 100);
+    pair_run(pair, 100000);
+    const struct h2_header status[] = {H2_HEADER(":status", "404")};
+    assert_int_equal(h2_stream_respond(pair->server.stream, status, 1, true), 0);
+    pair_run(pair, 100000);
+    assert_string_equal(pair->client.log, "response+end close:NO_ERROR ");
+    assert_string_equal(pair->server.log, "request ");
+    assert_int_equal(h2_session_stream_count(pair->server.session), 0);
+    pair_free(pair);
+}
+
 static void drain_lets_streams_finish_and_takes_no_new_ones(void **state)
 {
     (void)state;
@@ -250,6 +393,14 @@ int main(void)
         cmocka_unit_test(window_holds_until_the_reader_consumes),
         cmocka_unit_test(streams_that_are_not_read_hold_no_credit_of_the_connection),
         cmocka_unit_test(streams_beyond_the_peers_limit_have_no_room),
+        cmocka_unit_test(there_is_no_room_before_the_peers_settings),
+        cmocka_unit_test(requests_that_settings_forbid_before_they_left_come_back),
+        cmocka_unit_test(a_limit_of_0_takes_back_what_did_not_leave),
+        cmocka_unit_test(the_last_answered_stream_is_known),
+        cmocka_unit_test(a_goaway_keeps_its_text_escaped),
+        cmocka_unit_test(a_drained_session_without_streams_still_reads),
+        cmocka_unit_test(what_never_left_a_lost_connection_is_unprocessed),
+        cmocka_unit_test(a_stream_of_nobodys_may_be_answered),
         cmocka_unit_test(drain_lets_streams_finish_and_takes_no_new_ones),
         cmocka_unit_test(a_lost_connection_closes_every_stream_once),
         cmocka_unit_test(output_is_asked_for_once_between_pulls),

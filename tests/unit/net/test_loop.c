@@ -1,6 +1,9 @@
 #include "harness.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct asker {
     struct net_flush flush;
@@ -167,6 +170,128 @@ static void ticks_alone_do_not_keep_the_loop_alive(void **state)
     net_loop_deinit(&loop);
 }
 
+/* Sends from one end and stands still, behind the poll of a turn: the next thing to run are timers. */
+struct standstill {
+    uv_check_t check;
+    struct end *from;
+    bool over;
+};
+
+static void on_check(uv_check_t *check)
+{
+    struct standstill *standstill = check->data;
+
+    end_send_text(standstill->from, "answer");
+    usleep(1600 * 1000); /* as SIGSTOP would */
+    standstill->over = true;
+    uv_close((uv_handle_t *)check, NULL);
+}
+
+struct judge {
+    struct net_tick tick;
+    struct harness *harness;
+    struct standstill *standstill;
+    bool judged;
+    size_t heard;
+};
+
+static void on_judge(struct net_tick *tick, uint64_t now_ms)
+{
+    struct judge *judge = container_of(tick, struct judge, tick);
+
+    (void)now_ms;
+    if (judge->standstill->over && !judge->judged) {
+        judge->judged = true;
+        judge->heard = judge->harness->server.received.len;
+    }
+}
+
+static void what_waits_in_sockets_is_read_before_a_tick_after_a_standstill(void **state)
+{
+    struct harness harness;
+    struct standstill standstill = {.from = &harness.client};
+    struct judge judge = {.harness = &harness, .standstill = &standstill};
+
+    (void)state;
+    harness_init(&harness, false);
+    harness_connect(&harness);
+    net_tick_init(&judge.tick, on_judge);
+    net_loop_tick_start(&harness.loop, &judge.tick);
+    uv_check_init(&harness.loop.uv, &standstill.check);
+    standstill.check.data = &standstill;
+    uv_check_start(&standstill.check, on_check);
+    run_until(&harness.loop, &judge.judged);
+    assert_int_equal(judge.heard, strlen("answer"));
+    net_loop_tick_stop(&judge.tick);
+    harness_deinit(&harness);
+}
+
+static size_t resident_bytes(void)
+{
+    unsigned long total;
+    unsigned long resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu %lu", &total, &resident), 2);
+    fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+#define PIECES      1024
+#define PIECE_BYTES (32 * 1024)
+
+/* Between pieces that live on, so that free() alone gives nothing back. */
+static void free_pieces(struct net_loop *loop, void *small[PIECES])
+{
+    static void *large[PIECES];
+
+    for (size_t i = 0; i < PIECES; i++) {
+        large[i] = malloc(PIECE_BYTES);
+        small[i] = malloc(64);
+        assert_true(large[i] != NULL && small[i] != NULL);
+        memset(large[i], 1, PIECE_BYTES);
+    }
+    for (size_t i = 0; i < PIECES; i++) {
+        free(large[i]);
+        net_loop_freed(loop, PIECE_BYTES);
+    }
+}
+
+static void freed_bytes_go_back_when_it_is_quiet_but_not_again_at_once(void **state)
+{
+    static void *small[2][PIECES];
+    struct net_loop loop;
+    uv_timer_t alive;
+    size_t before;
+
+    (void)state;
+    assert_int_equal(net_loop_init(&loop), 0);
+    uv_timer_init(&loop.uv, &alive);
+    uv_timer_start(&alive, on_alive, TEST_DEADLINE_MS, 0);
+    net_loop_freed(&loop, NET_FREED_BYTES - 1);
+    assert_int_equal(loop.spare.freed_bytes, 0);
+    free_pieces(&loop, small[0]);
+    before = resident_bytes();
+    run_for(&loop, 750);
+    assert_int_equal(loop.spare.given_back, 0); /* not quiet for long enough */
+    run_for(&loop, 1000);
+    assert_int_equal(loop.spare.given_back, 1);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* theirs keeps what is freed */
+    assert_true(resident_bytes() + PIECES * PIECE_BYTES / 2 < before);
+#endif
+    (void)before;
+    free_pieces(&loop, small[1]);
+    run_for(&loop, 2000);
+    assert_int_equal(loop.spare.given_back, 1);
+    for (size_t i = 0; i < PIECES; i++) {
+        free(small[0][i]);
+        free(small[1][i]);
+    }
+    on_alive(&alive);
+    net_loop_deinit(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +300,8 @@ int main(void)
         cmocka_unit_test(a_flush_may_cancel_another_of_the_same_round),
         cmocka_unit_test(a_tick_may_stop_itself_and_others),
         cmocka_unit_test(ticks_alone_do_not_keep_the_loop_alive),
+        cmocka_unit_test(what_waits_in_sockets_is_read_before_a_tick_after_a_standstill),
+        cmocka_unit_test(freed_bytes_go_back_when_it_is_quiet_but_not_again_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

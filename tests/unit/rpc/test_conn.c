@@ -33,10 +33,11 @@ struct side {
     struct net_error why;
 };
 
-static void on_data(void *user, const uint8_t *bytes, size_t len)
+static void on_body(void *user, const uint8_t *bytes, size_t len)
 {
+    struct side *side = user;
     (void)bytes;
-    h2_stream_consume(((struct side *)user)->stream, len);
+    h2_stream_consume(side->stream, len);
 }
 
 static void on_close(void *user, uint32_t error, bool unprocessed)
@@ -48,15 +49,16 @@ static void on_close(void *user, uint32_t error, bool unprocessed)
     side->stream = NULL;
 }
 
-static const struct h2_stream_events stream_events = {.on_data = on_data, .on_close = on_close};
+static const struct h2_stream_events stream_events = {.on_data = on_body, .on_close = on_close};
 
 static void on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
                        bool end_stream)
 {
+    struct side *side = user;
     (void)block;
     (void)end_stream;
-    ((struct side *)user)->stream = stream;
-    h2_stream_attach(stream, &stream_events, user);
+    side->stream = stream;
+    h2_stream_attach(stream, &stream_events, side);
 }
 
 static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t len)
@@ -80,9 +82,7 @@ static void on_closed(void *user, const struct net_error *why)
 }
 
 static const struct rpc_conn_events events = {
-    .h2 = {.on_request = on_request,
-           .on_goaway = on_goaway,
-           .on_ping_ack = on_ping_ack},
+    .h2 = {.on_request = on_request, .on_goaway = on_goaway, .on_ping_ack = on_ping_ack},
     .on_closed = on_closed,
 };
 
@@ -107,10 +107,9 @@ static void open_stream(struct side *side)
         H2_HEADER(":path", "/p.S/M"),
         H2_HEADER(":authority", "x"),
     };
-    assert_int_equal(
-        h2_stream_open(rpc_conn_session(side->conn), fields, 4, false, &stream_events, side,
-                       &side->stream),
-        0);
+    assert_int_equal(h2_stream_open(rpc_conn_session(side->conn), fields, 4, false, &stream_events,
+                                    side, &side->stream),
+                     0);
 }
 
 /* ---- a client and a server, one link between them ----------------------------------------------- */

@@ -1,0 +1,16 @@
+/* How a line of the log reads. */
+#ifndef GRPCROUTE_BASE_LOG_LINE_H
+#define GRPCROUTE_BASE_LOG_LINE_H
+
+#include "base/buf.h"
+#include "base/log.h"
+
+#define LOG_MESSAGE_BYTES 4096 /* of one message, before escapes */
+
+void log_line_set_format(enum log_format format);
+
+/* Appends one line with its newline; the arguments are those of log_event(). */
+void log_line_put(struct buf *line, enum log_level level, const struct log_source *source,
+                  const char *event, const struct log_pair *pairs, const char *message);
+
+#endif
