@@ -3,30 +3,11 @@
 #ifndef GRPCROUTE_BASE_LOG_H
 #define GRPCROUTE_BASE_LOG_H
 
+#include "base/log_words.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
-
-enum log_format { LOG_TEXT, LOG_JSON };
-
-/* Who speaks: "[AGENT_v1.1/ID]" in text; "role", "version" and "id" in JSON. Borrowed. */
-struct log_source {
-    const char *role;    /* "agent", "server", "proxy"; shown in capitals in text */
-    const char *version; /* NULL: none */
-    const char *id;      /* NULL: none */
-};
-
-/* A pair for JSON; text lines carry the same facts in their message. */
-struct log_pair {
-    const char *key;
-    const char *value;
-};
-
-/* clang-format off */
-#define LOG_PAIRS(...) (const struct log_pair[]){__VA_ARGS__, {NULL, NULL}}
-/* clang-format on */
 
 /* Sets level and format for the process; the defaults are LOG_INFO and LOG_TEXT. */
 void log_configure(enum log_level level, enum log_format format);

@@ -3,7 +3,7 @@
 #define GRPCROUTE_BASE_LOG_LINE_H
 
 #include "base/buf.h"
-#include "base/log.h"
+#include "base/log_words.h"
 
 #define LOG_MESSAGE_BYTES 4096 /* of one message, before escapes */
 

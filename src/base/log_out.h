@@ -3,7 +3,7 @@
 #ifndef GRPCROUTE_BASE_LOG_OUT_H
 #define GRPCROUTE_BASE_LOG_OUT_H
 
-#include "base/log.h"
+#include "base/log_words.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
 #define GRPCROUTE_BASE_LOG_SINK_H
 
 #include "base/buf.h"
-#include "base/log.h"
+#include "base/log_words.h"
 
 #include <limits.h>
 #include <stdbool.h>

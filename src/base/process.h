@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Appends grpcroute_build_info, grpcroute_log_lines_dropped_total and what every Prometheus client library exports: process_cpu_seconds_total,
- * process_resident_memory_bytes, process_open_fds, process_max_fds, process_start_time_seconds.
- * What /proc does not tell is left out. */
+/* Appends grpcroute_build_info, grpcroute_log_lines_dropped_total and what every Prometheus client
+ * library exports: process_cpu_seconds_total, process_resident_memory_bytes, process_open_fds,
+ * process_max_fds, process_start_time_seconds. What /proc does not tell is left out. */
 void process_metrics(struct metrics *metrics);
 
 /* Takes the numbers 0 to 2 if they are free, so that nothing else gets them; reading and writing

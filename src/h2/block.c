@@ -67,12 +67,11 @@ static size_t field_bytes(const struct h2_header *field)
 
 int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *field)
 {
-    bool whole = !h2_block_reader_oversized(reader);
     reader->counted_bytes += field_bytes(field);
     reader->counted_fields++;
-    if (!whole || reader->counted_fields > H2_HEADER_FIELDS ||
+    if (reader->counted_fields > H2_HEADER_FIELDS ||
         reader->counted_bytes > H2_HEADER_BLOCK_BYTES) {
-        return 0;
+        return 0; /* as for all that follow */
     }
     if (reserve(reader, field->name_len + field->value_len + 2) != 0) {
         return -ENOMEM;

@@ -1,7 +1,7 @@
 /* The insides of a session, and what all files of h2/ need of it. Seen by no one outside.
  *
- * Bottom up: core; memory, block, budget, frame_split; data_out; data_in; stream; frames,
- * header_in; callbacks; session. Calls go down this list only. */
+ * Bottom up: budget, block, frame_split; core; memory; data_out; data_in; stream; frames, header_in;
+ * callbacks; session. Calls go down this list only. */
 #ifndef GRPCROUTE_H2_CORE_H
 #define GRPCROUTE_H2_CORE_H
 
@@ -36,6 +36,7 @@ struct h2_session {
     void (*on_output)(void *ctx);
     void *output_ctx;
     const char *drain_debug; /* static; for the last GOAWAY */
+    char *goaway_text;       /* owned; what the GOAWAY of the peer said; NULL: none came */
     const char *reason; /* static; why the session has to end */
 
     uint64_t now_ms; /* of the call we are in */
@@ -190,6 +191,7 @@ static inline void h2_count_queued(struct h2_session *session, size_t more, size
     assert(session->queued_bytes + more >= less);
     session->queued_bytes += more - less;
     if (session->limits.queued_total != NULL) {
+        assert(*session->limits.queued_total + more >= less);
         *session->limits.queued_total += more - less;
     }
 }

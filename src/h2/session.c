@@ -108,6 +108,8 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     if (session == NULL) {
         return;
     }
+    session->terminated = true; /* no room for who would open a stream in on_close */
+    session->on_output = NULL;
     while (!list_empty(&session->streams)) {
         struct h2_stream *stream = (struct h2_stream *)session->streams.next;
         bool unprocessed = h2_never_left(stream);

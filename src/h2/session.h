@@ -112,7 +112,8 @@ struct h2_events {
     void (*on_request)(void *user, struct h2_stream *stream, const struct h2_block *block,
                        bool end_stream);
     /* Server: a request that is not delivered, nor attached. `block` holds what was kept of it (for an
-     * oversized one, the fields that came before the limit); `why` is h2_stream_fault(). */
+     * oversized one, the fields that came before the limit); `why` is h2_stream_fault(). An oversized one that is not
+     * answered in here is reset. */
     void (*on_refused)(void *user, struct h2_stream *stream, enum h2_refusal refusal,
                        const struct h2_block *block, const char *why);
     /* The peer's GOAWAY; no stream can be opened from here on. `debug` is borrowed peer text. */

@@ -63,14 +63,12 @@ const char *net_http_query(const struct net_http_request *request, const char *n
     return value != NULL ? value : "";
 }
 
-const char *net_http_header(const struct net_http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
 struct metrics net_http_metrics_begin(const struct net_http_request *request)
 {
-    return (struct metrics){.open = metrics_wants_open(net_http_header(request, "Accept"))};
+    const char *accept =
+        MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept");
+
+    return (struct metrics){.open = metrics_wants_open(accept)};
 }
 
 void net_http_metrics_end(struct metrics *metrics, struct net_http_response *response)

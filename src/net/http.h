@@ -80,9 +80,6 @@ size_t net_http_subscribers(const struct net_http *http);
 /* The value of `name` in the query of the URL, "" when it has none, NULL when absent; borrowed. */
 const char *net_http_query(const struct net_http_request *request, const char *name);
 
-/* A field of the request's header, NULL when absent; borrowed. */
-const char *net_http_header(const struct net_http_request *request, const char *name);
-
 /* An exposition of metrics in the format that the request prefers, and the answer it becomes: between the two, add metrics. */
 struct metrics net_http_metrics_begin(const struct net_http_request *request);
 void net_http_metrics_end(struct metrics *metrics, struct net_http_response *response);

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "net/stream_impl.h"
 
 #include <assert.h>
 #include <malloc.h>

@@ -20,6 +20,8 @@
 #define NET_WRITE_BYTES (64 * 1024)
 /* Freed pieces that are worth a word to net_loop_freed(): smaller ones are soon used again. */
 #define NET_FREED_BYTES (16 * 1024)
+/* NET_WRITE_BYTES as TLS records with room for their headers, tags and paddings, and an alert. */
+#define NET_CIPHER_BYTES (NET_WRITE_BYTES + 8 * 1024)
 /* Period of net_tick callbacks, and so the precision of every liveness limit. */
 #define NET_TICK_MS 250
 
@@ -72,7 +74,7 @@ struct net_loop {
     uint8_t *read_bytes;   /* owned, NET_READ_BYTES: bytes as read from a socket */
     uint8_t *record_bytes; /* owned, NET_RECORD_BYTES: plaintext of one TLS record */
     uint8_t *write_bytes;  /* owned, NET_WRITE_BYTES: plaintext to send, filled by the flusher */
-    uint8_t *cipher_bytes; /* owned: TLS records made of write_bytes */
+    uint8_t *cipher_bytes; /* owned, NET_CIPHER_BYTES: TLS records made of write_bytes */
     uint64_t ticked_ms;    /* the last tick */
     struct net_spare spare;
 };

@@ -60,10 +60,8 @@ void net_stream_close(struct net_stream *stream);
 void net_stream_abort(struct net_stream *stream);
 
 struct net_loop *net_stream_loop(const struct net_stream *stream);
-/* "127.0.0.1:41234" or "[::1]:41234"; of the peer, of this side. Valid for the stream's life. */
+/* "127.0.0.1:41234" or "[::1]:41234", for the stream's life. */
 const char *net_stream_peer(const struct net_stream *stream);
-const char *net_stream_local(const struct net_stream *stream);
-bool net_stream_is_tls(const struct net_stream *stream);
 /* Bytes of user memory held for sending. */
 size_t net_stream_kept_bytes(const struct net_stream *stream);
 

@@ -7,8 +7,6 @@
 
 struct tls_io;
 
-/* NET_WRITE_BYTES as TLS records with room for their headers, tags and paddings, and an alert. */
-#define NET_CIPHER_BYTES (NET_WRITE_BYTES + 8 * 1024)
 /* A stream that already keeps this much for a full socket fails at the next write. */
 #define NET_KEPT_MAX_BYTES (4 * NET_CIPHER_BYTES)
 /* How long a closing stream may go on sending and wait for the peer's end. */
@@ -48,7 +46,6 @@ struct net_stream {
     uint64_t closes_at_ms;
 
     char peer[64];
-    char local[64];
 };
 
 /* A stream with an unconnected handle, in STREAM_SETUP; owned, ended by net_stream_close() or
@@ -73,6 +70,11 @@ void net_stream_on_early_flush(struct net_flush *flush);
  */
 void net_stream_fail(struct net_stream *stream, const struct net_error *why);
 void net_stream_fail_uv(struct net_stream *stream, int uv_status);
+/* The last state: nothing but on_closed follows; with a reset the peer learns nothing else. */
+void net_stream_close_handle(struct net_stream *stream, bool reset);
+/* Begins to close: close_notify after what is kept, then FIN. Who still waits for the peer's end
+ * goes on reading. */
+void net_stream_say_goodbye(struct net_stream *stream);
 /* Goes on with closing as far as it can now: FIN once everything is sent, away once the peer has
  * ended, too. */
 void net_stream_linger(struct net_stream *stream);

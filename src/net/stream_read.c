@@ -26,7 +26,7 @@ static void decode(struct net_stream *stream, const uint8_t *bytes, size_t len)
             break;
         } else if (count == TLS_IO_E_ENDED) {
             stream->peer_ended = true;
-            net_stream_close(stream);
+            net_stream_say_goodbye(stream);
         } else {
             tls_io_explain(stream->tls, stream->peer, &error);
             net_stream_fail(stream, &error);
@@ -76,8 +76,10 @@ static void shake_hands(struct net_stream *stream, const uint8_t *bytes, size_t 
     int status;
 
     tls_io_feed(stream->tls, bytes, len);
-    outcome = tls_io_handshake(stream->tls);
-    status = net_stream_send_cipher(stream); /* our flight, or the alert that says why not */
+    do {
+        outcome = tls_io_handshake(stream->tls);
+        status = net_stream_send_cipher(stream); /* our flight, or the alert that says why not */
+    } while (outcome == TLS_IO_FULL && status >= 0);
     if (outcome == TLS_IO_DONE) {
         keep_early(stream);
     }
@@ -109,7 +111,7 @@ static void on_read_ended(struct net_stream *stream, int status)
     default:
         /* Without close_notify, too: HTTP/2 frames carry their length, a cut shows. */
         if (status == UV_EOF) {
-            net_stream_close(stream);
+            net_stream_say_goodbye(stream);
         } else {
             net_stream_fail_uv(stream, status);
         }
@@ -175,7 +177,7 @@ void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const 
         finish_handshake(stream, NULL);
         return;
     }
-    stream->tls = tls_io_new(tls, stream, peer_label, server_name);
+    stream->tls = tls_io_new(tls, stream->loop, peer_label, server_name);
 
     int status = uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read);
 

@@ -112,3 +112,28 @@ bool net_stream_blocked(const struct net_stream *stream)
 {
     return stream->kept_bytes > 0;
 }
+
+void net_stream_say_goodbye(struct net_stream *stream)
+{
+    bool connected = stream->state == STREAM_READY || stream->state == STREAM_OPEN;
+
+    if (stream->state >= STREAM_LINGERING) {
+        return;
+    }
+    if (!connected) {
+        net_stream_close_handle(stream, false);
+        return;
+    }
+    stream->state = STREAM_LINGERING;
+    net_loop_flush_cancel(&stream->early_flush);
+    stream->closes_at_ms = uv_now(&stream->loop->uv) + NET_LINGER_MS;
+    net_loop_tick_start(stream->loop, &stream->linger_tick);
+    if (stream->tls != NULL) {
+        tls_io_end(stream->tls); /* close_notify; not sent after a TLS failure */
+        if (net_stream_send_cipher(stream) < 0) {
+            net_stream_close_handle(stream, false);
+            return;
+        }
+    }
+    net_stream_linger(stream);
+}

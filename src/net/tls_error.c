@@ -2,7 +2,6 @@
  * cut. */
 #include "base/mem.h"
 #include "base/text.h"
-#include "net/stream_impl.h"
 #include "net/tls_impl.h"
 #include "net/tls_io_impl.h"
 

@@ -1,8 +1,7 @@
-/* TLS of one stream over a BIO that reads from a borrowed slice and writes to a shared buffer. */
+/* TLS of one stream over a BIO that reads from a borrowed slice and writes to the loop's buffer. */
 #include "net/tls_io.h"
 
 #include "base/mem.h"
-#include "net/stream_impl.h"
 #include "net/tls_impl.h"
 #include "net/tls_io_impl.h"
 
@@ -50,18 +49,17 @@ static int on_bio_read(BIO *bio, char *out, int cap)
 static int on_bio_write(BIO *bio, const char *bytes, int len)
 {
     struct tls_io *io = BIO_get_data(bio);
-    struct net_loop *loop = io->stream->loop;
-    size_t room;
+    size_t room = NET_CIPHER_BYTES - io->out_len;
 
     BIO_clear_retry_flags(bio);
-    if (io->out_len == NET_CIPHER_BYTES && net_stream_send_cipher(io->stream) < 0) {
-        return -1; /* only a certificate chain of more than 64 KiB gets here */
+    if (room == 0) { /* only a certificate chain of more than 64 KiB gets here */
+        BIO_set_retry_write(bio);
+        return -1;
     }
-    room = NET_CIPHER_BYTES - io->out_len;
     if ((size_t)len > room) {
         len = (int)room;
     }
-    memcpy(loop->cipher_bytes + io->out_len, bytes, (size_t)len);
+    memcpy(io->loop->cipher_bytes + io->out_len, bytes, (size_t)len);
     io->out_len += (size_t)len;
     return len;
 }
@@ -111,7 +109,7 @@ void tls_io_on_message(int sent, int version, int content_type, const void *byte
     if (sent || content_type != SSL3_RT_HANDSHAKE || !io->handshake_done) {
         return;
     }
-    now_ms = uv_now(&io->stream->loop->uv);
+    now_ms = uv_now(&io->loop->uv);
     if (now_ms - io->window_start_ms >= TLS_IO_MESSAGES_MS) {
         io->window_start_ms = now_ms;
         io->messages = 0;
@@ -185,13 +183,13 @@ static void set_server_name(SSL *ssl, const char *server_name, bool verify)
     }
 }
 
-struct tls_io *tls_io_new(struct net_tls *tls, struct net_stream *stream, const char *peer_label,
+struct tls_io *tls_io_new(struct net_tls *tls, struct net_loop *loop, const char *peer_label,
                           const char *server_name)
 {
     struct tls_io *io = mem_new(struct tls_io);
     BIO *bio = make_bio(io);
 
-    io->stream = stream;
+    io->loop = loop;
     io->peer_label = peer_label;
     io->server_name = server_name;
     io->ssl = SSL_new(tls->ctx);
@@ -260,6 +258,9 @@ static int outcome_of(struct tls_io *io, int result)
     if (error == SSL_ERROR_WANT_READ) {
         return TLS_IO_MORE;
     }
+    if (error == SSL_ERROR_WANT_WRITE && !io->handshake_done) {
+        return TLS_IO_FULL;
+    }
     if (error == SSL_ERROR_ZERO_RETURN) {
         return TLS_IO_E_ENDED;
     }
@@ -303,7 +304,7 @@ int tls_io_handshake(struct tls_io *io)
         return outcome == TLS_IO_E_ENDED ? TLS_IO_E_FAILED : outcome;
     }
     io->handshake_done = true;
-    io->window_start_ms = uv_now(&io->stream->loop->uv);
+    io->window_start_ms = uv_now(&io->loop->uv);
     return check_alpn(io);
 }
 

@@ -4,23 +4,24 @@
 #define GRPCROUTE_NET_TLS_IO_H
 
 #include "net/error.h"
+#include "net/loop.h"
 #include "net/tls.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct net_stream;
 struct tls_io;
 
 enum tls_io_outcome {
     TLS_IO_MORE = 0, /* needs more bytes from the peer */
     TLS_IO_DONE = 1,
+    TLS_IO_FULL = 2,      /* send what is in cipher_bytes and call again */
     TLS_IO_E_FAILED = -1, /* tls_io_explain() says why */
     TLS_IO_E_ENDED = -2,  /* close_notify */
 };
 
-/* A session of `tls` for `stream`, owned; the other arguments as for net_stream_handshake(). */
-struct tls_io *tls_io_new(struct net_tls *tls, struct net_stream *stream, const char *peer_label,
+/* A session of `tls`, owned; the other arguments as for net_stream_handshake(). */
+struct tls_io *tls_io_new(struct net_tls *tls, struct net_loop *loop, const char *peer_label,
                           const char *server_name);
 /* Accepts NULL. */
 void tls_io_free(struct tls_io *io);
@@ -33,8 +34,8 @@ bool tls_io_has_pending(const struct tls_io *io);
 /* Nothing is left to read, here or in OpenSSL: a tls_io_read() would only say so. */
 bool tls_io_is_drained(const struct tls_io *io);
 
-/* Goes on with the handshake. TLS_IO_MORE, TLS_IO_DONE (HTTP/2 agreed, names checked) or
- * TLS_IO_E_FAILED. */
+/* Goes on with the handshake. TLS_IO_MORE, TLS_IO_FULL (a long chain of certificates), TLS_IO_DONE
+ * (HTTP/2 agreed, names checked) or TLS_IO_E_FAILED. */
 int tls_io_handshake(struct tls_io *io);
 
 /* Decrypts at most `cap` bytes, of one record. Returns their number, TLS_IO_MORE, TLS_IO_E_ENDED or

@@ -17,7 +17,7 @@
 
 struct tls_io {
     SSL *ssl; /* owned */
-    struct net_stream *stream;
+    struct net_loop *loop; /* its clock, and its cipher_bytes for what goes out */
     const char *peer_label;  /* borrowed during the handshake */
     const char *server_name; /* the same; NULL: this is the server's side */
     bool handshake_done;

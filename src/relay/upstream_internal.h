@@ -1,4 +1,5 @@
-/* The insides of a pool; for the upstream files alone. */
+/* The insides of a pool; for the upstream files alone: upstream.c over upstream_clog.c and upstream_reset.c over
+ * upstream_conn.c over upstream_queue.c. */
 #ifndef GRPCROUTE_RELAY_UPSTREAM_INTERNAL_H
 #define GRPCROUTE_RELAY_UPSTREAM_INTERNAL_H
 
@@ -47,10 +48,42 @@ struct upstream {
     struct list waiting[RELAY_LANES]; /* upstream_request.node */
     size_t waiting_count[RELAY_LANES];
     struct list resetting; /* upstream_request.reset_node, oldest first */
+    void (*on_room)(struct upstream *upstream, unsigned lane); /* serve those that wait */
     uint32_t streams_per_conn; /* what the endpoint allowed last */
     uint64_t keepalive_ms;
     bool suspect; /* the connections were probed since the endpoint became unhealthy */
 };
+
+/* ---- upstream_queue.c ---- */
+
+void upstream_enqueue(struct upstream *upstream, struct upstream_request *request);
+void upstream_dequeue(struct upstream_request *request);
+/* NULL: nobody waits. */
+struct upstream_request *upstream_first_waiting(struct upstream *upstream, unsigned lane);
+/* Fails those that wait now; who asks again meanwhile waits anew. */
+void upstream_fail_lane(struct upstream *upstream, unsigned lane, const struct net_error *why);
+
+/* ---- upstream_conn.c ---- */
+
+void upstream_dial(struct upstream *upstream, unsigned lane);
+/* It takes no more streams and ends with its last one. */
+void upstream_end_conn(struct upstream_conn *conn);
+/* Of one that is DIALING, whose dial was cancelled. */
+void upstream_conn_free(struct upstream_conn *conn);
+
+size_t upstream_count_conns(const struct upstream *upstream, unsigned lane, enum conn_state state);
+/* Those that are being made. */
+size_t upstream_count_opening(const struct upstream *upstream, unsigned lane);
+/* The first connection that takes a stream now; NULL: none. */
+struct upstream_conn *upstream_conn_with_room(struct upstream *upstream, unsigned lane);
+/* The endpoint asked for a pause: more connections would not change its mind (RFC 9113 section 5.1.2). */
+bool upstream_is_paused(struct upstream *upstream, unsigned lane);
+
+/* A request that waits becomes one of the connection's; an open one becomes nobody's. */
+void upstream_link(struct upstream_conn *conn, struct upstream_request *request);
+void upstream_unlink(struct upstream_request *request);
+
+/* ---- upstream_reset.c, upstream_clog.c ---- */
 
 /* Opens the ration of a new connection; keeps it on a tick; sends the resets that may go by now. */
 void upstream_ration_init(struct upstream_conn *conn, uint64_t now_ms);

@@ -1,14 +1,15 @@
 /* A connection to a gRPC server.
  *
  * Happy path: dial -> rpc_conn -> the peer's SETTINGS, which allow a stream -> on_ready -> calls.
- * Failure modes: the dial fails; the peer speaks something else than HTTP/2, sends no SETTINGS or allows no stream in
- * time, says GOAWAY; the connection is lost: on_closed, once, with the first reason that was seen.
+ * Failure modes: the dial fails; the peer speaks something else than HTTP/2, sends no SETTINGS or
+ * allows no stream in time, says GOAWAY; the connection is lost: on_closed, once, with the first
+ * reason that was seen.
  *
- *   dialling --connected--> waiting --room for a stream--> ready
- *      | failed                | GOAWAY, too late, closed    | closed
- *      |                       +---------> closing <---------+
- *      |                       | lost         |              | lost
- *      +-----------------------+------------> gone <---------+ */
+ *    dialling --connected--> waiting --room for a stream--> ready
+ *       | failed                | GOAWAY, too late, closed    | closed
+ *       |                       +---------> closing <---------+
+ *       |                       | lost         |              | lost
+ *       +-----------------------+------------> gone <---------+ */
 #include "rpc/client.h"
 
 #include "base/mem.h"
@@ -26,7 +27,7 @@
 
 enum client_state {
     CLIENT_DIALLING, /* there is a dial */
-    CLIENT_WAITING,  /* from here to closing there is a connection; until its peer allows a stream */
+    CLIENT_WAITING,  /* until the peer allows a stream; from here to closing there is a conn */
     CLIENT_READY,
     CLIENT_CLOSING,
     CLIENT_GONE, /* but for on_closed */
@@ -78,7 +79,7 @@ static void explain(struct rpc_client *client, const struct net_error *why)
     }
 }
 
-/* ---- end: on_closed fires when the timer's handle is closed, so never from within a call -------- */
+/* ---- end: on_closed fires when the timer's handle is closed, so never from within a call ----- */
 
 static void on_timer_closed(uv_handle_t *handle)
 {

@@ -1,14 +1,14 @@
 /* One HTTP/2 connection: reads feed the session, one flush per loop turn pulls it.
  *
- * Happy path: bytes -> h2_session_feed() -> events; whatever asks for output -> on_flush() at the end of the turn
- * -> h2_session_pull() -> one write. When the session is finished the stream is closed; when the stream is closed
- * everything is freed.
- * Failure modes: the peer breaks the protocol or a limit (GOAWAY, then close), does not answer a keepalive PING or
- * takes no bytes (abort), or goes away (on_closed with the transport's reason).
+ * Happy path: bytes -> h2_session_feed() -> events; whatever asks for output -> on_flush() at
+ * the end of the turn -> h2_session_pull() -> one write. When the session is finished the stream
+ * is closed; when the stream is closed everything is freed.
+ * Failure modes: the peer breaks the protocol or a limit (GOAWAY, then close), does not answer a
+ * keepalive PING or takes no bytes (abort), or goes away (on_closed with the transport's reason).
  *
- *   opening --SETTINGS--> open --drain--> announced --PING's ACK, or late--> final --last stream gone--> closing
- *      |________drain________________________^  |______(clients skip it)______^
- *   each of these --close, limit, protocol error--> closing --GOAWAY sent, or late--> lingering --> gone
+ *   opening --SETTINGS--> open --drain--> announced --PING's ACK, late--> final --no stream--> closing
+ *      |________drain________________________^  |_____(clients skip it)_____^
+ *   each of these --close, limit, protocol error--> closing --GOAWAY sent, late--> lingering --> gone
  *   each of these --write failed, peer dead--> lingering --> gone; --transport lost--> gone */
 #include "rpc/conn.h"
 
@@ -68,7 +68,7 @@ struct rpc_conn {
     uint64_t ticked_ms;
     uint64_t state_ms;   /* in this state: enter() begins it */
     uint64_t blocked_ms; /* the socket has taken nothing: on_writable() ends it */
-    bool late;           /* the last tick was: what the peer sent meanwhile is unread, or was read at once */
+    bool late;           /* the last tick was: what the peer sent meanwhile is read at once, or yet */
 
     /* Our PINGs, numbered from 1; a peer answers them in their order. */
     struct rpc_keepalive keepalive;
@@ -180,7 +180,8 @@ static void on_stream_closed(void *user, const struct net_error *transport)
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
-/* A server that does not speak HTTP/2 is told by what it says, not by the rule of HTTP/2 that this breaks. */
+/* A server that does not speak HTTP/2 is told by what it says, not by the rule of HTTP/2 that
+ * this breaks. */
 static void judge_greeting(struct rpc_conn *conn, const uint8_t *bytes, size_t len)
 {
     char text[RPC_GREETING_BYTES];
@@ -334,7 +335,7 @@ static void on_tick(struct net_tick *item, uint64_t now)
     close_when_finished(conn);
 }
 
-/* ---- the session's events: most are passed on as they are -------------------------------------- */
+/* ---- the session's events: most are passed on as they are ------------------------------------ */
 
 static void on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
                        bool end_stream)

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How much of a line is enough to know what it is; HTTP/2 begins with a frame's length, which is no text. */
+/* How much of a line is enough to know what it is; HTTP/2 begins with a frame's length, which is
+ * no text. */
 #define LINE_BYTES 48
 #define TEXT_BYTES 4
 /* RFC 8446 section 5.1: the type of a record, and the major version. */
@@ -25,7 +26,8 @@ static size_t line_length(const uint8_t *bytes, size_t len)
 bool rpc_greeting_is_foreign(const uint8_t *bytes, size_t len, char out[static RPC_GREETING_BYTES])
 {
     if (len >= 2 && (bytes[0] == TLS_ALERT || bytes[0] == TLS_HANDSHAKE) && bytes[1] == TLS_MAJOR) {
-        snprintf(out, RPC_GREETING_BYTES, "it answers with TLS, not with HTTP/2 (leave --plaintext away)");
+        snprintf(out, RPC_GREETING_BYTES,
+                 "it answers with TLS, not with HTTP/2 (leave --plaintext away)");
         return true;
     }
     size_t line = line_length(bytes, len);

@@ -74,8 +74,8 @@ static enum rpc_keepalive_act wait_for_answer(struct rpc_keepalive *keepalive, u
                                                          : RPC_KEEPALIVE_NOTHING;
 }
 
-enum rpc_keepalive_act rpc_keepalive_tick(struct rpc_keepalive *keepalive, uint64_t now_ms, bool wanted,
-                                          bool blocked)
+enum rpc_keepalive_act rpc_keepalive_tick(struct rpc_keepalive *keepalive, uint64_t now_ms,
+                                          bool wanted, bool blocked)
 {
     uint64_t counts_ms = rpc_tick_counts_ms(&keepalive->ticked_ms, now_ms);
     if (keepalive->ping == RPC_PING_SENT) {
@@ -87,7 +87,8 @@ enum rpc_keepalive_act rpc_keepalive_tick(struct rpc_keepalive *keepalive, uint6
     return (wanted && quiet) || checks ? send_ping(keepalive, now_ms) : RPC_KEEPALIVE_NOTHING;
 }
 
-bool rpc_ping_policy_allows(struct rpc_ping_policy *policy, uint64_t now_ms, bool busy, bool at_once)
+bool rpc_ping_policy_allows(struct rpc_ping_policy *policy, uint64_t now_ms, bool busy,
+                            bool at_once)
 {
     bool early = policy->pinged && !at_once && now_ms - policy->ping_ms < policy->min_interval_ms;
     policy->pinged = !at_once; /* the next one cannot be measured against it, either */

@@ -1,17 +1,19 @@
-/* Whether the peer of a connection is still there, by PING (gRFC A8). Pure: the owner says what happened and when, and does what it
- * is told.
+/* Whether the peer of a connection is still there, by PING (gRFC A8). Pure: the owner says what
+ * happened and when, and does what it is told.
  *
- *   none --quiet, or asked--> sent --a byte of the peer, or the PING's ACK--> answered --quiet, or asked--> sent ...
- *                              |--no byte for the timeout--> dead
+ *   none --quiet, or asked--> sent --a byte of the peer, or the ACK--> answered --quiet--> sent ...
+ *                               |--no byte for the timeout--> dead
  *
- * What proves life is an event, not a time: a byte that is read after the PING counts, also in the PING's own millisecond. */
+ * What proves life is an event, not a time: a byte that is read after the PING counts, also in
+ * the PING's own millisecond. */
 #ifndef GRPCROUTE_RPC_KEEPALIVE_H
 #define GRPCROUTE_RPC_KEEPALIVE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Ticks come every NET_TICK_MS (250). One that comes later than this says that we stood still: stopped, starved, or busy. */
+/* Ticks come every NET_TICK_MS (250). One that comes later than this says that we stood still:
+ * stopped, starved, or busy. */
 #define RPC_TICK_LATE_MS 1000
 /* What such a tick counts for: the peer may have answered long ago, and nobody has read it yet. */
 #define RPC_TICK_COUNTS_MS 250
@@ -51,8 +53,8 @@ struct rpc_keepalive {
     uint64_t ticked_ms;
 };
 
-/* How much of the time since the last tick counts against a peer; `ticked_ms` is the owner's, and set to `now_ms`. The time in which
- * we were not there ourselves does not. */
+/* How much of the time since the last tick counts against a peer; `ticked_ms` is the owner's,
+ * and set to `now_ms`. The time in which we were not there ourselves does not. */
 uint64_t rpc_tick_counts_ms(uint64_t *ticked_ms, uint64_t now_ms);
 
 void rpc_keepalive_init(struct rpc_keepalive *keepalive, uint64_t interval_ms, uint64_t timeout_ms,
@@ -62,14 +64,18 @@ void rpc_keepalive_init(struct rpc_keepalive *keepalive, uint64_t interval_ms, u
 void rpc_keepalive_read(struct rpc_keepalive *keepalive, uint64_t now_ms);
 /* The ACK of our PING, and of no other, came. */
 void rpc_keepalive_ack(struct rpc_keepalive *keepalive);
-/* The peer is suspected to be gone. Nothing to do where a PING is under way or was just answered: then a tick says when. */
+/* The peer is suspected to be gone. Nothing to do where a PING is under way or was just
+ * answered: then a tick says when. */
 enum rpc_keepalive_act rpc_keepalive_check(struct rpc_keepalive *keepalive, uint64_t now_ms);
-/* `wanted`: quiet is worth a PING. `blocked`: the socket takes no bytes, so that a PING cannot leave: such time does not count. */
-enum rpc_keepalive_act rpc_keepalive_tick(struct rpc_keepalive *keepalive, uint64_t now_ms, bool wanted,
-                                          bool blocked);
+/* `wanted`: quiet is worth a PING. `blocked`: the socket takes no bytes, so that a PING cannot
+ * leave: such time does not count. */
+enum rpc_keepalive_act rpc_keepalive_tick(struct rpc_keepalive *keepalive, uint64_t now_ms,
+                                          bool wanted, bool blocked);
 
-/* A PING of the peer came. `busy`: we sent something since its last one, which makes it innocent. `at_once`: we stood still, so
- * that PINGs which it sent far apart may be read together. Returns false when there were too many. */
-bool rpc_ping_policy_allows(struct rpc_ping_policy *policy, uint64_t now_ms, bool busy, bool at_once);
+/* A PING of the peer came. `busy`: we sent something since its last one, which makes it
+ * innocent. `at_once`: we stood still, so that PINGs which it sent far apart may be read
+ * together. Returns false when there were too many. */
+bool rpc_ping_policy_allows(struct rpc_ping_policy *policy, uint64_t now_ms, bool busy,
+                            bool at_once);
 
 #endif

@@ -288,6 +288,38 @@ def test_resets_of_many_connections_at_once_are_bounded_each(world, front):
             Ends(CALM, streams=400).check(peer, rapid_reset(2000))
 
 
+GRPC = ("content-type", "application/grpc")
+
+
+def plain(method, *extra, path="/x"):
+    pairs = ((":method", method), (":authority", "localhost")) if method == "CONNECT" else (
+        (":method", method), (":scheme", "http"), (":path", path), (":authority", "localhost"))
+    return frame(HEADERS, END_HEADERS | END_STREAM, 1, block(*pairs, *extra))
+
+
+# name: (a request that is no call, the HTTP status, what the body says)
+PLAIN = {
+    "get": (plain("GET"), "404", b"gRPC endpoint"),
+    "head": (plain("HEAD"), "404", None),
+    "head-of-the-root": (plain("HEAD", path="/"), "200", None),
+    "head-of-a-method": (plain("HEAD", GRPC, path="/ping.PingService/PingPong"), "405", None),
+    "put-of-a-method": (plain("PUT", GRPC, path="/ping.PingService/PingPong"), "405", b"POST"),
+    "connect": (plain("CONNECT"), "404", b"gRPC endpoint"),
+    "header-bomb": (plain("GET", *[("x", "y" * 1060)] * 15), "431", b"bytes is over the limit of 16384"),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_request_that_is_no_call_is_answered_in_http(world, name):
+    data, status, body = PLAIN[name]
+    with contextlib.closing(world.client("server")) as peer:
+        peer.exchange(data, until=lambda: any(f.flags & END_STREAM for f in peer.find(HEADERS, 1) + peer.find(DATA, 1)))
+        assert peer.find(HEADERS, 1)[0].fields[":status"] == status, told(peer)
+        sent = peer.find(DATA, 1)
+        assert not sent if body is None else body in b"".join(f.payload for f in sent), told(peer)
+        assert still_serves(peer)
+
+
 # ---- what is not even HTTP/2 -----------------------------------------------------------------------
 
 BEFORE_HTTP2 = {
@@ -567,7 +599,6 @@ def test_hostile_client_of_the_admin_port(world, name):
 
 # ---- the attacks of a server -----------------------------------------------------------------------
 
-GRPC = ("content-type", "application/grpc")
 ESCAPES = b"\x1b]0;owned\x07\x1b[2J\r\n\x7f\x9b31m\xff"
 ENCODED_ESCAPES = "".join(f"%{byte:02x}" for byte in ESCAPES)
 LOST = "UNAVAILABLE"  # what a client behind the proxy hears of a connection that broke its rules

@@ -1,4 +1,5 @@
-/* Agents and a server in memory: a quiet stream is a healthy stream, for an hour of virtual time. */
+/* Agents and a server in memory: a quiet stream is a healthy stream, for an hour of virtual
+ * time. */
 #include "../fake/fake.h"
 
 #include "agent/agent.h"

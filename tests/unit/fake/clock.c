@@ -1,5 +1,5 @@
-/* The clock, and the turns of the loops. clock_gettime() is defined here, so that libuv's timers and the program's own clock stand
- * still together until the test moves them. */
+/* The clock, and the turns of the loops. clock_gettime() is defined here, so that libuv's timers
+ * and the program's own clock stand still together until the test moves them. */
 #include "impl.h"
 
 #include <assert.h>
@@ -83,7 +83,8 @@ void fake_settle(void)
 {
     unsigned turns = 0;
     while (fake_turn()) {
-        assert(++turns < TURNS_MAX);
+        turns++;
+        assert(turns < TURNS_MAX);
     }
 }
 
@@ -160,6 +161,6 @@ void fake_deinit(struct net_loop *loop)
     uv_run(&loop->uv, UV_RUN_NOWAIT);
     assert(!uv_loop_alive(&loop->uv)); /* else a handle was never closed */
     net_loop_deinit(loop);
-    assert(at == fake.count - 1); /* the last one first: the others' hold timers stay where they are */
+    assert(at == fake.count - 1); /* the last one first: the others' timers stay where they are */
     fake.count--;
 }

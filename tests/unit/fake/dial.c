@@ -83,7 +83,7 @@ size_t fake_dials_left(void)
     return count_of(&dials) + count_of(&listeners);
 }
 
-/* ---- net/listener.h ---------------------------------------------------------------------------- */
+/* ---- net/listener.h -------------------------------------------------------------------------- */
 
 static struct net_listener *find_listener(uint16_t port)
 {
@@ -161,7 +161,7 @@ struct net_stream *fake_connect(uint16_t port)
     return stream;
 }
 
-/* ---- net/dial.h -------------------------------------------------------------------------------- */
+/* ---- net/dial.h ------------------------------------------------------------------------------ */
 
 static uint16_t port_of(const struct sockaddr_storage *address)
 {

@@ -1,11 +1,12 @@
-/* net/ in memory, for tests of what stands on it: streams without sockets, dials and listeners that meet without a network, and
- * a clock that stands still until the test moves it.
+/* net/ in memory, for tests of what stands on it: streams without sockets, dials and listeners
+ * that meet without a network, and a clock that stands still until the test moves it.
  *
- * stream.c and dial.c here have every net_stream_, net_dial_ and net_listener_ function, clock.c the process's clock_gettime(). A
- * test lists `fake_net` among its sources (see meson.build), so that the linker finds these first and takes none of the net
- * library's. All else is real: the loop with its timers, ticks and flushes, and whatever runs on it.
+ * stream.c and dial.c here have every net_stream_, net_dial_ and net_listener_ function, clock.c
+ * the process's clock_gettime(). A test lists `fake_net` among its sources (see meson.build), so
+ * that the linker finds these first and takes none of the net library's. All else is real: the
+ * loop with its timers, ticks and flushes, and whatever runs on it.
  *
- *   fake_init(&loop) -> the objects under test on &loop -> fake_advance(ms) ... -> fake_deinit(&loop) */
+ *   fake_init(&loop) -> the objects under test on it -> fake_advance() ... -> fake_deinit(&loop) */
 #ifndef GRPCROUTE_TESTS_FAKE_H
 #define GRPCROUTE_TESTS_FAKE_H
 
@@ -14,21 +15,24 @@
 #include "net/loop.h"
 #include "net/stream.h"
 
-/* Bytes that a side may have under way unread before it is blocked, unless fake_room() says otherwise. */
+/* Bytes that a side may have under way unread before it is blocked, unless fake_room() says
+ * otherwise. */
 #define FAKE_ROOM_BYTES (256 * 1024)
 /* Loops that may run side by side. */
 #define FAKE_LOOPS 4
 
-/* ---- the clock --------------------------------------------------------------------------------- */
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 /* Starts a loop. The first one starts the clock, too. */
 void fake_init(struct net_loop *loop);
-/* Lets what is closing finish, then frees the loop as net_loop_deinit() does, with its assertions. */
+/* Lets what is closing finish, then frees the loop as net_loop_deinit() does, with its
+ * assertions. */
 void fake_deinit(struct net_loop *loop);
 
 uint64_t fake_now_ms(void);
-/* One turn of each loop at this instant: timers, ticks, flushes, closed handles, then what has arrived (at most one read per
- * stream, as the kernel would give it). Returns whether anything moved. */
+/* One turn of each loop at this instant: timers, ticks, flushes, closed handles, then what has
+ * arrived (at most one read per stream, as the kernel would give it). Returns whether anything
+ * moved. */
 bool fake_turn(void);
 /* Turns until nothing moves at this instant. */
 void fake_settle(void);
@@ -36,16 +40,19 @@ void fake_settle(void);
 void fake_advance(uint64_t ms);
 /* The same until `done`, at most `limit_ms`; returns whether it was. */
 bool fake_advance_until(bool (*done)(void *user), void *user, uint64_t limit_ms);
-/* Time passes while this process stands still (SIGSTOP, a starved machine): nothing runs, peers included. */
+/* Time passes while this process stands still (SIGSTOP, a starved machine): nothing runs, peers
+ * included. */
 void fake_stand_still(uint64_t ms);
 
-/* ---- streams ----------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
-/* Two connected ends. Either is given to an owner as any net_stream is, or held by the test, which then never starts it. */
+/* Two connected ends. Either is given to an owner as any net_stream is, or held by the test,
+ * which then never starts it. */
 void fake_pair(struct net_loop *loop, struct net_stream **ret_near, struct net_stream **ret_far);
 
-/* Held ends: what has arrived (up to `capacity` bytes; a held end that takes nothing is a peer that does not read), whether the
- * other end has ended, and bytes to send. net_stream_close() and net_stream_abort() end a held end. */
+/* Held ends: what has arrived (up to `capacity` bytes; a held end that takes nothing is a peer
+ * that does not read), whether the other end has ended, and bytes to send. net_stream_close()
+ * and net_stream_abort() end a held end. */
 size_t fake_take(struct net_stream *held, uint8_t *out, size_t capacity);
 bool fake_ended(const struct net_stream *held);
 void fake_put(struct net_stream *held, const void *bytes, size_t len);
@@ -55,13 +62,15 @@ void fake_delay(struct net_stream *stream, uint64_t ms);
 void fake_delay_new(uint64_t ms);
 /* Bytes this side may have under way unread; 0: its socket takes nothing from now on. */
 void fake_room(struct net_stream *stream, size_t bytes);
-/* Ends this side with a reason (a TLS alert, an error of the network); its on_closed follows. The other end sees an end. */
+/* Ends this side with a reason (a TLS alert, an error of the network); its on_closed follows.
+ * The other end sees an end. */
 void fake_fail(struct net_stream *stream, enum net_error_kind kind, const char *text);
 
-/* ---- dials and listeners ----------------------------------------------------------------------- */
+/* ---- dials and listeners --------------------------------------------------------------------- */
 
-/* A dial goes to the listener on its port, or is refused. A hook decides instead: it returns the dialler's end (of a
- * fake_pair()), NULL with `ret_error` filled, or FAKE_DIAL_HANGS for no answer until the dial's timeout. NULL: no hook. */
+/* A dial goes to the listener on its port, or is refused. A hook decides instead: it returns the
+ * dialler's end (of a fake_pair()), NULL with `ret_error` filled, or FAKE_DIAL_HANGS for no
+ * answer until the dial's timeout. NULL: no hook. */
 #define FAKE_DIAL_HANGS ((struct net_stream *)&fake_dial_hangs)
 extern char fake_dial_hangs;
 typedef struct net_stream *(*fake_dial_fn)(void *user, struct net_loop *loop,

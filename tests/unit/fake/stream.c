@@ -1,7 +1,8 @@
 /* Streams whose bytes go from one end to the other through memory.
  *
- * An end sends into the other's inbox, as far as there is room, and keeps the rest; what lies in an inbox is delivered when it is
- * due, the end of the stream and a reset in their order behind the bytes. */
+ * An end sends into the other's inbox, as far as there is room, and keeps the rest; what lies in
+ * an inbox is delivered when it is due, the end of the stream and a reset in their order behind
+ * the bytes. */
 #include "base/mem.h"
 #include "impl.h"
 #include "net/stream_impl.h"
@@ -63,7 +64,7 @@ static struct net_stream *stream_of(struct end *end)
     return (struct net_stream *)end;
 }
 
-/* ---- on the way -------------------------------------------------------------------------------- */
+/* ---- on the way ------------------------------------------------------------------------------ */
 
 static struct parcel *first(const struct list *list)
 {
@@ -145,7 +146,7 @@ static void post_reset(struct end *end)
     }
 }
 
-/* ---- ends -------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static void remember_why(struct end *end, enum net_error_kind kind, const char *text)
 {
@@ -190,7 +191,7 @@ static void fail_reset(struct end *end)
     fail(end, why.kind, why.text);
 }
 
-/* ---- turns ------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static bool reads(const struct end *end)
 {
@@ -307,7 +308,7 @@ size_t fake_streams_left(void)
     return count;
 }
 
-/* ---- what a test does with them ---------------------------------------------------------------- */
+/* ---- what a test does with them -------------------------------------------------------------- */
 
 static struct end *make_end(struct net_loop *loop, unsigned port, unsigned peer_port)
 {
@@ -398,7 +399,7 @@ void fake_fail(struct net_stream *stream, enum net_error_kind kind, const char *
     fail(end_of(stream), kind, text);
 }
 
-/* ---- net/stream.h ------------------------------------------------------------------------------ */
+/* ---- net/stream.h ---------------------------------------------------------------------------- */
 
 void net_stream_start(struct net_stream *stream, const struct net_stream_events *events, void *user)
 {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* ---- a raw stream ------------------------------------------------------------------------------ */
+/* ---- a raw stream ---------------------------------------------------------------------------- */
 
 struct owner {
     struct net_stream *stream;
@@ -127,7 +127,7 @@ static void the_clock_stands_until_it_is_moved(void **state)
     fake_deinit(&scene.loop);
 }
 
-/* ---- a client and a server, with all their timers ---------------------------------------------- */
+/* ---- a client and a server, with all their timers -------------------------------------------- */
 
 static void echo_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
 {

@@ -341,12 +341,14 @@ static void what_requests_provoke_ends_no_clients_connection(void **state)
     (void)state;
     static const uint8_t cancel[4] = {0, 0, 0, H2_CANCEL};
     static const uint8_t malformed[] = {0x88, 0x00, 0x01, 'A', 0x01, 'x'};
+    static const uint8_t control[] = {0x88, 0x00, 0x01, 'a', 0x01, '\n'};
     static const uint8_t overflow[4] = {0x7f, 0xff, 0xff, 0xff};
     static uint8_t bomb[501];
     memset(bomb, 0x90, sizeof(bomb));
     bomb[0] = 0x88;
     answer_many(RST_STREAM, 0, cancel, sizeof(cancel));
     answer_many(HEADERS, END_HEADERS, malformed, sizeof(malformed));
+    answer_many(HEADERS, END_HEADERS, control, sizeof(control));
     answer_many(HEADERS, END_HEADERS, bomb, sizeof(bomb));
     answer_many(WINDOW_UPDATE, 0, overflow, sizeof(overflow));
 }
@@ -378,6 +380,7 @@ static void empty_frames_cost_the_stream_that_brings_them(void **state)
     for (int i = 0; i < 5 * H2_EMPTY_FRAMES; i++) { /* as long as something comes between */
         pair_inject(pair, &pair->client, DATA, 0, 1, i % 50 == 0 ? "x" : NULL, i % 50 == 0);
     }
+    pair_collect(pair, &pair->client);
     assert_int_equal(pair->client.closes, 0);
     assert_int_equal(flood_client(pair, DATA, 0, 1, NULL, 0), 2000);
     assert_int_equal(pair->client.closes, 1);

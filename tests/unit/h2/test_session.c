@@ -300,6 +300,36 @@ static void what_never_left_a_lost_connection_is_unprocessed(void **state)
     pair_free(pair);
 }
 
+static void reopen(void *user, uint32_t error, bool unprocessed)
+{
+    static const struct h2_stream_events none;
+    const struct h2_header fields[] = {
+        H2_HEADER(":method", "POST"), H2_HEADER(":scheme", "http"),
+        H2_HEADER(":path", "/"), H2_HEADER(":authority", "x"),
+    };
+    struct h2_stream *stream;
+    (void)error;
+    (void)unprocessed;
+    assert_int_equal(h2_stream_open(user, fields, 4, true, &none, NULL, &stream), H2_E_NO_ROOM);
+}
+
+static void a_session_that_ends_takes_no_stream_in_their_last_event(void **state)
+{
+    (void)state;
+    static const struct h2_stream_events reopening = {.on_close = reopen};
+    struct pair *pair = pair_new(NULL);
+    const struct h2_header fields[] = {
+        H2_HEADER(":method", "POST"), H2_HEADER(":scheme", "http"),
+        H2_HEADER(":path", "/"), H2_HEADER(":authority", "x"),
+    };
+    struct h2_stream *stream;
+    assert_int_equal(h2_stream_open(pair->client.session, fields, 4, false, &reopening,
+                                    pair->client.session, &stream),
+                     0);
+    pair_run(pair, 100000);
+    pair_free(pair);
+}
+
 static void a_stream_of_nobodys_may_be_answered(void **state)
 {
     (void)state;
@@ -400,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_goaway_keeps_its_text_escaped),
         cmocka_unit_test(a_drained_session_without_streams_still_reads),
         cmocka_unit_test(what_never_left_a_lost_connection_is_unprocessed),
+        cmocka_unit_test(a_session_that_ends_takes_no_stream_in_their_last_event),
         cmocka_unit_test(a_stream_of_nobodys_may_be_answered),
         cmocka_unit_test(drain_lets_streams_finish_and_takes_no_new_ones),
         cmocka_unit_test(a_lost_connection_closes_every_stream_once),

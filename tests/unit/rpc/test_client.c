@@ -89,9 +89,10 @@ static void world_close(struct world *world)
     fake_deinit(&world->loop);
 }
 
-/* ---- what the server says ---------------------------------------------------------------------- */
+/* ---- what the server says -------------------------------------------------------------------- */
 
-static void put_frame(struct world *world, uint8_t type, uint8_t flags, const void *payload, size_t len)
+static void put_frame(struct world *world, uint8_t type, uint8_t flags, const void *payload,
+                      size_t len)
 {
     uint8_t frame[64] = {0, 0, (uint8_t)len, type, flags};
     assert_true(HEAD_BYTES + len <= sizeof(frame));
@@ -127,7 +128,7 @@ static void end_server(struct world *world)
     fake_advance(2000);
 }
 
-/* ---- room --------------------------------------------------------------------------------------- */
+/* ---- room ------------------------------------------------------------------------------------ */
 
 static void on_call_closed(void *user, const struct rpc_status *status)
 {
@@ -199,7 +200,7 @@ static void a_server_that_pauses_keeps_its_streams(void **state)
     assert_int_equal(world.calls_closed, 2);
 }
 
-/* ---- causes ------------------------------------------------------------------------------------- */
+/* ---- causes ---------------------------------------------------------------------------------- */
 
 static void a_goaway_before_the_first_stream_is_told(void **state)
 {
@@ -215,7 +216,7 @@ static void a_goaway_before_the_first_stream_is_told(void **state)
             assert_string_equal(world.why.text,
                                 "localhost:1: GOAWAY ENHANCE_YOUR_CALM: too_many_pings");
         } else {
-            put_goaway(&world, H2_ENHANCE_YOUR_CALM, "too_many_pings"); /* not even SETTINGS: a violation */
+            put_goaway(&world, H2_ENHANCE_YOUR_CALM, "no SETTINGS before: a violation");
             fake_advance(1000);
             assert_non_null(strstr(world.why.text, "HTTP/2"));
         }

@@ -1,4 +1,5 @@
-/* Connections in memory: the life of a PING, of a drain, and of a peer that stops, in virtual time. */
+/* Connections in memory: the life of a PING, of a drain, and of a peer that stops, in virtual
+ * time. */
 #include "../fake/fake.h"
 
 #include "rpc/conn.h"
@@ -19,9 +20,9 @@
 #define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define WIRE_BYTES  (1024 * 1024)
 
-enum { FRAME_DATA, FRAME_HEADERS, FRAME_SETTINGS = 4, FRAME_PING = 6, FRAME_GOAWAY };
+enum { FRAME_SETTINGS = 4, FRAME_PING = 6, FRAME_GOAWAY, FRAME_WINDOW_UPDATE };
 
-/* ---- one side that is a real connection -------------------------------------------------------- */
+/* ---- one side that is a real connection ------------------------------------------------------ */
 
 struct side {
     struct rpc_conn *conn; /* NULL: gone */
@@ -112,7 +113,7 @@ static void open_stream(struct side *side)
                      0);
 }
 
-/* ---- a client and a server, one link between them ----------------------------------------------- */
+/* ---- a client and a server, one link between them -------------------------------------------- */
 
 struct pair {
     struct net_loop loop;
@@ -160,7 +161,8 @@ static void a_quiet_stream_lives_for_an_hour(void **state)
         assert_non_null(pair.client.conn);
         assert_non_null(pair.server.conn);
         assert_int_equal(pair.client.stream_closes + pair.client.goaways, 0);
-        /* The server asks after each second of quiet, which is noticed by ticks; so the client never has cause to. */
+        /* The server asks after each second of quiet, which is noticed by ticks; so the client
+         * never has cause to. */
         uint64_t period = 1000 + round_trips[i] + NET_TICK_MS;
         assert_in_range(pair.server.acks, HOUR_MS / (period + NET_TICK_MS), HOUR_MS / 1000);
         assert_int_equal(pair.client.acks, 0);
@@ -264,15 +266,14 @@ static void a_connection_that_is_ending_takes_no_stream(void **state)
     assert_string_equal(pair.client.why.text, "reset");
 }
 
-/* ---- a connection whose peer is held by the test ------------------------------------------------ */
+/* ---- a connection whose peer is held by the test --------------------------------------------- */
 
 struct raw {
     struct net_loop loop;
     struct side side;
     struct net_stream *stream;
     struct net_stream *held;
-    uint8_t *wire; /* what the connection sent and nobody has looked at */
-    size_t wire_len;
+    size_t wire_len; /* of `wire`: what the connection sent and nobody has looked at */
     bool answers;    /* PINGs, as soon as they are taken */
     unsigned pings;
     unsigned goaways;
@@ -316,7 +317,8 @@ static bool raw_read(struct raw *raw)
         at = strlen(PREFACE);
     }
     while (raw->wire_len - at >= HEAD_BYTES) {
-        size_t frame_len = HEAD_BYTES + ((size_t)wire[at] << 16 | (size_t)wire[at + 1] << 8 | wire[at + 2]);
+        size_t payload = (size_t)wire[at] << 16 | (size_t)wire[at + 1] << 8 | wire[at + 2];
+        size_t frame_len = HEAD_BYTES + payload;
         if (raw->wire_len - at < frame_len) {
             break;
         }
@@ -409,7 +411,7 @@ static void any_byte_is_an_answer(void **state)
     raw_open(&raw, H2_SERVER, QUIET_MS);
     for (int i = 0; i < 10; i++) {
         raw_advance(&raw, QUIET_MS + TIMEOUT_MS - 1000);
-        put_frame(&raw, 8, 0, increment, 4);
+        put_frame(&raw, FRAME_WINDOW_UPDATE, 0, increment, 4);
     }
     assert_non_null(raw.side.conn);
     raw_close(&raw);
@@ -438,7 +440,7 @@ static void a_shut_socket_is_judged_as_one(void **state)
     raw_close(&raw);
 }
 
-/* ---- drain --------------------------------------------------------------------------------------- */
+/* ---- drain ----------------------------------------------------------------------------------- */
 
 #define LAST_ID_ANY 0x7fffffff
 
@@ -454,7 +456,7 @@ static void the_answer_to_a_keepalive_ping_does_not_finish_a_drain(void **state)
     raw_advance(&raw, 1);
     assert_int_equal(raw.pings, 2);
     assert_int_equal(raw.goaway_last_id, LAST_ID_ANY);
-    put_frame(&raw, FRAME_PING, 1, opaque, 8); /* to the first: it had left before the peer saw the GOAWAY */
+    put_frame(&raw, FRAME_PING, 1, opaque, 8); /* to the first; the GOAWAY may be unread */
     raw_advance(&raw, 1);
     assert_int_equal(raw.goaways, 1);
     put_frame(&raw, FRAME_PING, 1, opaque, 8);
@@ -468,7 +470,7 @@ static void the_answer_to_a_drain_ping_is_none_to_a_later_keepalive_ping(void **
 {
     (void)state;
     struct pair pair;
-    pair_open(&pair, 0, 1000, 1800); /* the keepalive PING goes out while the drain's is under way */
+    pair_open(&pair, 0, 1000, 1800); /* a keepalive PING goes out while the drain's is under way */
     fake_advance(900);
     rpc_conn_drain(pair.server.conn, "bye");
     fake_advance(HOUR_MS);

@@ -1,5 +1,5 @@
-/* Every order in which a PING, its answer, other bytes, ticks and checks can come, in the same millisecond and one apart, against a
- * judge that only looks at the order. */
+/* Every order in which a PING, its answer, other bytes, ticks and checks can come, in the same
+ * millisecond and one apart, against a judge that only looks at the order. */
 #include "rpc/keepalive.h"
 
 #include <setjmp.h>
@@ -75,7 +75,7 @@ static bool play(struct rpc_keepalive *keepalive, struct judge *judge, enum kind
         rpc_keepalive_read(keepalive, now);
         break;
     default:
-        judge->waits = false; /* an ACK that is told late, behind other bytes of its read, is old news */
+        judge->waits = false; /* an ACK behind other bytes of its read is old news */
         rpc_keepalive_ack(keepalive);
         break;
     }
@@ -84,7 +84,8 @@ static bool play(struct rpc_keepalive *keepalive, struct judge *judge, enum kind
     return is != RPC_KEEPALIVE_DEAD;
 }
 
-/* A number written in base 2 * KINDS is a sequence: each digit an event, and whether a millisecond passes before it. */
+/* A number written in base 2 * KINDS is a sequence: each digit an event, and whether a
+ * millisecond passes before it. */
 static void every_order_within_milliseconds_is_judged_by_the_order(void **state)
 {
     (void)state;
@@ -110,7 +111,7 @@ static void every_order_within_milliseconds_is_judged_by_the_order(void **state)
     assert_true(deaths > 0); /* else nothing was at stake */
 }
 
-/* ---- time that is not the peer's --------------------------------------------------------------- */
+/* ---- time that is not the peer's ------------------------------------------------------------- */
 
 #define QUIET_MS   10000
 #define ANSWER_MS  20000
@@ -139,7 +140,8 @@ static uint64_t ticks_to_death(struct scene *scene, uint64_t period, bool blocke
 {
     for (uint64_t ticks = 1; ticks <= limit; ticks++) {
         scene->now += period;
-        if (rpc_keepalive_tick(&scene->keepalive, scene->now, true, blocked) == RPC_KEEPALIVE_DEAD) {
+        if (rpc_keepalive_tick(&scene->keepalive, scene->now, true, blocked) ==
+            RPC_KEEPALIVE_DEAD) {
             return ticks;
         }
     }

@@ -1,0 +1,187 @@
+/* What all parts of an exchange need: its states, its buffers, its end. */
+#include "relay/exchange_internal.h"
+
+#include "base/mem.h"
+#include "relay/client.h"
+#include "relay/counter.h"
+#include "relay/headers.h"
+#include "relay/observe.h"
+#include "relay/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* ---- state ----------------------------------------------------------------------------------- */
+
+void exchange_enter(struct exchange *exchange, enum exchange_state state)
+{
+    static const unsigned may_follow[] = {
+        [EXCHANGE_ROUTING] = 1u << EXCHANGE_QUEUED | 1u << EXCHANGE_ENDING,
+        [EXCHANGE_QUEUED] = 1u << EXCHANGE_QUEUED | 1u << EXCHANGE_OPEN | 1u << EXCHANGE_ENDING,
+        [EXCHANGE_OPEN] = 1u << EXCHANGE_QUEUED | 1u << EXCHANGE_ANSWERING | 1u << EXCHANGE_ENDING,
+        [EXCHANGE_ANSWERING] = 1u << EXCHANGE_ENDING,
+        [EXCHANGE_ENDING] = 1u << EXCHANGE_GONE,
+        [EXCHANGE_GONE] = 0,
+    };
+    assert((may_follow[exchange->state] & 1u << state) != 0);
+    exchange->state = state;
+}
+
+struct exchange *exchange_of(struct stream_record *record)
+{
+    return container_of(record, struct exchange, record);
+}
+
+/* ---- buffers --------------------------------------------------------------------------------- */
+
+void exchange_watch_buffers(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    if (worker->queued_bytes > worker->queued_limit) {
+        net_loop_flush_soon(&worker->loop, &worker->relief);
+    }
+}
+
+void exchange_forget_request(struct exchange *exchange)
+{
+    free(exchange->request);
+    exchange->request = NULL;
+    exchange->worker->queued_bytes -= exchange->replay.len;
+    buf_deinit(&exchange->replay);
+}
+
+void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, size_t len)
+{
+    if (exchange->request == NULL) {
+        return;
+    }
+    bool queued = exchange->state == EXCHANGE_QUEUED;
+    size_t cap = queued ? EXCHANGE_QUEUE_BYTES : H2_STREAM_WINDOW_BYTES;
+    if (buf_append(&exchange->replay, bytes, len, cap) == 0) {
+        exchange->worker->queued_bytes += len;
+        return;
+    }
+    assert(!queued);
+    exchange_forget_request(exchange);
+}
+
+void exchange_return_credit(struct exchange *exchange, size_t len)
+{
+    size_t credit = len < exchange->credit_held ? len : exchange->credit_held;
+    exchange->credit_held -= credit;
+    if (exchange->downstream != NULL && credit > 0) {
+        h2_stream_consume(exchange->downstream, credit);
+    }
+}
+
+size_t exchange_held_bytes(const struct exchange *exchange)
+{
+    const struct h2_stream *up = exchange->upstream.stream;
+    const struct h2_stream *down = exchange->downstream;
+    return exchange->replay.len + (up != NULL ? h2_stream_queued_bytes(up) : 0) +
+           (down != NULL ? h2_stream_queued_bytes(down) : 0);
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+void exchange_leave_endpoint(struct exchange *exchange, bool served)
+{
+    observe_left(exchange->worker, &exchange->record, served);
+    endpoint_unref(exchange->endpoint);
+    exchange->endpoint = NULL;
+}
+
+void exchange_leave_client(struct exchange *exchange)
+{
+    list_remove(&exchange->client_node);
+    exchange->client = NULL;
+    exchange->upstream.client = NULL;
+}
+
+void exchange_free_when_closed(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    if (exchange->downstream != NULL || exchange->upstream.stream != NULL) {
+        return;
+    }
+    assert(exchange->client == NULL && exchange->upstream.upstream == NULL);
+    exchange_enter(exchange, EXCHANGE_GONE);
+    exchange_leave_endpoint(exchange, true);
+    streams_remove(&worker->streams, &exchange->record);
+    counter_add(&worker->stats.downstream_rq_active, (uint64_t)-1);
+    exchange_forget_request(exchange);
+    free(exchange);
+}
+
+void exchange_end_upstream(struct exchange *exchange, uint32_t code)
+{
+    upstream_cancel(&exchange->upstream);
+    if (exchange->upstream.stream == NULL) {
+        return;
+    }
+    bool resets = !h2_stream_ended(exchange->upstream.stream) || code != H2_NO_ERROR;
+    if (resets && upstream_is_young(&exchange->upstream)) {
+        client_charge(exchange->client, CLIENT_YOUNG_RESET);
+    }
+    upstream_reset(&exchange->upstream, code);
+}
+
+void exchange_finish_request(struct exchange *exchange)
+{
+    struct h2_stream *stream = exchange->upstream.stream;
+    bool may_end = stream != NULL && !upstream_resets(&exchange->upstream);
+    if (may_end && h2_stream_queued_bytes(stream) == 0) {
+        h2_stream_end(stream);
+    } else {
+        exchange_end_upstream(exchange, H2_NO_ERROR);
+    }
+}
+
+void exchange_answer_http(struct exchange *exchange, enum rpc_code code, const char *http_status,
+                          const char *message)
+{
+    bool begun = exchange->state == EXCHANGE_ANSWERING;
+    if (exchange->state == EXCHANGE_ENDING) {
+        exchange_end_upstream(exchange, H2_CANCEL);
+        return;
+    }
+    exchange_enter(exchange, EXCHANGE_ENDING);
+    exchange_end_upstream(exchange, H2_CANCEL);
+    exchange_forget_request(exchange);
+    if (exchange->downstream != NULL) {
+        reply_status(exchange->downstream, exchange->reply_form, begun, code, http_status,
+                     message);
+    }
+    exchange_return_credit(exchange, exchange->credit_held);
+}
+
+void exchange_answer(struct exchange *exchange, enum rpc_code code, const char *message)
+{
+    exchange_answer_http(exchange, code, NULL, message);
+}
+
+void exchange_shut_down(struct exchange *exchange)
+{
+    exchange_answer(exchange, RPC_UNAVAILABLE, "proxy is shutting down");
+}
+
+void exchange_shed(struct exchange *exchange, const char *message)
+{
+    counter_add(&exchange->worker->stats.rq_shed, 1);
+    if (exchange->upstream.stream != NULL) {
+        exchange_return_credit(exchange, h2_stream_discard(exchange->upstream.stream));
+    }
+    if (exchange->downstream != NULL) {
+        h2_stream_discard(exchange->downstream);
+    }
+    bool ended = exchange->state == EXCHANGE_ENDING;
+    exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, message);
+    if (ended && exchange->downstream != NULL) { /* its own end waited behind what was dropped */
+        h2_stream_reset(exchange->downstream, H2_ENHANCE_YOUR_CALM);
+    }
+}
+
+void exchange_note_freed(struct exchange *exchange, const struct h2_stream *stream)
+{
+    net_loop_freed(&exchange->worker->loop, h2_stream_queued_bytes(stream));
+}

@@ -1,0 +1,317 @@
+/* The endpoint's side of an exchange: where it goes, again perhaps, and what comes from there. */
+#include "relay/exchange_internal.h"
+
+#include "base/mem.h"
+#include "relay/client.h"
+#include "relay/counter.h"
+#include "relay/headers.h"
+#include "relay/observe.h"
+#include "relay/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct h2_stream_events upstream_events;
+
+static void count(atomic_uint_fast64_t *counter)
+{
+    counter_add(counter, 1);
+}
+
+static struct exchange *of_request(struct upstream_request *request)
+{
+    return container_of(request, struct exchange, upstream);
+}
+
+/* ---- towards the endpoint -------------------------------------------------------------------- */
+
+void exchange_connect(struct exchange *exchange, const struct endpoint *avoid)
+{
+    struct worker *worker = exchange->worker;
+    struct endpoint *endpoint = cluster_pick(exchange->cluster, exchange->hash, avoid);
+    if (endpoint == NULL) {
+        char cause[CLUSTER_CAUSE_BYTES];
+        char message[RPC_MESSAGE_BYTES];
+        snprintf(message, sizeof(message), "no healthy endpoint in cluster %.80s: %s",
+                 exchange->cluster->name,
+                 cluster_explain(exchange->cluster, cause, sizeof(cause)));
+        count(&worker->stats.rq_unavailable);
+        exchange_answer(exchange, RPC_UNAVAILABLE, message);
+        return;
+    }
+    exchange->attempts++;
+    exchange->endpoint = endpoint;
+    observe_chosen(worker, &exchange->record, endpoint);
+    exchange_enter(exchange, EXCHANGE_QUEUED);
+    exchange->upstream.lane = exchange->client->lane;
+    upstream_submit(upstream_get(worker, endpoint), &exchange->upstream);
+}
+
+static bool may_retry(const struct exchange *exchange)
+{
+    bool unanswered = exchange->state == EXCHANGE_QUEUED || exchange->state == EXCHANGE_OPEN;
+    return unanswered && exchange->request != NULL && exchange->downstream != NULL &&
+           exchange->attempts < EXCHANGE_ATTEMPTS && exchange->refusals < EXCHANGE_REFUSALS;
+}
+
+/* Tries another endpoint if the request provably was not looked at and is still known. Returns false when it may not. */
+static bool retry(struct exchange *exchange)
+{
+    if (!may_retry(exchange)) {
+        return false;
+    }
+    count(&exchange->worker->stats.retries);
+    atomic_fetch_add(&exchange->cluster->retries, 1);
+    struct endpoint *avoid = endpoint_ref(exchange->endpoint);
+    exchange_leave_endpoint(exchange, false);
+    exchange_connect(exchange, avoid);
+    endpoint_unref(avoid);
+    return true;
+}
+
+/* A refusal says that this connection has no room, not that the endpoint is bad. */
+static bool retry_refused(struct exchange *exchange)
+{
+    if (exchange->refusals < EXCHANGE_REFUSALS) {
+        exchange->refusals++;
+        exchange->attempts--;
+    }
+    return retry(exchange);
+}
+
+/* Gives what is known of the request body to the new upstream stream. A request without a body ends with an empty DATA frame,
+ * as PROTOCOL-HTTP2 has it: some servers wait for ever on one that ends with its headers. */
+static void send_known_body(struct exchange *exchange)
+{
+    struct h2_stream *stream = exchange->upstream.stream;
+    if (exchange->replay.len > 0) {
+        h2_stream_write(stream, buf_data(&exchange->replay), exchange->replay.len, EXCHANGE_QUEUE_BYTES);
+    }
+    if (exchange->request_ended) {
+        h2_stream_end(stream);
+    }
+}
+
+void exchange_refuse_large(struct exchange *exchange, uint32_t limit_bytes)
+{
+    char message[RPC_MESSAGE_BYTES];
+    snprintf(message, sizeof(message),
+             "request metadata is larger than the limit of %u bytes towards cluster %.80s",
+             limit_bytes, exchange->cluster->name);
+    count(&exchange->worker->stats.rq_rejected);
+    exchange_answer_http(exchange, RPC_RESOURCE_EXHAUSTED, "431", message);
+}
+
+static int on_upstream_ready(struct upstream_request *request, struct h2_session *session)
+{
+    struct exchange *exchange = of_request(request);
+    int rv = h2_stream_open(session, exchange->request->fields, exchange->request->count, false,
+                            &upstream_events, exchange, &request->stream);
+    if (rv == 0) {
+        exchange_enter(exchange, EXCHANGE_OPEN);
+        send_known_body(exchange);
+    } else if (rv == H2_E_HEADERS) {
+        exchange_refuse_large(exchange, h2_session_peer_header_bytes(session));
+    } else if (rv != H2_E_NO_ROOM) {
+        exchange_answer(exchange, RPC_INTERNAL, "no memory for a stream to the endpoint");
+    }
+    return rv;
+}
+
+static void on_upstream_failed(struct upstream_request *request, const struct net_error *why)
+{
+    struct exchange *exchange = of_request(request);
+    if (retry(exchange)) {
+        return;
+    }
+    char message[RPC_MESSAGE_BYTES];
+    snprintf(message, sizeof(message), "cluster %.80s: %.150s", exchange->cluster->name,
+             why->text);
+    count(&exchange->worker->stats.rq_unavailable);
+    exchange_answer(exchange, RPC_UNAVAILABLE, message);
+}
+
+static void on_upstream_clogged(struct upstream_request *request)
+{
+    struct exchange *exchange = of_request(request);
+    char message[RPC_MESSAGE_BYTES];
+    snprintf(message, sizeof(message),
+             "cluster %.80s: the endpoint does not read this stream and withholds the credit that "
+             "others wait for",
+             exchange->cluster->name);
+    exchange_shed(exchange, message);
+}
+
+const struct upstream_request_events exchange_request_events = {
+    .on_ready = on_upstream_ready,
+    .on_failed = on_upstream_failed,
+    .on_clogged = on_upstream_clogged,
+};
+
+/* ---- from the endpoint ----------------------------------------------------------------------- */
+
+/* The answer's metadata is more than the client takes. */
+static void refuse_large_answer(struct exchange *exchange)
+{
+    char message[RPC_MESSAGE_BYTES];
+    uint32_t limit = h2_session_peer_header_bytes(h2_stream_session(exchange->downstream));
+    snprintf(message, sizeof(message),
+             "the answer's metadata is larger than the client's limit of %u bytes", limit);
+    exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, message);
+}
+
+static void pass_response(struct exchange *exchange, const struct h2_header *fields, size_t n,
+                          bool end_stream)
+{
+    if (h2_stream_respond(exchange->downstream, fields, n, end_stream) == H2_E_HEADERS) {
+        refuse_large_answer(exchange);
+        return;
+    }
+    exchange_enter(exchange, EXCHANGE_ANSWERING);
+    exchange_forget_request(exchange);
+    if (end_stream) {
+        exchange_enter(exchange, EXCHANGE_ENDING);
+    }
+}
+
+static void pass_trailers(struct exchange *exchange, const struct h2_header *fields, size_t n)
+{
+    if (h2_stream_trailers(exchange->downstream, fields, n) == H2_E_HEADERS) {
+        refuse_large_answer(exchange);
+        return;
+    }
+    exchange_enter(exchange, EXCHANGE_ENDING);
+}
+
+static void on_upstream_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
+                              bool end_stream)
+{
+    struct exchange *exchange = user;
+    struct h2_header fields[H2_HEADER_FIELDS];
+    if (exchange->downstream == NULL || exchange->state == EXCHANGE_ENDING) {
+        return;
+    }
+    size_t n = headers_pass(block, fields);
+    if (kind == H2_BLOCK_INFORMATIONAL) {
+        h2_stream_inform(exchange->downstream, fields, n);
+    } else if (kind == H2_BLOCK_RESPONSE) {
+        pass_response(exchange, fields, n, end_stream);
+    } else {
+        pass_trailers(exchange, fields, n);
+    }
+}
+
+static void on_upstream_data(void *user, const uint8_t *bytes, size_t len)
+{
+    struct exchange *exchange = user;
+    observe_down(exchange->worker, &exchange->record, bytes, len);
+    if (exchange->downstream == NULL ||
+        h2_stream_write(exchange->downstream, bytes, len, EXCHANGE_QUEUE_BYTES) != 0) {
+        h2_stream_consume(exchange->upstream.stream, len);
+        return;
+    }
+    exchange_watch_buffers(exchange);
+}
+
+static void on_upstream_end(void *user)
+{
+    struct exchange *exchange = user;
+    if (exchange->downstream != NULL && exchange->state == EXCHANGE_ANSWERING) {
+        h2_stream_end(exchange->downstream);
+        exchange_enter(exchange, EXCHANGE_ENDING);
+    }
+}
+
+/* Frames left towards the endpoint: the client may send as much again. */
+static void on_upstream_sent(void *user, size_t len)
+{
+    exchange_return_credit(user, len);
+}
+
+/* What the endpoint's stream came to, in words, before it is gone. */
+struct upstream_end {
+    uint32_t error;
+    bool broken;
+    char text[RPC_MESSAGE_BYTES];
+};
+
+static void describe_end(const struct exchange *exchange, uint32_t error, struct upstream_end *ret)
+{
+    const struct h2_stream *stream = exchange->upstream.stream;
+    const struct h2_session *session = h2_stream_session(stream);
+    const char *fault = h2_stream_fault(stream);
+    ret->error = error;
+    ret->broken = error != H2_CONNECTION_LOST && fault != NULL;
+    if (ret->broken) {
+        snprintf(ret->text, sizeof(ret->text), "cluster %.80s: endpoint %s broke HTTP/2 or a limit: %.160s",
+                 exchange->cluster->name, exchange->endpoint->name, fault);
+    } else if (error == H2_CONNECTION_LOST) {
+        const char *why = h2_session_goaway_text(session);
+        why = why != NULL ? why : h2_session_reason(session);
+        snprintf(ret->text, sizeof(ret->text),
+                 "cluster %.80s: connection to endpoint %s was lost%s%.120s",
+                 exchange->cluster->name, exchange->endpoint->name, why != NULL ? ": " : "",
+                 why != NULL ? why : "");
+    } else {
+        const char *goaway = h2_session_goaway_text(session);
+        snprintf(ret->text, sizeof(ret->text),
+                 "cluster %.80s: endpoint %s refused the stream: %.120s", exchange->cluster->name,
+                 exchange->endpoint->name, goaway != NULL ? goaway : h2_error_name(error));
+    }
+}
+
+/* The endpoint's side is over before it answered in full. */
+static void fail_downstream(struct exchange *exchange, const struct upstream_end *end)
+{
+    count(&exchange->worker->stats.rq_reset);
+    atomic_fetch_add(&exchange->endpoint->rq_error, 1);
+    if (end->broken) {
+        exchange_answer(exchange, RPC_INTERNAL, end->text);
+    } else if (end->error == H2_CONNECTION_LOST || end->error == H2_REFUSED_STREAM) {
+        exchange_answer(exchange, RPC_UNAVAILABLE, end->text);
+    } else {
+        exchange_enter(exchange, EXCHANGE_ENDING);
+        exchange_forget_request(exchange);
+        h2_stream_reset(exchange->downstream, end->error);
+        exchange_return_credit(exchange, exchange->credit_held);
+    }
+}
+
+/* What the end of the endpoint's stream costs the client, and what it tells of the endpoint. */
+static void judge_end(struct exchange *exchange, const struct upstream_end *end, bool unprocessed)
+{
+    bool by_endpoint = end->error != H2_NO_ERROR && exchange->state != EXCHANGE_ENDING;
+    if (end->broken) {
+        worker_endpoint_fault(exchange->worker, exchange->endpoint, end->text);
+        client_charge(exchange->client, CLIENT_BROKEN_REPLY);
+    } else if (end->error == H2_CONNECTION_LOST) {
+        if (exchange->upstream.lane != 0) {
+            client_charge(exchange->client, CLIENT_LANE_LOST);
+        }
+    } else if (by_endpoint && !unprocessed && upstream_is_young(&exchange->upstream)) {
+        client_charge(exchange->client, CLIENT_YOUNG_RESET);
+    }
+}
+
+static void on_upstream_close(void *user, uint32_t error, bool unprocessed)
+{
+    struct exchange *exchange = user;
+    struct upstream_end end;
+    exchange_note_freed(exchange, exchange->upstream.stream);
+    describe_end(exchange, error, &end);
+    judge_end(exchange, &end, unprocessed);
+    upstream_closed(&exchange->upstream);
+    bool open = exchange->state == EXCHANGE_OPEN || exchange->state == EXCHANGE_ANSWERING;
+    if (open && !(unprocessed && retry_refused(exchange))) {
+        fail_downstream(exchange, &end);
+    }
+    exchange_free_when_closed(exchange);
+}
+
+static const struct h2_stream_events upstream_events = {
+    .on_block = on_upstream_block,
+    .on_data = on_upstream_data,
+    .on_end = on_upstream_end,
+    .on_sent = on_upstream_sent,
+    .on_close = on_upstream_close,
+};

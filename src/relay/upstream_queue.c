@@ -1,0 +1,61 @@
+/* Requests that wait for a connection. */
+#include "base/mem.h"
+#include "relay/upstream_internal.h"
+
+#include <assert.h>
+
+void upstream_request_init(struct upstream_request *request,
+                           const struct upstream_request_events *events)
+{
+    request->events = events;
+    list_init(&request->node);
+    list_init(&request->reset_node);
+}
+
+bool upstream_waits(const struct upstream_request *request)
+{
+    return request->upstream != NULL && request->conn == NULL;
+}
+
+void upstream_enqueue(struct upstream *upstream, struct upstream_request *request)
+{
+    assert(request->upstream == NULL && request->stream == NULL && list_empty(&request->node));
+    request->upstream = upstream;
+    request->since_ms = worker_now_ms(upstream->worker);
+    list_append(&upstream->waiting[request->lane], &request->node);
+    upstream->waiting_count[request->lane]++;
+}
+
+void upstream_dequeue(struct upstream_request *request)
+{
+    assert(upstream_waits(request));
+    list_remove(&request->node);
+    request->upstream->waiting_count[request->lane]--;
+    request->upstream = NULL;
+}
+
+void upstream_cancel(struct upstream_request *request)
+{
+    if (upstream_waits(request)) {
+        upstream_dequeue(request);
+    }
+}
+
+struct upstream_request *upstream_first_waiting(struct upstream *upstream, unsigned lane)
+{
+    struct list *head = &upstream->waiting[lane];
+    return list_empty(head) ? NULL : container_of(head->next, struct upstream_request, node);
+}
+
+/* Fails those that wait now; who asks again meanwhile waits anew. */
+void upstream_fail_lane(struct upstream *upstream, unsigned lane, const struct net_error *why)
+{
+    for (size_t left = upstream->waiting_count[lane]; left > 0; left--) {
+        struct upstream_request *request = upstream_first_waiting(upstream, lane);
+        if (request == NULL) {
+            return;
+        }
+        upstream_dequeue(request);
+        request->events->on_failed(request, why);
+    }
+}
