@@ -37,7 +37,7 @@ static void open_on(struct upstream_conn *conn, struct upstream_request *request
 {
     struct upstream *upstream = conn->upstream;
     upstream_link(conn, request);
-    int rv = request->events->on_ready(request, session_of(conn));
+    int rv = request->events->on_ready(request, rpc_conn_session(conn->conn));
     if (rv == 0) {
         return;
     }
@@ -128,7 +128,7 @@ static void tick_conns(struct upstream *upstream, uint64_t now)
     {
         struct upstream_conn *conn = conn_at(node);
         upstream_ration_tick(conn, now);
-        if (is_removed(upstream) || is_needless(conn, now)) {
+        if (upstream_is_removed(upstream) || is_needless(conn, now)) {
             upstream_end_conn(conn);
         } else if (conn->state == CONN_OPEN) {
             upstream_unclog(conn, now);
@@ -162,7 +162,7 @@ void upstream_tick_all(struct worker *worker)
         tick_conns(upstream, worker_now_ms(worker));
         upstream_send_due_resets(upstream);
         fail_overdue(upstream);
-        if (is_removed(upstream)) {
+        if (upstream_is_removed(upstream)) {
             free_when_idle(upstream);
         }
     }

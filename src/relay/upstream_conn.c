@@ -135,7 +135,7 @@ static void on_closed(void *user, const struct net_error *why)
     struct upstream *upstream = conn->upstream;
     enum conn_state state = conn->state;
     unsigned lane = conn->lane;
-    bool expected = state == CONN_ENDING || upstream->worker->draining || is_removed(upstream);
+    bool expected = state == CONN_ENDING || upstream->worker->draining || upstream_is_removed(upstream);
     atomic_fetch_sub(&upstream->endpoint->cx_active, 1);
     upstream_conn_free(conn);
     if (state == CONN_OPENING) {

@@ -54,6 +54,11 @@ struct upstream {
     bool suspect; /* the connections were probed since the endpoint became unhealthy */
 };
 
+static inline bool upstream_is_removed(const struct upstream *upstream)
+{
+    return atomic_load(&upstream->endpoint->removed);
+}
+
 /* ---- upstream_queue.c ---- */
 
 void upstream_enqueue(struct upstream *upstream, struct upstream_request *request);
