@@ -149,7 +149,7 @@ static struct net_stream *meet(uint16_t port, bool tls)
     struct net_stream *far_end;
     fake_pair(listener->loop, &near_end, &far_end);
     fake_name(near_end, listener->name, tls);
-    fake_name(far_end, net_stream_local(near_end), listener->tls);
+    fake_name(far_end, fake_local(near_end), listener->tls);
     listener->events.on_stream(listener->user, far_end);
     return near_end;
 }

@@ -473,14 +473,9 @@ const char *net_stream_peer(const struct net_stream *stream)
     return end_of(stream)->peer;
 }
 
-const char *net_stream_local(const struct net_stream *stream)
+const char *fake_local(const struct net_stream *stream)
 {
     return end_of(stream)->local;
-}
-
-bool net_stream_is_tls(const struct net_stream *stream)
-{
-    return end_of(stream)->tls;
 }
 
 size_t net_stream_kept_bytes(const struct net_stream *stream)
