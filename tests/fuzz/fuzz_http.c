@@ -84,11 +84,6 @@ static void handle_asked(void *user, const struct net_http_request *request,
         const char *value = net_http_query(request, names[i]);
         put(response, value != NULL ? value : "none");
     }
-    static const char *const fields[] = {"Host", "Origin", "Accept"};
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-        const char *value = net_http_header(request, fields[i]);
-        put(response, value != NULL ? value : "none");
-    }
 }
 
 static void handle_big(void *user, const struct net_http_request *request,
@@ -222,7 +217,7 @@ static void the_next_client_is_answered(void)
 {
     static const char request[] = "POST /asked HTTP/1.1\r\nHost: me\r\nContent-Length: 5\r\n\r\nhello"
                                   "GET /asked?q=next HTTP/1.1\r\nHost: me\r\nConnection: close\r\n\r\n";
-    static const char body[] = "\r\n\r\nnonenonenextnonemenonenone";
+    static const char body[] = "\r\n\r\nnonenonenextnone";
     int fd = connect_client();
     size_t len = talk(fd, (const uint8_t *)request, strlen(request), strlen(request));
     FUZZ_CHECK(strncmp(answer, "HTTP/1.1 405 ", 13) == 0 && strstr(answer, "HTTP/1.1 200 ") != NULL);
