@@ -9,6 +9,7 @@
 #include "failover/command.h"
 #include "proxy/command.h"
 #include "render/command.h"
+#include "role/child.h"
 #include "server/command.h"
 
 #include <locale.h>
@@ -31,6 +32,7 @@ static const struct cli_program program = {
 
 int main(int argc, char **argv)
 {
+    role_child_become(argv);
     process_keep_standard_streams();
     setlocale(LC_CTYPE, "");
     return cli_run(&program, argc, argv);

@@ -22,9 +22,8 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "h2/session.h"
+#include "role/pinger.h"
 #include "rpc/backoff.h"
-#include "rpc/call.h"
-#include "rpc/client.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -32,9 +31,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS  UINT64_C(1000000)
-#define PING_BYTES 64
-#define TIMERS     2
+#define NS_PER_MS UINT64_C(1000000)
+#define TIMERS    2
 
 enum agent_state {
     AGENT_WAITING,    /* until the wake timer; a connection may be kept, or still be closing */
@@ -55,7 +53,7 @@ struct agent {
     uv_timer_t ping;
     unsigned timers_open;
     struct rpc_client *client; /* NULL: none */
-    struct rpc_call *call;     /* NULL: none */
+    struct role_pinger pinger;
     bool client_closing;
     bool client_spent; /* GOAWAY: good for no further stream */
     bool stopping;
@@ -169,7 +167,7 @@ __attribute__((format(printf, 3, 4))) static void give_up(struct agent *agent, c
     vsnprintf(agent->given_up, sizeof(agent->given_up), format, args);
     va_end(args);
     agent->given_up_label = label;
-    rpc_call_cancel(agent->call);
+    role_pinger_cancel(&agent->pinger);
     drop_client(agent);
 }
 
@@ -180,16 +178,14 @@ static void half_close(struct agent *agent, uint64_t limit_ms)
     agent->state = AGENT_FINISHING;
     uv_timer_stop(&agent->ping);
     uv_timer_start(&agent->wake, on_wake, limit_ms, 0);
-    rpc_call_half_close(agent->call);
+    role_pinger_half_close(&agent->pinger);
 }
 
 static void send_ping(struct agent *agent)
 {
-    uint8_t bytes[PING_BYTES];
     uint64_t now_ns = clock_now_ns();
     struct rpc_ping_request ping = agent_stream_next_ping(&agent->stream, now_ns);
-    size_t len = rpc_ping_request_encode(&ping, bytes, sizeof(bytes));
-    int rv = rpc_call_send(agent->call, bytes, len);
+    int rv = role_pinger_send(&agent->pinger, &ping);
     if (rv == H2_E_FULL) { /* the server does not read; the overdue pong tells in the end */
         agent->config->stats->skipped++;
         return;
@@ -216,7 +212,7 @@ static void give_up_overdue(struct agent *agent)
 static void on_ping_due(uv_timer_t *timer)
 {
     struct agent *agent = timer->data;
-    if (agent->call == NULL || agent->given_up_label != NULL) {
+    if (!role_pinger_is_open(&agent->pinger) || agent->given_up_label != NULL) {
         return;
     }
     if (agent_stream_overdue(&agent->stream, overdue_ms(agent), clock_now_ns())) {
@@ -226,21 +222,21 @@ static void on_ping_due(uv_timer_t *timer)
     send_ping(agent);
 }
 
-static void on_message(void *user, const uint8_t *bytes, size_t len)
+static void on_garbled(void *user)
+{
+    give_up(user, "garbled", "the answer is not a ping.PingResponse");
+}
+
+static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
     struct agent *agent = user;
-    struct rpc_ping_response pong;
     const struct agent_identity self = {agent->config->version, agent->id, agent->config->major};
-    if (rpc_ping_response_decode(bytes, len, &pong) != 0) {
-        give_up(agent, "garbled", "the answer is not a ping.PingResponse");
-        return;
-    }
     agent->retried_unprocessed = false;
-    report_pong(&agent->source, &pong);
+    report_pong(&agent->source, pong);
     unsigned findings =
-        agent_stream_answer(&agent->stream, agent->config->stats, &self, &pong, clock_now_ns());
+        agent_stream_answer(&agent->stream, agent->config->stats, &self, pong, clock_now_ns());
     /* One line per kind and stream: a wrong route would otherwise drown the log. */
-    report_findings(&agent->source, &self, &agent->stream, findings & ~agent->findings_told, &pong);
+    report_findings(&agent->source, &self, &agent->stream, findings & ~agent->findings_told, pong);
     agent->findings_told |= findings;
     if (agent->stream.unexpected > AGENT_UNEXPECTED_MAX) {
         give_up(agent, "flooded", "the server sends answers that nobody asked for");
@@ -272,7 +268,6 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     struct agent *agent = user;
     char cause[RPC_CAUSE_BYTES];
     bool finishing = agent->state == AGENT_FINISHING;
-    agent->call = NULL;
     uv_timer_stop(&agent->ping);
     uv_timer_stop(&agent->wake);
     agent->life = agent_stream_close(&agent->stream, agent->config->stats, clock_now_ns());
@@ -293,23 +288,16 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     }
 }
 
-static const struct rpc_call_events call_events = {
-    .on_message = on_message,
+static const struct role_pinger_events pinger_events = {
+    .on_pong = on_pong,
+    .on_garbled = on_garbled,
     .on_closed = on_call_closed,
 };
 
 static void do_open(struct agent *agent)
 {
-    const struct h2_header metadata[] = {
-        H2_HEADER("agent-version", agent->config->version),
-        H2_HEADER("agent-id", agent->id),
-    };
-    const struct rpc_call_config call = {
-        .path = RPC_PING_PATH,
-        .metadata = metadata,
-        .metadata_count = ARRAY_SIZE(metadata),
-    };
-    if (rpc_call_start(agent->client, &call, &call_events, agent, &agent->call) != 0) {
+    const struct role_identity self = {.version = agent->config->version, .id = agent->id};
+    if (role_pinger_open(&agent->pinger, agent->client, &self) != 0) {
         drop_client(agent);
         retry(agent, "No stream", "no_room", "the connection takes no further stream",
               rpc_backoff_next_ms(&agent->backoff, random_unit()));
@@ -396,12 +384,8 @@ static void do_connect(struct agent *agent)
         }
         return; /* else its on_closed comes back here */
     }
-    const struct rpc_client_config config = {
-        .target = agent->config->target,
-        .tls = agent->config->tls,
-        .authority = agent->config->authority,
-        .keepalive_ms = agent->keepalive_ms,
-    };
+    struct rpc_client_config config = role_target_client(agent->config->target);
+    config.keepalive_ms = agent->keepalive_ms;
     agent->client_spent = false;
     agent->client = rpc_client_open(agent->config->loop, &config, &client_events, agent);
 }
@@ -425,6 +409,7 @@ struct agent *agent_new(const struct agent_config *config, const char *id, uint6
     agent->id = mem_strdup(id);
     agent->source = (struct log_source){"agent", config->version, agent->id};
     agent->keepalive_ms = config->keepalive_ms;
+    role_pinger_init(&agent->pinger, config->target, &pinger_events, agent);
     rpc_backoff_init(&agent->backoff, config->max_backoff_ms);
     uv_timer_init(&config->loop->uv, &agent->wake);
     uv_timer_init(&config->loop->uv, &agent->ping);

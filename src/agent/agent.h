@@ -2,9 +2,8 @@
 #ifndef GRPCROUTE_AGENT_AGENT_H
 #define GRPCROUTE_AGENT_AGENT_H
 
-#include "base/text.h"
 #include "net/loop.h"
-#include "net/tls.h"
+#include "role/connect.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,9 +30,7 @@ struct agent_config {
     struct agent_stats *stats;
     const char *version; /* "v1.2" */
     uint32_t major;      /* of the version, and so of the server that must answer */
-    struct text_address target;
-    struct net_tls *tls;   /* NULL: plaintext */
-    const char *authority; /* NULL: from the target */
+    const struct role_target *target;
     uint64_t interval_ms;
     uint64_t messages;     /* pings until the agent is done; 0: for ever */
     uint64_t keepalive_ms; /* 0: never */

@@ -14,9 +14,9 @@
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "net/http.h"
-#include "net/tls.h"
+#include "role/connect.h"
+#include "role/signals.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@
 #define START_SPREAD_MS 5
 
 struct options {
-    struct cli_connect_options connect;
+    struct role_connect_options connect;
     const char *version;
     const char *id;
     uint64_t interval_ns;
@@ -50,7 +50,7 @@ static const struct cli_option options_table[] = {
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
      .environment = "AGENT_ID",
      .help = "Name of this agent, sent as agent-id; HOSTNAME or a UUID when not given"},
-    CLI_CONNECT_OPTIONS(struct options, connect),
+    ROLE_CONNECT_OPTIONS(struct options, connect),
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
      .argument = "DURATION", .fallback = "5s", .min = 1000000, .max = UINT64_C(86400000000000),
      .help = "Time between pings"},
@@ -82,8 +82,8 @@ struct role {
     size_t count;
     size_t done;
     struct net_http *http;
-    uv_signal_t signals[2];
-    int signalled;
+    struct role_signals signals;
+    bool signalled;
 };
 
 /* ---- end ------------------------------------------------------------------------------------- */
@@ -94,21 +94,19 @@ static void on_done(void *user)
     if (++role->done < role->count) {
         return;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(role->signals); i++) {
-        uv_close((uv_handle_t *)&role->signals[i], NULL);
-    }
+    role_signals_close(&role->signals);
     net_http_close(role->http);
     role->http = NULL;
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(void *user, int number, bool again)
 {
-    struct role *role = handle->data;
-    if (role->signalled != 0) {
+    struct role *role = user;
+    if (again) {
         log_finish();
-        _exit(128 + number);
+        _exit(role_signals_exit_code(number));
     }
-    role->signalled = number;
+    role->signalled = true;
     for (size_t i = 0; i < role->count; i++) {
         agent_stop(role->agents[i]);
     }
@@ -154,16 +152,6 @@ static void start_agents(struct role *role, const char *id)
     }
 }
 
-static void start_signals(struct role *role)
-{
-    static const int numbers[] = {SIGTERM, SIGINT};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-        uv_signal_init(&role->loop.uv, &role->signals[i]);
-        role->signals[i].data = role;
-        uv_signal_start(&role->signals[i], on_signal, numbers[i]);
-    }
-}
-
 static int listen_for_metrics(struct role *role, const struct text_address *address, const char *id)
 {
     struct net_error error;
@@ -187,7 +175,7 @@ static int serve(struct role *role, const struct options *options, const char *i
     if (listen_for_metrics(role, &options->metrics_listen, id) != 0) {
         return EXIT_USAGE;
     }
-    start_signals(role);
+    role_signals_start(&role->signals, &role->loop, on_signal, NULL, role);
     log_end_when_unread();
     start_agents(role, id);
     net_loop_run(&role->loop);
@@ -195,13 +183,13 @@ static int serve(struct role *role, const struct options *options, const char *i
         agent_free(role->agents[i]);
     }
     free(role->agents);
-    return options->messages != 0 && role->signalled == 0 && !agent_stats_clean(&role->stats)
+    return options->messages != 0 && !role->signalled && !agent_stats_clean(&role->stats)
                ? EXIT_CHECK_FAILED
                : EXIT_GOOD;
 }
 
 static struct agent_config make_config(struct role *role, const struct options *options,
-                                       struct net_tls *tls)
+                                       const struct role_target *target)
 {
     struct text_version version;
     const char *reason;
@@ -211,9 +199,7 @@ static struct agent_config make_config(struct role *role, const struct options *
         .stats = &role->stats,
         .version = options->version,
         .major = version.major,
-        .target = options->connect.target,
-        .tls = tls,
-        .authority = options->connect.authority,
+        .target = target,
         .interval_ms = options->interval_ns / NS_PER_MS,
         .messages = options->messages,
         .keepalive_ms = options->keepalive_ns / NS_PER_MS,
@@ -223,11 +209,11 @@ static struct agent_config make_config(struct role *role, const struct options *
     };
 }
 
-static int run_role(const struct options *options, struct net_tls *tls, const char *id)
+static int run_role(const struct options *options, const struct role_target *target, const char *id)
 {
     struct role *role = mem_new(struct role);
     net_loop_init(&role->loop);
-    role->config = make_config(role, options, tls);
+    role->config = make_config(role, options, target);
     role->count = (size_t)options->count;
     int rv = serve(role, options, id);
     net_loop_deinit(&role->loop);
@@ -267,19 +253,6 @@ static int check_id(const char *id)
     return 0;
 }
 
-/* Returns 0 with NULL for plaintext, or 1 after one line on standard error. */
-static int make_tls(const struct cli_connect_options *connect, struct net_tls **ret_tls)
-{
-    struct net_error error;
-    const struct net_tls_client_config config = {connect->cacert, connect->tls_skip_verify};
-    *ret_tls = connect->plaintext ? NULL : net_tls_client_new(&config, &error);
-    if (*ret_tls == NULL && !connect->plaintext) {
-        cli_error("agent", "%s", error.text);
-        return 1;
-    }
-    return 0;
-}
-
 static const char *choose_id(const struct options *options, char uuid[static RANDOM_UUID_BYTES])
 {
     const char *hostname = getenv("HOSTNAME");
@@ -297,16 +270,15 @@ static int run(const void *parsed, int argc, char **argv)
     const struct options *options = parsed;
     char uuid[RANDOM_UUID_BYTES];
     const char *id = choose_id(options, uuid);
-    struct net_tls *tls;
+    struct role_target target;
     cli_log_apply(&options->log);
     if (check_version(options->version) != 0 || check_id(id) != 0 ||
-        cli_connect_check("agent", &options->connect) != 0 ||
-        make_tls(&options->connect, &tls) != 0) {
+        role_target_init(&target, "agent", &options->connect) != 0) {
         return EXIT_USAGE;
     }
     process_raise_fd_limit();
-    int rv = run_role(options, tls, id);
-    net_tls_free(tls);
+    int rv = run_role(options, &target, id);
+    role_target_deinit(&target);
     return rv;
 }
 

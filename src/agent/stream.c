@@ -9,6 +9,12 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
+/* Pings without an answer. */
+static uint64_t outstanding(const struct agent_stream *stream)
+{
+    return stream->sent - stream->answered;
+}
+
 void agent_stream_open(struct agent_stream *stream, struct agent_stats *stats, uint64_t now_ns)
 {
     *stream = (struct agent_stream){.opened_ns = now_ns, .last_message_ns = now_ns};
@@ -27,7 +33,7 @@ struct rpc_ping_request agent_stream_next_ping(const struct agent_stream *stream
 
 void agent_stream_sent(struct agent_stream *stream, struct agent_stats *stats, uint64_t now_ns)
 {
-    if (agent_stream_outstanding(stream) == 0) {
+    if (outstanding(stream) == 0) {
         stream->waiting_since_ns = now_ns;
     }
     stream->sent++;
@@ -113,15 +119,9 @@ unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *st
            judge_pod(stream, stats, response->server_id) | judge_metadata(stats, self, response);
 }
 
-uint64_t agent_stream_outstanding(const struct agent_stream *stream)
-{
-    return stream->sent - stream->answered;
-}
-
 bool agent_stream_overdue(const struct agent_stream *stream, uint64_t limit_ms, uint64_t now_ns)
 {
-    return agent_stream_outstanding(stream) > 0 &&
-           now_ns - stream->waiting_since_ns > limit_ms * NS_PER_MS;
+    return outstanding(stream) > 0 && now_ns - stream->waiting_since_ns > limit_ms * NS_PER_MS;
 }
 
 struct rpc_stream_life agent_stream_close(struct agent_stream *stream, struct agent_stats *stats,
@@ -129,7 +129,7 @@ struct rpc_stream_life agent_stream_close(struct agent_stream *stream, struct ag
 {
     assert(stats->streams_active > 0);
     stats->streams_active--;
-    stats->lost += agent_stream_outstanding(stream);
+    stats->lost += outstanding(stream);
     histogram_add(&stats->lifetime, now_ns - stream->opened_ns);
     return (struct rpc_stream_life){
         .age_ms = (now_ns - stream->opened_ns) / NS_PER_MS,

@@ -56,9 +56,6 @@ unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *st
                              const struct agent_identity *self,
                              const struct rpc_ping_response *response, uint64_t now_ns);
 
-/* Pings without an answer. */
-uint64_t agent_stream_outstanding(const struct agent_stream *stream);
-
 /* True when pings wait and no answer has come for longer than `limit_ms`. */
 bool agent_stream_overdue(const struct agent_stream *stream, uint64_t limit_ms, uint64_t now_ns);
 

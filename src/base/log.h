@@ -27,8 +27,8 @@ void log_event(enum log_level level, const struct log_source *source, const char
                const struct log_pair *pairs, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* Hands the lines so far to the thread; net_loop calls it once per loop turn. Happens by itself when
- * 32 KiB have collected, with a line on standard error, and at exit. */
+/* Hands the lines so far to the thread; net_loop calls it once per loop turn. Happens by itself
+ * when 32 KiB have collected, with a line on standard error, and at exit. */
 void log_flush(void);
 
 /* Waits until all lines are written, for 1 s if nothing is taken; for the end of a command and
@@ -39,8 +39,8 @@ bool log_finish(void);
 /* Lines that were dropped since the start. */
 uint64_t log_dropped(void);
 
-/* From now on a pipe on standard output that nobody can read any more (`agent | head`) sends SIGTERM
- * to the program. */
+/* From now on a pipe on standard output that nobody can read any more (`agent | head`) sends
+ * SIGTERM to the program. */
 void log_end_when_unread(void);
 
 /* A debug line from a layer that must not log louder. */

@@ -56,7 +56,7 @@ static bool writing;            /* somebody writes in place of the thread */
 static bool given_up;           /* a drain saw no byte taken in all its time */
 static uint64_t given_up_taken; /* ... at this many taken bytes */
 
-/* ---- writing: by the thread or, where there is none, by whoever flushes ----------------------- */
+/* ---- writing: by the thread or, where there is none, by whoever flushes ---------------------- */
 
 /* Ends the program whose output nobody can read any more, if it wants that. */
 static void end_if_unread(const struct log_sink *sink, int error)
@@ -70,7 +70,8 @@ static void end_if_unread(const struct log_sink *sink, int error)
 }
 
 /* Waits up to `wait_ms` for one of the two (`second` may be NULL), called without the lock.
- * Returns the one to write to, or NULL. A file that has failed counts as ready: write() says why. */
+ * Returns the one to write to, or NULL. A file that has failed counts as ready: write() says why.
+ */
 static struct log_sink *wait_ready(struct log_sink *first, struct log_sink *second, int wait_ms)
 {
     struct pollfd fds[2] = {{.fd = first->fd, .events = POLLOUT},
@@ -195,8 +196,8 @@ static void *run(void *arg)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-/* In the child of a fork() the parent's lines are the parent's, and there is no thread: children here
- * become another program at once, or log in place. */
+/* In the child of a fork() the parent's lines are the parent's, and there is no thread: children
+ * here become another program at once, or log in place. */
 static void on_fork_child(void)
 {
     for (size_t i = 0; i < 2; i++) {
@@ -283,7 +284,8 @@ static void let_work(unsigned wait_ms)
     pthread_cond_timedwait(&drain, &lock, &until);
 }
 
-/* Waits until all is out, nothing was taken for `patience_ms`, or a slow reader has had its time. */
+/* Waits until all is out, nothing was taken for `patience_ms`, or a slow reader has had its time.
+ */
 static void drain_locked(unsigned patience_ms)
 {
     const uint64_t start_ms = clock_now_ms();

@@ -9,7 +9,6 @@
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "cli/terminal.h"
-#include "net/tls.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -21,7 +20,7 @@
 #define STREAMS_MAX 100000
 
 struct options {
-    struct cli_connect_options connect;
+    struct role_connect_options connect;
     uint64_t connections;
     uint64_t streams;
     uint64_t rate;
@@ -39,7 +38,7 @@ struct options {
 
 /* clang-format off */
 static const struct cli_option options_table[] = {
-    CLI_CONNECT_OPTIONS(struct options, connect),
+    ROLE_CONNECT_OPTIONS(struct options, connect),
     {.name = "connections", .short_name = 'c', .kind = CLI_COUNT, .offset = offsetof(struct options, connections),
      .argument = "N", .fallback = "10", .min = 1, .max = STREAMS_MAX, .help = "Connections"},
     {.name = "streams", .short_name = 's', .kind = CLI_COUNT, .offset = offsetof(struct options, streams),
@@ -96,8 +95,6 @@ static int take_pids(const struct cli_list *list, struct bench_setup *setup)
 
 static int take_setup(const struct options *options, struct bench_setup *setup)
 {
-    const struct text_address *target = &options->connect.target;
-    text_format_address(setup->target, sizeof(setup->target), target->host, target->port);
     setup->tls = !options->connect.plaintext;
     setup->connections = options->connections;
     setup->streams = options->streams;
@@ -168,36 +165,30 @@ static int show(const struct options *options, const struct threshold *threshold
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
+static int drive_at(const struct role_target *target, const struct options *options,
+                    const struct threshold *thresholds, struct bench_result *result)
+{
+    const struct bench_driver_config config = {.target = target, .progress = cli_progress_wanted()};
+    memcpy(result->setup.target, target->name, sizeof(result->setup.target));
+    int rv = bench_drive(result, &config);
+    if (rv != EXIT_NO_CONNECTION) {
+        int shown = show(options, thresholds, result);
+        rv = rv == EXIT_GOOD ? shown : rv;
+    }
+    return rv;
+}
+
 static int drive(const struct options *options, const struct threshold *thresholds)
 {
     struct bench_result *result = mem_new(struct bench_result);
-    struct net_tls *tls = NULL;
-    struct net_error error;
+    struct role_target target = {0};
     int rv = EXIT_USAGE;
-    if (cli_connect_check("bench", &options->connect) != 0 ||
-        take_setup(options, &result->setup) != 0 ||
-        cli_check_file("bench", "--report-file", options->report_file) != 0) {
-        free(result);
-        return rv;
+    if (take_setup(options, &result->setup) == 0 &&
+        role_target_init(&target, "bench", &options->connect) == 0 &&
+        cli_check_file("bench", "--report-file", options->report_file) == 0) {
+        rv = drive_at(&target, options, thresholds, result);
     }
-    const struct net_tls_client_config trust = {options->connect.cacert,
-                                                options->connect.tls_skip_verify};
-    if (!options->connect.plaintext && (tls = net_tls_client_new(&trust, &error)) == NULL) {
-        cli_error("bench", "%s", error.text);
-    } else {
-        const struct bench_driver_config config = {
-            .target = options->connect.target,
-            .tls = tls,
-            .authority = options->connect.authority,
-            .progress = cli_progress_wanted(),
-        };
-        rv = bench_drive(result, &config);
-        if (rv != EXIT_NO_CONNECTION) {
-            int shown = show(options, thresholds, result);
-            rv = rv == EXIT_GOOD ? shown : rv;
-        }
-    }
-    net_tls_free(tls);
+    role_target_deinit(&target);
     bench_result_deinit(result);
     free(result);
     return rv;

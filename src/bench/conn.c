@@ -1,5 +1,6 @@
-/* One connection of the load, made again when it is lost. */
-#include "bench/driver_impl.h"
+#include "bench/conn.h"
+
+#include "bench/stream.h"
 #include "net/error.h"
 
 #define CONNECT_MS 10000
@@ -7,7 +8,7 @@
 static void open_streams(struct bench_conn *conn)
 {
     for (size_t i = 0; i < conn->driver->result->setup.streams; i++) {
-        if (conn->streams[i].call == NULL) {
+        if (!role_pinger_is_open(&conn->streams[i].pinger)) {
             bench_stream_open(&conn->streams[i]);
         }
     }
@@ -27,7 +28,6 @@ static void on_closed(void *user, const struct net_error *why)
     bool was_ready = conn->ready;
     conn->client = NULL;
     conn->ready = false;
-    driver->clients--;
     if (driver->phase < PHASE_DRAINING) {
         if (!was_ready) {
             bench_count_cause(driver->result, why->text, 1);
@@ -40,7 +40,7 @@ static void on_closed(void *user, const struct net_error *why)
             }
         }
     }
-    driver_client_gone(driver);
+    bench_client_gone(driver);
 }
 
 static const struct rpc_client_events events = {.on_ready = on_ready, .on_closed = on_closed};
@@ -53,20 +53,19 @@ static void on_timer(uv_timer_t *timer)
         open_streams(conn);
         return;
     }
-    const struct rpc_client_config config = {
-        .target = driver->config->target,
-        .tls = driver->config->tls,
-        .authority = driver->config->authority,
-        .connect_timeout_ms = CONNECT_MS,
-    };
+    struct rpc_client_config config = role_target_client(driver->config->target);
+    config.connect_timeout_ms = CONNECT_MS;
     driver->clients++;
     conn->client = rpc_client_open(&driver->loop, &config, &events, conn);
 }
 
-void bench_conn_start(struct bench_conn *conn, uint64_t delay_ms)
+void bench_conn_init(struct bench_conn *conn, struct driver *driver, struct bench_stream *streams)
 {
+    conn->driver = driver;
+    conn->streams = streams;
+    conn->on_due = on_timer;
+    uv_timer_init(&driver->loop.uv, &conn->timer);
     conn->timer.data = conn;
-    uv_timer_start(&conn->timer, on_timer, delay_ms, 0);
 }
 
 void bench_conn_close(struct bench_conn *conn)

@@ -1,17 +1,19 @@
-/* The phases of a bench on one event loop; see driver_impl.h. */
+/* The phases of a bench on one event loop; see state.h. */
 #include "bench/driver.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "bench/conn.h"
 #include "bench/cost.h"
-#include "bench/driver_impl.h"
+#include "bench/pacer.h"
+#include "bench/state.h"
+#include "bench/stream.h"
 #include "cli/exit.h"
 #include "cli/options.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +27,6 @@
 #define OPENING_MS 15000
 /* From all streams open to the first message, so that idle memory can be read. */
 #define IDLE_MS 300
-/* For the protobuf fields around the text. */
-#define MESSAGE_OVERHEAD_BYTES 64
 
 static void enter(struct driver *driver, enum phase phase);
 
@@ -103,23 +103,11 @@ static void on_second(uv_timer_t *timer)
     memset(&driver->second, 0, sizeof(driver->second));
 }
 
-void driver_answered(struct driver *driver, uint64_t latency_ns, bool counts)
-{
-    if (driver->phase == PHASE_LOADING) {
-        histogram_add(&driver->second, latency_ns);
-    }
-    if (counts) {
-        driver->result->answered++;
-        histogram_add(&driver->result->latency, latency_ns);
-    }
-}
-
 /* ---- phases ---------------------------------------------------------------------------------- */
 
-void driver_stream_settled(struct driver *driver)
+static void on_all_settled(struct driver *driver)
 {
-    driver->pending--;
-    if (driver->pending == 0 && driver->phase == PHASE_OPENING) {
+    if (driver->phase == PHASE_OPENING) {
         driver->result->opening_ns = clock_now_ns() - driver->started_ns;
         enter(driver, driver->result->streams_opened > 0 ? PHASE_IDLE : PHASE_CLOSING);
     }
@@ -206,15 +194,13 @@ static void close_handles(struct driver *driver)
     pacer_close(driver);
     uv_close((uv_handle_t *)&driver->phase_timer, NULL);
     uv_close((uv_handle_t *)&driver->second_timer, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(driver->signals); i++) {
-        uv_close((uv_handle_t *)&driver->signals[i], NULL);
-    }
+    role_signals_close(&driver->signals);
     for (size_t i = 0; i < driver->result->setup.connections; i++) {
         uv_close((uv_handle_t *)&driver->conns[i].timer, NULL);
     }
 }
 
-void driver_client_gone(struct driver *driver)
+static void close_when_idle(struct driver *driver)
 {
     if (driver->phase == PHASE_CLOSING && driver->clients == 0 && !driver->closed) {
         driver->closed = true;
@@ -230,7 +216,7 @@ static void close_all(struct driver *driver)
     for (size_t i = 0; i < driver->result->setup.connections; i++) {
         bench_conn_close(&driver->conns[i]);
     }
-    driver_client_gone(driver);
+    close_when_idle(driver);
 }
 
 static uint64_t ms_until(uint64_t at_ns)
@@ -264,9 +250,10 @@ static void enter(struct driver *driver, enum phase phase)
     }
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(void *user, int number, bool again)
 {
-    struct driver *driver = handle->data;
+    struct driver *driver = user;
+    (void)again;
     driver->result->interrupted_by = number;
     if (driver->phase == PHASE_LOADING) {
         begin_draining(driver);
@@ -285,32 +272,22 @@ static void make_streams(struct driver *driver)
     driver->pending = driver->stream_count;
     driver->conns = mem_calloc((size_t)setup->connections, sizeof(*driver->conns));
     driver->streams = mem_calloc(driver->stream_count, sizeof(*driver->streams));
-    for (size_t i = 0; i < driver->stream_count; i++) {
-        struct bench_stream *stream = &driver->streams[i];
-        list_init(&stream->owed_node);
-        stream->conn = &driver->conns[i / setup->streams];
-        stream->version = setup->versions[i % setup->version_count];
-    }
     for (size_t i = 0; i < setup->connections; i++) {
-        struct bench_conn *conn = &driver->conns[i];
-        conn->driver = driver;
-        conn->streams = &driver->streams[i * setup->streams];
-        uv_timer_init(&driver->loop.uv, &conn->timer);
-        bench_conn_start(conn, i * setup->ramp_ns / setup->connections / NS_PER_MS);
+        bench_conn_init(&driver->conns[i], driver, &driver->streams[i * setup->streams]);
+        bench_conn_start(&driver->conns[i], i * setup->ramp_ns / setup->connections / NS_PER_MS);
+    }
+    for (size_t i = 0; i < driver->stream_count; i++) {
+        bench_stream_init(&driver->streams[i], &driver->conns[i / setup->streams],
+                          setup->versions[i % setup->version_count]);
     }
 }
 
 static void open_handles(struct driver *driver)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
     uv_timer_init(&driver->loop.uv, &driver->phase_timer);
     uv_timer_init(&driver->loop.uv, &driver->second_timer);
     driver->phase_timer.data = driver->second_timer.data = driver;
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-        uv_signal_init(&driver->loop.uv, &driver->signals[i]);
-        driver->signals[i].data = driver;
-        uv_signal_start(&driver->signals[i], on_signal, numbers[i]);
-    }
+    role_signals_start(&driver->signals, &driver->loop, on_signal, NULL, driver);
 }
 
 static void make_text(struct driver *driver)
@@ -321,14 +298,12 @@ static void make_text(struct driver *driver)
     if (size == strlen("ping")) {
         memcpy(driver->text, "ping", size);
     }
-    driver->bytes_max = size + MESSAGE_OVERHEAD_BYTES;
-    driver->bytes = mem_calloc(1, driver->bytes_max);
 }
 
 static int exit_code(const struct bench_result *result)
 {
     if (result->interrupted_by != 0) {
-        return result->interrupted_by == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+        return role_signals_exit_code(result->interrupted_by);
     }
     if (result->streams_opened == 0) {
         cli_error("bench", "no stream was answered: %s",
@@ -343,6 +318,8 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
     struct driver *driver = mem_new(struct driver);
     driver->result = result;
     driver->config = config;
+    driver->on_all_settled = on_all_settled;
+    driver->on_client_gone = close_when_idle;
     driver->timer_fd = -1;
     driver->started_ns = clock_now_ns();
     list_init(&driver->owed);
@@ -366,7 +343,6 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
     free(driver->conns);
     free(driver->streams);
     free(driver->text);
-    free(driver->bytes);
     free(driver);
     return exit_code(result);
 }

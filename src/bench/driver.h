@@ -2,16 +2,12 @@
 #ifndef GRPCROUTE_BENCH_DRIVER_H
 #define GRPCROUTE_BENCH_DRIVER_H
 
-#include "base/text.h"
 #include "bench/result.h"
-
-struct net_tls;
+#include "role/connect.h"
 
 struct bench_driver_config {
-    struct text_address target;
-    struct net_tls *tls;   /* borrowed; NULL: plaintext */
-    const char *authority; /* NULL: from the target */
-    bool progress;         /* a line on standard error each second */
+    const struct role_target *target; /* borrowed */
+    bool progress;                    /* a line on standard error each second */
 };
 
 /* Runs result->setup. Returns an exit code: EXIT_GOOD when the load ran, EXIT_NO_CONNECTION when no

@@ -1,6 +1,8 @@
-/* The clock of an open loop: a timerfd, because the loop's own timers count whole milliseconds. */
+/* A timerfd, because the loop's own timers count whole milliseconds. */
+#include "bench/pacer.h"
+
 #include "base/clock.h"
-#include "bench/driver_impl.h"
+#include "bench/stream.h"
 
 #include <errno.h>
 #include <sys/timerfd.h>

@@ -1,9 +1,7 @@
-/* One stream of the load. */
+#include "bench/stream.h"
+
 #include "base/clock.h"
-#include "bench/driver_impl.h"
-#include "rpc/call.h"
-#include "rpc/client.h"
-#include "rpc/ping.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,10 +35,9 @@ static bool counts(const struct driver *driver, uint64_t at_ns)
 /* Returns false when the peer takes no more for now. */
 static bool send_ping(struct bench_stream *stream, uint64_t sequence)
 {
-    struct driver *driver = stream->conn->driver;
-    const struct rpc_ping_request request = {.message = driver->text, .sequence = sequence};
-    size_t len = rpc_ping_request_encode(&request, driver->bytes, driver->bytes_max);
-    return rpc_call_send(stream->call, driver->bytes, len) == 0;
+    const struct driver *driver = stream->conn->driver;
+    const struct rpc_ping_request ping = {.message = driver->text, .sequence = sequence};
+    return role_pinger_send(&stream->pinger, &ping) == 0;
 }
 
 static void owe(struct bench_stream *stream, bool owes)
@@ -129,7 +126,7 @@ static void load_answer(struct bench_stream *stream)
     uint64_t now_ns = clock_now_ns();
     uint64_t from_ns = started_ns(stream);
     stream->answered++;
-    driver_answered(driver, now_ns - from_ns, counts(driver, from_ns));
+    bench_answered(driver, now_ns - from_ns, counts(driver, from_ns));
     if (driver->phase == PHASE_LOADING) {
         if (!is_open_loop(driver)) {
             bench_stream_send_next(stream);
@@ -139,35 +136,27 @@ static void load_answer(struct bench_stream *stream)
     }
 }
 
-static void on_message(void *user, const uint8_t *bytes, size_t len)
+static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
     struct bench_stream *stream = user;
-    struct rpc_ping_response response;
-    if (rpc_ping_response_decode(bytes, len, &response) != 0) {
-        bench_count_cause(stream->conn->driver->result, "an answer that is no PingResponse", 1);
-        rpc_call_cancel(stream->call);
-        return;
-    }
     if (!stream->open) {
-        check_answer(stream, &response, 1);
+        check_answer(stream, pong, 1);
         first_answer(stream);
     } else if (stream->answered < stream->sent) {
-        check_answer(stream, &response, stream->answered + 2);
+        check_answer(stream, pong, stream->answered + 2);
         load_answer(stream);
     } else {
         stream->conn->driver->result->disordered++; /* more answers than messages */
     }
 }
 
-/* ---- the end --------------------------------------------------------------------------------- */
-
-void bench_stream_settle(struct bench_stream *stream)
+static void on_garbled(void *user)
 {
-    if (!stream->settled) {
-        stream->settled = true;
-        driver_stream_settled(stream->conn->driver);
-    }
+    struct bench_stream *stream = user;
+    bench_count_cause(stream->conn->driver->result, "an answer that is no PingResponse", 1);
 }
+
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* What was under way is lost; what is due from now on waits for the next call. */
 static void lose_rest(struct bench_stream *stream)
@@ -183,7 +172,6 @@ static void on_closed(void *user, const struct rpc_status *status)
 {
     struct bench_stream *stream = user;
     struct driver *driver = stream->conn->driver;
-    stream->call = NULL;
     if (driver->phase >= PHASE_DRAINING) {
         return;
     }
@@ -197,23 +185,29 @@ static void on_closed(void *user, const struct rpc_status *status)
     }
 }
 
-static const struct rpc_call_events events = {.on_message = on_message, .on_closed = on_closed};
+static const struct role_pinger_events events = {
+    .on_pong = on_pong,
+    .on_garbled = on_garbled,
+    .on_closed = on_closed,
+};
+
+void bench_stream_init(struct bench_stream *stream, struct bench_conn *conn, const char *version)
+{
+    list_init(&stream->owed_node);
+    stream->conn = conn;
+    stream->version = version;
+    role_pinger_init(&stream->pinger, conn->driver->config->target, &events, stream);
+}
 
 void bench_stream_open(struct bench_stream *stream)
 {
     struct bench_conn *conn = stream->conn;
     char id[48];
     snprintf(id, sizeof(id), "bench-%zu", index_of(stream));
-    const struct h2_header metadata[] = {
-        H2_HEADER("agent-version", stream->version),
-        H2_HEADER("agent-id", id),
-    };
-    const struct rpc_call_config config = {
-        .path = RPC_PING_PATH, .metadata = metadata, .metadata_count = 2};
+    const struct role_identity self = {.version = stream->version, .id = id};
     stream->server_id[0] = '\0';
     stream->opened_ns = clock_now_ns();
-    if (rpc_call_start(conn->client, &config, &events, stream, &stream->call) != 0) {
-        stream->call = NULL;
+    if (role_pinger_open(&stream->pinger, conn->client, &self) != 0) {
         bench_count_cause(conn->driver->result,
                           "the peer allows fewer streams on a connection than --streams", 1);
         bench_stream_settle(stream);

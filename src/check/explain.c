@@ -65,14 +65,14 @@ static uint64_t messages_of_version(const struct check_verdict *verdict, uint32_
 
 uint64_t check_explain_answers(struct sentence *sentence, const struct check_run *run,
                                const struct check_verdict *verdict,
-                               const struct check_expectation *expect)
+                               const struct role_expectation *expect)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < verdict->answer_count; i++) {
         uint32_t version = verdict->answers[i].server_version;
         const char *text = check_names_text(&run->names, version);
         if (!is_first_of_version(verdict, i) ||
-            (expect != NULL && check_expectation_allows(expect, text))) {
+            (expect != NULL && role_expectation_allows(expect, text))) {
             continue;
         }
         uint64_t messages = messages_of_version(verdict, version);

@@ -19,7 +19,7 @@ struct check_tally {
  * allow, or for all when it is NULL. Returns how many messages those are. */
 uint64_t check_explain_answers(struct sentence *sentence, const struct check_run *run,
                                const struct check_verdict *verdict,
-                               const struct check_expectation *expect);
+                               const struct role_expectation *expect);
 
 void check_explain_isolation(struct sentence *sentence, const struct check_run *run,
                              const struct check_verdict *verdict,

@@ -84,15 +84,15 @@ static bool has_no_route(const struct check_observation *seen)
             seen->status.code == RPC_INVALID_ARGUMENT);
 }
 
-static void tally_end(const struct check_run *run, size_t stream, enum check_rule rule,
+static void tally_end(const struct check_run *run, size_t stream, enum role_expect_rule rule,
                       const struct check_facts *facts, struct group_facts *group)
 {
     const struct check_observation *seen = &run->streams[stream];
-    bool rejection_is_right = rule == CHECK_EXPECT_REJECTED || rule == CHECK_EXPECT_REPORT;
+    bool rejection_is_right = rule == ROLE_EXPECT_REJECTED || rule == ROLE_EXPECT_REPORT;
     if (rejection_is_right && was_rejected(seen)) {
         return;
     }
-    if (rule == CHECK_EXPECT_REJECTED && seen->pong_count > 0) {
+    if (rule == ROLE_EXPECT_REJECTED && seen->pong_count > 0) {
         tally(&group->accepted, stream, facts, seen->pong_count);
     } else if (!rejection_is_right && has_no_route(seen)) {
         tally(&group->rejected, stream, facts, 1);
@@ -119,7 +119,7 @@ static void note_unchecked(const struct check_observation *seen, const struct ch
     }
 }
 
-static void tally_stream(const struct check_run *run, size_t stream, enum check_rule rule,
+static void tally_stream(const struct check_run *run, size_t stream, enum role_expect_rule rule,
                          struct check_verdict *verdict, struct group_facts *group)
 {
     struct check_facts facts = check_facts_of(run, stream);
@@ -150,13 +150,13 @@ static struct sentence add_finding(struct check_verdict *verdict, enum check_kin
 
 static uint64_t count_wrong_versions(const struct check_run *run, size_t group)
 {
-    const struct check_expectation *expect = &run->plan->groups[group].expect;
+    const struct role_expectation *expect = &run->plan->groups[group].expect;
     uint64_t wrong = 0;
     for (size_t i = 0; i < run->plan->stream_count; i++) {
         const struct check_observation *seen = &run->streams[i];
         for (size_t p = 0; run->plan->streams[i].group == group && p < seen->pong_count; p++) {
             const char *version = check_names_text(&run->names, seen->pongs[p].server_version);
-            wrong += !check_expectation_allows(expect, version);
+            wrong += !role_expectation_allows(expect, version);
         }
     }
     return wrong;
@@ -164,16 +164,16 @@ static uint64_t count_wrong_versions(const struct check_run *run, size_t group)
 
 static void find_version(const struct check_run *run, size_t group, struct check_verdict *verdict)
 {
-    const struct check_expectation *expect = &run->plan->groups[group].expect;
-    if (expect->rule != CHECK_EXPECT_SERVER) {
+    const struct role_expectation *expect = &run->plan->groups[group].expect;
+    if (expect->rule != ROLE_EXPECT_SERVER) {
         return;
     }
     uint64_t wrong = count_wrong_versions(run, group);
     if (wrong > 0) {
-        char expected[CHECK_EXPECT_MAX * CHECK_VERSION_BYTES];
+        char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
         struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_FAILED, wrong);
         sentence_add(&text, "expected server %s, answered: ",
-                     check_expectation_text(expect, expected, sizeof(expected)));
+                     role_expectation_text(expect, expected, sizeof(expected)));
         uint64_t told = check_explain_answers(&text, run, verdict, expect);
         if (told < wrong) {
             sentence_add(&text, "%s%" PRIu64 " messages of other pods", told > 0 ? ", " : "",
@@ -185,15 +185,15 @@ static void find_version(const struct check_run *run, size_t group, struct check
 static void find_rejection(const struct check_run *run, size_t group,
                            const struct group_facts *facts, struct check_verdict *verdict)
 {
-    const struct check_expectation *expect = &run->plan->groups[group].expect;
+    const struct role_expectation *expect = &run->plan->groups[group].expect;
     if (facts->rejected.count > 0) {
-        char expected[CHECK_EXPECT_MAX * CHECK_VERSION_BYTES];
+        char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
         char status[2 * RPC_MESSAGE_BYTES];
         struct sentence text =
             add_finding(verdict, CHECK_REJECTION, CHECK_FAILED, facts->rejected.count);
         if (expect->version_count > 0) {
             sentence_add(&text, "expected server %s, ",
-                         check_expectation_text(expect, expected, sizeof(expected)));
+                         role_expectation_text(expect, expected, sizeof(expected)));
         }
         sentence_add(&text, "rejected: %s (%" PRIu64 " of %zu streams)",
                      rpc_status_describe(&run->streams[facts->rejected.stream].status, status,

@@ -102,9 +102,9 @@ static void count_answer(struct check_log_group *group, uint32_t version, uint32
 
 static bool is_wrong_server(const struct check_logs *logs, size_t group, const char *server)
 {
-    const struct check_expectation *expect = &logs->plan->groups[group].expect;
-    return expect->rule == CHECK_EXPECT_REJECTED ||
-           (expect->rule == CHECK_EXPECT_SERVER && !check_expectation_allows(expect, server));
+    const struct role_expectation *expect = &logs->plan->groups[group].expect;
+    return expect->rule == ROLE_EXPECT_REJECTED ||
+           (expect->rule == ROLE_EXPECT_SERVER && !role_expectation_allows(expect, server));
 }
 
 static void prove_later(struct check_log_fault **fault, const struct check_log_event *event)
@@ -225,13 +225,13 @@ static struct sentence add_finding(struct check_verdict *verdict, enum check_kin
     return sentence_begin(finding->text, sizeof(finding->text));
 }
 
-static bool has_wrong_answer(const struct check_logs *logs, const struct check_expectation *expect,
+static bool has_wrong_answer(const struct check_logs *logs, const struct role_expectation *expect,
                              const struct check_verdict *verdict)
 {
     for (size_t i = 0; i < verdict->answer_count; i++) {
         const char *version =
             check_names_text(&logs->run->names, verdict->answers[i].server_version);
-        if (!check_expectation_allows(expect, version)) {
+        if (!role_expectation_allows(expect, version)) {
             return true;
         }
     }
@@ -241,14 +241,14 @@ static bool has_wrong_answer(const struct check_logs *logs, const struct check_e
 static void find_wrong(const struct check_logs *logs, size_t number, struct check_verdict *verdict)
 {
     const struct check_log_group *group = &logs->groups[number];
-    const struct check_expectation *expect = &logs->plan->groups[number].expect;
-    char expected[CHECK_EXPECT_MAX * CHECK_VERSION_BYTES];
+    const struct role_expectation *expect = &logs->plan->groups[number].expect;
+    char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
     if (group->wrong.count == 0) {
         return;
     }
     struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_FAILED, group->wrong.count);
     sentence_add(&text, "expected %s %s", expect->version_count > 0 ? "server" : "a rejection",
-                 check_expectation_text(expect, expected, sizeof(expected)));
+                 role_expectation_text(expect, expected, sizeof(expected)));
     if (has_wrong_answer(logs, expect, verdict)) {
         sentence_add(&text, ", answered by ");
         check_explain_answers(&text, logs->run, verdict, expect);

@@ -31,7 +31,7 @@ static const char *skip_prefixes(const char *at)
     return at;
 }
 
-static void copy_name(char out[static CHECK_LOG_NAME_BYTES], const char *from, const char *end)
+static void escape_name(char out[static CHECK_LOG_NAME_BYTES], const char *from, const char *end)
 {
     text_escape(out, CHECK_LOG_NAME_BYTES, from, (size_t)(end - from));
 }
@@ -55,8 +55,8 @@ static bool parse_server(const char *at, struct check_log_event *event)
     if (end == NULL) {
         return false;
     }
-    copy_name(event->peer_version, at, slash);
-    copy_name(event->peer_id, slash + 1, end);
+    escape_name(event->peer_version, at, slash);
+    escape_name(event->peer_id, slash + 1, end);
     return true;
 }
 
@@ -73,8 +73,8 @@ static bool parse_agent(const char *at, const char *end_word, struct check_log_e
     if (end == NULL) {
         return false;
     }
-    copy_name(event->peer_id, at, version);
-    copy_name(event->peer_version, from, end);
+    escape_name(event->peer_id, at, version);
+    escape_name(event->peer_version, from, end);
     return true;
 }
 
@@ -107,8 +107,8 @@ static bool parse_text(const char *at, struct check_log_event *event)
     if (end == NULL) {
         return false;
     }
-    copy_name(event->version, at, slash);
-    copy_name(event->id, slash + 1, end);
+    escape_name(event->version, at, slash);
+    escape_name(event->id, slash + 1, end);
     return parse_message(end + 2, is_agent, event);
 }
 
@@ -126,8 +126,8 @@ static bool parse_json(const char *at, struct check_log_event *event)
     const char *version = field(object, "version");
     const char *id = field(object, "id");
     bool is_agent = strcmp(role, "agent") == 0;
-    copy_name(event->version, version, version + strlen(version));
-    copy_name(event->id, id, id + strlen(id));
+    escape_name(event->version, version, version + strlen(version));
+    escape_name(event->id, id, id + strlen(id));
     bool good = (is_agent || strcmp(role, "server") == 0) &&
                 parse_message(field(object, "msg"), is_agent, event);
     cJSON_Delete(object);

@@ -2,20 +2,32 @@
 
 #include "base/mem.h"
 #include "cli/exit.h"
+#include "net/loop.h"
+#include "role/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define READ_BYTES 16384
 #define LINE_BYTES 512
 
-extern char **environ;
+static void finish(const char *command, const char *source, struct check_log_reader *reader)
+{
+    check_log_finish(reader);
+    if (reader->skipped > 0) {
+        fprintf(stderr,
+                "note: %s of %s: %" PRIu64 " of %" PRIu64
+                " lines are too long or cut, and were passed over\n",
+                command, source, reader->skipped, reader->lines);
+    }
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Reads to the end. Returns 0 or the errno. */
 static int feed(const char *command, const char *source, int fd, struct check_logs *logs)
@@ -29,13 +41,7 @@ static int feed(const char *command, const char *source, int fd, struct check_lo
         }
         check_log_feed(&reader, bytes, len > 0 ? (size_t)len : 0, check_logs_take, logs);
     }
-    check_log_finish(&reader);
-    if (reader.skipped > 0) {
-        fprintf(stderr,
-                "note: %s of %s: %" PRIu64 " of %" PRIu64
-                " lines are too long or cut, and were passed over\n",
-                command, source, reader.skipped, reader.lines);
-    }
+    finish(command, source, &reader);
     return 0;
 }
 
@@ -55,36 +61,53 @@ static int read_file(const char *command, const char *path, struct check_logs *l
 
 /* ---- kubectl --------------------------------------------------------------------------------- */
 
-/* Starts `kubectl logs` with its output in `*ret_out`. Returns 0 or an errno. */
-static int start_kubectl(const struct check_log_options *options, int err, pid_t *ret_pid,
-                         int *ret_out)
+struct kubectl {
+    struct net_loop loop;
+    struct role_child child;
+    struct check_log_reader reader;
+    struct check_logs *logs;
+    int code;
+};
+
+static void on_output(void *user, const char *bytes, size_t len)
 {
-    char *argv[16] = {(char *)"kubectl",     (char *)"logs",
-                      (char *)"--namespace", (char *)options->namespace,
-                      (char *)"--selector",  (char *)"app in (agent, server)",
-                      (char *)"--prefix",    (char *)"--timestamps",
-                      (char *)"--tail=-1",   (char *)"--max-log-requests=1000"};
-    if (options->context != NULL) {
-        argv[10] = (char *)"--context";
-        argv[11] = (char *)options->context;
-    }
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        return errno;
-    }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-    int error = posix_spawnp(ret_pid, "kubectl", &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
+    struct kubectl *kubectl = user;
+    check_log_feed(&kubectl->reader, bytes, len, check_logs_take, kubectl->logs);
+}
+
+static void on_exit_of(void *user, int code)
+{
+    struct kubectl *kubectl = user;
+    kubectl->code = code;
+}
+
+static const struct role_child_events events = {.on_output = on_output, .on_exit = on_exit_of};
+
+/* Runs `kubectl logs` to its end. Returns 0, or a negative errno when it cannot be started. */
+static int run_to_end(struct kubectl *kubectl, const struct check_log_options *options, int err)
+{
+    const char *context = options->context != NULL ? "--context" : NULL;
+    const char *const arguments[] = {"logs",
+                                     "--namespace",
+                                     options->namespace,
+                                     "--selector",
+                                     "app in (agent, server)",
+                                     "--prefix",
+                                     "--timestamps",
+                                     "--tail=-1",
+                                     "--max-log-requests=1000",
+                                     context,
+                                     options->context,
+                                     NULL};
+    const struct role_child_command command = {
+        .program = "kubectl", .arguments = arguments, .out = ROLE_CHILD_READ, .err = err};
+    int error = net_loop_init(&kubectl->loop);
     if (error != 0) {
-        close(ends[0]);
-    } else {
-        *ret_out = ends[0];
+        return error;
     }
+    error = role_child_start(&kubectl->child, &kubectl->loop.uv, &command, &events, kubectl);
+    net_loop_run(&kubectl->loop);
+    net_loop_deinit(&kubectl->loop);
     return error;
 }
 
@@ -105,26 +128,22 @@ static void last_line(FILE *errors, char out[static LINE_BYTES])
 static int run_kubectl(const char *command, const struct check_log_options *options, FILE *errors,
                        struct check_logs *logs)
 {
-    pid_t pid = 0;
-    int out = -1;
-    int error = start_kubectl(options, fileno(errors), &pid, &out);
+    struct kubectl *kubectl = mem_new(struct kubectl);
+    kubectl->logs = logs;
+    int error = run_to_end(kubectl, options, fileno(errors));
+    bool failed = kubectl->code != 0;
     if (error != 0) {
         cli_error(command, "--logs kubectl: kubectl cannot be started: %s; put it on PATH",
-                  strerror(error));
-        return EXIT_NO_CONNECTION;
-    }
-    error = feed(command, "kubectl", out, logs);
-    close(out);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (error != 0 || status != 0) {
+                  strerror(-error));
+    } else if (failed) {
         char line[LINE_BYTES];
         last_line(errors, line);
         cli_error(command, "--logs kubectl: kubectl logs failed: %s", line);
-        return EXIT_NO_CONNECTION;
+    } else {
+        finish(command, "kubectl", &kubectl->reader);
     }
-    return 0;
+    free(kubectl);
+    return error != 0 || failed ? EXIT_NO_CONNECTION : 0;
 }
 
 static int read_kubectl(const char *command, const struct check_log_options *options,

@@ -83,7 +83,7 @@ void check_plan_add_agents(struct check_plan *plan, const char *agent_version, c
     for (size_t i = 0; i < agents; i++) {
         struct check_group *group =
             check_plan_add_group(plan, CHECK_GROUP_AGENT, CHECK_HEADER_ONCE, agent_version);
-        group->expect.rule = CHECK_EXPECT_ANY;
+        group->expect.rule = ROLE_EXPECT_ANY;
         struct check_stream *stream = add_stream(plan, plan->group_count - 1, 0);
         if (agents == 1) {
             snprintf(stream->agent_id, sizeof(stream->agent_id), "%s", id);
@@ -91,27 +91,6 @@ void check_plan_add_agents(struct check_plan *plan, const char *agent_version, c
             snprintf(stream->agent_id, sizeof(stream->agent_id), "%s-%zu", id, i + 1);
         }
     }
-}
-
-bool check_expectation_allows(const struct check_expectation *expect, const char *version)
-{
-    for (size_t i = 0; i < expect->version_count; i++) {
-        if (strcmp(expect->versions[i], version) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-char *check_expectation_text(const struct check_expectation *expect, char *out, size_t out_bytes)
-{
-    size_t len = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < expect->version_count && len < out_bytes; i++) {
-        const char *joint = i == 0 ? "" : " or ";
-        len += (size_t)snprintf(out + len, out_bytes - len, "%s%s", joint, expect->versions[i]);
-    }
-    return out;
 }
 
 char *check_group_label(const struct check_group *group, char *out, size_t out_bytes)

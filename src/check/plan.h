@@ -2,13 +2,14 @@
 #ifndef GRPCROUTE_CHECK_PLAN_H
 #define GRPCROUTE_CHECK_PLAN_H
 
+#include "role/expect.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHECK_VERSION_BYTES 72
+#define CHECK_VERSION_BYTES ROLE_VERSION_BYTES
 #define CHECK_ID_BYTES      160
-#define CHECK_EXPECT_MAX    8
 /* Connections that carry streams of every version side by side. */
 #define CHECK_SHARED_CONNECTIONS 2
 /* Of each version at most so many streams get a connection of their own. */
@@ -31,24 +32,11 @@ enum check_header {
 #define CHECK_TWICE_FIRST  "v1.1"
 #define CHECK_TWICE_SECOND "v2.1"
 
-enum check_rule {
-    CHECK_EXPECT_ANY,      /* some server answers; which one is not judged */
-    CHECK_EXPECT_SERVER,   /* a server of one of `versions` answers */
-    CHECK_EXPECT_REJECTED, /* the stream ends with a status and without an answer */
-    CHECK_EXPECT_REPORT,   /* proxies may differ here: whatever happens is right, and told */
-};
-
-struct check_expectation {
-    enum check_rule rule;
-    char versions[CHECK_EXPECT_MAX][CHECK_VERSION_BYTES];
-    size_t version_count;
-};
-
 struct check_group {
     enum check_group_kind kind;
     enum check_header header;
     char agent_version[CHECK_VERSION_BYTES]; /* CHECK_HEADER_ONCE; may be empty */
-    struct check_expectation expect;
+    struct role_expectation expect;
 };
 
 struct check_stream {
@@ -90,12 +78,6 @@ void check_plan_add_boundary_streams(struct check_plan *plan, const char *run_id
  * of several. */
 void check_plan_add_agents(struct check_plan *plan, const char *agent_version, const char *id,
                            size_t agents);
-
-/* True when a server of `version` is what the expectation asks for. */
-bool check_expectation_allows(const struct check_expectation *expect, const char *version);
-
-/* "v1" or "v1 or v2" into `out`. Returns `out`. */
-char *check_expectation_text(const struct check_expectation *expect, char *out, size_t out_bytes);
 
 /* What the group is about, for people: "Agent v1.1", "Boundary v1.0-rc1", "Boundary (header
  * missing)". Escaped. Returns `out`. */

@@ -6,7 +6,7 @@
 
 #define LABEL_BYTES 400
 
-static cJSON *json_versions(const struct check_expectation *expect)
+static cJSON *json_versions(const struct role_expectation *expect)
 {
     cJSON *versions = cJSON_CreateArray();
     for (size_t i = 0; i < expect->version_count; i++) {
@@ -15,13 +15,13 @@ static cJSON *json_versions(const struct check_expectation *expect)
     return versions;
 }
 
-static const char *rule_label(enum check_rule rule)
+static const char *rule_label(enum role_expect_rule rule)
 {
     static const char *const labels[] = {
-        [CHECK_EXPECT_ANY] = "any_server",
-        [CHECK_EXPECT_SERVER] = "server",
-        [CHECK_EXPECT_REJECTED] = "rejected",
-        [CHECK_EXPECT_REPORT] = "report_only",
+        [ROLE_EXPECT_ANY] = "any_server",
+        [ROLE_EXPECT_SERVER] = "server",
+        [ROLE_EXPECT_REJECTED] = "rejected",
+        [ROLE_EXPECT_REPORT] = "report_only",
     };
     return labels[rule];
 }

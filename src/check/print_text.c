@@ -79,12 +79,12 @@ static void print_findings(FILE *out, const char *label, const struct check_verd
 static void print_passed(FILE *out, const char *label, const struct check_group *group,
                          const struct check_verdict *verdict)
 {
-    char expected[CHECK_EXPECT_MAX * CHECK_VERSION_BYTES];
+    char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
     const char *arrow = cli_mark(CLI_MARK_ARROW);
-    if (group->expect.rule == CHECK_EXPECT_SERVER) {
+    if (group->expect.rule == ROLE_EXPECT_SERVER) {
         print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Server %s: OK", label, arrow,
-                   check_expectation_text(&group->expect, expected, sizeof(expected)));
-    } else if (group->expect.rule == CHECK_EXPECT_REPORT && verdict->received > 0) {
+                   role_expectation_text(&group->expect, expected, sizeof(expected)));
+    } else if (group->expect.rule == ROLE_EXPECT_REPORT && verdict->received > 0) {
         print_line(out, CLI_WARN, CLI_MARK_WARN, "%s %s %s (not rejected)", label, arrow,
                    verdict->outcome);
     } else {

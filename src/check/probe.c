@@ -7,16 +7,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/loop.h"
-#include "rpc/call.h"
-#include "rpc/client.h"
+#include "role/pinger.h"
+#include "role/signals.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PING_BYTES 512
 
 struct probe;
 
@@ -33,8 +30,8 @@ struct probe_conn {
 
 struct probe_stream {
     struct probe *probe;
-    struct probe_conn *conn; /* borrowed while `call` is there */
-    struct rpc_call *call;
+    struct probe_conn *conn; /* borrowed while the pinger is open */
+    struct role_pinger pinger;
     uint64_t opened_ns;
     uint64_t last_message_ns; /* in either direction */
     uint64_t half_closed_ms;  /* 0: not yet */
@@ -45,11 +42,11 @@ struct probe {
     struct net_loop loop;
     uv_timer_t pinger;
     uv_timer_t deadline;
-    uv_signal_t signals[2];
+    struct role_signals signals;
     struct net_tick tick;
     struct list conns;
     struct check_run *run;
-    const struct check_probe_config *config;
+    const struct role_target *target;
     struct probe_stream *streams; /* owned */
     uint64_t last_stamp_ns;
     bool stopping; /* time limit or signal: what ends from here on says nothing about the peer */
@@ -73,8 +70,8 @@ static void settle(struct probe_stream *stream, enum check_end end)
     }
 }
 
-/* --- pings
- * ---------------------------------------------------------------------------------------- */
+/* ---- pings
+ * --------------------------------------------------------------------------------------- */
 
 /* Stamps are unique in the run, so that an answer names its ping. */
 static uint64_t next_stamp(struct probe *probe)
@@ -91,7 +88,7 @@ static void finish_if_answered(struct probe_stream *stream)
     if (!stream->settled && seen->sent == messages && seen->pong_count >= messages) {
         settle(stream, CHECK_END_DONE);
         stream->half_closed_ms = uv_now(&stream->probe->loop.uv);
-        rpc_call_half_close(stream->call);
+        role_pinger_half_close(&stream->pinger);
     }
 }
 
@@ -102,17 +99,15 @@ static void send_ping(struct probe_stream *stream)
     char message[CHECK_ID_BYTES + 32];
     snprintf(message, sizeof(message), "ping %s/%" PRIu64,
              probe->run->plan->streams[index_of(stream)].agent_id, seen->sent + 1);
-    struct rpc_ping_request request = {
+    const struct rpc_ping_request ping = {
         .message = message,
         .sequence = seen->sent + 1,
         .send_time_ns = next_stamp(probe),
     };
-    uint8_t bytes[PING_BYTES];
-    size_t len = rpc_ping_request_encode(&request, bytes, sizeof(bytes));
     /* A peer that does not read gets the ping with the next interval, or never. */
-    if (len > 0 && rpc_call_send(stream->call, bytes, len) == 0) {
-        stream->last_message_ns = request.send_time_ns;
-        check_run_sent(probe->run, index_of(stream), request.send_time_ns);
+    if (role_pinger_send(&stream->pinger, &ping) == 0) {
+        stream->last_message_ns = ping.send_time_ns;
+        check_run_sent(probe->run, index_of(stream), ping.send_time_ns);
         finish_if_answered(stream);
     }
 }
@@ -122,31 +117,34 @@ static void on_pinger(uv_timer_t *timer)
     struct probe *probe = timer->data;
     for (size_t i = 0; i < probe->run->plan->stream_count; i++) {
         struct probe_stream *stream = &probe->streams[i];
-        if (stream->call != NULL && !stream->settled &&
+        if (role_pinger_is_open(&stream->pinger) && !stream->settled &&
             seen_of(stream)->sent < probe->run->plan->messages) {
             send_ping(stream);
         }
     }
 }
 
-/* --- streams
- * -------------------------------------------------------------------------------------- */
+/* ---- streams
+ * ------------------------------------------------------------------------------------- */
 
-static void on_message(void *user, const uint8_t *bytes, size_t len)
+static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
     struct probe_stream *stream = user;
-    struct rpc_ping_response response;
     stream->last_message_ns = next_stamp(stream->probe);
-    if (rpc_ping_response_decode(bytes, len, &response) != 0) {
-        seen_of(stream)->garbled = true;
-        settle(stream, CHECK_END_BY_PEER);
-        rpc_call_cancel(stream->call);
-    } else if (!check_run_received(stream->probe->run, index_of(stream), &response)) {
+    if (!check_run_received(stream->probe->run, index_of(stream), pong)) {
         settle(stream, CHECK_END_DONE);
-        rpc_call_cancel(stream->call);
+        role_pinger_cancel(&stream->pinger);
     } else {
         finish_if_answered(stream);
     }
+}
+
+static void on_garbled(void *user)
+{
+    struct probe_stream *stream = user;
+    stream->last_message_ns = next_stamp(stream->probe);
+    seen_of(stream)->garbled = true;
+    settle(stream, CHECK_END_BY_PEER);
 }
 
 static void on_call_closed(void *user, const struct rpc_status *status)
@@ -159,7 +157,6 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     seen->open_ns = now_ns - stream->opened_ns;
     seen->idle_ns = now_ns - stream->last_message_ns;
     settle(stream, CHECK_END_BY_PEER);
-    stream->call = NULL;
     stream->conn = NULL;
     conn->live--;
     if (conn->live == 0 && conn->started == conn->stream_count) {
@@ -167,37 +164,32 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     }
 }
 
-static const struct rpc_call_events call_events = {
-    .on_message = on_message,
+static const struct role_pinger_events pinger_events = {
+    .on_pong = on_pong,
+    .on_garbled = on_garbled,
     .on_closed = on_call_closed,
 };
 
-static size_t fill_metadata(const struct probe_stream *stream, struct h2_header out[3])
+static struct role_identity identity_of(const struct probe_stream *stream)
 {
     const struct check_plan *plan = stream->probe->run->plan;
     const struct check_stream *planned = &plan->streams[index_of(stream)];
     const struct check_group *group = &plan->groups[planned->group];
-    size_t count = 0;
+    struct role_identity identity = {.id = planned->agent_id};
     if (group->header == CHECK_HEADER_ONCE) {
-        out[count++] = H2_HEADER("agent-version", group->agent_version);
+        identity.version = group->agent_version;
     } else if (group->header == CHECK_HEADER_TWICE) {
-        out[count++] = H2_HEADER("agent-version", CHECK_TWICE_FIRST);
-        out[count++] = H2_HEADER("agent-version", CHECK_TWICE_SECOND);
+        identity.version = CHECK_TWICE_FIRST;
+        identity.second_version = CHECK_TWICE_SECOND;
     }
-    out[count++] = H2_HEADER("agent-id", planned->agent_id);
-    return count;
+    return identity;
 }
 
-/* Returns what rpc_call_start() returns. */
+/* Returns what role_pinger_open() returns. */
 static int open_stream(struct probe_stream *stream, struct probe_conn *conn)
 {
-    struct h2_header metadata[3];
-    struct rpc_call_config config = {
-        .path = RPC_PING_PATH,
-        .metadata = metadata,
-        .metadata_count = fill_metadata(stream, metadata),
-    };
-    int outcome = rpc_call_start(conn->client, &config, &call_events, stream, &stream->call);
+    const struct role_identity identity = identity_of(stream);
+    int outcome = role_pinger_open(&stream->pinger, conn->client, &identity);
     if (outcome == 0) {
         stream->conn = conn;
         stream->opened_ns = stream->last_message_ns = next_stamp(conn->probe);
@@ -216,8 +208,8 @@ static void fail_stream(struct probe_stream *stream, const struct net_error *why
     }
 }
 
-/* --- connections
- * ---------------------------------------------------------------------------------- */
+/* ---- connections
+ * --------------------------------------------------------------------------------- */
 
 static void open_conn(struct probe *probe, const size_t *streams, size_t stream_count);
 
@@ -262,9 +254,7 @@ static void close_handles(struct probe *probe)
     net_loop_tick_stop(&probe->tick);
     uv_close((uv_handle_t *)&probe->pinger, NULL);
     uv_close((uv_handle_t *)&probe->deadline, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(probe->signals); i++) {
-        uv_close((uv_handle_t *)&probe->signals[i], NULL);
-    }
+    role_signals_close(&probe->signals);
 }
 
 static void on_client_closed(void *user, const struct net_error *why)
@@ -301,12 +291,8 @@ static void open_conn(struct probe *probe, const size_t *streams, size_t stream_
     memcpy(conn->streams, streams, stream_count * sizeof(size_t));
     list_init(&conn->node);
     list_append(&probe->conns, &conn->node);
-    struct rpc_client_config config = {
-        .target = probe->config->target,
-        .tls = probe->config->tls,
-        .authority = probe->config->authority,
-        .connect_timeout_ms = probe->run->timeout_ns / 1000000 + 1,
-    };
+    struct rpc_client_config config = role_target_client(probe->target);
+    config.connect_timeout_ms = probe->run->timeout_ns / 1000000 + 1;
     conn->client = rpc_client_open(&probe->loop, &config, &client_events, conn);
 }
 
@@ -328,8 +314,8 @@ static void open_planned(struct probe *probe)
     free(streams);
 }
 
-/* --- the end
- * -------------------------------------------------------------------------------------- */
+/* ---- the end
+ * ------------------------------------------------------------------------------------- */
 
 static void drop_everything(struct probe *probe, enum check_end end)
 {
@@ -350,9 +336,10 @@ static void on_deadline(uv_timer_t *timer)
     drop_everything(timer->data, CHECK_END_TIMED_OUT);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(void *user, int number, bool again)
 {
-    struct probe *probe = handle->data;
+    struct probe *probe = user;
+    (void)again;
     probe->run->interrupted_by = number;
     drop_everything(probe, CHECK_END_OPEN);
 }
@@ -363,33 +350,28 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
     struct probe *probe = container_of(tick, struct probe, tick);
     for (size_t i = 0; i < probe->run->plan->stream_count; i++) {
         struct probe_stream *stream = &probe->streams[i];
-        if (stream->call != NULL && stream->half_closed_ms != 0 &&
+        if (role_pinger_is_open(&stream->pinger) && stream->half_closed_ms != 0 &&
             now_ms >= stream->half_closed_ms + CHECK_LINGER_MS) {
-            rpc_call_cancel(stream->call);
+            role_pinger_cancel(&stream->pinger);
         }
     }
 }
 
 static void start_handles(struct probe *probe)
 {
-    const int numbers[] = {SIGINT, SIGTERM};
-    uint64_t interval_ms = probe->run->plan->interval_ms;
+    uint64_t planned_ms = probe->run->plan->interval_ms;
+    uint64_t interval_ms = planned_ms > 0 ? planned_ms : 1; /* a timer of 0 fires only once */
     uv_timer_init(&probe->loop.uv, &probe->pinger);
     uv_timer_init(&probe->loop.uv, &probe->deadline);
     probe->pinger.data = probe->deadline.data = probe;
     uv_timer_start(&probe->pinger, on_pinger, interval_ms, interval_ms);
     uv_timer_start(&probe->deadline, on_deadline, probe->run->timeout_ns / 1000000, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(probe->signals); i++) {
-        uv_signal_init(&probe->loop.uv, &probe->signals[i]);
-        probe->signals[i].data = probe;
-        uv_signal_start(&probe->signals[i], on_signal, numbers[i]);
-    }
-    probe->tick = (struct net_tick){.tick = on_tick};
-    list_init(&probe->tick.node);
+    role_signals_start(&probe->signals, &probe->loop, on_signal, NULL, probe);
+    net_tick_init(&probe->tick, on_tick);
     net_loop_tick_start(&probe->loop, &probe->tick);
 }
 
-int check_probe(struct check_run *run, const struct check_probe_config *config)
+int check_probe(struct check_run *run, const struct role_target *target)
 {
     struct probe *probe = mem_new(struct probe);
     int error = net_loop_init(&probe->loop);
@@ -399,10 +381,11 @@ int check_probe(struct check_run *run, const struct check_probe_config *config)
     }
     uint64_t start_ns = clock_now_ns();
     probe->run = run;
-    probe->config = config;
+    probe->target = target;
     probe->streams = mem_calloc(run->plan->stream_count, sizeof(struct probe_stream));
     for (size_t i = 0; i < run->plan->stream_count; i++) {
         probe->streams[i].probe = probe;
+        role_pinger_init(&probe->streams[i].pinger, target, &pinger_events, &probe->streams[i]);
     }
     list_init(&probe->conns);
     start_handles(probe);

@@ -11,22 +11,13 @@
 #define GRPCROUTE_CHECK_PROBE_H
 
 #include "check/observe.h"
-
-#include "base/text.h"
-
-struct net_tls;
+#include "role/connect.h"
 
 /* After its half-close a stream has this long to end; late duplicates are seen in it. */
 #define CHECK_LINGER_MS 2000
 
-struct check_probe_config {
-    struct text_address target;
-    struct net_tls *tls;   /* borrowed; NULL: plaintext */
-    const char *authority; /* NULL: from the target */
-};
-
 /* Probes until everything is seen, run->timeout_ns has passed, or a signal came. Returns 0, or a
  * negative libuv error when there is no event loop to be had. */
-int check_probe(struct check_run *run, const struct check_probe_config *config);
+int check_probe(struct check_run *run, const struct role_target *target);
 
 #endif

@@ -4,7 +4,6 @@
 #include "check/probe.h"
 #include "cli/exit.h"
 #include "cli/junit.h"
-#include "net/tls.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,35 +38,17 @@ static int report_run(const char *command, const struct check_run *run,
     return check_session_tell(command, &report, options);
 }
 
-static struct net_tls *make_tls(const char *command, const struct cli_connect_options *connect)
-{
-    struct net_error error;
-    const struct net_tls_client_config config = {connect->cacert, connect->tls_skip_verify};
-    struct net_tls *tls = net_tls_client_new(&config, &error);
-    if (tls == NULL) {
-        cli_error(command, "%s", error.text);
-    }
-    return tls;
-}
-
 static int probe_and_report(const char *command, const struct check_plan *plan,
-                            const struct check_session_options *options, struct net_tls *tls)
+                            const struct check_session_options *options,
+                            const struct role_target *target)
 {
-    char target[TEXT_ADDRESS_BYTES];
-    text_format_address(target, sizeof(target), options->connect.target.host,
-                        options->connect.target.port);
-    const struct check_probe_config config = {
-        .target = options->connect.target,
-        .tls = tls,
-        .authority = options->connect.authority,
-    };
     struct check_run run;
-    check_run_init(&run, plan, target, options->timeout_ns);
+    check_run_init(&run, plan, target->name, options->timeout_ns);
     if (options->report.output == CLI_OUTPUT_TEXT && plan->command == CHECK_STICKY) {
         check_print_begin(stdout, plan);
         fflush(stdout);
     }
-    int rv = check_probe(&run, &config);
+    int rv = check_probe(&run, target);
     if (rv < 0) {
         cli_error(command, "cannot start an event loop: %s", strerror(-rv));
         rv = EXIT_USAGE;
@@ -81,15 +62,12 @@ static int probe_and_report(const char *command, const struct check_plan *plan,
 int check_session_run(const struct check_plan *plan, const struct check_session_options *options)
 {
     const char *command = check_command_name(plan->command);
-    if (cli_connect_check(command, &options->connect) != 0 ||
-        cli_check_file(command, "--junit-file", options->report.junit_file) != 0) {
+    struct role_target target;
+    if (role_target_init(&target, command, &options->connect) != 0) {
         return EXIT_USAGE;
     }
-    struct net_tls *tls = NULL;
-    if (!options->connect.plaintext && (tls = make_tls(command, &options->connect)) == NULL) {
-        return EXIT_USAGE;
-    }
-    int rv = probe_and_report(command, plan, options, tls);
-    net_tls_free(tls);
+    bool can_tell = cli_check_file(command, "--junit-file", options->report.junit_file) == 0;
+    int rv = can_tell ? probe_and_report(command, plan, options, &target) : EXIT_USAGE;
+    role_target_deinit(&target);
     return rv;
 }

@@ -4,9 +4,10 @@
 
 #include "check/verdict.h"
 #include "cli/common.h"
+#include "role/connect.h"
 
 struct check_session_options {
-    struct cli_connect_options connect;
+    struct role_connect_options connect;
     struct cli_output_options report;
     uint64_t timeout_ns;
 };

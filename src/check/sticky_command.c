@@ -21,7 +21,7 @@ struct options {
 };
 
 static const struct cli_option options_table[] = {
-    CLI_CONNECT_OPTIONS(struct options, session.connect),
+    ROLE_CONNECT_OPTIONS(struct options, session.connect),
     {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
      .argument = "vMAJOR.MINOR", .fallback = "v1.1", .help = "Version of the agents to play"},
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",

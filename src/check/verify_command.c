@@ -6,7 +6,8 @@
 #include "check/log_session.h"
 #include "check/session.h"
 #include "cli/exit.h"
-#include "route/expect.h"
+#include "role/expect.h"
+#include "role/routes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ struct options {
 };
 
 static const struct cli_option options_table[] = {
-    CLI_CONNECT_OPTIONS(struct options, session.connect),
+    ROLE_CONNECT_OPTIONS(struct options, session.connect),
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
      .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
      .help = "Agent versions to try, separated by commas"},
@@ -54,52 +55,35 @@ static const struct cli_option options_table[] = {
 
 /* ---- expectations ---------------------------------------------------------------------------- */
 
-static void expect_server(struct check_expectation *expect, const char *version)
+static struct role_expectation from_routes(const struct route_table *routes,
+                                           const struct check_group *group)
 {
-    expect->rule = CHECK_EXPECT_SERVER;
-    if (expect->version_count < CHECK_EXPECT_MAX) {
-        snprintf(expect->versions[expect->version_count++], CHECK_VERSION_BYTES, "%s", version);
+    const char *const once[] = {group->agent_version};
+    const char *const twice[] = {CHECK_TWICE_FIRST, CHECK_TWICE_SECOND};
+    switch (group->header) {
+    case CHECK_HEADER_MISSING:
+        return role_expect_of_routes(routes, NULL, 0);
+    case CHECK_HEADER_TWICE:
+        return role_expect_of_routes(routes, twice, ARRAY_SIZE(twice));
+    default:
+        return role_expect_of_routes(routes, once, ARRAY_SIZE(once));
     }
 }
 
-/* The servers of a rule's backends, as far as their names carry a version. */
-static void expect_rule(struct check_expectation *expect, const struct route_rule *rule)
+static void add_group(struct check_plan *plan, const struct options *options,
+                      const struct route_table *routes, const char *version)
 {
-    char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
-    size_t count = route_rule_versions(rule, versions);
-    expect->rule = CHECK_EXPECT_ANY;
-    for (size_t i = 0; i < count; i++) {
-        expect_server(expect, versions[i]);
-    }
+    struct check_group *group =
+        check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, version);
+    group->expect = options->routes != NULL ? from_routes(routes, group)
+                                            : role_expect_of_version(version);
 }
 
-static void expect_from_routes(const struct route_table *routes, struct check_group *group)
+static void add_boundary_group(struct check_plan *plan, const struct route_table *routes,
+                               enum check_header header, const char *version)
 {
-    const char *values[] = {group->agent_version};
-    const char *repeated[] = {CHECK_TWICE_FIRST, CHECK_TWICE_SECOND};
-    struct route_expectation expectation =
-        group->header == CHECK_HEADER_MISSING ? route_expect(routes, NULL, 0)
-        : group->header == CHECK_HEADER_TWICE ? route_expect(routes, repeated, 2)
-                                              : route_expect(routes, values, 1);
-    if (expectation.outcome == 0) {
-        expect_rule(&group->expect, expectation.rule);
-    } else {
-        /* What a repeated header means is nowhere specified: it is told, not judged. */
-        group->expect.rule = group->header == CHECK_HEADER_TWICE ? CHECK_EXPECT_REPORT
-                                                                 : CHECK_EXPECT_REJECTED;
-    }
-}
-
-/* Without a routes file: vX.Y belongs to vX, whatever routes bring it there. */
-static void expect_major(struct check_group *group)
-{
-    struct text_version version;
-    const char *reason;
-    char major[CHECK_VERSION_BYTES];
-    if (text_parse_version(group->agent_version, &version, &reason) == 0) {
-        snprintf(major, sizeof(major), "v%u", (unsigned)version.major);
-        expect_server(&group->expect, major);
-    }
+    struct check_group *group = check_plan_add_group(plan, CHECK_GROUP_BOUNDARY, header, version);
+    group->expect = from_routes(routes, group);
 }
 
 /* ---- plan ------------------------------------------------------------------------------------ */
@@ -119,13 +103,7 @@ static int add_version(struct check_plan *plan, const struct options *options,
         cli_error("verify", "--versions: at most %d are allowed", VERSIONS_MAX);
         return 1;
     }
-    struct check_group *group =
-        check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, text);
-    if (options->routes != NULL) {
-        expect_from_routes(routes, group);
-    } else {
-        expect_major(group);
-    }
+    add_group(plan, options, routes, text);
     return 0;
 }
 
@@ -147,13 +125,10 @@ static void add_boundary(struct check_plan *plan, const struct route_table *rout
     static const char *const edges[] = {"v1.0",  "v1.9", "v10.0",    "v11.1", "v2.0", "v3.1",
                                         "v1",    "v2",   "v1.0-rc1", "xv1.2", "V1.0", ""};
     for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
-        expect_from_routes(routes, check_plan_add_group(plan, CHECK_GROUP_BOUNDARY,
-                                                        CHECK_HEADER_ONCE, edges[i]));
+        add_boundary_group(plan, routes, CHECK_HEADER_ONCE, edges[i]);
     }
-    expect_from_routes(routes,
-                       check_plan_add_group(plan, CHECK_GROUP_BOUNDARY, CHECK_HEADER_MISSING, ""));
-    expect_from_routes(routes,
-                       check_plan_add_group(plan, CHECK_GROUP_BOUNDARY, CHECK_HEADER_TWICE, ""));
+    add_boundary_group(plan, routes, CHECK_HEADER_MISSING, "");
+    add_boundary_group(plan, routes, CHECK_HEADER_TWICE, "");
 }
 
 static int make_plan(struct check_plan *plan, const struct options *options,
@@ -176,20 +151,6 @@ static int make_plan(struct check_plan *plan, const struct options *options,
     return 0;
 }
 
-static struct route_table *load_routes(const char *path)
-{
-    struct route_table *routes;
-    struct route_error error;
-    if (path == NULL) {
-        return route_table_default();
-    }
-    if (route_table_load_file(path, &routes, &error) != 0) {
-        cli_error("verify", "%s", error.text);
-        return NULL;
-    }
-    return routes;
-}
-
 /* ---- logs ------------------------------------------------------------------------------------ */
 
 struct log_context {
@@ -206,12 +167,7 @@ static void add_log_version(void *user, struct check_plan *plan, const char *tex
     if (context->options->routes == NULL && text_parse_version(text, &version, &reason) != 0) {
         return;
     }
-    struct check_group *group = check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, text);
-    if (context->options->routes != NULL) {
-        expect_from_routes(context->routes, group);
-    } else {
-        expect_major(group);
-    }
+    add_group(plan, context->options, context->routes, text);
 }
 
 static void judge_logs(struct check_logs *logs, void *user, struct check_report *ret_report)
@@ -227,7 +183,7 @@ static int run(const void *parsed, int argc, char **argv)
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
-    struct route_table *routes = load_routes(options->routes);
+    struct route_table *routes = role_routes_load("verify", options->routes);
     if (routes == NULL) {
         return EXIT_USAGE;
     }

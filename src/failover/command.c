@@ -6,7 +6,6 @@
 #include "cli/exit.h"
 #include "cli/junit.h"
 #include "failover/run.h"
-#include "net/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 #define VERSIONS_MAX 16
 
 struct options {
-    struct cli_connect_options connect;
+    struct role_connect_options connect;
     const char *fault;
     const char *versions;
     uint64_t agents;
@@ -27,7 +26,7 @@ struct options {
 
 /* clang-format off */
 static const struct cli_option options_table[] = {
-    CLI_CONNECT_OPTIONS(struct options, connect),
+    ROLE_CONNECT_OPTIONS(struct options, connect),
     {.name = "fault", .kind = CLI_STRING, .offset = offsetof(struct options, fault), .argument = "COMMAND", .required = true,
      .help = "Shell command that breaks something: kills a pod, restarts the proxy, reloads its configuration"},
     {.name = "agents", .kind = CLI_COUNT, .offset = offsetof(struct options, agents), .argument = "N", .fallback = "20",
@@ -57,12 +56,10 @@ static void make_streams(struct failover_result *result, size_t count,
 }
 
 static int run_and_print(const struct options *options, struct failover_result *result,
-                         struct net_tls *tls)
+                         const struct role_target *target)
 {
     const struct failover_config config = {
-        .target = options->connect.target,
-        .tls = tls,
-        .authority = options->connect.authority,
+        .target = target,
         .interval_ns = options->interval_ns,
         .settle_ns = options->settle_ns,
     };
@@ -89,8 +86,7 @@ static int run(const void *parsed, int argc, char **argv)
     char versions[VERSIONS_MAX][TEXT_VERSION_BYTES];
     size_t version_count =
         cli_take_versions("failover-test", options->versions, VERSIONS_MAX, versions);
-    if (version_count == 0 || cli_connect_check("failover-test", &options->connect) != 0 ||
-        cli_check_file("failover-test", "--junit-file", options->report.junit_file) != 0) {
+    if (version_count == 0) {
         return EXIT_USAGE;
     }
     if (!text_is_utf8(options->fault, strlen(options->fault))) {
@@ -98,23 +94,18 @@ static int run(const void *parsed, int argc, char **argv)
                   "--fault: expected a command in UTF-8, for the reports to show it");
         return EXIT_USAGE;
     }
-    struct net_error error;
-    struct net_tls *tls = NULL;
-    const struct net_tls_client_config trust = {options->connect.cacert,
-                                                options->connect.tls_skip_verify};
-    if (!options->connect.plaintext && (tls = net_tls_client_new(&trust, &error)) == NULL) {
-        cli_error("failover-test", "%s", error.text);
+    struct role_target target;
+    if (role_target_init(&target, "failover-test", &options->connect) != 0) {
         return EXIT_USAGE;
     }
-    char target[TEXT_ADDRESS_BYTES];
-    text_format_address(target, sizeof(target), options->connect.target.host,
-                        options->connect.target.port);
     struct failover_result result = {
-        .target = target, .fault = options->fault, .max_gap_ns = options->max_gap_ns};
+        .target = target.name, .fault = options->fault, .max_gap_ns = options->max_gap_ns};
     make_streams(&result, (size_t)options->agents, versions, version_count);
-    int rv = run_and_print(options, &result, tls);
+    bool can_tell =
+        cli_check_file("failover-test", "--junit-file", options->report.junit_file) == 0;
+    int rv = can_tell ? run_and_print(options, &result, &target) : EXIT_USAGE;
     free(result.streams);
-    net_tls_free(tls);
+    role_target_deinit(&target);
     return rv;
 }
 

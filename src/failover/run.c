@@ -14,12 +14,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "net/loop.h"
-#include "rpc/call.h"
-#include "rpc/client.h"
-#include "rpc/ping.h"
+#include "role/child.h"
+#include "role/pinger.h"
+#include "role/signals.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -30,11 +31,10 @@
 #define OPENING_MS 15000
 #define CONNECT_MS 5000
 /* Soon, so that the gap is the target's and not ours. */
-#define REOPEN_MS  100
+#define REOPEN_MS 100
 /* A command that is interrupted may clean up for so long. */
 #define COMMAND_END_MS 2000
 #define WATCH_EVERY_MS 20
-#define PING_BYTES 128
 
 enum phase { OPENING, FAULTING, WATCHING, CLOSING };
 
@@ -44,7 +44,7 @@ struct stream {
     struct run *run;
     struct failover_stream *seen;
     struct rpc_client *client;
-    struct rpc_call *call;
+    struct role_pinger pinger;
     uv_timer_t timer;                 /* opens again */
     char server[FAILOVER_NAME_BYTES]; /* that answered last; escaped */
     uint64_t last_pong_ns;
@@ -59,16 +59,15 @@ struct run {
     const struct failover_config *config;
     struct stream *streams;
     enum phase phase;
-    uv_process_t command;
+    struct role_child command;
     uv_timer_t pinger;
     uv_timer_t deadline;
-    uv_signal_t signals[2];
+    struct role_signals signals;
     uint64_t fault_ns; /* when the command began; 0: not yet */
     uint64_t over_ns;  /* when it ended */
     size_t clients;
     int rv;
     bool closed;
-    bool command_runs;
 };
 
 static void enter(struct run *run, enum phase phase);
@@ -77,10 +76,8 @@ static void enter(struct run *run, enum phase phase);
 
 static void send_ping(struct stream *stream)
 {
-    uint8_t bytes[PING_BYTES];
-    const struct rpc_ping_request request = {.message = "ping", .sequence = stream->call_sent + 1};
-    size_t len = rpc_ping_request_encode(&request, bytes, sizeof(bytes));
-    if (rpc_call_send(stream->call, bytes, len) == 0) {
+    const struct rpc_ping_request ping = {.message = "ping", .sequence = stream->call_sent + 1};
+    if (role_pinger_send(&stream->pinger, &ping) == 0) {
         stream->call_sent++;
         stream->seen->sent += stream->run->fault_ns != 0;
     }
@@ -117,23 +114,18 @@ static bool all_answered(const struct run *run)
     return true;
 }
 
-static void on_message(void *user, const uint8_t *bytes, size_t len)
+static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
     struct stream *stream = user;
     struct run *run = stream->run;
-    struct rpc_ping_response response;
     char server[FAILOVER_NAME_BYTES];
-    if (rpc_ping_response_decode(bytes, len, &response) != 0) {
-        rpc_call_cancel(stream->call);
-        return;
-    }
     uint64_t now_ns = clock_now_ns();
-    text_escape(server, sizeof(server), response.server_id, strlen(response.server_id));
+    text_escape(server, sizeof(server), pong->server_id, strlen(pong->server_id));
     measure_gap(stream, now_ns, server);
     memcpy(stream->server, server, sizeof(server));
     stream->last_pong_ns = now_ns;
     stream->seen->misrouted +=
-        run->fault_ns != 0 && !text_same_major(response.server_version, stream->seen->version);
+        run->fault_ns != 0 && !text_same_major(pong->server_version, stream->seen->version);
     if (stream->call_answered == stream->call_sent) {
         stream->seen->repeated++;
     } else {
@@ -176,7 +168,6 @@ static void on_call_closed(void *user, const struct rpc_status *status)
 {
     struct stream *stream = user;
     char cause[FAILOVER_CAUSE_BYTES];
-    stream->call = NULL;
     if (stream->run->fault_ns != 0 && stream->run->phase != CLOSING) {
         stream->seen->lost += stream->call_sent - stream->call_answered;
         stream->answered_since_fault = false;
@@ -191,21 +182,16 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     }
 }
 
-static const struct rpc_call_events call_events = {.on_message = on_message,
-                                                   .on_closed = on_call_closed};
+static const struct role_pinger_events pinger_events = {.on_pong = on_pong,
+                                                        .on_closed = on_call_closed};
 
 static void on_ready(void *user)
 {
     struct stream *stream = user;
-    const struct h2_header metadata[] = {
-        H2_HEADER("agent-version", stream->seen->version),
-        H2_HEADER("agent-id", stream->seen->agent_id),
-    };
-    const struct rpc_call_config config = {
-        .path = RPC_PING_PATH, .metadata = metadata, .metadata_count = 2};
+    const struct role_identity self = {.version = stream->seen->version,
+                                       .id = stream->seen->agent_id};
     stream->call_sent = stream->call_answered = 0;
-    if (rpc_call_start(stream->client, &config, &call_events, stream, &stream->call) != 0) {
-        stream->call = NULL;
+    if (role_pinger_open(&stream->pinger, stream->client, &self) != 0) {
         rpc_client_close(stream->client);
         return;
     }
@@ -233,13 +219,8 @@ static const struct rpc_client_events client_events = {.on_ready = on_ready,
 
 static void open_stream(struct stream *stream)
 {
-    const struct failover_config *config = stream->run->config;
-    const struct rpc_client_config client = {
-        .target = config->target,
-        .tls = config->tls,
-        .authority = config->authority,
-        .connect_timeout_ms = CONNECT_MS,
-    };
+    struct rpc_client_config client = role_target_client(stream->run->config->target);
+    client.connect_timeout_ms = CONNECT_MS;
     stream->run->clients++;
     stream->client = rpc_client_open(&stream->run->loop, &client, &client_events, stream);
 }
@@ -259,7 +240,7 @@ static void on_pinger(uv_timer_t *timer)
     struct run *run = timer->data;
     for (size_t i = 0; i < run->result->stream_count; i++) {
         struct stream *stream = &run->streams[i];
-        if (stream->call != NULL && stream->call_answered == stream->call_sent) {
+        if (role_pinger_is_open(&stream->pinger) && stream->call_answered == stream->call_sent) {
             send_ping(stream);
         }
     }
@@ -267,31 +248,26 @@ static void on_pinger(uv_timer_t *timer)
 
 /* ---- the fault ------------------------------------------------------------------------------- */
 
-static void on_command_closed(uv_handle_t *handle)
+static void on_command_exit(void *user, int code)
 {
-    struct run *run = handle->data;
-    run->command_runs = false;
-    close_when_idle(run);
-}
-
-static void on_command_exit(uv_process_t *process, int64_t status, int number)
-{
-    struct run *run = process->data;
+    struct run *run = user;
     run->over_ns = clock_now_ns();
     run->result->fault_ns = run->over_ns - run->fault_ns;
-    run->result->fault_exit = number != 0 ? 128 + number : (int)status;
-    uv_close((uv_handle_t *)process, on_command_closed);
+    run->result->fault_exit = code;
     if (run->phase == CLOSING) {
-        kill(-process->pid, SIGKILL); /* what the command began and left */
-    } else if (run->phase == FAULTING) {
+        role_child_signal_all(&run->command, SIGKILL); /* what the command began and left */
+        close_when_idle(run);
+    } else {
         enter(run, WATCHING);
     }
 }
 
+static const struct role_child_events command_events = {.on_exit = on_command_exit};
+
 static void end_command(struct run *run, int number)
 {
-    if (run->command_runs && uv_is_active((uv_handle_t *)&run->command)) {
-        kill(-run->command.pid, number);
+    if (role_child_runs(&run->command)) {
+        role_child_signal_all(&run->command, number);
     }
 }
 
@@ -300,26 +276,17 @@ static void on_command_stays(uv_timer_t *timer)
     end_command(timer->data, SIGKILL);
 }
 
+/* What it prints is for the person, and never a part of the result. */
 static void start_command(struct run *run)
 {
-    char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)run->result->fault, NULL};
-    uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
-                                    {.flags = UV_INHERIT_FD, .data.fd = 2},
-                                    {.flags = UV_INHERIT_FD, .data.fd = 2}};
-    const uv_process_options_t options = {.file = argv[0],
-                                          .args = argv,
-                                          .stdio = stdio,
-                                          .stdio_count = 3,
-                                          .flags = UV_PROCESS_DETACHED, /* a group of its own */
-                                          .exit_cb = on_command_exit};
-    run->command.data = run;
+    const char *const arguments[] = {"-c", run->result->fault, NULL};
+    const struct role_child_command command = {
+        .program = "/bin/sh", .arguments = arguments, .out = 2, .err = 2};
     run->fault_ns = clock_now_ns();
-    run->command_runs = true;
-    int error = uv_spawn(&run->loop.uv, &run->command, &options);
+    int error = role_child_start(&run->command, &run->loop.uv, &command, &command_events, run);
     if (error != 0) {
-        cli_error("failover-test", "--fault: %s", uv_strerror(error));
+        cli_error("failover-test", "--fault: %s", strerror(-error));
         run->rv = EXIT_USAGE;
-        uv_close((uv_handle_t *)&run->command, on_command_closed);
         enter(run, CLOSING);
     }
 }
@@ -400,24 +367,24 @@ static void enter(struct run *run, enum phase phase)
 
 static void close_when_idle(struct run *run)
 {
-    if (run->phase != CLOSING || run->clients > 0 || run->command_runs || run->closed) {
+    if (run->phase != CLOSING || run->clients > 0 || role_child_runs(&run->command) ||
+        run->closed) {
         return;
     }
     run->closed = true;
     uv_close((uv_handle_t *)&run->pinger, NULL);
     uv_close((uv_handle_t *)&run->deadline, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(run->signals); i++) {
-        uv_close((uv_handle_t *)&run->signals[i], NULL);
-    }
+    role_signals_close(&run->signals);
     for (size_t i = 0; i < run->result->stream_count; i++) {
         uv_close((uv_handle_t *)&run->streams[i].timer, NULL);
     }
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(void *user, int number, bool again)
 {
-    struct run *run = handle->data;
-    run->rv = number == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+    struct run *run = user;
+    (void)again;
+    run->rv = role_signals_exit_code(number);
     if (run->phase == CLOSING) {
         end_command(run, SIGKILL);
     }
@@ -428,23 +395,19 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void start(struct run *run)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
     uint64_t interval_ms = run->config->interval_ns / NS_PER_MS;
     uv_timer_init(&run->loop.uv, &run->pinger);
     uv_timer_init(&run->loop.uv, &run->deadline);
     run->pinger.data = run->deadline.data = run;
     uv_timer_start(&run->pinger, on_pinger, interval_ms, interval_ms);
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-        uv_signal_init(&run->loop.uv, &run->signals[i]);
-        run->signals[i].data = run;
-        uv_signal_start(&run->signals[i], on_signal, numbers[i]);
-    }
+    role_signals_start(&run->signals, &run->loop, on_signal, NULL, run);
     for (size_t i = 0; i < run->result->stream_count; i++) {
         struct stream *stream = &run->streams[i];
         stream->run = run;
         stream->seen = &run->result->streams[i];
         uv_timer_init(&run->loop.uv, &stream->timer);
         stream->timer.data = stream;
+        role_pinger_init(&stream->pinger, run->config->target, &pinger_events, stream);
         open_stream(stream);
     }
     enter(run, OPENING);

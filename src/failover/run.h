@@ -2,17 +2,13 @@
 #ifndef GRPCROUTE_FAILOVER_RUN_H
 #define GRPCROUTE_FAILOVER_RUN_H
 
-#include "base/text.h"
 #include "failover/result.h"
-
-struct net_tls;
+#include "role/connect.h"
 
 struct failover_config {
-    struct text_address target;
-    struct net_tls *tls;   /* borrowed; NULL: plaintext */
-    const char *authority; /* NULL: from the target */
-    uint64_t interval_ns;  /* between the pings of a stream */
-    uint64_t settle_ns;    /* how long all must be well after the fault */
+    const struct role_target *target; /* borrowed */
+    uint64_t interval_ns;             /* between the pings of a stream */
+    uint64_t settle_ns;               /* how long all must be well after the fault */
 };
 
 /* Fills the streams of the result, whose ids and versions are set. Returns 0, or an exit code after

@@ -99,8 +99,8 @@ static void give_memory_back(struct net_spare *spare)
     }
 }
 
-/* Timers run before sockets are read: after a time in which nobody was heard, a limit would be judged
- * while the answer waits. So this tick comes again, behind one turn of reading. */
+/* Timers run before sockets are read: after a time in which nobody was heard, a limit would be
+ * judged while the answer waits. So this tick comes again, behind one turn of reading. */
 static bool is_after_standstill(struct net_loop *loop)
 {
     uint64_t now_ms = uv_now(&loop->uv);

@@ -90,8 +90,8 @@ static inline void net_loop_churned(struct net_loop *loop)
     loop->spare.churn++;
 }
 
-/* `bytes` of memory were freed in one piece. When some MB have been and it is quiet again, it goes back
- * to the system, for the same reason. */
+/* `bytes` of memory were freed in one piece. When some MB have been and it is quiet again, it goes
+ * back to the system, for the same reason. */
 static inline void net_loop_freed(struct net_loop *loop, size_t bytes)
 {
     if (bytes >= NET_FREED_BYTES) {

@@ -9,6 +9,7 @@
 #include "proxy/life.h"
 #include "relay/cluster.h"
 #include "relay/state.h"
+#include "role/routes.h"
 #include "route/table.h"
 
 #include <ctype.h>
@@ -53,7 +54,7 @@ static const struct cli_option options_table[] = {
     {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(struct options, plaintext),
      .help = "Listen without TLS (h2c)"},
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
-     .argument = "NAME=HOST:PORT[,HOST:PORT...]",
+     .argument = ROLE_ENDPOINTS_ARGUMENT,
      .help = "Endpoints of the cluster NAME, instead of the addresses of that name"},
     {.name = "lb-policy", .kind = CLI_CHOICE, .offset = offsetof(struct options, lb_policy),
      .argument = "POLICY", .fallback = "round-robin", .choices = lb_policy_names,
@@ -98,17 +99,6 @@ struct cluster_list {
     size_t count;
 };
 
-static struct cluster *find_cluster(struct cluster_list *list, const char *name, size_t name_len)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strlen(list->clusters[i].name) == name_len &&
-            memcmp(list->clusters[i].name, name, name_len) == 0) {
-            return &list->clusters[i];
-        }
-    }
-    return NULL;
-}
-
 /* The clusters of the routes; their hosts are resolved unless --endpoints says otherwise. */
 static void clusters_from_routes(const struct route_table *routes, enum lb_policy policy,
                                  struct cluster_list *list)
@@ -124,53 +114,16 @@ static void clusters_from_routes(const struct route_table *routes, enum lb_polic
     }
 }
 
-static int apply_endpoints(const struct cli_list *given, struct cluster_list *list)
+static void take_endpoints(void *user, size_t index, const struct text_address *addresses,
+                           size_t count)
 {
-    struct text_address targets[CLUSTER_TARGETS_MAX];
-    for (size_t i = 0; i < given->count; i++) {
-        const char *text = given->values[i];
-        size_t count;
-        size_t name_len;
-        if (cli_parse_endpoints("proxy", text, ARRAY_SIZE(targets), targets, &count, &name_len) !=
-            0) {
-            return 1;
-        }
-        struct cluster *cluster = find_cluster(list, text, name_len);
-        if (cluster == NULL) {
-            return cli_unknown_endpoints("proxy", text);
-        }
-        memcpy(cluster->targets, targets, count * sizeof(*targets));
-        cluster->target_count = count;
-    }
-    return 0;
+    struct cluster_list *list = user;
+    struct cluster *cluster = &list->clusters[index];
+    memcpy(cluster->targets, addresses, count * sizeof(*addresses));
+    cluster->target_count = count;
 }
 
 /* ---- run ------------------------------------------------------------------------------------- */
-
-static struct route_table *load_routes(const char *path)
-{
-    if (path == NULL) {
-        return route_table_default();
-    }
-    struct route_table *routes;
-    struct route_error error;
-    if (route_table_load_file(path, &routes, &error) != 0) {
-        cli_error("proxy", "%s", error.text);
-        return NULL;
-    }
-    return routes;
-}
-
-static struct net_tls *load_tls(const struct options *options)
-{
-    struct net_error error;
-    const struct net_tls_server_config config = {options->cert, options->key};
-    struct net_tls *tls = net_tls_server_new(&config, &error);
-    if (tls == NULL) {
-        cli_error("proxy", "%s", error.text);
-    }
-    return tls;
-}
 
 /* By default a quarter of what the process may use, as connections need more than their buffers, and no more than honest
  * slow readers need. */
@@ -206,8 +159,10 @@ static int run_with(const struct options *options, struct proxy_config *config)
     struct cluster_list list = {0};
     clusters_from_routes(config->relay.routes, (enum lb_policy)options->lb_policy, &list);
     int rv = EXIT_USAGE;
-    if (apply_endpoints(&options->endpoints, &list) == 0 &&
-        (options->plaintext || (config->relay.tls = load_tls(options)) != NULL)) {
+    if (role_endpoints_apply("proxy", &options->endpoints, config->relay.routes,
+                             CLUSTER_TARGETS_MAX, take_endpoints, &list) == 0 &&
+        (options->plaintext || (config->relay.tls = role_certificate_load(
+                                    "proxy", options->cert, options->key)) != NULL)) {
         config->relay.clusters = list.clusters;
         config->relay.cluster_count = list.count;
         rv = proxy_run(config);
@@ -227,7 +182,7 @@ static int run(const void *parsed, int argc, char **argv)
     const struct options *options = parsed;
     cli_log_apply(&options->log);
     struct proxy_config config = make_config(options);
-    config.relay.routes = load_routes(options->routes);
+    config.relay.routes = role_routes_load("proxy", options->routes);
     if (config.relay.routes == NULL) {
         return EXIT_USAGE;
     }

@@ -168,7 +168,7 @@ static void route(struct exchange *exchange, const struct h2_block *block)
     } else if (exchange->worker->draining) {
         exchange_shut_down(exchange);
     } else {
-        exchange_connect(exchange, NULL);
+        exchange_connect(exchange);
     }
 }
 

@@ -45,8 +45,8 @@ void exchange_free_when_closed(struct exchange *exchange);
 
 /* ---- exchange_upstream.c ---- */
 
-/* Chooses an endpoint, not `avoid` while there is another, and asks for a stream there. Answers when there is none. */
-void exchange_connect(struct exchange *exchange, const struct endpoint *avoid);
+/* Chooses an endpoint and asks for a stream there. Answers when there is none. */
+void exchange_connect(struct exchange *exchange);
 /* Answers a request whose metadata is more than `limit_bytes`. */
 void exchange_refuse_large(struct exchange *exchange, uint32_t limit_bytes);
 

@@ -25,26 +25,31 @@ static struct exchange *of_request(struct upstream_request *request)
 
 /* ---- towards the endpoint -------------------------------------------------------------------- */
 
-void exchange_connect(struct exchange *exchange, const struct endpoint *avoid)
+/* Takes the reference. */
+static void go_to(struct exchange *exchange, struct endpoint *endpoint)
 {
     struct worker *worker = exchange->worker;
-    struct endpoint *endpoint = cluster_pick(exchange->cluster, exchange->hash, avoid);
-    if (endpoint == NULL) {
-        char cause[CLUSTER_CAUSE_BYTES];
-        char message[RPC_MESSAGE_BYTES];
-        snprintf(message, sizeof(message), "no healthy endpoint in cluster %.80s: %s",
-                 exchange->cluster->name,
-                 cluster_explain(exchange->cluster, cause, sizeof(cause)));
-        count(&worker->stats.rq_unavailable);
-        exchange_answer(exchange, RPC_UNAVAILABLE, message);
-        return;
-    }
     exchange->attempts++;
     exchange->endpoint = endpoint;
     observe_chosen(worker, &exchange->record, endpoint);
     exchange_enter(exchange, EXCHANGE_QUEUED);
     exchange->upstream.lane = exchange->client->lane;
     upstream_submit(upstream_get(worker, endpoint), &exchange->upstream);
+}
+
+void exchange_connect(struct exchange *exchange)
+{
+    char cause[CLUSTER_CAUSE_BYTES];
+    char message[RPC_MESSAGE_BYTES];
+    struct endpoint *endpoint = cluster_pick(exchange->cluster, exchange->hash, NULL);
+    if (endpoint != NULL) {
+        go_to(exchange, endpoint);
+        return;
+    }
+    snprintf(message, sizeof(message), "no healthy endpoint in cluster %.80s: %s",
+             exchange->cluster->name, cluster_explain(exchange->cluster, cause, sizeof(cause)));
+    count(&exchange->worker->stats.rq_unavailable);
+    exchange_answer(exchange, RPC_UNAVAILABLE, message);
 }
 
 static bool may_retry(const struct exchange *exchange)
@@ -54,18 +59,22 @@ static bool may_retry(const struct exchange *exchange)
            exchange->attempts < EXCHANGE_ATTEMPTS && exchange->refusals < EXCHANGE_REFUSALS;
 }
 
-/* Tries another endpoint if the request provably was not looked at and is still known. Returns false when it may not. */
-static bool retry(struct exchange *exchange)
+/* Tries again, on another endpoint if there is one, if the request provably was not looked at and is still known. Returns false
+ * when it may not. `same`: the same endpoint may do. */
+static bool retry(struct exchange *exchange, bool same)
 {
     if (!may_retry(exchange)) {
         return false;
     }
+    struct endpoint *next = cluster_pick(exchange->cluster, exchange->hash, exchange->endpoint);
+    if (next == NULL || (next == exchange->endpoint && !same)) {
+        endpoint_unref(next);
+        return false;
+    }
     count(&exchange->worker->stats.retries);
     atomic_fetch_add(&exchange->cluster->retries, 1);
-    struct endpoint *avoid = endpoint_ref(exchange->endpoint);
     exchange_leave_endpoint(exchange, false);
-    exchange_connect(exchange, avoid);
-    endpoint_unref(avoid);
+    go_to(exchange, next);
     return true;
 }
 
@@ -76,7 +85,7 @@ static bool retry_refused(struct exchange *exchange)
         exchange->refusals++;
         exchange->attempts--;
     }
-    return retry(exchange);
+    return retry(exchange, true);
 }
 
 /* Gives what is known of the request body to the new upstream stream. A request without a body ends with an empty DATA frame,
@@ -121,7 +130,7 @@ static int on_upstream_ready(struct upstream_request *request, struct h2_session
 static void on_upstream_failed(struct upstream_request *request, const struct net_error *why)
 {
     struct exchange *exchange = of_request(request);
-    if (retry(exchange)) {
+    if (retry(exchange, false)) {
         return;
     }
     char message[RPC_MESSAGE_BYTES];

@@ -127,7 +127,7 @@ static void tick_conns(struct upstream *upstream, uint64_t now)
     list_each(node, next, &upstream->conns)
     {
         struct upstream_conn *conn = conn_at(node);
-        upstream_ration_tick(conn, now);
+        upstream_ration_tick(conn);
         if (upstream_is_removed(upstream) || is_needless(conn, now)) {
             upstream_end_conn(conn);
         } else if (conn->state == CONN_OPEN) {

@@ -20,6 +20,9 @@
 #include <stdint.h>
 
 #define UPSTREAM_CONNECT_TIMEOUT_MS 5000
+/* What an endpoint may have on its way to us. Credit returns as bytes arrive, so this bounds no stream; but an endpoint that
+ * queues each answer as a frame of its own (Envoy: at most 10000) must not be asked to queue a megabyte of small ones. */
+#define UPSTREAM_WINDOW_BYTES (128 * 1024)
 /* gRPC servers allow a PING every 5 minutes without being asked (gRFC A8); dead peers are found sooner by the health checks,
  * which use the same connections and make them prove that they live. */
 #define UPSTREAM_KEEPALIVE_MS         300000
@@ -32,17 +35,23 @@
 /* A connection that only a burst made necessary is closed after this long without a stream. */
 #define UPSTREAM_IDLE_MS 10000
 /* A connection whose credit is used up while others wait is looked at after this long. */
-#define UPSTREAM_CLOG_MS 1000
+#define UPSTREAM_CLOG_MS 500
 /* Endpoints count resets, those of young streams above all, and end the connection of who sends too many (CVE-2023-44487).
  * nghttp2 takes 1000 and 33 more a second; Envoy counts seconds above 1 and lets half of all streams, or 250, go young. A
- * connection stays below both: this many resets and so many a second; of them this many young ones, and a quarter of the
- * streams that ended. */
-#define UPSTREAM_RESETS            800
-#define UPSTREAM_RESETS_PER_SECOND 25
-#define UPSTREAM_YOUNG_RESETS      50
-#define UPSTREAM_YOUNG_SHARE       4
-/* A stream is old when the endpoint has provably read its request this long ago, by the endpoint's clock, too. */
-#define UPSTREAM_OLD_MS 2500
+ * connection stays below both: this many resets and so many a second; of them so many young ones, and no more than a quarter of
+ * the streams that ended besides. */
+#define UPSTREAM_RESETS           800
+#define UPSTREAM_RESETS_PER_S     25
+#define UPSTREAM_YOUNG_RESETS     50
+#define UPSTREAM_YOUNG_PER_S      8
+#define UPSTREAM_YOUNG_SHARE      4
+/* A stream is old when the endpoint has provably read its request this many ticks of the loop ago: 2.5 s, by the endpoint's
+ * clock, too. */
+#define UPSTREAM_OLD_TICKS 10
+/* Resets that wait keep their streams open, and endpoints bound these, too (Envoy: 1024). Of more than this many the oldest go
+ * when they are no longer young for most. */
+#define UPSTREAM_WAITING_RESETS   256
+#define UPSTREAM_WAITING_RESET_MS 1250
 
 struct client;
 struct endpoint;

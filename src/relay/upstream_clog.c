@@ -1,15 +1,12 @@
 /* One client that takes all of a connection's credit.
  *
- * A server may rightly withhold the window of the whole connection because the streams of one client are not read. While the
- * endpoint lives, the window stays shut and others wait for it, the client that holds most of it loses the streams that do,
- * which gives their credit back, and gets a lane of its own for the next ones. */
+ * A server may rightly withhold the window of the whole connection because the streams of one client are not read. When the
+ * window stays shut, others wait for it and the endpoint still answers a PING, the client that holds most of it loses the
+ * streams that do, which gives their credit back, and gets a lane of its own for the next ones. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_internal.h"
 #include "rpc/conn.h"
-
-/* A live endpoint says something at least this often while it is asked for anything. */
-#define ALIVE_MS 1000
 
 static struct upstream_request *request_at(struct list *node)
 {
@@ -98,12 +95,13 @@ static void unclog(struct upstream_conn *conn)
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
 {
     struct h2_session *session = rpc_conn_session(conn->conn);
-    bool alive = now_ms - h2_session_last_read_ms(session) < ALIVE_MS;
-    if (!h2_session_stalled(session) || !alive) {
+    if (!h2_session_stalled(session)) {
         conn->clogged_since_ms = 0;
     } else if (conn->clogged_since_ms == 0) {
         conn->clogged_since_ms = now_ms;
-    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS) {
+        rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
+    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS &&
+               h2_session_last_read_ms(session) >= conn->clogged_since_ms) {
         conn->clogged_since_ms = now_ms;
         unclog(conn);
     }

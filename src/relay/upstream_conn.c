@@ -170,6 +170,7 @@ static void on_dialled(void *user, struct net_stream *stream, const struct net_e
         .keepalive_ms = upstream->keepalive_ms,
         .keepalive_timeout_ms = UPSTREAM_KEEPALIVE_TIMEOUT_MS,
     };
+    config.limits.connection_window_bytes = UPSTREAM_WINDOW_BYTES;
     config.limits.queued_total = &upstream->worker->queued_bytes;
     set_state(conn, CONN_OPENING);
     atomic_fetch_add(&upstream->endpoint->cx_active, 1);
@@ -235,7 +236,7 @@ void upstream_unlink(struct upstream_request *request)
 {
     struct upstream_conn *conn = request->conn;
     list_remove(&request->node);
-    list_remove(&request->reset_node);
+    upstream_forget_reset(request);
     request->conn = NULL;
     request->upstream = NULL;
     request->stream = NULL;

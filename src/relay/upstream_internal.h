@@ -18,6 +18,12 @@ enum conn_state {
     CONN_ENDING, /* takes no more streams */
 };
 
+/* A token bucket. */
+struct reset_bucket {
+    uint64_t milli_tokens;
+    uint64_t filled_ms;
+};
+
 struct upstream_conn {
     struct list node; /* upstream->conns */
     struct upstream *upstream;
@@ -30,13 +36,12 @@ struct upstream_conn {
     uint64_t clogged_since_ms; /* 0: it is not */
 
     /* What the endpoint may count, see upstream_reset.c. */
-    uint64_t reset_milli_tokens;
-    uint64_t reset_filled_ms;
+    struct reset_bucket all;   /* resets of any age */
+    struct reset_bucket young; /* ... and of young streams */
     size_t ended_streams;
     size_t young_resets;
-    int32_t read_id; /* requests up to this id were read UPSTREAM_OLD_MS ago or before */
-    int32_t mark_id; /* ... and up to this one at mark_ms */
-    uint64_t mark_ms;
+    int32_t read_ids[UPSTREAM_OLD_TICKS]; /* how far the endpoint had read, at the last ticks */
+    unsigned tick;                        /* the oldest of them */
 };
 
 struct upstream {
@@ -48,6 +53,7 @@ struct upstream {
     struct list waiting[RELAY_LANES]; /* upstream_request.node */
     size_t waiting_count[RELAY_LANES];
     struct list resetting; /* upstream_request.reset_node, oldest first */
+    size_t resetting_count;
     void (*on_room)(struct upstream *upstream, unsigned lane); /* serve those that wait */
     uint32_t streams_per_conn; /* what the endpoint allowed last */
     uint64_t keepalive_ms;
@@ -92,8 +98,10 @@ void upstream_unlink(struct upstream_request *request);
 
 /* Opens the ration of a new connection; keeps it on a tick; sends the resets that may go by now. */
 void upstream_ration_init(struct upstream_conn *conn, uint64_t now_ms);
-void upstream_ration_tick(struct upstream_conn *conn, uint64_t now_ms);
+void upstream_ration_tick(struct upstream_conn *conn);
 void upstream_send_due_resets(struct upstream *upstream);
+/* Its reset no longer waits; harmless when none did. */
+void upstream_forget_reset(struct upstream_request *request);
 
 /* Ends the streams of who holds the connection's credit while others wait for it. */
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms);

@@ -13,17 +13,15 @@
 
 void upstream_ration_init(struct upstream_conn *conn, uint64_t now_ms)
 {
-    conn->reset_milli_tokens = UPSTREAM_RESETS * MILLI;
-    conn->reset_filled_ms = now_ms;
-    conn->mark_ms = now_ms;
+    conn->all = (struct reset_bucket){UPSTREAM_RESETS * MILLI, now_ms};
+    conn->young = (struct reset_bucket){UPSTREAM_YOUNG_RESETS * MILLI, now_ms};
 }
 
-void upstream_ration_tick(struct upstream_conn *conn, uint64_t now_ms)
+void upstream_ration_tick(struct upstream_conn *conn)
 {
-    if (conn->conn != NULL && now_ms - conn->mark_ms >= UPSTREAM_OLD_MS) {
-        conn->read_id = conn->mark_id;
-        conn->mark_id = h2_session_answered_id(rpc_conn_session(conn->conn));
-        conn->mark_ms = now_ms;
+    if (conn->conn != NULL) {
+        conn->read_ids[conn->tick] = h2_session_answered_id(rpc_conn_session(conn->conn));
+        conn->tick = (conn->tick + 1) % UPSTREAM_OLD_TICKS;
     }
 }
 
@@ -33,31 +31,39 @@ bool upstream_is_young(const struct upstream_request *request)
            worker_now_ms(request->upstream->worker) - request->since_ms < YOUNG_MS;
 }
 
-static bool take_token(struct upstream_conn *conn, uint64_t now_ms)
+static bool has_token(struct reset_bucket *bucket, uint64_t capacity, uint64_t per_s,
+                      uint64_t now_ms)
 {
-    uint64_t tokens = conn->reset_milli_tokens +
-                      (now_ms - conn->reset_filled_ms) * UPSTREAM_RESETS_PER_SECOND;
-    conn->reset_filled_ms = now_ms;
-    conn->reset_milli_tokens = tokens < UPSTREAM_RESETS * MILLI ? tokens : UPSTREAM_RESETS * MILLI;
-    if (conn->reset_milli_tokens < MILLI) {
+    uint64_t tokens = bucket->milli_tokens + (now_ms - bucket->filled_ms) * per_s;
+    bucket->filled_ms = now_ms;
+    bucket->milli_tokens = tokens < capacity * MILLI ? tokens : capacity * MILLI;
+    return bucket->milli_tokens >= MILLI;
+}
+
+static bool may_go_young(struct upstream_conn *conn, uint64_t now_ms)
+{
+    size_t allowed = UPSTREAM_YOUNG_RESETS + conn->ended_streams / UPSTREAM_YOUNG_SHARE;
+    if (conn->young_resets >= allowed ||
+        !has_token(&conn->young, UPSTREAM_YOUNG_RESETS, UPSTREAM_YOUNG_PER_S, now_ms)) {
         return false;
     }
-    conn->reset_milli_tokens -= MILLI;
+    conn->young.milli_tokens -= MILLI;
+    conn->young_resets++;
     return true;
 }
 
 static bool may_go(struct upstream_conn *conn, const struct upstream_request *request,
                    uint64_t now_ms)
 {
-    bool young = h2_stream_id(request->stream) > conn->read_id;
-    size_t allowed = UPSTREAM_YOUNG_RESETS + conn->ended_streams / UPSTREAM_YOUNG_SHARE;
     if (conn->lane != 0) {
         return true; /* the clients of this lane only harm themselves */
     }
-    if ((young && conn->young_resets >= allowed) || !take_token(conn, now_ms)) {
+    bool old = h2_stream_id(request->stream) <= conn->read_ids[conn->tick];
+    if (!has_token(&conn->all, UPSTREAM_RESETS, UPSTREAM_RESETS_PER_S, now_ms) ||
+        (!old && !may_go_young(conn, now_ms))) {
         return false;
     }
-    conn->young_resets += young;
+    conn->all.milli_tokens -= MILLI;
     return true;
 }
 
@@ -73,11 +79,27 @@ void upstream_reset(struct upstream_request *request, uint32_t code)
     }
     request->reset_code = code;
     list_append(&request->upstream->resetting, &request->reset_node);
+    request->upstream->resetting_count++;
 }
 
 bool upstream_resets(const struct upstream_request *request)
 {
     return !list_empty(&request->reset_node);
+}
+
+void upstream_forget_reset(struct upstream_request *request)
+{
+    if (upstream_resets(request)) {
+        list_remove(&request->reset_node);
+        request->upstream->resetting_count--;
+    }
+}
+
+static bool is_crowded_out(const struct upstream *upstream, const struct upstream_request *request,
+                           uint64_t now_ms)
+{
+    return upstream->resetting_count > UPSTREAM_WAITING_RESETS &&
+           now_ms - request->since_ms >= UPSTREAM_WAITING_RESET_MS;
 }
 
 void upstream_send_due_resets(struct upstream *upstream)
@@ -88,8 +110,8 @@ void upstream_send_due_resets(struct upstream *upstream)
     list_each(node, next, &upstream->resetting)
     {
         struct upstream_request *request = container_of(node, struct upstream_request, reset_node);
-        if (may_go(request->conn, request, now_ms)) {
-            list_remove(&request->reset_node);
+        if (may_go(request->conn, request, now_ms) || is_crowded_out(upstream, request, now_ms)) {
+            upstream_forget_reset(request);
             h2_stream_reset(request->stream, request->reset_code);
         }
     }

@@ -2,11 +2,11 @@
 #include "render/command.h"
 
 #include "base/mem.h"
-#include "cli/common.h"
 #include "cli/exit.h"
 #include "render/output.h"
 #include "render/plan.h"
 #include "render/watch.h"
+#include "role/routes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static const struct cli_option options_table[] = {
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes), .argument = "FILE",
      .environment = "GRPCROUTE_ROUTES", .help = "GRPCRoute to render, instead of the built-in one"},
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
-     .argument = "NAME=HOST:PORT[,HOST:PORT...]",
+     .argument = ROLE_ENDPOINTS_ARGUMENT,
      .help = "Endpoints of the backend NAME, instead of the addresses of that name"},
     {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen), .argument = "[HOST]:PORT",
      .fallback = ":8443", .help = "Where the proxy listens for agents"},
@@ -71,37 +71,14 @@ static const struct cli_option options_table[] = {
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 
-static struct render_cluster *find_cluster(struct render_plan *plan, const char *name, size_t len)
+static void take_endpoints(void *user, size_t index, const struct text_address *addresses,
+                           size_t count)
 {
-    for (size_t i = 0; i < plan->routes->cluster_count; i++) {
-        const char *own = plan->clusters[i].route->name;
-        if (strlen(own) == len && memcmp(own, name, len) == 0) {
-            return &plan->clusters[i];
-        }
-    }
-    return NULL;
-}
-
-static int take_endpoints(const struct cli_list *given, struct render_plan *plan)
-{
-    static struct text_address addresses[RENDER_ENDPOINTS_MAX];
-    for (size_t i = 0; i < given->count; i++) {
-        const char *text = given->values[i];
-        size_t count;
-        size_t name_len;
-        if (cli_parse_endpoints("render", text, ARRAY_SIZE(addresses), addresses, &count,
-                                &name_len) != 0) {
-            return 1;
-        }
-        struct render_cluster *cluster = find_cluster(plan, text, name_len);
-        if (cluster == NULL) {
-            return cli_unknown_endpoints("render", text);
-        }
-        memcpy(cluster->endpoints, addresses, count * sizeof(*addresses));
-        cluster->endpoint_count = count;
-        cluster->given = true;
-    }
-    return 0;
+    struct render_plan *plan = user;
+    struct render_cluster *cluster = &plan->clusters[index];
+    memcpy(cluster->endpoints, addresses, count * sizeof(*addresses));
+    cluster->endpoint_count = count;
+    cluster->given = true;
 }
 
 static void make_clusters(struct render_plan *plan)
@@ -143,20 +120,6 @@ static int check_weights(const struct route_table *routes)
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
-static struct route_table *load_routes(const char *path)
-{
-    struct route_table *routes = NULL;
-    struct route_error error;
-    if (path == NULL) {
-        return route_table_default();
-    }
-    if (route_table_load_file(path, &routes, &error) != 0) {
-        cli_error("render", "%s", error.text);
-        return NULL;
-    }
-    return routes;
-}
-
 static int write_once(render_fn *render, const struct render_plan *plan, const char *path)
 {
     char reason[RENDER_REASON_BYTES];
@@ -189,7 +152,9 @@ static int render_with(const struct options *options, render_fn *render,
     };
     make_clusters(&plan);
     int rv = EXIT_USAGE;
-    if (check_weights(routes) == 0 && take_endpoints(&options->endpoints, &plan) == 0) {
+    if (check_weights(routes) == 0 &&
+        role_endpoints_apply("render", &options->endpoints, routes, RENDER_ENDPOINTS_MAX,
+                             take_endpoints, &plan) == 0) {
         if (options->resolve || options->watch_ns != 0) {
             const struct watch_config config = {render, &plan, options->output, options->watch_ns};
             rv = watch_run(&config);
@@ -228,7 +193,7 @@ static int run(const void *parsed, int argc, char **argv)
         cli_error("render", "--watch needs --output FILE");
         return EXIT_USAGE;
     }
-    struct route_table *routes = load_routes(options->routes);
+    struct route_table *routes = role_routes_load("render", options->routes);
     if (routes == NULL) {
         return EXIT_USAGE;
     }

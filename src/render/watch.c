@@ -9,8 +9,8 @@
 #include "net/loop.h"
 #include "net/resolve.h"
 #include "render/output.h"
+#include "role/signals.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ struct watch {
     const struct watch_config *config;
     struct net_loop loop;
     uv_timer_t timer;
-    uv_signal_t signals[2];
+    struct role_signals signals;
     struct render_plan plan; /* the clusters' endpoints are the answers */
     struct question *questions;
     size_t question_count;
@@ -52,9 +52,7 @@ static void end(struct watch *watch, int result)
         }
     }
     uv_close((uv_handle_t *)&watch->timer, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(watch->signals); i++) {
-        uv_close((uv_handle_t *)&watch->signals[i], NULL);
-    }
+    role_signals_close(&watch->signals);
 }
 
 /* ---- a round --------------------------------------------------------------------------------- */
@@ -162,10 +160,11 @@ static void begin_round(uv_timer_t *timer)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(void *user, int number, bool again)
 {
     (void)number;
-    end(handle->data, EXIT_GOOD);
+    (void)again;
+    end(user, EXIT_GOOD);
 }
 
 static void init(struct watch *watch)
@@ -195,15 +194,10 @@ static void deinit(struct watch *watch)
 
 static void start(struct watch *watch)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
     uv_timer_init(&watch->loop.uv, &watch->timer);
     watch->timer.data = watch;
     uv_timer_start(&watch->timer, begin_round, 0, watch->config->every_ns / 1000000);
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-        uv_signal_init(&watch->loop.uv, &watch->signals[i]);
-        watch->signals[i].data = watch;
-        uv_signal_start(&watch->signals[i], on_signal, numbers[i]);
-    }
+    role_signals_start(&watch->signals, &watch->loop, on_signal, NULL, watch);
 }
 
 int watch_run(const struct watch_config *config)

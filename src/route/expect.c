@@ -26,7 +26,9 @@ struct route_expectation route_expect(const struct route_table *table,
     return expectation;
 }
 
-bool route_backend_version(const char *name, char out[static ROUTE_VERSION_BYTES])
+/* The version in a backend's name: what follows its last "-v" if that is a number ("server-v1"
+ * gives "v1"). Returns false when there is none. */
+static bool version_of(const char *name, char out[static ROUTE_VERSION_BYTES])
 {
     const char *dash = NULL;
     for (const char *at = strstr(name, "-v"); at != NULL; at = strstr(at + 1, "-v")) {
@@ -60,7 +62,7 @@ size_t route_rule_versions(const struct route_rule *rule,
         if (rule->backends[i].weight == 0) {
             continue;
         }
-        if (!route_backend_version(rule->backends[i].name, version)) {
+        if (!version_of(rule->backends[i].name, version)) {
             return 0;
         }
         if (!contains(out, count, version)) {

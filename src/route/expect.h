@@ -24,13 +24,10 @@ struct route_expectation route_expect(const struct route_table *table,
                                       const char *const *agent_versions, size_t count);
 
 /* The server versions that may answer the rule's streams, each once: those in the names of its
- * backends of weight above 0. Returns how many; 0 when one of those names carries no version, so
- * that nothing can be said about who answers. */
+ * backends of weight above 0, that is what follows the last "-v" if it is a number. Returns how
+ * many; 0 when one of those names carries no version, so that nothing can be said about who
+ * answers. */
 size_t route_rule_versions(const struct route_rule *rule,
                            char out[static ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES]);
-
-/* The version in a backend's name: what follows its last "-v" if that is a number ("server-v1"
- * gives "v1"). Returns false when there is none. */
-bool route_backend_version(const char *name, char out[static ROUTE_VERSION_BYTES]);
 
 #endif

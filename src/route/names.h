@@ -21,4 +21,12 @@ bool names_is_header(const char *name);
 bool names_is_service(const char *name);
 bool names_is_method(const char *name);
 
+/* What completes a complaint about a label or subdomain that is none. */
+#define NAMES_LABEL_EXPECTED                                                                       \
+    "is not a name of at most 63 lower case letters, digits and '-', with a letter or digit at "   \
+    "both ends"
+#define NAMES_SUBDOMAIN_EXPECTED                                                                   \
+    "is not a name of lower case letters, digits, '-' and '.', with a letter or digit at both "    \
+    "ends"
+
 #endif

@@ -6,7 +6,8 @@
 #include "route/derive.h"
 #include "route/guard.h"
 #include "route/names.h"
-#include "route/table.h"
+#include "route/parse_rule.h"
+#include "route/walk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,32 +15,18 @@
 #define GROUP       "gateway.networking.k8s.io"
 #define API_VERSION GROUP "/v1"
 
-int parse_name(struct walk *walk, const yaml_node_t *node, bool (*is_valid)(const char *name),
-               const char *what, char **ret)
-{
-    const char *text = walk_text(walk, node);
-    if (text == NULL) {
-        return 1;
-    }
-    if (!is_valid(text)) {
-        return walk_complain_text(walk, node, text, what);
-    }
-    *ret = mem_strdup(text);
-    return 0;
-}
-
 /* ---- metadata -------------------------------------------------------------------------------- */
 
 static int take_name(struct walk *walk, const yaml_node_t *node, void *target)
 {
-    return parse_name(walk, node, names_is_subdomain, PARSE_SUBDOMAIN_EXPECTED,
-                      &((struct route_table *)target)->name);
+    return walk_name(walk, node, names_is_subdomain, NAMES_SUBDOMAIN_EXPECTED,
+                     &((struct route_table *)target)->name);
 }
 
 static int take_namespace(struct walk *walk, const yaml_node_t *node, void *target)
 {
-    return parse_name(walk, node, names_is_label, PARSE_LABEL_EXPECTED,
-                      &((struct route_table *)target)->namespace);
+    return walk_name(walk, node, names_is_label, NAMES_LABEL_EXPECTED,
+                     &((struct route_table *)target)->namespace);
 }
 
 static int take_metadata(struct walk *walk, const yaml_node_t *node, void *target)
@@ -97,9 +84,9 @@ static int take_parents(struct walk *walk, const yaml_node_t *node, void *target
 static int take_hostname(struct walk *walk, const yaml_node_t *node, void *target)
 {
     struct route_table *table = target;
-    return parse_name(walk, node, names_is_hostname,
-                      "is not a host name; expected lower case labels, the first may be \"*\"",
-                      &table->hostnames[table->hostname_count++]);
+    return walk_name(walk, node, names_is_hostname,
+                     "is not a host name; expected lower case labels, the first may be \"*\"",
+                     &table->hostnames[table->hostname_count++]);
 }
 
 static int take_hostnames(struct walk *walk, const yaml_node_t *node, void *target)

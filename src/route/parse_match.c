@@ -1,7 +1,8 @@
 /* Matches: which requests a rule takes. */
+#include "route/parse_match.h"
+
 #include "base/mem.h"
 #include "route/names.h"
-#include "route/parse.h"
 #include "route/regex.h"
 
 #include <ctype.h>
@@ -79,8 +80,7 @@ struct header_draft {
 static int take_header_name(struct walk *walk, const yaml_node_t *node, void *target)
 {
     struct header_draft *draft = target;
-    if (parse_name(walk, node, names_is_header, "is not a header name", &draft->header->name) !=
-        0) {
+    if (walk_name(walk, node, names_is_header, "is not a header name", &draft->header->name) != 0) {
         return 1;
     }
     for (char *c = draft->header->name; *c != '\0'; c++) {

@@ -1,7 +1,9 @@
 /* Rules: matches and backends. */
+#include "route/parse_rule.h"
+
 #include "base/mem.h"
 #include "route/names.h"
-#include "route/parse.h"
+#include "route/parse_match.h"
 
 #include <string.h>
 
@@ -15,14 +17,14 @@ struct rule_draft {
 
 static int take_backend_name(struct walk *walk, const yaml_node_t *node, void *target)
 {
-    return parse_name(walk, node, names_is_label, PARSE_LABEL_EXPECTED,
-                      &((struct route_backend *)target)->name);
+    return walk_name(walk, node, names_is_label, NAMES_LABEL_EXPECTED,
+                     &((struct route_backend *)target)->name);
 }
 
 static int take_backend_namespace(struct walk *walk, const yaml_node_t *node, void *target)
 {
-    return parse_name(walk, node, names_is_label, PARSE_LABEL_EXPECTED,
-                      &((struct route_backend *)target)->namespace);
+    return walk_name(walk, node, names_is_label, NAMES_LABEL_EXPECTED,
+                     &((struct route_backend *)target)->namespace);
 }
 
 static int take_port(struct walk *walk, const yaml_node_t *node, void *target)
@@ -89,7 +91,7 @@ static int take_backends(struct walk *walk, const yaml_node_t *node, void *targe
 static int take_rule_name(struct walk *walk, const yaml_node_t *node, void *target)
 {
     const struct rule_draft *draft = target;
-    if (parse_name(walk, node, names_is_subdomain, PARSE_SUBDOMAIN_EXPECTED, &draft->rule->name) !=
+    if (walk_name(walk, node, names_is_subdomain, NAMES_SUBDOMAIN_EXPECTED, &draft->rule->name) !=
         0) {
         return 1;
     }

@@ -96,18 +96,6 @@ struct route_error {
     char text[ROUTE_ERROR_BYTES];
 };
 
-/* Read a table. Exactly one GRPCRoute document must be there; documents of other kinds are passed
- * over. `name` is what the error calls the text. Return 0 with a table for route_table_free(), or 1
- * with `ret_error`. */
-int route_table_load_file(const char *path, struct route_table **ret,
-                          struct route_error *ret_error);
-int route_table_parse(const char *bytes, size_t len, const char *name, struct route_table **ret,
-                      struct route_error *ret_error);
-
-/* The built-in routes, which deploy/routes/grpcroute.yaml holds: v2.* to server-v2, v1.* and everything
- * else to server-v1. */
-struct route_table *route_table_default(void);
-
 /* Accepts NULL and half-built tables. */
 void route_table_free(struct route_table *table);
 

@@ -1,5 +1,6 @@
 #include "route/walk.h"
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "route/scalar.h"
 
@@ -105,6 +106,20 @@ const char *walk_text(struct walk *walk, const yaml_node_t *node)
         return NULL;
     }
     return scalar_value(node);
+}
+
+int walk_name(struct walk *walk, const yaml_node_t *node, bool (*is_valid)(const char *name),
+              const char *what, char **ret)
+{
+    const char *text = walk_text(walk, node);
+    if (text == NULL) {
+        return 1;
+    }
+    if (!is_valid(text)) {
+        return walk_complain_text(walk, node, text, what);
+    }
+    *ret = mem_strdup(text);
+    return 0;
 }
 
 int walk_number(struct walk *walk, const yaml_node_t *node, uint64_t min, uint64_t max,

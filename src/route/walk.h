@@ -53,6 +53,10 @@ int walk_sequence(struct walk *walk, const yaml_node_t *node, size_t max, walk_t
  * booleans are no texts without quotes, since Kubernetes would refuse them. */
 const char *walk_text(struct walk *walk, const yaml_node_t *node);
 
+/* A text that is a name by `is_valid`, copied to `*ret` (owned); `what` completes the complaint. */
+int walk_name(struct walk *walk, const yaml_node_t *node, bool (*is_valid)(const char *name),
+              const char *what, char **ret);
+
 /* A whole decimal number in [min, max], without quotes. */
 int walk_number(struct walk *walk, const yaml_node_t *node, uint64_t min, uint64_t max,
                 uint64_t *ret);

@@ -14,12 +14,13 @@
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "role/routes.h"
+#include "role/signals.h"
 #include "rpc/health.h"
 #include "rpc/ping.h"
 #include "rpc/reflection.h"
 #include "server/server.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,7 @@ struct role {
     struct rpc_server *rpc;
     struct net_tls *tls; /* owned; NULL: h2c */
     struct net_http *http;
-    uv_signal_t signals[2];
+    struct role_signals signals;
     uint64_t drain_ms;
 };
 
@@ -118,18 +119,17 @@ static void on_refused(void *user, const struct net_error *why)
 static void on_drained(void *user)
 {
     struct role *role = user;
-    for (size_t i = 0; i < ARRAY_SIZE(role->signals); i++) {
-        uv_close((uv_handle_t *)&role->signals[i], NULL);
-    }
+    role_signals_close(&role->signals);
     net_http_close(role->http);
     role->http = NULL;
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+/* The second one ends all streams at once. */
+static void on_signal(void *user, int number, bool again)
 {
+    struct role *role = user;
     (void)number;
-    struct role *role = handle->data;
-    if (!role->server.draining) {
+    if (!again) {
         log_event(LOG_INFO, &role->server.source, "draining", NULL,
                   "Draining: streams end within %llu ms", (unsigned long long)role->drain_ms);
         server_health_drain(&role->server);
@@ -189,12 +189,7 @@ static void announce(const struct role *role, const struct options *options)
 
 static void serve(struct role *role, const struct options *options)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-        uv_signal_init(&role->loop.uv, &role->signals[i]);
-        role->signals[i].data = role;
-        uv_signal_start(&role->signals[i], on_signal, numbers[i]);
-    }
+    role_signals_start(&role->signals, &role->loop, on_signal, NULL, role);
     announce(role, options);
     net_loop_run(&role->loop);
 }
@@ -250,21 +245,6 @@ static int check_options(const struct options *options)
     return 0;
 }
 
-static int make_tls(struct role *role, const struct options *options)
-{
-    struct net_error error;
-    const struct net_tls_server_config config = {options->cert, options->key};
-    if (options->cert == NULL) {
-        return 0;
-    }
-    role->tls = net_tls_server_new(&config, &error);
-    if (role->tls == NULL) {
-        cli_error("server", "%s", error.text);
-        return 1;
-    }
-    return 0;
-}
-
 static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
@@ -283,7 +263,10 @@ static int run(const void *parsed, int argc, char **argv)
     role->server.source = (struct log_source){"server", role->server.version, role->server.id};
     role->drain_ms = options->drain_timeout_ns / NS_PER_MS;
     list_init(&role->server.watchers);
-    int rv = make_tls(role, options) == 0 ? run_role(role, options) : EXIT_USAGE;
+    if (options->cert != NULL) {
+        role->tls = role_certificate_load("server", options->cert, options->key);
+    }
+    int rv = options->cert == NULL || role->tls != NULL ? run_role(role, options) : EXIT_USAGE;
     net_tls_free(role->tls);
     free(role);
     return rv;

@@ -40,7 +40,7 @@ static void show_name(char out[static SERVER_NAME_BYTES], const char *name)
     }
 }
 
-static void copy_name(char out[static SERVER_NAME_BYTES], char shown[static SERVER_NAME_BYTES],
+static void take_name(char out[static SERVER_NAME_BYTES], char shown[static SERVER_NAME_BYTES],
                       const struct h2_block *metadata, const char *name)
 {
     const struct h2_header *field = h2_block_find(metadata, name, NULL);
@@ -54,8 +54,8 @@ void server_ping_start(struct rpc_server_call *call, const struct h2_block *meta
     struct ping_stream *stream = mem_new(struct ping_stream);
     stream->server = server;
     stream->opened_ns = clock_now_ns();
-    copy_name(stream->agent_id, stream->shown_id, metadata, "agent-id");
-    copy_name(stream->agent_version, stream->shown_version, metadata, "agent-version");
+    take_name(stream->agent_id, stream->shown_id, metadata, "agent-id");
+    take_name(stream->agent_version, stream->shown_version, metadata, "agent-version");
     rpc_server_call_set_user(call, stream);
     stream->counted = server_metrics_opened(&server->metrics, stream->agent_version);
     log_event(LOG_INFO, &server->source, "stream_opened",

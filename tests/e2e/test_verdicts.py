@@ -35,6 +35,14 @@ def test_a_relay_that_routes_rightly_passes(started, pair):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("interval", ["0", "1us"])
+def test_pings_without_a_pause_are_all_sent(pair, interval):
+    done = grpcroute("verify", "--target", pair[0].address, "--plaintext", "--versions", "v1.1", "--interval", interval)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = grpcroute("sticky-test", "--target", pair[0].address, "--plaintext", "--interval", interval)
+    assert done.returncode == 0 and "All 20 messages" in done.stdout, done.stdout + done.stderr
+
+
 def test_swapped_versions_fail(started, pair):
     relay = started(Relay(lambda number, metadata: wrong(pair, metadata)))
     done = verify(relay.target)

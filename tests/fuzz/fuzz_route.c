@@ -1,6 +1,7 @@
 /* Any bytes as a GRPCRoute file, and the table that comes out matched against a request. */
 #include "route/expect.h"
 #include "route/match.h"
+#include "route/parse.h"
 #include "route/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "${1:-$(dirname "$0")/../../src}"
 
-layers=(base net h2 rpc route cli) # bottom to top
-proxies=(relay admin)               # above these, below the proxy
+layers=(base net h2 rpc route cli role) # bottom to top
+proxies=(relay admin)                    # above these, below the proxy
 roles=(agent server proxy check bench demo failover render)
 failed=0
 
@@ -56,7 +56,7 @@ only_in() { # PATTERN FOLDERS
 }
 only_in 'nghttp2/' h2
 only_in 'openssl/' net
-only_in '(uv\.h|uv/)' 'net|rpc|agent|server|relay|admin|proxy|check|bench|demo|failover|render'
+only_in '(uv\.h|uv/)' 'net|rpc|role|agent|server|relay|admin|proxy|check|bench|demo|failover|render'
 only_in 'sys/socket' 'net|relay|proxy'
 only_in 'protobuf-c' rpc
 only_in '[a-z_]*\.pb-c\.h' rpc

@@ -26,6 +26,8 @@ struct world {
     struct rpc_server *server;
     struct agent *agents[AGENTS];
     struct agent_stats stats;
+    struct role_connect_options options;
+    struct role_target target;
     struct agent_config config;
     unsigned done;
     bool drained;
@@ -98,12 +100,17 @@ static void world_open(struct world *world, uint64_t delay_ms, uint64_t server_k
     struct net_error error;
     world->server = rpc_server_new(&world->loop, &server);
     assert_int_equal(rpc_server_listen(world->server, &any, NULL, &error), 0);
+    world->options = (struct role_connect_options){
+        .target = {.host = "localhost", .port = rpc_server_port(world->server)},
+        .plaintext = true,
+    };
+    assert_int_equal(role_target_init(&world->target, "agent", &world->options), 0);
     world->config = (struct agent_config){
         .loop = &world->loop,
         .stats = &world->stats,
         .version = "v1.1",
         .major = 1,
-        .target = {.host = "localhost", .port = rpc_server_port(world->server)},
+        .target = &world->target,
         .interval_ms = INTERVAL_MS,
         .keepalive_ms = 10000,
         .max_backoff_ms = 1000,

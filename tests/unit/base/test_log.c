@@ -233,6 +233,7 @@ static void buffered_lines_are_written_at_exit(void **state)
     capture();
     pid_t child = fork();
     if (child == 0) {
+        dup2(capture_state.saved_stderr, STDERR_FILENO); /* where sanitizers speak */
         log_event(LOG_INFO, &SERVER, "x", NULL, "last words");
         exit(0);
     }

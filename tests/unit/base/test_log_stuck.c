@@ -122,13 +122,13 @@ static void full_pipe(int ends[2], int flags)
     fcntl(ends[1], F_SETFL, flags);
 }
 
-/* Reads `fd` into `text` until what is read ends with `end`. */
-static const char *read_until(int fd, const char *end)
+/* Reads `fd` into `text` until `word` is in it, which is shorter than 256 bytes. */
+static const char *read_until(int fd, const char *word)
 {
     size_t len = 0;
     uint64_t deadline_ms = now_ms() + DEADLINE_S * 1000;
     text[0] = '\0';
-    while (len < strlen(end) || strncmp(text + len - strlen(end), end, strlen(end)) != 0) {
+    while (strstr(text + (len > 4096 + 256 ? len - 4096 - 256 : 0), word) == NULL) {
         assert_true(now_ms() < deadline_ms);
         ssize_t n = read(fd, text + len, 4096);
         assert_true(n > 0);
@@ -190,7 +190,8 @@ static void a_stuck_reader_keeps_nobody_waiting(int flags)
     dropped = log_dropped() - dropped;
     size_t kept = LOSING_LINES - dropped;
     char note[128];
-    snprintf(note, sizeof(note), "[LOG] %lu log lines were dropped: standard output took no bytes for ",
+    snprintf(note, sizeof(note),
+             "[LOG] %lu log lines were dropped: standard output took no bytes for ",
              (unsigned long)dropped);
     const char *all = read_until(ends[0], " s\n");
     expect_lines(all, (int)kept);
@@ -231,13 +232,14 @@ static void dropped_lines_are_told_in_json(void **state)
     drain_filling(ends[0]);
     char note[160];
     snprintf(note, sizeof(note),
-             "\"level\":\"warn\",\"event\":\"log_lines_dropped\",\"role\":\"log\",\"lines\":\"%lu\"",
+             "\"level\":\"warn\",\"event\":\"log_lines_dropped\",\"role\":\"log\","
+             "\"lines\":\"%lu\"",
              (unsigned long)(log_dropped() - dropped));
-    const char *all = read_until(ends[0], " slowly\"}\n");
-    assert_non_null(strstr(all, note));
+    read_until(ends[0], note); /* why depends on how fast this machine is */
+    assert_true(log_finish());
     restore(NULL);
-    close(ends[0]);
     close(ends[1]);
+    close(ends[0]);
 }
 
 static void one_full_pipe_for_both_keeps_the_order(void **state)
@@ -363,7 +365,7 @@ static void both_outputs_failing_is_no_loop(void **state)
     assert_true(used_s < 0.3);
 }
 
-/* ---- ends of programs, each in a child -------------------------------------------------------- */
+/* ---- ends of programs, each in a child ------------------------------------------------------ */
 
 /* Runs this program anew to do `act`, which then exits. Returns its wait status and how long it
  * took. */

@@ -48,7 +48,7 @@ static inline void scene_versions(struct scene *scene, size_t per_version)
     for (size_t i = 0; i < 2; i++) {
         struct check_group *group = check_plan_add_group(&scene->plan, CHECK_GROUP_VERSION,
                                                          CHECK_HEADER_ONCE, versions[i][0]);
-        group->expect.rule = CHECK_EXPECT_SERVER;
+        group->expect.rule = ROLE_EXPECT_SERVER;
         group->expect.version_count = 1;
         strcpy(group->expect.versions[0], versions[i][1]);
     }
@@ -58,14 +58,14 @@ static inline void scene_versions(struct scene *scene, size_t per_version)
 
 /* One boundary group with one stream. */
 static inline void scene_boundary(struct scene *scene, enum check_header header,
-                                  const char *agent_version, enum check_rule rule)
+                                  const char *agent_version, enum role_expect_rule rule)
 {
     memset(scene, 0, sizeof(*scene));
     scene->plan.messages = SCENE_MESSAGES;
     struct check_group *group =
         check_plan_add_group(&scene->plan, CHECK_GROUP_BOUNDARY, header, agent_version);
     group->expect.rule = rule;
-    if (rule == CHECK_EXPECT_SERVER) {
+    if (rule == ROLE_EXPECT_SERVER) {
         group->expect.version_count = 1;
         strcpy(group->expect.versions[0], "v1");
     }

@@ -525,12 +525,12 @@ static void a_boundary_version_must_reach_its_server(void **state)
 {
     (void)state;
     struct scene scene;
-    scene_boundary(&scene, CHECK_HEADER_ONCE, "v10.0", CHECK_EXPECT_SERVER);
+    scene_boundary(&scene, CHECK_HEADER_ONCE, "v10.0", ROLE_EXPECT_SERVER);
     scene_good(&scene, 0);
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_GOOD);
     scene_end(&scene);
 
-    scene_boundary(&scene, CHECK_HEADER_ONCE, "v10.0", CHECK_EXPECT_SERVER);
+    scene_boundary(&scene, CHECK_HEADER_ONCE, "v10.0", ROLE_EXPECT_SERVER);
     scene_run_until(&scene, 0, SCENE_MESSAGES);
     scene_answer(&scene, 0, &(struct answer){.sequence = SCENE_MESSAGES, .version = "v2"});
     scene.run.streams[0].end = CHECK_END_DONE;
@@ -551,7 +551,7 @@ static void a_due_rejection_may_look_different_per_proxy(void **state)
     };
     for (size_t i = 0; i < sizeof(rejections) / sizeof(rejections[0]); i++) {
         struct scene scene;
-        scene_boundary(&scene, CHECK_HEADER_ONCE, "v3.1", CHECK_EXPECT_REJECTED);
+        scene_boundary(&scene, CHECK_HEADER_ONCE, "v3.1", ROLE_EXPECT_REJECTED);
         scene_ended(&scene, 0, rejections[i].code, rejections[i].origin);
         assert_int_equal(scene_judge(&scene)->exit_code, EXIT_GOOD);
         assert_contains(scene.report.groups[0].outcome, "rejected: ");
@@ -563,7 +563,7 @@ static void a_lost_connection_is_not_a_rejection(void **state)
 {
     (void)state;
     struct scene scene;
-    scene_boundary(&scene, CHECK_HEADER_ONCE, "v3.1", CHECK_EXPECT_REJECTED);
+    scene_boundary(&scene, CHECK_HEADER_ONCE, "v3.1", ROLE_EXPECT_REJECTED);
     scene_ended(&scene, 0, RPC_UNAVAILABLE, RPC_FROM_CONNECTION);
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_NO_EVIDENCE);
     scene_end(&scene);
@@ -573,7 +573,7 @@ static void an_answer_where_a_rejection_is_due_fails(void **state)
 {
     (void)state;
     struct scene scene;
-    scene_boundary(&scene, CHECK_HEADER_ONCE, "v3.1", CHECK_EXPECT_REJECTED);
+    scene_boundary(&scene, CHECK_HEADER_ONCE, "v3.1", ROLE_EXPECT_REJECTED);
     scene_send(&scene, 0, SCENE_MESSAGES);
     scene_answer(&scene, 0, &(struct answer){.sequence = 1, .version = "v1"});
     scene.run.streams[0].end = CHECK_END_DONE;
@@ -587,13 +587,13 @@ static void a_repeated_header_may_be_rejected_or_answered(void **state)
 {
     (void)state;
     struct scene scene;
-    scene_boundary(&scene, CHECK_HEADER_TWICE, "", CHECK_EXPECT_REPORT);
+    scene_boundary(&scene, CHECK_HEADER_TWICE, "", ROLE_EXPECT_REPORT);
     scene_ended(&scene, 0, RPC_INVALID_ARGUMENT, RPC_FROM_TRAILERS);
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_GOOD);
     assert_contains(scene.report.groups[0].outcome, "rejected: INVALID_ARGUMENT");
     scene_end(&scene);
 
-    scene_boundary(&scene, CHECK_HEADER_TWICE, "", CHECK_EXPECT_REPORT);
+    scene_boundary(&scene, CHECK_HEADER_TWICE, "", ROLE_EXPECT_REPORT);
     scene_good(&scene, 0);
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_GOOD);
     assert_string_equal(scene.report.groups[0].outcome, "Server v1");
@@ -604,7 +604,7 @@ static void a_repeated_header_that_ends_the_connection_proves_nothing(void **sta
 {
     (void)state;
     struct scene scene;
-    scene_boundary(&scene, CHECK_HEADER_TWICE, "", CHECK_EXPECT_REPORT);
+    scene_boundary(&scene, CHECK_HEADER_TWICE, "", ROLE_EXPECT_REPORT);
     scene_ended(&scene, 0, RPC_UNAVAILABLE, RPC_FROM_CONNECTION);
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_NO_EVIDENCE);
     scene_end(&scene);
@@ -614,7 +614,7 @@ static void what_a_server_makes_of_a_missing_version_is_not_judged(void **state)
 {
     (void)state;
     struct scene scene;
-    scene_boundary(&scene, CHECK_HEADER_MISSING, "", CHECK_EXPECT_SERVER);
+    scene_boundary(&scene, CHECK_HEADER_MISSING, "", ROLE_EXPECT_SERVER);
     scene_send(&scene, 0, SCENE_MESSAGES);
     for (uint64_t sequence = 1; sequence <= SCENE_MESSAGES; sequence++) {
         scene_answer(&scene, 0,

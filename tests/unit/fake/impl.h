@@ -25,4 +25,7 @@ void fake_name(struct net_stream *stream, const char *peer, bool tls);
 /* Takes a connection as a listener does; false: nobody listens there. */
 bool fake_accept(uint16_t port, struct net_stream *stream);
 
+/* What a stream calls its own side. stream.c */
+const char *fake_local(const struct net_stream *stream);
+
 #endif

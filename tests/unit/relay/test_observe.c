@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "h2/session.h"
 #include "relay/state.h"
+#include "route/load.h"
 #include "rpc/ping.h"
 
 #include <setjmp.h>

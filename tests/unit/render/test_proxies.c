@@ -1,6 +1,7 @@
 #include "base/mem.h"
 #include "render/output.h"
 #include "render/plan.h"
+#include "route/parse.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,6 +11,7 @@
 
 #include "h2/session.h"
 #include "route/match.h"
+#include "route/parse.h"
 #include "route/table.h"
 
 #include <stdio.h>

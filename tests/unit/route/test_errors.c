@@ -1,4 +1,5 @@
 /* Every complaint: its line, its field and what was expected. */
+#include "route/parse.h"
 #include "support.h"
 
 #include "base/mem.h"

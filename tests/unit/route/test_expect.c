@@ -1,4 +1,5 @@
 /* What checks may expect of agents by the routes. */
+#include "route/load.h"
 #include "support.h"
 
 #include "base/mem.h"
@@ -98,10 +99,14 @@ static void versions_are_read_from_names(void **state)
         {"server-v99999999999999999999", NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        char version[ROUTE_VERSION_BYTES];
-        assert_int_equal(route_backend_version(rows[i].name, version), rows[i].version != NULL);
+        char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
+        const struct route_rule rule = {
+            .backends = {{.name = (char *)(uintptr_t)rows[i].name, .weight = 1}},
+            .backend_count = 1,
+        };
+        assert_int_equal(route_rule_versions(&rule, versions), rows[i].version != NULL);
         if (rows[i].version != NULL) {
-            assert_string_equal(version, rows[i].version);
+            assert_string_equal(versions[0], rows[i].version);
         }
     }
 }

@@ -1,5 +1,6 @@
 /* Which rule takes a request: the conformance tests of the Gateway API as tables, and the edges
  * around them. */
+#include "route/load.h"
 #include "support.h"
 
 #include "base/mem.h"

@@ -1,4 +1,6 @@
 /* What a table holds when its file is right, and how files are read. */
+#include "route/load.h"
+#include "route/parse.h"
 #include "support.h"
 
 #include "base/clock.h"

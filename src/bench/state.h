@@ -1,4 +1,4 @@
-/* The insides of the driver, shared by its files.
+/* What the driver of a load knows, and what happens to it. Inside bench/ only.
  *
  *   opening  --every stream answered once, or failed-->  idle
  *   idle     --IDLE_MS-->                                loading
@@ -8,13 +8,15 @@
  *   closing  --last connection gone-->                   over
  *
  * Failure modes: no stream could be opened, or no timer be had: closing at once. */
-#ifndef GRPCROUTE_BENCH_DRIVER_IMPL_H
-#define GRPCROUTE_BENCH_DRIVER_IMPL_H
+#ifndef GRPCROUTE_BENCH_STATE_H
+#define GRPCROUTE_BENCH_STATE_H
 
+#include "base/list.h"
 #include "bench/driver.h"
 #include "bench/schedule.h"
 #include "net/loop.h"
-#include "rpc/client.h"
+#include "role/pinger.h"
+#include "role/signals.h"
 
 /* A lost connection or stream is made again after this. */
 #define BENCH_REOPEN_MS 100
@@ -24,9 +26,9 @@ enum phase { PHASE_OPENING, PHASE_IDLE, PHASE_LOADING, PHASE_DRAINING, PHASE_CLO
 struct bench_stream {
     struct list owed_node; /* in driver.owed while messages are due that could not be sent */
     struct bench_conn *conn;
-    struct rpc_call *call; /* NULL: none */
-    const char *version;   /* of the agent; borrowed from the setup */
-    char server_id[64];    /* that answered first on this call */
+    struct role_pinger pinger;
+    const char *version; /* of the agent; borrowed from the setup */
+    char server_id[64];  /* that answered first on this call */
     uint64_t opened_ns;
     uint64_t sent_ns;  /* closed loop: the message under way */
     uint64_t sent;     /* messages of the load, without the one that opens the stream */
@@ -39,6 +41,7 @@ struct bench_conn {
     struct driver *driver;
     struct rpc_client *client;    /* NULL: none */
     uv_timer_t timer;             /* until it is opened, or opened again */
+    uv_timer_cb on_due;           /* of the timer */
     struct bench_stream *streams; /* of driver.streams */
     bool ready;
     bool was_ready;
@@ -56,8 +59,10 @@ struct driver {
     size_t clients; /* connections that are not gone */
     bool closed;    /* nothing is left but closing handles */
     char *text;     /* of every ping; owned */
-    uint8_t *bytes; /* an encoded ping; owned */
-    size_t bytes_max;
+
+    /* Called by the functions below. */
+    void (*on_all_settled)(struct driver *driver); /* every stream was answered once, or failed */
+    void (*on_client_gone)(struct driver *driver);
 
     struct schedule schedule;
     uint64_t next; /* message of all that is due next */
@@ -68,7 +73,7 @@ struct driver {
     uv_poll_t pacer;
     uv_timer_t phase_timer;
     uv_timer_t second_timer;
-    uv_signal_t signals[2];
+    struct role_signals signals;
 
     uint64_t started_ns;
     double driver_cpu_at_start;
@@ -77,41 +82,17 @@ struct driver {
     struct histogram second; /* of the second that runs */
 };
 
-/* driver.c */
+/* The first try of a stream is over: it was answered, or it will not be. Repeats are harmless. */
+void bench_stream_settle(struct bench_stream *stream);
 
-/* The first try of a stream is over: it was answered, or it will not be. */
-void driver_stream_settled(struct driver *driver);
 /* A message of the load was answered after `latency_ns`; `counts` when it belongs to the measured
  * time. */
-void driver_answered(struct driver *driver, uint64_t latency_ns, bool counts);
-/* A connection is gone. */
-void driver_client_gone(struct driver *driver);
-
-/* conn.c */
+void bench_answered(struct driver *driver, uint64_t latency_ns, bool counts);
 
 /* After `delay_ms`: connects, or opens the streams that a live connection lacks. */
 void bench_conn_start(struct bench_conn *conn, uint64_t delay_ms);
-void bench_conn_close(struct bench_conn *conn);
 
-/* stream.c */
-
-/* The first try of it is over. Repeats are harmless. */
-void bench_stream_settle(struct bench_stream *stream);
-/* Opens the call and sends its first message. */
-void bench_stream_open(struct bench_stream *stream);
-/* Sends what is due, as long as the peer takes it. */
-void bench_stream_send_due(struct bench_stream *stream, uint64_t now_ns);
-/* Closed loop: sends one. */
-void bench_stream_send_next(struct bench_stream *stream);
-/* Counts what was due in the measured time and never answered. */
-void bench_stream_account_rest(struct bench_stream *stream, uint64_t now_ns);
-
-/* pacer.c */
-
-/* Open loop: sends every message when it is due, from start_ns on. */
-int pacer_start(struct driver *driver, uint64_t start_ns);
-void pacer_stop(struct driver *driver);
-/* Before the loop ends. */
-void pacer_close(struct driver *driver);
+/* A connection is gone. */
+void bench_client_gone(struct driver *driver);
 
 #endif

@@ -1,0 +1,40 @@
+#include "bench/state.h"
+
+#include <assert.h>
+
+void bench_stream_settle(struct bench_stream *stream)
+{
+    struct driver *driver = stream->conn->driver;
+    if (stream->settled) {
+        return;
+    }
+    assert(driver->pending > 0);
+    stream->settled = true;
+    driver->pending--;
+    if (driver->pending == 0) {
+        driver->on_all_settled(driver);
+    }
+}
+
+void bench_answered(struct driver *driver, uint64_t latency_ns, bool counts)
+{
+    if (driver->phase == PHASE_LOADING) {
+        histogram_add(&driver->second, latency_ns);
+    }
+    if (counts) {
+        driver->result->answered++;
+        histogram_add(&driver->result->latency, latency_ns);
+    }
+}
+
+void bench_conn_start(struct bench_conn *conn, uint64_t delay_ms)
+{
+    uv_timer_start(&conn->timer, conn->on_due, delay_ms, 0);
+}
+
+void bench_client_gone(struct driver *driver)
+{
+    assert(driver->clients > 0);
+    driver->clients--;
+    driver->on_client_gone(driver);
+}

@@ -1,0 +1,33 @@
+/* --routes, --endpoints, and the certificate of who listens: options that commands share, from
+ * texts to things. */
+#ifndef GRPCROUTE_ROLE_ROUTES_H
+#define GRPCROUTE_ROLE_ROUTES_H
+
+#include "cli/options.h"
+#include "route/table.h"
+
+/* What a value of --endpoints looks like. */
+#define ROLE_ENDPOINTS_ARGUMENT "NAME=HOST:PORT[,HOST:PORT...]"
+
+/* The table of --routes, for route_table_free(); the built-in one where `path` is NULL. NULL after
+ * one line on standard error. */
+struct route_table *role_routes_load(const char *command, const char *path);
+
+/* Takes the addresses of `--endpoints` for a cluster, an index into the table's; a later call for
+ * the same cluster replaces an earlier one. Borrowed until it returns. */
+typedef void role_endpoints_take(void *user, size_t cluster, const struct text_address *addresses,
+                                 size_t count);
+
+/* Hands the values of --endpoints on, at most `max` addresses each. Returns 0, or 1 after one line
+ * on standard error. */
+int role_endpoints_apply(const char *command, const struct cli_list *values,
+                         const struct route_table *routes, size_t max, role_endpoints_take *take,
+                         void *user);
+
+struct net_tls;
+
+/* What who listens shows, of --cert and --key; for net_tls_free(). NULL after one line on standard
+ * error. */
+struct net_tls *role_certificate_load(const char *command, const char *cert, const char *key);
+
+#endif

@@ -1,0 +1,33 @@
+/* The signals that a command listens to, on its loop. */
+#ifndef GRPCROUTE_ROLE_SIGNALS_H
+#define GRPCROUTE_ROLE_SIGNALS_H
+
+#include "net/loop.h"
+
+#include <stdbool.h>
+
+struct role_signals {
+    uv_signal_t handles[3];
+    void (*on_end)(void *user, int number, bool again);
+    void (*on_hangup)(void *user);
+    void *user;
+    bool open;
+    bool end_seen;
+};
+
+/* From now on SIGINT and SIGTERM call `on_end`, `again` from the second one on, and SIGHUP calls
+ * `on_hangup`; where that is NULL, SIGHUP does what it did before. Keeps the loop running until
+ * role_signals_close(). */
+void role_signals_start(struct role_signals *signals, struct net_loop *loop,
+                        void (*on_end)(void *user, int number, bool again),
+                        void (*on_hangup)(void *user), void *user);
+
+/* No signal is heard any more; those that come have their default effect. Repeats are harmless, and
+ * so is a zeroed struct. The memory must stay until the loop has run or been deinitialised. */
+void role_signals_close(struct role_signals *signals);
+
+/* The exit code of a command that ended early because of signal `number`: 130 for SIGINT, 143 for
+ * SIGTERM. */
+int role_signals_exit_code(int number);
+
+#endif

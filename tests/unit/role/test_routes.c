@@ -1,0 +1,138 @@
+#include "role/routes.h"
+
+#include "base/mem.h"
+#include "capture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MAX 3
+
+static struct capture capture;
+
+/* What was taken, by cluster. */
+struct taken {
+    struct text_address addresses[2][MAX];
+    size_t counts[2];
+};
+
+static void take(void *user, size_t cluster, const struct text_address *addresses, size_t count)
+{
+    struct taken *taken = user;
+    assert_in_range(cluster, 0, 1);
+    memcpy(taken->addresses[cluster], addresses, count * sizeof(*addresses));
+    taken->counts[cluster] = count;
+}
+
+/* Applies values, ended by NULL, to the built-in routes; `*ret_told` is what is complained of. */
+static int apply(struct taken *taken, const char **ret_told, const char *first, ...)
+{
+    struct cli_list values = {0};
+    va_list words;
+    va_start(words, first);
+    for (const char *word = first; word != NULL; word = va_arg(words, const char *)) {
+        values.values[values.count++] = word;
+    }
+    va_end(words);
+    struct route_table *routes = role_routes_load("proxy", NULL);
+    *taken = (struct taken){0};
+    capture_begin(&capture, stderr);
+    int rv = role_endpoints_apply("proxy", &values, routes, MAX, take, taken);
+    *ret_told = capture_end(&capture);
+    route_table_free(routes);
+    return rv;
+}
+
+static size_t cluster_named(const char *name)
+{
+    struct route_table *routes = role_routes_load("proxy", NULL);
+    size_t i = 0;
+    while (strcmp(routes->clusters[i].name, name) != 0) {
+        i++;
+    }
+    route_table_free(routes);
+    return i;
+}
+
+static void endpoints_reach_their_cluster(void **state)
+{
+    (void)state;
+    struct taken taken;
+    const char *told;
+    size_t v1 = cluster_named("server-v1");
+    size_t v2 = cluster_named("server-v2");
+    assert_int_equal(
+        apply(&taken, &told, "server-v2=[::1]:1", "server-v1=a:1,b:2,c:3", "server-v1=d:4", NULL),
+        0);
+    assert_int_equal(taken.counts[v1], 1); /* the last one counts */
+    assert_string_equal(taken.addresses[v1][0].host, "d");
+    assert_int_equal(taken.addresses[v1][0].port, 4);
+    assert_int_equal(taken.counts[v2], 1);
+    assert_string_equal(taken.addresses[v2][0].host, "::1");
+    assert_string_equal(told, "");
+}
+
+static void endpoints_that_mean_nothing_are_one_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        const char *complaint;
+    } bad[] = {
+        {"server-v1", "no \"=\""},
+        {"server-v1=", "--endpoints"},
+        {"server-v1=:1", "missing host"},
+        {"server-v1=a:1,", "--endpoints"},
+        {"server-v1=a:0", "nothing listens on port 0"},
+        {"server-v1=a:1,b:1,c:1,d:1", "too many addresses"},
+        {"server-v=a:1", "no rule of the routes has a backend of that name"},
+        {"server-v11=a:1", "no rule of the routes has a backend of that name"},
+        {"=a:1", "no rule of the routes has a backend of that name"},
+        {"\x1b[2J=a:1", "\\x1b[2J=a:1"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct taken taken;
+        const char *told;
+        assert_int_equal(apply(&taken, &told, bad[i].value, NULL), 1);
+        assert_non_null(strstr(told, bad[i].complaint));
+        assert_ptr_equal(strchr(told, '\n'), told + strlen(told) - 1);
+        assert_int_equal(taken.counts[0] + taken.counts[1], 0);
+    }
+}
+
+static void routes_that_cannot_be_read_are_one_line(void **state)
+{
+    (void)state;
+    capture_begin(&capture, stderr);
+    struct route_table *routes = role_routes_load("verify", "/no/such/routes.yaml");
+    const char *told = capture_end(&capture);
+    assert_null(routes);
+    assert_string_equal(told,
+                        "grpcroute verify: /no/such/routes.yaml: No such file or directory\n");
+}
+
+static void a_certificate_that_cannot_be_read_is_one_line(void **state)
+{
+    (void)state;
+    capture_begin(&capture, stderr);
+    struct net_tls *tls = role_certificate_load("proxy", "/no/cert.pem", "/no/key.pem");
+    const char *told = capture_end(&capture);
+    assert_null(tls);
+    assert_non_null(strstr(told, "/no/cert.pem"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(endpoints_reach_their_cluster),
+        cmocka_unit_test(endpoints_that_mean_nothing_are_one_line),
+        cmocka_unit_test(routes_that_cannot_be_read_are_one_line),
+        cmocka_unit_test(a_certificate_that_cannot_be_read_is_one_line),
+    };
+    return cmocka_run_group_tests_name("role/routes", tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+#include "role/signals.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+struct heard {
+    struct net_loop loop;
+    struct role_signals signals;
+    int ends[4];
+    bool agains[4];
+    unsigned end_count;
+    unsigned hangups;
+    unsigned wanted; /* of both together, then it closes */
+};
+
+static void close_when_heard(struct heard *heard)
+{
+    if (heard->end_count + heard->hangups == heard->wanted) {
+        role_signals_close(&heard->signals);
+        role_signals_close(&heard->signals); /* harmless */
+    }
+}
+
+static void on_end(void *user, int number, bool again)
+{
+    struct heard *heard = user;
+    heard->ends[heard->end_count] = number;
+    heard->agains[heard->end_count++] = again;
+    close_when_heard(heard);
+}
+
+static void on_hangup(void *user)
+{
+    struct heard *heard = user;
+    heard->hangups++;
+    close_when_heard(heard);
+}
+
+static void the_first_end_differs_from_all_after_it(void **state)
+{
+    (void)state;
+    struct heard heard = {.wanted = 3};
+    net_loop_init(&heard.loop);
+    role_signals_start(&heard.signals, &heard.loop, on_end, on_hangup, &heard);
+    raise(SIGTERM);
+    raise(SIGHUP); /* is no end */
+    uv_run(&heard.loop.uv, UV_RUN_ONCE);
+    raise(SIGINT);
+    net_loop_run(&heard.loop);
+    assert_int_equal(heard.end_count, 2);
+    assert_int_equal(heard.hangups, 1);
+    assert_int_equal(heard.ends[0], SIGTERM);
+    assert_false(heard.agains[0]);
+    assert_int_equal(heard.ends[1], SIGINT);
+    assert_true(heard.agains[1]);
+    net_loop_deinit(&heard.loop);
+}
+
+static void a_hangup_that_nobody_wants_keeps_its_effect(void **state)
+{
+    (void)state;
+    struct heard heard = {.wanted = 1};
+    struct sigaction before;
+    struct sigaction during;
+    sigaction(SIGHUP, NULL, &before);
+    net_loop_init(&heard.loop);
+    role_signals_start(&heard.signals, &heard.loop, on_end, NULL, &heard);
+    sigaction(SIGHUP, NULL, &during);
+    assert_true(during.sa_handler == before.sa_handler);
+    raise(SIGINT);
+    net_loop_run(&heard.loop);
+    net_loop_deinit(&heard.loop);
+}
+
+static void exit_codes_are_those_of_a_shell(void **state)
+{
+    (void)state;
+    assert_int_equal(role_signals_exit_code(SIGINT), 130);
+    assert_int_equal(role_signals_exit_code(SIGTERM), 143);
+}
+
+static void what_was_never_started_can_be_closed(void **state)
+{
+    (void)state;
+    struct role_signals signals = {0};
+    role_signals_close(&signals);
+    assert_false(signals.open);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_end_differs_from_all_after_it),
+        cmocka_unit_test(a_hangup_that_nobody_wants_keeps_its_effect),
+        cmocka_unit_test(exit_codes_are_those_of_a_shell),
+        cmocka_unit_test(what_was_never_started_can_be_closed),
+    };
+    return cmocka_run_group_tests_name("role/signals", tests, NULL, NULL);
+}
