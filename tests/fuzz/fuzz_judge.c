@@ -248,9 +248,9 @@ static void plan_versions(struct check_plan *plan)
     for (size_t i = 0; i < VERSIONS; i++) {
         struct check_group *group = check_plan_add_group(plan, CHECK_GROUP_VERSION,
                                                          CHECK_HEADER_ONCE, agent_versions[i]);
-        group->expect.rule = CHECK_EXPECT_SERVER;
+        group->expect.rule = ROLE_EXPECT_SERVER;
         group->expect.version_count = 1;
-        snprintf(group->expect.versions[0], CHECK_VERSION_BYTES, "%s", server_versions[i]);
+        snprintf(group->expect.versions[0], ROLE_VERSION_BYTES, "%s", server_versions[i]);
     }
 }
 
