@@ -12,6 +12,7 @@
 #include "relay/cluster.h"
 #include "relay/relay.h"
 #include "relay/worker.h"
+#include "route/load.h"
 
 #include <arpa/inet.h>
 
