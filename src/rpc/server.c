@@ -183,12 +183,3 @@ void rpc_server_free(struct rpc_server *server)
     free(server);
 }
 
-size_t rpc_server_call_count(const struct rpc_server *server)
-{
-    return server->call_count;
-}
-
-size_t rpc_server_conn_count(const struct rpc_server *server)
-{
-    return server->conn_count;
-}

