@@ -4,7 +4,8 @@
  * stream.c, dial.c and resolve.c here have every net_stream_, net_dial_, net_listener_ and
  * net_resolve_ function, clock.c the process's clock_gettime(). A test lists `fake_net` among its
  * sources (see meson.build), so that the linker finds these first and takes none of the net
- * library's. All else is real: the loop with its timers, ticks and flushes, and whatever runs on it.
+ * library's. All else is real: the loop with its timers, ticks and flushes, and whatever runs on
+ * it.
  *
  *   fake_init(&loop) -> the objects under test on it -> fake_advance() ... -> fake_deinit(&loop) */
 #ifndef GRPCROUTE_TESTS_FAKE_H
@@ -32,8 +33,8 @@ void fake_deinit(struct net_loop *loop);
  * net_loop_deinit(). */
 void fake_adopt(struct net_loop *loop);
 void fake_release(struct net_loop *loop);
-/* After a test that failed halfway: its loops and all on them are left where they are, and no longer
- * turned. */
+/* After a test that failed halfway: its loops and all on them are left where they are, and no
+ * longer turned. */
 void fake_forget(void);
 
 uint64_t fake_now_ms(void);
@@ -91,7 +92,7 @@ unsigned fake_dial_count(void); /* started since fake_init() */
 /* The near end of a connection to the listener on `port`, held by the test. */
 struct net_stream *fake_connect(uint16_t port);
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* What a name resolves to from now on: IPv4 addresses separated by spaces; NULL: it does not. Names
  * are unknown at first. */

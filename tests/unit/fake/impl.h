@@ -6,7 +6,8 @@
 
 #define FAKE_NEVER UINT64_MAX
 
-/* Delivers what is due on every stream, or ends a dial or a look-up. Return whether anything moved. */
+/* Delivers what is due on every stream, or ends a dial or a look-up. Return whether anything
+ * moved. */
 bool fake_streams_turn(void);
 bool fake_dials_turn(void);
 bool fake_lookups_turn(void);

@@ -84,7 +84,7 @@ size_t fake_lookups_left(void)
     return count;
 }
 
-/* ---- turns ------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 /* The addresses in `text`, each with the port. */
 static size_t read_addresses(const char *text, uint16_t port,
@@ -152,7 +152,7 @@ uint64_t fake_lookups_due_ms(void)
     return due;
 }
 
-/* ---- net/resolve.h ----------------------------------------------------------------------------- */
+/* ---- net/resolve.h --------------------------------------------------------------------------- */
 
 struct net_resolve *net_resolve_start(struct net_loop *loop, const char *host, uint16_t port,
                                       net_resolve_done_fn on_done, void *user)

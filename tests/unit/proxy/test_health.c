@@ -141,13 +141,14 @@ static void garbage_is_no_health(void **state)
         {0},
     };
     char cause[CLUSTER_CAUSE_BYTES];
+    enum endpoint_health result;
     for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
-        assert_int_equal(check_once(":status: 200\n" GRPC, garbage[i], 9, "grpc-status: 0\n", cause),
-                         ENDPOINT_UNHEALTHY);
+        result = check_once(":status: 200\n" GRPC, garbage[i], 9, "grpc-status: 0\n", cause);
+        assert_int_equal(result, ENDPOINT_UNHEALTHY);
     }
     static uint8_t flood[100000]; /* more than is kept of an answer */
-    assert_int_equal(check_once(":status: 200\n" GRPC, flood, sizeof(flood), "grpc-status: 0\n", cause),
-                     ENDPOINT_UNHEALTHY);
+    result = check_once(":status: 200\n" GRPC, flood, sizeof(flood), "grpc-status: 0\n", cause);
+    assert_int_equal(result, ENDPOINT_UNHEALTHY);
     assert_int_equal(check_once(":status: 200\n" GRPC, flood, 7, NULL, cause), ENDPOINT_UNHEALTHY);
     assert_int_equal(check_once(":status: 200\nconnection: close\n", NULL, 0, NULL, cause),
                      ENDPOINT_UNHEALTHY);

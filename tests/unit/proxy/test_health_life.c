@@ -85,7 +85,7 @@ static void the_first_check_is_made_at_once_and_then_at_intervals(void **state)
     serves = true;
     scene_run(PROXY_HEALTH_RETRY_MS + NET_TICK_MS);
     assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
-    assert_int_equal(scene->endpoints[0].peer_count, 1); /* all on the connection that streams use */
+    assert_int_equal(scene->endpoints[0].peer_count, 1); /* that of the streams */
     proxy_health_stop(health);
     scene_close(scene);
 }
@@ -139,7 +139,8 @@ static void an_answer_that_is_late_is_unhealthy_and_then_harmless(void **state)
     scene_close(scene);
 }
 
-/* The resets of such checks are rationed like any others, but one check waits for nothing, and nobody is charged. */
+/* The resets of such checks are rationed like any others, but one check waits for nothing, and
+ * nobody is charged. */
 static void checks_that_are_never_answered_are_nobodys_trouble(void **state)
 {
     (void)state;

@@ -1,7 +1,8 @@
-/* The far end of a connection of the relay's, a client or an endpoint, on nghttp2 directly: what it sends is what the test says,
- * right or wrong, and none of it is the program's own work.
+/* The far end of a connection of the relay's, a client or an endpoint, on nghttp2 directly: what
+ * it sends is what the test says, right or wrong, and none of it is the program's own work.
  *
- * Fields are written as text, a line each: "name: value\n"; one that begins with '!' is never indexed. */
+ * Fields are written as text, a line each: "name: value\n"; one that begins with '!' is never
+ * indexed. */
 #ifndef GRPCROUTE_TESTS_PEER_H
 #define GRPCROUTE_TESTS_PEER_H
 
@@ -23,7 +24,7 @@ struct peer_stream;
 struct peer_config {
     bool server;
     bool silent;          /* sends no SETTINGS until peer_open() */
-    bool withholds;       /* returns a connection's credit only for what streams have read, as grpc-js does */
+    bool withholds;       /* a connection's credit is for what was read, as grpc-js does */
     uint32_t max_streams; /* 0: says nothing of it, unless `paused` */
     bool paused;          /* MAX_CONCURRENT_STREAMS 0 */
     uint32_t window;      /* INITIAL_WINDOW_SIZE; 0: the protocol's */
@@ -112,7 +113,8 @@ void peer_reset(struct peer_stream *stream, uint32_t error);
 /* Reads what it left unread, from here on all. */
 void peer_read(struct peer_stream *stream);
 
-/* The value of a field of trailers, else of the head; NULL: not there. Valid until the next call. */
+/* The value of a field of trailers, else of the head; NULL: not there. Valid until the next
+ * call. */
 const char *peer_value(const struct peer_stream *stream, const char *name);
 /* How often the head has that field. */
 unsigned peer_count(const struct peer_stream *stream, const char *name);

@@ -16,7 +16,7 @@
 #define NOBODY       "nobody"
 #define CLUSTERS_MAX ARRAY_SIZE(((struct scene *)0)->clusters)
 
-/* ---- the far sides ----------------------------------------------------------------------------- */
+/* ---- the far sides --------------------------------------------------------------------------- */
 
 static struct net_stream *on_dial(void *user, struct net_loop *loop,
                                   const struct net_dial_config *config, struct net_error *ret_error)
@@ -75,7 +75,7 @@ struct endpoint *scene_view(struct scene *scene, size_t endpoint)
     return NULL;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void fill_cluster(struct scene *scene, const char *name, size_t count,
                          const struct scene_config *config)
@@ -154,7 +154,7 @@ struct scene *scene_open(const struct scene_config *config)
     return scene;
 }
 
-/* ---- closing ----------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static bool has_ended(void *user)
 {
@@ -213,7 +213,7 @@ void scene_close(struct scene *scene)
     is_open = false;
 }
 
-/* ---- driving ----------------------------------------------------------------------------------- */
+/* ---- driving --------------------------------------------------------------------------------- */
 
 void scene_run(uint64_t ms)
 {
@@ -279,11 +279,13 @@ void scene_serve(struct peer_stream *stream)
     }
 }
 
-/* ---- bystanders -------------------------------------------------------------------------------- */
+/* ---- bystanders ------------------------------------------------------------------------------ */
 
 struct scene_bystander scene_bystander(struct scene *scene)
 {
-    struct scene_bystander bystander = {.near = scene_ask(scene_client(scene), "agent-id: bystander\n")};
+    struct scene_bystander bystander = {
+        .near = scene_ask(scene_client(scene), "agent-id: bystander\n"),
+    };
     struct scene_endpoint *endpoint = &scene->endpoints[0];
     for (size_t i = 0; i < endpoint->peer_count; i++) {
         struct list *node;

@@ -1,8 +1,9 @@
-/* A whole relay in memory, in virtual time: one worker with its listener, clients in front and endpoints behind that the test
- * drives. The relay is the real one; only net/ is not (tests/unit/fake).
+/* A whole relay in memory, in virtual time: one worker with its listener, clients in front and
+ * endpoints behind that the test drives. The relay is the real one; only net/ is not
+ * (tests/unit/fake).
  *
- *   scene_open() -> scene_client() and scene_ask(), scene_run() -> the endpoint's streams, ... -> scene_close(), which drains the
- *   relay and asserts that nothing is left of anything. */
+ *   scene_open() -> scene_client() and scene_ask(), scene_run() -> the endpoint's streams, ... ->
+ *   scene_close(), which drains the relay and asserts that nothing is left of anything. */
 #ifndef GRPCROUTE_TESTS_SCENE_H
 #define GRPCROUTE_TESTS_SCENE_H
 
@@ -70,7 +71,8 @@ void scene_run(uint64_t ms);
 /* A client that has connected. */
 struct peer *scene_client(struct scene *scene);
 struct peer *scene_client_with(struct scene *scene, const struct peer_config *config);
-/* An honest gRPC request of version v1.1 with more fields behind; its body is open. Everything that happens at once, happens. */
+/* An honest gRPC request of version v1.1 with more fields behind; its body is open. Everything
+ * that happens at once, happens. */
 struct peer_stream *scene_ask(struct peer *client, const char *more_fields);
 struct peer_stream *scene_ask_v2(struct peer *client, const char *more_fields);
 /* The request's fields, for peer_ask(). */
@@ -85,7 +87,8 @@ struct exchange *scene_exchange(struct scene *scene);
 size_t scene_live(const struct scene *scene);
 #define scene_stat(scene, name) ((uint64_t)atomic_load(&(scene)->worker->stats.name))
 
-/* A stream between a client of its own and the first endpoint, over the connection that others use, too. */
+/* A stream between a client of its own and the first endpoint, over the connection that others
+ * use, too. */
 struct scene_bystander {
     struct peer_stream *near;
     struct peer_stream *far;

@@ -1,4 +1,5 @@
-/* An endpoint that withholds the window of a whole connection because one client's streams are not read. */
+/* An endpoint that withholds the window of a whole connection because one client's streams are not
+ * read. */
 #include "scene.h"
 
 #include "h2/session.h"
@@ -16,7 +17,8 @@ static void leave_hogs_unread(struct peer_stream *stream)
 /* Until the reserve, too, is spent. */
 #define SPENT_MS (H2_RESERVE_MS + 800)
 
-/* Two clients at an endpoint that withholds: one whose streams are not read, and one that waits behind it. */
+/* Two clients at an endpoint that withholds: one whose streams are not read, and one that waits
+ * behind it. */
 struct clog {
     struct scene *scene;
     struct scene_bystander bystander;
@@ -85,6 +87,29 @@ static void who_holds_the_credit_that_others_wait_for_loses_those_streams(void *
     scene_close(clog.scene);
 }
 
+/* Those resets give credit back: they go, however many went before. */
+static void a_clog_ends_where_no_other_reset_may_go(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    for (int i = 0; i < 3; i++) {
+        struct peer *client = scene_client(clog.scene);
+        for (int k = 0; k < 45; k++) {
+            peer_reset(scene_ask(client, ""), H2_CANCEL);
+        }
+    }
+    scene_settle();
+    assert_true(clog.conn->resets < 3 * 45);
+    fill(&clog);
+    live(&clog, SPENT_MS);
+    peer_send(clog.bystander.near, "waits", 5);
+    live(&clog, 2 * UPSTREAM_CLOG_MS);
+    assert_true(clog.conn->resets < 3 * 45);
+    assert_true(peer_took(clog.bystander.far, "waits"));
+    scene_close(clog.scene);
+}
+
 static void an_endpoint_that_stands_still_is_no_reason(void **state)
 {
     (void)state;
@@ -129,7 +154,7 @@ static void a_short_clog_is_no_reason(void **state)
         fill(&clog);
         live(&clog, SPENT_MS - 600);
         peer_send(clog.bystander.near, "waits", 5);
-        scene_settle();
+        live(&clog, UPSTREAM_CLOG_MS - 100);
         assert_int_equal(clog.bystander.far->body.len, 0);
         for (size_t k = 2; k < 4; k++) {
             peer_read(peer_stream(clog.conn, k));
@@ -167,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_holds_the_credit_that_others_wait_for_loses_those_streams),
+        cmocka_unit_test(a_clog_ends_where_no_other_reset_may_go),
         cmocka_unit_test(an_endpoint_that_stands_still_is_no_reason),
         cmocka_unit_test(who_keeps_nobody_waiting_may_hold_all),
         cmocka_unit_test(a_short_clog_is_no_reason),

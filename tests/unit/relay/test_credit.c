@@ -6,6 +6,8 @@
 
 #define MEGABYTE ((size_t)1 << 20)
 
+static const struct peer_config shut = {.shut = true};
+
 /* What the relay may still be sent on a stream, and on its connection. */
 static int32_t window_of(const struct peer_stream *stream)
 {
@@ -22,7 +24,7 @@ static void a_client_that_does_not_read_stops_its_endpoint(void **state)
     (void)state;
     struct scene *scene = scene_open(NULL);
     struct scene_bystander bystander = scene_bystander(scene);
-    struct peer_stream *near = scene_ask(scene_client_with(scene, &(struct peer_config){.shut = true}), "");
+    struct peer_stream *near = scene_ask(scene_client_with(scene, &shut), "");
     struct peer_stream *far = peer_stream(scene_conn(scene, 0, 0), 1);
     near->unread = true;
     peer_begin(far);
@@ -34,7 +36,8 @@ static void a_client_that_does_not_read_stops_its_endpoint(void **state)
     peer_grant(near->peer, near->id, 10000);
     scene_run(10);
     assert_int_equal(near->body_bytes, 10000);
-    assert_in_range(MEGABYTE - far->out.len, H2_STREAM_WINDOW_BYTES, H2_STREAM_WINDOW_BYTES + 10000);
+    assert_in_range(MEGABYTE - far->out.len, H2_STREAM_WINDOW_BYTES,
+                    H2_STREAM_WINDOW_BYTES + 10000);
     peer_grant(near->peer, near->id, (int32_t)(2 * MEGABYTE));
     scene_run(10);
     assert_int_equal(near->body_bytes, MEGABYTE);
@@ -119,7 +122,7 @@ static void unread_answers_do_not_shut_the_shared_connection(void **state)
     struct scene *scene = scene_open(NULL);
     struct scene_bystander bystander = scene_bystander(scene);
     struct peer *conn = scene_conn(scene, 0, 0);
-    struct peer *client = scene_client_with(scene, &(struct peer_config){.shut = true});
+    struct peer *client = scene_client_with(scene, &shut);
     for (int i = 0; i < 30; i++) {
         scene_ask(client, "");
         struct peer_stream *far = peer_stream(conn, conn->stream_count - 1);
@@ -137,7 +140,7 @@ static void a_client_may_send_on_after_the_answer_is_complete(void **state)
 {
     (void)state;
     struct scene *scene = scene_open(NULL);
-    struct peer_stream *near = scene_ask(scene_client_with(scene, &(struct peer_config){.shut = true}), "");
+    struct peer_stream *near = scene_ask(scene_client_with(scene, &shut), "");
     struct peer_stream *far = peer_stream(scene_conn(scene, 0, 0), 0);
     peer_begin(far);
     peer_send(far, "waits", 5); /* so that the end waits, too */

@@ -3,7 +3,7 @@
 
 #include "h2/session.h"
 
-/* ---- the happy path ---------------------------------------------------------------------------- */
+/* ---- the happy path -------------------------------------------------------------------------- */
 
 static void a_request_is_answered_with_data_and_trailers(void **state)
 {
@@ -122,7 +122,7 @@ static void trailers_of_a_request_end_it_and_go_no_further(void **state)
     scene_close(scene);
 }
 
-/* ---- the endpoint is early --------------------------------------------------------------------- */
+/* ---- the endpoint is early ------------------------------------------------------------------- */
 
 static void an_answer_before_the_request_ended_stops_the_client(void **state)
 {
@@ -184,7 +184,8 @@ static void a_lost_connection_is_told_with_its_endpoint(void **state)
         scene_settle();
         peer_abort(scene_conn(scene, 0, 0));
         scene_run(10);
-        scene_assert_status(near, 14, "cluster server-v1: connection to endpoint 10.0.0.1:50051 was lost");
+        scene_assert_status(
+            near, 14, "cluster server-v1: connection to endpoint 10.0.0.1:50051 was lost");
         assert_int_equal(near->blocks, answered + 1);
         assert_int_equal(scene_live(scene), 0);
         assert_int_equal(scene_stat(scene, rq_reset), 1);
@@ -193,7 +194,7 @@ static void a_lost_connection_is_told_with_its_endpoint(void **state)
     }
 }
 
-/* ---- the client is gone ------------------------------------------------------------------------ */
+/* ---- the client is gone ---------------------------------------------------------------------- */
 
 /* Brings a stream of the client's into a state. */
 static struct peer_stream *reach(struct scene *scene, struct peer *client,

@@ -1,4 +1,5 @@
-/* Endpoints that break HTTP/2 or a limit: the client hears whose fault it was, so do the views, and neighbours lose nothing. */
+/* Endpoints that break HTTP/2 or a limit: the client hears whose fault it was, so do the views,
+ * and neighbours lose nothing. */
 #include "scene.h"
 
 #include "h2/session.h"
@@ -106,7 +107,7 @@ static void who_provokes_broken_answers_is_moved_apart(void **state)
     assert_int_equal(scene_stat(scene, clients_apart), 0);
     get_answer(client, conn, ":status: 200\nconnection: close\n");
     assert_int_equal(scene_stat(scene, clients_apart), 1);
-    assert_non_null(conn->transport); /* what we had to reset there is not held against the endpoint */
+    assert_non_null(conn->transport); /* what had to be reset is not held against it */
     scene_check(&bystander);
     scene_close(scene);
 }
@@ -120,7 +121,9 @@ static void a_goaway_is_told_with_its_code_and_text(void **state)
     peer_goaway(conn, peer_stream(conn, 0)->id, H2_ENHANCE_YOUR_CALM, "too many \033 of it");
     peer_close(conn);
     scene_run(10);
-    scene_assert_status(near, 14, "connection to endpoint 10.0.0.1:50051 was lost: GOAWAY ENHANCE_YOUR_CALM: too many ");
+    scene_assert_status(near, 14,
+                        "connection to endpoint 10.0.0.1:50051 was lost: "
+                        "GOAWAY ENHANCE_YOUR_CALM: too many ");
     assert_non_null(strstr(fault_of(scene), "GOAWAY ENHANCE_YOUR_CALM: too many "));
     assert_null(strchr(fault_of(scene), '\033'));
     assert_int_equal(faults_of(scene), 1);
@@ -159,7 +162,8 @@ static void a_connection_that_is_lost_makes_the_endpoint_unhealthy(void **state)
     assert_int_equal(atomic_load(&scene_view(scene, 0)->health), ENDPOINT_UNHEALTHY);
     assert_string_not_equal(scene_view(scene, 0)->cause, "");
     struct peer_stream *late = scene_ask(scene->clients[0], "");
-    scene_assert_status(late, 14, "no healthy endpoint in cluster server-v1: all 1 endpoints unhealthy");
+    scene_assert_status(late, 14,
+                        "no healthy endpoint in cluster server-v1: all 1 endpoints unhealthy");
     scene_close(scene);
 }
 

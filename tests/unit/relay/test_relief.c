@@ -10,8 +10,8 @@
 static const struct peer_config shut = {.shut = true};
 
 /* Streams of a client whose answers it does not read, `len` bytes each. */
-static void fill(struct scene *scene, struct peer *client, struct peer_stream **streams, size_t count,
-                 size_t len)
+static void fill(struct scene *scene, struct peer *client, struct peer_stream **streams,
+                 size_t count, size_t len)
 {
     for (size_t i = 0; i < count; i++) {
         streams[i] = scene_ask(client, "");

@@ -109,7 +109,8 @@ static void a_reset_that_waits_goes_when_the_endpoint_has_read_the_request_long_
     scene_close(scene);
 }
 
-/* Its clock stands still with it: it reads requests and resets in one go, and must not think these young. */
+/* Its clock stands still with it: it reads requests and resets in one go, and must not think these
+ * young. */
 static void an_endpoint_that_stood_still_sees_no_young_resets(void **state)
 {
     (void)state;
@@ -187,7 +188,8 @@ static void a_stream_that_waits_for_its_reset_is_silent(void **state)
     scene_close(scene);
 }
 
-/* Streams that wait for their reset are streams that the endpoint holds open: there is a bound to that, too. */
+/* Streams that wait for their reset are streams that the endpoint holds open: there is a bound to
+ * that, too. */
 static void too_many_resets_that_wait_go_when_they_are_a_little_older(void **state)
 {
     (void)state;

@@ -30,8 +30,8 @@ static void weights_are_kept_exactly_and_zero_gets_nothing(void **state)
 {
     (void)state;
     static const char routes[] = HEAD MATCH("Exact", "v1.1")
-        "    backendRefs: [{name: server-v1, port: 1, weight: 3}, {name: server-v2, port: 1, weight: 1}, "
-        "{name: server-v3, port: 1, weight: 0}]\n";
+        "    backendRefs: [{name: server-v1, port: 1, weight: 3}, {name: server-v2, port: 1, "
+        "weight: 1}, {name: server-v3, port: 1, weight: 0}]\n";
     struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
     unsigned counts[3] = {0};
     struct router_decision decision;
@@ -50,13 +50,13 @@ static void rules_count_their_own_tickets(void **state)
 {
     (void)state;
     static const char routes[] = HEAD MATCH("Exact", "v1.1")
-        "    backendRefs: [{name: server-v1, port: 1, weight: 1}, {name: server-v2, port: 1, weight: 1}]\n"
+        "    backendRefs: [{name: server-v1, port: 1}, {name: server-v2, port: 1}]\n"
         MATCH("Exact", "v1.2")
-        "    backendRefs: [{name: server-v1, port: 1, weight: 1}, {name: server-v2, port: 1, weight: 1}]\n";
+        "    backendRefs: [{name: server-v1, port: 1}, {name: server-v2, port: 1}]\n";
     struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
     unsigned counts[2] = {0};
     struct router_decision decision;
-    for (int i = 0; i < 100; i++) { /* in turns: with one counter for both, each would get one backend */
+    for (int i = 0; i < 100; i++) { /* in turns: one counter would give each one backend */
         decide(scene, "v1.1", "a", &decision);
         counts[decision.cluster - scene->clusters]++;
         decide(scene, "v1.2", "a", &decision);
@@ -75,7 +75,7 @@ static void the_hash_is_that_of_the_header_alone(void **state)
     decide(scene, "v1.1", "one", &a);
     decide(scene, "v1.2", "one", &b);
     assert_int_equal(a.hash, b.hash);
-    assert_true(a.hash == UINT64_C(0x1a08aa1921ca5caf)); /* FNV-1a: over restarts and replicas, too */
+    assert_true(a.hash == UINT64_C(0x1a08aa1921ca5caf)); /* FNV-1a, over restarts, too */
     decide(scene, "v1.1", "two", &b);
     assert_int_not_equal(a.hash, b.hash);
     scene_close(scene);
@@ -140,7 +140,8 @@ static void a_rule_without_backends_is_unavailable(void **state)
     struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
     struct peer *client = scene_client(scene);
     scene_assert_status(scene_ask(client, ""), 14, "no backend of the matching rule has a weight");
-    scene_assert_status(scene_ask_v2(client, ""), 14, "no backend of the matching rule has a weight");
+    scene_assert_status(scene_ask_v2(client, ""), 14,
+                        "no backend of the matching rule has a weight");
     assert_int_equal(scene_stat(scene, rq_unavailable), 2);
     scene_close(scene);
 }
