@@ -93,8 +93,6 @@ struct upstream *upstream_get(struct worker *worker, struct endpoint *endpoint);
 /* Asks for a stream; on_ready or on_failed may fire before the return. */
 void upstream_submit(struct upstream *upstream, struct upstream_request *request);
 
-/* True while the request waits for a connection. */
-bool upstream_waits(const struct upstream_request *request);
 /* Withdraws a waiting request; harmless otherwise. */
 void upstream_cancel(struct upstream_request *request);
 
