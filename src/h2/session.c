@@ -312,4 +312,3 @@ void h2_session_ping(struct h2_session *session)
     nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL);
     h2_request_nghttp2(session);
 }
-

@@ -103,6 +103,10 @@ void upstream_reset(struct upstream_request *request, uint32_t code);
 /* True while a reset of the request's stream waits. */
 bool upstream_resets(const struct upstream_request *request);
 
+/* The request's stream is refused (REFUSED_STREAM): its connection takes no other until the next tick. Before
+ * upstream_closed(). */
+void upstream_refused(struct upstream_request *request);
+
 /* The request's stream has closed: from its on_close. */
 void upstream_closed(struct upstream_request *request);
 

@@ -12,7 +12,7 @@ void upstream_request_init(struct upstream_request *request,
     list_init(&request->reset_node);
 }
 
-/* For a connection. */
+/* True while the request waits for a connection. */
 static bool waits(const struct upstream_request *request)
 {
     return request->upstream != NULL && request->conn == NULL;

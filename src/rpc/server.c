@@ -182,4 +182,3 @@ void rpc_server_free(struct rpc_server *server)
     net_listener_close(server->listener);
     free(server);
 }
-

@@ -11,14 +11,8 @@ TESTS = "what its tests look at"
 REASONS = {
     "main": "the program",
     "bench_page_len": "made with the page by embed.py",
-    "h2_session_queued_bytes": TESTS,
-    "net_http_port": TESTS,
-    "net_loop_stop": TESTS,
-    "net_stream_kept_bytes": TESTS,
-    "net_stream_pause": TESTS,
-    "net_stream_resume": TESTS,
-    "observe_is_misroute": TESTS,
-    "rpc_conn_stream": TESTS,
+    **dict.fromkeys(("h2_session_queued_bytes", "net_http_port", "net_loop_stop", "net_stream_kept_bytes", "net_stream_pause",
+                     "net_stream_resume", "observe_is_misroute", "rpc_conn_stream"), TESTS),
 }
 
 
