@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/resolve.h"
 #include "rpc/call.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
@@ -270,6 +271,66 @@ static void a_dial_is_refused_or_hangs(void **state)
     fake_deinit(&world.loop);
 }
 
+static void on_resolved(void *user, const struct sockaddr_storage *addresses, size_t count,
+                        const struct net_error *error)
+{
+    char *text = user;
+    text[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        char name[NET_ADDRESS_TEXT_BYTES];
+        strcat(strcat(text, net_address_format((const struct sockaddr *)&addresses[i], name)), " ");
+    }
+    assert_true((count == 0) == (error != NULL));
+}
+
+static void a_name_resolves_to_what_it_is_said_to(void **state)
+{
+    (void)state;
+    struct net_loop loop;
+    char text[200] = "?";
+    fake_init(&loop);
+    fake_resolve_delay(300);
+    net_resolve_start(&loop, "a", 7, on_resolved, text);
+    fake_resolve("a", "10.0.0.1 10.0.0.2"); /* what holds when it ends */
+    fake_advance(299);
+    assert_string_equal(text, "?");
+    fake_advance(1);
+    assert_string_equal(text, "10.0.0.1:7 10.0.0.2:7 ");
+    fake_resolve("a", NULL);
+    fake_resolve("b", "10.0.0.9");
+    net_resolve_start(&loop, "a", 7, on_resolved, text);
+    fake_advance(300);
+    assert_string_equal(text, "");
+    struct net_resolve *given_up = net_resolve_start(&loop, "b", 7, on_resolved, text);
+    net_resolve_cancel(given_up);
+    fake_advance(1000);
+    assert_string_equal(text, "");
+    assert_int_equal(fake_resolve_count(), 3);
+    fake_deinit(&loop);
+}
+
+static void on_nothing(uv_async_t *async)
+{
+    net_loop_stop(async->data);
+}
+
+static void a_loop_of_another_is_turned_like_our_own(void **state)
+{
+    (void)state;
+    struct net_loop loop;
+    assert_int_equal(net_loop_init(&loop), 0);
+    fake_adopt(&loop);
+    uv_async_t async;
+    uv_async_init(&loop.uv, &async, on_nothing);
+    async.data = &loop;
+    uv_async_send(&async);
+    fake_advance(1000);
+    assert_int_equal(uv_now(&loop.uv), fake_now_ms());
+    uv_close((uv_handle_t *)&async, NULL);
+    fake_release(&loop);
+    net_loop_deinit(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +340,8 @@ int main(void)
         cmocka_unit_test(the_clock_stands_until_it_is_moved),
         cmocka_unit_test(a_call_goes_through_client_and_server),
         cmocka_unit_test(a_dial_is_refused_or_hangs),
+        cmocka_unit_test(a_name_resolves_to_what_it_is_said_to),
+        cmocka_unit_test(a_loop_of_another_is_turned_like_our_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
