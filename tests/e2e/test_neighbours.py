@@ -375,8 +375,8 @@ def watch(site, seconds, name):
 def unread_responses(site):
     """INITIAL_WINDOW_SIZE 0: pings are sent on and on, no pong can come back."""
     with contextlib.closing(site.client([(flow.INITIAL_WINDOW_SIZE, 0)])) as client:
-        pings = message() * 20000
-        for stream in [client.open(block(*USUAL)) for _ in range(100)]:
+        pings = message() * 8000
+        for stream in [client.open(block(*USUAL)) for _ in range(40)]:
             client.queue(stream, pings)
         client.pump(quiet_s=0.7, deadline_s=8)
         site.lose_nothing("unread responses, while they are unread")
