@@ -80,7 +80,7 @@ install: binary
 	@meson install -C $(BUILD)
 
 clean-build:
-	@rm -rf build build-test build-asan build-fuzz
+	@rm -rf build build-test build-asan build-tsan build-fuzz
 
 # ---- the cluster -------------------------------------------------------------------------------
 

@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "base/mem.h"
 #include "bench/report.h"
 
@@ -8,6 +9,8 @@
 
 #define FORMAT         "grpcroute-bench-1"
 #define FILE_BYTES_MAX (64 * 1024 * 1024)
+#define READ_BYTES     (64 * 1024)
+#define NUMBER_MAX     1e18 /* so that many reports add up without wrapping */
 
 /* Counters that are written and read alike. */
 static const struct field {
@@ -171,16 +174,29 @@ void report_html(FILE *out, const struct bench_result *result)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static uint64_t number(const cJSON *item)
+/* Takes a count. Returns 0, or 1 when there is none: what is missing or out of range must not read as "none happened". */
+static int read_number(const cJSON *item, uint64_t *ret)
 {
-    return cJSON_IsNumber(item) && item->valuedouble > 0 && item->valuedouble < 1e19
-               ? (uint64_t)item->valuedouble
-               : 0;
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < NUMBER_MAX)) {
+        return 1;
+    }
+    *ret = (uint64_t)item->valuedouble;
+    return 0;
 }
 
-static uint64_t number_in(const cJSON *object, const char *name)
+static int number_in(const cJSON *object, const char *name, uint64_t *ret)
 {
-    return number(cJSON_GetObjectItemCaseSensitive(object, name));
+    return read_number(cJSON_GetObjectItemCaseSensitive(object, name), ret);
+}
+
+static int seconds_in(const cJSON *object, const char *name, double *ret)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < NUMBER_MAX)) {
+        return 1;
+    }
+    *ret = item->valuedouble;
+    return 0;
 }
 
 static int64_t signed_in(const cJSON *object, const char *name)
@@ -198,45 +214,59 @@ static void read_text(const cJSON *item, char *out, size_t out_bytes)
     text_escape(out, out_bytes, text, strlen(text));
 }
 
+/* Pairs of a bucket's number and its count, in order. Returns 0 when they add up to `count`. */
+static int read_buckets(const cJSON *buckets, uint64_t count, struct histogram *ret)
+{
+    uint64_t left = count;
+    uint64_t next = 0;
+    for (const cJSON *item = buckets->child; item != NULL; item = item->next->next) {
+        uint64_t index;
+        uint64_t samples;
+        if (read_number(item, &index) != 0 || index < next || index >= HISTOGRAM_BUCKETS ||
+            read_number(item->next, &samples) != 0 || samples > left) {
+            return 1;
+        }
+        ret->buckets[index] = samples;
+        left -= samples;
+        next = index + 1;
+    }
+    return left == 0 ? 0 : 1;
+}
+
 static int read_histogram(const cJSON *object, struct histogram *ret)
 {
     const cJSON *buckets = cJSON_GetObjectItemCaseSensitive(object, "buckets");
-    uint64_t total = 0;
-    if (!cJSON_IsArray(buckets)) {
+    if (!cJSON_IsArray(buckets) || number_in(object, "count", &ret->count) != 0 ||
+        number_in(object, "sum_ns", &ret->sum_ns) != 0 ||
+        number_in(object, "min_ns", &ret->min_ns) != 0 ||
+        number_in(object, "max_ns", &ret->max_ns) != 0 || ret->min_ns > ret->max_ns) {
         return 1;
     }
-    ret->count = number_in(object, "count");
-    ret->sum_ns = number_in(object, "sum_ns");
-    ret->min_ns = number_in(object, "min_ns");
-    ret->max_ns = number_in(object, "max_ns");
-    for (const cJSON *item = buckets->child; item != NULL && item->next != NULL;
-         item = item->next->next) {
-        uint64_t index = number(item);
-        if (index >= HISTOGRAM_BUCKETS) {
-            return 1;
-        }
-        ret->buckets[index] = number(item->next);
-        total += ret->buckets[index];
-    }
-    return total == ret->count ? 0 : 1;
+    return read_buckets(buckets, ret->count, ret);
 }
 
-static void read_timeline(const cJSON *root, struct bench_result *ret)
+static int read_timeline(const cJSON *root, struct bench_result *ret)
 {
     const cJSON *timeline = cJSON_GetObjectItemCaseSensitive(root, "timeline");
-    const cJSON *second;
-    ret->timeline = mem_calloc((size_t)cJSON_GetArraySize(timeline) + 1, sizeof(*ret->timeline));
-    cJSON_ArrayForEach(second, timeline)
-    {
-        ret->timeline[ret->timeline_count++] = (struct bench_second){
-            .answered = number_in(second, "answered"),
-            .p50_ns = number_in(second, "p50_ns"),
-            .p99_ns = number_in(second, "p99_ns"),
-        };
+    const cJSON *item;
+    size_t count = (size_t)cJSON_GetArraySize(timeline);
+    if (count > BENCH_SECONDS_MAX) {
+        return 1;
     }
+    ret->timeline = mem_calloc(count + 1, sizeof(*ret->timeline));
+    cJSON_ArrayForEach(item, timeline)
+    {
+        struct bench_second *second = &ret->timeline[ret->timeline_count++];
+        if (number_in(item, "answered", &second->answered) != 0 ||
+            number_in(item, "p50_ns", &second->p50_ns) != 0 ||
+            number_in(item, "p99_ns", &second->p99_ns) != 0) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
-static void read_lists(const cJSON *root, struct bench_result *ret)
+static void read_versions(const cJSON *root, struct bench_result *ret)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "versions"))
@@ -245,25 +275,64 @@ static void read_lists(const cJSON *root, struct bench_result *ret)
             read_text(item, ret->setup.versions[ret->setup.version_count++], TEXT_VERSION_BYTES);
         }
     }
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "errors"))
-    {
-        bench_count_cause(ret, item->string, number(item));
+}
+
+static int read_causes(const cJSON *root, struct bench_result *ret)
+{
+    const cJSON *causes = cJSON_GetObjectItemCaseSensitive(root, "errors");
+    const cJSON *item;
+    if (!cJSON_IsObject(causes)) {
+        return 1;
     }
+    cJSON_ArrayForEach(item, causes)
+    {
+        uint64_t count;
+        if (read_number(item, &count) != 0) {
+            return 1;
+        }
+        bench_count_cause(ret, item->string, count);
+    }
+    return 0;
+}
+
+static int read_cost(const cJSON *object, struct bench_cost *ret)
+{
+    uint64_t pid;
+    if (number_in(object, "pid", &pid) != 0 || pid > INT32_MAX ||
+        seconds_in(object, "cpu_seconds", &ret->cpu_seconds) != 0 ||
+        number_in(object, "memory_kib", &ret->memory_kib) != 0) {
+        return 1;
+    }
+    ret->pid = (pid_t)pid;
+    ret->ended = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "ended"));
+    ret->idle_streams_kib = signed_in(object, "idle_streams_kib");
+    return 0;
+}
+
+static int read_costs(const cJSON *root, struct bench_result *ret)
+{
+    const cJSON *item;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "processes"))
     {
-        if (ret->setup.pid_count < BENCH_PIDS_MAX) {
-            const cJSON *cpu = cJSON_GetObjectItemCaseSensitive(item, "cpu_seconds");
-            ret->costs[ret->setup.pid_count] = (struct bench_cost){
-                .pid = (pid_t)number_in(item, "pid"),
-                .ended = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "ended")),
-                .cpu_seconds = cJSON_IsNumber(cpu) ? cpu->valuedouble : 0,
-                .memory_kib = number_in(item, "memory_kib"),
-                .idle_streams_kib = signed_in(item, "idle_streams_kib"),
-            };
-            ret->setup.pids[ret->setup.pid_count] = ret->costs[ret->setup.pid_count].pid;
-            ret->setup.pid_count++;
+        size_t number = ret->setup.pid_count;
+        if (number == BENCH_PIDS_MAX || read_cost(item, &ret->costs[number]) != 0) {
+            return 1;
         }
+        ret->setup.pids[ret->setup.pid_count++] = ret->costs[number].pid;
     }
+    return 0;
+}
+
+static int read_counters(const cJSON *root, struct bench_result *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(FIELDS); i++) {
+        uint64_t value;
+        if (number_in(root, FIELDS[i].name, &value) != 0) {
+            return 1;
+        }
+        memcpy((char *)ret + FIELDS[i].offset, &value, sizeof(value));
+    }
+    return seconds_in(root, "driver_cpu_seconds", &ret->driver_cpu_seconds);
 }
 
 static int from_json(const cJSON *root, struct bench_result *ret)
@@ -275,17 +344,11 @@ static int from_json(const cJSON *root, struct bench_result *ret)
     read_text(cJSON_GetObjectItemCaseSensitive(root, "target"), ret->setup.target,
               sizeof(ret->setup.target));
     ret->setup.tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "tls"));
-    for (size_t i = 0; i < ARRAY_SIZE(FIELDS); i++) {
-        uint64_t value = number_in(root, FIELDS[i].name);
-        memcpy((char *)ret + FIELDS[i].offset, &value, sizeof(value));
-    }
-    const cJSON *cpu = cJSON_GetObjectItemCaseSensitive(root, "driver_cpu_seconds");
-    ret->driver_cpu_seconds = cJSON_IsNumber(cpu) ? cpu->valuedouble : 0;
-    if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(root, "errors"))) {
+    read_versions(root, ret);
+    if (read_counters(root, ret) != 0 || read_causes(root, ret) != 0 ||
+        read_costs(root, ret) != 0 || read_timeline(root, ret) != 0) {
         return 1;
     }
-    read_lists(root, ret);
-    read_timeline(root, ret);
     for (size_t i = 0; i < ARRAY_SIZE(HISTOGRAMS); i++) {
         const cJSON *object = cJSON_GetObjectItemCaseSensitive(root, HISTOGRAMS[i].name);
         if (read_histogram(object, (struct histogram *)((char *)ret + HISTOGRAMS[i].offset)) != 0) {
@@ -295,37 +358,46 @@ static int from_json(const cJSON *root, struct bench_result *ret)
     return 0;
 }
 
-/* The whole file with a NUL behind it, owned by the caller; NULL with a reason. */
-static char *read_file(const char *path, char reason[static REPORT_REASON_BYTES])
+/* Reads to the end of `file`. Returns 0, or 1 with a reason. */
+static int read_all(FILE *file, struct buf *text, char reason[static REPORT_REASON_BYTES])
+{
+    size_t len;
+    do {
+        uint8_t *room = buf_reserve(text, READ_BYTES);
+        len = room != NULL ? fread(room, 1, READ_BYTES, file) : 0;
+        buf_commit(text, len);
+    } while (len > 0 && text->len <= FILE_BYTES_MAX);
+    if (len > 0) {
+        snprintf(reason, REPORT_REASON_BYTES, "is larger than 64 MiB");
+    } else if (ferror(file) != 0 || !feof(file)) {
+        snprintf(reason, REPORT_REASON_BYTES, "cannot be read");
+    }
+    return len == 0 && feof(file) && ferror(file) == 0 ? 0 : 1;
+}
+
+/* The whole file, owned by the caller. Returns 0, or 1 with a reason. */
+static int read_file(const char *path, struct buf *ret, char reason[static REPORT_REASON_BYTES])
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     if (file == NULL) {
         snprintf(reason, REPORT_REASON_BYTES, "%s", strerror(errno));
-        return NULL;
+        return 1;
     }
-    char *text = mem_calloc(1, FILE_BYTES_MAX + 1);
-    size_t len = fread(text, 1, FILE_BYTES_MAX + 1, file);
-    bool failed = ferror(file) != 0;
+    int rv = read_all(file, ret, reason);
     if (file != stdin) {
         fclose(file);
     }
-    if (failed || len > FILE_BYTES_MAX) {
-        snprintf(reason, REPORT_REASON_BYTES, failed ? "cannot be read" : "is larger than 64 MiB");
-        free(text);
-        return NULL;
-    }
-    text[len] = '\0';
-    return text;
+    return rv;
 }
 
 /* Reports begin at the start of a line; NULL: there is none from here on. */
-static const char *next_report(const char *at)
+static const char *next_report(const char *at, const char *end)
 {
-    while (at != NULL && *at != '{') {
-        at = strchr(at, '\n');
+    while (at != NULL && at < end && *at != '{') {
+        at = memchr(at, '\n', (size_t)(end - at));
         at = at != NULL ? at + 1 : NULL;
     }
-    return at;
+    return at != end ? at : NULL;
 }
 
 /* Reads the report at `*at` into `sum`, or adds it to the `count` that are there, and moves on. */
@@ -350,18 +422,20 @@ static int add_report(const char **at, size_t len, size_t count, struct bench_re
 int report_read(const char *path, struct bench_result *ret, char reason[static REPORT_REASON_BYTES])
 {
     memset(ret, 0, sizeof(*ret));
-    char *text = read_file(path, reason);
-    if (text == NULL) {
+    struct buf text = {0};
+    if (read_file(path, &text, reason) != 0) {
+        buf_deinit(&text);
         return 1;
     }
-    const char *end = text + strlen(text);
+    const char *at = (const char *)buf_data(&text);
+    const char *end = at + text.len;
     size_t count = 0;
     int rv = 0;
-    for (const char *at = next_report(text); at != NULL && rv == 0; at = next_report(at)) {
+    for (at = next_report(at, end); at != NULL && rv == 0; at = next_report(at, end)) {
         rv = add_report(&at, (size_t)(end - at), count, ret);
         count++;
     }
-    free(text);
+    buf_deinit(&text);
     if (rv != 0 || count == 0) {
         rv = 1;
         snprintf(reason, REPORT_REASON_BYTES, "is not a report of grpcroute bench -o json");

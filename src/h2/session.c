@@ -276,24 +276,9 @@ const char *h2_session_reason(const struct h2_session *session)
     return session->reason;
 }
 
-bool h2_session_ready(const struct h2_session *session)
-{
-    return session->ready;
-}
-
 size_t h2_session_stream_count(const struct h2_session *session)
 {
     return session->stream_count;
-}
-
-bool h2_session_goaway_received(const struct h2_session *session)
-{
-    return session->goaway_received;
-}
-
-bool h2_session_goaway_sent(const struct h2_session *session)
-{
-    return session->goaway_sent;
 }
 
 int32_t h2_session_answered_id(const struct h2_session *session)
@@ -326,15 +311,4 @@ void h2_session_ping(struct h2_session *session)
     session->pings_unanswered++;
     nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL);
     h2_request_nghttp2(session);
-}
-
-void h2_session_each_stream(struct h2_session *session,
-                            void (*visit)(void *ctx, struct h2_stream *stream), void *ctx)
-{
-    struct list *node;
-    struct list *next;
-    list_each(node, next, &session->streams)
-    {
-        visit(ctx, (struct h2_stream *)node);
-    }
 }

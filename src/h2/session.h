@@ -158,13 +158,10 @@ bool h2_session_finished(const struct h2_session *session);
 /* A static sentence on why the session ended or must end ("peer sent too many resets"); NULL while fine. */
 const char *h2_session_reason(const struct h2_session *session);
 
-bool h2_session_ready(const struct h2_session *session); /* the peer's SETTINGS came */
 size_t h2_session_stream_count(const struct h2_session *session);
 /* Streams that may still be opened by us now, within the peer's MAX_CONCURRENT_STREAMS; 0 before its SETTINGS
  * came (RFC 9113 section 3.4 would allow a guess, and a wrong guess is refused) and after a GOAWAY. */
 size_t h2_session_room(const struct h2_session *session);
-bool h2_session_goaway_received(const struct h2_session *session);
-bool h2_session_goaway_sent(const struct h2_session *session);
 /* The peer's MAX_CONCURRENT_STREAMS and MAX_HEADER_LIST_SIZE; UINT32_MAX while it named none. */
 uint32_t h2_session_peer_max_streams(const struct h2_session *session);
 uint32_t h2_session_peer_header_bytes(const struct h2_session *session);
@@ -190,10 +187,6 @@ void h2_session_terminate(struct h2_session *session, uint32_t error, const char
 
 /* Sends a PING; on_ping_ack tells of the answer. */
 void h2_session_ping(struct h2_session *session);
-
-/* Calls `visit` for each open stream; it may reset the stream it is given. */
-void h2_session_each_stream(struct h2_session *session,
-                            void (*visit)(void *ctx, struct h2_stream *stream), void *ctx);
 
 /* --- streams ------------------------------------------------------------------------------------ */
 

@@ -127,24 +127,39 @@ static size_t mark_removed(struct endpoint **old, size_t old_count, struct endpo
     return removed;
 }
 
-void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addresses, size_t count,
-                    size_t *ret_added, size_t *ret_removed)
+/* Fills `fresh` with an endpoint for each address, once; returns how many. */
+static size_t make_endpoints(struct cluster *cluster, const struct sockaddr_storage *addresses,
+                             size_t count, struct endpoint **fresh, size_t *ret_added)
 {
+    size_t made = 0;
     size_t added = 0;
-    struct endpoint **fresh = mem_calloc(count + 1, sizeof(struct endpoint *));
-    pthread_mutex_lock(&cluster->mutex);
     for (size_t i = 0; i < count; i++) {
         char name[NET_ADDRESS_TEXT_BYTES];
         net_address_format((const struct sockaddr *)&addresses[i], name);
-        struct endpoint *known = find(cluster->endpoints, cluster->endpoint_count, i, name);
-        added += known == NULL;
-        fresh[i] = known != NULL ? endpoint_ref(known) : endpoint_new(cluster, &addresses[i]);
+        struct endpoint *known = find(cluster->endpoints, cluster->endpoint_count, made, name);
+        bool twice = cluster->target_count > 1 && find(fresh, made, 0, name) != NULL;
+        if (!twice) {
+            added += known == NULL;
+            fresh[made++] = known != NULL ? endpoint_ref(known)
+                                          : endpoint_new(cluster, &addresses[i]);
+        }
     }
+    *ret_added = added;
+    return made;
+}
+
+void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addresses, size_t count,
+                    size_t *ret_added, size_t *ret_removed)
+{
+    size_t added;
+    struct endpoint **fresh = mem_calloc(count + 1, sizeof(struct endpoint *));
+    pthread_mutex_lock(&cluster->mutex);
+    size_t made = make_endpoints(cluster, addresses, count, fresh, &added);
     struct endpoint **old = cluster->endpoints;
     size_t old_count = cluster->endpoint_count;
     cluster->endpoints = fresh;
-    cluster->endpoint_count = count;
-    size_t removed = mark_removed(old, old_count, fresh, count);
+    cluster->endpoint_count = made;
+    size_t removed = mark_removed(old, old_count, fresh, made);
     pthread_mutex_unlock(&cluster->mutex);
     release_endpoints(old, old_count);
     *ret_added = added;

@@ -309,6 +309,9 @@ static void on_upstream_close(void *user, uint32_t error, bool unprocessed)
     exchange_note_freed(exchange, exchange->upstream.stream);
     describe_end(exchange, error, &end);
     judge_end(exchange, &end, unprocessed);
+    if (unprocessed && error == H2_REFUSED_STREAM) {
+        upstream_refused(&exchange->upstream);
+    }
     upstream_closed(&exchange->upstream);
     bool open = exchange->state == EXCHANGE_OPEN || exchange->state == EXCHANGE_ANSWERING;
     if (open && !(unprocessed && retry_refused(exchange))) {

@@ -64,7 +64,7 @@ void observe_left(struct worker *worker, struct stream_record *record, bool serv
 
 /* ---- who answered ---------------------------------------------------------------------------- */
 
-bool observe_can_judge(const struct route_rule *rule)
+static bool can_judge(const struct route_rule *rule)
 {
     char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
     return rule != NULL && route_rule_versions(rule, versions) > 0;
@@ -84,7 +84,7 @@ bool observe_is_misroute(const struct route_rule *rule, const char *server_versi
 
 static void judge(struct worker *worker, struct stream_record *record)
 {
-    if (!observe_can_judge(record->rule)) {
+    if (!can_judge(record->rule)) {
         return;
     }
     counter_add(&worker->stats.answers_checked, 1);

@@ -28,9 +28,8 @@ void observe_up(struct worker *worker, struct stream_record *record, const uint8
 void observe_down(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
                   size_t len);
 
-/* Whether an answer is judged, and then whether it is right: a misroute is an answer from a server version that the backends
- * of the rule that took the stream do not name. What the client calls itself does not matter: a client chooses that. */
-bool observe_can_judge(const struct route_rule *rule);
+/* A misroute is an answer from a server version that the backends of the rule that took the stream do not name; where these
+ * name none, nothing is judged. What the client calls itself does not matter: a client chooses that. */
 bool observe_is_misroute(const struct route_rule *rule, const char *server_version);
 
 #endif

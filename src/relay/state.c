@@ -44,14 +44,6 @@ struct cluster *relay_find_cluster(const struct relay *relay, const char *name)
     return NULL;
 }
 
-void relay_each_worker(struct relay *relay, void (*visit)(void *ctx, struct worker *worker),
-                       void *ctx)
-{
-    for (unsigned i = 0; i < relay->worker_count; i++) {
-        visit(ctx, &relay->workers[i]);
-    }
-}
-
 uint64_t relay_next_stream_number(struct relay *relay)
 {
     return atomic_fetch_add(&relay->stream_number, 1) + 1;

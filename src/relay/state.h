@@ -127,9 +127,6 @@ uint64_t relay_uptime_s(const struct relay *relay);
 uint64_t relay_sum(const struct relay *relay, size_t offset);
 /* The cluster of that name, or NULL. */
 struct cluster *relay_find_cluster(const struct relay *relay, const char *name);
-/* Calls `visit` for every worker. */
-void relay_each_worker(struct relay *relay, void (*visit)(void *ctx, struct worker *worker),
-                       void *ctx);
 /* A number for a new stream, unique in the process. */
 uint64_t relay_next_stream_number(struct relay *relay);
 /* Names should be resolved again soon. */

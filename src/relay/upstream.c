@@ -128,10 +128,21 @@ static void tick_conns(struct upstream *upstream, uint64_t now)
     {
         struct upstream_conn *conn = conn_at(node);
         upstream_ration_tick(conn);
+        conn->refuses = false;
         if (upstream_is_removed(upstream) || is_needless(conn, now)) {
             upstream_end_conn(conn);
         } else if (conn->state == CONN_OPEN) {
             upstream_unclog(conn, now);
+        }
+    }
+}
+
+/* Connections that refused streams are asked again. */
+static void serve_refused(struct upstream *upstream)
+{
+    for (unsigned lane = 0; lane < RELAY_LANES; lane++) {
+        if (upstream->waiting_count[lane] > 0) {
+            serve_lane(upstream, lane);
         }
     }
 }
@@ -160,6 +171,7 @@ void upstream_tick_all(struct worker *worker)
         struct upstream *upstream = container_of(node, struct upstream, node);
         probe_suspect(upstream);
         tick_conns(upstream, worker_now_ms(worker));
+        serve_refused(upstream);
         upstream_send_due_resets(upstream);
         fail_overdue(upstream);
         if (upstream_is_removed(upstream)) {

@@ -26,7 +26,7 @@
 /* gRPC servers allow a PING every 5 minutes without being asked (gRFC A8); dead peers are found sooner by the health checks,
  * which use the same connections and make them prove that they live. */
 #define UPSTREAM_KEEPALIVE_MS         300000
-#define UPSTREAM_KEEPALIVE_TIMEOUT_MS 20000
+#define UPSTREAM_KEEPALIVE_TIMEOUT_MS 10000
 /* How long a request waits for a connection that takes it. */
 #define UPSTREAM_QUEUE_MS 5000
 /* Connections of a pool: being made at a time, and in all. */
@@ -93,8 +93,6 @@ struct upstream *upstream_get(struct worker *worker, struct endpoint *endpoint);
 /* Asks for a stream; on_ready or on_failed may fire before the return. */
 void upstream_submit(struct upstream *upstream, struct upstream_request *request);
 
-/* True while the request waits for a connection. */
-bool upstream_waits(const struct upstream_request *request);
 /* Withdraws a waiting request; harmless otherwise. */
 void upstream_cancel(struct upstream_request *request);
 
@@ -104,6 +102,10 @@ void upstream_reset(struct upstream_request *request, uint32_t code);
 
 /* True while a reset of the request's stream waits. */
 bool upstream_resets(const struct upstream_request *request);
+
+/* The request's stream is refused (REFUSED_STREAM): its connection takes no other until the next tick. Before
+ * upstream_closed(). */
+void upstream_refused(struct upstream_request *request);
 
 /* The request's stream has closed: from its on_close. */
 void upstream_closed(struct upstream_request *request);

@@ -81,28 +81,29 @@ static void end_streams_of(struct upstream_conn *conn, const struct client *hold
     }
 }
 
-static void unclog(struct upstream_conn *conn)
+/* The client that holds the most while others wait; NULL: no such. */
+static struct client *find_culprit(struct upstream_conn *conn)
 {
     size_t total = sum_unread(conn);
     struct client *holder = find_holder(conn);
-    if (holder != NULL && holder->held_bytes >= total / 2 && others_wait(conn, holder)) {
-        client_set_apart(holder, "its streams are not read at an endpoint, which withholds the "
-                                 "credit of the whole connection: it gets connections of its own");
-        end_streams_of(conn, holder);
-    }
+    bool culprit = holder != NULL && holder->held_bytes >= total / 2 && others_wait(conn, holder);
+    return culprit ? holder : NULL;
 }
 
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
 {
     struct h2_session *session = rpc_conn_session(conn->conn);
-    if (!h2_session_stalled(session)) {
+    struct client *culprit = h2_session_stalled(session) ? find_culprit(conn) : NULL;
+    if (culprit == NULL) {
         conn->clogged_since_ms = 0;
     } else if (conn->clogged_since_ms == 0) {
         conn->clogged_since_ms = now_ms;
         rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
     } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS &&
                h2_session_last_read_ms(session) >= conn->clogged_since_ms) {
-        conn->clogged_since_ms = now_ms;
-        unclog(conn);
+        conn->clogged_since_ms = 0;
+        client_set_apart(culprit, "its streams are not read at an endpoint, which withholds the "
+                                  "credit of the whole connection: it gets connections of its own");
+        end_streams_of(conn, culprit);
     }
 }

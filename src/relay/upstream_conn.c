@@ -199,7 +199,7 @@ struct upstream_conn *upstream_conn_with_room(struct upstream *upstream, unsigne
     {
         struct upstream_conn *conn = conn_at(node);
         if (conn->lane == lane && conn->state == CONN_OPEN &&
-            h2_session_room(session_of(conn)) > 0) {
+            !conn->refuses && h2_session_room(session_of(conn)) > 0) {
             return conn;
         }
     }
@@ -244,6 +244,11 @@ void upstream_unlink(struct upstream_request *request)
     if (list_empty(&conn->requests)) {
         conn->idle_since_ms = now_ms(conn->upstream);
     }
+}
+
+void upstream_refused(struct upstream_request *request)
+{
+    request->conn->refuses = true;
 }
 
 void upstream_closed(struct upstream_request *request)

@@ -32,6 +32,7 @@ struct upstream_conn {
     enum conn_state state;
     unsigned lane;
     struct list requests; /* upstream_request.node: the open ones */
+    bool refuses;              /* a stream, since the last tick */
     uint64_t idle_since_ms;    /* 0: it has streams */
     uint64_t clogged_since_ms; /* 0: it is not */
 

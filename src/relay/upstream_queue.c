@@ -12,7 +12,8 @@ void upstream_request_init(struct upstream_request *request,
     list_init(&request->reset_node);
 }
 
-bool upstream_waits(const struct upstream_request *request)
+/* True while the request waits for a connection. */
+static bool waits(const struct upstream_request *request)
 {
     return request->upstream != NULL && request->conn == NULL;
 }
@@ -28,7 +29,7 @@ void upstream_enqueue(struct upstream *upstream, struct upstream_request *reques
 
 void upstream_dequeue(struct upstream_request *request)
 {
-    assert(upstream_waits(request));
+    assert(waits(request));
     list_remove(&request->node);
     request->upstream->waiting_count[request->lane]--;
     request->upstream = NULL;
@@ -36,7 +37,7 @@ void upstream_dequeue(struct upstream_request *request)
 
 void upstream_cancel(struct upstream_request *request)
 {
-    if (upstream_waits(request)) {
+    if (waits(request)) {
         upstream_dequeue(request);
     }
 }

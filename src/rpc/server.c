@@ -182,13 +182,3 @@ void rpc_server_free(struct rpc_server *server)
     net_listener_close(server->listener);
     free(server);
 }
-
-size_t rpc_server_call_count(const struct rpc_server *server)
-{
-    return server->call_count;
-}
-
-size_t rpc_server_conn_count(const struct rpc_server *server)
-{
-    return server->conn_count;
-}

@@ -55,9 +55,6 @@ void rpc_server_drain(struct rpc_server *server, uint64_t window_ms, void (*on_d
 /* After on_done. */
 void rpc_server_free(struct rpc_server *server);
 
-size_t rpc_server_call_count(const struct rpc_server *server);
-size_t rpc_server_conn_count(const struct rpc_server *server);
-
 /* Queues one message; initial metadata goes before the first. Returns 0, H2_E_CLOSED, or H2_E_FULL when more than 1 MiB would
  * wait because the client does not read; that cannot happen to a method that answers each message with one of about its size,
  * because input is held while answers wait. */

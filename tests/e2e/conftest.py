@@ -14,6 +14,7 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # nothing here forks with gRPC in 
 
 from testenv.grpcroute import ROOT, Agent, Proxy, Server  # noqa: E402
 from testenv.process import Process  # noqa: E402
+from testenv.sanitizers import Reports  # noqa: E402
 from testenv.wait import wait_until  # noqa: E402
 
 
@@ -28,6 +29,18 @@ def nothing_left():
         process.kill()
         Process.unclosed.discard(process)
     assert not forgotten, f"never closed: {[process.argv for process in forgotten]}"
+
+
+@pytest.fixture(scope="session")
+def sanitizer_reports(tmp_path_factory):
+    return Reports(tmp_path_factory.mktemp("sanitizers"))
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_complains(sanitizer_reports):
+    yield
+    said = sanitizer_reports.take()
+    assert said == "", f"a sanitizer complains\n{said[-8000:]}"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -200,7 +200,8 @@ def test_a_hostile_report_is_refused_or_shown_harmlessly(good_report, tmp_path, 
 
 def test_reports_that_are_not_valid_prove_nothing(good_report, tmp_path):
     good, busy = tmp_path / "good", tmp_path / "busy"
-    good.write_text(json.dumps(good_report | {"driver_cpu_seconds": 0.01, "lateness": {"count": 0, "buckets": []}}))
+    punctual = {"count": 0, "sum_ns": 0, "min_ns": 0, "max_ns": 0, "buckets": []}
+    good.write_text(json.dumps(good_report | {"driver_cpu_seconds": 0.01, "lateness": punctual}))
     busy.write_text(json.dumps(good_report | {"driver_cpu_seconds": 100}))
     assert grpcroute("bench", "compare", good, good).returncode == 0
     for before, now in ((good, busy), (busy, good)):

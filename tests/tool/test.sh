@@ -19,6 +19,9 @@ if [ ! -f "$build/build.ninja" ]; then
 fi
 meson compile -C "$build" >"$build/compile.log" 2>&1 || { cat "$build/compile.log"; exit 1; }
 
+say "sources and tests are all listed"
+tests/tool/listed.sh "$build"
+
 say "unit tests"
 meson test -C "$build" --suite unit --print-errorlogs --no-rebuild --quiet
 

@@ -133,6 +133,76 @@ static void other_files_are_refused(void **state)
     }
 }
 
+/* The text of a report, owned by the caller. */
+static char *text_of(const struct bench_result *result)
+{
+    char *text = mem_calloc(1, 16384);
+    FILE *out = fmemopen(text, 16384, "w");
+    assert_non_null(out);
+    report_json(out, result);
+    fclose(out);
+    return text;
+}
+
+static int read_bytes(const void *bytes, size_t len, struct bench_result *ret)
+{
+    char path[] = "/tmp/test-bench-XXXXXX";
+    char reason[REPORT_REASON_BYTES];
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, bytes, len), len);
+    close(fd);
+    int rv = report_read(path, ret, reason);
+    unlink(path);
+    return rv;
+}
+
+/* "None was lost" must not come from a report that does not say. */
+static void a_report_that_lacks_a_figure_is_refused(void **state)
+{
+    static const char *const changes[][2] = {
+        {"\"misrouted\":", "\"mis\":"},       {"\"lost\":\t10", "\"lost\":\t\"10\""},
+        {"\"lost\":\t10", "\"lost\":\t-10"}, {"\"lost\":\t10", "\"lost\":\t1e300"},
+        {"\"cpu_seconds\":", "\"cpu\":"},     {"\"sum_ns\":", "\"sum\":"},
+        {"x0a\":\t10", "x\":\t\"\""},
+        {"\"p50_ns\":\t5,", "\"p50\":\t5,"},
+    };
+    (void)state;
+    struct bench_result *written = sample(1000);
+    char *text = text_of(written);
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+        char *at = strstr(text, changes[i][0]);
+        assert_non_null(at);
+        char *changed = NULL;
+        assert_true(asprintf(&changed, "%.*s%s%s", (int)(at - text), text, changes[i][1],
+                             at + strlen(changes[i][0])) > 0);
+        struct bench_result *result = mem_new(struct bench_result);
+        assert_int_equal(read_bytes(changed, strlen(changed), result), 1);
+        free(result);
+        free(changed);
+    }
+    free(text);
+    drop(written);
+}
+
+/* As a file that was cut, or a log that was rotated, leaves them. */
+static void zero_bytes_do_not_hide_the_reports_behind_them(void **state)
+{
+    (void)state;
+    struct bench_result *written = sample(1000);
+    char *text = text_of(written);
+    struct bench_result *result = mem_new(struct bench_result);
+    char *both = NULL;
+    int len = asprintf(&both, "%s@@\n%s", text, text);
+    assert_true(len > 0);
+    memset(strstr(both, "@@"), 0, 2);
+    assert_int_equal(read_bytes(both, (size_t)len, result), 0);
+    assert_int_equal(result->lost, 20);
+    free(both);
+    free(text);
+    drop(result);
+    drop(written);
+}
+
 static void a_hostile_name_cannot_leave_the_data_of_the_page(void **state)
 {
     (void)state;
@@ -185,6 +255,8 @@ int main(void)
         cmocka_unit_test(merged_quantiles_are_those_of_all_samples),
         cmocka_unit_test(worse_by_more_than_the_tolerance_is_counted),
         cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(a_report_that_lacks_a_figure_is_refused),
+        cmocka_unit_test(zero_bytes_do_not_hide_the_reports_behind_them),
         cmocka_unit_test(a_hostile_name_cannot_leave_the_data_of_the_page),
         cmocka_unit_test(causes_beyond_the_table_are_counted_as_other),
         cmocka_unit_test(a_driver_at_its_limit_is_no_measurement),

@@ -4,7 +4,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define START_MS    UINT64_C(1000000)
 #define NS_PER_MS   1000000
@@ -24,7 +26,9 @@ static struct {
 
 int clock_gettime(clockid_t id, struct timespec *ret_time)
 {
-    (void)id;
+    if (id == CLOCK_REALTIME) { /* of whoever runs the test */
+        return (int)syscall(SYS_clock_gettime, id, ret_time);
+    }
     ret_time->tv_sec = (time_t)(fake.now_ms / MS_PER_S);
     ret_time->tv_nsec = (long)(fake.now_ms % MS_PER_S) * NS_PER_MS;
     return 0;

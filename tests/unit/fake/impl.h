@@ -18,6 +18,8 @@ size_t fake_dials_left(void);
 /* Back to the state before the first test. */
 void fake_dials_reset(void);
 
+/* "HOST:PORT" of this end. */
+const char *fake_local(const struct net_stream *stream);
 /* As accepted or dialled. */
 void fake_name(struct net_stream *stream, const char *peer, bool tls);
 /* Takes a connection as a listener does; false: nobody listens there. */

@@ -116,8 +116,6 @@ static void a_rule_whose_backends_name_no_version_judges_nothing(void **state)
     uint8_t bytes[256];
     struct stream_record record;
     rule.backends[0].name = (char *)"blue";
-    assert_false(observe_can_judge(&rule));
-    assert_false(observe_can_judge(NULL));
     begin(world, &record, "v1.1", RPC_PING_PATH);
     record.rule = &rule;
     down(world, &record, bytes, answer(bytes, sizeof(bytes), "v7", "pod"));

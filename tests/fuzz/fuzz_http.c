@@ -1,0 +1,272 @@
+/* Any bytes to the HTTP/1.1 server of metrics and administration, over a pair of local sockets instead of a port: each answer is
+ * complete and as long as it says, only routes that exist are served, readers of events get events, and whatever one
+ * connection sends, the next one is answered.
+ *
+ * accept4() and the listening socket are those of this file (-Wl,--wrap=accept4). */
+#include "fuzz.h"
+
+#include "base/mem.h"
+#include "net/http.h"
+#include "net/listen_socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TURNS        4 /* of the loop after each piece; libmicrohttpd needs one for each step */
+#define ANSWER_BYTES (512 * 1024)
+#define BIG_BYTES    (100 * 1024)
+
+static struct net_loop loop;
+static uv_async_t alive; /* the server alone does not keep the loop alive */
+static struct net_http *http;
+static int bell = -1;     /* stands for the listening socket: readable while `incoming` waits */
+static int incoming = -1; /* the server's end of a connection that waits to be accepted */
+static char answer[ANSWER_BYTES];
+
+/* ---- in place of net/listen_socket.c and accept4() ------------------------------------------- */
+
+int net_listen_socket(const struct text_address *address, bool reuse_port,
+                      struct net_error *ret_error)
+{
+    (void)address;
+    (void)reuse_port;
+    (void)ret_error;
+    bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return bell;
+}
+
+uint16_t net_listen_name(int fd, char out[static NET_ADDRESS_TEXT_BYTES])
+{
+    (void)fd;
+    snprintf(out, NET_ADDRESS_TEXT_BYTES, "memory:1");
+    return 1;
+}
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+    const struct sockaddr_in peer = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    uint64_t rung;
+    int accepted = incoming;
+    (void)flags;
+    FUZZ_CHECK(fd == bell && *len >= sizeof(peer));
+    if (accepted < 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    (void)!read(bell, &rung, sizeof(rung));
+    memcpy(address, &peer, sizeof(peer));
+    *len = sizeof(peer);
+    incoming = -1;
+    return accepted;
+}
+
+/* ---- routes ---------------------------------------------------------------------------------- */
+
+static void put(struct net_http_response *response, const char *text)
+{
+    buf_append(&response->body, text, strlen(text), SIZE_MAX);
+}
+
+/* What handlers of ours ask of a request. */
+static void handle_asked(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    static const char *const names[] = {"limit", "after", "q", "format"};
+    (void)user;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *value = net_http_query(request, names[i]);
+        put(response, value != NULL ? value : "none");
+    }
+}
+
+static void handle_big(void *user, const struct net_http_request *request,
+                       struct net_http_response *response)
+{
+    (void)user;
+    (void)request;
+    memset(buf_reserve(&response->body, BIG_BYTES), 'x', BIG_BYTES);
+    buf_commit(&response->body, BIG_BYTES);
+}
+
+static void handle_metrics(void *user, const struct net_http_request *request,
+                           struct net_http_response *response)
+{
+    (void)user;
+    struct metrics metrics = net_http_metrics_begin(request);
+    net_http_metrics_end(&metrics, response);
+}
+
+static void handle_events(void *user, const struct net_http_request *request,
+                          struct net_http_response *response)
+{
+    (void)user;
+    response->status = net_http_query(request, "q") != NULL ? 503 : 200;
+    net_http_event(&response->body, "first", 5);
+}
+
+static const struct net_http_route routes[] = {
+    {"/asked", "what a request says", handle_asked},
+    {"/big", "more than one write", handle_big},
+    {"/metrics", "an exposition", handle_metrics},
+    {"/events", "events", handle_events, .events = true},
+    {0},
+};
+
+/* ---- a client -------------------------------------------------------------------------------- */
+
+static void turn(void)
+{
+    for (int i = 0; i < TURNS; i++) {
+        uv_run(&loop.uv, UV_RUN_NOWAIT);
+    }
+}
+
+static int connect_client(void)
+{
+    static const uint64_t ring = 1;
+    int ends[2];
+    FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    incoming = ends[1];
+    FUZZ_CHECK(write(bell, &ring, sizeof(ring)) == sizeof(ring));
+    turn();
+    FUZZ_CHECK(incoming < 0);
+    return ends[0];
+}
+
+/* Appends what came. Returns false when the server closed. */
+static bool receive(int fd, size_t *len)
+{
+    ssize_t got;
+    do {
+        got = recv(fd, answer + *len, sizeof(answer) - 1 - *len, 0);
+        *len += got > 0 ? (size_t)got : 0;
+        turn();
+    } while (got > 0 && *len < sizeof(answer) - 1);
+    answer[*len] = '\0';
+    return got < 0 && errno == EAGAIN;
+}
+
+/* Sends in pieces of `piece` bytes while the server listens; returns the length of all it said. */
+static size_t talk(int fd, const uint8_t *bytes, size_t size, size_t piece)
+{
+    size_t len = 0;
+    bool open = true;
+    for (size_t at = 0; at < size && open; at += piece) {
+        size_t part = size - at < piece ? size - at : piece;
+        open = send(fd, bytes + at, part, MSG_NOSIGNAL) == (ssize_t)part;
+        turn();
+        open = receive(fd, &len) && open;
+    }
+    return len;
+}
+
+/* ---- what holds ------------------------------------------------------------------------------ */
+
+/* The length that the header block at `text` gives the body; SIZE_MAX: until the end. */
+static size_t body_length(const char *text, const char *end)
+{
+    static const char field[] = "\r\nContent-Length: ";
+    const char *found = memmem(text, (size_t)(end - text), field, sizeof(field) - 1);
+    return found != NULL ? strtoul(found + sizeof(field) - 1, NULL, 10) : SIZE_MAX;
+}
+
+static bool is_known_status(const char *text)
+{
+    static const char *const known[] = {"100", "200", "400", "404", "405", "411", "413", "414",
+                                        "431", "500", "501", "503", "505"};
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (strncmp(text, known[i], 3) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was said is answers, one behind the other; only the last may be cut, when the client is not listening any more. An
+ * answer to HEAD has a length and no body, so the next one may begin at once. */
+static void check_answers(const char *text, size_t len)
+{
+    const char *end = text + len;
+    while (text < end) {
+        FUZZ_CHECK(strncmp(text, "HTTP/1.", 7) == 0 && is_known_status(text + 9));
+        const char *body = memmem(text, (size_t)(end - text), "\r\n\r\n", 4);
+        if (body == NULL) {
+            return;
+        }
+        body += 4;
+        size_t body_bytes = strncmp(text + 9, "100", 3) == 0 ? 0 : body_length(text, body);
+        bool is_head = (size_t)(end - body) >= 7 && strncmp(body, "HTTP/1.", 7) == 0;
+        if (body_bytes == SIZE_MAX) {
+            return;
+        }
+        text = is_head || (size_t)(end - body) < body_bytes ? body : body + body_bytes;
+        if (!is_head && (size_t)(end - body) < body_bytes) {
+            return;
+        }
+    }
+}
+
+static void the_next_client_is_answered(void)
+{
+    static const char request[] = "POST /asked HTTP/1.1\r\nHost: me\r\nContent-Length: 5\r\n\r\nhello"
+                                  "GET /asked?q=next HTTP/1.1\r\nHost: me\r\nConnection: close\r\n\r\n";
+    static const char body[] = "\r\n\r\nnonenonenextnone";
+    int fd = connect_client();
+    size_t len = talk(fd, (const uint8_t *)request, strlen(request), strlen(request));
+    FUZZ_CHECK(strncmp(answer, "HTTP/1.1 405 ", 13) == 0 && strstr(answer, "HTTP/1.1 200 ") != NULL);
+    FUZZ_CHECK(len > strlen(body) && strcmp(answer + len - strlen(body), body) == 0);
+    close(fd);
+    turn();
+}
+
+/* A reader that left is noticed with the next event. */
+static void leave(int fd)
+{
+    size_t len = 0;
+    size_t readers = net_http_subscribers(http);
+    FUZZ_CHECK(readers <= 1);
+    net_http_publish(http, "news", 4);
+    receive(fd, &len);
+    FUZZ_CHECK(readers == 0 || strstr(answer, "data: news\n\n") != NULL);
+    close(fd);
+    for (int i = 0; i < 3 && net_http_subscribers(http) > 0; i++) {
+        net_http_publish(http, "more", 4);
+        turn();
+    }
+    FUZZ_CHECK(net_http_subscribers(http) == 0);
+}
+
+static void begin(void)
+{
+    struct net_error error;
+    const struct text_address address = {.host = "memory"};
+    FUZZ_CHECK(net_loop_init(&loop) == 0);
+    FUZZ_CHECK(uv_async_init(&loop.uv, &alive, NULL) == 0);
+    http = net_http_open(&loop, &address, routes, NULL, &error);
+    FUZZ_CHECK(http != NULL);
+}
+
+/* The first byte: the size of the pieces. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2) {
+        return 0;
+    }
+    if (http == NULL) {
+        begin();
+    }
+    int fd = connect_client();
+    size_t piece = data[0] == 0 ? size : 1 + (size_t)data[0] * 4;
+    size_t len = talk(fd, data + 1, size - 1, piece);
+    check_answers(answer, len);
+    leave(fd);
+    the_next_client_is_answered();
+    return 0;
+}

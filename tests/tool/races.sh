@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Unit tests, proxy, admin port and dashboard with ThreadSanitizer. BUILD names the build folder.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+build=${BUILD:-build-tsan}
+tests=(tests/e2e/test_proxy.py tests/e2e/test_dashboard.py tests/e2e/test_monitoring.py)
+# Too slow when instrumented: the agents of the first; the second wants an end within a second.
+too_slow='a_thousand_agents or two_signals'
+
+say() { printf '\n==> %s\n' "$*"; }
+
+say "building in $build with ThreadSanitizer"
+if [ ! -f "$build/build.ninja" ]; then
+    meson setup "$build" --werror --buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false >/dev/null
+fi
+meson compile -C "$build" >"$build/compile.log" 2>&1 || { cat "$build/compile.log"; exit 1; }
+
+export TSAN_OPTIONS="exitcode=66:second_deadlock_stack=1:allocator_may_return_null=1"
+
+say "unit tests"
+meson test -C "$build" --suite unit --print-errorlogs --no-rebuild --quiet --timeout-multiplier 3
+
+say "end to end, with $build/src/grpcroute"
+GRPCROUTE_BIN="$PWD/$build/src/grpcroute" PATH="$PWD/.cache/bin:$PWD/.cache/venv/bin:$PATH" \
+    .cache/venv/bin/python -m pytest -q -n "${TEST_WORKERS:-3}" -k "not ($too_slow)" "${tests[@]}"
