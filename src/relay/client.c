@@ -16,6 +16,7 @@
 void client_init(struct client *client, struct worker *worker)
 {
     client->worker = worker;
+    client->since_ms = worker_now_ms(worker);
     list_init(&client->exchanges);
     h2_budget_init(&client->account, worker_now_ms(worker));
 }

@@ -31,7 +31,8 @@ struct client {
     struct rpc_conn *conn; /* borrowed; set by the downstream */
     struct list exchanges; /* exchange.client_node */
     struct h2_budget account;
-    unsigned lane; /* 0: shared */
+    uint64_t since_ms; /* when it connected */
+    unsigned lane;     /* 0: shared */
     uint64_t lane_lost_ms; /* when it last lost streams with a connection of its lane; 0: never */
     size_t held_bytes; /* scratch of sums over clients */
     bool ended;

@@ -51,7 +51,7 @@ static void open_on(struct upstream_conn *conn, struct upstream_request *request
 static void serve_lane(struct upstream *upstream, unsigned lane)
 {
     struct upstream_request *request;
-    while ((request = upstream_first_waiting(upstream, lane)) != NULL) {
+    while ((request = upstream_next_waiting(upstream, lane)) != NULL) {
         struct upstream_conn *conn = upstream_conn_with_room(upstream, lane);
         if (conn == NULL) {
             grow(upstream, lane);
@@ -73,7 +73,11 @@ void upstream_submit(struct upstream *upstream, struct upstream_request *request
 static void explain_wait(struct upstream *upstream, unsigned lane, struct net_error *ret)
 {
     const char *name = upstream->endpoint->name;
-    if (upstream_is_paused(upstream, lane)) {
+    if (upstream->resetting_count >= UPSTREAM_CROWDED_RESETS) {
+        net_error_set(ret, NET_TIMED_OUT,
+                      "%s is still busy with %zu streams that clients dropped at once", name,
+                      upstream->resetting_count);
+    } else if (upstream_is_paused(upstream, lane)) {
         net_error_set(ret, NET_TIMED_OUT,
                       "%s accepts no streams: its MAX_CONCURRENT_STREAMS is 0", name);
     } else if (upstream_count_opening(upstream, lane) > 0) {

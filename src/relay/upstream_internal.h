@@ -72,6 +72,8 @@ void upstream_enqueue(struct upstream *upstream, struct upstream_request *reques
 void upstream_dequeue(struct upstream_request *request);
 /* NULL: nobody waits. */
 struct upstream_request *upstream_first_waiting(struct upstream *upstream, unsigned lane);
+/* The first one that may be served now, NULL: none. */
+struct upstream_request *upstream_next_waiting(struct upstream *upstream, unsigned lane);
 /* Fails those that wait now; who asks again meanwhile waits anew. */
 void upstream_fail_lane(struct upstream *upstream, unsigned lane, const struct net_error *why);
 

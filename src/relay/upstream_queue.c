@@ -1,5 +1,6 @@
 /* Requests that wait for a connection. */
 #include "base/mem.h"
+#include "relay/client.h"
 #include "relay/upstream_internal.h"
 
 #include <assert.h>
@@ -46,6 +47,28 @@ struct upstream_request *upstream_first_waiting(struct upstream *upstream, unsig
 {
     struct list *head = &upstream->waiting[lane];
     return list_empty(head) ? NULL : container_of(head->next, struct upstream_request, node);
+}
+
+/* A storm of short streams comes from clients that came for it: these wait while its resets do, so that those who were there
+ * before, and health checks, find room at the endpoint. */
+static bool must_wait(const struct upstream *upstream, const struct upstream_request *request)
+{
+    return upstream->resetting_count >= UPSTREAM_CROWDED_RESETS && request->client != NULL &&
+           worker_now_ms(upstream->worker) - request->client->since_ms < UPSTREAM_NEWCOMER_MS;
+}
+
+struct upstream_request *upstream_next_waiting(struct upstream *upstream, unsigned lane)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &upstream->waiting[lane])
+    {
+        struct upstream_request *request = container_of(node, struct upstream_request, node);
+        if (!must_wait(upstream, request)) {
+            return request;
+        }
+    }
+    return NULL;
 }
 
 /* Fails those that wait now; who asks again meanwhile waits anew. */

@@ -69,8 +69,10 @@ def test_alone(relay, case):
 
 
 def test_side_by_side(relay):
-    """A hundred clients at once, each with a connection and a case of its own."""
-    cases = (CASES * SIDE_BY_SIDE)[:SIDE_BY_SIDE]
+    """A hundred clients at once, each with a connection and a case of its own. Without the case that has a deadline of its own,
+    ten seconds: whether that is enough for a hundred programs to start says something of the machine alone."""
+    crowd = [case for case in CASES if case != "special_status_message"]
+    cases = (crowd * SIDE_BY_SIDE)[:SIDE_BY_SIDE]
     with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         wrong = [text for text in pool.map(lambda case: interop(relay, case), cases) if text]
     assert not wrong, f"{len(wrong)} of {SIDE_BY_SIDE}:\n" + "\n".join(wrong[:3])

@@ -46,7 +46,8 @@ def test_a_burst_is_served_by_an_endpoint_with_few_streams_per_connection(starte
 
 
 def test_an_endpoint_that_allows_no_stream_is_not_dialled_again_and_again(started, certs):
-    endpoint = started(raw.RawServer(lambda peer, stream: peer.exchange(raw.reset(stream, 7)), greeting=raw.setting((MAX_CONCURRENT_STREAMS, 0))))
+    endpoint = started(raw.RawServer(lambda peer, stream: peer.exchange(raw.reset(stream, 7)),
+                                     greeting=raw.setting((MAX_CONCURRENT_STREAMS, 0))))
     other = started(Server("v2", "other"))
     proxy = started(Proxy(certs, [endpoint], [other]))
     bystander = started(Agent("v2.1", "bystander", proxy.target, cacert=certs / "ca.pem"))
