@@ -26,15 +26,20 @@ static void reset_many(struct peer_stream **streams, size_t count)
     scene_settle();
 }
 
-/* Three clients that reset 40 young streams each: too few to be moved apart, together too many. */
-static void reset_young(struct scene *scene)
+/* Clients that reset 40 young streams each: too few to be moved apart, together too many. */
+static void reset_young_of(struct scene *scene, int clients)
 {
     struct peer_stream *streams[40];
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < clients; i++) {
         struct peer *client = scene_client(scene);
         open_many(client, streams, 40);
         reset_many(streams, 40);
     }
+}
+
+static void reset_young(struct scene *scene)
+{
+    reset_young_of(scene, 3);
 }
 
 /* Something of a higher id is answered, which shows how far the endpoint has read. */
@@ -196,15 +201,42 @@ static void too_many_resets_that_wait_go_when_they_are_a_little_older(void **sta
     struct scene *scene = scene_open(NULL);
     struct scene_bystander bystander = scene_bystander(scene);
     struct peer *conn = scene_conn(scene, 0, 0);
-    struct peer_stream *streams[40];
+    struct peer_stream *streams[10][40];
     for (int i = 0; i < 10; i++) {
-        struct peer *client = scene_client(scene);
-        open_many(client, streams, 40);
-        reset_many(streams, 40);
+        open_many(scene_client(scene), streams[i], 40);
+    }
+    for (int i = 0; i < 10; i++) {
+        reset_many(streams[i], 40);
     }
     assert_int_equal(conn->resets, UPSTREAM_YOUNG_RESETS);
     scene_run(UPSTREAM_WAITING_RESET_MS + 2 * NET_TICK_MS);
     assert_in_range(400 - conn->resets, UPSTREAM_WAITING_RESETS - 10, UPSTREAM_WAITING_RESETS);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
+static void newcomers_wait_while_many_resets_do_and_others_are_served(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    scene_run(UPSTREAM_NEWCOMER_MS);
+    reset_young_of(scene, 7);
+    size_t opened = conn->stream_count;
+    struct peer_stream *late = scene_ask(scene_client(scene), "");
+    scene_run(2000);
+    assert_int_equal(conn->stream_count, opened);
+    struct peer_stream *old = scene_ask(bystander.near->peer, "");
+    assert_int_equal(conn->stream_count, opened + 1);
+    scene_run(UPSTREAM_QUEUE_MS);
+    scene_assert_status(late, 14, "10.0.0.1:50051 is still busy with ");
+    late = scene_ask(scene_client(scene), "");
+    assert_int_equal(conn->stream_count, opened + 1);
+    peer_begin(peer_stream(conn, opened)); /* it has read them all */
+    scene_run(OLD_MS + 2 * NET_TICK_MS);
+    assert_int_equal(conn->stream_count, opened + 2);
+    assert_false(late->closed || old->closed);
     scene_check(&bystander);
     scene_close(scene);
 }
@@ -265,6 +297,7 @@ int main(void)
         cmocka_unit_test(resets_of_any_age_are_rationed),
         cmocka_unit_test(a_stream_that_waits_for_its_reset_is_silent),
         cmocka_unit_test(too_many_resets_that_wait_go_when_they_are_a_little_older),
+        cmocka_unit_test(newcomers_wait_while_many_resets_do_and_others_are_served),
         cmocka_unit_test(a_lane_apart_is_not_rationed),
         cmocka_unit_test(a_connection_may_die_with_resets_that_wait),
         cmocka_unit_test(a_drain_does_not_wait_for_resets),
