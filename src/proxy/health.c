@@ -227,9 +227,11 @@ static void start_check(struct probe *probe, uint64_t now)
                     &probe->request);
 }
 
+/* The reset never waits: it is one in seconds, and while it waited no other check could be made. */
 static void withdraw(struct probe *probe)
 {
     upstream_cancel(&probe->request);
+    probe->request.urgent = true;
     upstream_reset(&probe->request, H2_CANCEL);
 }
 

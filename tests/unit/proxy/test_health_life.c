@@ -139,8 +139,7 @@ static void an_answer_that_is_late_is_unhealthy_and_then_harmless(void **state)
     scene_close(scene);
 }
 
-/* The resets of such checks are rationed like any others, but one check waits for nothing, and
- * nobody is charged. */
+/* The resets of such checks wait for nothing, else checks would end, and nobody is charged. */
 static void checks_that_are_never_answered_are_nobodys_trouble(void **state)
 {
     (void)state;
