@@ -61,9 +61,11 @@ static void publish(struct watch *watch)
     struct sockaddr_storage *all = mem_calloc(total + 1, sizeof(*all));
     size_t count = 0;
     for (size_t i = 0; i < watch->cluster->target_count; i++) {
-        memcpy(all + count, watch->lookups[i].addresses,
-               watch->lookups[i].count * sizeof(*all));
-        count += watch->lookups[i].count;
+        const struct lookup *lookup = &watch->lookups[i];
+        if (lookup->count > 0) {
+            memcpy(all + count, lookup->addresses, lookup->count * sizeof(*all));
+        }
+        count += lookup->count;
     }
     size_t added;
     size_t removed;
