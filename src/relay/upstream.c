@@ -24,9 +24,10 @@ static void grow(struct upstream *upstream, unsigned lane)
     uint32_t each = upstream->streams_per_conn;
     size_t wanted = (upstream->waiting_count[lane] + each - 1) / each;
     wanted = wanted < UPSTREAM_DIALS_MAX ? wanted : UPSTREAM_DIALS_MAX;
-    if (upstream_is_paused(upstream, lane)) {
+    if (upstream_is_paused(upstream, lane) || (upstream_refuses(upstream, lane) && upstream->grew)) {
         return;
     }
+    upstream->grew = true;
     for (size_t opening = upstream_count_opening(upstream, lane);
          opening < wanted && upstream->conn_count < UPSTREAM_CONNS_MAX; opening++) {
         upstream_dial(upstream, lane);
@@ -175,6 +176,7 @@ void upstream_tick_all(struct worker *worker)
         struct upstream *upstream = container_of(node, struct upstream, node);
         probe_suspect(upstream);
         tick_conns(upstream, worker_now_ms(worker));
+        upstream->grew = false;
         serve_refused(upstream);
         upstream_send_due_resets(upstream);
         fail_overdue(upstream);

@@ -52,6 +52,8 @@
  * when they are no longer young for most. */
 #define UPSTREAM_WAITING_RESETS   256
 #define UPSTREAM_WAITING_RESET_MS 1250
+/* None waits longer than this for its stream to become old. */
+#define UPSTREAM_RESET_LIMIT_MS 60000
 /* With this many, the next streams of clients that only just came wait until there are fewer. */
 #define UPSTREAM_CROWDED_RESETS 200
 #define UPSTREAM_NEWCOMER_MS    10000
@@ -73,6 +75,7 @@ struct upstream_request {
     struct list node;           /* of those that wait, or of the connection's */
     struct list reset_node;     /* of those whose reset waits */
     uint64_t since_ms;          /* when it began to wait, then when it was opened */
+    uint64_t reset_ms;          /* since when its reset waits */
     uint32_t reset_code;
     bool urgent; /* its reset frees what others wait for: it never waits */
 };

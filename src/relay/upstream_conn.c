@@ -222,6 +222,20 @@ bool upstream_is_paused(struct upstream *upstream, unsigned lane)
     return false;
 }
 
+bool upstream_refuses(struct upstream *upstream, unsigned lane)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &upstream->conns)
+    {
+        struct upstream_conn *conn = conn_at(node);
+        if (conn->lane == lane && conn->state == CONN_OPEN && conn->refuses) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void upstream_link(struct upstream_conn *conn, struct upstream_request *request)
 {
     upstream_dequeue(request);

@@ -58,6 +58,7 @@ struct upstream {
     void (*on_room)(struct upstream *upstream, unsigned lane); /* serve those that wait */
     uint32_t streams_per_conn; /* what the endpoint allowed last */
     uint64_t keepalive_ms;
+    bool grew;    /* since the last tick, while connections refuse streams */
     bool suspect; /* the connections were probed since the endpoint became unhealthy */
 };
 
@@ -92,6 +93,9 @@ size_t upstream_count_opening(const struct upstream *upstream, unsigned lane);
 struct upstream_conn *upstream_conn_with_room(struct upstream *upstream, unsigned lane);
 /* The endpoint asked for a pause: more connections would not change its mind (RFC 9113 section 5.1.2). */
 bool upstream_is_paused(struct upstream *upstream, unsigned lane);
+
+/* A connection refused a stream since the last tick; another one may do better, but not many. */
+bool upstream_refuses(struct upstream *upstream, unsigned lane);
 
 /* A request that waits becomes one of the connection's; an open one becomes nobody's. */
 void upstream_link(struct upstream_conn *conn, struct upstream_request *request);

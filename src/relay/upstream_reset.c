@@ -52,6 +52,16 @@ static bool may_go_young(struct upstream_conn *conn, uint64_t now_ms)
     return true;
 }
 
+/* Young streams whose resets may not wait any longer. */
+static bool is_overdue(const struct upstream *upstream, const struct upstream_request *request,
+                       uint64_t now_ms)
+{
+    bool crowded = upstream->resetting_count > UPSTREAM_WAITING_RESETS &&
+                   now_ms - request->since_ms >= UPSTREAM_WAITING_RESET_MS;
+    return upstream_resets(request) &&
+           (crowded || now_ms - request->reset_ms >= UPSTREAM_RESET_LIMIT_MS);
+}
+
 static bool may_go(struct upstream_conn *conn, const struct upstream_request *request,
                    uint64_t now_ms)
 {
@@ -60,7 +70,7 @@ static bool may_go(struct upstream_conn *conn, const struct upstream_request *re
     }
     bool old = h2_stream_id(request->stream) <= conn->read_ids[conn->tick];
     if (!has_token(&conn->all, UPSTREAM_RESETS, UPSTREAM_RESETS_PER_S, now_ms) ||
-        (!old && !may_go_young(conn, now_ms))) {
+        !(old || is_overdue(conn->upstream, request, now_ms) || may_go_young(conn, now_ms))) {
         return false;
     }
     conn->all.milli_tokens -= MILLI;
@@ -78,6 +88,7 @@ void upstream_reset(struct upstream_request *request, uint32_t code)
         return;
     }
     request->reset_code = code;
+    request->reset_ms = worker_now_ms(request->upstream->worker);
     list_append(&request->upstream->resetting, &request->reset_node);
     request->upstream->resetting_count++;
 }
@@ -95,13 +106,6 @@ void upstream_forget_reset(struct upstream_request *request)
     }
 }
 
-static bool is_crowded_out(const struct upstream *upstream, const struct upstream_request *request,
-                           uint64_t now_ms)
-{
-    return upstream->resetting_count > UPSTREAM_WAITING_RESETS &&
-           now_ms - request->since_ms >= UPSTREAM_WAITING_RESET_MS;
-}
-
 void upstream_send_due_resets(struct upstream *upstream)
 {
     uint64_t now_ms = worker_now_ms(upstream->worker);
@@ -110,7 +114,7 @@ void upstream_send_due_resets(struct upstream *upstream)
     list_each(node, next, &upstream->resetting)
     {
         struct upstream_request *request = container_of(node, struct upstream_request, reset_node);
-        if (may_go(request->conn, request, now_ms) || is_crowded_out(upstream, request, now_ms)) {
+        if (may_go(request->conn, request, now_ms)) {
             upstream_forget_reset(request);
             h2_stream_reset(request->stream, request->reset_code);
         }

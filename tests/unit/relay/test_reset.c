@@ -61,7 +61,7 @@ static void young_resets_are_rationed(void **state)
     scene_run(1000);
     assert_in_range(conn->resets, UPSTREAM_YOUNG_RESETS + 4,
                     UPSTREAM_YOUNG_RESETS + UPSTREAM_YOUNG_PER_S);
-    scene_run(60000); /* in the long run a quarter of those that end */
+    scene_run(UPSTREAM_RESET_LIMIT_MS - 5000); /* in the long run a quarter of those that end */
     assert_in_range(conn->resets, UPSTREAM_YOUNG_RESETS + 10,
                     UPSTREAM_YOUNG_RESETS + conn->resets / UPSTREAM_YOUNG_SHARE);
     assert_int_equal(scene->endpoints[0].peer_count, 1);
