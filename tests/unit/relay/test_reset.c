@@ -4,10 +4,15 @@
 #include "h2/session.h"
 #include "relay/client.h"
 #include "relay/upstream.h"
+#include "rpc/conn.h"
 
 #define MANY 1000
 /* How long ago an endpoint must have read a request whose stream is old. */
 #define OLD_MS ((uint64_t)UPSTREAM_OLD_TICKS * NET_TICK_MS)
+
+#define SIXTY "012345678901234567890123456789012345678901234567890123456789"
+#define TOO_LARGE                                                                                  \
+    ":status: 200\ncontent-type: application/grpc\nlong: " SIXTY SIXTY SIXTY SIXTY SIXTY "\n"
 
 /* Opens streams and returns them. */
 static void open_many(struct peer *client, struct peer_stream **streams, size_t count)
@@ -241,6 +246,46 @@ static void newcomers_wait_while_many_resets_do_and_others_are_served(void **sta
     scene_close(scene);
 }
 
+static void no_reset_waits_for_ever(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    reset_young(scene);
+    scene_run(UPSTREAM_RESET_LIMIT_MS - 1000);
+    assert_true(scene_conn(scene, 0, 0)->resets < 80);
+    scene_run(2000);
+    assert_int_equal(scene_conn(scene, 0, 0)->resets, 120);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
+/* The relay's own answer is on its way to a client that takes nothing, and the endpoint goes on. */
+static void an_endpoint_that_answers_what_has_been_answered_is_not_heard(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    reset_young(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    struct peer *client = scene_client_with(scene, &(struct peer_config){.header_list = 300});
+    struct peer_stream *near = scene_ask(client, "");
+    struct peer_stream *far = peer_stream(conn, conn->stream_count - 1);
+    struct net_stream *transport = rpc_conn_stream(scene_exchange(scene)->client->conn);
+    fake_room(transport, 0);
+    peer_respond(far, TOO_LARGE, false);
+    scene_settle();
+    assert_int_equal(scene_exchange(scene)->state, EXCHANGE_ENDING);
+    assert_false(far->closed || near->closed);
+    peer_send(far, "more", 4);
+    peer_trailers(far, "grpc-status: 0\n");
+    scene_settle();
+    fake_room(transport, FAKE_ROOM_BYTES);
+    scene_settle();
+    scene_assert_status(near, 8, "larger than the client's limit of 300 bytes");
+    assert_int_equal(near->body_bytes, 0);
+    scene_close(scene);
+}
+
 static void a_lane_apart_is_not_rationed(void **state)
 {
     (void)state;
@@ -298,6 +343,8 @@ int main(void)
         cmocka_unit_test(a_stream_that_waits_for_its_reset_is_silent),
         cmocka_unit_test(too_many_resets_that_wait_go_when_they_are_a_little_older),
         cmocka_unit_test(newcomers_wait_while_many_resets_do_and_others_are_served),
+        cmocka_unit_test(no_reset_waits_for_ever),
+        cmocka_unit_test(an_endpoint_that_answers_what_has_been_answered_is_not_heard),
         cmocka_unit_test(a_lane_apart_is_not_rationed),
         cmocka_unit_test(a_connection_may_die_with_resets_that_wait),
         cmocka_unit_test(a_drain_does_not_wait_for_resets),

@@ -164,6 +164,23 @@ static void a_stream_is_refused_ten_times_and_then_fails(void **state)
     scene_close(scene);
 }
 
+/* An endpoint that has no room is not asked ten times at once, nor over ten connections. */
+static void refusals_are_spread_over_ticks_and_few_connections(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    refusals = 1000;
+    scene->endpoints[0].config.on_block = refuse_some;
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    scene_run(1);
+    assert_in_range(streams_of(scene, 0), 1, 3);
+    scene_run(2 * NET_TICK_MS);
+    assert_in_range(streams_of(scene, 0), 4, EXCHANGE_REFUSALS - 1);
+    assert_false(near->closed);
+    assert_true(fake_dial_count() <= 4);
+    scene_close(scene);
+}
+
 static void refusals_cost_no_attempt(void **state)
 {
     (void)state;
@@ -279,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_connection_that_dies_before_its_settings_costs_no_request),
         cmocka_unit_test(three_endpoints_are_tried_and_no_more),
         cmocka_unit_test(a_stream_is_refused_ten_times_and_then_fails),
+        cmocka_unit_test(refusals_are_spread_over_ticks_and_few_connections),
         cmocka_unit_test(refusals_cost_no_attempt),
         cmocka_unit_test(what_an_endpoint_looked_at_is_never_sent_again),
         cmocka_unit_test(an_endpoint_never_changes_once_an_answer_began),
