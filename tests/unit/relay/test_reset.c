@@ -268,10 +268,13 @@ static void an_endpoint_that_answers_what_has_been_answered_is_not_heard(void **
     reset_young(scene);
     struct peer *conn = scene_conn(scene, 0, 0);
     struct peer *client = scene_client_with(scene, &(struct peer_config){.header_list = 300});
+    scene_ask(client, "");
     struct peer_stream *near = scene_ask(client, "");
     struct peer_stream *far = peer_stream(conn, conn->stream_count - 1);
     struct net_stream *transport = rpc_conn_stream(scene_exchange(scene)->client->conn);
     fake_room(transport, 0);
+    peer_begin(peer_stream(conn, conn->stream_count - 2)); /* lies in the way */
+    scene_settle();
     peer_respond(far, TOO_LARGE, false);
     scene_settle();
     assert_int_equal(scene_exchange(scene)->state, EXCHANGE_ENDING);
