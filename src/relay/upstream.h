@@ -26,7 +26,7 @@
 /* gRPC servers allow a PING every 5 minutes without being asked (gRFC A8); dead peers are found sooner by the health checks,
  * which use the same connections and make them prove that they live. */
 #define UPSTREAM_KEEPALIVE_MS         300000
-#define UPSTREAM_KEEPALIVE_TIMEOUT_MS 8000
+#define UPSTREAM_KEEPALIVE_TIMEOUT_MS 6000
 /* How long a request waits for a connection that takes it. */
 #define UPSTREAM_QUEUE_MS 5000
 /* Connections of a pool: being made at a time, and in all. */
