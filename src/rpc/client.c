@@ -226,12 +226,14 @@ struct rpc_client *rpc_client_open(struct net_loop *loop, const struct rpc_clien
     snprintf(client->peer, sizeof(client->peer), "%.120s", client->target);
     uint64_t timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms
                                                           : RPC_CONNECT_MIN_MS;
+    const struct text_address *to =
+        config->connect_to != NULL ? config->connect_to : &config->target;
     const struct net_dial_config dial = {
-        .host = config->target.host,
-        .port = config->target.port,
+        .host = to->host,
+        .port = to->port,
         .address = config->address,
         .tls = config->tls,
-        .server_name = config->authority,
+        .server_name = config->server_name != NULL ? config->server_name : config->target.host,
         .timeout_ms = timeout_ms,
     };
     uv_timer_init(&loop->uv, &client->timer);
