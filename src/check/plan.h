@@ -54,7 +54,9 @@ struct check_plan {
     size_t connection_count;
     uint64_t messages;    /* pings per stream */
     uint64_t interval_ms; /* between two pings of a stream */
-    bool from_logs;       /* nothing is sent: what others logged is judged */
+    bool id_hidden;       /* agents say who they are in headers that servers do not echo ... */
+    bool version_hidden;
+    bool from_logs; /* nothing is sent: what others logged is judged */
 };
 
 /* Frees what a plan owns; a zeroed plan is fine. */

@@ -3,6 +3,7 @@
 
 #include "check/sentence.h"
 #include "cli/terminal.h"
+#include "role/connect.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -41,12 +42,18 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
         sentence_add(&text, ": the logs of both agents and servers are needed");
         return out;
     }
+    if (plan->id_hidden && (unchecked & 1U << CHECK_ISOLATION) != 0) {
+        sentence_add(&text, "%s: servers tell what they saw in " ROLE_ID_HEADER ", not in --id-header",
+                     check_kind_words(CHECK_ISOLATION));
+        unchecked &= ~(1U << CHECK_ISOLATION);
+        sentence_add(&text, "%s", unchecked != 0 ? "; " : "");
+    }
     if ((unchecked & needs_extensions) != 0) {
         add_kinds(&text, unchecked & needs_extensions);
         sentence_add(&text, ": server sends no extension fields");
     }
     if ((unchecked & ~needs_extensions) != 0) {
-        sentence_add(&text, "%s", text.len > 0 ? "; " : "");
+        sentence_add(&text, "%s", (unchecked & needs_extensions) != 0 ? "; " : "");
         add_kinds(&text, unchecked & ~needs_extensions);
         sentence_add(&text, ": server sends no server_id");
     }
