@@ -78,7 +78,7 @@ def test_an_optional_client_certificate_may_be_missing_but_not_wrong(asking, ver
     ["verify", "-s", "1"],
     ["sticky-test", "--interval", "1ms"],
     ["failover-test", "--fault", "true", "--settle", "10ms", "--agents", "4"],
-    ["bench", "-z", "200ms", "--warmup", "0", "-c", "2"],
+    ["bench", "-r", "0", "-z", "200ms", "--warmup", "0", "-c", "2"],
     ["agent", "--version", "v1.1", "-n", "2", "--interval", "1ms"],
 ], ids=lambda command: command[0])
 def test_every_client_command_shows_its_certificate_and_token(command, started, certs, backends, tmp_path, identities):
