@@ -61,7 +61,7 @@ static struct upstream_conn *conn_new(struct upstream *upstream, unsigned lane)
 
 void upstream_conn_free(struct upstream_conn *conn)
 {
-    assert(list_empty(&conn->requests));
+    assert(list_empty(&conn->requests) && conn->request_count == 0 && conn->resetting_count == 0);
     list_remove(&conn->node);
     conn->upstream->conn_count--;
     free(conn);
@@ -243,6 +243,7 @@ void upstream_link(struct upstream_conn *conn, struct upstream_request *request)
     request->conn = conn;
     request->since_ms = now_ms(conn->upstream);
     list_append(&conn->requests, &request->node);
+    conn->request_count++;
     conn->idle_since_ms = 0;
 }
 
@@ -251,6 +252,7 @@ void upstream_unlink(struct upstream_request *request)
     struct upstream_conn *conn = request->conn;
     list_remove(&request->node);
     upstream_forget_reset(request);
+    conn->request_count--;
     request->conn = NULL;
     request->upstream = NULL;
     request->stream = NULL;
