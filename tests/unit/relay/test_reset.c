@@ -190,7 +190,7 @@ static void a_connection_of_dropped_streams_alone_ends_and_takes_them_along(void
     assert_int_equal(scene_live(scene), 120 - UPSTREAM_YOUNG_RESETS);
     scene_run(2 * NET_TICK_MS);
     assert_int_equal(scene_live(scene), 0);
-    assert_int_equal(conn->goaways, 1);
+    assert_true(conn->goaways > 0);
     assert_int_equal(conn->resets, UPSTREAM_YOUNG_RESETS);
     struct scene_bystander next = scene_bystander(scene); /* on a connection of its own */
     scene_check(&next);
