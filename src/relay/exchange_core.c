@@ -61,8 +61,10 @@ void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, s
         exchange->worker->queued_bytes += len;
         return;
     }
-    assert(!queued);
     exchange_forget_request(exchange);
+    if (queued) { /* what is lost was sent nowhere yet */
+        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the request's body");
+    }
 }
 
 void exchange_return_credit(struct exchange *exchange, size_t len)
