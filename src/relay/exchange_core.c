@@ -62,7 +62,7 @@ void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, s
         return;
     }
     exchange_forget_request(exchange);
-    if (queued) { /* what is lost was sent nowhere yet */
+    if (queued) { /* no memory: what is lost was sent nowhere yet */
         exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the request's body");
     }
 }

@@ -88,19 +88,13 @@ static bool retry_refused(struct exchange *exchange)
     return retry(exchange, true);
 }
 
-/* Gives what is known of the request body to the new upstream stream. A request without a body ends
- * with an empty DATA frame, as PROTOCOL-HTTP2 has it: some servers wait for ever on one that ends
- * with its headers. More than a window is not kept for another time: while that was waited for, the
- * client could add to it, and so without end from refusal to refusal. */
+/* Gives what is known of the request body to the new upstream stream. A request without a body ends with an empty DATA frame,
+ * as PROTOCOL-HTTP2 has it: some servers wait for ever on one that ends with its headers. */
 static void send_known_body(struct exchange *exchange)
 {
     struct h2_stream *stream = exchange->upstream.stream;
     if (exchange->replay.len > 0) {
-        h2_stream_write(stream, buf_data(&exchange->replay), exchange->replay.len,
-                        EXCHANGE_QUEUE_BYTES);
-    }
-    if (exchange->replay.len > H2_STREAM_WINDOW_BYTES) {
-        exchange_forget_request(exchange);
+        h2_stream_write(stream, buf_data(&exchange->replay), exchange->replay.len, EXCHANGE_QUEUE_BYTES);
     }
     if (exchange->request_ended) {
         h2_stream_end(stream);

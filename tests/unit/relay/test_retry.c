@@ -286,34 +286,6 @@ static void a_window_of_the_body_is_kept_and_sent_again(void **state)
     scene_close(scene);
 }
 
-/* Each round lets the client send a window more than the endpoint before has refused; what is kept
- * for the next one does not grow with the rounds. */
-static void a_body_that_grows_from_refusal_to_refusal_is_bounded(void **state)
-{
-    (void)state;
-    struct scene *scene = scene_open(NULL);
-    struct scene_bystander bystander = scene_bystander(scene);
-    struct peer *conn = scene_conn(scene, 0, 0);
-    peer_set(conn, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 20);
-    peer_grant(conn, 0, 1 << 20);
-    scene->endpoints[0].dial = SCENE_HANGS; /* so that it waits for the tick */
-    scene_settle();
-    struct peer_stream *near = scene_ask(scene_client(scene), "");
-    peer_send_zeros(near, H2_STREAM_WINDOW_BYTES);
-    scene_settle();
-    for (size_t round = 0; round < 4 && !near->closed; round++) {
-        peer_reset(peer_stream(conn, conn->stream_count - 1), H2_REFUSED_STREAM);
-        scene_settle();
-        peer_send_zeros(near, H2_STREAM_WINDOW_BYTES);
-        scene_settle();
-        assert_in_range(scene->worker->queued_bytes, 0, 2 * H2_STREAM_WINDOW_BYTES);
-        scene_run(2 * NET_TICK_MS);
-    }
-    scene_assert_status(near, 14, "refused the stream");
-    scene_check(&bystander);
-    scene_close(scene);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,7 +302,6 @@ int main(void)
         cmocka_unit_test(an_endpoint_never_changes_once_an_answer_began),
         cmocka_unit_test(a_request_whose_body_was_given_up_is_not_sent_again),
         cmocka_unit_test(a_window_of_the_body_is_kept_and_sent_again),
-        cmocka_unit_test(a_body_that_grows_from_refusal_to_refusal_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
