@@ -27,9 +27,9 @@ void exchange_enter(struct exchange *exchange, enum exchange_state state)
     exchange->state = state;
 }
 
-struct exchange *exchange_of(struct stream_record *record)
+struct exchange *exchange_at(struct list *node)
 {
-    return container_of(record, struct exchange, record);
+    return container_of(container_of(node, struct stream_record, node), struct exchange, record);
 }
 
 /* ---- buffers --------------------------------------------------------------------------------- */
@@ -110,8 +110,9 @@ void exchange_free_when_closed(struct exchange *exchange)
     exchange_enter(exchange, EXCHANGE_GONE);
     exchange_leave_endpoint(exchange, true);
     streams_remove(&worker->streams, &exchange->record);
-    counter_add(&worker->stats.downstream_rq_active, (uint64_t)-1);
+    counter_sub(&worker->stats.downstream_rq_active, 1);
     exchange_forget_request(exchange);
+    assert(exchange->endpoint == NULL && exchange->replay.len == 0);
     free(exchange);
 }
 
