@@ -88,7 +88,7 @@ struct cluster {
     size_t target_count;
     enum lb_policy policy;
     pthread_mutex_t mutex;
-    struct endpoint **endpoints; /* owned references, sorted by address */
+    struct endpoint **endpoints; /* owned references, in the order of cluster_update() */
     size_t endpoint_count;
     uint64_t ticket;             /* round robin of the whole process */
     atomic_uint_fast64_t rq_no_healthy;
@@ -99,7 +99,7 @@ void cluster_init(struct cluster *cluster, const char *name, enum lb_policy poli
 void cluster_deinit(struct cluster *cluster);
 
 /* Replaces the addresses: endpoints that stay keep their health and counters, new ones start unknown, the rest are
- * marked removed and released. `added` and `removed` count the changes. */
+ * marked removed and released. `ret_added` and `ret_removed` count the changes. */
 void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addresses, size_t count,
                     size_t *ret_added, size_t *ret_removed);
 
@@ -111,8 +111,8 @@ struct endpoint *cluster_pick(struct cluster *cluster, uint64_t hash, const stru
 void cluster_each(struct cluster *cluster, void (*visit)(void *ctx, struct endpoint *endpoint),
                   void *ctx);
 
-/* One line on why cluster_pick() found nothing: "no address for server-v1:50051", "2 of 2 endpoints unhealthy: 10.0.0.1:50051:
- * connection refused". Returns `out`. */
+/* One line on why cluster_pick() found nothing: "no address for server-v1:50051", "all 2 endpoints
+ * unhealthy, 10.0.0.1:50051: connection refused". Returns `out`. */
 char *cluster_explain(struct cluster *cluster, char *out, size_t out_bytes);
 
 /* Sets the health; `cause` is kept for people. Returns true when it changed. */

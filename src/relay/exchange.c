@@ -12,11 +12,6 @@
 
 static const struct h2_stream_events downstream_events;
 
-static void count(atomic_uint_fast64_t *counter)
-{
-    counter_add(counter, 1);
-}
-
 /* ---- from the client ------------------------------------------------------------------------- */
 
 static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
@@ -54,7 +49,7 @@ static void on_downstream_block(void *user, enum h2_block_kind kind, const struc
     (void)kind;
     (void)block;
     (void)end_stream;
-    count(&exchange->worker->stats.trailers_dropped);
+    counter_add(&exchange->worker->stats.trailers_dropped, 1);
     worker_tell_trailers(exchange->worker);
     on_downstream_end(exchange);
 }
@@ -135,8 +130,8 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
     list_append(&client->exchanges, &exchange->client_node);
     init_record(&exchange->record, worker, block);
     streams_add(&worker->streams, &exchange->record);
-    count(&worker->stats.downstream_rq_active);
-    count(&worker->stats.downstream_rq_total);
+    counter_add(&worker->stats.downstream_rq_active, 1);
+    counter_add(&worker->stats.downstream_rq_total, 1);
     h2_stream_attach(downstream, &downstream_events, exchange);
     return exchange;
 }
@@ -144,9 +139,10 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
 static void refuse(struct exchange *exchange, const struct router_decision *decision)
 {
     struct worker_stats *stats = &exchange->worker->stats;
-    count(decision->code == RPC_UNIMPLEMENTED ? &stats->rq_no_route
-          : decision->code == RPC_UNAVAILABLE ? &stats->rq_unavailable
-                                              : &stats->rq_rejected);
+    counter_add(decision->code == RPC_UNIMPLEMENTED ? &stats->rq_no_route
+                : decision->code == RPC_UNAVAILABLE ? &stats->rq_unavailable
+                                                    : &stats->rq_rejected,
+                1);
     exchange_answer(exchange, decision->code, decision->reason);
 }
 
@@ -180,6 +176,6 @@ void exchange_begin(struct client *client, struct h2_stream *downstream,
         route(exchange, block);
         return;
     }
-    count(&exchange->worker->stats.rq_rejected);
+    counter_add(&exchange->worker->stats.rq_rejected, 1);
     exchange_answer_http(exchange, refusal.code, refusal.http_status, refusal.reason);
 }

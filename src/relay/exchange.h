@@ -1,7 +1,8 @@
 /* One stream through the relay: a downstream stream, an upstream stream, and what flows between.
  *
  *   ROUTING --endpoint chosen--> QUEUED --stream opened--> OPEN --response headers--> ANSWERING
- *   QUEUED, OPEN --provably unprocessed, nothing answered--> QUEUED on another endpoint
+ *   QUEUED, OPEN --provably unprocessed, nothing answered--> QUEUED, on another endpoint if there is
+ *   one; on the same one after a refusal
  *   any of these --end of the response, an answer of the relay's own, the client gone--> ENDING
  *   ENDING --both streams closed--> GONE (freed)
  *
@@ -72,7 +73,7 @@ size_t exchange_held_bytes(const struct exchange *exchange);
 /* Drops them and ends it with RESOURCE_EXHAUSTED. */
 void exchange_shed(struct exchange *exchange, const char *message);
 
-/* The exchange of a live stream's record. */
-struct exchange *exchange_of(struct stream_record *record);
+/* The exchange of a node of its worker's streams. */
+struct exchange *exchange_at(struct list *node);
 
 #endif

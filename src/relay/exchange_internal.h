@@ -16,8 +16,9 @@ void exchange_enter(struct exchange *exchange, enum exchange_state state);
 
 /* The worker's buffers are looked at when this turn of the loop ends, if they are too full. */
 void exchange_watch_buffers(struct exchange *exchange);
-/* Keeps body bytes while a retry is possible. A body longer than a window gives up the retry; while no upstream stream is
- * open it is bounded by what was kept before and the client's window, because credit is given only as frames leave. */
+/* Keeps body bytes while a retry is possible. A body longer than a window gives up the retry. While no
+ * upstream stream is open all of it is kept: a window at most from before, and one that the client had
+ * credit for, because credit is given only as frames leave. Answers where there is no memory for it. */
 void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, size_t len);
 /* Drops what a retry would need; not needed once an answer has begun. */
 void exchange_forget_request(struct exchange *exchange);

@@ -51,11 +51,11 @@ void observe_left(struct worker *worker, struct stream_record *record, bool serv
     }
     streams_lock(&worker->streams);
     if (record->misrouted) {
-        counter_add(&record->flow->misrouted, (uint64_t)-1);
+        counter_sub(&record->flow->misrouted, 1);
         atomic_fetch_sub(&endpoint->misrouted, 1);
         record->misrouted = false;
     }
-    counter_add(&record->flow->streams, (uint64_t)-1);
+    counter_sub(&record->flow->streams, 1);
     record->flow = NULL;
     record->endpoint = NULL;
     streams_unlock(&worker->streams);

@@ -55,7 +55,8 @@ struct relay;
       "Streams whose endpoint ended them without a status")                                        \
     X(rq_shed, "rq_shed", COUNTER, "shed_total",                                                   \
       "Streams ended because their client held too much of what all share")                        \
-    X(retries, "rq_retry", COUNTER, "retries_total", "Unprocessed streams sent to another endpoint") \
+    X(retries, "rq_retry", COUNTER, "retries_total",                                               \
+      "Unprocessed streams sent to another endpoint")                                              \
     X(trailers_dropped, "rq_trailers_dropped", COUNTER, "request_trailers_dropped_total",          \
       "Requests whose trailers were not passed on: gRPC defines none")                             \
     X(messages_up, "messages_up", COUNTER, "messages_up_total", "gRPC messages towards endpoints") \
@@ -89,7 +90,7 @@ struct worker {
     size_t queued_limit;
     size_t queued_peak;       /* since memory was last noted as freed */
     struct net_flush relief;  /* asked for when that is too much */
-    unsigned lane_clients[RELAY_LANES]; /* clients in each lane but the shared one, relay/client.h */
+    unsigned lane_clients[RELAY_LANES]; /* clients in each lane but the shared one */
     uint64_t told_ms; /* begin of the second in which `told` lines about clients were written */
     unsigned told;
     unsigned untold; /* left out since then */

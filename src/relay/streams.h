@@ -67,7 +67,7 @@ struct stream_row {
 struct streams_query {
     uint64_t after;     /* numbers above this one */
     size_t limit;       /* rows at most */
-    const char *search; /* in agent id and version, pod, server version, cluster, endpoint; any case; "": all */
+    const char *search; /* in all the texts of a row, in any case; "": all rows */
 };
 
 void streams_init(struct streams *streams);

@@ -2,7 +2,7 @@
  *
  * An endpoint ends the connection of who resets too many streams, the young ones above all, and with it the streams of every
  * other client. Young is what it thinks young: an endpoint that stood still reads a request and its reset in one go. So a
- * stream counts as old only when the endpoint has answered something at or above its id UPSTREAM_OLD_MS ago: frames are read
+ * stream counts as old only when the endpoint has answered something at or above its id UPSTREAM_OLD_TICKS ago: frames are read
  * in order. Until then a reset waits, unless few were sent. */
 #include "base/mem.h"
 #include "relay/upstream_internal.h"

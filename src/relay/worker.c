@@ -26,11 +26,6 @@
 
 /* ---- drain ----------------------------------------------------------------------------------- */
 
-static struct exchange *exchange_at(struct list *node)
-{
-    return exchange_of(container_of(node, struct stream_record, node));
-}
-
 /* Each exchange ends at a random moment of the window, so that a fleet does not reconnect all at once. */
 static void begin_drain(struct worker *worker)
 {
@@ -138,7 +133,8 @@ static void on_refused(void *user, const struct net_error *why)
     counter_add(&worker->stats.downstream_cx_refused, 1);
     bool serious = why->kind == NET_FD_LIMIT;
     log_event(serious ? LOG_ERROR : LOG_DEBUG, &worker->relay->source, "connection_refused",
-              LOG_PAIRS({"cause", net_error_label(why->kind)}), "Connection refused: %s", why->text);
+              LOG_PAIRS({"cause", net_error_label(why->kind)}), "Connection refused: %s",
+              why->text);
 }
 
 static const struct net_listener_events listener_events = {
@@ -178,13 +174,31 @@ int worker_init(struct worker *worker, struct relay *relay, unsigned index,
         .tls = relay->config.tls,
         .reuse_port = relay->config.workers > 1,
     };
-    worker->listener = net_listener_open(&worker->loop, &config, &listener_events, worker, ret_error);
+    worker->listener =
+        net_listener_open(&worker->loop, &config, &listener_events, worker, ret_error);
     return worker->listener != NULL ? 0 : -1;
 }
 
 void worker_run(struct worker *worker)
 {
     net_loop_run(&worker->loop);
+}
+
+/* Nothing is left of anybody. */
+static void assert_idle(const struct worker *worker)
+{
+    assert(list_empty(&worker->downstreams) && list_empty(&worker->upstreams));
+    assert(worker->queued_bytes == 0);
+    assert(atomic_load(&worker->stats.downstream_cx_active) == 0);
+    assert(atomic_load(&worker->stats.downstream_rq_active) == 0);
+    for (unsigned lane = 0; lane < RELAY_LANES; lane++) {
+        assert(worker->lane_clients[lane] == 0);
+    }
+    for (size_t i = 0; i <= FLOWS_MAX; i++) {
+        assert(atomic_load(&worker->flows.flows[i].streams) == 0);
+        assert(atomic_load(&worker->flows.flows[i].misrouted) == 0);
+    }
+    (void)worker; /* with NDEBUG */
 }
 
 void worker_deinit(struct worker *worker)
@@ -198,8 +212,7 @@ void worker_deinit(struct worker *worker)
     }
     net_loop_flush_cancel(&worker->relief);
     net_loop_deinit(&worker->loop);
-    assert(list_empty(&worker->downstreams) && list_empty(&worker->upstreams));
-    assert(worker->queued_bytes == 0);
+    assert_idle(worker);
     streams_deinit(&worker->streams);
 }
 

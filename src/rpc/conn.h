@@ -3,7 +3,8 @@
  * Also what a connection needs to stay healthy: keepalive PINGs (gRFC A8), the peer's ping policy, the time
  * limits of h2/limits.h, graceful end. Owns its net_stream and its h2_session.
  *
- *   opening -> open -> announced -> final -> closing -> lingering -> gone; see conn.c for who may follow whom. */
+ *   opening -> open -> announced -> final -> closing -> lingering -> gone; the picture with its short
+ *   cuts is in conn_internal.h. */
 #ifndef GRPCROUTE_RPC_CONN_H
 #define GRPCROUTE_RPC_CONN_H
 
