@@ -137,6 +137,7 @@ struct h2_stream {
     bool response_sent;
     bool is_post;     /* a client's request */
     bool plain_body;  /* nothing for nghttp2 to check in what comes */
+    bool refused;     /* it broke a rule of flow control: nothing more of it is delivered */
     bool has_body;    /* our block did not end the stream */
     bool headers_sent;
     bool blocked;     /* send_node is in session->blocked */

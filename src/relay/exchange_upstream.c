@@ -99,6 +99,9 @@ static void send_known_body(struct exchange *exchange)
     if (exchange->request_ended) {
         h2_stream_end(stream);
     }
+    if (exchange->replay.len > H2_STREAM_WINDOW_BYTES) { /* as of what comes from now on */
+        exchange_forget_request(exchange);
+    }
 }
 
 void exchange_refuse_large(struct exchange *exchange, uint32_t limit_bytes)
