@@ -88,7 +88,9 @@ size_t upstream_count_opening(const struct upstream *upstream, unsigned lane)
 /* A connection ended before it took a stream, or could not be made. */
 static void conn_failed(struct upstream *upstream, unsigned lane, const struct net_error *why)
 {
-    worker_endpoint_failed(upstream->worker, upstream->endpoint, why->text);
+    if (why->kind != NET_FD_LIMIT) { /* which is ours, not the endpoint's */
+        worker_endpoint_failed(upstream->worker, upstream->endpoint, why->text);
+    }
     if (upstream_count_opening(upstream, lane) == 0) {
         upstream_fail_lane(upstream, lane, why);
     }
