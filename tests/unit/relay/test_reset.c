@@ -191,7 +191,7 @@ static void a_connection_of_dropped_streams_alone_ends_and_takes_them_along(void
     scene_run(2 * NET_TICK_MS);
     assert_int_equal(scene_live(scene), 0);
     assert_true(conn->goaways > 0);
-    assert_int_equal(conn->resets, UPSTREAM_YOUNG_RESETS);
+    assert_true(conn->resets < UPSTREAM_YOUNG_RESETS + UPSTREAM_YOUNG_PER_S);
     struct scene_bystander next = scene_bystander(scene); /* on a connection of its own */
     scene_check(&next);
     scene_close(scene);
