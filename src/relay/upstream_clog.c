@@ -66,6 +66,13 @@ static bool others_wait(struct upstream_conn *conn, const struct client *holder)
     return false;
 }
 
+/* What it has not sent yet would take the credit that comes back. */
+static bool holds_or_wants(const struct upstream_request *request)
+{
+    return h2_stream_unread_bytes(request->stream) > 0 ||
+           h2_stream_queued_bytes(request->stream) > 0;
+}
+
 static void end_streams_of(struct upstream_conn *conn, const struct client *holder)
 {
     struct list *node;
@@ -74,7 +81,7 @@ static void end_streams_of(struct upstream_conn *conn, const struct client *hold
     {
         struct upstream_request *request = request_at(node);
         if (request->client == holder && request->events->on_clogged != NULL &&
-            h2_stream_unread_bytes(request->stream) > 0) {
+            holds_or_wants(request)) {
             request->urgent = true;
             request->events->on_clogged(request);
         }
