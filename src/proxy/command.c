@@ -125,8 +125,8 @@ static void take_endpoints(void *user, size_t index, const struct text_address *
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
-/* By default a quarter of what the process may use, as connections need more than their buffers, and no more than honest
- * slow readers need. */
+/* By default a quarter of what the process may use, as connections need more than their buffers,
+ * and no more than honest slow readers need. */
 static uint64_t max_buffered(const struct options *options)
 {
     uint64_t share = process_memory_limit() / 4;

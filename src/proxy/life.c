@@ -1,7 +1,9 @@
 /* The life of a proxy.
  *
- * Happy path: workers listen -> names are resolved, endpoints checked -> ready -> SIGTERM or SIGINT -> every worker drains -> exit 0.
- * Failure modes: a worker or the admin port cannot listen: nothing is started, one line says why. A second signal ends now. */
+ * Happy path: workers listen -> names are resolved, endpoints checked -> ready -> SIGTERM or SIGINT
+ * -> every worker drains -> exit 0.
+ * Failure modes: a worker or the admin port cannot listen: nothing is started, one line says why. A
+ * second signal ends now. */
 #include "proxy/life.h"
 
 #include "admin/admin.h"

@@ -1,5 +1,5 @@
-/* What time does to a connection: PINGs, whose numbers say what they were for, and what may take too
- * long. */
+/* What time does to a connection: PINGs, whose numbers say what they were for, and what may take
+ * too long. */
 #include "base/mem.h"
 #include "net/stream.h"
 #include "rpc/conn_internal.h"

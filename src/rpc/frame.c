@@ -35,7 +35,8 @@ static ptrdiff_t complete(struct rpc_frame_reader *reader, const uint8_t *bytes,
     return rv != 0 ? rv : (ptrdiff_t)take;
 }
 
-/* Continues the message that an earlier feed left incomplete. Returns bytes taken, or -1 with `ret_rv`. */
+/* Continues the message that an earlier feed left incomplete. Returns bytes taken, or -1 with
+ * `ret_rv`. */
 static ptrdiff_t feed_partial(struct rpc_frame_reader *reader, const uint8_t *bytes, size_t len,
                               rpc_message_fn on_message, void *ctx, int *ret_rv)
 {

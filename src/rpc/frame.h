@@ -1,5 +1,5 @@
-/* gRPC's length-prefixed messages (PROTOCOL-HTTP2.md, Length-Prefixed-Message) over arbitrary DATA borders.
- * Pure. A message that lies whole in the bytes fed is delivered without a copy. */
+/* gRPC's length-prefixed messages (PROTOCOL-HTTP2.md, Length-Prefixed-Message) over arbitrary DATA
+ * borders. Pure. A message that lies whole in the bytes fed is delivered without a copy. */
 #ifndef GRPCROUTE_RPC_FRAME_H
 #define GRPCROUTE_RPC_FRAME_H
 

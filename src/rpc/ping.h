@@ -24,8 +24,8 @@ struct rpc_ping_response {
     const char *agent_version;
 };
 
-/* Decode. Return 0, or 1 when the bytes are not such a message (INTERNAL) or need more memory than rpc/arena.h allows. The result
- * is valid until the next decode on this thread. */
+/* Decode. Return 0, or 1 when the bytes are not such a message (INTERNAL) or need more memory than
+ * rpc/arena.h allows. The result is valid until the next decode on this thread. */
 int rpc_ping_request_decode(const uint8_t *bytes, size_t len, struct rpc_ping_request *ret);
 int rpc_ping_response_decode(const uint8_t *bytes, size_t len, struct rpc_ping_response *ret);
 

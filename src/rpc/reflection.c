@@ -1,7 +1,8 @@
 /* Server reflection over the descriptor set that protoc made of proto/ at build time.
  *
- * A FileDescriptorSet is a list of FileDescriptorProto messages (field 1). Of each, only names are needed: file name (1), package (2),
- * messages (4), enums (5), services (6, with methods in 2); their names are field 1. They are read in place. */
+ * A FileDescriptorSet is a list of FileDescriptorProto messages (field 1). Of each, only names are
+ * needed: file name (1), package (2), messages (4), enums (5), services (6, with methods in 2);
+ * their names are field 1. They are read in place. */
 #include "rpc/reflection.h"
 
 #include "base/mem.h"

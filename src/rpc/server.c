@@ -1,7 +1,7 @@
 /* A gRPC server: listener, connections, drain.
  *
- * Happy path: listen -> connections -> calls -> drain: GOAWAY on every connection, each call ends at its own moment of the window,
- * connections close with their last call -> on_done.
+ * Happy path: listen -> connections -> calls -> drain: GOAWAY on every connection, each call ends
+ * at its own moment of the window, connections close with their last call -> on_done.
  * Failure modes: what is left GOODBYE_MS after the window is closed without ceremony. */
 #include "base/mem.h"
 #include "base/random.h"

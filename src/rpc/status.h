@@ -65,8 +65,9 @@ enum rpc_code rpc_code_from_h2(uint32_t h2_error);
 void rpc_status_set(struct rpc_status *status, enum rpc_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* One line for people: "UNAVAILABLE: no healthy endpoint in cluster server-v1", or for other origins
- * "HTTP status 404 from something that is not gRPC", "stream reset with CANCEL". Escaped. Returns `out`. */
+/* One line for people: "UNAVAILABLE: no healthy endpoint in cluster server-v1", or for other
+ * origins "HTTP status 404 from something that is not gRPC", "stream reset with CANCEL". Escaped.
+ * Returns `out`. */
 char *rpc_status_describe(const struct rpc_status *status, char *out, size_t out_bytes);
 
 #endif
