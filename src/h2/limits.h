@@ -52,7 +52,8 @@
 /* A reset younger than this is charged ("rapid reset", CVE-2023-44487). Older streams may all end
  * at once: a connection shared by thousands of agents sees that whenever a fleet restarts. */
 #define H2_YOUNG_STREAM_MS 1000
-/* An owner calls every NET_TICK_MS; when it did not for this long, the process stood still. */
+/* An owner calls every NET_TICK_MS; when it did not for this long, the process stood still: it was
+ * stopped, starved, or busy. */
 #define H2_STOOD_STILL_MS 1000
 /* DATA frames without a byte in a row that a stream of a server may bring. */
 #define H2_EMPTY_FRAMES 100

@@ -6,9 +6,9 @@
 #include "rpc/conn.h"
 #include "rpc/keepalive.h"
 
-/*   opening --SETTINGS--> open --drain--> announced --PING's ACK, late--> final --no stream--> closing
- *      |_____________drain__________________^                               ^
- *      |_________drain of a client, from opening and open___________________|
+/*   opening --SETTINGS--> open --drain--> announced --PING's ACK, late--> final --no stream-->
+ *      |_____________drain__________________^                              ^          closing
+ *      |_________drain of a client, from opening and open__________________|
  *   each of these --close, limit, protocol error--> closing
  *   each of these, closing --session through, write failed, peer dead--> lingering --> gone
  *   each of these, closing --transport lost--> gone */

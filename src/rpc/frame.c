@@ -12,7 +12,8 @@ void rpc_frame_reader_deinit(struct rpc_frame_reader *reader)
 }
 
 /* Looks at a prefix. Returns 0 with the body's length, or an outcome. */
-static int read_prefix(const struct rpc_frame_reader *reader, const uint8_t *prefix, size_t *ret_len)
+static int read_prefix(const struct rpc_frame_reader *reader, const uint8_t *prefix,
+                       size_t *ret_len)
 {
     size_t len = rpc_frame_length(prefix);
     if (prefix[0] != 0) {

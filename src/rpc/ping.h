@@ -30,7 +30,8 @@ int rpc_ping_request_decode(const uint8_t *bytes, size_t len, struct rpc_ping_re
 int rpc_ping_response_decode(const uint8_t *bytes, size_t len, struct rpc_ping_response *ret);
 
 /* Encode into `out`; return the length, or 0 when it does not fit `out_bytes`. */
-size_t rpc_ping_request_encode(const struct rpc_ping_request *request, uint8_t *out, size_t out_bytes);
+size_t rpc_ping_request_encode(const struct rpc_ping_request *request, uint8_t *out,
+                               size_t out_bytes);
 size_t rpc_ping_response_encode(const struct rpc_ping_response *response, uint8_t *out,
                                 size_t out_bytes);
 

@@ -32,7 +32,7 @@ struct slice {
 enum { FIELD_NAME = 1, FIELD_PACKAGE = 2, FIELD_MESSAGE = 4, FIELD_ENUM = 5, FIELD_SERVICE = 6 };
 enum { FIELD_SERVICE_METHOD = 2, FIELD_NESTED_MESSAGE = 3, FIELD_NESTED_ENUM = 4 };
 
-/* ---- reading protobuf in place ----------------------------------------------------------------- */
+/* ---- reading protobuf in place --------------------------------------------------------------- */
 
 static bool read_varint(struct slice *in, uint64_t *ret)
 {
@@ -299,7 +299,8 @@ int rpc_reflection_answer(const uint8_t *bytes, size_t len, struct buf *ret_resp
     answer->response.valid_host = request->host;
     answer->response.original_request = request;
     decide(request, answer);
-    size_t size = grpc__reflection__v1__server_reflection_response__get_packed_size(&answer->response);
+    size_t size =
+        grpc__reflection__v1__server_reflection_response__get_packed_size(&answer->response);
     uint8_t *to = buf_reserve(ret_response, size);
     if (to != NULL) {
         grpc__reflection__v1__server_reflection_response__pack(&answer->response, to);

@@ -163,7 +163,8 @@ int rpc_server_listen(struct rpc_server *server, const struct text_address *addr
                       struct net_tls *tls, struct net_error *ret_error)
 {
     const struct net_listener_config config = {.address = *address, .tls = tls};
-    server->listener = net_listener_open(server->loop, &config, &listener_events, server, ret_error);
+    server->listener =
+        net_listener_open(server->loop, &config, &listener_events, server, ret_error);
     return server->listener != NULL ? 0 : -1;
 }
 

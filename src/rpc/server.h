@@ -21,7 +21,8 @@ struct rpc_method {
     const char *path; /* "/package.Service/Method" */
     /* Complete request metadata; may end the call at once. Set your own state with
      * rpc_server_call_set_user(). */
-    void (*on_start)(struct rpc_server_call *call, const struct h2_block *metadata, void *server_user);
+    void (*on_start)(struct rpc_server_call *call, const struct h2_block *metadata,
+                     void *server_user);
     /* One whole message, borrowed. */
     void (*on_message)(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
     /* The client half-closed. */

@@ -112,7 +112,8 @@ static void begin_call(struct server_conn *conn, struct h2_stream *stream,
     }
     uint64_t timeout_ns = 0;
     const struct h2_header *timeout = h2_block_find(block, "grpc-timeout", NULL);
-    if (timeout != NULL && rpc_timeout_parse(timeout->value, timeout->value_len, &timeout_ns) != 0) {
+    if (timeout != NULL &&
+        rpc_timeout_parse(timeout->value, timeout->value_len, &timeout_ns) != 0) {
         server_answer_status(stream, RPC_INTERNAL, "malformed grpc-timeout");
         return;
     }
@@ -179,7 +180,8 @@ static void on_data(void *user, const uint8_t *bytes, size_t len)
     }
     if (call->held.len > 0 || congested(call)) {
         if (buf_append(&call->held, bytes, len, 2 * H2_STREAM_WINDOW_BYTES) != 0) {
-            rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED, "client does not read the answers");
+            rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED,
+                                   "client does not read the answers");
         }
         return;
     }

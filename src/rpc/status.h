@@ -50,7 +50,7 @@ struct rpc_status {
     uint32_t h2_error;    /* RPC_FROM_RESET: the code */
     uint32_t http_status; /* RPC_FROM_HTTP: the status */
     bool unprocessed;     /* the peer provably did not look at the call */
-    char message[RPC_MESSAGE_BYTES]; /* decoded; may hold any bytes of the peer: escape before showing */
+    char message[RPC_MESSAGE_BYTES]; /* decoded; may hold any bytes of the peer: to be escaped */
 };
 
 /* "UNAVAILABLE"; "CODE(99)" is never needed: unknown numbers become UNKNOWN when parsed. */
