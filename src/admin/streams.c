@@ -74,7 +74,7 @@ static cJSON *row_json(const struct stream_row *row, uint64_t now_ms)
     return object;
 }
 
-void streams_view_json(struct relay *relay, const struct streams_query *query, struct buf *out)
+void admin_streams_json(struct relay *relay, const struct streams_query *query, struct buf *out)
 {
     /* one row more than asked for tells whether there is a next page */
     const struct streams_query more = {query->after, query->limit + 1, query->search};

@@ -2,7 +2,6 @@
 #ifndef GRPCROUTE_RPC_PING_H
 #define GRPCROUTE_RPC_PING_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
