@@ -147,6 +147,11 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
 static void on_failed(struct upstream_request *request, const struct net_error *why)
 {
     struct probe *probe = container_of(request, struct probe, request);
+    if (why->kind == NET_FD_LIMIT) { /* tells nothing of the endpoint */
+        probe->deadline_ms = 0;
+        probe->due_ms = worker_now_ms(relay_main_worker(probe->health->relay)) + PROXY_HEALTH_RETRY_MS;
+        return;
+    }
     decide(probe, ENDPOINT_UNHEALTHY, why->text);
 }
 

@@ -71,7 +71,6 @@ static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
     (void)unprocessed;
     bool finished = error == H2_NO_ERROR && exchange->state == EXCHANGE_ENDING;
     bool has_code = error != H2_CONNECTION_LOST && error != H2_NO_ERROR;
-    exchange_note_freed(exchange, exchange->downstream);
     if (exchange->state != EXCHANGE_ENDING) {
         exchange_enter(exchange, EXCHANGE_ENDING);
     }

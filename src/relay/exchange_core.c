@@ -183,8 +183,3 @@ void exchange_shed(struct exchange *exchange, const char *message)
         h2_stream_reset(exchange->downstream, H2_ENHANCE_YOUR_CALM);
     }
 }
-
-void exchange_note_freed(struct exchange *exchange, const struct h2_stream *stream)
-{
-    net_loop_freed(&exchange->worker->loop, h2_stream_queued_bytes(stream));
-}

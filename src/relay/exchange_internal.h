@@ -26,8 +26,6 @@ void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, s
 void exchange_forget_request(struct exchange *exchange);
 /* Gives the client credit for up to `len` bytes that it waits for. */
 void exchange_return_credit(struct exchange *exchange, size_t len);
-/* What a stream that closes still holds goes with it. */
-void exchange_note_freed(struct exchange *exchange, const struct h2_stream *stream);
 
 /* Ends it with a status, and the upstream side, if any, with a reset; it lives on until both have
  * closed. `http_status` is for who does not speak gRPC. */

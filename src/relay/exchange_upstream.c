@@ -312,7 +312,6 @@ static void on_upstream_close(void *user, uint32_t error, bool unprocessed)
 {
     struct exchange *exchange = user;
     struct upstream_end end;
-    exchange_note_freed(exchange, exchange->upstream.stream);
     describe_end(exchange, error, &end);
     judge_end(exchange, &end, unprocessed);
     if (unprocessed && error == H2_REFUSED_STREAM) {

@@ -63,7 +63,6 @@ static void shed_client(struct client *client, size_t target, const char *messag
         size_t before = exchange_held_bytes(exchange);
         exchange_shed(exchange, message);
         size_t after = exchange_held_bytes(exchange);
-        net_loop_freed(&worker->loop, before > after ? before - after : 0);
         if (after >= before) {
             return; /* what it holds now is its status */
         }

@@ -91,6 +91,7 @@ struct worker {
     struct streams streams;   /* the live ones */
     size_t queued_bytes;      /* in all HTTP/2 sessions of the worker, and kept for retries */
     size_t queued_limit;
+    size_t queued_peak;       /* since memory was last noted as freed */
     struct net_flush relief;  /* asked for when that is too much */
     unsigned lane_clients[RELAY_LANES]; /* clients in each lane but the shared one */
     uint64_t told_ms; /* begin of the second in which `told` lines about clients were written */

@@ -75,10 +75,10 @@ void upstream_submit(struct upstream *upstream, struct upstream_request *request
 static void explain_wait(const struct upstream *upstream, unsigned lane, struct net_error *ret)
 {
     const char *name = upstream->endpoint->name;
-    if (upstream->resetting_count >= UPSTREAM_CROWDED_RESETS) {
+    if (upstream->resetting_young >= UPSTREAM_CROWDED_RESETS) {
         net_error_set(ret, NET_TIMED_OUT,
                       "%s is still busy with %zu streams that clients dropped at once", name,
-                      upstream->resetting_count);
+                      upstream->resetting_young);
     } else if (upstream_is_paused(upstream, lane)) {
         net_error_set(ret, NET_TIMED_OUT,
                       "%s accepts no streams: its MAX_CONCURRENT_STREAMS is 0", name);
@@ -128,6 +128,14 @@ static bool is_needless(const struct upstream_conn *conn, uint64_t now)
            (conn->lane != 0 || upstream_count_conns(conn->upstream, 0, UPSTREAM_CONN_OPEN) > 1);
 }
 
+/* Its streams all wait to be reset, and they are many: to end it costs no reset at all. So a fleet that leaves at once is gone at
+ * once. */
+static bool is_abandoned(const struct upstream_conn *conn)
+{
+    return conn->resetting_count >= UPSTREAM_ABANDONED_RESETS &&
+           conn->resetting_count == conn->request_count;
+}
+
 static void tick_conns(struct upstream *upstream, uint64_t now)
 {
     struct list *node;
@@ -137,7 +145,10 @@ static void tick_conns(struct upstream *upstream, uint64_t now)
         struct upstream_conn *conn = conn_at(node);
         upstream_ration_tick(conn);
         conn->refuses = false;
-        if (upstream_is_removed(upstream) || is_needless(conn, now)) {
+        if (is_abandoned(conn)) {
+            upstream_end_conn(conn);
+            rpc_conn_close(conn->conn, H2_NO_ERROR, "all clients of its streams are gone");
+        } else if (upstream_is_removed(upstream) || is_needless(conn, now)) {
             upstream_end_conn(conn);
         } else if (conn->state == UPSTREAM_CONN_OPEN) {
             upstream_unclog(conn, now);

@@ -58,6 +58,8 @@
  * than this many the oldest go when they are no longer young for most. */
 #define UPSTREAM_WAITING_RESETS   256
 #define UPSTREAM_WAITING_RESET_MS 1250
+/* A connection that has so many of them and nothing else is ended. */
+#define UPSTREAM_ABANDONED_RESETS 20
 /* None waits longer than this for its stream to become old. */
 #define UPSTREAM_RESET_LIMIT_MS 60000
 /* With this many, the next streams of clients that only just came wait until there are fewer. */

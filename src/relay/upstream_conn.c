@@ -60,7 +60,7 @@ static struct upstream_conn *conn_new(struct upstream *upstream, unsigned lane)
 
 void upstream_conn_free(struct upstream_conn *conn)
 {
-    assert(list_empty(&conn->requests));
+    assert(list_empty(&conn->requests) && conn->request_count == 0 && conn->resetting_count == 0);
     list_remove(&conn->node);
     conn->upstream->conn_count--;
     free(conn);
@@ -88,7 +88,9 @@ size_t upstream_count_opening(const struct upstream *upstream, unsigned lane)
 /* A connection ended before it took a stream, or could not be made. */
 static void conn_failed(struct upstream *upstream, unsigned lane, const struct net_error *why)
 {
-    worker_endpoint_failed(upstream->worker, upstream->endpoint, why->text);
+    if (why->kind != NET_FD_LIMIT) { /* which is ours, not the endpoint's */
+        worker_endpoint_failed(upstream->worker, upstream->endpoint, why->text);
+    }
     if (upstream_count_opening(upstream, lane) == 0) {
         upstream_fail_lane(upstream, lane, why);
     }
@@ -246,6 +248,7 @@ void upstream_link(struct upstream_conn *conn, struct upstream_request *request)
     request->conn = conn;
     request->since_ms = now_ms(conn->upstream);
     list_append(&conn->requests, &request->node);
+    conn->request_count++;
     conn->idle_since_ms = 0;
 }
 
@@ -254,6 +257,7 @@ void upstream_unlink(struct upstream_request *request)
     struct upstream_conn *conn = request->conn;
     list_remove(&request->node);
     upstream_forget_reset(request);
+    conn->request_count--;
     request->conn = NULL;
     request->upstream = NULL;
     request->stream = NULL;

@@ -33,6 +33,8 @@ struct upstream_conn {
     enum upstream_conn_state state;
     unsigned lane;
     struct list requests; /* upstream_request.node: the open ones */
+    size_t request_count;
+    size_t resetting_count; /* of them, those whose reset waits */
     bool refuses;              /* a stream, since the last tick */
     uint64_t idle_since_ms;    /* 0: it has streams */
     uint64_t clogged_since_ms; /* 0: it is not */
@@ -56,6 +58,7 @@ struct upstream {
     size_t waiting_count[RELAY_LANES];
     struct list resetting; /* upstream_request.reset_node, oldest first */
     size_t resetting_count;
+    size_t resetting_young; /* ... of streams that were young at the last tick, or later */
     void (*on_room)(struct upstream *upstream, unsigned lane); /* serve those that wait */
     uint32_t streams_per_conn; /* what the endpoint allowed last */
     uint64_t keepalive_ms;

@@ -53,7 +53,7 @@ struct upstream_request *upstream_first_waiting(struct upstream *upstream, unsig
  * that those who were there before, and health checks, find room at the endpoint. */
 static bool must_wait(const struct upstream *upstream, const struct upstream_request *request)
 {
-    return upstream->resetting_count >= UPSTREAM_CROWDED_RESETS && request->client != NULL &&
+    return upstream->resetting_young >= UPSTREAM_CROWDED_RESETS && request->client != NULL &&
            worker_now_ms(upstream->worker) - request->client->since_ms < UPSTREAM_NEWCOMER_MS;
 }
 

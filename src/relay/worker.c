@@ -23,6 +23,8 @@
 
 /* After the drain window, how long connections may take to say goodbye. */
 #define GOODBYE_MS 1000
+/* Less is not worth giving back. */
+#define FREED_BYTES ((size_t)1024 * 1024)
 
 /* ---- drain ----------------------------------------------------------------------------------- */
 
@@ -98,10 +100,22 @@ static void on_wake(uv_async_t *handle)
     }
 }
 
+/* What slow readers held goes back to the system when they have left. */
+static void note_freed(struct worker *worker)
+{
+    if (worker->queued_bytes > worker->queued_peak) {
+        worker->queued_peak = worker->queued_bytes;
+    } else if (worker->queued_peak - worker->queued_bytes >= FREED_BYTES) {
+        net_loop_freed(&worker->loop, worker->queued_peak - worker->queued_bytes);
+        worker->queued_peak = worker->queued_bytes;
+    }
+}
+
 static void on_tick(struct net_tick *item, uint64_t now)
 {
     struct worker *worker = container_of(item, struct worker, tick);
     upstream_tick_all(worker);
+    note_freed(worker);
     atomic_store_explicit(&worker->stats.buffered_bytes, worker->queued_bytes,
                           memory_order_relaxed);
     if (worker->draining) {

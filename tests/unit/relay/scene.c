@@ -40,6 +40,10 @@ static struct net_stream *on_dial(void *user, struct net_loop *loop,
             endpoint->peers[endpoint->peer_count++] = peer_new(far_end, &endpoint->config);
             return near_end;
         }
+        if (endpoint->dial == SCENE_NO_DESCRIPTOR) {
+            net_error_from_uv(ret_error, UV_EMFILE, name);
+            return NULL;
+        }
     }
     net_error_set(ret_error, NET_REFUSED, "%s: connection refused", name);
     return NULL;
