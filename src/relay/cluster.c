@@ -182,7 +182,8 @@ void cluster_each(struct cluster *cluster, void (*visit)(void *ctx, struct endpo
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
-/* Rendezvous hashing: each endpoint scores with the key, the highest wins; when one goes, only its keys move. */
+/* Rendezvous hashing: each endpoint scores with the key, the highest wins; when one goes, only its
+ * keys move. */
 static uint64_t rendezvous_score(const struct endpoint *endpoint, uint64_t hash)
 {
     uint64_t score = hash ^ UINT64_C(0x9e3779b97f4a7c15);

@@ -22,12 +22,14 @@ static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
         h2_stream_consume(exchange->downstream, len);
         return;
     }
-    exchange_keep_for_replay(exchange, bytes, len);
     exchange->credit_held += len;
-    if (exchange->upstream.stream != NULL &&
-        h2_stream_write(exchange->upstream.stream, bytes, len, EXCHANGE_QUEUE_BYTES) != 0) {
-        /* the endpoint's side no longer takes a body: let the client go on until it hears why */
+    exchange_keep_for_replay(exchange, bytes, len);
+    struct h2_stream *upstream = exchange->upstream.stream;
+    int rv = upstream != NULL ? h2_stream_write(upstream, bytes, len, EXCHANGE_QUEUE_BYTES) : 0;
+    if (rv == H2_E_CLOSED) { /* the client may go on until it hears why */
         exchange_return_credit(exchange, len);
+    } else if (rv != 0) {
+        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the request's body");
     }
     exchange_watch_buffers(exchange);
 }
@@ -41,7 +43,8 @@ static void on_downstream_end(void *user)
     }
 }
 
-/* Trailers of a request end it. gRPC defines none, and servers end the connection over them: they are not passed on. */
+/* Trailers of a request end it. gRPC defines none, and servers end the connection over them: they
+ * are not passed on. */
 static void on_downstream_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
                                 bool end_stream)
 {

@@ -1,13 +1,13 @@
 /* One stream through the relay: a downstream stream, an upstream stream, and what flows between.
  *
  *   ROUTING --endpoint chosen--> QUEUED --stream opened--> OPEN --response headers--> ANSWERING
- *   QUEUED, OPEN --provably unprocessed, nothing answered--> QUEUED, on another endpoint if there is
- *   one; on the same one after a refusal
+ *   QUEUED, OPEN --provably unprocessed, nothing answered--> QUEUED, elsewhere if there is another
  *   any of these --end of the response, an answer of the relay's own, the client gone--> ENDING
  *   ENDING --both streams closed--> GONE (freed)
  *
- * The endpoint is chosen when the request's header block is complete, and never changes once a byte was answered. Window
- * credit flows back to a sender only when its bytes are in frames towards the other side. */
+ * The endpoint is chosen when the request's header block is complete, and never changes once a byte
+ * was answered. Window credit flows back to a sender only when its bytes are in frames towards the
+ * other side. */
 #ifndef GRPCROUTE_RELAY_EXCHANGE_H
 #define GRPCROUTE_RELAY_EXCHANGE_H
 
@@ -21,7 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Endpoints tried for one stream, the first included, and how often endpoints may refuse it, which costs no attempt. */
+/* Endpoints tried for one stream, the first included, and how often endpoints may refuse it, which
+ * costs no attempt. */
 #define EXCHANGE_ATTEMPTS 3
 #define EXCHANGE_REFUSALS 10
 

@@ -54,8 +54,8 @@ static bool may_retry(const struct exchange *exchange)
            exchange->attempts < EXCHANGE_ATTEMPTS && exchange->refusals < EXCHANGE_REFUSALS;
 }
 
-/* Tries again, on another endpoint if there is one, if the request provably was not looked at and is
- * still known. Returns false when it may not. `same`: the same endpoint may do. */
+/* Tries again, on another endpoint if there is one, if the request provably was not looked at and
+ * is still known. Returns false when it may not. `same`: the same endpoint may do. */
 static bool retry(struct exchange *exchange, bool same)
 {
     if (!may_retry(exchange)) {
@@ -214,10 +214,14 @@ static void on_upstream_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct exchange *exchange = user;
     observe_down(exchange->worker, &exchange->record, bytes, len);
-    if (exchange->downstream == NULL ||
-        h2_stream_write(exchange->downstream, bytes, len, EXCHANGE_QUEUE_BYTES) != 0) {
+    struct h2_stream *downstream = exchange->downstream;
+    int rv = downstream != NULL ? h2_stream_write(downstream, bytes, len, EXCHANGE_QUEUE_BYTES)
+                                : H2_E_CLOSED;
+    if (rv != 0) {
         h2_stream_consume(exchange->upstream.stream, len);
-        return;
+    }
+    if (rv != 0 && rv != H2_E_CLOSED) { /* a gap in the answer must not pass for the answer */
+        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
     }
     exchange_watch_buffers(exchange);
 }

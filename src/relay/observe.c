@@ -109,7 +109,8 @@ static void note_server(struct worker *worker, struct stream_record *record,
     endpoint_set_pod(record->endpoint, record->server_id);
 }
 
-/* The first message, if these bytes hold it whole and uncompressed; a stream is not remembered for this. */
+/* The first message, if these bytes hold it whole and uncompressed; a stream is not remembered for
+ * this. */
 static void peek(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
                  size_t len)
 {

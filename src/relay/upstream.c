@@ -105,7 +105,8 @@ static void fail_overdue(struct upstream *upstream)
     }
 }
 
-/* A peer that stopped answering health checks may be gone without a word: make each connection prove itself, once. */
+/* A peer that stopped answering health checks may be gone without a word: make each connection
+ * prove itself, once. */
 static void probe_suspect(struct upstream *upstream)
 {
     bool unhealthy = atomic_load(&upstream->endpoint->health) == ENDPOINT_UNHEALTHY;

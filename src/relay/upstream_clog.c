@@ -1,8 +1,9 @@
 /* One client that takes all of a connection's credit.
  *
- * A server may rightly withhold the window of the whole connection because the streams of one client are not read. When the
- * window stays shut, others wait for it and the endpoint still answers a PING, the client that holds most of it loses the
- * streams that do, which gives their credit back, and gets a lane of its own for the next ones. */
+ * A server may rightly withhold the window of the whole connection because the streams of one
+ * client are not read. When the window stays shut, others wait for it and the endpoint still
+ * answers a PING, the client that holds most of it loses the streams that do, which gives their
+ * credit back, and gets a lane of its own for the next ones. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_internal.h"

@@ -1,9 +1,10 @@
 /* Resets towards an endpoint, as it counts them.
  *
- * An endpoint ends the connection of who resets too many streams, the young ones above all, and with it the streams of every
- * other client. Young is what it thinks young: an endpoint that stood still reads a request and its reset in one go. So a
- * stream counts as old only when the endpoint has answered something at or above its id UPSTREAM_OLD_TICKS ago: frames are read
- * in order. Until then a reset waits, unless few were sent. */
+ * An endpoint ends the connection of who resets too many streams, the young ones above all, and
+ * with it the streams of every other client. Young is what it thinks young: an endpoint that stood
+ * still reads a request and its reset in one go. So a stream counts as old only when the endpoint
+ * has answered something at or above its id UPSTREAM_OLD_TICKS ago: frames are read in order. Until
+ * then a reset waits, unless few were sent. */
 #include "base/mem.h"
 #include "relay/upstream_internal.h"
 #include "rpc/conn.h"

@@ -1,8 +1,10 @@
 /* One thread of the proxy.
  *
- * Happy path: worker_init() listens -> worker_run() relays until a drain is asked -> GOAWAY on every connection, each exchange ends at its
- * own moment of the window -> all connections closed -> the loop has nothing left and returns.
- * Failure modes: accept errors are counted and logged once per pause; a second request to drain ends everything now. */
+ * Happy path: worker_init() listens -> worker_run() relays until a drain is asked -> GOAWAY on
+ * every connection, each exchange ends at its own moment of the window -> all connections closed ->
+ * the loop has nothing left and returns.
+ * Failure modes: accept errors are counted and logged once per pause; a second request to drain
+ * ends everything now. */
 #include "relay/worker.h"
 
 #include "base/log.h"
@@ -26,7 +28,8 @@
 
 /* ---- drain ----------------------------------------------------------------------------------- */
 
-/* Each exchange ends at a random moment of the window, so that a fleet does not reconnect all at once. */
+/* Each exchange ends at a random moment of the window, so that a fleet does not reconnect all at
+ * once. */
 static void begin_drain(struct worker *worker)
 {
     uint64_t now = worker_now_ms(worker);

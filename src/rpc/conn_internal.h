@@ -6,10 +6,12 @@
 #include "rpc/conn.h"
 #include "rpc/keepalive.h"
 
-/*   opening --SETTINGS--> open --drain--> announced --PING's ACK, late--> final --no stream--> closing
- *      |________drain________________________^  |_____(clients skip it)_____^
- *   each of these --close, limit, protocol error--> closing --GOAWAY sent, late--> lingering --> gone
- *   each of these --write failed, peer dead--> lingering --> gone; --transport lost--> gone */
+/*   opening --SETTINGS--> open --drain--> announced --PING's ACK, late--> final --no stream-->
+ *      |_____________drain__________________^                              ^          closing
+ *      |_________drain of a client, from opening and open__________________|
+ *   each of these --close, limit, protocol error--> closing
+ *   each of these, closing --session through, write failed, peer dead--> lingering --> gone
+ *   each of these, closing --transport lost--> gone */
 enum rpc_conn_state {
     RPC_CONN_OPENING,   /* until the peer's SETTINGS; h2/limits.h has the time for it */
     RPC_CONN_OPEN,
@@ -36,7 +38,7 @@ struct rpc_conn {
     uint64_t ticked_ms;
     uint64_t state_ms;   /* in this state: enter() begins it */
     uint64_t blocked_ms; /* the socket has taken nothing: on_writable() ends it */
-    bool late;           /* the last tick was: what the peer sent meanwhile is read at once, or yet */
+    bool late;           /* the last tick was: what the peer sent meanwhile is read only now */
 
     /* Our PINGs, numbered from 1; a peer answers them in their order. */
     struct rpc_keepalive keepalive;
@@ -63,7 +65,7 @@ void rpc_conn_enter(struct rpc_conn *conn, enum rpc_conn_state state);
 void rpc_conn_explain(struct rpc_conn *conn, enum net_error_kind kind, const char *text);
 /* The session was terminated: says so, then closes. */
 void rpc_conn_do_close(struct rpc_conn *conn);
-/* Nothing more to say or to hear; do_abort(): nor to wait for. */
+/* Nothing more to say or to hear; after rpc_conn_do_abort() nor to wait for. */
 void rpc_conn_do_linger(struct rpc_conn *conn);
 void rpc_conn_do_abort(struct rpc_conn *conn);
 /* The second GOAWAY of a graceful end. */

@@ -1,5 +1,5 @@
-/* What time does to a connection: PINGs, whose numbers say what they were for, and what may take too
- * long. */
+/* What time does to a connection: PINGs, whose numbers say what they were for, and what may take
+ * too long. */
 #include "base/mem.h"
 #include "net/stream.h"
 #include "rpc/conn_internal.h"
@@ -42,7 +42,7 @@ static void tick_keepalive(struct rpc_conn *conn, uint64_t now)
 /* The time that passed, as far as it counts. */
 static void count_time(struct rpc_conn *conn, uint64_t now)
 {
-    conn->late = now - conn->ticked_ms > RPC_TICK_LATE_MS;
+    conn->late = now - conn->ticked_ms > H2_STOOD_STILL_MS;
     uint64_t counts_ms = rpc_tick_counts_ms(&conn->ticked_ms, now);
     conn->state_ms += counts_ms;
     conn->blocked_ms = net_stream_blocked(conn->stream) ? conn->blocked_ms + counts_ms : 0;
@@ -89,7 +89,7 @@ void rpc_conn_pinged_back(struct rpc_conn *conn)
 void rpc_conn_pinged(struct rpc_conn *conn, bool busy)
 {
     uint64_t now = rpc_conn_now_ms(conn);
-    bool at_once = conn->late || now - conn->ticked_ms > RPC_TICK_LATE_MS;
+    bool at_once = conn->late || now - conn->ticked_ms > H2_STOOD_STILL_MS;
     if (!rpc_ping_policy_allows(&conn->ping_policy, now, busy, at_once)) {
         rpc_conn_close(conn, H2_ENHANCE_YOUR_CALM, "too_many_pings");
     }
