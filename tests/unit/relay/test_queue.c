@@ -254,6 +254,26 @@ static void an_endpoint_that_is_gone_gets_its_connections_closed(void **state)
     scene_close(scene);
 }
 
+/* Who takes all descriptors makes no endpoint a bad one. */
+static void a_lack_of_descriptors_is_no_fault_of_the_endpoints(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    peer_set(scene_conn(scene, 0, 0), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2);
+    scene_settle();
+    scene->endpoints[0].dial = SCENE_NO_DESCRIPTOR;
+    struct peer *client = scene_client(scene);
+    struct peer_stream *fits = scene_ask(client, "");
+    struct peer_stream *does_not = scene_ask(client, "");
+    scene_run(100);
+    assert_false(fits->closed);
+    scene_assert_status(does_not, 14, "too many open files");
+    assert_int_equal(atomic_load(&scene_view(scene, 0)->health), ENDPOINT_HEALTHY);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +289,7 @@ int main(void)
         cmocka_unit_test(dials_are_few_at_a_time),
         cmocka_unit_test(who_waits_gets_the_room_of_who_ends),
         cmocka_unit_test(an_endpoint_that_is_gone_gets_its_connections_closed),
+        cmocka_unit_test(a_lack_of_descriptors_is_no_fault_of_the_endpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -286,6 +286,37 @@ static void a_window_of_the_body_is_kept_and_sent_again(void **state)
     scene_close(scene);
 }
 
+/* The endpoint goes away without having looked at the stream; the next connection to it says
+ * nothing yet. */
+static void lose(struct scene *scene, size_t conn)
+{
+    scene->endpoints[0].config.silent = true;
+    peer_goaway(scene_conn(scene, 0, conn), 0, H2_NO_ERROR, "");
+    scene_settle();
+}
+
+/* Each connection that took the body gave the client credit for as much again. */
+static void a_body_that_grows_while_its_stream_waits_is_bounded(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    peer_send_zeros(near, H2_STREAM_WINDOW_BYTES);
+    scene_settle();
+    lose(scene, 0);
+    peer_send_zeros(near, H2_STREAM_WINDOW_BYTES);
+    scene_settle();
+    assert_int_equal(scene_exchange(scene)->replay.len, 2 * H2_STREAM_WINDOW_BYTES);
+    assert_int_equal(scene_exchange(scene)->state, EXCHANGE_QUEUED);
+    scene_conn(scene, 0, 1)->config.withholds = true;
+    peer_open(scene_conn(scene, 0, 1));
+    scene_settle();
+    assert_int_equal(scene_exchange(scene)->replay.len, 0);
+    lose(scene, 1);
+    scene_assert_status(near, 14, "refused the stream");
+    scene_close(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +333,7 @@ int main(void)
         cmocka_unit_test(an_endpoint_never_changes_once_an_answer_began),
         cmocka_unit_test(a_request_whose_body_was_given_up_is_not_sent_again),
         cmocka_unit_test(a_window_of_the_body_is_kept_and_sent_again),
+        cmocka_unit_test(a_body_that_grows_while_its_stream_waits_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
