@@ -300,6 +300,15 @@ static void make_text(struct driver *driver)
     }
 }
 
+/* Streams are only missing where there was the time to open them. */
+static void count_unopened(struct bench_result *result)
+{
+    uint64_t wanted = result->setup.connections * result->setup.streams;
+    if (result->interrupted_by == 0 && wanted > result->streams_opened) {
+        result->unopened = wanted - result->streams_opened;
+    }
+}
+
 static int exit_code(const struct bench_result *result)
 {
     if (result->interrupted_by != 0) {
@@ -344,5 +353,6 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
     free(driver->streams);
     free(driver->text);
     free(driver);
+    count_unopened(result);
     return exit_code(result);
 }

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "check/log_text.h"
+#include "base/text_line.h"
 
 #include <cjson/cJSON.h>
 #include <ctype.h>
@@ -153,7 +153,7 @@ static enum check_log_meaning read_quoted(const struct reading *reading, const c
     struct reading inner = *reading;
     inner.cut = reading->cut && *from == '\0';
     copy[len] = '\0';
-    check_log_clean(copy, len);
+    text_clean_line(copy, len);
     enum check_log_meaning meaning = read_front(&inner, copy);
     free(copy);
     return meaning;
@@ -199,7 +199,7 @@ static enum check_log_meaning read_string(struct reading *reading, char *text)
     inner.cut = false;
     inner.depth++;
     for (char *line = strsep(&text, "\n"); line != NULL; line = strsep(&text, "\n")) {
-        check_log_clean(line, strlen(line));
+        text_clean_line(line, strlen(line));
         meaning = heavier(meaning, read_text(&inner, line));
     }
     return meaning;

@@ -37,7 +37,7 @@ enum check_log_meaning {
     CHECK_LOG_SAID,    /* events */
 };
 
-/* Reads `line`, which is clean (log_text.h), and calls `on_event` for what it says. A whole line of
+/* Reads `line`, which is clean (base/text_line.h), and calls `on_event` for what it says. A whole line of
  * an agent or server counts wherever it begins; what stands before it is a prefix. With `cut` the
  * line may lack its end: what could then be another name is CHECK_LOG_LOST. */
 enum check_log_meaning check_log_read(const char *line, size_t len, bool cut,

@@ -121,7 +121,7 @@ static void take_cri(struct check_log_reader *reader, const struct cri *cri, boo
     if (cri->is_part) {
         return;
     }
-    part->len = check_log_clean(part->bytes, part->len);
+    part->len = text_clean_line(part->bytes, part->len);
     if (part->len > 0) {
         reader->lines++;
         take_line(reader, part, at_end, on_event, user);
@@ -141,7 +141,7 @@ static void end_line(struct check_log_reader *reader, bool at_end, check_log_on_
     while (blanks < line->len && line->bytes[line->len - 1 - blanks] == ' ') {
         blanks++;
     }
-    line->len = check_log_clean(line->bytes, line->len);
+    line->len = text_clean_line(line->bytes, line->len);
     if (parse_cri(line->bytes, &cri)) {
         take_cri(reader, &cri, at_end, on_event, user);
         for (; cri.is_part && cri.text[0] != '\0' && blanks > 0; blanks--) {
@@ -169,17 +169,17 @@ static void take_decoded(struct check_log_reader *reader, const char *bytes, siz
 void check_log_feed(struct check_log_reader *reader, const char *bytes, size_t len,
                     check_log_on_event *on_event, void *user)
 {
-    char decoded[CHECK_LOG_DECODED_BYTES];
+    char decoded[TEXT_DECODED_BYTES];
     for (size_t i = 0; i < len; i++) {
-        size_t decoded_len = check_log_decode(&reader->decoder, (uint8_t)bytes[i], decoded);
+        size_t decoded_len = text_decode(&reader->decoder, (uint8_t)bytes[i], decoded);
         take_decoded(reader, decoded, decoded_len, on_event, user);
     }
 }
 
 void check_log_finish(struct check_log_reader *reader, check_log_on_event *on_event, void *user)
 {
-    char decoded[CHECK_LOG_DECODED_BYTES];
-    size_t len = check_log_decode_end(&reader->decoder, decoded);
+    char decoded[TEXT_DECODED_BYTES];
+    size_t len = text_decode_end(&reader->decoder, decoded);
     take_decoded(reader, decoded, len, on_event, user);
     end_line(reader, true, on_event, user);
     drop_part(reader, &reader->parts[0], true);

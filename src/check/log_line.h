@@ -2,8 +2,8 @@
 #ifndef GRPCROUTE_CHECK_LOG_LINE_H
 #define GRPCROUTE_CHECK_LOG_LINE_H
 
+#include "base/text_line.h"
 #include "check/log_event.h"
-#include "check/log_text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ struct check_log_buffer {
 
 /* Splits the bytes of a file into lines; zeroed at first. */
 struct check_log_reader {
-    struct check_log_decoder decoder;
+    struct text_decoder decoder;
     struct check_log_buffer line;
     struct check_log_buffer parts[2]; /* lines that containerd cut, of stdout and stderr */
     uint64_t lines;                   /* with something on them */

@@ -1,4 +1,4 @@
-#include "check/log_text.h"
+#include "base/text_line.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static size_t encode(uint32_t code_point, char *out)
 }
 
 /* One unit of UTF-16. A half of a pair without its other becomes U+FFFD; a mark is no text. */
-static size_t decode_unit(struct check_log_decoder *decoder, uint32_t unit, char *out)
+static size_t decode_unit(struct text_decoder *decoder, uint32_t unit, char *out)
 {
     uint32_t high = decoder->high;
     decoder->high = 0;
@@ -48,25 +48,25 @@ static size_t decode_unit(struct check_log_decoder *decoder, uint32_t unit, char
     return len + encode(unit >= 0xdc00 && unit < 0xe000 ? REPLACEMENT : unit, out + len);
 }
 
-static enum check_log_encoding encoding_of(const uint8_t head[static CHECK_LOG_HEAD_BYTES])
+static enum text_encoding encoding_of(const uint8_t head[static TEXT_HEAD_BYTES])
 {
     if (head[0] == 0xff && head[1] == 0xfe) {
-        return CHECK_LOG_UTF16LE;
+        return TEXT_UTF16LE;
     }
     if (head[0] == 0xfe && head[1] == 0xff) {
-        return CHECK_LOG_UTF16BE;
+        return TEXT_UTF16BE;
     }
     bool even_zero = head[0] == 0 && head[2] == 0;
     bool odd_zero = head[1] == 0 && head[3] == 0;
     if (even_zero != odd_zero) {
-        return odd_zero ? CHECK_LOG_UTF16LE : CHECK_LOG_UTF16BE;
+        return odd_zero ? TEXT_UTF16LE : TEXT_UTF16BE;
     }
-    return CHECK_LOG_UTF8;
+    return TEXT_UTF8;
 }
 
-static size_t decode_known(struct check_log_decoder *decoder, uint8_t byte, char *out)
+static size_t decode_known(struct text_decoder *decoder, uint8_t byte, char *out)
 {
-    if (decoder->encoding == CHECK_LOG_UTF8) {
+    if (decoder->encoding == TEXT_UTF8) {
         out[0] = (char)byte;
         return 1;
     }
@@ -78,22 +78,22 @@ static size_t decode_known(struct check_log_decoder *decoder, uint8_t byte, char
     unsigned first = decoder->head[0];
     unsigned second = decoder->head[1];
     return decode_unit(decoder,
-                       decoder->encoding == CHECK_LOG_UTF16LE ? second << 8 | first
+                       decoder->encoding == TEXT_UTF16LE ? second << 8 | first
                                                               : first << 8 | second,
                        out);
 }
 
-size_t check_log_decode(struct check_log_decoder *decoder, uint8_t byte,
-                        char out[static CHECK_LOG_DECODED_BYTES])
+size_t text_decode(struct text_decoder *decoder, uint8_t byte,
+                        char out[static TEXT_DECODED_BYTES])
 {
-    if (decoder->encoding != CHECK_LOG_UNKNOWN) {
+    if (decoder->encoding != TEXT_UNKNOWN) {
         return decode_known(decoder, byte, out);
     }
     decoder->head[decoder->head_len++] = byte;
-    if (decoder->head_len < CHECK_LOG_HEAD_BYTES) {
+    if (decoder->head_len < TEXT_HEAD_BYTES) {
         return 0;
     }
-    uint8_t head[CHECK_LOG_HEAD_BYTES];
+    uint8_t head[TEXT_HEAD_BYTES];
     memcpy(head, decoder->head, sizeof(head));
     decoder->encoding = encoding_of(head);
     decoder->head_len = 0;
@@ -104,12 +104,12 @@ size_t check_log_decode(struct check_log_decoder *decoder, uint8_t byte,
     return len;
 }
 
-size_t check_log_decode_end(struct check_log_decoder *decoder,
-                            char out[static CHECK_LOG_DECODED_BYTES])
+size_t text_decode_end(struct text_decoder *decoder,
+                            char out[static TEXT_DECODED_BYTES])
 {
     bool has_mark = decoder->head_len >= 2 && (decoder->head[0] ^ decoder->head[1]) == 1 &&
                     decoder->head[0] >= 0xfe;
-    size_t len = decoder->encoding == CHECK_LOG_UNKNOWN && !has_mark ? decoder->head_len : 0;
+    size_t len = decoder->encoding == TEXT_UNKNOWN && !has_mark ? decoder->head_len : 0;
     memcpy(out, decoder->head, len);
     decoder->head_len = 0;
     return len;
@@ -138,7 +138,7 @@ static bool is_wide(const char *line, size_t len)
     return len > 3 && zeros * 5 >= len * 2;
 }
 
-size_t check_log_clean(char *line, size_t len)
+size_t text_clean_line(char *line, size_t len)
 {
     bool wide = is_wide(line, len);
     size_t kept = 0;
