@@ -13,6 +13,7 @@
     X(CHECK_ORDER, "order", "order")                                                               \
     X(CHECK_LOSS, "loss", "loss")                                                                  \
     X(CHECK_DUPLICATION, "duplication", "duplication")                                             \
+    X(CHECK_ENDING, "end", "end of stream")                                                        \
     X(CHECK_EVIDENCE, "evidence", "evidence")
 
 enum check_kind {
