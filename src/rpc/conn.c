@@ -486,6 +486,11 @@ void rpc_conn_close(struct rpc_conn *conn, enum h2_error error, const char *debu
     do_close(conn);
 }
 
+bool rpc_conn_wants_certificate(const struct rpc_conn *conn)
+{
+    return net_stream_wants_certificate(conn->stream);
+}
+
 struct h2_session *rpc_conn_session(struct rpc_conn *conn)
 {
     return conn->session;
