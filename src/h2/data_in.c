@@ -5,8 +5,8 @@
  * A plain DATA frame (no padding, no END_STREAM) of a plain stream -> receive window -> on_data ->
  * h2_stream_consume() -> a WINDOW_UPDATE of ours at half a window. All other DATA goes through
  * nghttp2, which then counts its bytes and gives their credit back; both shares are kept apart
- * here, so a peer may send a window of each; the stream's own count of what nobody took bounds their sum.
- * Streams with a content-length are not plain, for that is nghttp2's to check. */
+ * here, so a peer may send a window of each; the stream's own count of what nobody took bounds
+ * their sum. Streams with a content-length are not plain, for that is nghttp2's to check. */
 #include "h2/core.h"
 
 #include <string.h>
@@ -143,8 +143,8 @@ static int pass_head(struct h2_session *session, uint8_t type, uint32_t len, int
     return h2_pass(session, head, sizeof(head));
 }
 
-/* Entries are passed on as they come, in a frame without flags: only ACK is defined, others "MUST be ignored"
- * (RFC 9113 section 4.1). What breaks the rules is nghttp2's to refuse. */
+/* Entries are passed on as they come, in a frame without flags: only ACK is defined, others "MUST
+ * be ignored" (RFC 9113 section 4.1). What breaks the rules is nghttp2's to refuse. */
 enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_frame_head *head)
 {
     bool entries = head->stream_id == 0 && (head->flags & NGHTTP2_FLAG_ACK) == 0 &&
@@ -197,7 +197,8 @@ static void update_stream(struct h2_stream *stream, uint32_t increment)
     }
 }
 
-/* What is wrong with it is nghttp2's to say; it would end the connection, which a server's mistake on one stream must not. */
+/* What is wrong with it is nghttp2's to say; it would end the connection, which a server's mistake
+ * on one stream must not. */
 static int refuse_increment(struct h2_session *session, struct h2_stream *stream)
 {
     if (session->role == H2_CLIENT && stream != NULL) {

@@ -27,9 +27,9 @@ void exchange_enter(struct exchange *exchange, enum exchange_state state)
     exchange->state = state;
 }
 
-struct exchange *exchange_of(struct stream_record *record)
+struct exchange *exchange_at(struct list *node)
 {
-    return container_of(record, struct exchange, record);
+    return container_of(container_of(node, struct stream_record, node), struct exchange, record);
 }
 
 /* ---- buffers --------------------------------------------------------------------------------- */
@@ -73,8 +73,10 @@ void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, s
         exchange->worker->queued_bytes += len;
         return;
     }
-    assert(!queued);
     exchange_forget_request(exchange);
+    if (queued) { /* no memory: what is lost was sent nowhere yet */
+        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the request's body");
+    }
 }
 
 void exchange_return_credit(struct exchange *exchange, size_t len)
@@ -120,8 +122,9 @@ void exchange_free_when_closed(struct exchange *exchange)
     exchange_enter(exchange, EXCHANGE_GONE);
     exchange_leave_endpoint(exchange, true);
     streams_remove(&worker->streams, &exchange->record);
-    counter_add(&worker->stats.downstream_rq_active, (uint64_t)-1);
+    counter_sub(&worker->stats.downstream_rq_active, 1);
     exchange_forget_request(exchange);
+    assert(exchange->endpoint == NULL && exchange->replay.len == 0);
     free(exchange);
 }
 
@@ -191,9 +194,4 @@ void exchange_shed(struct exchange *exchange, const char *message)
     if (ended && exchange->downstream != NULL) { /* its own end waited behind what was dropped */
         h2_stream_reset(exchange->downstream, H2_ENHANCE_YOUR_CALM);
     }
-}
-
-void exchange_note_freed(struct exchange *exchange, const struct h2_stream *stream)
-{
-    net_loop_freed(&exchange->worker->loop, h2_stream_queued_bytes(stream));
 }

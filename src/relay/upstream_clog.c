@@ -1,8 +1,9 @@
 /* One client that takes all of a connection's credit.
  *
- * A server may rightly withhold the window of the whole connection because the streams of one client are not read. When the
- * window stays shut, others wait for it and the endpoint still answers a PING, the client that holds most of it loses the
- * streams that do, which gives their credit back, and gets a lane of its own for the next ones. */
+ * A server may rightly withhold the window of the whole connection because the streams of one
+ * client are not read. When the window stays shut, others wait for it and the endpoint still
+ * answers a PING, the client that holds most of it loses the streams that do, which gives their
+ * credit back, and gets a lane of its own for the next ones. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_internal.h"
@@ -66,6 +67,13 @@ static bool others_wait(struct upstream_conn *conn, const struct client *holder)
     return false;
 }
 
+/* What it has not sent yet would take the credit that comes back. */
+static bool holds_or_wants(const struct upstream_request *request)
+{
+    return h2_stream_unread_bytes(request->stream) > 0 ||
+           h2_stream_queued_bytes(request->stream) > 0;
+}
+
 static void end_streams_of(struct upstream_conn *conn, const struct client *holder)
 {
     struct list *node;
@@ -74,7 +82,7 @@ static void end_streams_of(struct upstream_conn *conn, const struct client *hold
     {
         struct upstream_request *request = request_at(node);
         if (request->client == holder && request->events->on_clogged != NULL &&
-            h2_stream_unread_bytes(request->stream) > 0) {
+            holds_or_wants(request)) {
             request->urgent = true;
             request->events->on_clogged(request);
         }

@@ -1,4 +1,5 @@
-/* A connection to a gRPC server that is ready for calls: resolved, dialled, TLS, SETTINGS that allow a stream.
+/* A connection to a gRPC server that is ready for calls: resolved, dialled, TLS, SETTINGS that
+ * allow a stream.
  *
  * One attempt per rpc_client; who wants to reconnect makes another after rpc_backoff_next_ms(). */
 #ifndef GRPCROUTE_RPC_CLIENT_H
@@ -23,13 +24,13 @@ struct rpc_client_config {
 };
 
 struct rpc_client_events {
-    /* The peer's SETTINGS came and allow a stream: calls may start. Later a peer may allow none for a while: then a
-     * call is not started (H2_E_NO_ROOM), and those that live go on. */
+    /* The peer's SETTINGS came and allow a stream: calls may start. Later a peer may allow none for
+     * a while: then a call is not started (H2_E_NO_ROOM), and those that live go on. */
     void (*on_ready)(void *user);
     /* The peer will take no new calls on this connection; live calls go on. May be NULL. */
     void (*on_goaway)(void *user, uint32_t error, const char *debug);
-    /* Exactly once: never connected, or connected and lost; live calls had their on_closed. The client is
-     * gone when it returns. */
+    /* Exactly once: never connected, or connected and lost; live calls had their on_closed. The
+     * client is gone when it returns. */
     void (*on_closed)(void *user, const struct net_error *why);
 };
 

@@ -268,7 +268,7 @@ struct exchange *scene_exchange(struct scene *scene)
 {
     struct list *records = &scene->worker->streams.records;
     assert_false(list_empty(records));
-    return exchange_of(container_of(records->prev, struct stream_record, node));
+    return exchange_at(records->prev);
 }
 
 size_t scene_live(const struct scene *scene)
