@@ -62,9 +62,11 @@
 #define UPSTREAM_ABANDONED_RESETS 20
 /* None waits longer than this for its stream to become old. */
 #define UPSTREAM_RESET_LIMIT_MS 60000
-/* With this many, the next streams of clients that only just came wait until there are fewer. */
-#define UPSTREAM_CROWDED_RESETS 200
-#define UPSTREAM_NEWCOMER_MS    10000
+/* With this many, the next streams of clients that only just came wait until there are fewer, but no longer than that: a
+ * storm may go on, and most of its streams are gone by then. */
+#define UPSTREAM_CROWDED_RESETS   200
+#define UPSTREAM_NEWCOMER_MS      10000
+#define UPSTREAM_NEWCOMER_WAIT_MS 3000
 
 struct client;
 struct endpoint;

@@ -95,10 +95,9 @@ void upstream_reset(struct upstream_request *request, uint32_t code)
         h2_stream_reset(request->stream, code);
         return;
     }
-    struct worker *worker = request->upstream->worker;
-    net_loop_freed(&worker->loop, h2_stream_mute(request->stream));
+    h2_stream_mute(request->stream);
     request->reset_code = code;
-    request->reset_ms = worker_now_ms(worker);
+    request->reset_ms = worker_now_ms(request->upstream->worker);
     list_append(&request->upstream->resetting, &request->reset_node);
     request->upstream->resetting_count++;
     request->upstream->resetting_young += is_young_there(request);

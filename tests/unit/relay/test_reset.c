@@ -251,17 +251,19 @@ static void newcomers_wait_while_many_resets_do_and_others_are_served(void **sta
     reset_young_of(scene, 7);
     size_t opened = conn->stream_count;
     struct peer_stream *late = scene_ask(scene_client(scene), "");
+    peer_reset(scene_ask(scene_client(scene), ""), H2_CANCEL);
     scene_run(2000);
     assert_int_equal(conn->stream_count, opened);
     struct peer_stream *old = scene_ask(bystander.near->peer, "");
     assert_int_equal(conn->stream_count, opened + 1);
-    scene_run(UPSTREAM_QUEUE_MS);
-    scene_assert_status(late, 14, "10.0.0.1:50051 is still busy with ");
-    late = scene_ask(scene_client(scene), "");
-    assert_int_equal(conn->stream_count, opened + 1);
+    scene_run(UPSTREAM_NEWCOMER_WAIT_MS - 2000 + NET_TICK_MS); /* a storm may go on: not for ever */
+    assert_int_equal(conn->stream_count, opened + 2);
+    struct peer_stream *later = scene_ask(scene_client(scene), "");
+    assert_int_equal(conn->stream_count, opened + 2);
     peer_begin(peer_stream(conn, opened)); /* it has read them all */
     scene_run(OLD_MS + 2 * NET_TICK_MS);
-    assert_int_equal(conn->stream_count, opened + 2);
+    assert_int_equal(conn->stream_count, opened + 3);
+    assert_false(later->closed);
     assert_false(late->closed || old->closed);
     scene_check(&bystander);
     scene_close(scene);
@@ -402,7 +404,7 @@ static void nothing_is_sent_while_a_reset_waits(void **state)
         assert_int_equal(far->body_bytes, got);
         assert_false(far->ended);
         scene_run(UPSTREAM_RESET_LIMIT_MS);
-        assert_int_equal(far->error, H2_CANCEL);
+        assert_true(far->closed); /* by its reset, or with a connection that only such streams are left of */
         scene_close(scene);
     }
 }
