@@ -116,6 +116,17 @@ static cJSON *json_stream(const struct check_run *run, size_t stream)
     return object;
 }
 
+static void add_logs(cJSON *object, const struct check_logs_read *read)
+{
+    cJSON *logs = cJSON_AddObjectToObject(object, "logs");
+    cJSON_AddNumberToObject(logs, "lines", (double)read->lines);
+    cJSON_AddNumberToObject(logs, "not_understood", (double)read->not_understood);
+    cJSON_AddNumberToObject(logs, "may_be_evidence", (double)read->lost);
+    if (read->not_understood > 0) {
+        cJSON_AddStringToObject(logs, "first_not_understood", read->quote);
+    }
+}
+
 static cJSON *json_report(const struct check_report *report)
 {
     const struct check_run *run = report->run;
@@ -129,6 +140,9 @@ static cJSON *json_report(const struct check_report *report)
         cJSON_AddStringToObject(object, "reason", report->reason);
     }
     cJSON_AddNumberToObject(object, "seconds", (double)run->duration_ns / 1e9);
+    if (run->plan->from_logs) {
+        add_logs(object, &report->logs);
+    }
     cJSON *groups = cJSON_AddArrayToObject(object, "checks");
     for (size_t i = 0; i < run->plan->group_count; i++) {
         cJSON *group = json_group(run, &run->plan->groups[i], &report->groups[i], not_connected);

@@ -45,10 +45,16 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
         add_kinds(&text, unchecked & needs_extensions);
         sentence_add(&text, ": server sends no extension fields");
     }
-    if ((unchecked & ~needs_extensions) != 0) {
+    const unsigned needs_end = 1U << CHECK_ENDING;
+    if ((unchecked & ~(needs_extensions | needs_end)) != 0) {
         sentence_add(&text, "%s", text.len > 0 ? "; " : "");
-        add_kinds(&text, unchecked & ~needs_extensions);
+        add_kinds(&text, unchecked & ~(needs_extensions | needs_end));
         sentence_add(&text, ": server sends no server_id");
+    }
+    if ((unchecked & needs_end) != 0) {
+        sentence_add(&text, "%s", text.len > 0 ? "; " : "");
+        add_kinds(&text, needs_end);
+        sentence_add(&text, ": server did not end it after the last message");
     }
     return out;
 }

@@ -82,6 +82,13 @@ static bool others_wait(struct upstream_conn *conn, const struct client *holder)
     return false;
 }
 
+/* What it has not sent yet would take the credit that comes back. */
+static bool holds_or_wants(const struct upstream_request *request)
+{
+    return h2_stream_unread_bytes(request->stream) > 0 ||
+           h2_stream_queued_bytes(request->stream) > 0;
+}
+
 static void end_streams_of(struct upstream_conn *conn, const struct client *holder)
 {
     struct list *node;
@@ -90,14 +97,14 @@ static void end_streams_of(struct upstream_conn *conn, const struct client *hold
     {
         struct upstream_request *request = request_at(node);
         if (request->client == holder && request->events->on_clogged != NULL &&
-            h2_stream_unread_bytes(request->stream) > 0) {
+            holds_or_wants(request)) {
             request->urgent = true;
             request->events->on_clogged(request);
         }
     }
 }
 
-/* Of the streams whose resets wait, the one that holds the most; NULL: none holds anything. */
+/* Of the streams whose resets wait, the one that holds the most or would; NULL: none does. */
 static struct upstream_request *find_fullest_dropped(struct upstream_conn *conn)
 {
     struct upstream_request *fullest = NULL;
@@ -106,10 +113,12 @@ static struct upstream_request *find_fullest_dropped(struct upstream_conn *conn)
     struct list *next;
     list_each(node, next, &conn->requests)
     {
-        size_t unread = h2_stream_unread_bytes(request_at(node)->stream);
-        if (upstream_resets(request_at(node)) && unread > most) {
-            most = unread;
-            fullest = request_at(node);
+        struct upstream_request *request = request_at(node);
+        size_t holds = h2_stream_unread_bytes(request->stream) +
+                       h2_stream_queued_bytes(request->stream);
+        if (upstream_resets(request) && holds > most) {
+            most = holds;
+            fullest = request;
         }
     }
     return fullest;
@@ -140,6 +149,7 @@ static struct clog find_clog(struct upstream_conn *conn)
 
 static void end_clog(struct upstream_conn *conn, const struct clog *clog)
 {
+    conn->clogged_since_ms = 0;
     if (clog->dropped) {
         reset_dropped(conn);
         return;
@@ -150,6 +160,23 @@ static void end_clog(struct upstream_conn *conn, const struct clog *clog)
     end_streams_of(conn, clog->holder);
 }
 
+static void begin_clog(struct upstream_conn *conn, uint64_t now_ms)
+{
+    conn->clogged_since_ms = now_ms;
+    conn->clog_heard = false;
+    rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
+}
+
+/* An endpoint that stood still answers first what it has read at once, and gives its credit back a
+ * moment later. */
+static void hear(struct upstream_conn *conn, const struct h2_session *session, uint64_t now_ms)
+{
+    conn->clog_heard = h2_session_last_read_ms(session) >= conn->clogged_since_ms;
+    if (conn->clog_heard && now_ms - conn->clogged_since_ms > UPSTREAM_CLOG_MS) {
+        conn->clogged_since_ms = now_ms;
+    }
+}
+
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
 {
     struct h2_session *session = rpc_conn_session(conn->conn);
@@ -157,11 +184,10 @@ void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
     if (clog.holder == NULL && !clog.dropped) {
         conn->clogged_since_ms = 0;
     } else if (conn->clogged_since_ms == 0) {
-        conn->clogged_since_ms = now_ms;
-        rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
-    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS &&
-               h2_session_last_read_ms(session) >= conn->clogged_since_ms) {
-        conn->clogged_since_ms = 0;
+        begin_clog(conn, now_ms);
+    } else if (!conn->clog_heard) {
+        hear(conn, session, now_ms);
+    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS) {
         end_clog(conn, &clog);
     }
 }

@@ -4,7 +4,7 @@
  * with it the streams of every other client. Young is what it thinks young: an endpoint that stood
  * still reads a request and its reset in one go. So a stream counts as old only when the endpoint
  * has answered something at or above its id UPSTREAM_OLD_TICKS ago: frames are read in order. Until
- * then a reset waits, unless few were sent. */
+ * then a reset waits, unless few were sent; nothing else is sent of its stream. */
 #include "base/mem.h"
 #include "relay/upstream_internal.h"
 #include "rpc/conn.h"
@@ -97,8 +97,10 @@ void upstream_reset(struct upstream_request *request, uint32_t code)
         h2_stream_reset(request->stream, code);
         return;
     }
+    struct worker *worker = request->upstream->worker;
+    net_loop_freed(&worker->loop, h2_stream_mute(request->stream));
     request->reset_code = code;
-    request->reset_ms = worker_now_ms(request->upstream->worker);
+    request->reset_ms = worker_now_ms(worker);
     list_append(&request->upstream->resetting, &request->reset_node);
     request->upstream->resetting_count++;
     request->upstream->resetting_young += is_young_there(request);
