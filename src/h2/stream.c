@@ -281,7 +281,7 @@ void h2_return_unsent(struct h2_session *session)
     struct list *node = session->streams.prev; /* the newest */
     while (session->role == H2_CLIENT && session->stream_count > limit &&
            node != &session->streams) {
-        struct h2_stream *stream = (struct h2_stream *)node;
+        struct h2_stream *stream = container_of(node, struct h2_stream, node);
         node = node->prev;
         if (!h2_never_left(stream)) {
             return;

@@ -41,6 +41,9 @@
 #define UPSTREAM_IDLE_MS 10000
 /* A connection whose credit is used up while others wait is looked at after this long. */
 #define UPSTREAM_CLOG_MS 500
+/* So many dropped streams are then reset at a time, without regard to the ration below, for the
+ * credit that they hold. */
+#define UPSTREAM_CLOG_RESETS 16
 /* Endpoints count resets, those of young streams above all, and end the connection of who sends too
  * many (CVE-2023-44487). nghttp2 takes 1000 and 33 more a second; Envoy counts seconds above 1 and
  * lets half of all streams, or 250, go young. A connection stays below both: this many resets and

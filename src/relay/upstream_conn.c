@@ -85,8 +85,9 @@ size_t upstream_count_opening(const struct upstream *upstream, unsigned lane)
            upstream_count_conns(upstream, lane, UPSTREAM_CONN_OPENING);
 }
 
-/* An endpoint that takes no more connections still serves those it has, and a client may be why more are wanted: the health
- * check says what it is. To have no descriptor is no fault of the endpoint at all. */
+/* An endpoint that takes no more connections still serves those it has, and a client may be why
+ * more are wanted: the health check says what it is. To have no descriptor is no fault of the
+ * endpoint at all. */
 static void judge_failure(struct upstream *upstream, const struct net_error *why)
 {
     struct endpoint *endpoint = upstream->endpoint;

@@ -9,6 +9,8 @@
 #include "relay/upstream_internal.h"
 #include "rpc/conn.h"
 
+#include <assert.h>
+
 #define YOUNG_MS 1000
 #define MILLI    UINT64_C(1000) /* milliseconds times tokens per second are thousandths of tokens */
 
@@ -118,6 +120,13 @@ void upstream_forget_reset(struct upstream_request *request)
     }
 }
 
+void upstream_reset_now(struct upstream_request *request)
+{
+    assert(upstream_resets(request));
+    upstream_forget_reset(request);
+    h2_stream_reset(request->stream, request->reset_code);
+}
+
 void upstream_send_due_resets(struct upstream *upstream)
 {
     uint64_t now_ms = worker_now_ms(upstream->worker);
@@ -128,8 +137,7 @@ void upstream_send_due_resets(struct upstream *upstream)
     {
         struct upstream_request *request = container_of(node, struct upstream_request, reset_node);
         if (may_go(request->conn, request, now_ms)) {
-            upstream_forget_reset(request);
-            h2_stream_reset(request->stream, request->reset_code);
+            upstream_reset_now(request);
         } else {
             upstream->resetting_young += is_young_there(request);
         }
