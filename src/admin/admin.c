@@ -116,20 +116,20 @@ static void handle_streams(void *user, const struct net_http_request *request,
     const char *limit = net_http_query(request, "limit");
     const char *after = net_http_query(request, "after");
     const char *search = net_http_query(request, "q");
-    uint64_t page = STREAMS_VIEW_DEFAULT;
+    uint64_t page = ADMIN_STREAMS_DEFAULT;
     uint64_t start = 0;
     const char *reason;
-    if ((limit != NULL && text_parse_u64(limit, 1, STREAMS_VIEW_MAX, &page, &reason) != 0) ||
+    if ((limit != NULL && text_parse_u64(limit, 1, ADMIN_STREAMS_MAX, &page, &reason) != 0) ||
         (after != NULL && text_parse_u64(after, 0, UINT64_MAX, &start, &reason) != 0)) {
         response->status = 400;
         admin_printf(&response->body, "limit must be 1 to %d, after the number of a stream\n",
-                     STREAMS_VIEW_MAX);
+                     ADMIN_STREAMS_MAX);
         return;
     }
     response->content_type = json_type;
-    streams_view_json(((struct admin *)user)->relay,
-                      &(struct streams_query){start, (size_t)page, search != NULL ? search : ""},
-                      &response->body);
+    admin_streams_json(((struct admin *)user)->relay,
+                       &(struct streams_query){start, (size_t)page, search != NULL ? search : ""},
+                       &response->body);
 }
 
 static void handle_dashboard(void *user, const struct net_http_request *request,

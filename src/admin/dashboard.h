@@ -12,7 +12,8 @@ struct relay;
 
 /* On the admin's loop; never NULL, freed by dashboard_stop(). `http` is borrowed until then: stop
  * before it is closed. */
-struct dashboard *dashboard_start(struct relay *relay, struct net_http *http, struct net_loop *loop);
+struct dashboard *dashboard_start(struct relay *relay, struct net_http *http,
+                                  struct net_loop *loop);
 void dashboard_stop(struct dashboard *dashboard);
 
 /* Publishes a tick now, as there may be no next one. Not from within a handler. */

@@ -4,7 +4,6 @@
 
 #include "relay/answer_time.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct relay;

@@ -1,6 +1,6 @@
 /* The proxy's numbers: Envoy's text form and Prometheus' form of the same tables. */
-#ifndef GRPCROUTE_ADMIN_ADMIN_STATS_H
-#define GRPCROUTE_ADMIN_ADMIN_STATS_H
+#ifndef GRPCROUTE_ADMIN_STATS_H
+#define GRPCROUTE_ADMIN_STATS_H
 
 struct buf;
 struct metrics;

@@ -74,7 +74,7 @@ static cJSON *row_json(const struct stream_row *row, uint64_t now_ms)
     return object;
 }
 
-void streams_view_json(struct relay *relay, const struct streams_query *query, struct buf *out)
+void admin_streams_json(struct relay *relay, const struct streams_query *query, struct buf *out)
 {
     /* one row more than asked for tells whether there is a next page */
     const struct streams_query more = {query->after, query->limit + 1, query->search};
@@ -83,7 +83,9 @@ void streams_view_json(struct relay *relay, const struct streams_query *query, s
     size_t count = last ? found.count : query->limit;
     uint64_t now_ms = clock_now_ms();
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddNumberToObject(root, "total", (double)relay_sum(relay, offsetof(struct worker_stats, downstream_rq_active)));
+    cJSON_AddNumberToObject(
+        root, "total",
+        (double)relay_sum(relay, offsetof(struct worker_stats, downstream_rq_active)));
     cJSON *array = cJSON_AddArrayToObject(root, "streams");
     for (size_t i = 0; i < count; i++) {
         cJSON_AddItemToArray(array, row_json(&found.rows[i], now_ms));

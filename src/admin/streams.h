@@ -1,13 +1,10 @@
 /* The live streams, for /streams: searched, in the order of their numbers, a page at a time. */
-#ifndef GRPCROUTE_ADMIN_STREAMS_VIEW_H
-#define GRPCROUTE_ADMIN_STREAMS_VIEW_H
-
-#include <stddef.h>
-#include <stdint.h>
+#ifndef GRPCROUTE_ADMIN_STREAMS_H
+#define GRPCROUTE_ADMIN_STREAMS_H
 
 /* Rows of a page; a thousand take a few milliseconds and 300 kB. */
-#define STREAMS_VIEW_DEFAULT 1000
-#define STREAMS_VIEW_MAX     1000
+#define ADMIN_STREAMS_DEFAULT 1000
+#define ADMIN_STREAMS_MAX     1000
 
 struct buf;
 struct relay;
@@ -16,6 +13,6 @@ struct streams_query; /* relay/streams.h */
 /* Writes JSON: the rows, and as "next" what `after` the following page needs, null on the last one.
  * A stream that lives throughout is on exactly one page. Each worker's mutex is held for a bounded
  * number of streams at a time; JSON is made outside of it. */
-void streams_view_json(struct relay *relay, const struct streams_query *query, struct buf *out);
+void admin_streams_json(struct relay *relay, const struct streams_query *query, struct buf *out);
 
 #endif

@@ -1,9 +1,8 @@
 #include "admin/views.h"
 
+#include "admin/stats.h"
 #include "base/buf.h"
 #include "base/mem.h"
-#include "net/listener.h"
-#include "admin/stats.h"
 #include "relay/cluster.h"
 #include "relay/state.h"
 #include "route/table.h"
@@ -103,8 +102,7 @@ void admin_clusters_json(struct relay *relay, struct buf *out)
     admin_finish_json(root, out);
 }
 
-/* ---- listeners, configuration, server ----------------------------------------------------------
- */
+/* ---- listeners, configuration, server -------------------------------------------------------- */
 
 static const char *listener_name(struct relay *relay)
 {

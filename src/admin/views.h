@@ -1,10 +1,8 @@
 /* What the admin port shows beside numbers. */
-#ifndef GRPCROUTE_ADMIN_ADMIN_VIEWS_H
-#define GRPCROUTE_ADMIN_ADMIN_VIEWS_H
+#ifndef GRPCROUTE_ADMIN_VIEWS_H
+#define GRPCROUTE_ADMIN_VIEWS_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct buf;
 struct cJSON;

@@ -231,7 +231,7 @@ static void on_garbled(void *user)
 static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
     struct agent *agent = user;
-    const struct agent_identity self = {agent->config->version, agent->id, agent->config->major};
+    const struct agent_identity self = {agent->config->version, agent->id, agent->config->expect};
     agent->retried_unprocessed = false;
     report_pong(&agent->source, pong);
     unsigned findings =

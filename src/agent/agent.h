@@ -3,7 +3,7 @@
 #define GRPCROUTE_AGENT_AGENT_H
 
 #include "net/loop.h"
-#include "role/connect.h"
+#include "role/expect.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +29,7 @@ struct agent_config {
     struct net_loop *loop;
     struct agent_stats *stats;
     const char *version; /* "v1.2" */
-    uint32_t major;      /* of the version, and so of the server that must answer */
+    const struct role_expectation *expect; /* of the servers that answer */
     const struct role_target *target;
     uint64_t interval_ms;
     uint64_t messages;     /* pings until the agent is done; 0: for ever */

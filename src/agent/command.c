@@ -6,6 +6,7 @@
 #include "agent/command.h"
 
 #include "agent/agent.h"
+#include "agent/report.h"
 #include "agent/stats.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -31,6 +32,7 @@
 
 struct options {
     struct role_connect_options connect;
+    struct role_expect_options expect;
     const char *version;
     const char *id;
     uint64_t interval_ns;
@@ -44,13 +46,15 @@ struct options {
 
 /* clang-format off */
 static const struct cli_option options_table[] = {
-    {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
-     .argument = "vMAJOR.MINOR", .environment = "AGENT_VERSION", .required = true,
-     .help = "Version of this agent, sent as agent-version; vX.Y belongs to server vX"},
+    {.name = "version", .kind = CLI_STRING, .offset = offsetof(struct options, version),
+     .argument = "VERSION", .environment = "AGENT_VERSION", .required = true,
+     .help = "Version of this agent, sent as agent-version, 1 to 64 visible characters; vX.Y belongs "
+             "to server vX"},
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
      .environment = "AGENT_ID",
      .help = "Name of this agent, sent as agent-id; HOSTNAME or a UUID when not given"},
     ROLE_CONNECT_OPTIONS(struct options, connect),
+    ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
      .argument = "DURATION", .fallback = "5s", .min = 1000000, .max = UINT64_C(86400000000000),
      .help = "Time between pings"},
@@ -170,6 +174,26 @@ static int listen_for_metrics(struct role *role, const struct text_address *addr
     return 0;
 }
 
+/* An agent without an end is there to be ended, and its log has what it saw. */
+static int exit_code(const struct role *role, const struct options *options)
+{
+    if (options->messages == 0 || role->signalled) {
+        return EXIT_GOOD;
+    }
+    if (!agent_stats_clean(&role->stats)) {
+        return EXIT_CHECK_FAILED;
+    }
+    return role->config.expect->rule == ROLE_EXPECT_UNKNOWN ? EXIT_NO_EVIDENCE : EXIT_GOOD;
+}
+
+static void tell_unchecked(const struct role *role, const char *id)
+{
+    const struct log_source source = {"agent", role->config.version, id};
+    if (role->config.expect->rule == ROLE_EXPECT_UNKNOWN) {
+        report_unchecked(&source, role->config.expect);
+    }
+}
+
 static int serve(struct role *role, const struct options *options, const char *id)
 {
     if (listen_for_metrics(role, &options->metrics_listen, id) != 0) {
@@ -177,28 +201,25 @@ static int serve(struct role *role, const struct options *options, const char *i
     }
     role_signals_start(&role->signals, &role->loop, on_signal, NULL, role);
     log_end_when_unread();
+    tell_unchecked(role, id);
     start_agents(role, id);
     net_loop_run(&role->loop);
     for (size_t i = 0; i < role->count; i++) {
         agent_free(role->agents[i]);
     }
     free(role->agents);
-    return options->messages != 0 && !role->signalled && !agent_stats_clean(&role->stats)
-               ? EXIT_CHECK_FAILED
-               : EXIT_GOOD;
+    return exit_code(role, options);
 }
 
 static struct agent_config make_config(struct role *role, const struct options *options,
-                                       const struct role_target *target)
+                                       const struct role_target *target,
+                                       const struct role_expectation *expect)
 {
-    struct text_version version;
-    const char *reason;
-    text_parse_version(options->version, &version, &reason); /* the option table checked it */
     return (struct agent_config){
         .loop = &role->loop,
         .stats = &role->stats,
         .version = options->version,
-        .major = version.major,
+        .expect = expect,
         .target = target,
         .interval_ms = options->interval_ns / NS_PER_MS,
         .messages = options->messages,
@@ -209,32 +230,17 @@ static struct agent_config make_config(struct role *role, const struct options *
     };
 }
 
-static int run_role(const struct options *options, const struct role_target *target, const char *id)
+static int run_role(const struct options *options, const struct role_target *target,
+                    const struct role_expectation *expect, const char *id)
 {
     struct role *role = mem_new(struct role);
     net_loop_init(&role->loop);
-    role->config = make_config(role, options, target);
+    role->config = make_config(role, options, target, expect);
     role->count = (size_t)options->count;
     int rv = serve(role, options, id);
     net_loop_deinit(&role->loop);
     free(role);
     return rv;
-}
-
-/* What the option table cannot say. Returns 0, or 1 after one line on standard error. */
-static int check_version(const char *text)
-{
-    struct text_version version;
-    const char *reason;
-    text_parse_version(text, &version, &reason); /* the table checked its form */
-    if (!version.has_minor) {
-        cli_error("agent",
-                  "--version: \"%s\" is a server's version; an agent's is vMAJOR.MINOR, such "
-                  "as v%u.1",
-                  text, (unsigned)version.major);
-        return 1;
-    }
-    return 0;
 }
 
 /* The id travels in a header field (gRPC PROTOCOL-HTTP2.md, ASCII-Value). */
@@ -270,14 +276,18 @@ static int run(const void *parsed, int argc, char **argv)
     const struct options *options = parsed;
     char uuid[RANDOM_UUID_BYTES];
     const char *id = choose_id(options, uuid);
-    struct role_target target;
+    struct role_target target = {0};
+    struct role_expects expects = {0};
+    int rv = EXIT_USAGE;
     cli_log_apply(&options->log);
-    if (check_version(options->version) != 0 || check_id(id) != 0 ||
-        role_target_init(&target, "agent", &options->connect) != 0) {
-        return EXIT_USAGE;
+    if (cli_check_version("agent", options->version) == 0 && check_id(id) == 0 &&
+        role_target_init(&target, "agent", &options->connect) == 0 &&
+        role_expects_init(&expects, "agent", &options->expect, &options->connect) == 0) {
+        const struct role_expectation expect = role_expects_of(&expects, options->version);
+        process_raise_fd_limit();
+        rv = run_role(options, &target, &expect, id);
     }
-    process_raise_fd_limit();
-    int rv = run_role(options, &target, id);
+    role_expects_deinit(&expects);
     role_target_deinit(&target);
     return rv;
 }

@@ -14,6 +14,12 @@ void report_opened(const struct log_source *source, const char *target, const ch
               "Stream opened to %s", target);
 }
 
+void report_unchecked(const struct log_source *source, const struct role_expectation *expect)
+{
+    log_event(LOG_WARN, source, "version_not_checked", LOG_PAIRS({"reason", expect->reason}),
+              "Which server answers is not checked: %s", expect->reason);
+}
+
 void report_ping(const struct log_source *source, uint64_t sequence)
 {
     if (!log_enabled(LOG_INFO)) {
@@ -54,8 +60,10 @@ void report_findings(const struct log_source *source, const struct agent_identit
 {
     char text[1024];
     if ((findings & AGENT_WRONG_VERSION) != 0) {
-        snprintf(text, sizeof(text), "Misrouted: %s belongs to v%u, answered by", self->version,
-                 (unsigned)self->major);
+        char expected[ROLE_EXPECT_MAX * ROLE_VERSION_BYTES];
+        role_expectation_text(self->expect, expected, sizeof(expected));
+        snprintf(text, sizeof(text), "Misrouted: %s belongs to %.700s, answered by", self->version,
+                 expected[0] != '\0' ? expected : "no server");
         warn(source, "wrong_version", text, pong);
     }
     if ((findings & AGENT_MOVED) != 0) {

@@ -8,6 +8,9 @@
 /* "Stream opened to HOST:PORT"; `peer` is the address behind the name. */
 void report_opened(const struct log_source *source, const char *target, const char *peer);
 
+/* Nothing says which server must answer. */
+void report_unchecked(const struct log_source *source, const struct role_expectation *expect);
+
 /* "Sent ping". */
 void report_ping(const struct log_source *source, uint64_t sequence);
 

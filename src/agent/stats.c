@@ -46,11 +46,14 @@ static struct agent_stats_server *find_server(struct agent_stats *stats, const c
     return server;
 }
 
-void agent_stats_answer(struct agent_stats *stats, const char *version, bool matches)
+void agent_stats_answer(struct agent_stats *stats, const char *version,
+                        enum agent_stats_verdict verdict)
 {
     struct agent_stats_server *server = find_server(stats, version);
-    if (matches) {
+    if (verdict == AGENT_STATS_MATCH) {
         server->matches++;
+    } else if (verdict == AGENT_STATS_UNCHECKED) {
+        server->unchecked++;
     } else {
         server->mismatches++;
         stats->mismatches++;
@@ -103,6 +106,9 @@ static void put_decisions(const struct agent_stats *stats, const char *agent_ver
         const struct agent_stats_server *server = &stats->servers[i];
         if (server->matches > 0) {
             put_decision(metrics, agent_version, server, "match", server->matches);
+        }
+        if (server->unchecked > 0) {
+            put_decision(metrics, agent_version, server, "unchecked", server->unchecked);
         }
         if (server->mismatches > 0) {
             put_decision(metrics, agent_version, server, "mismatch", server->mismatches);

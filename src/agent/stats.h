@@ -16,10 +16,13 @@
 /* Reasons come from enumerations of ours; there are fewer. */
 #define AGENT_STATS_REASONS 64
 
+enum agent_stats_verdict { AGENT_STATS_MISMATCH, AGENT_STATS_MATCH, AGENT_STATS_UNCHECKED };
+
 struct agent_stats_server {
     char version[AGENT_STATS_VERSION_BYTES];
     uint64_t matches;
     uint64_t mismatches;
+    uint64_t unchecked; /* nothing says which server must answer */
 };
 
 struct agent_stats_reason {
@@ -49,7 +52,8 @@ struct agent_stats {
 };
 
 /* Counts an answer of a server of `version` (any text of a peer). */
-void agent_stats_answer(struct agent_stats *stats, const char *version, bool matches);
+void agent_stats_answer(struct agent_stats *stats, const char *version,
+                        enum agent_stats_verdict verdict);
 
 /* Counts a reconnection; `reason` is a static label. */
 void agent_stats_reconnect(struct agent_stats *stats, const char *reason);

@@ -68,14 +68,16 @@ static unsigned judge_sequence(struct agent_stream *stream, struct agent_stats *
     return sequence > expected ? AGENT_LOST : 0;
 }
 
-static unsigned judge_version(struct agent_stats *stats, uint32_t major, const char *server_version)
+static unsigned judge_version(struct agent_stats *stats, const struct role_expectation *expect,
+                              const char *server_version)
 {
-    struct text_version version;
-    const char *reason;
-    bool matches =
-        text_parse_version(server_version, &version, &reason) == 0 && version.major == major;
-    agent_stats_answer(stats, server_version, matches);
-    return matches ? 0 : AGENT_WRONG_VERSION;
+    if (expect->rule != ROLE_EXPECT_SERVER && expect->rule != ROLE_EXPECT_REJECTED) {
+        agent_stats_answer(stats, server_version, AGENT_STATS_UNCHECKED);
+        return 0;
+    }
+    bool wrong = role_expectation_forbids(expect, server_version);
+    agent_stats_answer(stats, server_version, wrong ? AGENT_STATS_MISMATCH : AGENT_STATS_MATCH);
+    return wrong ? AGENT_WRONG_VERSION : 0;
 }
 
 static unsigned judge_pod(struct agent_stream *stream, struct agent_stats *stats,
@@ -115,7 +117,7 @@ unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *st
     stream->last_message_ns = now_ns;
     stats->received++;
     return judge_sequence(stream, stats, response->sequence, now_ns) |
-           judge_version(stats, self->major, response->server_version) |
+           judge_version(stats, self->expect, response->server_version) |
            judge_pod(stream, stats, response->server_id) | judge_metadata(stats, self, response);
 }
 

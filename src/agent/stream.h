@@ -4,6 +4,7 @@
 #define GRPCROUTE_AGENT_STREAM_H
 
 #include "agent/stats.h"
+#include "role/expect.h"
 #include "rpc/hint.h"
 #include "rpc/ping.h"
 
@@ -16,7 +17,7 @@
 
 /* What can be wrong with an answer; a set of bits. */
 enum agent_finding {
-    AGENT_WRONG_VERSION = 1, /* the server's version is not the agent's major version */
+    AGENT_WRONG_VERSION = 1, /* the server is none that the agent belongs to */
     AGENT_MOVED = 2,         /* another pod answers than before on this stream */
     AGENT_MIXED = 4,         /* the server saw the metadata of another agent */
     AGENT_LOST = 8,          /* answers are missing before this one */
@@ -27,7 +28,7 @@ enum agent_finding {
 struct agent_identity {
     const char *version;
     const char *id;
-    uint32_t major;
+    const struct role_expectation *expect; /* of the servers that answer */
 };
 
 /* A zeroed struct, then agent_stream_open(). */

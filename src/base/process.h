@@ -16,7 +16,8 @@ void process_metrics(struct metrics *metrics);
  * there fails as before. Call it first. */
 void process_keep_standard_streams(void);
 
-/* The bytes of memory that the process may use: the lowest limit of its control groups, else what the machine has. */
+/* The bytes of memory that the process may use: the lowest limit of its control groups, else what
+ * the machine has. */
 uint64_t process_memory_limit(void);
 
 /* Raises the soft limit of open files to the hard one; many streams need many. Returns the limit.

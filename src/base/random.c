@@ -81,3 +81,17 @@ void random_uuid(char out[static RANDOM_UUID_BYTES])
              (unsigned)(high >> 16) & 0xffff, (unsigned)high & 0xffff, (unsigned)(low >> 48),
              (unsigned long long)low & 0xffffffffffffULL);
 }
+
+void random_shuffle(uint64_t *seed, void *elements, size_t count, size_t element_bytes)
+{
+    uint8_t *bytes = elements;
+    for (size_t i = count; i > 1; i--) {
+        uint8_t *last = bytes + (i - 1) * element_bytes;
+        uint8_t *other = bytes + spread(seed) % i * element_bytes;
+        for (size_t b = 0; b < element_bytes; b++) {
+            uint8_t byte = last[b];
+            last[b] = other[b];
+            other[b] = byte;
+        }
+    }
+}

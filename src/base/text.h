@@ -50,8 +50,8 @@ bool text_same_major(const char *server_version, const char *agent_version);
 int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
                    const char **ret_reason);
 
-/* Bytes as Kubernetes and people write them: "65536", "512Ki", "64MiB", "2G", "2GB"; Ki, Mi, Gi are powers of 1024, k, M, G
- * of 1000. */
+/* Bytes as Kubernetes and people write them: "65536", "512Ki", "64MiB", "2G", "2GB"; Ki, Mi, Gi are
+ * powers of 1024, k, M, G of 1000. */
 int text_parse_size(const char *text, uint64_t *ret_bytes, const char **ret_reason);
 
 /* Shows nanoseconds as people write them: "850us", "12.3ms", "4.20s", "2m05s", "1h02m"; 16 bytes
@@ -61,10 +61,10 @@ char *text_format_duration(char *out, size_t out_bytes, uint64_t ns);
 /* "host:port", an IPv6 address in brackets; TEXT_ADDRESS_BYTES are enough. Returns `out`. */
 char *text_format_address(char *out, size_t out_bytes, const char *host, uint16_t port);
 
-/* Copies `len` bytes to `out`, with every byte outside printable ASCII as \xNN; cuts with "..." when
- * `out_bytes` is too small; always ends with NUL. Returns the length written. Escaping twice is as
- * good as once, so a message may pass several doors (a peer that writes \x0a itself looks the same).
- * The one door through which a peer's bytes reach a log or a terminal. */
+/* Copies `len` bytes to `out`, with every byte outside printable ASCII as \xNN; cuts with "..."
+ * when `out_bytes` is too small; always ends with NUL. Returns the length written. Escaping twice
+ * is as good as once, so a message may pass several doors (a peer that writes \x0a itself looks the
+ * same). The one door through which a peer's bytes reach a log or a terminal. */
 size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len);
 
 /* Makes an escaped text readable in place: escapes that together are a visible character in UTF-8

@@ -22,6 +22,7 @@
 
 struct options {
     struct role_connect_options connect;
+    struct role_expect_options expect;
     uint64_t connections;
     uint64_t streams;
     uint64_t rate;
@@ -41,6 +42,7 @@ struct options {
 /* clang-format off */
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, connect),
+    ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "connections", .short_name = 'c', .kind = CLI_COUNT, .offset = offsetof(struct options, connections),
      .argument = "N", .fallback = "10", .min = 1, .max = STREAMS_MAX, .help = "Connections"},
     {.name = "streams", .short_name = 's', .kind = CLI_COUNT, .offset = offsetof(struct options, streams),
@@ -190,15 +192,33 @@ static int show(const struct options *options, const struct threshold *threshold
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-static int drive_at(const struct role_target *target, const struct options *options,
-                    const struct threshold *thresholds, struct bench_result *result)
+/* Says which versions' answers could not be judged. Returns an exit code. */
+static int tell_unchecked(const struct bench_setup *setup, const struct role_expectation *expects)
 {
-    const struct bench_driver_config config = {.target = target, .progress = cli_progress_wanted()};
+    int rv = EXIT_GOOD;
+    for (size_t i = 0; i < setup->version_count; i++) {
+        if (expects[i].rule == ROLE_EXPECT_UNKNOWN) {
+            fprintf(stderr, "%s which server answers %s was not checked: %s\n",
+                    cli_mark(CLI_MARK_WARN), setup->versions[i], expects[i].reason);
+            rv = EXIT_NO_EVIDENCE;
+        }
+    }
+    return rv;
+}
+
+static int drive_at(const struct role_target *target, const struct options *options,
+                    const struct role_expectation *expects, const struct threshold *thresholds,
+                    struct bench_result *result)
+{
+    const struct bench_driver_config config = {
+        .target = target, .expects = expects, .progress = cli_progress_wanted()};
     memcpy(result->setup.target, target->name, sizeof(result->setup.target));
     int rv = bench_drive(result, &config);
     if (rv != EXIT_NO_CONNECTION) {
         int shown = show(options, thresholds, result);
+        int unchecked = tell_unchecked(&result->setup, expects);
         rv = rv == EXIT_GOOD ? shown : rv;
+        rv = rv == EXIT_GOOD ? unchecked : rv;
     }
     return rv;
 }
@@ -207,12 +227,19 @@ static int drive(const struct options *options, const struct threshold *threshol
 {
     struct bench_result *result = mem_new(struct bench_result);
     struct role_target target = {0};
+    struct role_expects expects = {0};
+    struct role_expectation expected[BENCH_VERSIONS_MAX];
     int rv = EXIT_USAGE;
     if (take_setup(options, &result->setup) == 0 &&
+        role_expects_init(&expects, "bench", &options->expect, &options->connect) == 0 &&
         role_target_init(&target, "bench", &options->connect) == 0 &&
         cli_check_file("bench", "--report-file", options->report_file) == 0) {
-        rv = drive_at(&target, options, thresholds, result);
+        for (size_t i = 0; i < result->setup.version_count; i++) {
+            expected[i] = role_expects_of(&expects, result->setup.versions[i]);
+        }
+        rv = drive_at(&target, options, expected, thresholds, result);
     }
+    role_expects_deinit(&expects);
     role_target_deinit(&target);
     bench_result_deinit(result);
     free(result);

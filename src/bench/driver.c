@@ -310,7 +310,7 @@ static void make_streams(struct driver *driver)
     }
     for (size_t i = 0; i < driver->stream_count; i++) {
         bench_stream_init(&driver->streams[i], &driver->conns[i / setup->streams],
-                          setup->versions[i % setup->version_count]);
+                          i % setup->version_count);
     }
 }
 

@@ -3,10 +3,11 @@
 #define GRPCROUTE_BENCH_DRIVER_H
 
 #include "bench/result.h"
-#include "role/connect.h"
+#include "role/expect.h"
 
 struct bench_driver_config {
     const struct role_target *target; /* borrowed */
+    const struct role_expectation *expects; /* borrowed; of the setup's versions */
     bool progress;                    /* a line on standard error each second */
 };
 

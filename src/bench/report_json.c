@@ -268,7 +268,7 @@ static void read_versions(const cJSON *root, struct bench_result *ret)
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "versions"))
     {
         if (cJSON_IsString(item) && ret->setup.version_count < BENCH_VERSIONS_MAX) {
-            read_text(item, ret->setup.versions[ret->setup.version_count++], TEXT_VERSION_BYTES);
+            read_text(item, ret->setup.versions[ret->setup.version_count++], CLI_AGENT_VERSION_BYTES);
         }
     }
 }

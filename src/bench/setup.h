@@ -3,6 +3,7 @@
 #define GRPCROUTE_BENCH_SETUP_H
 
 #include "base/text.h"
+#include "cli/common.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@ struct bench_setup {
     bool tls;
     uint64_t connections;
     uint64_t streams;                                       /* on each connection */
-    char versions[BENCH_VERSIONS_MAX][TEXT_VERSION_BYTES];  /* agent versions, in turn */
+    char versions[BENCH_VERSIONS_MAX][CLI_AGENT_VERSION_BYTES]; /* of agents, in turn */
     size_t version_count;
     uint64_t rate; /* messages per second over all streams (open loop); 0: each stream sends when it
                       was answered (closed loop) */

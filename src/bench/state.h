@@ -36,6 +36,7 @@ struct bench_stream {
     struct bench_conn *conn;
     struct role_pinger pinger;
     const char *version; /* of the agent; borrowed from the setup */
+    const struct role_expectation *expect; /* of that version; borrowed */
     char server_id[64];  /* that answered first on this call */
     uint64_t opened_ns;
     uint64_t sent_ns;  /* closed loop: the message under way */

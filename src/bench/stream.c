@@ -89,7 +89,7 @@ static void check_answer(struct bench_stream *stream, const struct rpc_ping_resp
                          uint64_t expected)
 {
     struct bench_result *result = stream->conn->driver->result;
-    result->misrouted += !text_same_major(response->server_version, stream->version);
+    result->misrouted += role_expectation_forbids(stream->expect, response->server_version);
     result->disordered += response->sequence != 0 && response->sequence != expected;
     if (stream->server_id[0] == '\0') {
         snprintf(stream->server_id, sizeof(stream->server_id), "%s", response->server_id);
@@ -192,11 +192,12 @@ static const struct role_pinger_events events = {
     .on_closed = on_closed,
 };
 
-void bench_stream_init(struct bench_stream *stream, struct bench_conn *conn, const char *version)
+void bench_stream_init(struct bench_stream *stream, struct bench_conn *conn, size_t version)
 {
     list_init(&stream->owed_node);
     stream->conn = conn;
-    stream->version = version;
+    stream->version = conn->driver->result->setup.versions[version];
+    stream->expect = &conn->driver->config->expects[version];
     role_pinger_init(&stream->pinger, conn->driver->config->target, &events, stream);
 }
 

@@ -4,7 +4,8 @@
 
 #include "bench/state.h"
 
-void bench_stream_init(struct bench_stream *stream, struct bench_conn *conn, const char *version);
+/* `version` is the number of one of the setup's. */
+void bench_stream_init(struct bench_stream *stream, struct bench_conn *conn, size_t version);
 /* Opens the call and sends its first message. */
 void bench_stream_open(struct bench_stream *stream);
 /* Sends what is due, as long as the peer takes it. */

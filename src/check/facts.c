@@ -31,7 +31,8 @@ static bool version_is_plain(const struct check_group *group)
 static void compare_metadata(const struct check_run *run, size_t stream, struct check_facts *facts)
 {
     const struct check_observation *seen = &run->streams[stream];
-    bool plain = version_is_plain(&run->plan->groups[run->plan->streams[stream].group]);
+    bool plain = !run->plan->version_hidden &&
+                 version_is_plain(&run->plan->groups[run->plan->streams[stream].group]);
     facts->wrong_metadata_first = CHECK_NONE;
     for (size_t i = 0; facts->echoes_metadata && i < seen->pong_count; i++) {
         const struct check_pong *pong = &seen->pongs[i];
@@ -131,6 +132,7 @@ struct check_facts check_facts_of(const struct check_run *run, size_t stream)
     const struct check_observation *seen = &run->streams[stream];
     struct check_facts facts = {.foreign_first = CHECK_NONE};
     learn_extensions(seen, &facts);
+    facts.echoes_metadata = facts.echoes_metadata && !run->plan->id_hidden;
     compare_metadata(run, stream, &facts);
     if (facts.echoes_sequence) {
         follow_sequence(run, seen, &facts);

@@ -20,6 +20,7 @@ struct group_facts {
     struct check_tally rejected; /* streams refused by a proxy without a route */
     struct check_tally accepted; /* messages answered where a rejection was due */
     struct check_tally broken;   /* streams without an OK at their end, all being answered */
+    struct check_tally refused;  /* streams that were rejected, as they may or should be */
     struct check_tally undone;   /* streams that prove nothing to their end */
 };
 
@@ -89,8 +90,10 @@ static void tally_end(const struct check_run *run, size_t stream, enum role_expe
                       const struct check_facts *facts, struct group_facts *group)
 {
     const struct check_observation *seen = &run->streams[stream];
-    bool rejection_is_right = rule == ROLE_EXPECT_REJECTED || rule == ROLE_EXPECT_REPORT;
+    bool rejection_is_right = rule == ROLE_EXPECT_REJECTED || rule == ROLE_EXPECT_REPORT ||
+                              rule == ROLE_EXPECT_UNKNOWN;
     if (rejection_is_right && was_rejected(seen)) {
+        tally(&group->refused, stream, facts, 1);
         return;
     }
     if (rule == ROLE_EXPECT_REJECTED && seen->pong_count > 0) {
@@ -159,6 +162,21 @@ static struct sentence add_finding(struct check_verdict *verdict, enum check_kin
     return sentence_begin(finding->text, sizeof(finding->text));
 }
 
+void check_judge_unknown(const struct check_run *run, size_t group, struct check_verdict *verdict)
+{
+    const struct role_expectation *expect = &run->plan->groups[group].expect;
+    if (expect->rule != ROLE_EXPECT_UNKNOWN) {
+        return;
+    }
+    struct sentence text =
+        add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, verdict->received);
+    sentence_add(&text, "not checked: %s", expect->reason);
+    if (verdict->received > 0) {
+        sentence_add(&text, "; answered: ");
+        check_explain_answers(&text, run, verdict, NULL);
+    }
+}
+
 static uint64_t count_wrong_versions(const struct check_run *run, size_t group)
 {
     const struct role_expectation *expect = &run->plan->groups[group].expect;
@@ -176,6 +194,7 @@ static uint64_t count_wrong_versions(const struct check_run *run, size_t group)
 static void find_version(const struct check_run *run, size_t group, struct check_verdict *verdict)
 {
     const struct role_expectation *expect = &run->plan->groups[group].expect;
+    check_judge_unknown(run, group, verdict);
     if (expect->rule != ROLE_EXPECT_SERVER) {
         return;
     }
@@ -191,6 +210,13 @@ static void find_version(const struct check_run *run, size_t group, struct check
                          wrong - told);
         }
     }
+}
+
+/* Who asks for a version wants to see its servers. That it was rejected, even if the routes say so,
+ * proves nothing about them; at the edges of the routes it is what is to be seen. */
+static bool is_no_proof(const struct check_group *group)
+{
+    return group->kind != CHECK_GROUP_BOUNDARY;
 }
 
 static void find_rejection(const struct check_run *run, size_t group,
@@ -213,8 +239,19 @@ static void find_rejection(const struct check_run *run, size_t group,
     } else if (facts->accepted.count > 0) {
         struct sentence text =
             add_finding(verdict, CHECK_REJECTION, CHECK_FAILED, facts->accepted.count);
-        sentence_add(&text, "expected a rejection, answered: ");
+        sentence_add(&text, "expected a rejection%s%s%s, answered: ",
+                     expect->reason[0] != '\0' ? " (" : "", expect->reason,
+                     expect->reason[0] != '\0' ? ")" : "");
         check_explain_answers(&text, run, verdict, NULL);
+    } else if (facts->refused.count > 0 && is_no_proof(&run->plan->groups[group])) {
+        char status[2 * RPC_MESSAGE_BYTES];
+        struct sentence text =
+            add_finding(verdict, CHECK_REJECTION, CHECK_NO_EVIDENCE, facts->refused.count);
+        sentence_add(&text, "no server: %s%srejected, %s (%" PRIu64 " of %zu streams)",
+                     expect->reason, expect->reason[0] != '\0' ? "; " : "",
+                     rpc_status_describe(&run->streams[facts->refused.stream].status, status,
+                                         sizeof(status)),
+                     facts->refused.count, verdict->streams);
     }
 }
 

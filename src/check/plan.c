@@ -2,6 +2,7 @@
 #include "check/plan.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -75,6 +76,28 @@ void check_plan_add_boundary_streams(struct check_plan *plan, const char *run_id
                      ++number);
         }
     }
+}
+
+/* The order in which connections are opened is that of their numbers. */
+static void renumber_connections(struct check_plan *plan, uint64_t *seed)
+{
+    size_t *numbers = mem_calloc(plan->connection_count, sizeof(size_t));
+    for (size_t i = 0; i < plan->connection_count; i++) {
+        numbers[i] = i;
+    }
+    random_shuffle(seed, numbers, plan->connection_count, sizeof(size_t));
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        plan->streams[i].connection = numbers[plan->streams[i].connection];
+    }
+    free(numbers);
+}
+
+void check_plan_shuffle(struct check_plan *plan, uint64_t seed)
+{
+    plan->shuffled = true;
+    plan->seed = seed;
+    random_shuffle(&seed, plan->streams, plan->stream_count, sizeof(struct check_stream));
+    renumber_connections(plan, &seed);
 }
 
 void check_plan_add_agents(struct check_plan *plan, const char *agent_version, const char *id,

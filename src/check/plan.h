@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHECK_VERSION_BYTES ROLE_VERSION_BYTES
+#define CHECK_VERSION_BYTES ROLE_VERSION_BYTES /* of an agent or a server */
 #define CHECK_ID_BYTES      160
 /* Connections that carry streams of every version side by side. */
 #define CHECK_SHARED_CONNECTIONS 2
@@ -54,7 +54,11 @@ struct check_plan {
     size_t connection_count;
     uint64_t messages;    /* pings per stream */
     uint64_t interval_ms; /* between two pings of a stream */
-    bool from_logs;       /* nothing is sent: what others logged is judged */
+    bool shuffled;        /* by `seed` */
+    uint64_t seed;
+    bool id_hidden;       /* agents say who they are in headers that servers do not echo ... */
+    bool version_hidden;
+    bool from_logs; /* nothing is sent: what others logged is judged */
 };
 
 /* Frees what a plan owns; a zeroed plan is fine. */
@@ -73,6 +77,10 @@ void check_plan_add_version_streams(struct check_plan *plan, size_t per_version,
 /* Adds one stream to each boundary group, each on its own connection, since a proxy may answer a
  * bad header by closing the connection. */
 void check_plan_add_boundary_streams(struct check_plan *plan, const char *run_id);
+
+/* Puts streams and connections into an order that `seed` decides. Proxies hand out their endpoints
+ * in turn, so in a regular order a version would meet the same few every time. */
+void check_plan_shuffle(struct check_plan *plan, uint64_t seed);
 
 /* Adds `agents` groups of one stream, all on one connection; ids are `id`, or `id`-1, `id`-2, ...
  * of several. */

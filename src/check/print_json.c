@@ -2,6 +2,7 @@
 #include "check/print.h"
 
 #include "base/text.h"
+#include "check/pods.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static const char *rule_label(enum role_expect_rule rule)
         [ROLE_EXPECT_SERVER] = "server",
         [ROLE_EXPECT_REJECTED] = "rejected",
         [ROLE_EXPECT_REPORT] = "report_only",
+        [ROLE_EXPECT_UNKNOWN] = "unknown",
     };
     return labels[rule];
 }
@@ -68,9 +70,13 @@ static cJSON *json_findings(const struct check_verdict *verdict)
     return findings;
 }
 
-static cJSON *json_unchecked(const struct check_verdict *verdict)
+static cJSON *json_unchecked(const struct role_expectation *expect,
+                             const struct check_verdict *verdict)
 {
     cJSON *unchecked = cJSON_CreateArray();
+    if (expect->rule == ROLE_EXPECT_UNKNOWN) {
+        cJSON_AddItemToArray(unchecked, cJSON_CreateString(check_kind_label(CHECK_VERSION)));
+    }
     for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++) {
         if ((verdict->unchecked & 1U << kind) != 0) {
             cJSON_AddItemToArray(unchecked,
@@ -91,15 +97,43 @@ static void add_agent_version(cJSON *object, const struct check_group *group)
     }
 }
 
-static cJSON *json_group(const struct check_run *run, const struct check_group *group,
-                         const struct check_verdict *verdict, bool not_connected)
+/* Pods of the same servers that only other versions reached. */
+static cJSON *json_missed(const struct check_report *report, size_t number)
 {
+    struct check_pods pods;
+    cJSON *missed = cJSON_CreateArray();
+    check_report_pods(report, number, &pods);
+    for (size_t i = 0; i < pods.missed_count; i++) {
+        cJSON_AddItemToArray(
+            missed, cJSON_CreateString(check_names_text(&report->run->names, pods.missed[i])));
+    }
+    return missed;
+}
+
+/* The probability that the group's streams met all of those pods; null where none is known. */
+static cJSON *json_coverage(const struct check_report *report, size_t number)
+{
+    struct check_pods pods;
+    check_report_pods(report, number, &pods);
+    return pods.count > 0
+               ? cJSON_CreateNumber(check_coverage(report->groups[number].streams_done, pods.count))
+               : cJSON_CreateNull();
+}
+
+static cJSON *json_group(const struct check_report *report, size_t number, bool not_connected)
+{
+    const struct check_run *run = report->run;
+    const struct check_group *group = &run->plan->groups[number];
+    const struct check_verdict *verdict = &report->groups[number];
     char label[LABEL_BYTES];
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "name", check_group_label(group, label, sizeof(label)));
     add_agent_version(object, group);
     cJSON_AddStringToObject(object, "expected", rule_label(group->expect.rule));
     cJSON_AddItemToObject(object, "expected_versions", json_versions(&group->expect));
+    if (group->expect.reason[0] != '\0') {
+        cJSON_AddStringToObject(object, "expected_because", group->expect.reason);
+    }
     cJSON_AddStringToObject(
         object, "result",
         check_result_label(not_connected ? CHECK_NOT_CONNECTED : verdict->result));
@@ -111,8 +145,12 @@ static cJSON *json_group(const struct check_run *run, const struct check_group *
     cJSON_AddNumberToObject(object, "messages_sent", (double)verdict->sent);
     cJSON_AddNumberToObject(object, "messages_answered", (double)verdict->received);
     cJSON_AddItemToObject(object, "answers", json_answers(run, verdict));
+    if (group->kind == CHECK_GROUP_VERSION && !run->plan->from_logs) {
+        cJSON_AddItemToObject(object, "pods_not_met", json_missed(report, number));
+        cJSON_AddItemToObject(object, "pods_coverage", json_coverage(report, number));
+    }
     cJSON_AddItemToObject(object, "findings", json_findings(verdict));
-    cJSON_AddItemToObject(object, "not_checked", json_unchecked(verdict));
+    cJSON_AddItemToObject(object, "not_checked", json_unchecked(&group->expect, verdict));
     return object;
 }
 
@@ -154,9 +192,12 @@ static cJSON *json_report(const struct check_report *report)
     if (run->plan->from_logs) {
         add_logs(object, &report->logs);
     }
+    if (run->plan->shuffled) {
+        cJSON_AddNumberToObject(object, "seed", (double)run->plan->seed);
+    }
     cJSON *groups = cJSON_AddArrayToObject(object, "checks");
     for (size_t i = 0; i < run->plan->group_count; i++) {
-        cJSON *group = json_group(run, &run->plan->groups[i], &report->groups[i], not_connected);
+        cJSON *group = json_group(report, i, not_connected);
         if (run->plan->command == CHECK_STICKY) {
             cJSON_AddItemToObject(group, "stream", json_stream(run, i));
         }

@@ -1,8 +1,10 @@
 /* Lines for people: one per version or agent while all is well, one per finding where not. */
 #include "check/print.h"
 
+#include "check/pods.h"
 #include "check/sentence.h"
 #include "cli/terminal.h"
+#include "role/connect.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,6 +12,8 @@
 
 #define LABEL_BYTES 400
 #define LINE_BYTES  (LABEL_BYTES + CHECK_TEXT_BYTES + 800)
+/* Pods named in one line. */
+#define PODS_NAMED 8
 /* So many streams would reach a second pod if there were one (round robin does with two, chance
  * with 97 %). */
 #define SPREAD_STREAMS 6
@@ -41,6 +45,12 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
         add_kinds(&text, unchecked);
         sentence_add(&text, ": the logs of both agents and servers are needed");
         return out;
+    }
+    if (plan->id_hidden && (unchecked & 1U << CHECK_ISOLATION) != 0) {
+        sentence_add(&text, "%s: servers tell what they saw in " ROLE_ID_HEADER ", not in --id-header",
+                     check_kind_words(CHECK_ISOLATION));
+        unchecked &= ~(1U << CHECK_ISOLATION);
+        sentence_add(&text, "%s", unchecked != 0 ? "; " : "");
     }
     if ((unchecked & needs_extensions) != 0) {
         add_kinds(&text, unchecked & needs_extensions);
@@ -84,15 +94,46 @@ static void print_findings(FILE *out, const char *label, const struct check_verd
     }
 }
 
-static void print_passed(FILE *out, const char *label, const struct check_group *group,
-                         const struct check_verdict *verdict)
+/* The pods that answered, and those of the same servers that only other versions met. */
+static void add_pods(struct sentence *text, const struct check_report *report, size_t group)
 {
-    char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
+    const struct check_names *names = &report->run->names;
+    const struct check_verdict *verdict = &report->groups[group];
+    struct check_pods pods;
+    for (size_t i = 0; i < verdict->answer_count && i < PODS_NAMED; i++) {
+        uint32_t id = verdict->answers[i].server_id;
+        sentence_add(text, "%s%s", i > 0 ? ", " : verdict->answer_count == 1 ? " (pod " : " (pods ",
+                     id != CHECK_NAME_EMPTY ? check_names_text(names, id) : "without name");
+    }
+    if (verdict->answer_count > PODS_NAMED) {
+        sentence_add(text, " and %zu more", verdict->answer_count - PODS_NAMED);
+    }
+    check_report_pods(report, group, &pods);
+    for (size_t i = 0; i < pods.missed_count && i < PODS_NAMED; i++) {
+        sentence_add(text, "%s%s", i == 0 ? "; not met: " : ", ",
+                     check_names_text(names, pods.missed[i]));
+    }
+    if (pods.missed_count > PODS_NAMED) {
+        sentence_add(text, " and %zu more", pods.missed_count - PODS_NAMED);
+    }
+    sentence_add(text, "%s", verdict->answer_count > 0 ? ")" : "");
+}
+
+static void print_passed(FILE *out, const char *label, const struct check_report *report, size_t group)
+{
+    const struct role_expectation *expect = &report->run->plan->groups[group].expect;
+    const struct check_verdict *verdict = &report->groups[group];
     const char *arrow = cli_mark(CLI_MARK_ARROW);
-    if (group->expect.rule == ROLE_EXPECT_SERVER) {
-        print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Server %s: OK", label, arrow,
-                   role_expectation_text(&group->expect, expected, sizeof(expected)));
-    } else if (group->expect.rule == ROLE_EXPECT_REPORT && verdict->received > 0) {
+    char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
+    char evidence[CHECK_TEXT_BYTES];
+    struct sentence text = sentence_begin(evidence, sizeof(evidence));
+    add_pods(&text, report, group);
+    if (expect->rule == ROLE_EXPECT_SERVER) {
+        print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Server %s: OK%s", label, arrow,
+                   role_expectation_text(expect, expected, sizeof(expected)), evidence);
+    } else if (expect->rule == ROLE_EXPECT_ANY) {
+        print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s any server: OK%s", label, arrow, evidence);
+    } else if (expect->rule == ROLE_EXPECT_REPORT && verdict->received > 0) {
         print_line(out, CLI_WARN, CLI_MARK_WARN, "%s %s %s (not rejected)", label, arrow,
                    verdict->outcome);
     } else {
@@ -107,7 +148,7 @@ static void print_version_groups(FILE *out, const struct check_report *report)
         char label[LABEL_BYTES];
         check_group_label(&plan->groups[i], label, sizeof(label));
         if (report->groups[i].finding_count == 0) {
-            print_passed(out, label, &plan->groups[i], &report->groups[i]);
+            print_passed(out, label, report, i);
         } else {
             print_findings(out, label, &report->groups[i]);
         }
@@ -151,32 +192,34 @@ static void print_unchecked(FILE *out, const struct check_report *report)
     }
 }
 
+/* Whether the pod answered versions that it does not belong to: then the target is a server, or sends
+ * everything to one, and not a proxy that cannot see more of them. */
+static bool answers_others(const struct check_report *report, uint32_t pod)
+{
+    for (size_t i = 0; i < report->run->plan->group_count; i++) {
+        const struct check_verdict *verdict = &report->groups[i];
+        for (size_t a = 0; a < verdict->answer_count; a++) {
+            const char *version =
+                check_names_text(&report->run->names, verdict->answers[a].server_version);
+            if (verdict->answers[a].server_id == pod &&
+                role_expectation_forbids(&report->run->plan->groups[i].expect, version)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* The one pod that answered all streams which belong to the servers of group `first`, or
  * CHECK_NAME_EMPTY when there were several, too few streams, or the group is not the first of its
  * servers. */
 static uint32_t single_pod(const struct check_report *report, size_t first)
 {
-    const struct check_group *groups = report->run->plan->groups;
-    uint32_t pod = CHECK_NAME_EMPTY;
-    size_t streams = 0;
-    for (size_t i = 0; i < report->run->plan->group_count; i++) {
-        const struct check_verdict *verdict = &report->groups[i];
-        if (groups[i].expect.version_count != 1 || groups[first].expect.version_count != 1 ||
-            strcmp(groups[i].expect.versions[0], groups[first].expect.versions[0]) != 0) {
-            continue;
-        }
-        for (size_t a = 0; a < verdict->answer_count; a++) {
-            if (pod != CHECK_NAME_EMPTY && pod != verdict->answers[a].server_id) {
-                return CHECK_NAME_EMPTY;
-            }
-            pod = verdict->answers[a].server_id;
-        }
-        if (i < first && verdict->answer_count > 0) {
-            return CHECK_NAME_EMPTY;
-        }
-        streams += verdict->streams_done;
-    }
-    return streams >= SPREAD_STREAMS ? pod : CHECK_NAME_EMPTY;
+    struct check_pods pods;
+    check_report_pods(report, first, &pods);
+    bool single = pods.first_of_servers && pods.count == 1 && pods.streams >= SPREAD_STREAMS &&
+                  !answers_others(report, pods.all[0]);
+    return single ? pods.all[0] : CHECK_NAME_EMPTY;
 }
 
 /* Right when there is one pod, and what happens when the proxy sees one address of several. */
@@ -194,6 +237,30 @@ static void print_single_pods(FILE *out, const struct check_report *report)
                        check_names_text(&report->run->names, pod));
         }
     }
+}
+
+/* How much chance had a part in which pods were met. */
+static void print_order(FILE *out, const struct check_report *report)
+{
+    const struct check_plan *plan = report->run->plan;
+    size_t most = 0;
+    size_t streams = SIZE_MAX;
+    for (size_t i = 0; i < plan->group_count; i++) {
+        struct check_pods pods;
+        check_report_pods(report, i, &pods);
+        most = pods.count > most ? pods.count : most;
+        if (plan->groups[i].kind == CHECK_GROUP_VERSION && report->groups[i].streams_done < streams) {
+            streams = report->groups[i].streams_done;
+        }
+    }
+    if (!plan->shuffled || most < 2 || streams == 0) {
+        return;
+    }
+    fprintf(out,
+            "Order shuffled (--seed %" PRIu64 "): the %zu stream%s of a version meet all %zu pods of "
+            "its servers with a probability of %.1f %% (more: --streams)\n",
+            plan->seed, streams, streams == 1 ? "" : "s", most,
+            100 * check_coverage(streams, most));
 }
 
 static size_t count_result(const struct check_report *report, enum check_result result)
@@ -239,6 +306,8 @@ static void print_agent(FILE *out, const struct check_report *report, size_t str
     const struct check_verdict *verdict = &report->groups[run->plan->streams[stream].group];
     if (verdict->finding_count > 0) {
         print_findings(out, run->plan->streams[stream].agent_id, verdict);
+    }
+    if (!check_is_sticky(verdict)) {
         return;
     }
     const char *pod = check_names_text(&run->names, verdict->answers[0].server_id);
@@ -277,6 +346,7 @@ void check_print_text(FILE *out, const struct check_report *report)
         print_version_groups(out, report);
         print_unchecked(out, report);
         print_single_pods(out, report);
+        print_order(out, report);
         print_verify_end(out, report);
         return;
     }

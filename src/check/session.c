@@ -59,13 +59,15 @@ static int probe_and_report(const char *command, const struct check_plan *plan,
     return rv;
 }
 
-int check_session_run(const struct check_plan *plan, const struct check_session_options *options)
+int check_session_run(struct check_plan *plan, const struct check_session_options *options)
 {
     const char *command = check_command_name(plan->command);
     struct role_target target;
     if (role_target_init(&target, command, &options->connect) != 0) {
         return EXIT_USAGE;
     }
+    plan->id_hidden = !role_target_id_is_echoed(&target);
+    plan->version_hidden = !role_target_version_is_echoed(&target);
     bool can_tell = cli_check_file(command, "--junit-file", options->report.junit_file) == 0;
     int rv = can_tell ? probe_and_report(command, plan, options, &target) : EXIT_USAGE;
     role_target_deinit(&target);

@@ -14,7 +14,7 @@ struct check_session_options {
 
 /* Probes the plan against the target, prints the report, writes the JUnit file. Returns the exit
  * code. */
-int check_session_run(const struct check_plan *plan, const struct check_session_options *options);
+int check_session_run(struct check_plan *plan, const struct check_session_options *options);
 
 /* Prints the report, writes the JUnit file, frees the report. Returns the exit code. */
 int check_session_tell(const char *command, struct check_report *report,

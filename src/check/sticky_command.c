@@ -13,6 +13,7 @@
 struct options {
     struct check_session_options session;
     struct check_log_options logs;
+    struct role_expect_options expect;
     const char *version;
     const char *id;
     uint64_t messages;
@@ -22,8 +23,9 @@ struct options {
 
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, session.connect),
-    {.name = "version", .kind = CLI_VERSION, .offset = offsetof(struct options, version),
-     .argument = "vMAJOR.MINOR", .fallback = "v1.1", .help = "Version of the agents to play"},
+    ROLE_EXPECT_OPTIONS(struct options, expect),
+    {.name = "version", .kind = CLI_STRING, .offset = offsetof(struct options, version),
+     .argument = "VERSION", .fallback = "v1.1", .help = "Version of the agents to play"},
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
      .fallback = "agent-v1-1", .help = "Their agent-id; several get -1, -2, ... behind it. With --logs: how the ids of the agents begin"},
     {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
@@ -67,14 +69,8 @@ static int run_logs(struct options *options)
     return rv;
 }
 
-static int run(const void *parsed, int argc, char **argv)
+static int probe(const struct options *options, const struct role_expectation *expect)
 {
-    (void)argc;
-    (void)argv;
-    const struct options *options = parsed;
-    if (options->logs.sources.count > 0) {
-        return run_logs((struct options *)options);
-    }
     struct check_session_options session = options->session;
     if (session.timeout_ns == 0) {
         session.timeout_ns = options->messages * options->interval_ns + SLACK_NS;
@@ -85,8 +81,31 @@ static int run(const void *parsed, int argc, char **argv)
         .interval_ms = options->interval_ns / NS_PER_MS,
     };
     check_plan_add_agents(&plan, options->version, options->id, (size_t)options->agents);
+    for (size_t i = 0; i < plan.group_count; i++) {
+        plan.groups[i].expect = *expect;
+    }
     int rv = check_session_run(&plan, &session);
     check_plan_deinit(&plan);
+    return rv;
+}
+
+static int run(const void *parsed, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct options *options = parsed;
+    if (options->logs.sources.count > 0) {
+        return run_logs((struct options *)options);
+    }
+    struct role_expects expects = {0};
+    int rv = EXIT_USAGE;
+    if (cli_check_version("sticky-test", options->version) == 0 &&
+        role_expects_init(&expects, "sticky-test", &options->expect, &options->session.connect) ==
+            0) {
+        const struct role_expectation expect = role_expects_of(&expects, options->version);
+        rv = probe(options, &expect);
+    }
+    role_expects_deinit(&expects);
     return rv;
 }
 

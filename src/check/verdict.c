@@ -94,6 +94,28 @@ void check_judge(const struct check_run *run, struct check_report *ret_report)
     ret_report->exit_code = exit_code_of(run, ret_report->result);
 }
 
+bool check_is_sticky(const struct check_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->finding_count; i++) {
+        if (verdict->findings[i].kind != CHECK_VERSION ||
+            verdict->findings[i].result != CHECK_NO_EVIDENCE) {
+            return false;
+        }
+    }
+    return verdict->answer_count > 0;
+}
+
+void check_report_judge_unknown(struct check_report *report)
+{
+    for (size_t i = 0; i < report->run->plan->group_count; i++) {
+        check_judge_unknown(report->run, i, &report->groups[i]);
+        if (report->groups[i].result > report->result) {
+            report->result = report->groups[i].result;
+            report->exit_code = exit_code_of(report->run, report->result);
+        }
+    }
+}
+
 void check_report_deinit(struct check_report *report)
 {
     free(report->groups);

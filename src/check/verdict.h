@@ -97,8 +97,17 @@ const char *check_result_label(enum check_result result);
 void check_judge_group(const struct check_run *run, size_t group,
                        struct check_verdict *ret_verdict);
 
+/* Whether a stream was seen to stay on one pod, whatever else could not be checked. */
+bool check_is_sticky(const struct check_verdict *verdict);
+
+/* Where nothing says which server belongs to the group, adds that finding to a verdict that has none of
+ * CHECK_VERSION. */
+void check_judge_unknown(const struct check_run *run, size_t group, struct check_verdict *verdict);
+
 /* Judges the whole run. check_report_deinit() frees it; the run must outlive it. */
 void check_judge(const struct check_run *run, struct check_report *ret_report);
+/* check_judge_unknown() for all groups of a report that was judged otherwise. */
+void check_report_judge_unknown(struct check_report *report);
 void check_report_deinit(struct check_report *report);
 
 #endif

@@ -7,10 +7,8 @@
 #include "check/session.h"
 #include "cli/exit.h"
 #include "role/expect.h"
-#include "role/routes.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_MS 1000000u
@@ -19,11 +17,12 @@
 struct options {
     struct check_session_options session;
     struct check_log_options logs;
+    struct role_expect_options expect;
     const char *versions;
-    const char *routes;
     uint64_t messages;
     uint64_t streams;
     uint64_t interval_ns;
+    uint64_t seed;
     bool boundary;
 };
 
@@ -32,9 +31,7 @@ static const struct cli_option options_table[] = {
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
      .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
      .help = "Agent versions to try, separated by commas"},
-    {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes),
-     .argument = "FILE",
-     .help = "GRPCRoute file to take the expectations from; without it vX.Y belongs to vX"},
+    ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
      .offset = offsetof(struct options, messages), .argument = "N", .fallback = "5", .min = 1,
      .max = 1000000, .help = "Pings on each stream"},
@@ -47,94 +44,68 @@ static const struct cli_option options_table[] = {
     CHECK_LOG_OPTIONS(struct options, logs),
     {.name = "boundary", .kind = CLI_FLAG, .offset = offsetof(struct options, boundary),
      .help = "Also try versions at the edge of the patterns: missing, repeated, malformed"},
+    CLI_SEED_OPTION(struct options, seed),
     {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
      .argument = "DURATION", .fallback = "10s", .min = 100000000, .max = UINT64_C(86400000000000),
      .help = "Time for everything together"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
 };
 
-/* ---- expectations ---------------------------------------------------------------------------- */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
-static struct role_expectation from_routes(const struct route_table *routes,
-                                           const struct check_group *group)
-{
-    const char *const once[] = {group->agent_version};
-    const char *const twice[] = {CHECK_TWICE_FIRST, CHECK_TWICE_SECOND};
-    switch (group->header) {
-    case CHECK_HEADER_MISSING:
-        return role_expect_of_routes(routes, NULL, 0);
-    case CHECK_HEADER_TWICE:
-        return role_expect_of_routes(routes, twice, ARRAY_SIZE(twice));
-    default:
-        return role_expect_of_routes(routes, once, ARRAY_SIZE(once));
-    }
-}
-
-static void add_group(struct check_plan *plan, const struct options *options,
-                      const struct route_table *routes, const char *version)
+static void add_group(struct check_plan *plan, const struct role_expects *expects,
+                      const char *version)
 {
     struct check_group *group =
         check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, version);
-    group->expect = options->routes != NULL ? from_routes(routes, group)
-                                            : role_expect_of_version(version);
-}
-
-static void add_boundary_group(struct check_plan *plan, const struct route_table *routes,
-                               enum check_header header, const char *version)
-{
-    struct check_group *group = check_plan_add_group(plan, CHECK_GROUP_BOUNDARY, header, version);
-    group->expect = from_routes(routes, group);
-}
-
-/* ---- plan ------------------------------------------------------------------------------------ */
-
-static int add_version(struct check_plan *plan, const struct options *options,
-                       const struct route_table *routes, const char *text)
-{
-    struct text_version version;
-    const char *reason;
-    if (text_parse_version(text, &version, &reason) != 0) {
-        char shown[80];
-        text_escape(shown, sizeof(shown), text, strlen(text));
-        cli_error("verify", "--versions: \"%s\": %s", shown, reason);
-        return 1;
-    }
-    if (plan->group_count == VERSIONS_MAX) {
-        cli_error("verify", "--versions: at most %d are allowed", VERSIONS_MAX);
-        return 1;
-    }
-    add_group(plan, options, routes, text);
-    return 0;
+    group->expect = role_expects_of(expects, version);
 }
 
 static int add_versions(struct check_plan *plan, const struct options *options,
-                        const struct route_table *routes)
+                        const struct role_expects *expects)
 {
-    char *copy = mem_strdup(options->versions);
-    char *rest = copy;
-    int rv = 0;
-    for (char *item = strsep(&rest, ","); item != NULL && rv == 0; item = strsep(&rest, ",")) {
-        rv = add_version(plan, options, routes, item);
+    char versions[VERSIONS_MAX][CLI_AGENT_VERSION_BYTES];
+    size_t count = cli_take_versions("verify", options->versions, VERSIONS_MAX, versions);
+    for (size_t i = 0; i < count; i++) {
+        add_group(plan, expects, versions[i]);
     }
-    free(copy);
-    return rv;
+    return count > 0 ? 0 : 1;
 }
 
-static void add_boundary(struct check_plan *plan, const struct route_table *routes)
+static void add_boundary_group(struct check_plan *plan, const struct role_expects *expects,
+                               enum check_header header, const char *version)
+{
+    const char *const once[] = {version};
+    const char *const twice[] = {CHECK_TWICE_FIRST, CHECK_TWICE_SECOND};
+    struct check_group *group = check_plan_add_group(plan, CHECK_GROUP_BOUNDARY, header, version);
+    switch (header) {
+    case CHECK_HEADER_MISSING:
+        group->expect = role_expects_at_edge(expects, NULL, 0);
+        break;
+    case CHECK_HEADER_TWICE:
+        group->expect = role_expects_at_edge(expects, twice, ARRAY_SIZE(twice));
+        break;
+    case CHECK_HEADER_ONCE:
+        group->expect = role_expects_at_edge(expects, once, ARRAY_SIZE(once));
+        break;
+    }
+}
+
+static void add_boundary(struct check_plan *plan, const struct role_expects *expects)
 {
     static const char *const edges[] = {"v1.0",  "v1.9", "v10.0",    "v11.1", "v2.0", "v3.1",
                                         "v1",    "v2",   "v1.0-rc1", "xv1.2", "V1.0", ""};
     for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
-        add_boundary_group(plan, routes, CHECK_HEADER_ONCE, edges[i]);
+        add_boundary_group(plan, expects, CHECK_HEADER_ONCE, edges[i]);
     }
-    add_boundary_group(plan, routes, CHECK_HEADER_MISSING, "");
-    add_boundary_group(plan, routes, CHECK_HEADER_TWICE, "");
+    add_boundary_group(plan, expects, CHECK_HEADER_MISSING, "");
+    add_boundary_group(plan, expects, CHECK_HEADER_TWICE, "");
 }
 
 static int make_plan(struct check_plan *plan, const struct options *options,
-                     const struct route_table *routes)
+                     const struct role_expects *expects)
 {
-    if (add_versions(plan, options, routes) != 0) {
+    if (add_versions(plan, options, expects) != 0) {
         return 1;
     }
     char run_id[RANDOM_UUID_BYTES];
@@ -145,35 +116,26 @@ static int make_plan(struct check_plan *plan, const struct options *options,
     }
     check_plan_add_version_streams(plan, (size_t)options->streams, run_id);
     if (options->boundary) {
-        add_boundary(plan, routes);
+        add_boundary(plan, expects);
         check_plan_add_boundary_streams(plan, run_id);
     }
+    check_plan_shuffle(plan, cli_seed(options->seed));
     return 0;
 }
 
 /* ---- logs ------------------------------------------------------------------------------------ */
 
-struct log_context {
-    const struct options *options;
-    const struct route_table *routes;
-};
-
-/* What occurs without having been asked for: with routes they tell, without only well-formed versions mean anything. */
+/* What occurs without having been asked for. */
 static void add_log_version(void *user, struct check_plan *plan, const char *text)
 {
-    const struct log_context *context = user;
-    struct text_version version;
-    const char *reason;
-    if (context->options->routes == NULL && text_parse_version(text, &version, &reason) != 0) {
-        return;
-    }
-    add_group(plan, context->options, context->routes, text);
+    add_group(plan, user, text);
 }
 
 static void judge_logs(struct check_logs *logs, void *user, struct check_report *ret_report)
 {
     (void)user;
     check_logs_verify(logs, ret_report);
+    check_report_judge_unknown(ret_report);
 }
 
 /* ---- run ------------------------------------------------------------------------------------- */
@@ -183,27 +145,25 @@ static int run(const void *parsed, int argc, char **argv)
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
-    struct route_table *routes = role_routes_load("verify", options->routes);
-    if (routes == NULL) {
-        return EXIT_USAGE;
-    }
+    bool from_logs = options->logs.sources.count > 0;
     struct check_plan plan = {
         .command = CHECK_VERIFY,
         .messages = options->messages,
         .interval_ms = options->interval_ns / NS_PER_MS,
     };
-    struct log_context context = {options, routes};
-    bool from_logs = options->logs.sources.count > 0;
+    struct role_expects expects = {0};
     int rv = EXIT_USAGE;
     if (options->boundary && from_logs) {
         cli_error("verify", "--boundary needs a probe, it does not go with --logs");
-    } else if (make_plan(&plan, options, routes) == 0) {
-        rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session, add_log_version, judge_logs,
-                                               &context)
+    } else if (role_expects_init(&expects, "verify", &options->expect,
+                                 from_logs ? NULL : &options->session.connect) == 0 &&
+               make_plan(&plan, options, &expects) == 0) {
+        rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session,
+                                               add_log_version, judge_logs, &expects)
                        : check_session_run(&plan, &options->session);
     }
     check_plan_deinit(&plan);
-    route_table_free(routes);
+    role_expects_deinit(&expects);
     return rv;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/common.h"
 
 #include "base/log.h"
+#include "base/random.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -51,27 +52,52 @@ int cli_write_file(const char *command, const char *option, const char *path,
     return error != 0 ? complain_file(command, option, path, error) : 0;
 }
 
+uint64_t cli_seed(uint64_t given)
+{
+    return given != 0 ? given : 1 + random_below(UINT32_MAX);
+}
+
+bool cli_is_visible(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= 0x20 || text[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int cli_check_version(const char *command, const char *version)
+{
+    if (strlen(version) < CLI_AGENT_VERSION_BYTES && cli_is_visible(version, strlen(version))) {
+        return 0;
+    }
+    cli_error(command, "--version: \"%.100s\" is not valid, expected 1 to 64 visible characters",
+              version);
+    return 1;
+}
+
 size_t cli_take_versions(const char *command, const char *list, size_t max,
-                         char versions[][TEXT_VERSION_BYTES])
+                         char versions[][CLI_AGENT_VERSION_BYTES])
 {
     size_t count = 0;
     for (const char *at = list; *at != '\0' || count == 0;) {
-        struct text_version version;
-        const char *reason;
+        at += strspn(at, " ");
         size_t len = strcspn(at, ",");
-        bool fits = count < max && len < TEXT_VERSION_BYTES;
-        if (fits) {
-            memcpy(versions[count], at, len);
-            versions[count][len] = '\0';
+        const char *next = at + len + (at[len] == ',');
+        while (len > 0 && at[len - 1] == ' ') {
+            len--;
         }
-        if (!fits || text_parse_version(versions[count], &version, &reason) != 0) {
+        if (count == max || len == 0 || len >= CLI_AGENT_VERSION_BYTES || !cli_is_visible(at, len)) {
             cli_error(command,
-                      "--versions: expected up to %zu versions such as v1.1, separated by commas",
-                      max);
+                      "--versions: \"%.*s\": expected up to %zu versions of 1 to 64 visible "
+                      "characters such as v1.1, separated by commas",
+                      (int)(len < 80 ? len : 80), at, max);
             return 0;
         }
+        snprintf(versions[count], CLI_AGENT_VERSION_BYTES, "%.*s", (int)len, at);
         count++;
-        at += len + (at[len] == ',');
+        at = next;
     }
     return count;
 }

@@ -15,10 +15,19 @@ int cli_check_file(const char *command, const char *option, const char *path);
 int cli_write_file(const char *command, const char *option, const char *path,
                    void (*print)(FILE *out, const void *printed), const void *printed);
 
-/* The agent versions of `list`, separated by commas. Returns how many, or 0 after a line on
- * standard error. */
+/* An agent's version: 1 to 64 visible characters, and the end. */
+#define CLI_AGENT_VERSION_BYTES 65
+
+/* Whether all characters are visible ASCII, as a header's value may hold them. */
+bool cli_is_visible(const char *text, size_t len);
+
+/* The agent versions of `list`, separated by commas and blanks. Returns how many, or 0 after a line
+ * on standard error. */
 size_t cli_take_versions(const char *command, const char *list, size_t max,
-                         char versions[][TEXT_VERSION_BYTES]);
+                         char versions[][CLI_AGENT_VERSION_BYTES]);
+
+/* The same for the version of one agent. Returns 0, or 1 after a line on standard error. */
+int cli_check_version(const char *command, const char *version);
 
 /* What a check prints. */
 enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
@@ -30,7 +39,16 @@ struct cli_output_options {
 
 extern const char *const cli_output_choices[];
 
+/* The seed of an order: as given, or one by chance where 0 was. */
+uint64_t cli_seed(uint64_t given);
+
 /* clang-format off */
+
+#define CLI_SEED_OPTION(type, field)                                                               \
+    {.name = "seed", .kind = CLI_COUNT, .offset = offsetof(type, field), .argument = "N",          \
+     .fallback = "0", .max = UINT32_MAX,                                                           \
+     .help = "Decides the order of streams and connections; 0 for another each time, which is "    \
+             "told"}
 
 #define CLI_OUTPUT_OPTIONS(type, field)                                                            \
     {.name = "output", .short_name = 'o', .kind = CLI_CHOICE,                                      \

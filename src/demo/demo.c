@@ -36,6 +36,7 @@ static const struct demo_step *const steps[STEPS] = {
     [STEP_SERVERS] = &demo_servers_step, [STEP_PROXY] = &demo_proxy_step,
     [STEP_AGENTS] = &demo_agents_step,   [STEP_VERIFY] = &demo_verify_step,
     [STEP_STICKY] = &demo_sticky_step,   [STEP_FAILOVER] = &demo_failover_step,
+    [STEP_RESTART] = &demo_restart_step,
     [STEP_SUMMARY] = &demo_summary_step,
 };
 

@@ -40,7 +40,7 @@ static bool is_over(const struct demo *demo)
             return false;
         }
     }
-    return demo->victim != NULL;
+    return demo->victim != NULL && !role_child_runs(&demo->victim->child.process);
 }
 
 const struct demo_step demo_failover_step = {begin, is_over, "the streams did not come back"};

@@ -17,6 +17,19 @@ static void on_line(struct demo_child *child, const char *line)
 
 static const struct demo_child_kind kind = {.on_line = on_line};
 
+/* On `port`, or on any that is free. */
+static void start(struct demo *demo, struct server_child *server, uint16_t port)
+{
+    char listen[32];
+    snprintf(listen, sizeof(listen), "127.0.0.1:%u", (unsigned)port);
+    const char *const arguments[] = {
+        "server",     "--version",   server->version, "--id",
+        server->name, "--listen",    listen,          "--drain-timeout",
+        "500ms",      "--log-level", "info",          NULL};
+    server->port = 0;
+    demo_start_self(demo, &server->child, server->name, &kind, arguments);
+}
+
 static void begin(struct demo *demo)
 {
     demo_title("1. Two servers each of version v1 and v2");
@@ -25,11 +38,15 @@ static void begin(struct demo *demo)
         server->version = i < DEMO_SERVERS / 2 ? "v1" : "v2";
         snprintf(server->name, sizeof(server->name), "server-%s-%c", server->version,
                  (char)('a' + i % 2));
-        const char *const arguments[] = {
-            "server",     "--version",   server->version, "--id",
-            server->name, "--listen",    "127.0.0.1:0",   "--drain-timeout",
-            "500ms",      "--log-level", "info",          NULL};
-        demo_start_self(demo, &server->child, server->name, &kind, arguments);
+        start(demo, server, 0);
+    }
+}
+
+/* What stays for the user is whole: a server that was killed for show comes back where it was. */
+static void begin_again(struct demo *demo)
+{
+    if (demo->options.keep) {
+        start(demo, demo->victim, demo->victim->port);
     }
 }
 
@@ -43,4 +60,6 @@ static bool is_over(const struct demo *demo)
     return true;
 }
 
+const struct demo_step demo_restart_step = {begin_again, is_over,
+                                            "the killed server did not start again"};
 const struct demo_step demo_servers_step = {begin, is_over, "the servers did not start"};

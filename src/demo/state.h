@@ -30,6 +30,7 @@ enum step {
     STEP_VERIFY,
     STEP_STICKY,
     STEP_FAILOVER,
+    STEP_RESTART,
     STEP_SUMMARY,
     STEPS,
 };

@@ -17,6 +17,7 @@ extern const struct demo_step demo_agents_step;
 extern const struct demo_step demo_verify_step;
 extern const struct demo_step demo_sticky_step;
 extern const struct demo_step demo_failover_step;
+extern const struct demo_step demo_restart_step;
 extern const struct demo_step demo_summary_step;
 
 #endif

@@ -2,6 +2,7 @@
 #include "failover/command.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "cli/junit.h"
@@ -15,44 +16,65 @@
 
 struct options {
     struct role_connect_options connect;
+    struct role_expect_options expect;
     const char *fault;
     const char *versions;
     uint64_t agents;
     uint64_t max_gap_ns;
     uint64_t interval_ns;
     uint64_t settle_ns;
+    uint64_t seed;
     struct cli_output_options report;
 };
 
 /* clang-format off */
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, connect),
+    ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "fault", .kind = CLI_STRING, .offset = offsetof(struct options, fault), .argument = "COMMAND", .required = true,
      .help = "Shell command that breaks something: kills a pod, restarts the proxy, reloads its configuration"},
     {.name = "agents", .kind = CLI_COUNT, .offset = offsetof(struct options, agents), .argument = "N", .fallback = "20",
      .min = 1, .max = 5000, .help = "Streams to hold, each on a connection of its own"},
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions), .argument = "LIST",
-     .fallback = "v1.1,v1.2,v2.1,v2.2", .help = "Agent versions, which the streams take in turn"},
+     .fallback = "v1.1,v1.2,v2.1,v2.2", .help = "Agent versions, spread evenly over the streams, in random order"},
     {.name = "max-gap", .kind = CLI_DURATION, .offset = offsetof(struct options, max_gap_ns), .argument = "DURATION",
      .fallback = "10s", .min = 1000000, .max = UINT64_C(3600000000000), .help = "How long a stream may be silent"},
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns), .argument = "DURATION",
      .fallback = "100ms", .min = 1000000, .max = UINT64_C(60000000000), .help = "Time between the pings of a stream"},
     {.name = "settle", .kind = CLI_DURATION, .offset = offsetof(struct options, settle_ns), .argument = "DURATION",
      .fallback = "2s", .max = UINT64_C(3600000000000), .help = "How long the streams are watched after the fault"},
+    CLI_SEED_OPTION(struct options, seed),
     CLI_OUTPUT_OPTIONS(struct options, report),
 };
 /* clang-format on */
 
+/* The versions that are tried and who must answer them. */
+struct versions {
+    char names[VERSIONS_MAX][CLI_AGENT_VERSION_BYTES];
+    struct role_expectation expects[VERSIONS_MAX];
+    size_t count;
+};
+
+/* Proxies hand out endpoints in turn. In a regular order all streams of an endpoint would be of the
+ * same versions, and so would be those that a fault interrupts. */
 static void make_streams(struct failover_result *result, size_t count,
-                         char versions[VERSIONS_MAX][TEXT_VERSION_BYTES], size_t version_count)
+                         const struct versions *versions)
 {
+    uint64_t seed = result->seed;
+    size_t *order = mem_calloc(count, sizeof(*order));
+    for (size_t i = 0; i < count; i++) {
+        order[i] = i % versions->count;
+    }
+    random_shuffle(&seed, order, count, sizeof(*order));
     result->streams = mem_calloc(count, sizeof(*result->streams));
     result->stream_count = count;
     for (size_t i = 0; i < count; i++) {
-        result->streams[i].version = versions[i % version_count];
-        snprintf(result->streams[i].agent_id, sizeof(result->streams[i].agent_id), "failover-%zu",
-                 i + 1);
+        struct failover_stream *stream = &result->streams[i];
+        stream->version = versions->names[order[i]];
+        stream->expect = &versions->expects[order[i]];
+        snprintf(stream->agent_id, sizeof(stream->agent_id), "failover-%zu", i + 1);
     }
+    free(order);
 }
 
 static int run_and_print(const struct options *options, struct failover_result *result,
@@ -78,34 +100,51 @@ static int run_and_print(const struct options *options, struct failover_result *
     return rv;
 }
 
+static int take_versions(const struct options *options, struct versions *versions)
+{
+    struct role_expects expects = {0};
+    versions->count =
+        cli_take_versions("failover-test", options->versions, VERSIONS_MAX, versions->names);
+    int rv = versions->count == 0 || role_expects_init(&expects, "failover-test", &options->expect,
+                                                       &options->connect) != 0;
+    for (size_t i = 0; i < versions->count && rv == 0; i++) {
+        versions->expects[i] = role_expects_of(&expects, versions->names[i]);
+    }
+    role_expects_deinit(&expects);
+    return rv;
+}
+
+static int test(const struct options *options, const struct versions *versions)
+{
+    struct role_target target;
+    struct failover_result result = {.fault = options->fault,
+                                     .max_gap_ns = options->max_gap_ns,
+                                     .seed = cli_seed(options->seed)};
+    int rv = EXIT_USAGE;
+    if (role_target_init(&target, "failover-test", &options->connect) == 0 &&
+        cli_check_file("failover-test", "--junit-file", options->report.junit_file) == 0) {
+        result.target = target.name;
+        make_streams(&result, (size_t)options->agents, versions);
+        rv = run_and_print(options, &result, &target);
+    }
+    free(result.streams);
+    role_target_deinit(&target);
+    return rv;
+}
+
 static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
-    char versions[VERSIONS_MAX][TEXT_VERSION_BYTES];
-    size_t version_count =
-        cli_take_versions("failover-test", options->versions, VERSIONS_MAX, versions);
-    if (version_count == 0) {
-        return EXIT_USAGE;
-    }
     if (!text_is_utf8(options->fault, strlen(options->fault))) {
         cli_error("failover-test",
                   "--fault: expected a command in UTF-8, for the reports to show it");
         return EXIT_USAGE;
     }
-    struct role_target target;
-    if (role_target_init(&target, "failover-test", &options->connect) != 0) {
-        return EXIT_USAGE;
-    }
-    struct failover_result result = {
-        .target = target.name, .fault = options->fault, .max_gap_ns = options->max_gap_ns};
-    make_streams(&result, (size_t)options->agents, versions, version_count);
-    bool can_tell =
-        cli_check_file("failover-test", "--junit-file", options->report.junit_file) == 0;
-    int rv = can_tell ? run_and_print(options, &result, &target) : EXIT_USAGE;
-    free(result.streams);
-    role_target_deinit(&target);
+    struct versions *versions = mem_new(struct versions);
+    int rv = take_versions(options, versions) == 0 ? test(options, versions) : EXIT_USAGE;
+    free(versions);
     return rv;
 }
 

@@ -14,6 +14,7 @@ static cJSON *stream_object(const struct failover_stream *stream)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "agent_id", stream->agent_id);
     cJSON_AddStringToObject(object, "agent_version", stream->version);
+    cJSON_AddBoolToObject(object, "version_checked", !failover_is_unchecked(stream));
     cJSON_AddStringToObject(object, "before", stream->before);
     cJSON_AddStringToObject(object, "after", stream->after);
     cJSON_AddStringToObject(object, "cause", stream->cause);
@@ -35,6 +36,7 @@ void failover_print_json(FILE *out, const struct failover_result *result)
     cJSON_AddNumberToObject(root, "fault_exit_code", result->fault_exit);
     cJSON_AddNumberToObject(root, "fault_ns", (double)result->fault_ns);
     cJSON_AddNumberToObject(root, "max_gap_ns", (double)result->max_gap_ns);
+    cJSON_AddNumberToObject(root, "seed", (double)result->seed);
     cJSON_AddNumberToObject(root, "interrupted", (double)failover_interrupted(result));
     cJSON_AddNumberToObject(root, "exit_code", failover_judge(result));
     cJSON *streams = cJSON_AddArrayToObject(root, "streams");
@@ -78,6 +80,8 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
     cli_junit_case_begin(out, suite, name);
     if (!failover_is_good(result, stream)) {
         cli_junit_problem(out, CLI_JUNIT_FAILURE, problem_of(result, stream), text);
+    } else if (failover_is_unchecked(stream)) {
+        cli_junit_problem(out, CLI_JUNIT_ERROR, "not_checked", stream->expect->reason);
     } else {
         cli_junit_output(out, text);
     }
@@ -96,7 +100,9 @@ void failover_print_junit(FILE *out, const void *printed)
         .duration_ns = result->fault_ns,
     };
     for (size_t i = 0; i < result->stream_count; i++) {
-        suite.failures += !failover_is_good(result, &result->streams[i]);
+        bool good = failover_is_good(result, &result->streams[i]);
+        suite.failures += !good;
+        suite.errors += good && failover_is_unchecked(&result->streams[i]);
     }
     cli_junit_begin(out, &suite);
     cli_junit_case_begin(out, &suite, "fault");

@@ -38,12 +38,19 @@ int failover_judge(const struct failover_result *result)
     if (result->fault_exit != 0) {
         return EXIT_USAGE;
     }
+    int rv = EXIT_GOOD;
     for (size_t i = 0; i < result->stream_count; i++) {
         if (!failover_is_good(result, &result->streams[i])) {
             return EXIT_CHECK_FAILED;
         }
+        rv = failover_is_unchecked(&result->streams[i]) ? EXIT_NO_EVIDENCE : rv;
     }
-    return EXIT_GOOD;
+    return rv;
+}
+
+bool failover_is_unchecked(const struct failover_stream *stream)
+{
+    return stream->expect->rule == ROLE_EXPECT_UNKNOWN;
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -107,6 +114,27 @@ static void put_visible(FILE *out, const char *text)
     }
 }
 
+static bool is_first_of_version(const struct failover_result *result, size_t stream)
+{
+    for (size_t i = 0; i < stream; i++) {
+        if (strcmp(result->streams[i].version, result->streams[stream].version) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_unchecked(FILE *out, const struct failover_result *result)
+{
+    for (size_t i = 0; i < result->stream_count; i++) {
+        const struct failover_stream *stream = &result->streams[i];
+        if (failover_is_unchecked(stream) && is_first_of_version(result, i)) {
+            fprintf(out, "%s Which server answers %s was not checked: %s\n",
+                    cli_mark(CLI_MARK_WARN), stream->version, stream->expect->reason);
+        }
+    }
+}
+
 void failover_print_text(FILE *out, const struct failover_result *result)
 {
     char took[DURATION_BYTES];
@@ -123,13 +151,19 @@ void failover_print_text(FILE *out, const struct failover_result *result)
         }
     }
     print_gaps(out, result);
-    fprintf(out, "%zu of %zu streams were interrupted\n", interrupted, result->stream_count);
+    fprintf(out, "%zu of %zu streams were interrupted (versions in random order, --seed %" PRIu64
+                 ")\n",
+            interrupted, result->stream_count, result->seed);
+    print_unchecked(out, result);
     if (result->fault_exit != 0) {
         fprintf(out, "%s The command of the fault failed\n", cli_mark(CLI_MARK_BAD));
     } else if (failover_judge(result) == EXIT_GOOD) {
         fprintf(out,
                 "%s Every stream is back and rightly routed, none was silent for more than %s\n",
                 cli_mark(CLI_MARK_DONE), duration(most, result->max_gap_ns));
+    } else if (failover_judge(result) == EXIT_NO_EVIDENCE) {
+        fprintf(out, "%s Every stream is back, but not all could be checked\n",
+                cli_mark(CLI_MARK_WARN));
     } else {
         fprintf(out, "%s Failover test failed\n", cli_mark(CLI_MARK_BAD));
     }

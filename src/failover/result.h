@@ -2,6 +2,8 @@
 #ifndef GRPCROUTE_FAILOVER_RESULT_H
 #define GRPCROUTE_FAILOVER_RESULT_H
 
+#include "role/expect.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +17,7 @@
 struct failover_stream {
     char agent_id[FAILOVER_NAME_BYTES];
     const char *version;              /* borrowed */
+    const struct role_expectation *expect; /* who must answer it; borrowed */
     char before[FAILOVER_NAME_BYTES]; /* the server that answered last before the stream ended, or
                                          else before the longest gap; escaped */
     char after[FAILOVER_NAME_BYTES];  /* and first after it */
@@ -24,7 +27,7 @@ struct failover_stream {
     uint64_t sent;
     uint64_t lost;      /* sent and never answered, because their stream ended */
     uint64_t repeated;  /* answers beyond the one that was due */
-    uint64_t misrouted; /* answers of another version */
+    uint64_t misrouted; /* answers of a server that is not its own */
     bool back;          /* answered again after the fault was over */
 };
 
@@ -32,11 +35,15 @@ struct failover_result {
     const char *target;
     const char *fault; /* the command */
     uint64_t max_gap_ns;
+    uint64_t seed; /* that decided which version has which stream */
     uint64_t fault_ns;               /* how long the command ran */
     int fault_exit;                  /* its exit code, or 128 and its signal */
     struct failover_stream *streams; /* owned */
     size_t stream_count;
 };
+
+/* Whether nothing says which server must answer the stream: only its life is judged. */
+bool failover_is_unchecked(const struct failover_stream *stream);
 
 /* Streams that ended after the fault, or were silent for longer than max_gap_ns. */
 size_t failover_interrupted(const struct failover_result *result);
@@ -45,7 +52,8 @@ size_t failover_interrupted(const struct failover_result *result);
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
 
 /* An exit code: EXIT_CHECK_FAILED when a stream is not back, was silent for too long, was answered
- * by a wrong version, or was answered twice; EXIT_USAGE when the command failed; else EXIT_GOOD. */
+ * by a wrong version, or was answered twice; EXIT_USAGE when the command failed; EXIT_NO_EVIDENCE when it is not known who
+ * must answer; else EXIT_GOOD. */
 int failover_judge(const struct failover_result *result);
 
 void failover_print_text(FILE *out, const struct failover_result *result);

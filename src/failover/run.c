@@ -125,7 +125,7 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
     memcpy(stream->server, server, sizeof(server));
     stream->last_pong_ns = now_ns;
     stream->seen->misrouted +=
-        run->fault_ns != 0 && !text_same_major(pong->server_version, stream->seen->version);
+        run->fault_ns != 0 && role_expectation_forbids(stream->seen->expect, pong->server_version);
     if (stream->call_answered == stream->call_sent) {
         stream->seen->repeated++;
     } else {

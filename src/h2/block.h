@@ -12,7 +12,8 @@ struct h2_block_reader {
     size_t counted_bytes; /* as RFC 9113 section 6.5.2 counts; of all fields */
     size_t counted_fields;
     size_t count; /* of those that were kept */
-    struct h2_header fields[H2_HEADER_FIELDS]; /* name and value are offsets until h2_block_reader_finish() */
+    /* Name and value are offsets until h2_block_reader_finish(). */
+    struct h2_header fields[H2_HEADER_FIELDS];
 };
 
 /* Returns an empty reader, or NULL when there is no memory. */
@@ -20,8 +21,8 @@ struct h2_block_reader *h2_block_reader_new(void);
 /* Accepts NULL. */
 void h2_block_reader_free(struct h2_block_reader *reader);
 
-/* Adds a field. One that passes a limit of limits.h is counted and not kept, and so are all after it. Returns 0 or
- * -ENOMEM. */
+/* Adds a field. One that passes a limit of limits.h is counted and not kept, and so are all after
+ * it. Returns 0 or -ENOMEM. */
 int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *field);
 
 /* Whether a field was not kept. */

@@ -1,4 +1,5 @@
-/* The budget of one connection for work that serves nobody: a token bucket with an injected clock. */
+/* The budget of one connection for work that serves nobody: a token bucket with an injected
+ * clock. */
 #ifndef GRPCROUTE_H2_BUDGET_H
 #define GRPCROUTE_H2_BUDGET_H
 
@@ -18,7 +19,8 @@ struct h2_budget {
 /* Fills the bucket. */
 void h2_budget_init(struct h2_budget *budget, uint64_t now_ms);
 
-/* Grows the bucket, with what is in it, to a token for each of `streams` that are open at once and half a burst. */
+/* Grows the bucket, with what is in it, to a token for each of `streams` that are open at once and
+ * half a burst. */
 void h2_budget_hold(struct h2_budget *budget, size_t streams);
 
 /* Takes `milli` thousandths of a token. Returns false when the budget is used up: end the

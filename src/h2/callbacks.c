@@ -1,4 +1,5 @@
-/* What nghttp2 tells us, turned into events and charges. Callbacks record and submit; they never pump. */
+/* What nghttp2 tells us, turned into events and charges. Callbacks record and submit; they never
+ * pump. */
 #include "h2/core.h"
 
 #include "base/text.h"
@@ -152,7 +153,7 @@ static int receive_ping(struct h2_session *session, const nghttp2_frame *frame)
 
 static int receive_reset(struct h2_session *session, const struct h2_stream *stream)
 {
-    if (session->role == H2_CLIENT) { /* what a server resets, a request of ours may have provoked */
+    if (session->role == H2_CLIENT) { /* a request of ours may have provoked it */
         return 0;
     }
     bool young = stream == NULL || session->now_ms - stream->opened_ms < H2_YOUNG_STREAM_MS;
@@ -161,8 +162,8 @@ static int receive_reset(struct h2_session *session, const struct h2_stream *str
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-/* "GOAWAY NO_ERROR: server is shutting down"; the second GOAWAY of a graceful end, which says nothing new, does not
- * replace the first. */
+/* "GOAWAY NO_ERROR: server is shutting down"; the second GOAWAY of a graceful end, which says
+ * nothing new, does not replace the first. */
 static void keep_goaway_text(struct h2_session *session, const nghttp2_goaway *goaway)
 {
     char debug[GOAWAY_DEBUG_BYTES];
@@ -256,7 +257,8 @@ static void sent_by_nghttp2(struct h2_session *session, const nghttp2_frame *fra
     }
 }
 
-/* nghttp2 ends a session by itself when the peer breaks a rule; without this the reason would be lost. */
+/* nghttp2 ends a session by itself when the peer breaks a rule; without this the reason would be
+ * lost. */
 static const char *violation(uint32_t error)
 {
     switch (error) {

@@ -57,8 +57,8 @@ bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason)
     return false;
 }
 
-/* What a server returns credit for is what clients sent, in steps as small as it likes: any number that our bytes can
- * explain is free, on the stream and on the connection. */
+/* What a server returns credit for is what clients sent, in steps as small as it likes: any number
+ * that our bytes can explain is free, on the stream and on the connection. */
 void h2_sent_message_frame(struct h2_session *session, size_t body_bytes)
 {
     session->sent_since_ping = true;
@@ -95,8 +95,8 @@ static void submit_goaway(struct h2_session *session, int32_t last_id, uint32_t 
     h2_request_nghttp2(session);
 }
 
-/* nghttp2 has a name for this GOAWAY, without a text: after any other it reads no more where no stream is open, and requests
- * that were on their way would be lost. */
+/* nghttp2 has a name for this GOAWAY, without a text: after any other it reads no more where no
+ * stream is open, and requests that were on their way would be lost. */
 void h2_session_drain_begin(struct h2_session *session, const char *debug)
 {
     if (!session->terminated) {

@@ -1,7 +1,7 @@
 /* The insides of a session, and what all files of h2/ need of it. Seen by no one outside.
  *
- * Bottom up: budget, block, frame_split; core; memory; data_out; data_in; stream; frames, header_in;
- * callbacks; session. Calls go down this list only. */
+ * Bottom up: budget, block, frame_split; core; memory; data_out; data_in; stream; frames,
+ * header_in; callbacks; session. Calls go down this list only. */
 #ifndef GRPCROUTE_H2_CORE_H
 #define GRPCROUTE_H2_CORE_H
 
@@ -18,7 +18,8 @@
 #define H2_INCREMENT_BYTES      4     /* the payload of WINDOW_UPDATE */
 #define H2_INITIAL_WINDOW_BYTES 65535 /* RFC 9113 section 6.9.2 */
 
-/* Streams the peer ended lately; a frame on one of them is its mistake, not a race with our reset. */
+/* Streams the peer ended lately; a frame on one of them is its mistake, not a race with our
+ * reset. */
 #define H2_ENDED_STREAMS 8
 
 /* An entry of SETTINGS (RFC 9113 section 6.5.1). */
@@ -78,8 +79,8 @@ struct h2_session {
     size_t taken_len;
     uint8_t taken[H2_SETTING_BYTES]; /* of WINDOW_UPDATE all, of SETTINGS one entry */
 
-    /* Sending: the peer's windows, streams that have something to send and may, and streams that wait for the
-     * connection's window alone. */
+    /* Sending: the peer's windows, streams that have something to send and may, and streams that
+     * wait for the connection's window alone. */
     int32_t send_window;
     uint32_t unread_bytes; /* sent, and the peer did not return the connection's credit */
     uint32_t peer_stream_window;
@@ -137,11 +138,13 @@ struct h2_stream {
     bool response_sent;
     bool is_post;     /* a client's request */
     bool plain_body;  /* nothing for nghttp2 to check in what comes */
+    bool refused;     /* it broke a rule of flow control: nothing more of it is delivered */
     bool has_body;    /* our block did not end the stream */
     bool headers_sent;
     bool blocked;     /* send_node is in session->blocked */
     bool end_sent;    /* its end is with nghttp2 */
     bool ended;       /* end, trailers or reset was called */
+    bool muted;       /* only a reset is sent of it */
     bool reset_here;  /* by h2_stream_reset(), not as an answer to an offence */
     bool not_sent;    /* the request never left */
 };
@@ -156,8 +159,9 @@ void h2_request_nghttp2(struct h2_session *session);
 /* Gives bytes to nghttp2. Returns 0 or a negative code. */
 int h2_pass(void *session, const uint8_t *bytes, size_t len);
 
-/* Every call of the owner begins with it. Who stood still (stopped, starved) reads frames that are seconds old all at once,
- * so streams that begin within a second after count from the last call before: they are not young for that. */
+/* Every call of the owner begins with it. Who stood still (stopped, starved) reads frames that are
+ * seconds old all at once, so streams that begin within a second after count from the last call
+ * before: they are not young for that. */
 static inline void h2_set_clock(struct h2_session *session, uint64_t now_ms)
 {
     if (now_ms > session->now_ms + H2_STOOD_STILL_MS) {
@@ -176,7 +180,8 @@ static inline uint64_t h2_birth_ms(const struct h2_session *session)
 /* Charges the budget; at its end the session is terminated with `reason`. Returns false then. */
 bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason);
 
-/* A HEADERS frame, or DATA with that many bytes, was sent: that earns the peer WINDOW_UPDATEs and a PING. */
+/* A HEADERS frame, or DATA with that many bytes, was sent: that earns the peer WINDOW_UPDATEs and a
+ * PING. */
 void h2_sent_message_frame(struct h2_session *session, size_t body_bytes);
 
 /* The stream that nghttp2 knows by that id; NULL: none, or it has closed. */
@@ -196,7 +201,8 @@ static inline void h2_count_queued(struct h2_session *session, size_t more, size
     }
 }
 
-/* What is wrong with the stream, as printf would write it; the first fault stays. Peer text must be escaped. */
+/* What is wrong with the stream, as printf would write it; the first fault stays. Peer text must be
+ * escaped. */
 void h2_stream_set_fault(struct h2_stream *stream, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -220,17 +226,20 @@ void h2_stream_reconsider(struct h2_stream *stream);
 void h2_unblock_streams(struct h2_session *session);
 /* Lets streams use the reserve that waited too long for a WINDOW_UPDATE. */
 void h2_tick_reserve(struct h2_session *session);
-/* Writes WINDOW_UPDATE and DATA frames into the pull's buffer while there is room and window; nghttp2 must have nothing to
- * send. `ret_ended`: now it has, the end of a stream. Returns 0 or a negative nghttp2 code. */
+/* Writes WINDOW_UPDATE and DATA frames into the pull's buffer while there is room and window;
+ * nghttp2 must have nothing to send. `ret_ended`: now it has, the end of a stream. Returns 0 or a
+ * negative nghttp2 code. */
 int h2_data_send(struct h2_session *session, bool *ret_ended);
 
 /* ---- data_in.c ------------------------------------------------------------------------------- */
 
 /* Delivers body bytes that arrived, of which nghttp2 counted `by_nghttp2` (all or none). */
-void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t len, size_t by_nghttp2);
+void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t len,
+                        size_t by_nghttp2);
 /* Whether a frame is taken here, and its payload. h2_take() returns 0 or a negative code. */
 enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_frame_head *head);
-enum h2_frame_way h2_window_update_begin(struct h2_session *session, const struct h2_frame_head *head);
+enum h2_frame_way h2_window_update_begin(struct h2_session *session,
+                                         const struct h2_frame_head *head);
 enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_frame_head *head);
 int h2_take(void *session, const uint8_t *bytes, size_t len);
 
@@ -242,7 +251,8 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id);
 void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed);
 /* A request of which no byte was given to the owner. */
 bool h2_never_left(const struct h2_stream *stream);
-/* Ends requests that never left and, by SETTINGS that came meanwhile, may not: nghttp2 would hold them. */
+/* Ends requests that never left and, by SETTINGS that came meanwhile, may not: nghttp2 would hold
+ * them. */
 void h2_return_unsent(struct h2_session *session);
 
 /* ---- frames.c -------------------------------------------------------------------------------- */
@@ -251,7 +261,8 @@ void h2_return_unsent(struct h2_session *session);
 enum h2_frame_way h2_on_frame_head(void *session, const struct h2_frame_head *head);
 /* The peer ended the stream: another frame on it is a mistake. */
 void h2_remember_ended(struct h2_session *session, int32_t id);
-/* An empty DATA frame costs a client, or the stream of a server. Returns false when the session is to end. */
+/* An empty DATA frame costs a client, or the stream of a server. Returns false when the session is
+ * to end. */
 bool h2_charge_empty_data(struct h2_session *session, int32_t id);
 /* A header block began, and has not come to its end. */
 bool h2_block_in_progress(const struct h2_session *session);

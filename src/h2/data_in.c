@@ -5,13 +5,15 @@
  * A plain DATA frame (no padding, no END_STREAM) of a plain stream -> receive window -> on_data ->
  * h2_stream_consume() -> a WINDOW_UPDATE of ours at half a window. All other DATA goes through
  * nghttp2, which then counts its bytes and gives their credit back; both shares are kept apart
- * here. Streams with a content-length are not plain, for that is nghttp2's to check. */
+ * here, so a peer may send a window of each; the stream's own count of what nobody took bounds
+ * their sum. Streams with a content-length are not plain, for that is nghttp2's to check. */
 #include "h2/core.h"
 
 #include <string.h>
 
 #define WINDOW_MAX    INT32_MAX /* RFC 9113 section 6.9.1 */
 #define FLOW_BROKEN   "peer broke HTTP/2 (FLOW_CONTROL_ERROR)"
+#define WINDOW_PASSED "more bytes than the stream's window"
 
 /* ---- credit for the peer --------------------------------------------------------------------- */
 
@@ -42,14 +44,31 @@ static void credit_stream(struct h2_stream *stream, size_t len, size_t by_nghttp
     }
 }
 
+/* The peer broke a rule on a stream. nghttp2 ignores what still comes of it. */
+static void refuse_stream(struct h2_stream *stream, uint32_t error, const char *fault)
+{
+    stream->plain_body = false;
+    stream->refused = true;
+    h2_stream_set_fault(stream, "%s", fault);
+    nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
+    h2_request_nghttp2(stream->session);
+}
+
 void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t len,
                         size_t by_nghttp2)
 {
     struct h2_session *session = stream->session;
     stream->empty_frames = 0;
+    credit_connection(session, len, by_nghttp2);
+    if (stream->refused) {
+        return;
+    }
+    if (stream->unconsumed_bytes + len > session->limits.stream_window_bytes) {
+        refuse_stream(stream, H2_FLOW_CONTROL_ERROR, WINDOW_PASSED);
+        return;
+    }
     stream->unconsumed_bytes += len;
     stream->unconsumed_by_nghttp2 += by_nghttp2;
-    credit_connection(session, len, by_nghttp2);
     if (stream->reset_here || stream->events->on_data == NULL) {
         h2_stream_consume(stream, len);
     } else {
@@ -76,15 +95,6 @@ void h2_stream_consume(struct h2_stream *stream, size_t len)
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-/* The peer broke a rule on a stream. nghttp2 ignores what still comes of it. */
-static void refuse_stream(struct h2_stream *stream, uint32_t error, const char *fault)
-{
-    stream->plain_body = false;
-    h2_stream_set_fault(stream, "%s", fault);
-    nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
-    h2_request_nghttp2(stream->session);
-}
-
 enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_frame_head *head)
 {
     bool plain = head->length > 0 && head->length <= H2_FRAME_BYTES &&
@@ -103,7 +113,7 @@ enum h2_frame_way h2_data_begin(struct h2_session *session, const struct h2_fram
     session->data_stream = stream;
     if (len > stream->receive_window) {
         session->data_stream = NULL;
-        refuse_stream(stream, H2_FLOW_CONTROL_ERROR, "more bytes than the stream's window");
+        refuse_stream(stream, H2_FLOW_CONTROL_ERROR, WINDOW_PASSED);
     } else {
         stream->receive_window -= len;
     }
@@ -133,8 +143,8 @@ static int pass_head(struct h2_session *session, uint8_t type, uint32_t len, int
     return h2_pass(session, head, sizeof(head));
 }
 
-/* Entries are passed on as they come, in a frame without flags: only ACK is defined, others "MUST be ignored"
- * (RFC 9113 section 4.1). What breaks the rules is nghttp2's to refuse. */
+/* Entries are passed on as they come, in a frame without flags: only ACK is defined, others "MUST
+ * be ignored" (RFC 9113 section 4.1). What breaks the rules is nghttp2's to refuse. */
 enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_frame_head *head)
 {
     bool entries = head->stream_id == 0 && (head->flags & NGHTTP2_FLAG_ACK) == 0 &&
@@ -187,7 +197,8 @@ static void update_stream(struct h2_stream *stream, uint32_t increment)
     }
 }
 
-/* What is wrong with it is nghttp2's to say; it would end the connection, which a server's mistake on one stream must not. */
+/* What is wrong with it is nghttp2's to say; it would end the connection, which a server's mistake
+ * on one stream must not. */
 static int refuse_increment(struct h2_session *session, struct h2_stream *stream)
 {
     if (session->role == H2_CLIENT && stream != NULL) {

@@ -1,14 +1,14 @@
-/* What goes out: DATA within the peer's windows, and credit for it (RFC 9113
- * sections 5.2, 6.1, 6.9).
+/* What goes out: DATA within the peer's windows, and credit for it (RFC 9113 sections 5.2, 6.1,
+ * 6.9).
  *
- * h2_stream_write() -> `sendable` -> DATA frames of ours; who may send but for the connection's window waits in `blocked`
- * until that grows, and is in nobody's way. On a client's connection, which many may share, the last quarter of that
- * window is for streams whose reader keeps up, so that one that stands still cannot take it all. A peer may
- * return credit only when all of it is used, so the others may use it, too, when none came for a while.
- * nghttp2 does not know the peer's windows:
- * it sees no WINDOW_UPDATE and an INITIAL_WINDOW_SIZE that never changes. It keeps the stream's
- * state, so it is told of the end: by an empty DATA frame that stays unwritten, as ours carried
- * END_STREAM, or by the trailers, which it sends. */
+ * h2_stream_write() -> `sendable` -> DATA frames of ours; who may send but for the connection's
+ * window waits in `blocked` until that grows, and is in nobody's way. On a client's connection,
+ * which many may share, the last quarter of that window is for streams whose reader keeps up, so
+ * that one that stands still cannot take it all. A peer may return credit only when all of it is
+ * used, so the others may use it, too, when none came for a while. nghttp2 does not know the peer's
+ * windows: it sees no WINDOW_UPDATE and an INITIAL_WINDOW_SIZE that never changes. It keeps the
+ * stream's state, so it is told of the end: by an empty DATA frame that stays unwritten, as ours
+ * carried END_STREAM, or by the trailers, which it sends. */
 #include "h2/core.h"
 
 #include "base/mem.h"
@@ -22,7 +22,7 @@ void h2_stream_sendable(struct h2_stream *stream)
     struct h2_session *session = stream->session;
     bool something = stream->out.len > 0 ? stream->send_window > 0 : stream->ended;
     if (something && stream->has_body && stream->headers_sent && !stream->end_sent &&
-        !stream->reset_here && list_empty(&stream->send_node)) {
+        !stream->reset_here && !stream->muted && list_empty(&stream->send_node)) {
         list_append(&session->sendable, &stream->send_node);
         h2_request_output(session);
     }

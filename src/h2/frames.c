@@ -31,7 +31,8 @@ void h2_remember_ended(struct h2_session *session, int32_t id)
     session->ended_ids[session->ended_next++ % H2_ENDED_STREAMS] = id;
 }
 
-/* A server may go on for a moment after a reset that a request of ours made it send: nghttp2 drops that. */
+/* A server may go on for a moment after a reset that a request of ours made it send: nghttp2 drops
+ * that. */
 static bool check_not_ended(struct h2_session *session, int32_t id)
 {
     if (session->role == H2_CLIENT) {

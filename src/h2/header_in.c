@@ -1,8 +1,9 @@
 /* Header blocks that come in: collected, judged, delivered.
  *
  * begin -> fields, counted before they are kept -> the whole block -> on_request or on_block.
- * Failure modes: over a limit of limits.h: decoded to its end, then refused; a field or the block breaks RFC 9113 section 8:
- * nghttp2 resets the stream at once, and says so by h2_block_broken(). */
+ * Failure modes: over a limit of limits.h: decoded to its end, then refused; a field or the block
+ * breaks RFC 9113 section 8: nghttp2 resets the stream at once, and says so by
+ * h2_block_broken(). */
 #include "h2/core.h"
 
 #include "base/text.h"
@@ -159,7 +160,8 @@ void h2_block_end(struct h2_session *session, struct h2_stream *stream, bool end
     h2_block_reader_free(reader);
 }
 
-/* nghttp2 names the field only in its message for people: "... name: [NAME], value: [VALUE]". The value may be a secret. */
+/* nghttp2 names the field only in its message for people: "... name: [NAME], value: [VALUE]". The
+ * value may be a secret. */
 void h2_block_note_field(struct h2_session *session, const char *message)
 {
     static const char before[] = "name: [";
@@ -208,8 +210,8 @@ static void set_fault(struct h2_session *session, struct h2_stream *stream,
     } else if (name != NULL) {
         h2_stream_set_fault(stream, "malformed field");
     } else if (headers && stream->final_block_received) {
-        h2_stream_set_fault(stream, "malformed trailers: they do not end the stream, or the body is "
-                                    "not what content-length says");
+        h2_stream_set_fault(stream, "malformed trailers: they do not end the stream, or the body "
+                                    "is not what content-length says");
     } else if (headers) {
         h2_stream_set_fault(stream, "malformed header block: a pseudo-header field is missing, or "
                                     "the block may not end the stream");

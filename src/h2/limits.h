@@ -17,14 +17,16 @@
 /* Streams a peer may hold open on one connection; more are refused (REFUSED_STREAM). */
 #define H2_MAX_CONCURRENT_STREAMS_DEFAULT 100
 
-/* Receive window of one stream, which is also the most we buffer of it: credit is returned only when
- * the other side took the bytes. */
+/* Receive window of one stream, which is also the most we buffer of it: credit is returned only
+ * when the other side took the bytes. */
 #define H2_STREAM_WINDOW_BYTES (64 * 1024)
-/* Receive window of a connection. Larger than a stream's, and credit is returned on arrival, so that no
- * stalled stream can stop its neighbours: the bound on what we hold is the streams' windows. */
+/* Receive window of a connection. Larger than a stream's, and credit is returned on arrival, so
+ * that no stalled stream can stop its neighbours: the bound on what we hold is the streams'
+ * windows. */
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
-/* The part of a peer's connection window (one in so many bytes) that a client keeps for streams whose peer holds no more
- * unread than this, and how long the others wait for a WINDOW_UPDATE before they use it, too. */
+/* The part of a peer's connection window (one in so many bytes) that a client keeps for streams
+ * whose peer holds no more unread than this, and how long the others wait for a WINDOW_UPDATE
+ * before they use it, too. */
 #define H2_RESERVE_SHARE 4
 #define H2_RESERVE_UNREAD_BYTES (8 * 1024)
 #define H2_RESERVE_MS 1000
@@ -35,21 +37,23 @@
 #define H2_PREFACE_MS 10000
 #define H2_SETTINGS_ACK_MS 10000
 #define H2_HEADER_BLOCK_MS 10000
-/* A socket that takes none of our bytes for this long is a dead peer. (A stream whose reader merely pauses is
- * not touched: its buffer is bounded by its window.) */
+/* A socket that takes none of our bytes for this long is a dead peer. (A stream whose reader merely
+ * pauses is not touched: its buffer is bounded by its window.) */
 #define H2_WRITE_STALL_MS 30000
 
-/* One budget per connection for everything that makes us work for nothing: resets of young streams, resets a peer
- * makes us send, refused streams, malformed messages, pings and window updates without traffic, settings, goaways,
- * empty, priority and unknown frames. Burst and refill per second; at zero GOAWAY ENHANCE_YOUR_CALM. The burst
- * grows with the most streams that were open at once: who shares a connection among many may lose them all at once. */
+/* One budget per connection for everything that makes us work for nothing: resets of young streams,
+ * resets a peer makes us send, refused streams, malformed messages, pings and window updates
+ * without traffic, settings, goaways, empty, priority and unknown frames. Burst and refill per
+ * second; at zero GOAWAY ENHANCE_YOUR_CALM. The burst grows with the most streams that were open at
+ * once: who shares a connection among many may lose them all at once. */
 #define H2_BUDGET_BURST 200
 #define H2_BUDGET_PER_SECOND 20
 #define H2_BUDGET_HEADER_OFFENCE 20 /* cost of one header block over its limits */
-/* A reset younger than this is charged ("rapid reset", CVE-2023-44487). Older streams may all end at once: a
- * connection shared by thousands of agents sees that whenever a fleet restarts. */
+/* A reset younger than this is charged ("rapid reset", CVE-2023-44487). Older streams may all end
+ * at once: a connection shared by thousands of agents sees that whenever a fleet restarts. */
 #define H2_YOUNG_STREAM_MS 1000
-/* An owner calls every NET_TICK_MS; when it did not for this long, the process stood still. */
+/* An owner calls every NET_TICK_MS; when it did not for this long, the process stood still: it was
+ * stopped, starved, or busy. */
 #define H2_STOOD_STILL_MS 1000
 /* DATA frames without a byte in a row that a stream of a server may bring. */
 #define H2_EMPTY_FRAMES 100
@@ -60,12 +64,12 @@
 /* A client's peer may have as many saved up as our bytes can explain. */
 #define H2_WINDOW_UPDATES_MAX_CLIENT (1u << 30)
 
-/* nghttp2's own guards, the second line behind the budget, which tells old streams from young ones and says what there was
- * too much of. */
+/* nghttp2's own guards, the second line behind the budget, which tells old streams from young ones
+ * and says what there was too much of. */
 #define H2_RESET_BURST 10000
 #define H2_RESET_PER_SECOND 1000
 #define H2_CONTINUATIONS 8
-#define H2_CONTINUATIONS_CLIENT 64 /* a long answer must not end the connection: it is refused by its size */
+#define H2_CONTINUATIONS_CLIENT 64 /* a long answer is refused by its size, and alone */
 #define H2_OUTBOUND_ACKS 1000
 #define H2_SETTINGS_ENTRIES 100
 
@@ -76,8 +80,8 @@ struct h2_limits {
     uint32_t max_concurrent_streams;  /* that the peer may open; 0 for a client (push is off) */
     uint32_t stream_window_bytes;
     uint32_t connection_window_bytes; /* advertised */
-    /* Borrowed, may be NULL: the bytes that wait to be sent, summed over all sessions that name it, all of one
-     * thread. */
+    /* Borrowed, may be NULL: the bytes that wait to be sent, summed over all sessions that name it,
+     * all of one thread. */
     size_t *queued_total;
 };
 

@@ -56,9 +56,11 @@ static int submit_preface(struct h2_session *session)
     };
     int rv = nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, entries,
                                      sizeof(entries) / sizeof(entries[0]));
-    return rv != 0 ? rv
-                   : nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0,
-                                                           (int32_t)limits->connection_window_bytes);
+    if (rv != 0) {
+        return rv;
+    }
+    return nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0,
+                                                 (int32_t)limits->connection_window_bytes);
 }
 
 struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *limits,
@@ -176,7 +178,8 @@ static int pull_nghttp2(struct h2_session *session)
         session->nghttp2_sends = false; /* unless a callback submits something */
         ssize_t len = nghttp2_session_mem_send(session->ng, &session->rest);
         if (len < 0) {
-            session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)len);
+            session->reason = session->reason != NULL ? session->reason
+                                                      : nghttp2_strerror((int)len);
             return (int)len;
         }
         session->nghttp2_sends = session->nghttp2_sends || len > 0;
@@ -186,7 +189,8 @@ static int pull_nghttp2(struct h2_session *session)
     return 0;
 }
 
-/* Streams' bytes go behind everything that nghttp2 has, so that a stream's block is always sent before. */
+/* Streams' bytes go behind everything that nghttp2 has, so that a stream's block is always sent
+ * before. */
 static int pull_all(struct h2_session *session)
 {
     bool more = true;
@@ -201,7 +205,8 @@ static int pull_all(struct h2_session *session)
     return rv;
 }
 
-ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capacity, uint64_t now_ms)
+ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capacity,
+                          uint64_t now_ms)
 {
     h2_set_clock(session, now_ms);
     session->output_asked = true; /* what appears meanwhile is taken along */

@@ -1,19 +1,23 @@
-/* One HTTP/2 connection on nghttp2: bytes in, bytes out, events between; no I/O, no clock of its own.
+/* One HTTP/2 connection on nghttp2: bytes in, bytes out, events between; no I/O, no clock of its
+ * own.
  *
  * The owner feeds what it read, pulls what to write, and ticks the clock. Rules:
- * 1. Events fire only from within h2_session_feed(), h2_session_pull() and h2_session_tick(); in an event
- *    any h2_stream_ and h2_session_ function may be called except those three and h2_session_free().
+ * 1. Events fire only from within h2_session_feed(), h2_session_pull() and h2_session_tick(); in an
+ *    event any h2_stream_ and h2_session_ function may be called except those three and
+ *    h2_session_free(), in which on_close fires, too.
  * 2. Nothing is sent before the owner pulls; `on_output` of the owner says when there is something.
- * 3. A stream's events belong to the stream: who opens it, or accepts it with h2_stream_attach() when
- *    on_request tells of it, gives it its events and its user. It lives until its on_close returns, which
- *    fires exactly once, also when the session ends. A stream without events is nobody's: what comes on it
- *    is dropped and its credit returned.
- * 4. Received bytes count against the stream's window until h2_stream_consume(). The connection's window is
- *    never withheld: its credit is returned when bytes arrive, so that no stream can stall another.
+ * 3. A stream's events belong to the stream: who opens it, or accepts it with h2_stream_attach()
+ *    when on_request tells of it, gives it its events and its user. It lives until its on_close
+ *    returns, which fires exactly once, also when the session ends. A stream without events is
+ *    nobody's: what comes on it is dropped and its credit returned.
+ * 4. Received bytes count against the stream's window until h2_stream_consume(). The connection's
+ *    window is never withheld: its credit is returned when bytes arrive, so that no stream can
+ *    stall another.
  *
- * Flow control beside nghttp2's: DATA and WINDOW_UPDATE frames, of which there are as many as messages, and
- * INITIAL_WINDOW_SIZE are ours (data_in.c, data_out.c); nghttp2 never sees the peer's windows change and
- * keeps the streams' states, header blocks and control frames. It is told of the ends of streams. */
+ * Flow control beside nghttp2's: DATA and WINDOW_UPDATE frames, of which there are as many as
+ * messages, and INITIAL_WINDOW_SIZE are ours (data_in.c, data_out.c); nghttp2 never sees the peer's
+ * windows change and keeps the streams' states, header blocks and control frames. It is told of the
+ * ends of streams. */
 #ifndef GRPCROUTE_H2_SESSION_H
 #define GRPCROUTE_H2_SESSION_H
 
@@ -51,13 +55,15 @@ enum h2_error {
 /* "REFUSED_STREAM"; "unknown" for codes the RFC does not define. */
 const char *h2_error_name(uint32_t code);
 
-/* A field; names are lower case. Neither text need end with NUL on the way out; both do on the way in. */
+/* A field; names are lower case. Neither text need end with NUL on the way out; both do on the way
+ * in. */
 struct h2_header {
     const char *name;
     const char *value;
     size_t name_len;
     size_t value_len;
-    /* Never to be put into a compression table, here or further on (RFC 7541 section 7.1.3); kept from the wire to the wire. */
+    /* Never to be put into a compression table, here or further on (RFC 7541 section 7.1.3); kept
+     * from the wire to the wire. */
     bool never_indexed;
 };
 
@@ -84,8 +90,8 @@ enum h2_block_kind {
 
 /* What happens on one stream. Any may be NULL. `user` is the stream's. */
 struct h2_stream_events {
-    /* A complete, valid header block; `end_stream` when the peer half-closed with it. Not for requests:
-     * these come to the session's on_request. */
+    /* A complete, valid header block; `end_stream` when the peer half-closed with it. Not for
+     * requests: these come to the session's on_request. */
     void (*on_block)(void *user, enum h2_block_kind kind, const struct h2_block *block,
                      bool end_stream);
     /* Body bytes, borrowed; they hold window credit until h2_stream_consume(). */
@@ -94,9 +100,10 @@ struct h2_stream_events {
     void (*on_end)(void *user);
     /* `len` bytes given to h2_stream_write() are in frames now. */
     void (*on_sent)(void *user, size_t len);
-    /* The last event of a stream. `error`: NO_ERROR after a regular end, else the code of the reset or
-     * of the connection's end. `unprocessed`: the peer provably did not look at it (REFUSED_STREAM, or
-     * above the last id of its GOAWAY), RFC 9113 section 8.7. h2_stream_fault() still answers. */
+    /* The last event of a stream. `error`: NO_ERROR after a regular end, else the code of the reset
+     * or of the connection's end. `unprocessed`: the peer provably did not look at it
+     * (REFUSED_STREAM, or above the last id of its GOAWAY), RFC 9113 section 8.7. h2_stream_fault()
+     * still answers. */
     void (*on_close)(void *user, uint32_t error, bool unprocessed);
 };
 
@@ -111,9 +118,9 @@ struct h2_events {
     /* Server: a request's block. h2_stream_attach() in here accepts the stream. */
     void (*on_request)(void *user, struct h2_stream *stream, const struct h2_block *block,
                        bool end_stream);
-    /* Server: a request that is not delivered, nor attached. `block` holds what was kept of it (for an
-     * oversized one, the fields that came before the limit); `why` is h2_stream_fault(). An oversized one that is not
-     * answered in here is reset. */
+    /* Server: a request that is not delivered, nor attached. `block` holds what was kept of it (for
+     * an oversized one, the fields that came before the limit); `why` is h2_stream_fault(). An
+     * oversized one that is not answered in here is reset. */
     void (*on_refused)(void *user, struct h2_stream *stream, enum h2_refusal refusal,
                        const struct h2_block *block, const char *why);
     /* The peer's GOAWAY; no stream can be opened from here on. `debug` is borrowed peer text. */
@@ -124,30 +131,32 @@ struct h2_events {
     void (*on_room)(void *user);
     /* An answer to h2_session_ping(). */
     void (*on_ping_ack)(void *user);
-    /* A PING of the peer (not an answer). `busy`: we sent HEADERS or DATA since the last one, which makes it
-     * innocent (gRFC A8). */
+    /* A PING of the peer (not an answer). `busy`: we sent HEADERS or DATA since the last one, which
+     * makes it innocent (gRFC A8). */
     void (*on_ping)(void *user, bool busy);
 };
 
-/* Makes a session whose preface and SETTINGS wait to be pulled. `now_ms` is any monotonic clock, the same
- * in all calls. `limits` is copied, `events` borrowed. Returns NULL only when there is no memory. */
+/* Makes a session whose preface and SETTINGS wait to be pulled. `now_ms` is any monotonic clock,
+ * the same in all calls. `limits` is copied, `events` borrowed. Returns NULL only when there is no
+ * memory. */
 struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *limits,
                                   const struct h2_events *events, void *user, uint64_t now_ms);
 
 /* Ends all streams (on_close with `error`) and frees. Not from within an event. Accepts NULL. */
 void h2_session_free(struct h2_session *session, uint32_t error);
 
-/* Sets the owner's hook: `on_output(ctx)` is called when bytes to send appear, at most once between two
- * pulls. */
+/* Sets the owner's hook: `on_output(ctx)` is called when bytes to send appear, at most once between
+ * two pulls. */
 void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ctx), void *ctx);
 
-/* Takes bytes of the peer. Returns 0, or a negative nghttp2 code: pull once more (a GOAWAY may wait),
- * then close. */
+/* Takes bytes of the peer. Returns 0, or a negative nghttp2 code: pull once more (a GOAWAY may
+ * wait), then close. */
 int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len, uint64_t now_ms);
 
-/* Fills `out` with up to `capacity` (at least 32 KiB) bytes to send. Returns how many, 0 for none, or a
- * negative nghttp2 code: close. */
-ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capacity, uint64_t now_ms);
+/* Fills `out` with up to `capacity` (at least 32 KiB) bytes to send. Returns how many, 0 for none,
+ * or a negative nghttp2 code: close. */
+ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capacity,
+                          uint64_t now_ms);
 
 /* Enforces the time limits of limits.h. Returns 0, or 1 when one was passed: pull, then close. */
 int h2_session_tick(struct h2_session *session, uint64_t now_ms);
@@ -155,31 +164,35 @@ int h2_session_tick(struct h2_session *session, uint64_t now_ms);
 /* True when both sides are done and nothing waits to be sent: close the transport. */
 bool h2_session_finished(const struct h2_session *session);
 
-/* A static sentence on why the session ended or must end ("peer sent too many resets"); NULL while fine. */
+/* A static sentence on why the session ended or must end ("peer sent too many resets"); NULL while
+ * fine. */
 const char *h2_session_reason(const struct h2_session *session);
 
 size_t h2_session_stream_count(const struct h2_session *session);
-/* Streams that may still be opened by us now, within the peer's MAX_CONCURRENT_STREAMS; 0 before its SETTINGS
- * came (RFC 9113 section 3.4 would allow a guess, and a wrong guess is refused) and after a GOAWAY. */
+/* Streams that may still be opened by us now, within the peer's MAX_CONCURRENT_STREAMS; 0 before
+ * its SETTINGS came (RFC 9113 section 3.4 would allow a guess, and a wrong guess is refused) and
+ * after a GOAWAY. */
 size_t h2_session_room(const struct h2_session *session);
 /* The peer's MAX_CONCURRENT_STREAMS and MAX_HEADER_LIST_SIZE; UINT32_MAX while it named none. */
 uint32_t h2_session_peer_max_streams(const struct h2_session *session);
 uint32_t h2_session_peer_header_bytes(const struct h2_session *session);
-/* The highest id of our streams on which the peer sent HEADERS, DATA or RST_STREAM: frames are read in order, so it has read
- * every request up to that one. 0: none. */
+/* The highest id of our streams on which the peer sent HEADERS, DATA or RST_STREAM: frames are read
+ * in order, so it has read every request up to that one. 0: none. */
 int32_t h2_session_answered_id(const struct h2_session *session);
 /* Bytes given to h2_stream_write() that wait, of all streams. */
 size_t h2_session_queued_bytes(const struct h2_session *session);
-/* True while a stream has bytes to send, its own window is open, and the connection's is shut: the peer withholds it because of
- * what somebody sent. */
+/* True while a stream has bytes to send, its own window is open, and the connection's is shut: the
+ * peer withholds it because of what somebody sent. */
 bool h2_session_stalled(const struct h2_session *session);
-/* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none came. */
+/* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none
+ * came. */
 const char *h2_session_goaway_text(const struct h2_session *session);
 /* When the last byte of the peer came, in the caller's clock. */
 uint64_t h2_session_last_read_ms(const struct h2_session *session);
 
-/* Graceful end, first step: GOAWAY with the highest id, so that the peer opens nothing new (RFC 9113
- * section 6.8); second step: GOAWAY with the real last id. `debug` is a static text or NULL; it goes with the second. */
+/* Graceful end, first step: GOAWAY with the highest id, so that the peer opens nothing new (RFC
+ * 9113 section 6.8); second step: GOAWAY with the real last id. `debug` is a static text or NULL;
+ * it goes with the second. */
 void h2_session_drain_begin(struct h2_session *session, const char *debug);
 void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug);
 /* GOAWAY at once, then the session wants nothing more: pull and close. */
@@ -188,56 +201,66 @@ void h2_session_terminate(struct h2_session *session, uint32_t error, const char
 /* Sends a PING; on_ping_ack tells of the answer. */
 void h2_session_ping(struct h2_session *session);
 
-/* --- streams ------------------------------------------------------------------------------------ */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 enum h2_outcome {
-    H2_E_NO_ROOM = 1, /* the peer's stream limit, GOAWAY, or no stream ids left: use another connection */
+    H2_E_NO_ROOM = 1, /* the peer's stream limit, GOAWAY, no stream ids: use another connection */
     H2_E_CLOSED = 2,  /* this side of the stream is already closed */
     H2_E_FULL = 3,    /* more than the caller's cap would be buffered; nothing was taken */
     H2_E_HEADERS = 4, /* the block cannot be sent (too large) */
 };
 
-/* Client: opens a stream. With `end_stream` there is no body. Returns 0, H2_E_NO_ROOM, H2_E_HEADERS (larger than the peer's
- * MAX_HEADER_LIST_SIZE) or a negative code, and then no event follows. The fields are copied, `events` is borrowed. */
+/* Client: opens a stream. With `end_stream` there is no body. Returns 0, H2_E_NO_ROOM, H2_E_HEADERS
+ * (larger than the peer's MAX_HEADER_LIST_SIZE) or a negative code, and then no event follows. The
+ * fields are copied, `events` is borrowed. */
 int h2_stream_open(struct h2_session *session, const struct h2_header *fields, size_t count,
                    bool end_stream, const struct h2_stream_events *events, void *user,
                    struct h2_stream **ret_stream);
 
-/* Gives a stream its events and their user; NULL for both: nobody's from here on, on_close included. */
+/* Gives a stream its events and their user; NULL for both: nobody's from here on, on_close
+ * included. */
 void h2_stream_attach(struct h2_stream *stream, const struct h2_stream_events *events, void *user);
 
-/* Server: sends the response block (or a 1xx one before it). With `end_stream` it is the whole response,
- * one frame. Returns 0, H2_E_CLOSED, H2_E_HEADERS or a negative code. */
+/* Server: sends the response block (or a 1xx one before it). With `end_stream` it is the whole
+ * response, one frame. Returns 0, H2_E_CLOSED, H2_E_HEADERS or a negative code. */
 int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, size_t count,
                       bool end_stream);
 int h2_stream_inform(struct h2_stream *stream, const struct h2_header *fields, size_t count);
 
-/* Queues body bytes (copied) unless more than `cap_bytes` would wait. Returns 0, H2_E_CLOSED, H2_E_FULL or
- * a negative code. */
+/* Queues body bytes (copied) unless more than `cap_bytes` would wait. Returns 0, H2_E_CLOSED,
+ * H2_E_FULL or a negative code. */
 int h2_stream_write(struct h2_stream *stream, const void *bytes, size_t len, size_t cap_bytes);
 
-/* Ends this side after what is queued: plainly, or with trailers (copied). A plain end shares a frame with
- * the last bytes. A server that ends first also tells the client to stop (RST_STREAM NO_ERROR). */
+/* Ends this side after what is queued: plainly, or with trailers (copied). A plain end shares a
+ * frame with the last bytes. A server that ends first also tells the client to stop (RST_STREAM
+ * NO_ERROR). */
 int h2_stream_end(struct h2_stream *stream);
 int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *fields, size_t count);
 
 /* RST_STREAM in both directions; on_close follows from a later pull. Harmless when repeated. */
 void h2_stream_reset(struct h2_stream *stream, uint32_t error);
 
-/* Drops what waits to be sent; returns how many bytes. For a stream that then ends with a status: its reader will not get
- * what was dropped. */
+/* Drops what waits to be sent; returns how many bytes. For a stream that then ends with a status:
+ * its reader will not get what was dropped. */
 size_t h2_stream_discard(struct h2_stream *stream);
+
+/* The same for a stream that is to be reset: nothing more is sent of it, not its end, either, which would make what the peer
+ * got look like all there was. */
+size_t h2_stream_mute(struct h2_stream *stream);
 
 /* Returns `len` bytes of window credit to the peer. */
 void h2_stream_consume(struct h2_stream *stream, size_t len);
 
-size_t h2_stream_queued_bytes(const struct h2_stream *stream); /* given to write, not yet in frames */
+/* Bytes given to h2_stream_write() that are not in frames yet. */
+size_t h2_stream_queued_bytes(const struct h2_stream *stream);
 /* Bytes sent for which the peer has not returned the stream's credit: what it holds unread. */
 size_t h2_stream_unread_bytes(const struct h2_stream *stream);
-/* What was wrong with the stream, when that was seen: a header block of the peer ("malformed field connection", "block of 20312
- * bytes is over the limit of 16384"), a rule of HTTP/2 it broke. NULL: nothing. Peer text in it is escaped. */
+/* What was wrong with the stream, when that was seen: a header block of the peer ("malformed field
+ * connection", "block of 20312 bytes is over the limit of 16384"), a rule of HTTP/2 it broke. NULL:
+ * nothing. Peer text in it is escaped. */
 const char *h2_stream_fault(const struct h2_stream *stream);
-bool h2_stream_ended(const struct h2_stream *stream); /* this side called end, trailers or reset */
+/* This side called end, trailers or reset. */
+bool h2_stream_ended(const struct h2_stream *stream);
 int32_t h2_stream_id(const struct h2_stream *stream);
 struct h2_session *h2_stream_session(const struct h2_stream *stream);
 

@@ -301,6 +301,13 @@ size_t h2_stream_discard(struct h2_stream *stream)
     return len;
 }
 
+size_t h2_stream_mute(struct h2_stream *stream)
+{
+    stream->ended = true;
+    stream->muted = true;
+    return h2_stream_discard(stream);
+}
+
 /* ---- questions ------------------------------------------------------------------------------- */
 
 size_t h2_stream_queued_bytes(const struct h2_stream *stream)

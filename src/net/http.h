@@ -48,8 +48,8 @@ struct net_http_route {
     const char *path; /* exact, "/metrics" */
     const char *help; /* one line for the list of routes at "/" */
     net_http_handle_fn handle;
-    /* With status 200 the connection stays open and gets, after the body, what net_http_publish() sends: the handler
-     * answers with events (net_http_event()) or nothing. */
+    /* With status 200 the connection stays open and gets, after the body, what net_http_publish()
+     * sends: the handler answers with events (net_http_event()) or nothing. */
     bool events;
 };
 
@@ -70,8 +70,8 @@ const char *net_http_name(const struct net_http *http);
 /* Appends one server-sent event with one line of data. */
 void net_http_event(struct buf *out, const char *data, size_t len);
 
-/* Sends an event to all readers of this server's event routes; who has more than NET_HTTP_EVENTS_BYTES waiting is
- * disconnected. Not from within a handler. */
+/* Sends an event to all readers of this server's event routes; who has more than
+ * NET_HTTP_EVENTS_BYTES waiting is disconnected. Not from within a handler. */
 void net_http_publish(struct net_http *http, const char *data, size_t len);
 
 /* How many read events now. */
@@ -80,7 +80,8 @@ size_t net_http_subscribers(const struct net_http *http);
 /* The value of `name` in the query of the URL, "" when it has none, NULL when absent; borrowed. */
 const char *net_http_query(const struct net_http_request *request, const char *name);
 
-/* An exposition of metrics in the format that the request prefers, and the answer it becomes: between the two, add metrics. */
+/* An exposition of metrics in the format that the request prefers, and the answer it becomes:
+ * between the two, add metrics. */
 struct metrics net_http_metrics_begin(const struct net_http_request *request);
 void net_http_metrics_end(struct metrics *metrics, struct net_http_response *response);
 

@@ -5,7 +5,10 @@
  *
  *   readable -> accept up to ACCEPT_BATCH -> handshake (NET_HANDSHAKE_MS) -> on_stream
  *       |                                        |__ fails: on_refused
- *       |__ descriptor limit: on_refused, no watching for NET_ACCEPT_PAUSE_MS */
+ *       |__ descriptors nearly used up: on_refused, no watching for NET_ACCEPT_PAUSE_MS
+ *
+ * The last descriptors are not for who connects: a proxy needs them for endpoints, names and its admin port, and would
+ * take an endpoint that it cannot dial for a bad one. */
 #include "net/listener.h"
 
 #include "base/mem.h"
@@ -14,14 +17,19 @@
 #include "net/stream_impl.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* Connections taken per turn before established ones are served again. */
 #define ACCEPT_BATCH 64
+/* Descriptors that are left for others: one in so many, and no more than that. */
+#define RESERVE_SHARE 8
+#define RESERVE_MAX   64
 
 struct net_listener {
     struct net_loop *loop;
@@ -29,6 +37,7 @@ struct net_listener {
     void *user;
     struct net_tls *tls;
     int fd; /* owned */
+    int fd_limit; /* the system gives the lowest that is free: from this one on, the last are in use */
     uint16_t port;
     char name[NET_ADDRESS_TEXT_BYTES];
     uv_poll_t poll;
@@ -128,12 +137,7 @@ static void take_connection(struct net_listener *listener, int fd)
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 
-static void on_pause_over(uv_timer_t *timer)
-{
-    struct net_listener *listener = timer->data;
-
-    uv_poll_start(&listener->poll, UV_READABLE, on_readable);
-}
+static void on_pause_over(uv_timer_t *timer);
 
 static void pause_accepting(struct net_listener *listener, int code)
 {
@@ -146,6 +150,39 @@ static void pause_accepting(struct net_listener *listener, int code)
                   "in %d s",
                   listener->name, strerror(code), NET_ACCEPT_PAUSE_MS / 1000);
     refuse(listener, &error);
+}
+
+static void learn_fd_limit(struct net_listener *listener)
+{
+    struct rlimit files = {.rlim_cur = RLIM_INFINITY};
+
+    getrlimit(RLIMIT_NOFILE, &files);
+    rlim_t limit = files.rlim_cur < INT_MAX ? files.rlim_cur : INT_MAX;
+    rlim_t reserve = limit / RESERVE_SHARE < RESERVE_MAX ? limit / RESERVE_SHARE : RESERVE_MAX;
+    listener->fd_limit = (int)(limit - reserve);
+}
+
+static bool is_fd_left(const struct net_listener *listener)
+{
+    int fd = dup(listener->fd);
+
+    if (fd < 0) {
+        return false;
+    }
+    close(fd);
+    return fd < listener->fd_limit;
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct net_listener *listener = timer->data;
+
+    learn_fd_limit(listener);
+    if (is_fd_left(listener)) {
+        uv_poll_start(&listener->poll, UV_READABLE, on_readable);
+    } else {
+        pause_accepting(listener, EMFILE);
+    }
 }
 
 static bool is_shortage(int code)
@@ -164,6 +201,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
         if (fd >= 0) {
             take_connection(listener, fd);
+            if (fd >= listener->fd_limit && !listener->closing) {
+                pause_accepting(listener, EMFILE);
+                return;
+            }
         } else if (is_shortage(errno)) {
             pause_accepting(listener, errno);
             return;
@@ -192,6 +233,7 @@ struct net_listener *net_listener_open(struct net_loop *loop,
     listener->user = user;
     listener->tls = config->tls;
     listener->fd = fd;
+    learn_fd_limit(listener);
     listener->port = net_listen_name(fd, listener->name);
     list_init(&listener->handshakes);
     list_init(&listener->tick.node);

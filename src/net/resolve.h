@@ -15,8 +15,8 @@
 struct net_resolve;
 
 /* Exactly once, never before net_resolve_start() returns; `addresses` are sorted, without
- * duplicates, carry the port, and are borrowed until the return; count 0 comes with `error`, and addresses do when
- * there are more than NET_RESOLVE_MAX, so that it can be said. */
+ * duplicates, carry the port, and are borrowed until the return; count 0 comes with `error`, and
+ * addresses do when there are more than NET_RESOLVE_MAX, so that it can be said. */
 typedef void (*net_resolve_done_fn)(void *user, const struct sockaddr_storage *addresses,
                                     size_t count, const struct net_error *error);
 

@@ -55,16 +55,24 @@ static int check_readable(const char *file, const char *what, struct net_error *
     return byte == EOF ? -1 : 0;
 }
 
+struct passphrase {
+    const char *text; /* NULL: there is none */
+    bool asked;
+};
+
 /* OpenSSL would ask on the terminal. */
 static int on_password(char *out, int out_bytes, int writing, void *arg)
 {
-    bool *asked = arg;
+    struct passphrase *passphrase = arg;
+    size_t len = passphrase->text != NULL ? strlen(passphrase->text) : 0;
 
-    (void)out;
-    (void)out_bytes;
     (void)writing;
-    *asked = true;
-    return -1;
+    passphrase->asked = true;
+    if (len == 0 || len > (size_t)out_bytes) {
+        return -1;
+    }
+    memcpy(out, passphrase->text, len);
+    return (int)len;
 }
 
 /* Whether the file has a certificate of the key behind its first one. */
@@ -108,26 +116,44 @@ static void set_mismatch(const char *key_file, const char *cert_file, struct net
     }
 }
 
-static int load_key(SSL_CTX *ctx, const char *file, const char *cert_file, struct net_error *error)
+static void set_encrypted_error(SSL_CTX *ctx, const char *file, const char *passphrase,
+                                struct net_error *error)
 {
-    bool asked = false;
+    bool client = SSL_CTX_get_ssl_method(ctx) == TLS_client_method();
+
+    ERR_clear_error();
+    if (passphrase != NULL) {
+        net_error_set(error, NET_FAILED, "key file %s does not open with the passphrase given",
+                      file);
+    } else if (client) {
+        net_error_set(error, NET_FAILED,
+                      "key file %s is encrypted: pass --key-passphrase-file FILE", file);
+    } else {
+        net_error_set(error, NET_FAILED,
+                      "key file %s is encrypted: store it without a password (openssl pkey)", file);
+    }
+}
+
+/* `text`: the passphrase, or NULL. */
+static int load_key(SSL_CTX *ctx, const char *file, const char *cert_file, const char *text,
+                    struct net_error *error)
+{
+    struct passphrase passphrase = {.text = text};
     int loaded;
 
     if (check_readable(file, "key file", error) != 0) {
         return -1;
     }
     SSL_CTX_set_default_passwd_cb(ctx, on_password);
-    SSL_CTX_set_default_passwd_cb_userdata(ctx, &asked);
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, &passphrase);
     /* With a certificate already loaded this also compares the two. */
     loaded = SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM);
     SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
     if (loaded == 1 && SSL_CTX_check_private_key(ctx) == 1) {
         return 0;
     }
-    if (asked) {
-        ERR_clear_error();
-        net_error_set(error, NET_FAILED,
-                      "key file %s is encrypted: store it without a password (openssl pkey)", file);
+    if (passphrase.asked && loaded != 1) {
+        set_encrypted_error(ctx, file, text, error);
     } else if (loaded == 1 || ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509) {
         ERR_clear_error();
         set_mismatch(file, cert_file, error);
@@ -137,11 +163,16 @@ static int load_key(SSL_CTX *ctx, const char *file, const char *cert_file, struc
     return -1;
 }
 
-static int check_dates(SSL_CTX *ctx, const char *file, struct net_error *error)
+bool net_tls_is_expired(const struct net_tls *tls)
 {
-    const X509 *cert = SSL_CTX_get0_certificate(ctx);
+    const X509 *cert = SSL_CTX_get0_certificate(tls->ctx);
 
-    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
+    return cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0;
+}
+
+static int check_dates(const struct net_tls *tls, const char *file, struct net_error *error)
+{
+    if (net_tls_is_expired(tls)) {
         net_error_set(error, NET_TLS_EXPIRED, "certificate file %s is expired: renew it", file);
         return -1;
     }
@@ -157,7 +188,7 @@ static int load_certificate(SSL_CTX *ctx, const char *file, struct net_error *er
         set_pem_error(error, "certificate file", file);
         return -1;
     }
-    return check_dates(ctx, file, error);
+    return 0;
 }
 
 static int load_authorities(SSL_CTX *ctx, const char *file, const char *what,
@@ -211,6 +242,19 @@ static struct net_tls *context_new(const SSL_METHOD *method)
     return tls;
 }
 
+/* An expired certificate is shown, too: what becomes of it is for the peer to say. */
+static int load_identity(SSL_CTX *ctx, const struct net_tls_client_config *config,
+                         struct net_error *error)
+{
+    if (config->cert_file == NULL) {
+        return 0;
+    }
+    return load_certificate(ctx, config->cert_file, error) != 0 ||
+                   load_key(ctx, config->key_file, config->cert_file, config->passphrase, error) != 0
+               ? -1
+               : 0;
+}
+
 struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
                                    struct net_error *ret_error)
 {
@@ -218,7 +262,8 @@ struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
 
     SSL_CTX_set_client_cert_cb(tls->ctx, tls_io_on_certificate_wanted);
     tls->verify = !config->skip_verify;
-    if (tls->verify && load_trust(tls->ctx, config->cacert_file, ret_error) != 0) {
+    if ((tls->verify && load_trust(tls->ctx, config->cacert_file, ret_error) != 0) ||
+        load_identity(tls->ctx, config, ret_error) != 0) {
         net_tls_free(tls);
         return NULL;
     }
@@ -234,7 +279,8 @@ struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
     SSL_CTX_set_client_hello_cb(tls->ctx, tls_io_on_client_hello, NULL);
     SSL_CTX_set_alpn_select_cb(tls->ctx, tls_io_on_alpn, NULL);
     if (load_certificate(tls->ctx, config->cert_file, ret_error) != 0 ||
-        load_key(tls->ctx, config->key_file, config->cert_file, ret_error) != 0) {
+        check_dates(tls, config->cert_file, ret_error) != 0 ||
+        load_key(tls->ctx, config->key_file, config->cert_file, NULL, ret_error) != 0) {
         net_tls_free(tls);
         return NULL;
     }

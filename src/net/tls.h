@@ -12,6 +12,9 @@ struct net_tls; /* an SSL_CTX; may be shared by threads once made */
 struct net_tls_client_config {
     const char *cacert_file; /* PEM; NULL: SSL_CERT_FILE, SSL_CERT_DIR, else the system's */
     bool skip_verify;        /* neither chain nor name; never the default */
+    const char *cert_file;   /* PEM, leaf first: who the client is; NULL: it shows none */
+    const char *key_file;    /* PEM, must fit the leaf */
+    const char *passphrase;  /* of an encrypted key; NULL: none */
 };
 
 struct net_tls_server_config {
@@ -25,6 +28,9 @@ struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
                                    struct net_error *ret_error);
 struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
                                    struct net_error *ret_error);
+
+/* Whether the certificate that the context shows is past its end; false without one. */
+bool net_tls_is_expired(const struct net_tls *tls);
 
 /* Accepts NULL. Streams made from it keep what they need. */
 void net_tls_free(struct net_tls *tls);

@@ -301,8 +301,8 @@ static int check_alpn(struct tls_io *io)
     return TLS_IO_E_FAILED;
 }
 
-/* SSL_get_error() needs the thread's queue of errors empty before each call, which it nearly always is: to clear it costs as
- * much as a tenth of a record. */
+/* SSL_get_error() needs the thread's queue of errors empty before each call, which it nearly always
+ * is: to clear it costs as much as a tenth of a record. */
 static void forget_errors(void)
 {
     if (ERR_peek_error() != 0) {

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MS_PER_NS     1000000u
+#define NS_PER_MS          1000000u
 #define MAX_BUFFERED_BYTES (UINT64_C(128) << 20) /* where the memory is no limit */
 
 struct options {
@@ -43,7 +43,8 @@ struct options {
 static const struct cli_option options_table[] = {
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes),
      .argument = "FILE", .environment = "GRPCROUTE_ROUTES",
-     .help = "GRPCRoute file (YAML) to route by; without it v2.* goes to server-v2, the rest to server-v1"},
+     .help = "GRPCRoute file (YAML) to route by; without it v2.* goes to server-v2, the rest to "
+             "server-v1"},
     {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen),
      .argument = "[HOST]:PORT", .fallback = ":8443", .help = "Where agents connect"},
     {.name = "cert", .kind = CLI_FILE, .offset = offsetof(struct options, cert), .argument = "FILE",
@@ -72,8 +73,8 @@ static const struct cli_option options_table[] = {
      .help = "Streams a client may hold on one connection"},
     {.name = "max-buffered", .kind = CLI_SIZE, .offset = offsetof(struct options, max_buffered),
      .argument = "SIZE",
-     .help = "What may wait for slow readers in all; over it the clients that hold the most lose streams "
-             "(default: a quarter of the memory limit, at most 128MiB)"},
+     .help = "What may wait for slow readers in all; over it the clients that hold the most lose "
+             "streams (default: a quarter of the memory limit, at most 128MiB)"},
     {.name = "drain-timeout", .kind = CLI_DURATION,
      .offset = offsetof(struct options, drain_timeout_ns), .argument = "DURATION", .fallback = "5s",
      .max = UINT64_C(3600000000000), .help = "On SIGTERM, streams end within this window"},
@@ -84,8 +85,9 @@ static const struct cli_option options_table[] = {
      .offset = offsetof(struct options, health_interval_ns), .argument = "DURATION",
      .fallback = "5s", .min = 100000000, .max = UINT64_C(3600000000000),
      .help = "How often a healthy endpoint is checked (grpc.health.v1)"},
-    {.name = "dns-refresh", .kind = CLI_DURATION, .offset = offsetof(struct options, dns_refresh_ns),
-     .argument = "DURATION", .fallback = "5s", .min = 100000000, .max = UINT64_C(3600000000000),
+    {.name = "dns-refresh", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, dns_refresh_ns), .argument = "DURATION", .fallback = "5s",
+     .min = 100000000, .max = UINT64_C(3600000000000),
      .help = "How often names are resolved again"},
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
      .environment = "HOSTNAME", .help = "Name in log lines and /server_info"},
@@ -125,8 +127,8 @@ static void take_endpoints(void *user, size_t index, const struct text_address *
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
-/* By default a quarter of what the process may use, as connections need more than their buffers, and no more than honest
- * slow readers need. */
+/* By default a quarter of what the process may use, as connections need more than their buffers,
+ * and no more than honest slow readers need. */
 static uint64_t max_buffered(const struct options *options)
 {
     uint64_t share = process_memory_limit() / 4;
@@ -145,12 +147,12 @@ static struct proxy_config make_config(const struct options *options)
                 .workers = (unsigned)options->workers,
                 .max_streams = (uint32_t)options->max_streams,
                 .max_buffered_bytes = max_buffered(options),
-                .drain_ms = options->drain_timeout_ns / MS_PER_NS,
-                .downstream_keepalive_ms = options->keepalive_ns / MS_PER_NS,
+                .drain_ms = options->drain_timeout_ns / NS_PER_MS,
+                .downstream_keepalive_ms = options->keepalive_ns / NS_PER_MS,
             },
         .admin = options->admin,
-        .health_interval_ms = options->health_interval_ns / MS_PER_NS,
-        .dns_refresh_ms = options->dns_refresh_ns / MS_PER_NS,
+        .health_interval_ms = options->health_interval_ns / NS_PER_MS,
+        .dns_refresh_ms = options->dns_refresh_ns / NS_PER_MS,
     };
 }
 
@@ -201,7 +203,8 @@ const struct cli_command proxy_command = {
     .examples = "  # Two servers of each version on this machine\n"
                 "  grpcroute proxy --endpoints server-v1=localhost:50051,localhost:50052 \\\n"
                 "                  --endpoints server-v2=localhost:50061,localhost:50062\n"
-                "  # In a cluster: names resolve to all pods, the admin port is open to the pod network\n"
+                "  # In a cluster: names resolve to all pods, the admin port is open to the pod "
+                "network\n"
                 "  grpcroute proxy --routes /etc/grpcroute/routes.yaml --admin :9901\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),

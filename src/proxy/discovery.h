@@ -1,5 +1,6 @@
-/* Keeps every cluster's endpoints equal to the addresses of its names: resolves at start, regularly, and when a connection is lost. On worker 0's
- * loop. A name that stops resolving keeps its last addresses. */
+/* Keeps every cluster's endpoints equal to the addresses of its names: resolves at start,
+ * regularly, and when a connection is lost. On worker 0's loop. A name that stops resolving keeps
+ * its last addresses. */
 #ifndef GRPCROUTE_PROXY_DISCOVERY_H
 #define GRPCROUTE_PROXY_DISCOVERY_H
 

@@ -1,9 +1,11 @@
 /* Active health checks.
  *
- * Happy path: due -> a Check call on a pooled connection -> SERVING -> healthy, due again after the interval.
- * Failure modes: no connection, a reset, NOT_SERVING, no answer in time: unhealthy, asked again every second. A server without
- * the health service (UNIMPLEMENTED) answered, so it lives. A check that the server did not look at (its connection went away
- * with a GOAWAY) tells nothing: it is asked once more. */
+ * Happy path: due -> a Check call on a pooled connection -> SERVING -> healthy, due again after the
+ * interval.
+ * Failure modes: no connection, a reset, NOT_SERVING, no answer in time: unhealthy, asked again
+ * every second. A server without the health service (UNIMPLEMENTED) answered, so it lives. A check
+ * that the server did not look at (its connection went away with a GOAWAY) tells nothing: it is
+ * asked once more. */
 #include "proxy/health.h"
 
 #include "base/log.h"
@@ -83,8 +85,8 @@ static const char *find_fault(const struct probe *probe)
                : "health check answered neither SERVING nor NOT_SERVING";
 }
 
-/* It answers, but not this: UNIMPLEMENTED, or what a server that routes by path or content type says in HTTP
- * (http-grpc-status-mapping.md; 405 and 415 are what net/http and others answer). */
+/* It answers, but not this: UNIMPLEMENTED, or what a server that routes by path or content type
+ * says in HTTP (http-grpc-status-mapping.md; 405 and 415 are what net/http and others answer). */
 static bool has_no_health_service(const struct probe *probe)
 {
     return probe->grpc_status == RPC_UNIMPLEMENTED ||
@@ -120,7 +122,7 @@ static const struct h2_stream_events stream_events;
 static int on_ready(struct upstream_request *request, struct h2_session *session)
 {
     struct probe *probe = container_of(request, struct probe, request);
-    static const uint8_t whole_server[RPC_FRAME_PREFIX_BYTES]; /* an empty message names no service */
+    static const uint8_t whole_server[RPC_FRAME_PREFIX_BYTES]; /* a message that names no service */
     const struct h2_header fields[] = {
         H2_HEADER(":method", "POST"),
         H2_HEADER(":scheme", "http"),
@@ -136,7 +138,8 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
         h2_stream_write(request->stream, whole_server, sizeof(whole_server), ANSWER_BYTES);
         h2_stream_end(request->stream);
     } else if (rv != H2_E_NO_ROOM) {
-        decide(probe, ENDPOINT_UNHEALTHY, "health check cannot be sent: its header block is too large");
+        decide(probe, ENDPOINT_UNHEALTHY,
+               "health check cannot be sent: its header block is too large");
     }
     return rv;
 }
@@ -144,6 +147,11 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
 static void on_failed(struct upstream_request *request, const struct net_error *why)
 {
     struct probe *probe = container_of(request, struct probe, request);
+    if (why->kind == NET_FD_LIMIT) { /* tells nothing of the endpoint */
+        probe->deadline_ms = 0;
+        probe->due_ms = worker_now_ms(relay_main_worker(probe->health->relay)) + PROXY_HEALTH_RETRY_MS;
+        return;
+    }
     decide(probe, ENDPOINT_UNHEALTHY, why->text);
 }
 

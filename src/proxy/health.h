@@ -1,4 +1,5 @@
-/* Active health checks: grpc.health.v1 Check on the pooled connections of worker 0, the first one at once. */
+/* Active health checks: grpc.health.v1 Check on the pooled connections of worker 0, the first one
+ * at once. */
 #ifndef GRPCROUTE_PROXY_HEALTH_H
 #define GRPCROUTE_PROXY_HEALTH_H
 

@@ -1,7 +1,9 @@
 /* The life of a proxy.
  *
- * Happy path: workers listen -> names are resolved, endpoints checked -> ready -> SIGTERM or SIGINT -> every worker drains -> exit 0.
- * Failure modes: a worker or the admin port cannot listen: nothing is started, one line says why. A second signal ends now. */
+ * Happy path: workers listen -> names are resolved, endpoints checked -> ready -> SIGTERM or SIGINT
+ * -> every worker drains -> exit 0.
+ * Failure modes: a worker or the admin port cannot listen: nothing is started, one line says why. A
+ * second signal ends now. */
 #include "proxy/life.h"
 
 #include "admin/admin.h"
@@ -12,8 +14,8 @@
 #include "proxy/discovery.h"
 #include "proxy/health.h"
 #include "relay/relay.h"
+#include "role/signals.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +27,7 @@ struct proxy {
     struct proxy_health *health;       /* likewise */
     struct admin *admin;               /* owned; a thread of its own */
     struct net_tick ready_tick;
-    uv_signal_t signals[2];
+    struct role_signals signals; /* on worker 0's loop */
 };
 
 /* ---- drain ----------------------------------------------------------------------------------- */
@@ -42,19 +44,17 @@ static void drain(struct proxy *proxy)
     }
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_end_signal(void *user, int number, bool again)
 {
     (void)number;
-    drain(handle->data);
+    (void)again; /* relay_drain() counts them, too */
+    drain(user);
 }
 
-/* Worker 0 also carries the signals; they go with it. */
 static void on_main_ended(void *user)
 {
     struct proxy *proxy = user;
-    for (size_t i = 0; i < ARRAY_SIZE(proxy->signals); i++) {
-        uv_close((uv_handle_t *)&proxy->signals[i], NULL);
-    }
+    role_signals_close(&proxy->signals);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -73,18 +73,9 @@ static void on_ready_tick(struct net_tick *item, uint64_t now)
     }
 }
 
-static void start_signals(struct proxy *proxy)
-{
-    static const int numbers[] = {SIGTERM, SIGINT};
-    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-        uv_signal_init(&relay_main_worker(&proxy->relay)->loop.uv, &proxy->signals[i]);
-        proxy->signals[i].data = proxy;
-        uv_signal_start(&proxy->signals[i], on_signal, numbers[i]);
-    }
-}
-
 static int start_services(struct proxy *proxy)
 {
+    struct net_loop *loop = &relay_main_worker(&proxy->relay)->loop;
     struct net_error error;
     proxy->admin = admin_start(&proxy->relay, &proxy->config->admin, &error);
     if (proxy->admin == NULL) {
@@ -93,11 +84,11 @@ static int start_services(struct proxy *proxy)
     }
     proxy->relay.on_main_ended = on_main_ended;
     proxy->relay.user = proxy;
-    start_signals(proxy);
+    role_signals_start(&proxy->signals, loop, on_end_signal, NULL, proxy);
     proxy->discovery = proxy_discovery_start(&proxy->relay, proxy->config->dns_refresh_ms);
     proxy->health = proxy_health_start(&proxy->relay, proxy->config->health_interval_ms);
     net_tick_init(&proxy->ready_tick, on_ready_tick);
-    net_loop_tick_start(&relay_main_worker(&proxy->relay)->loop, &proxy->ready_tick);
+    net_loop_tick_start(loop, &proxy->ready_tick);
     return EXIT_GOOD;
 }
 

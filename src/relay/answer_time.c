@@ -2,6 +2,8 @@
 
 #include "relay/counter.h"
 
+#include <stddef.h>
+
 #define LINEAR 32 /* microseconds with a bucket each */
 
 static size_t bucket_of(uint64_t us)

@@ -4,7 +4,6 @@
 #define GRPCROUTE_RELAY_ANSWER_TIME_H
 
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define ANSWER_TIME_BUCKETS 384 /* 16 per power of two of microseconds, up to 67 s */

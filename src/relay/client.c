@@ -93,6 +93,8 @@ void client_charge(struct client *client, enum client_trouble trouble)
     client->ended = true;
     counter_add(&client->worker->stats.downstream_cx_ended, 1);
     worker_tell_client(client->worker, "client_ended", rpc_conn_peer(client->conn),
-                       "endpoints ended its upstream connections again and again: it loses its own");
-    rpc_conn_close(client->conn, H2_ENHANCE_YOUR_CALM, "endpoints end the connections of your streams");
+                       "endpoints ended its upstream connections again and again: "
+                       "it loses its own");
+    rpc_conn_close(client->conn, H2_ENHANCE_YOUR_CALM,
+                   "endpoints end the connections of your streams");
 }

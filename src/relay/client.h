@@ -1,10 +1,11 @@
 /* A client, that is one downstream connection, as what it does to others: its account.
  *
- *   shared --its streams cause too much trouble at endpoints--> apart --and again--> its connection ends
+ *   shared --its streams cause too much trouble at endpoints--> apart --and again--> ended
  *
- * Trouble is what an endpoint may hold against the connection a stream came on: streams that are reset while young, answers
- * that break HTTP/2, credit withheld because a stream is not read. In lane 0 that connection is everybody's, so a client
- * that goes on gets a lane of its own; who makes an endpoint end the connections of that lane, too, loses his. */
+ * Trouble is what an endpoint may hold against the connection a stream came on: streams that are
+ * reset while young, answers that break HTTP/2, credit withheld because a stream is not read. In
+ * lane 0 that connection is everybody's, so a client that goes on gets a lane of its own; who makes
+ * an endpoint end the connections of that lane, too, loses his. */
 #ifndef GRPCROUTE_RELAY_CLIENT_H
 #define GRPCROUTE_RELAY_CLIENT_H
 
@@ -42,7 +43,8 @@ void client_init(struct client *client, struct worker *worker);
 /* No exchange may belong to it any more. */
 void client_deinit(struct client *client);
 
-/* Charges the client (NULL: nobody). It may be moved apart, or lose its connection, from a later loop turn on. */
+/* Charges the client (NULL: nobody). It may be moved apart, or lose its connection, from a later
+ * loop turn on. */
 void client_charge(struct client *client, enum client_trouble trouble);
 /* Moves it to a lane of its own, or of few. `why` is told. Harmless when it is there. */
 void client_set_apart(struct client *client, const char *why);

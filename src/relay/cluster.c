@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 
 /* ---- endpoints ------------------------------------------------------------------------------- */
 
-static struct endpoint *endpoint_new(struct cluster *cluster, const struct sockaddr_storage *address)
+static struct endpoint *endpoint_new(struct cluster *cluster,
+                                     const struct sockaddr_storage *address)
 {
     struct endpoint *endpoint = mem_new(struct endpoint);
     endpoint->cluster = cluster;
@@ -30,6 +32,8 @@ struct endpoint *endpoint_ref(struct endpoint *endpoint)
 void endpoint_unref(struct endpoint *endpoint)
 {
     if (endpoint != NULL && atomic_fetch_sub(&endpoint->references, 1) == 1) {
+        assert(atomic_load(&endpoint->cx_active) == 0 && atomic_load(&endpoint->rq_active) == 0);
+        assert(atomic_load(&endpoint->misrouted) == 0);
         free(endpoint);
     }
 }
@@ -178,7 +182,8 @@ void cluster_each(struct cluster *cluster, void (*visit)(void *ctx, struct endpo
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
-/* Rendezvous hashing: each endpoint scores with the key, the highest wins; when one goes, only its keys move. */
+/* Rendezvous hashing: each endpoint scores with the key, the highest wins; when one goes, only its
+ * keys move. */
 static uint64_t rendezvous_score(const struct endpoint *endpoint, uint64_t hash)
 {
     uint64_t score = hash ^ UINT64_C(0x9e3779b97f4a7c15);
@@ -202,8 +207,8 @@ static bool eligible(const struct candidates *candidates, const struct endpoint 
 }
 
 /* True when `a` is a better choice than `b` under the policy (not round robin). */
-static bool better(const struct cluster *cluster, const struct endpoint *a, const struct endpoint *b,
-                   uint64_t hash)
+static bool better(const struct cluster *cluster, const struct endpoint *a,
+                   const struct endpoint *b, uint64_t hash)
 {
     if (cluster->policy == LB_HASH) {
         return rendezvous_score(a, hash) > rendezvous_score(b, hash);

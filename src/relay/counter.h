@@ -12,4 +12,9 @@ static inline void counter_add(atomic_uint_fast64_t *counter, uint64_t value)
                           memory_order_relaxed);
 }
 
+static inline void counter_sub(atomic_uint_fast64_t *counter, uint64_t value)
+{
+    counter_add(counter, -value);
+}
+
 #endif

@@ -42,7 +42,7 @@ static void on_closed(void *user, const struct net_error *why)
     struct downstream *downstream = user;
     struct worker *worker = downstream->client.worker;
     (void)why;
-    counter_add(&worker->stats.downstream_cx_active, (uint64_t)-1);
+    counter_sub(&worker->stats.downstream_cx_active, 1);
     list_remove(&downstream->node);
     client_deinit(&downstream->client);
     free(downstream);

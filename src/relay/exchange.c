@@ -12,11 +12,6 @@
 
 static const struct h2_stream_events downstream_events;
 
-static void count(atomic_uint_fast64_t *counter)
-{
-    counter_add(counter, 1);
-}
-
 /* ---- from the client ------------------------------------------------------------------------- */
 
 static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
@@ -27,12 +22,14 @@ static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
         h2_stream_consume(exchange->downstream, len);
         return;
     }
-    exchange_keep_for_replay(exchange, bytes, len);
     exchange->credit_held += len;
-    if (exchange->upstream.stream != NULL &&
-        h2_stream_write(exchange->upstream.stream, bytes, len, EXCHANGE_QUEUE_BYTES) != 0) {
-        /* the endpoint's side no longer takes a body: let the client go on until it hears why */
+    exchange_keep_for_replay(exchange, bytes, len);
+    struct h2_stream *upstream = exchange->upstream.stream;
+    int rv = upstream != NULL ? h2_stream_write(upstream, bytes, len, EXCHANGE_QUEUE_BYTES) : 0;
+    if (rv == H2_E_CLOSED) { /* the client may go on until it hears why */
         exchange_return_credit(exchange, len);
+    } else if (rv != 0) {
+        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the request's body");
     }
     exchange_watch_buffers(exchange);
 }
@@ -46,7 +43,8 @@ static void on_downstream_end(void *user)
     }
 }
 
-/* Trailers of a request end it. gRPC defines none, and servers end the connection over them: they are not passed on. */
+/* Trailers of a request end it. gRPC defines none, and servers end the connection over them: they
+ * are not passed on. */
 static void on_downstream_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
                                 bool end_stream)
 {
@@ -54,7 +52,7 @@ static void on_downstream_block(void *user, enum h2_block_kind kind, const struc
     (void)kind;
     (void)block;
     (void)end_stream;
-    count(&exchange->worker->stats.trailers_dropped);
+    counter_add(&exchange->worker->stats.trailers_dropped, 1);
     worker_tell_trailers(exchange->worker);
     on_downstream_end(exchange);
 }
@@ -73,7 +71,6 @@ static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
     (void)unprocessed;
     bool finished = error == H2_NO_ERROR && exchange->state == EXCHANGE_ENDING;
     bool has_code = error != H2_CONNECTION_LOST && error != H2_NO_ERROR;
-    exchange_note_freed(exchange, exchange->downstream);
     if (exchange->state != EXCHANGE_ENDING) {
         exchange_enter(exchange, EXCHANGE_ENDING);
     }
@@ -89,6 +86,7 @@ static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
         exchange_leave_client(exchange);
     }
     exchange->downstream = NULL;
+    exchange_forget_request(exchange); /* the reset of the other side may wait */
     exchange_free_when_closed(exchange);
 }
 
@@ -136,8 +134,8 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
     list_append(&client->exchanges, &exchange->client_node);
     init_record(&exchange->record, worker, block);
     streams_add(&worker->streams, &exchange->record);
-    count(&worker->stats.downstream_rq_active);
-    count(&worker->stats.downstream_rq_total);
+    counter_add(&worker->stats.downstream_rq_active, 1);
+    counter_add(&worker->stats.downstream_rq_total, 1);
     h2_stream_attach(downstream, &downstream_events, exchange);
     return exchange;
 }
@@ -145,9 +143,10 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
 static void refuse(struct exchange *exchange, const struct router_decision *decision)
 {
     struct worker_stats *stats = &exchange->worker->stats;
-    count(decision->code == RPC_UNIMPLEMENTED ? &stats->rq_no_route
-          : decision->code == RPC_UNAVAILABLE ? &stats->rq_unavailable
-                                              : &stats->rq_rejected);
+    counter_add(decision->code == RPC_UNIMPLEMENTED ? &stats->rq_no_route
+                : decision->code == RPC_UNAVAILABLE ? &stats->rq_unavailable
+                                                    : &stats->rq_rejected,
+                1);
     exchange_answer(exchange, decision->code, decision->reason);
 }
 
@@ -162,10 +161,13 @@ static void route(struct exchange *exchange, const struct h2_block *block)
     }
     exchange->cluster = decision.cluster;
     exchange->hash = decision.hash;
-    exchange->request = headers_make_request(block);
-    if (exchange->request == NULL) {
+    struct headers_request *request = headers_make_request(block);
+    if (request == NULL) {
         exchange_refuse_large(exchange, H2_HEADER_BLOCK_BYTES - RELAY_HEADER_MARGIN_BYTES);
-    } else if (exchange->worker->draining) {
+        return;
+    }
+    exchange_keep_request(exchange, request);
+    if (exchange->worker->draining) {
         exchange_shut_down(exchange);
     } else {
         exchange_connect(exchange);
@@ -181,6 +183,6 @@ void exchange_begin(struct client *client, struct h2_stream *downstream,
         route(exchange, block);
         return;
     }
-    count(&exchange->worker->stats.rq_rejected);
+    counter_add(&exchange->worker->stats.rq_rejected, 1);
     exchange_answer_http(exchange, refusal.code, refusal.http_status, refusal.reason);
 }

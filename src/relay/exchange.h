@@ -1,12 +1,13 @@
 /* One stream through the relay: a downstream stream, an upstream stream, and what flows between.
  *
  *   ROUTING --endpoint chosen--> QUEUED --stream opened--> OPEN --response headers--> ANSWERING
- *   QUEUED, OPEN --provably unprocessed, nothing answered--> QUEUED on another endpoint
+ *   QUEUED, OPEN --provably unprocessed, nothing answered--> QUEUED, elsewhere if there is another
  *   any of these --end of the response, an answer of the relay's own, the client gone--> ENDING
  *   ENDING --both streams closed--> GONE (freed)
  *
- * The endpoint is chosen when the request's header block is complete, and never changes once a byte was answered. Window
- * credit flows back to a sender only when its bytes are in frames towards the other side. */
+ * The endpoint is chosen when the request's header block is complete, and never changes once a byte
+ * was answered. Window credit flows back to a sender only when its bytes are in frames towards the
+ * other side. */
 #ifndef GRPCROUTE_RELAY_EXCHANGE_H
 #define GRPCROUTE_RELAY_EXCHANGE_H
 
@@ -20,7 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Endpoints tried for one stream, the first included, and how often endpoints may refuse it, which costs no attempt. */
+/* Endpoints tried for one stream, the first included, and how often endpoints may refuse it, which
+ * costs no attempt. */
 #define EXCHANGE_ATTEMPTS 3
 #define EXCHANGE_REFUSALS 10
 
@@ -72,7 +74,7 @@ size_t exchange_held_bytes(const struct exchange *exchange);
 /* Drops them and ends it with RESOURCE_EXHAUSTED. */
 void exchange_shed(struct exchange *exchange, const char *message);
 
-/* The exchange of a live stream's record. */
-struct exchange *exchange_of(struct stream_record *record);
+/* The exchange of a node of its worker's streams. */
+struct exchange *exchange_at(struct list *node);
 
 #endif

@@ -27,9 +27,9 @@ void exchange_enter(struct exchange *exchange, enum exchange_state state)
     exchange->state = state;
 }
 
-struct exchange *exchange_of(struct stream_record *record)
+struct exchange *exchange_at(struct list *node)
 {
-    return container_of(record, struct exchange, record);
+    return container_of(container_of(node, struct stream_record, node), struct exchange, record);
 }
 
 /* ---- buffers --------------------------------------------------------------------------------- */
@@ -42,11 +42,23 @@ void exchange_watch_buffers(struct exchange *exchange)
     }
 }
 
+static size_t kept_bytes(const struct exchange *exchange)
+{
+    return exchange->replay.len + (exchange->request != NULL ? exchange->request->bytes : 0);
+}
+
+void exchange_keep_request(struct exchange *exchange, struct headers_request *request)
+{
+    exchange->request = request;
+    exchange->worker->queued_bytes += request->bytes;
+    exchange_watch_buffers(exchange);
+}
+
 void exchange_forget_request(struct exchange *exchange)
 {
+    exchange->worker->queued_bytes -= kept_bytes(exchange);
     free(exchange->request);
     exchange->request = NULL;
-    exchange->worker->queued_bytes -= exchange->replay.len;
     buf_deinit(&exchange->replay);
 }
 
@@ -61,8 +73,10 @@ void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, s
         exchange->worker->queued_bytes += len;
         return;
     }
-    assert(!queued);
     exchange_forget_request(exchange);
+    if (queued) { /* no memory: what is lost was sent nowhere yet */
+        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the request's body");
+    }
 }
 
 void exchange_return_credit(struct exchange *exchange, size_t len)
@@ -78,7 +92,7 @@ size_t exchange_held_bytes(const struct exchange *exchange)
 {
     const struct h2_stream *up = exchange->upstream.stream;
     const struct h2_stream *down = exchange->downstream;
-    return exchange->replay.len + (up != NULL ? h2_stream_queued_bytes(up) : 0) +
+    return kept_bytes(exchange) + (up != NULL ? h2_stream_queued_bytes(up) : 0) +
            (down != NULL ? h2_stream_queued_bytes(down) : 0);
 }
 
@@ -108,8 +122,9 @@ void exchange_free_when_closed(struct exchange *exchange)
     exchange_enter(exchange, EXCHANGE_GONE);
     exchange_leave_endpoint(exchange, true);
     streams_remove(&worker->streams, &exchange->record);
-    counter_add(&worker->stats.downstream_rq_active, (uint64_t)-1);
+    counter_sub(&worker->stats.downstream_rq_active, 1);
     exchange_forget_request(exchange);
+    assert(exchange->endpoint == NULL && exchange->replay.len == 0);
     free(exchange);
 }
 
@@ -179,9 +194,4 @@ void exchange_shed(struct exchange *exchange, const char *message)
     if (ended && exchange->downstream != NULL) { /* its own end waited behind what was dropped */
         h2_stream_reset(exchange->downstream, H2_ENHANCE_YOUR_CALM);
     }
-}
-
-void exchange_note_freed(struct exchange *exchange, const struct h2_stream *stream)
-{
-    net_loop_freed(&exchange->worker->loop, h2_stream_queued_bytes(stream));
 }

@@ -1,12 +1,13 @@
-/* The insides of an exchange; for the exchange files alone: exchange.c (the client's side) over exchange_upstream.c (the
- * endpoint's) over exchange_core.c. */
+/* The insides of an exchange; for the exchange files alone: exchange.c (the client's side) over
+ * exchange_upstream.c (the endpoint's) over exchange_core.c. */
 #ifndef GRPCROUTE_RELAY_EXCHANGE_INTERNAL_H
 #define GRPCROUTE_RELAY_EXCHANGE_INTERNAL_H
 
 #include "relay/exchange.h"
 #include "rpc/status.h"
 
-/* A stream's queue never holds more than the window of its sender; twice that is for our own arithmetic. */
+/* A stream's queue never holds more than the window of its sender; twice that is for our own
+ * arithmetic. */
 #define EXCHANGE_QUEUE_BYTES (2 * (size_t)H2_STREAM_WINDOW_BYTES)
 
 /* ---- exchange_core.c ---- */
@@ -16,26 +17,29 @@ void exchange_enter(struct exchange *exchange, enum exchange_state state);
 
 /* The worker's buffers are looked at when this turn of the loop ends, if they are too full. */
 void exchange_watch_buffers(struct exchange *exchange);
-/* Keeps body bytes while a retry is possible. A body longer than a window gives up the retry; while no upstream stream is
- * open it is bounded by what was kept before and the client's window, because credit is given only as frames leave. */
+/* Keeps the request, which it owns from now on, while a retry is possible. */
+void exchange_keep_request(struct exchange *exchange, struct headers_request *request);
+/* Keeps body bytes while a retry is possible. A body longer than a window gives up the retry. While
+ * no upstream stream is open all of it is kept: a window at most from before, and one that the
+ * client had credit for, because credit is given only as frames leave. Answers where there is no
+ * memory for it. */
 void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, size_t len);
 /* Drops what a retry would need; not needed once an answer has begun. */
 void exchange_forget_request(struct exchange *exchange);
 /* Gives the client credit for up to `len` bytes that it waits for. */
 void exchange_return_credit(struct exchange *exchange, size_t len);
-/* What a stream that closes still holds goes with it. */
-void exchange_note_freed(struct exchange *exchange, const struct h2_stream *stream);
 
-/* Ends it with a status, and the upstream side, if any, with a reset; it lives on until both have closed. `http_status` is for
- * who does not speak gRPC. */
+/* Ends it with a status, and the upstream side, if any, with a reset; it lives on until both have
+ * closed. `http_status` is for who does not speak gRPC. */
 void exchange_answer(struct exchange *exchange, enum rpc_code code, const char *message);
 void exchange_answer_http(struct exchange *exchange, enum rpc_code code, const char *http_status,
                           const char *message);
 
-/* Withdraws from the endpoint's side, whatever it has come to. A young stream that is reset is trouble of the client's. */
+/* Withdraws from the endpoint's side, whatever it has come to. A young stream that is reset is
+ * trouble of the client's. */
 void exchange_end_upstream(struct exchange *exchange, uint32_t code);
-/* The endpoint has answered in full and may wait for the request's end. An empty frame tells it without being counted as a
- * reset; what it did not read is dropped. */
+/* The endpoint has answered in full and may wait for the request's end. An empty frame tells it
+ * without being counted as a reset; what it did not read is dropped. */
 void exchange_finish_request(struct exchange *exchange);
 
 void exchange_leave_endpoint(struct exchange *exchange, bool served);

@@ -13,11 +13,6 @@
 
 static const struct h2_stream_events upstream_events;
 
-static void count(atomic_uint_fast64_t *counter)
-{
-    counter_add(counter, 1);
-}
-
 static struct exchange *of_request(struct upstream_request *request)
 {
     return container_of(request, struct exchange, upstream);
@@ -48,7 +43,7 @@ void exchange_connect(struct exchange *exchange)
     }
     snprintf(message, sizeof(message), "no healthy endpoint in cluster %.80s: %s",
              exchange->cluster->name, cluster_explain(exchange->cluster, cause, sizeof(cause)));
-    count(&exchange->worker->stats.rq_unavailable);
+    counter_add(&exchange->worker->stats.rq_unavailable, 1);
     exchange_answer(exchange, RPC_UNAVAILABLE, message);
 }
 
@@ -59,8 +54,8 @@ static bool may_retry(const struct exchange *exchange)
            exchange->attempts < EXCHANGE_ATTEMPTS && exchange->refusals < EXCHANGE_REFUSALS;
 }
 
-/* Tries again, on another endpoint if there is one, if the request provably was not looked at and is still known. Returns false
- * when it may not. `same`: the same endpoint may do. */
+/* Tries again, on another endpoint if there is one, if the request provably was not looked at and
+ * is still known. Returns false when it may not. `same`: the same endpoint may do. */
 static bool retry(struct exchange *exchange, bool same)
 {
     if (!may_retry(exchange)) {
@@ -71,7 +66,7 @@ static bool retry(struct exchange *exchange, bool same)
         endpoint_unref(next);
         return false;
     }
-    count(&exchange->worker->stats.retries);
+    counter_add(&exchange->worker->stats.retries, 1);
     atomic_fetch_add(&exchange->cluster->retries, 1);
     exchange_leave_endpoint(exchange, false);
     go_to(exchange, next);
@@ -88,16 +83,21 @@ static bool retry_refused(struct exchange *exchange)
     return retry(exchange, true);
 }
 
-/* Gives what is known of the request body to the new upstream stream. A request without a body ends with an empty DATA frame,
- * as PROTOCOL-HTTP2 has it: some servers wait for ever on one that ends with its headers. */
+/* Gives what is known of the request body to the new upstream stream. A request without a body ends
+ * with an empty DATA frame, as PROTOCOL-HTTP2 has it: some servers wait for ever on one that ends
+ * with its headers. */
 static void send_known_body(struct exchange *exchange)
 {
     struct h2_stream *stream = exchange->upstream.stream;
     if (exchange->replay.len > 0) {
-        h2_stream_write(stream, buf_data(&exchange->replay), exchange->replay.len, EXCHANGE_QUEUE_BYTES);
+        h2_stream_write(stream, buf_data(&exchange->replay), exchange->replay.len,
+                        EXCHANGE_QUEUE_BYTES);
     }
     if (exchange->request_ended) {
         h2_stream_end(stream);
+    }
+    if (exchange->replay.len > H2_STREAM_WINDOW_BYTES) { /* as of what comes from now on */
+        exchange_forget_request(exchange);
     }
 }
 
@@ -107,7 +107,7 @@ void exchange_refuse_large(struct exchange *exchange, uint32_t limit_bytes)
     snprintf(message, sizeof(message),
              "request metadata is larger than the limit of %u bytes towards cluster %.80s",
              limit_bytes, exchange->cluster->name);
-    count(&exchange->worker->stats.rq_rejected);
+    counter_add(&exchange->worker->stats.rq_rejected, 1);
     exchange_answer_http(exchange, RPC_RESOURCE_EXHAUSTED, "431", message);
 }
 
@@ -136,7 +136,7 @@ static void on_upstream_failed(struct upstream_request *request, const struct ne
     char message[RPC_MESSAGE_BYTES];
     snprintf(message, sizeof(message), "cluster %.80s: %.150s", exchange->cluster->name,
              why->text);
-    count(&exchange->worker->stats.rq_unavailable);
+    counter_add(&exchange->worker->stats.rq_unavailable, 1);
     exchange_answer(exchange, RPC_UNAVAILABLE, message);
 }
 
@@ -214,10 +214,14 @@ static void on_upstream_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct exchange *exchange = user;
     observe_down(exchange->worker, &exchange->record, bytes, len);
-    if (exchange->downstream == NULL ||
-        h2_stream_write(exchange->downstream, bytes, len, EXCHANGE_QUEUE_BYTES) != 0) {
+    struct h2_stream *downstream = exchange->downstream;
+    int rv = downstream != NULL ? h2_stream_write(downstream, bytes, len, EXCHANGE_QUEUE_BYTES)
+                                : H2_E_CLOSED;
+    if (rv != 0) {
         h2_stream_consume(exchange->upstream.stream, len);
-        return;
+    }
+    if (rv != 0 && rv != H2_E_CLOSED) { /* a gap in the answer must not pass for the answer */
+        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
     }
     exchange_watch_buffers(exchange);
 }
@@ -237,11 +241,11 @@ static void on_upstream_sent(void *user, size_t len)
     exchange_return_credit(user, len);
 }
 
-/* What the endpoint's stream came to, in words, before it is gone. */
+/* What the endpoint's stream came to, before it is gone. */
 struct upstream_end {
     uint32_t error;
     bool broken;
-    char text[RPC_MESSAGE_BYTES];
+    char text[RPC_MESSAGE_BYTES]; /* empty for a regular end, or a reset that is passed on */
 };
 
 static void describe_end(const struct exchange *exchange, uint32_t error, struct upstream_end *ret)
@@ -250,9 +254,11 @@ static void describe_end(const struct exchange *exchange, uint32_t error, struct
     const struct h2_session *session = h2_stream_session(stream);
     const char *fault = h2_stream_fault(stream);
     ret->error = error;
+    ret->text[0] = '\0';
     ret->broken = error != H2_CONNECTION_LOST && fault != NULL;
     if (ret->broken) {
-        snprintf(ret->text, sizeof(ret->text), "cluster %.80s: endpoint %s broke HTTP/2 or a limit: %.160s",
+        snprintf(ret->text, sizeof(ret->text),
+                 "cluster %.80s: endpoint %s broke HTTP/2 or a limit: %.160s",
                  exchange->cluster->name, exchange->endpoint->name, fault);
     } else if (error == H2_CONNECTION_LOST) {
         const char *why = h2_session_goaway_text(session);
@@ -261,7 +267,7 @@ static void describe_end(const struct exchange *exchange, uint32_t error, struct
                  "cluster %.80s: connection to endpoint %s was lost%s%.120s",
                  exchange->cluster->name, exchange->endpoint->name, why != NULL ? ": " : "",
                  why != NULL ? why : "");
-    } else {
+    } else if (error == H2_REFUSED_STREAM) {
         const char *goaway = h2_session_goaway_text(session);
         snprintf(ret->text, sizeof(ret->text),
                  "cluster %.80s: endpoint %s refused the stream: %.120s", exchange->cluster->name,
@@ -272,7 +278,7 @@ static void describe_end(const struct exchange *exchange, uint32_t error, struct
 /* The endpoint's side is over before it answered in full. */
 static void fail_downstream(struct exchange *exchange, const struct upstream_end *end)
 {
-    count(&exchange->worker->stats.rq_reset);
+    counter_add(&exchange->worker->stats.rq_reset, 1);
     atomic_fetch_add(&exchange->endpoint->rq_error, 1);
     if (end->broken) {
         exchange_answer(exchange, RPC_INTERNAL, end->text);
@@ -306,7 +312,6 @@ static void on_upstream_close(void *user, uint32_t error, bool unprocessed)
 {
     struct exchange *exchange = user;
     struct upstream_end end;
-    exchange_note_freed(exchange, exchange->upstream.stream);
     describe_end(exchange, error, &end);
     judge_end(exchange, &end, unprocessed);
     if (unprocessed && error == H2_REFUSED_STREAM) {

@@ -12,8 +12,8 @@
 
 struct cluster;
 
-/* Live streams of one agent version on one cluster. Counters have one writer; the rest changes under the mutex of the
- * worker's streams. */
+/* Live streams of one agent version on one cluster. Counters have one writer; the rest changes
+ * under the mutex of the worker's streams. */
 struct flow {
     char version[FLOW_LABEL_BYTES];
     const struct cluster *cluster;
@@ -34,7 +34,8 @@ struct flow_row {
     uint64_t misrouted;
 };
 
-/* The flow for a version on a cluster: a known one, a free place that becomes it, or the last one. */
+/* The flow for a version on a cluster: a known one, a free place that becomes it, or the last
+ * one. */
 struct flow *flows_find(struct flows *flows, const char *version, const struct cluster *cluster);
 
 /* Writes the flows that have streams; returns how many. */

@@ -21,13 +21,14 @@ static bool has_value(const struct h2_header *field, const char *value)
 /* nghttp2 refuses messages with the other connection-specific fields. */
 static bool passes(const struct h2_header *field)
 {
-    static const char proxy_prefix[] = "proxy-";
-    return !has_name(field, "http2-settings") &&
-           strncmp(field->name, proxy_prefix, strlen(proxy_prefix)) != 0;
+    static const char proxy[] = "proxy-";
+    bool to_a_proxy = field->name_len >= strlen(proxy) &&
+                      memcmp(field->name, proxy, strlen(proxy)) == 0;
+    return !to_a_proxy && !has_name(field, "http2-settings");
 }
 
-/* `te` is written anew, `host` is the :authority, and gRPC needs no content-length: what a client puts into these may make
- * an endpoint end the connection. */
+/* `te` is written anew, `host` is the :authority, and gRPC needs no content-length: what a client
+ * puts into these may make an endpoint end the connection. */
 static bool passes_in_request(const struct h2_header *field)
 {
     return passes(field) && !has_name(field, "host") && !has_name(field, "te") &&
@@ -76,8 +77,9 @@ static char *copy_text(char **at, const char *text, size_t len)
 static struct headers_request *copy_fields(const struct h2_header *fields, size_t count,
                                            size_t text_bytes)
 {
-    struct headers_request *copy =
-        mem_calloc(1, sizeof(*copy) + count * sizeof(struct h2_header) + text_bytes);
+    size_t bytes = sizeof(struct headers_request) + count * sizeof(*fields) + text_bytes;
+    struct headers_request *copy = mem_calloc(1, bytes);
+    copy->bytes = bytes;
     copy->fields = (struct h2_header *)(copy + 1);
     copy->count = count;
     char *at = (char *)(copy->fields + count);
@@ -126,7 +128,8 @@ static bool is_plain_authority(const struct h2_header *authority)
     static const char marks[] = "-._~!$&'()*+,;=:[]%";
     for (size_t i = 0; i < authority->value_len; i++) {
         unsigned char c = (unsigned char)authority->value[i];
-        bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool alphanumeric =
+            (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         if (!alphanumeric && memchr(marks, c, strlen(marks)) == NULL) {
             return false;
         }
@@ -159,7 +162,8 @@ static const char *find_target_fault(const struct h2_block *block)
     return NULL;
 }
 
-/* Base64 with or without padding, several values separated by commas (gRPC PROTOCOL-HTTP2, Custom-Metadata). */
+/* Base64 with or without padding, several values separated by commas (gRPC PROTOCOL-HTTP2,
+ * Custom-Metadata). */
 static bool is_base64_list(const char *text, size_t len)
 {
     static const char alphabet[] =

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Requests larger than this are refused here: what is added on the way, and the endpoint's own way to count, must not make
- * the block pass a limit whose excess ends a connection. */
+/* Requests larger than this are refused here: what is added on the way, and the endpoint's own way
+ * to count, must not make the block pass a limit whose excess ends a connection. */
 #define RELAY_HEADER_MARGIN_BYTES 512
 
 /* Why a request does not go on. */
@@ -19,23 +19,25 @@ struct headers_refusal {
     const char *reason;      /* static */
 };
 
-/* Checks all that an endpoint may take amiss of the connection although nghttp2 lets it through (RFC 9113 section 8, gRPC
- * PROTOCOL-HTTP2 Requests). Returns true when the request may go on. */
+/* Checks all that an endpoint may take amiss of the connection although nghttp2 lets it through
+ * (RFC 9113 section 8, gRPC PROTOCOL-HTTP2 Requests). Returns true when the request may go on. */
 bool headers_check(const struct h2_block *block, struct headers_refusal *ret_refusal);
 
 /* An owned request as it goes to an endpoint; one allocation holds fields and texts. */
 struct headers_request {
     struct h2_header *fields;
     size_t count;
+    size_t bytes; /* that it takes in memory */
 };
 
-/* Makes it from a request's block: connection-specific fields, http2-settings and proxy-* go (RFC 9113 section 8.2.2), so
- * does content-length; `te: trailers` is written anew; `host` goes when there is an :authority and becomes it otherwise (gRFC
- * A41). Returns NULL when it is too large for an
- * endpoint; free() frees it. */
+/* Makes it from a request's block: connection-specific fields, http2-settings and proxy-* go (RFC
+ * 9113 section 8.2.2), so does content-length; `te: trailers` is written anew; `host` goes when
+ * there is an :authority and becomes it otherwise (gRFC A41). Returns NULL when it is too large for
+ * an endpoint; free() frees it. */
 struct headers_request *headers_make_request(const struct h2_block *block);
 
-/* Fills `out` (room for block->count) with the fields of a response or of its trailers that pass; returns how many. */
+/* Fills `out` (room for block->count) with the fields of a response or of its trailers that pass;
+ * returns how many. */
 size_t headers_pass(const struct h2_block *block, struct h2_header *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Counts gRPC messages that pass in DATA frames, by their 5-byte prefixes, without assembling them. */
+/* Counts gRPC messages that pass in DATA frames, by their 5-byte prefixes, without assembling
+ * them. */
 #ifndef GRPCROUTE_RELAY_MESSAGE_COUNT_H
 #define GRPCROUTE_RELAY_MESSAGE_COUNT_H
 

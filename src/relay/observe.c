@@ -51,11 +51,11 @@ void observe_left(struct worker *worker, struct stream_record *record, bool serv
     }
     streams_lock(&worker->streams);
     if (record->misrouted) {
-        counter_add(&record->flow->misrouted, (uint64_t)-1);
+        counter_sub(&record->flow->misrouted, 1);
         atomic_fetch_sub(&endpoint->misrouted, 1);
         record->misrouted = false;
     }
-    counter_add(&record->flow->streams, (uint64_t)-1);
+    counter_sub(&record->flow->streams, 1);
     record->flow = NULL;
     record->endpoint = NULL;
     streams_unlock(&worker->streams);
@@ -109,7 +109,8 @@ static void note_server(struct worker *worker, struct stream_record *record,
     endpoint_set_pod(record->endpoint, record->server_id);
 }
 
-/* The first message, if these bytes hold it whole and uncompressed; a stream is not remembered for this. */
+/* The first message, if these bytes hold it whole and uncompressed; a stream is not remembered for
+ * this. */
 static void peek(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
                  size_t len)
 {

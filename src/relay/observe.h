@@ -1,4 +1,5 @@
-/* What is seen of a stream for people: live messages, who answered, whether that was right, how long answers take. */
+/* What is seen of a stream for people: live messages, who answered, whether that was right, how
+ * long answers take. */
 #ifndef GRPCROUTE_RELAY_OBSERVE_H
 #define GRPCROUTE_RELAY_OBSERVE_H
 
@@ -18,7 +19,8 @@ struct worker;
 /* The request's block is complete. */
 void observe_request(struct stream_record *record, const struct h2_block *block);
 
-/* An endpoint was chosen; it is left, for good when `served`, else for another. Harmless without an endpoint. */
+/* An endpoint was chosen; it is left, for good when `served`, else for another. Harmless without an
+ * endpoint. */
 void observe_chosen(struct worker *worker, struct stream_record *record, struct endpoint *endpoint);
 void observe_left(struct worker *worker, struct stream_record *record, bool served);
 
@@ -28,8 +30,9 @@ void observe_up(struct worker *worker, struct stream_record *record, const uint8
 void observe_down(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
                   size_t len);
 
-/* A misroute is an answer from a server version that the backends of the rule that took the stream do not name; where these
- * name none, nothing is judged. What the client calls itself does not matter: a client chooses that. */
+/* A misroute is an answer from a server version that the backends of the rule that took the stream
+ * do not name; where these name none, nothing is judged. What the client calls itself does not
+ * matter: a client chooses that. */
 bool observe_is_misroute(const struct route_rule *rule, const char *server_version);
 
 #endif

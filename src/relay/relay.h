@@ -6,17 +6,20 @@
 
 struct net_error;
 
-/* Makes the workers and listens. With port 0 all share the port that the first was given. Returns 0, or -1 with `ret_error`;
- * relay_deinit() either way. `config` is copied, what it points to borrowed. */
+/* Makes the workers and listens. With port 0 all share the port that the first was given. Returns
+ * 0, or -1 with `ret_error`; relay_deinit() either way. `config` is copied, what it points to
+ * borrowed. */
 int relay_init(struct relay *relay, const struct relay_config *config, struct net_error *ret_error);
 
-/* Runs until a drain is over: worker 0 on the calling thread, the others on their own. `on_started` is called when all run.
- * Returns 0, or a positive errno when a thread could not be started; what ran has ended then. */
+/* Runs until a drain is over: worker 0 on the calling thread, the others on their own. `on_started`
+ * is called when all run. Returns 0, or a positive errno when a thread could not be started; what
+ * ran has ended then. */
 int relay_run(struct relay *relay, void (*on_started)(void *user), void *user);
 
 void relay_deinit(struct relay *relay);
 
-/* Asks all workers to drain; again: to end now. From worker 0's thread. Returns true the first time. */
+/* Asks all workers to drain; again: to end now. From worker 0's thread. Returns true the first
+ * time. */
 bool relay_drain(struct relay *relay);
 
 #endif

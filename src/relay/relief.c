@@ -10,11 +10,6 @@
 /* Relief goes on until an eighth of the limit is free, so that it is not needed again at once. */
 #define FREE_SHARE 8
 
-static struct exchange *exchange_at(struct list *node)
-{
-    return exchange_of(container_of(node, struct stream_record, node));
-}
-
 /* The client whose streams hold the most; NULL when no stream holds anything. */
 static struct client *find_fullest_client(struct worker *worker)
 {
@@ -68,7 +63,6 @@ static void shed_client(struct client *client, size_t target, const char *messag
         size_t before = exchange_held_bytes(exchange);
         exchange_shed(exchange, message);
         size_t after = exchange_held_bytes(exchange);
-        net_loop_freed(&worker->loop, before > after ? before - after : 0);
         if (after >= before) {
             return; /* what it holds now is its status */
         }
@@ -82,8 +76,8 @@ void relief_on_flush(struct net_flush *item)
     char message[RPC_MESSAGE_BYTES];
     struct client *client = NULL;
     snprintf(message, sizeof(message),
-             "the proxy's buffers are full (--max-buffered, %zu bytes here) and this client holds the "
-             "most of them: it does not read",
+             "the proxy's buffers are full (--max-buffered, %zu bytes here) and this client holds "
+             "the most of them",
              worker->queued_limit);
     while (worker->queued_bytes > target && (client = find_fullest_client(worker)) != NULL) {
         size_t before = worker->queued_bytes;

@@ -16,9 +16,10 @@ enum reply_form {
 
 enum reply_form reply_form_of(const struct h2_block *request);
 
-/* Ends `downstream` with a status: Trailers-Only when nothing was answered yet, trailers when a gRPC response had begun, a
- * reset when another response had. `message` may hold any bytes (it is percent-encoded). `http_status` is for who does not
- * speak gRPC; NULL: the one that fits the code. */
+/* Ends `downstream` with a status: Trailers-Only when nothing was answered yet, trailers when a
+ * gRPC response had begun, a reset when another response had. `message` may hold any bytes (it is
+ * percent-encoded). `http_status` is for who does not speak gRPC; NULL: the one that fits the
+ * code. */
 void reply_status(struct h2_stream *downstream, enum reply_form form, bool response_begun,
                   enum rpc_code code, const char *http_status, const char *message);
 

@@ -84,8 +84,8 @@ void worker_tell_trailers(struct worker *worker)
 {
     if (!atomic_exchange(&worker->relay->trailers_told, true)) {
         log_event(LOG_WARN, &worker->relay->source, "request_trailers_dropped", NULL,
-                  "A client ended a request with trailers: gRPC defines none, and they are not passed "
-                  "on (counted in rq_trailers_dropped)");
+                  "A client ended a request with trailers: gRPC defines none, and they are not "
+                  "passed on (counted in rq_trailers_dropped)");
     }
 }
 

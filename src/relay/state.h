@@ -1,9 +1,10 @@
 /* All state of a relay: what its workers share, and what each of them has of its own.
  *
- * Worker 0 runs on the main thread, which also resolves names and checks health; the admin port has a thread of its own.
- * What threads share: the configuration (constant); clusters (relay/cluster.h); counters and answer times; the atomics of
- * struct relay; each worker's list of live streams with what was observed of them (relay/streams.h); and the async handles
- * that ask for a drain. Everything else of a worker is its own thread's. */
+ * Worker 0 runs on the main thread, which also resolves names and checks health; the admin port has
+ * a thread of its own. What threads share: the configuration (constant); clusters
+ * (relay/cluster.h); counters and answer times; the atomics of struct relay; each worker's list of
+ * live streams with what was observed of them (relay/streams.h); and the async handles that ask for
+ * a drain. Everything else of a worker is its own thread's. */
 #ifndef GRPCROUTE_RELAY_STATE_H
 #define GRPCROUTE_RELAY_STATE_H
 
@@ -23,14 +24,16 @@
 #include <stdint.h>
 
 #define RELAY_WORKERS_MAX 64
-/* Upstream connections are shared within a lane: lane 0 is for everybody, the others for clients that were moved apart. */
+/* Upstream connections are shared within a lane: lane 0 is for everybody, the others for clients
+ * that were moved apart. */
 #define RELAY_LANES 9
 
 struct endpoint;
 struct net_listener;
 struct relay;
 
-/* The numbers of a worker: field, Envoy's name, type and name for Prometheus, help. Written by the worker alone. */
+/* The numbers of a worker: field, Envoy's name, type and name for Prometheus, help. Written by the
+ * worker alone. */
 #define WORKER_NUMBERS(X)                                                                          \
     X(downstream_cx_active, "downstream_cx_active", GAUGE, "downstream_connections_active",        \
       "Open client connections")                                                                   \
@@ -55,7 +58,8 @@ struct relay;
       "Streams whose endpoint ended them without a status")                                        \
     X(rq_shed, "rq_shed", COUNTER, "shed_total",                                                   \
       "Streams ended because their client held too much of what all share")                        \
-    X(retries, "rq_retry", COUNTER, "retries_total", "Unprocessed streams sent to another endpoint") \
+    X(retries, "rq_retry", COUNTER, "retries_total",                                               \
+      "Unprocessed streams sent to another endpoint")                                              \
     X(trailers_dropped, "rq_trailers_dropped", COUNTER, "request_trailers_dropped_total",          \
       "Requests whose trailers were not passed on: gRPC defines none")                             \
     X(messages_up, "messages_up", COUNTER, "messages_up_total", "gRPC messages towards endpoints") \
@@ -87,8 +91,9 @@ struct worker {
     struct streams streams;   /* the live ones */
     size_t queued_bytes;      /* in all HTTP/2 sessions of the worker, and kept for retries */
     size_t queued_limit;
+    size_t queued_peak;       /* since memory was last noted as freed */
     struct net_flush relief;  /* asked for when that is too much */
-    unsigned lane_clients[RELAY_LANES]; /* clients in each lane but the shared one, relay/client.h */
+    unsigned lane_clients[RELAY_LANES]; /* clients in each lane but the shared one */
     uint64_t told_ms; /* begin of the second in which `told` lines about clients were written */
     unsigned told;
     unsigned untold; /* left out since then */
@@ -146,7 +151,8 @@ static inline uint64_t worker_now_ms(const struct worker *worker)
     return uv_now(&worker->loop.uv);
 }
 
-/* An endpoint cannot be reached or dropped a connection: no new streams until a health check succeeds. */
+/* An endpoint cannot be reached or dropped a connection: no new streams until a health check
+ * succeeds. */
 void worker_endpoint_failed(struct worker *worker, struct endpoint *endpoint, const char *cause);
 
 /* The endpoint broke HTTP/2 or a limit: said in its views, and in the log once a second. */
@@ -155,7 +161,8 @@ void worker_endpoint_fault(struct worker *worker, struct endpoint *endpoint, con
 /* Says once in the life of the process that request trailers are not passed on. */
 void worker_tell_trailers(struct worker *worker);
 
-/* A line about a client, at most ten a second of each worker; what was left out is counted in the next one. */
+/* A line about a client, at most ten a second of each worker; what was left out is counted in the
+ * next one. */
 void worker_tell_client(struct worker *worker, const char *event, const char *peer,
                         const char *text);
 

@@ -46,6 +46,7 @@ void streams_remove(struct streams *streams, struct stream_record *record)
     if (streams->walk == &record->node) {
         streams->walk = record->node.next;
     }
+    assert(streams->count > 0);
     list_remove(&record->node);
     streams->count--;
     streams_unlock(streams);

@@ -1,8 +1,9 @@
 /* The live streams of a worker, as people may see them.
  *
- * A record is written by its worker and read by the admin port: its counters are relaxed atomics with one writer, its other
- * fields change under the list's mutex, which is held when a stream begins, is sent somewhere, is first answered or ends,
- * and for a few records at a time by a reader. */
+ * A record is written by its worker and read by the admin port: its counters are relaxed atomics
+ * with one writer, its other fields change under the list's mutex, which is held when a stream
+ * begins, is sent somewhere, is first answered or ends, and for a few records at a time by a
+ * reader. */
 #ifndef GRPCROUTE_RELAY_STREAMS_H
 #define GRPCROUTE_RELAY_STREAMS_H
 
@@ -67,7 +68,7 @@ struct stream_row {
 struct streams_query {
     uint64_t after;     /* numbers above this one */
     size_t limit;       /* rows at most */
-    const char *search; /* in agent id and version, pod, server version, cluster, endpoint; any case; "": all */
+    const char *search; /* in all the texts of a row, in any case; "": all rows */
 };
 
 void streams_init(struct streams *streams);
@@ -82,8 +83,9 @@ void streams_remove(struct streams *streams, struct stream_record *record);
 void streams_lock(struct streams *streams);
 void streams_unlock(struct streams *streams);
 
-/* Fills `rows` (room for query->limit) in the order of numbers; returns how many. A stream that lives throughout is found
- * exactly once. From any thread; the mutex is held for a bounded number of streams at a time. */
+/* Fills `rows` (room for query->limit) in the order of numbers; returns how many. A stream that
+ * lives throughout is found exactly once. From any thread; the mutex is held for a bounded number
+ * of streams at a time. */
 size_t streams_collect(struct streams *streams, const struct streams_query *query,
                        struct stream_row *rows);
 

@@ -24,7 +24,8 @@ static void grow(struct upstream *upstream, unsigned lane)
     uint32_t each = upstream->streams_per_conn;
     size_t wanted = (upstream->waiting_count[lane] + each - 1) / each;
     wanted = wanted < UPSTREAM_DIALS_MAX ? wanted : UPSTREAM_DIALS_MAX;
-    if (upstream_is_paused(upstream, lane) || (upstream_refuses(upstream, lane) && upstream->grew)) {
+    if (upstream_is_paused(upstream, lane) ||
+        (upstream_refuses(upstream, lane) && upstream->grew)) {
         return;
     }
     upstream->grew = true;
@@ -71,13 +72,13 @@ void upstream_submit(struct upstream *upstream, struct upstream_request *request
 /* ---- time ------------------------------------------------------------------------------------ */
 
 /* Why nothing takes the requests that wait. */
-static void explain_wait(struct upstream *upstream, unsigned lane, struct net_error *ret)
+static void explain_wait(const struct upstream *upstream, unsigned lane, struct net_error *ret)
 {
     const char *name = upstream->endpoint->name;
-    if (upstream->resetting_count >= UPSTREAM_CROWDED_RESETS) {
+    if (upstream->resetting_young >= UPSTREAM_CROWDED_RESETS) {
         net_error_set(ret, NET_TIMED_OUT,
                       "%s is still busy with %zu streams that clients dropped at once", name,
-                      upstream->resetting_count);
+                      upstream->resetting_young);
     } else if (upstream_is_paused(upstream, lane)) {
         net_error_set(ret, NET_TIMED_OUT,
                       "%s accepts no streams: its MAX_CONCURRENT_STREAMS is 0", name);
@@ -85,7 +86,8 @@ static void explain_wait(struct upstream *upstream, unsigned lane, struct net_er
         net_error_set(ret, NET_TIMED_OUT, "%s sent no HTTP/2 SETTINGS", name);
     } else {
         net_error_set(ret, NET_TIMED_OUT, "%s is full: %zu connections with %u streams each", name,
-                      upstream_count_conns(upstream, lane, CONN_OPEN), upstream->streams_per_conn);
+                      upstream_count_conns(upstream, lane, UPSTREAM_CONN_OPEN),
+                      upstream->streams_per_conn);
     }
 }
 
@@ -103,7 +105,8 @@ static void fail_overdue(struct upstream *upstream)
     }
 }
 
-/* A peer that stopped answering health checks may be gone without a word: make each connection prove itself, once. */
+/* A peer that stopped answering health checks may be gone without a word: make each connection
+ * prove itself, once. */
 static void probe_suspect(struct upstream *upstream)
 {
     bool unhealthy = atomic_load(&upstream->endpoint->health) == ENDPOINT_UNHEALTHY;
@@ -120,9 +123,17 @@ static void probe_suspect(struct upstream *upstream)
 
 static bool is_needless(const struct upstream_conn *conn, uint64_t now)
 {
-    return conn->state == CONN_OPEN && conn->idle_since_ms != 0 &&
+    return conn->state == UPSTREAM_CONN_OPEN && conn->idle_since_ms != 0 &&
            now - conn->idle_since_ms >= UPSTREAM_IDLE_MS &&
-           (conn->lane != 0 || upstream_count_conns(conn->upstream, conn->lane, CONN_OPEN) > 1);
+           (conn->lane != 0 || upstream_count_conns(conn->upstream, 0, UPSTREAM_CONN_OPEN) > 1);
+}
+
+/* Its streams all wait to be reset, and they are many: to end it costs no reset at all. So a fleet that leaves at once is gone at
+ * once. */
+static bool is_abandoned(const struct upstream_conn *conn)
+{
+    return conn->resetting_count >= UPSTREAM_ABANDONED_RESETS &&
+           conn->resetting_count == conn->request_count;
 }
 
 static void tick_conns(struct upstream *upstream, uint64_t now)
@@ -134,16 +145,19 @@ static void tick_conns(struct upstream *upstream, uint64_t now)
         struct upstream_conn *conn = conn_at(node);
         upstream_ration_tick(conn);
         conn->refuses = false;
-        if (upstream_is_removed(upstream) || is_needless(conn, now)) {
+        if (is_abandoned(conn)) {
             upstream_end_conn(conn);
-        } else if (conn->state == CONN_OPEN) {
+            rpc_conn_close(conn->conn, H2_NO_ERROR, "all clients of its streams are gone");
+        } else if (upstream_is_removed(upstream) || is_needless(conn, now)) {
+            upstream_end_conn(conn);
+        } else if (conn->state == UPSTREAM_CONN_OPEN) {
             upstream_unclog(conn, now);
         }
     }
 }
 
-/* Connections that refused streams are asked again. */
-static void serve_refused(struct upstream *upstream)
+/* Connections that refused streams are asked again, and newcomers may have waited enough. */
+static void serve_lanes(struct upstream *upstream)
 {
     for (unsigned lane = 0; lane < RELAY_LANES; lane++) {
         if (upstream->waiting_count[lane] > 0) {
@@ -177,7 +191,7 @@ void upstream_tick_all(struct worker *worker)
         probe_suspect(upstream);
         tick_conns(upstream, worker_now_ms(worker));
         upstream->grew = false;
-        serve_refused(upstream);
+        serve_lanes(upstream);
         upstream_send_due_resets(upstream);
         fail_overdue(upstream);
         if (upstream_is_removed(upstream)) {

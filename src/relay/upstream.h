@@ -1,14 +1,17 @@
 /* One worker's connections to one endpoint, shared by the streams of all clients of a lane.
  *
- * Happy path: upstream_submit() -> a connection with room exists, or is dialled -> on_ready() opens the stream.
- * Failure modes: the connection cannot be made: every waiting request gets on_failed(), the endpoint is unhealthy; all
- * connections are full: more are made, within a bound; the endpoint allows no streams (MAX_CONCURRENT_STREAMS 0): requests
- * wait a moment, then fail with that cause; GOAWAY: the connection only finishes its streams.
+ * Happy path: upstream_submit() -> a connection with room exists, or is dialled -> on_ready() opens
+ * the stream.
+ * Failure modes: the connection cannot be made: every waiting request gets on_failed(), the
+ * endpoint is unhealthy; all connections are full: more are made, within a bound; the endpoint
+ * allows no streams (MAX_CONCURRENT_STREAMS 0): requests wait a moment, then fail with that cause;
+ * GOAWAY: the connection only finishes its streams.
  *
  * What keeps the connection that all share alive, whatever a client does:
  * - no stream before the endpoint's SETTINGS, so that nothing is refused for a wrong guess;
  * - resets are rationed as endpoints count them, see upstream_reset();
- * - who holds the credit of the whole connection while others wait for it loses those streams, see on_clogged. */
+ * - who holds the credit of the whole connection while others wait for it loses those streams, see
+ *   on_clogged. */
 #ifndef GRPCROUTE_RELAY_UPSTREAM_H
 #define GRPCROUTE_RELAY_UPSTREAM_H
 
@@ -20,11 +23,13 @@
 #include <stdint.h>
 
 #define UPSTREAM_CONNECT_TIMEOUT_MS 5000
-/* What an endpoint may have on its way to us. Credit returns as bytes arrive, so this bounds no stream; but an endpoint that
- * queues each answer as a frame of its own (Envoy: at most 10000) must not be asked to queue a megabyte of small ones. */
+/* What an endpoint may have on its way to us. Credit returns as bytes arrive, so this bounds no
+ * stream; but an endpoint that queues each answer as a frame of its own (Envoy: at most 10000) must
+ * not be asked to queue a megabyte of small ones. */
 #define UPSTREAM_WINDOW_BYTES (128 * 1024)
-/* gRPC servers allow a PING every 5 minutes without being asked (gRFC A8); dead peers are found sooner by the health checks,
- * which use the same connections and make them prove that they live. */
+/* gRPC servers allow a PING every 5 minutes without being asked (gRFC A8); dead peers are found
+ * sooner by the health checks, which use the same connections and make them prove that they
+ * live. */
 #define UPSTREAM_KEEPALIVE_MS         300000
 #define UPSTREAM_KEEPALIVE_TIMEOUT_MS 6000
 /* How long a request waits for a connection that takes it. */
@@ -36,22 +41,25 @@
 #define UPSTREAM_IDLE_MS 10000
 /* A connection whose credit is used up while others wait is looked at after this long. */
 #define UPSTREAM_CLOG_MS 500
-/* Endpoints count resets, those of young streams above all, and end the connection of who sends too many (CVE-2023-44487).
- * nghttp2 takes 1000 and 33 more a second; Envoy counts seconds above 1 and lets half of all streams, or 250, go young. A
- * connection stays below both: this many resets and so many a second; of them so many young ones, and no more than a quarter of
- * the streams that ended besides. */
+/* Endpoints count resets, those of young streams above all, and end the connection of who sends too
+ * many (CVE-2023-44487). nghttp2 takes 1000 and 33 more a second; Envoy counts seconds above 1 and
+ * lets half of all streams, or 250, go young. A connection stays below both: this many resets and
+ * so many a second; of them so many young ones, and no more than a quarter of the streams that
+ * ended besides. */
 #define UPSTREAM_RESETS           800
 #define UPSTREAM_RESETS_PER_S     25
 #define UPSTREAM_YOUNG_RESETS     50
 #define UPSTREAM_YOUNG_PER_S      8
 #define UPSTREAM_YOUNG_SHARE      4
-/* A stream is old when the endpoint has provably read its request this many ticks of the loop ago: 2.5 s, by the endpoint's
- * clock, too. */
+/* A stream is old when the endpoint has provably read its request this many ticks of the loop ago:
+ * 2.5 s, by the endpoint's clock, too. */
 #define UPSTREAM_OLD_TICKS 10
-/* Resets that wait keep their streams open, and endpoints bound these, too (Envoy: 1024). Of more than this many the oldest go
- * when they are no longer young for most. */
+/* Resets that wait keep their streams open, and endpoints bound these, too (Envoy: 1024). Of more
+ * than this many the oldest go when they are no longer young for most. */
 #define UPSTREAM_WAITING_RESETS   256
 #define UPSTREAM_WAITING_RESET_MS 1250
+/* A connection that has so many of them and nothing else is ended. */
+#define UPSTREAM_ABANDONED_RESETS 20
 /* None waits longer than this for its stream to become old. */
 #define UPSTREAM_RESET_LIMIT_MS 60000
 /* With this many, the next streams of clients that only just came wait until there are fewer. */
@@ -81,12 +89,13 @@ struct upstream_request {
 };
 
 struct upstream_request_events {
-    /* Open the stream on `session`: h2_stream_open(..., &request->stream), with events of your own whose on_close begins with
-     * upstream_closed(). Returns what that returned. */
+    /* Open the stream on `session`: h2_stream_open(..., &request->stream), with events of your own
+     * whose on_close begins with upstream_closed(). Returns what that returned. */
     int (*on_ready)(struct upstream_request *request, struct h2_session *session);
     /* No connection; the request is no longer waiting. */
     void (*on_failed)(struct upstream_request *request, const struct net_error *why);
-    /* The stream holds the credit of a connection that others wait for: end it. NULL: it never does. */
+    /* The stream holds the credit of a connection that others wait for: end it. NULL: it never
+     * does. */
     void (*on_clogged)(struct upstream_request *request);
 };
 
@@ -102,15 +111,16 @@ void upstream_submit(struct upstream *upstream, struct upstream_request *request
 /* Withdraws a waiting request; harmless otherwise. */
 void upstream_cancel(struct upstream_request *request);
 
-/* Resets the request's stream, if it has one, at once or soon: until on_close its events go on. A reset that an endpoint
- * might hold against the connection waits until its stream is old or few were sent. */
+/* Resets the request's stream, if it has one, at once or soon: until on_close its events go on. A
+ * reset that an endpoint might hold against the connection waits until its stream is old or few
+ * were sent. */
 void upstream_reset(struct upstream_request *request, uint32_t code);
 
 /* True while a reset of the request's stream waits. */
 bool upstream_resets(const struct upstream_request *request);
 
-/* The request's stream is refused (REFUSED_STREAM): its connection takes no other until the next tick. Before
- * upstream_closed(). */
+/* The request's stream is refused (REFUSED_STREAM): its connection takes no other until the next
+ * tick. Before upstream_closed(). */
 void upstream_refused(struct upstream_request *request);
 
 /* The request's stream has closed: from its on_close. */
@@ -119,8 +129,9 @@ void upstream_closed(struct upstream_request *request);
 /* Young by our clock: opened less than a second ago. */
 bool upstream_is_young(const struct upstream_request *request);
 
-/* Lets pools of removed endpoints finish, closes idle connections, probes those of unhealthy endpoints, sends the resets that
- * waited, fails who waited too long, looks after clogged connections. Called on the worker's tick. */
+/* Lets pools of removed endpoints finish, closes idle connections, probes those of unhealthy
+ * endpoints, sends the resets that waited, fails who waited too long, looks after clogged
+ * connections. Called on the worker's tick. */
 void upstream_tick_all(struct worker *worker);
 
 /* Closes all connections; the pools are freed as these end. */

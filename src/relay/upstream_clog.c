@@ -1,8 +1,9 @@
 /* One client that takes all of a connection's credit.
  *
- * A server may rightly withhold the window of the whole connection because the streams of one client are not read. When the
- * window stays shut, others wait for it and the endpoint still answers a PING, the client that holds most of it loses the
- * streams that do, which gives their credit back, and gets a lane of its own for the next ones. */
+ * A server may rightly withhold the window of the whole connection because the streams of one
+ * client are not read. When the window stays shut, others wait for it and the endpoint still
+ * answers a PING, the client that holds most of it loses the streams that do, which gives their
+ * credit back, and gets a lane of its own for the next ones. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_internal.h"
@@ -66,6 +67,13 @@ static bool others_wait(struct upstream_conn *conn, const struct client *holder)
     return false;
 }
 
+/* What it has not sent yet would take the credit that comes back. */
+static bool holds_or_wants(const struct upstream_request *request)
+{
+    return h2_stream_unread_bytes(request->stream) > 0 ||
+           h2_stream_queued_bytes(request->stream) > 0;
+}
+
 static void end_streams_of(struct upstream_conn *conn, const struct client *holder)
 {
     struct list *node;
@@ -74,7 +82,7 @@ static void end_streams_of(struct upstream_conn *conn, const struct client *hold
     {
         struct upstream_request *request = request_at(node);
         if (request->client == holder && request->events->on_clogged != NULL &&
-            h2_stream_unread_bytes(request->stream) > 0) {
+            holds_or_wants(request)) {
             request->urgent = true;
             request->events->on_clogged(request);
         }
@@ -90,6 +98,30 @@ static struct client *find_culprit(struct upstream_conn *conn)
     return culprit ? holder : NULL;
 }
 
+static void begin_clog(struct upstream_conn *conn, uint64_t now_ms)
+{
+    conn->clogged_since_ms = now_ms;
+    conn->clog_heard = false;
+    rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
+}
+
+/* An endpoint that stood still answers first what it has read at once, and gives its credit back a moment later. */
+static void hear(struct upstream_conn *conn, const struct h2_session *session, uint64_t now_ms)
+{
+    conn->clog_heard = h2_session_last_read_ms(session) >= conn->clogged_since_ms;
+    if (conn->clog_heard && now_ms - conn->clogged_since_ms > UPSTREAM_CLOG_MS) {
+        conn->clogged_since_ms = now_ms;
+    }
+}
+
+static void end_clog(struct upstream_conn *conn, struct client *culprit)
+{
+    conn->clogged_since_ms = 0;
+    client_set_apart(culprit, "its streams are not read at an endpoint, which withholds the "
+                              "credit of the whole connection: it gets connections of its own");
+    end_streams_of(conn, culprit);
+}
+
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
 {
     struct h2_session *session = rpc_conn_session(conn->conn);
@@ -97,13 +129,10 @@ void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
     if (culprit == NULL) {
         conn->clogged_since_ms = 0;
     } else if (conn->clogged_since_ms == 0) {
-        conn->clogged_since_ms = now_ms;
-        rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
-    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS &&
-               h2_session_last_read_ms(session) >= conn->clogged_since_ms) {
-        conn->clogged_since_ms = 0;
-        client_set_apart(culprit, "its streams are not read at an endpoint, which withholds the "
-                                  "credit of the whole connection: it gets connections of its own");
-        end_streams_of(conn, culprit);
+        begin_clog(conn, now_ms);
+    } else if (!conn->clog_heard) {
+        hear(conn, session, now_ms);
+    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS) {
+        end_clog(conn, culprit);
     }
 }

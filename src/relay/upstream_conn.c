@@ -26,23 +26,22 @@ static struct h2_session *session_of(const struct upstream_conn *conn)
 
 /* ---- life ----------------------------------------------------------------------------- */
 
-static void set_state(struct upstream_conn *conn, enum conn_state state)
+static void set_state(struct upstream_conn *conn, enum upstream_conn_state state)
 {
     static const unsigned may_follow[] = {
-        [CONN_DIALING] = 1u << CONN_OPENING,
-        [CONN_OPENING] = 1u << CONN_OPEN | 1u << CONN_ENDING,
-        [CONN_OPEN] = 1u << CONN_ENDING,
-        [CONN_ENDING] = 0,
+        [UPSTREAM_CONN_DIALLING] = 1u << UPSTREAM_CONN_OPENING,
+        [UPSTREAM_CONN_OPENING] = 1u << UPSTREAM_CONN_OPEN | 1u << UPSTREAM_CONN_ENDING,
+        [UPSTREAM_CONN_OPEN] = 1u << UPSTREAM_CONN_ENDING,
+        [UPSTREAM_CONN_ENDING] = 0,
     };
     assert((may_follow[conn->state] & 1u << state) != 0);
     conn->state = state;
 }
 
-/* Takes no more streams, ends with its last one. */
 void upstream_end_conn(struct upstream_conn *conn)
 {
-    if (conn->state == CONN_OPENING || conn->state == CONN_OPEN) {
-        set_state(conn, CONN_ENDING);
+    if (conn->state == UPSTREAM_CONN_OPENING || conn->state == UPSTREAM_CONN_OPEN) {
+        set_state(conn, UPSTREAM_CONN_ENDING);
         rpc_conn_drain(conn->conn, NULL);
     }
 }
@@ -61,13 +60,14 @@ static struct upstream_conn *conn_new(struct upstream *upstream, unsigned lane)
 
 void upstream_conn_free(struct upstream_conn *conn)
 {
-    assert(list_empty(&conn->requests));
+    assert(list_empty(&conn->requests) && conn->request_count == 0 && conn->resetting_count == 0);
     list_remove(&conn->node);
     conn->upstream->conn_count--;
     free(conn);
 }
 
-size_t upstream_count_conns(const struct upstream *upstream, unsigned lane, enum conn_state state)
+size_t upstream_count_conns(const struct upstream *upstream, unsigned lane,
+                            enum upstream_conn_state state)
 {
     size_t count = 0;
     struct list *node;
@@ -81,13 +81,26 @@ size_t upstream_count_conns(const struct upstream *upstream, unsigned lane, enum
 
 size_t upstream_count_opening(const struct upstream *upstream, unsigned lane)
 {
-    return upstream_count_conns(upstream, lane, CONN_DIALING) + upstream_count_conns(upstream, lane, CONN_OPENING);
+    return upstream_count_conns(upstream, lane, UPSTREAM_CONN_DIALLING) +
+           upstream_count_conns(upstream, lane, UPSTREAM_CONN_OPENING);
+}
+
+/* An endpoint that takes no more connections still serves those it has, and a client may be why more are wanted: the health
+ * check says what it is. To have no descriptor is no fault of the endpoint at all. */
+static void judge_failure(struct upstream *upstream, const struct net_error *why)
+{
+    struct endpoint *endpoint = upstream->endpoint;
+    if (atomic_load(&endpoint->cx_active) > 0) {
+        atomic_store(&endpoint->recheck, true);
+    } else if (why->kind != NET_FD_LIMIT) {
+        worker_endpoint_failed(upstream->worker, endpoint, why->text);
+    }
 }
 
 /* A connection ended before it took a stream, or could not be made. */
 static void conn_failed(struct upstream *upstream, unsigned lane, const struct net_error *why)
 {
-    worker_endpoint_failed(upstream->worker, upstream->endpoint, why->text);
+    judge_failure(upstream, why);
     if (upstream_count_opening(upstream, lane) == 0) {
         upstream_fail_lane(upstream, lane, why);
     }
@@ -96,8 +109,8 @@ static void conn_failed(struct upstream *upstream, unsigned lane, const struct n
 static void on_ready(void *user)
 {
     struct upstream_conn *conn = user;
-    if (conn->state == CONN_OPENING) {
-        set_state(conn, CONN_OPEN);
+    if (conn->state == UPSTREAM_CONN_OPENING) {
+        set_state(conn, UPSTREAM_CONN_OPEN);
         conn->idle_since_ms = now_ms(conn->upstream);
     }
 }
@@ -133,12 +146,13 @@ static void on_closed(void *user, const struct net_error *why)
 {
     struct upstream_conn *conn = user;
     struct upstream *upstream = conn->upstream;
-    enum conn_state state = conn->state;
+    enum upstream_conn_state state = conn->state;
     unsigned lane = conn->lane;
-    bool expected = state == CONN_ENDING || upstream->worker->draining || upstream_is_removed(upstream);
+    bool expected = state == UPSTREAM_CONN_ENDING || upstream->worker->draining ||
+                    upstream_is_removed(upstream);
     atomic_fetch_sub(&upstream->endpoint->cx_active, 1);
     upstream_conn_free(conn);
-    if (state == CONN_OPENING) {
+    if (state == UPSTREAM_CONN_OPENING) {
         conn_failed(upstream, lane, why);
     } else if (!expected && lane == 0) {
         worker_endpoint_failed(upstream->worker, upstream->endpoint, why->text);
@@ -172,7 +186,7 @@ static void on_dialled(void *user, struct net_stream *stream, const struct net_e
     };
     config.limits.connection_window_bytes = UPSTREAM_WINDOW_BYTES;
     config.limits.queued_total = &upstream->worker->queued_bytes;
-    set_state(conn, CONN_OPENING);
+    set_state(conn, UPSTREAM_CONN_OPENING);
     atomic_fetch_add(&upstream->endpoint->cx_active, 1);
     atomic_fetch_add(&upstream->endpoint->cx_total, 1);
     conn->conn = rpc_conn_new(stream, &config, &conn_events, conn);
@@ -191,49 +205,50 @@ void upstream_dial(struct upstream *upstream, unsigned lane)
 
 /* ---- room ------------------------------------------------------------------------------------ */
 
-struct upstream_conn *upstream_conn_with_room(struct upstream *upstream, unsigned lane)
+/* The lane's first open connection of which `is` holds; NULL: none. */
+static struct upstream_conn *find_open(const struct upstream *upstream, unsigned lane,
+                                       bool (*is)(const struct upstream_conn *conn))
 {
     struct list *node;
     struct list *next;
     list_each(node, next, &upstream->conns)
     {
         struct upstream_conn *conn = conn_at(node);
-        if (conn->lane == lane && conn->state == CONN_OPEN &&
-            !conn->refuses && h2_session_room(session_of(conn)) > 0) {
+        if (conn->lane == lane && conn->state == UPSTREAM_CONN_OPEN && is(conn)) {
             return conn;
         }
     }
     return NULL;
 }
 
-/* The endpoint asked for a pause: more connections would not change its mind (RFC 9113 section 5.1.2). */
-bool upstream_is_paused(struct upstream *upstream, unsigned lane)
+static bool has_room(const struct upstream_conn *conn)
 {
-    struct list *node;
-    struct list *next;
-    list_each(node, next, &upstream->conns)
-    {
-        struct upstream_conn *conn = conn_at(node);
-        if (conn->lane == lane && conn->state == CONN_OPEN &&
-            h2_session_peer_max_streams(session_of(conn)) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return !conn->refuses && h2_session_room(session_of(conn)) > 0;
 }
 
-bool upstream_refuses(struct upstream *upstream, unsigned lane)
+static bool is_paused(const struct upstream_conn *conn)
 {
-    struct list *node;
-    struct list *next;
-    list_each(node, next, &upstream->conns)
-    {
-        struct upstream_conn *conn = conn_at(node);
-        if (conn->lane == lane && conn->state == CONN_OPEN && conn->refuses) {
-            return true;
-        }
-    }
-    return false;
+    return h2_session_peer_max_streams(session_of(conn)) == 0;
+}
+
+static bool refuses(const struct upstream_conn *conn)
+{
+    return conn->refuses;
+}
+
+struct upstream_conn *upstream_conn_with_room(const struct upstream *upstream, unsigned lane)
+{
+    return find_open(upstream, lane, has_room);
+}
+
+bool upstream_is_paused(const struct upstream *upstream, unsigned lane)
+{
+    return find_open(upstream, lane, is_paused) != NULL;
+}
+
+bool upstream_refuses(const struct upstream *upstream, unsigned lane)
+{
+    return find_open(upstream, lane, refuses) != NULL;
 }
 
 void upstream_link(struct upstream_conn *conn, struct upstream_request *request)
@@ -243,6 +258,7 @@ void upstream_link(struct upstream_conn *conn, struct upstream_request *request)
     request->conn = conn;
     request->since_ms = now_ms(conn->upstream);
     list_append(&conn->requests, &request->node);
+    conn->request_count++;
     conn->idle_since_ms = 0;
 }
 
@@ -251,6 +267,7 @@ void upstream_unlink(struct upstream_request *request)
     struct upstream_conn *conn = request->conn;
     list_remove(&request->node);
     upstream_forget_reset(request);
+    conn->request_count--;
     request->conn = NULL;
     request->upstream = NULL;
     request->stream = NULL;

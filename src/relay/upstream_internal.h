@@ -1,5 +1,5 @@
-/* The insides of a pool; for the upstream files alone: upstream.c over upstream_clog.c and upstream_reset.c over
- * upstream_conn.c over upstream_queue.c. */
+/* The insides of a pool; for the upstream files alone: upstream.c over upstream_clog.c and
+ * upstream_conn.c over upstream_queue.c and upstream_reset.c. */
 #ifndef GRPCROUTE_RELAY_UPSTREAM_INTERNAL_H
 #define GRPCROUTE_RELAY_UPSTREAM_INTERNAL_H
 
@@ -9,13 +9,14 @@
 struct net_dial;
 struct rpc_conn;
 
-/*   DIALING --connected--> OPENING --SETTINGS--> OPEN --GOAWAY, idle, removed--> ENDING --> gone
- *   any but DIALING --lost--> gone */
-enum conn_state {
-    CONN_DIALING,
-    CONN_OPENING, /* connected; its SETTINGS are awaited */
-    CONN_OPEN,
-    CONN_ENDING, /* takes no more streams */
+/*   DIALLING --connected--> OPENING --SETTINGS--> OPEN --GOAWAY, idle, removed--> ENDING
+ *                              |_______GOAWAY, removed, drain________________________^
+ *   each of these --failed, lost, closed--> gone, that is freed */
+enum upstream_conn_state {
+    UPSTREAM_CONN_DIALLING,
+    UPSTREAM_CONN_OPENING, /* connected; its SETTINGS are awaited */
+    UPSTREAM_CONN_OPEN,
+    UPSTREAM_CONN_ENDING, /* takes no more streams */
 };
 
 /* A token bucket. */
@@ -27,14 +28,17 @@ struct reset_bucket {
 struct upstream_conn {
     struct list node; /* upstream->conns */
     struct upstream *upstream;
-    struct net_dial *dial; /* while DIALING */
+    struct net_dial *dial; /* while DIALLING */
     struct rpc_conn *conn; /* from OPENING on */
-    enum conn_state state;
+    enum upstream_conn_state state;
     unsigned lane;
     struct list requests; /* upstream_request.node: the open ones */
+    size_t request_count;
+    size_t resetting_count; /* of them, those whose reset waits */
     bool refuses;              /* a stream, since the last tick */
     uint64_t idle_since_ms;    /* 0: it has streams */
     uint64_t clogged_since_ms; /* 0: it is not */
+    bool clog_heard;           /* the endpoint has said something since then */
 
     /* What the endpoint may count, see upstream_reset.c. */
     struct reset_bucket all;   /* resets of any age */
@@ -55,6 +59,7 @@ struct upstream {
     size_t waiting_count[RELAY_LANES];
     struct list resetting; /* upstream_request.reset_node, oldest first */
     size_t resetting_count;
+    size_t resetting_young; /* ... of streams that were young at the last tick, or later */
     void (*on_room)(struct upstream *upstream, unsigned lane); /* serve those that wait */
     uint32_t streams_per_conn; /* what the endpoint allowed last */
     uint64_t keepalive_ms;
@@ -81,21 +86,22 @@ void upstream_fail_lane(struct upstream *upstream, unsigned lane, const struct n
 /* ---- upstream_conn.c ---- */
 
 void upstream_dial(struct upstream *upstream, unsigned lane);
-/* It takes no more streams and ends with its last one. */
+/* It takes no more streams and ends with its last one. Harmless where it does already. */
 void upstream_end_conn(struct upstream_conn *conn);
-/* Of one that is DIALING, whose dial was cancelled. */
+/* Of one that is DIALLING, whose dial was cancelled. */
 void upstream_conn_free(struct upstream_conn *conn);
 
-size_t upstream_count_conns(const struct upstream *upstream, unsigned lane, enum conn_state state);
+size_t upstream_count_conns(const struct upstream *upstream, unsigned lane,
+                            enum upstream_conn_state state);
 /* Those that are being made. */
 size_t upstream_count_opening(const struct upstream *upstream, unsigned lane);
 /* The first connection that takes a stream now; NULL: none. */
-struct upstream_conn *upstream_conn_with_room(struct upstream *upstream, unsigned lane);
-/* The endpoint asked for a pause: more connections would not change its mind (RFC 9113 section 5.1.2). */
-bool upstream_is_paused(struct upstream *upstream, unsigned lane);
-
+struct upstream_conn *upstream_conn_with_room(const struct upstream *upstream, unsigned lane);
+/* The endpoint asked for a pause: more connections would not change its mind (RFC 9113 section
+ * 5.1.2). */
+bool upstream_is_paused(const struct upstream *upstream, unsigned lane);
 /* A connection refused a stream since the last tick; another one may do better, but not many. */
-bool upstream_refuses(struct upstream *upstream, unsigned lane);
+bool upstream_refuses(const struct upstream *upstream, unsigned lane);
 
 /* A request that waits becomes one of the connection's; an open one becomes nobody's. */
 void upstream_link(struct upstream_conn *conn, struct upstream_request *request);

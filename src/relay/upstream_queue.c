@@ -49,11 +49,11 @@ struct upstream_request *upstream_first_waiting(struct upstream *upstream, unsig
     return list_empty(head) ? NULL : container_of(head->next, struct upstream_request, node);
 }
 
-/* A storm of short streams comes from clients that came for it: these wait while its resets do, so that those who were there
- * before, and health checks, find room at the endpoint. */
+/* A storm of short streams comes from clients that came for it: these wait while its resets do, so
+ * that those who were there before, and health checks, find room at the endpoint. */
 static bool must_wait(const struct upstream *upstream, const struct upstream_request *request)
 {
-    return upstream->resetting_count >= UPSTREAM_CROWDED_RESETS && request->client != NULL &&
+    return upstream->resetting_young >= UPSTREAM_CROWDED_RESETS && request->client != NULL &&
            worker_now_ms(upstream->worker) - request->client->since_ms < UPSTREAM_NEWCOMER_MS;
 }
 
@@ -71,7 +71,6 @@ struct upstream_request *upstream_next_waiting(struct upstream *upstream, unsign
     return NULL;
 }
 
-/* Fails those that wait now; who asks again meanwhile waits anew. */
 void upstream_fail_lane(struct upstream *upstream, unsigned lane, const struct net_error *why)
 {
     for (size_t left = upstream->waiting_count[lane]; left > 0; left--) {

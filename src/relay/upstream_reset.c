@@ -1,9 +1,10 @@
 /* Resets towards an endpoint, as it counts them.
  *
- * An endpoint ends the connection of who resets too many streams, the young ones above all, and with it the streams of every
- * other client. Young is what it thinks young: an endpoint that stood still reads a request and its reset in one go. So a
- * stream counts as old only when the endpoint has answered something at or above its id UPSTREAM_OLD_MS ago: frames are read
- * in order. Until then a reset waits, unless few were sent. */
+ * An endpoint ends the connection of who resets too many streams, the young ones above all, and
+ * with it the streams of every other client. Young is what it thinks young: an endpoint that stood
+ * still reads a request and its reset in one go. So a stream counts as old only when the endpoint
+ * has answered something at or above its id UPSTREAM_OLD_TICKS ago: frames are read in order. Until
+ * then a reset waits, unless few were sent; nothing else is sent of its stream. */
 #include "base/mem.h"
 #include "relay/upstream_internal.h"
 #include "rpc/conn.h"
@@ -52,6 +53,13 @@ static bool may_go_young(struct upstream_conn *conn, uint64_t now_ms)
     return true;
 }
 
+/* For all that is known, the endpoint has only just read its request. */
+static bool is_young_there(const struct upstream_request *request)
+{
+    const struct upstream_conn *conn = request->conn;
+    return h2_stream_id(request->stream) > conn->read_ids[conn->tick];
+}
+
 /* Young streams whose resets may not wait any longer. */
 static bool is_overdue(const struct upstream *upstream, const struct upstream_request *request,
                        uint64_t now_ms)
@@ -68,7 +76,7 @@ static bool may_go(struct upstream_conn *conn, const struct upstream_request *re
     if (conn->lane != 0) {
         return true; /* the clients of this lane only harm themselves */
     }
-    bool old = h2_stream_id(request->stream) <= conn->read_ids[conn->tick];
+    bool old = !is_young_there(request);
     if (!has_token(&conn->all, UPSTREAM_RESETS, UPSTREAM_RESETS_PER_S, now_ms) ||
         !(old || is_overdue(conn->upstream, request, now_ms) || may_go_young(conn, now_ms))) {
         return false;
@@ -87,10 +95,14 @@ void upstream_reset(struct upstream_request *request, uint32_t code)
         h2_stream_reset(request->stream, code);
         return;
     }
+    struct worker *worker = request->upstream->worker;
+    net_loop_freed(&worker->loop, h2_stream_mute(request->stream));
     request->reset_code = code;
-    request->reset_ms = worker_now_ms(request->upstream->worker);
+    request->reset_ms = worker_now_ms(worker);
     list_append(&request->upstream->resetting, &request->reset_node);
     request->upstream->resetting_count++;
+    request->upstream->resetting_young += is_young_there(request);
+    conn->resetting_count++;
 }
 
 bool upstream_resets(const struct upstream_request *request)
@@ -103,6 +115,7 @@ void upstream_forget_reset(struct upstream_request *request)
     if (upstream_resets(request)) {
         list_remove(&request->reset_node);
         request->upstream->resetting_count--;
+        request->conn->resetting_count--;
     }
 }
 
@@ -111,12 +124,15 @@ void upstream_send_due_resets(struct upstream *upstream)
     uint64_t now_ms = worker_now_ms(upstream->worker);
     struct list *node;
     struct list *next;
+    upstream->resetting_young = 0;
     list_each(node, next, &upstream->resetting)
     {
         struct upstream_request *request = container_of(node, struct upstream_request, reset_node);
         if (may_go(request->conn, request, now_ms)) {
             upstream_forget_reset(request);
             h2_stream_reset(request->stream, request->reset_code);
+        } else {
+            upstream->resetting_young += is_young_there(request);
         }
     }
 }

@@ -1,8 +1,10 @@
 /* One thread of the proxy.
  *
- * Happy path: worker_init() listens -> worker_run() relays until a drain is asked -> GOAWAY on every connection, each exchange ends at its
- * own moment of the window -> all connections closed -> the loop has nothing left and returns.
- * Failure modes: accept errors are counted and logged once per pause; a second request to drain ends everything now. */
+ * Happy path: worker_init() listens -> worker_run() relays until a drain is asked -> GOAWAY on
+ * every connection, each exchange ends at its own moment of the window -> all connections closed ->
+ * the loop has nothing left and returns.
+ * Failure modes: accept errors are counted and logged once per pause; a second request to drain
+ * ends everything now. */
 #include "relay/worker.h"
 
 #include "base/log.h"
@@ -21,15 +23,13 @@
 
 /* After the drain window, how long connections may take to say goodbye. */
 #define GOODBYE_MS 1000
+/* Less is not worth giving back. */
+#define FREED_BYTES ((size_t)1024 * 1024)
 
 /* ---- drain ----------------------------------------------------------------------------------- */
 
-static struct exchange *exchange_at(struct list *node)
-{
-    return exchange_of(container_of(node, struct stream_record, node));
-}
-
-/* Each exchange ends at a random moment of the window, so that a fleet does not reconnect all at once. */
+/* Each exchange ends at a random moment of the window, so that a fleet does not reconnect all at
+ * once. */
 static void begin_drain(struct worker *worker)
 {
     uint64_t now = worker_now_ms(worker);
@@ -100,10 +100,22 @@ static void on_wake(uv_async_t *handle)
     }
 }
 
+/* What slow readers held goes back to the system when they have left. */
+static void note_freed(struct worker *worker)
+{
+    if (worker->queued_bytes > worker->queued_peak) {
+        worker->queued_peak = worker->queued_bytes;
+    } else if (worker->queued_peak - worker->queued_bytes >= FREED_BYTES) {
+        net_loop_freed(&worker->loop, worker->queued_peak - worker->queued_bytes);
+        worker->queued_peak = worker->queued_bytes;
+    }
+}
+
 static void on_tick(struct net_tick *item, uint64_t now)
 {
     struct worker *worker = container_of(item, struct worker, tick);
     upstream_tick_all(worker);
+    note_freed(worker);
     atomic_store_explicit(&worker->stats.buffered_bytes, worker->queued_bytes,
                           memory_order_relaxed);
     if (worker->draining) {
@@ -124,7 +136,8 @@ static void on_refused(void *user, const struct net_error *why)
     counter_add(&worker->stats.downstream_cx_refused, 1);
     bool serious = why->kind == NET_FD_LIMIT;
     log_event(serious ? LOG_ERROR : LOG_DEBUG, &worker->relay->source, "connection_refused",
-              LOG_PAIRS({"cause", net_error_label(why->kind)}), "Connection refused: %s", why->text);
+              LOG_PAIRS({"cause", net_error_label(why->kind)}), "Connection refused: %s",
+              why->text);
 }
 
 static const struct net_listener_events listener_events = {
@@ -164,13 +177,31 @@ int worker_init(struct worker *worker, struct relay *relay, unsigned index,
         .tls = relay->config.tls,
         .reuse_port = relay->config.workers > 1,
     };
-    worker->listener = net_listener_open(&worker->loop, &config, &listener_events, worker, ret_error);
+    worker->listener =
+        net_listener_open(&worker->loop, &config, &listener_events, worker, ret_error);
     return worker->listener != NULL ? 0 : -1;
 }
 
 void worker_run(struct worker *worker)
 {
     net_loop_run(&worker->loop);
+}
+
+/* Nothing is left of anybody. */
+static void assert_idle(const struct worker *worker)
+{
+    assert(list_empty(&worker->downstreams) && list_empty(&worker->upstreams));
+    assert(worker->queued_bytes == 0);
+    assert(atomic_load(&worker->stats.downstream_cx_active) == 0);
+    assert(atomic_load(&worker->stats.downstream_rq_active) == 0);
+    for (unsigned lane = 0; lane < RELAY_LANES; lane++) {
+        assert(worker->lane_clients[lane] == 0);
+    }
+    for (size_t i = 0; i <= FLOWS_MAX; i++) {
+        assert(atomic_load(&worker->flows.flows[i].streams) == 0);
+        assert(atomic_load(&worker->flows.flows[i].misrouted) == 0);
+    }
+    (void)worker; /* with NDEBUG */
 }
 
 void worker_deinit(struct worker *worker)
@@ -184,8 +215,7 @@ void worker_deinit(struct worker *worker)
     }
     net_loop_flush_cancel(&worker->relief);
     net_loop_deinit(&worker->loop);
-    assert(list_empty(&worker->downstreams) && list_empty(&worker->upstreams));
-    assert(worker->queued_bytes == 0);
+    assert_idle(worker);
     streams_deinit(&worker->streams);
 }
 

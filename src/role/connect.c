@@ -1,6 +1,14 @@
 #include "role/connect.h"
 
+#include "base/mem.h"
 #include "net/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PASSPHRASE_BYTES 1024
 
 static int refuse(const char *command, const char *text)
 {
@@ -8,47 +16,184 @@ static int refuse(const char *command, const char *text)
     return 1;
 }
 
-static int check_options(const char *command, const struct role_connect_options *options)
+/* ---- contradictions -------------------------------------------------------------------------- */
+
+static const char *contradiction(const struct role_connect_options *options)
 {
     if (options->cacert != NULL && options->plaintext) {
-        return refuse(command,
-                      "--cacert: contradicts --plaintext (USE_TLS=false), which means no TLS");
+        return "--cacert: contradicts --plaintext (USE_TLS=false), which means no TLS";
     }
     if (options->cacert != NULL && options->tls_skip_verify) {
-        return refuse(command, "--cacert: contradicts --tls-skip-verify, which verifies nothing");
+        return "--cacert: contradicts --tls-skip-verify, which verifies nothing";
+    }
+    if (options->cert != NULL && options->plaintext) {
+        return "--cert: contradicts --plaintext (USE_TLS=false), which means no TLS";
+    }
+    if (options->key != NULL && options->cert == NULL) {
+        return "--key: needs --cert FILE, the certificate it belongs to";
+    }
+    if (options->key_passphrase_file != NULL && options->cert == NULL) {
+        return "--key-passphrase-file: needs --cert FILE and its key";
+    }
+    return NULL;
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+/* A port belongs to :authority, not to the name in the certificate. */
+static int take_authority(struct role_target *target, const char *command)
+{
+    const struct role_connect_options *options = target->options;
+    struct text_address address = options->target;
+    const char *reason = NULL;
+    target->authority = options->authority != NULL ? options->authority : target->name;
+    if (options->authority != NULL &&
+        (text_parse_address(options->authority, 443, &address, &reason) != 0 ||
+         address.host[0] == '\0')) {
+        cli_error(command, "--authority: \"%.80s\" is not valid, expected NAME or NAME:PORT",
+                  options->authority);
+        return 1;
+    }
+    memcpy(target->server_name, address.host, sizeof(address.host));
+    return 0;
+}
+
+static int take_name(const char *command, const char *option, const char *given, const char *usual,
+                     char out[static ROLE_HEADER_NAME_BYTES])
+{
+    const char *name = given != NULL ? given : usual;
+    const char *reason = role_header_name(name, strlen(name), out);
+    if (reason != NULL) {
+        cli_error(command, "%s: \"%.80s\" is not valid: %s", option, name, reason);
+    }
+    return reason != NULL;
+}
+
+/* One field must not be said twice. */
+static int check_names(const struct role_target *target, const char *command)
+{
+    if (strcmp(target->version_header, target->id_header) == 0) {
+        return refuse(command, "--version-header and --id-header name the same header");
+    }
+    for (size_t i = 0; i < target->headers->count; i++) {
+        const char *name = target->headers->fields[i].name;
+        if (strcmp(name, target->version_header) == 0 || strcmp(name, target->id_header) == 0) {
+            cli_error(command, "-H %s: it is sent already, as the agent's %s", name,
+                      strcmp(name, target->id_header) == 0 ? "id" : "version");
+            return 1;
+        }
     }
     return 0;
 }
 
+static int take_headers(struct role_target *target, const char *command)
+{
+    const struct role_connect_options *options = target->options;
+    target->headers = mem_new(struct role_headers);
+    return take_name(command, "--version-header", options->version_header, ROLE_VERSION_HEADER,
+                     target->version_header) != 0 ||
+           take_name(command, "--id-header", options->id_header, ROLE_ID_HEADER,
+                     target->id_header) != 0 ||
+           role_headers_init(target->headers, command, &options->headers) != 0 ||
+           check_names(target, command) != 0;
+}
+
+/* ---- TLS ------------------------------------------------------------------------------------- */
+
+static int read_passphrase(const char *command, const char *path, char out[static PASSPHRASE_BYTES])
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    bool read = file != NULL && fgets(out, PASSPHRASE_BYTES, file) != NULL;
+    int code = errno;
+    bool failed = file == NULL || (!read && ferror(file));
+    if (file != NULL && file != stdin) {
+        fclose(file);
+    }
+    if (!read) {
+        cli_error(command, "--key-passphrase-file %s: %s", path,
+                  failed ? strerror(code) : "it is empty");
+        return 1;
+    }
+    out[strcspn(out, "\r\n")] = '\0';
+    return 0;
+}
+
+static int make_tls(struct role_target *target, const char *command)
+{
+    const struct role_connect_options *options = target->options;
+    char passphrase[PASSPHRASE_BYTES];
+    struct net_error error;
+    if (options->key_passphrase_file != NULL &&
+        read_passphrase(command, options->key_passphrase_file, passphrase) != 0) {
+        return 1;
+    }
+    const struct net_tls_client_config config = {
+        .cacert_file = options->cacert,
+        .skip_verify = options->tls_skip_verify,
+        .cert_file = options->cert,
+        .key_file = options->key != NULL ? options->key : options->cert,
+        .passphrase = options->key_passphrase_file != NULL ? passphrase : NULL,
+    };
+    target->tls = net_tls_client_new(&config, &error);
+    explicit_bzero(passphrase, sizeof(passphrase));
+    if (target->tls == NULL) {
+        return refuse(command, error.text);
+    }
+    if (net_tls_is_expired(target->tls)) {
+        cli_error(command, "--cert %s: the certificate is expired; it is shown all the same",
+                  options->cert);
+    }
+    return 0;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
 int role_target_init(struct role_target *target, const char *command,
                      const struct role_connect_options *options)
 {
-    struct net_error error;
-    const struct net_tls_client_config trust = {options->cacert, options->tls_skip_verify};
-    *target = (struct role_target){
-        .options = options, .version_header = "agent-version", .id_header = "agent-id"};
+    *target = (struct role_target){.options = options};
     text_format_address(target->name, sizeof(target->name), options->target.host,
                         options->target.port);
-    if (check_options(command, options) != 0) {
+    const char *wrong = contradiction(options);
+    if (wrong != NULL) {
+        return refuse(command, wrong);
+    }
+    if (take_authority(target, command) != 0 || take_headers(target, command) != 0) {
         return 1;
     }
-    if (!options->plaintext && (target->tls = net_tls_client_new(&trust, &error)) == NULL) {
-        return refuse(command, error.text);
-    }
-    return 0;
+    return options->plaintext ? 0 : make_tls(target, command);
 }
 
 void role_target_deinit(struct role_target *target)
 {
     net_tls_free(target->tls);
     target->tls = NULL;
+    if (target->headers != NULL) {
+        role_headers_deinit(target->headers);
+    }
+    free(target->headers);
+    target->headers = NULL;
 }
 
 struct rpc_client_config role_target_client(const struct role_target *target)
 {
+    const struct role_connect_options *options = target->options;
+    role_headers_refresh(target->headers);
     return (struct rpc_client_config){
-        .target = target->options->target,
+        .target = options->target,
+        .connect_to = options->connect_to.host[0] != '\0' ? &options->connect_to : NULL,
         .tls = target->tls,
-        .authority = target->options->authority,
+        .authority = target->authority,
+        .server_name = target->server_name,
     };
+}
+
+bool role_target_version_is_echoed(const struct role_target *target)
+{
+    return strcmp(target->version_header, ROLE_VERSION_HEADER) == 0;
+}
+
+bool role_target_id_is_echoed(const struct role_target *target)
+{
+    return strcmp(target->id_header, ROLE_ID_HEADER) == 0;
 }

@@ -3,17 +3,28 @@
 #define GRPCROUTE_ROLE_CONNECT_H
 
 #include "cli/options.h"
+#include "role/headers.h"
 #include "rpc/client.h"
 
 #include <stdbool.h>
 
 struct role_connect_options {
     struct text_address target;
-    const char *cacert;    /* NULL: the system's authorities */
-    const char *authority; /* NULL: the target's host and port */
+    struct text_address connect_to;  /* no host: the target */
+    const char *cacert;              /* NULL: the system's authorities */
+    const char *cert;                /* NULL: the client shows no certificate */
+    const char *key;                 /* NULL: in the certificate's file, too */
+    const char *key_passphrase_file; /* NULL: the key is not encrypted */
+    const char *authority;           /* NULL: the target's host and port */
+    struct cli_list headers;
+    const char *version_header; /* NULL: ROLE_VERSION_HEADER */
+    const char *id_header;      /* NULL: ROLE_ID_HEADER */
     bool tls_skip_verify;
     bool plaintext;
 };
+
+#define ROLE_VERSION_HEADER "agent-version"
+#define ROLE_ID_HEADER      "agent-id"
 
 /* clang-format off */
 
@@ -26,9 +37,28 @@ struct role_connect_options {
      .argument = "FILE", .environment = "GRPCROUTE_CACERT",                                        \
      .help = "Authorities (PEM) that may have signed the server's certificate, instead of the "    \
              "system's"},                                                                          \
+    {.name = "cert", .kind = CLI_FILE, .offset = offsetof(type, field.cert),                       \
+     .argument = "FILE", .help = "Client certificate chain (PEM), leaf first"},                    \
+    {.name = "key", .kind = CLI_FILE, .offset = offsetof(type, field.key), .argument = "FILE",     \
+     .help = "Its private key (PEM); without it, the file of --cert holds both"},                  \
+    {.name = "key-passphrase-file", .kind = CLI_FILE,                                              \
+     .offset = offsetof(type, field.key_passphrase_file), .argument = "FILE",                      \
+     .help = "Passphrase of an encrypted key, on the first line"},                                 \
     {.name = "authority", .kind = CLI_STRING, .offset = offsetof(type, field.authority),           \
-     .argument = "NAME",                                                                           \
-     .help = "Name sent as :authority and checked in the certificate, instead of the target's"},   \
+     .argument = "NAME[:PORT]",                                                                    \
+     .help = "Sent as :authority instead of the target; its name is checked in the certificate"},  \
+    {.name = "connect-to", .kind = CLI_TARGET, .offset = offsetof(type, field.connect_to),         \
+     .argument = "HOST:PORT",                                                                      \
+     .help = "Connect there; the target still gives :authority and the certificate's name"},       \
+    {.name = "header", .short_name = 'H', .kind = CLI_LIST,                                        \
+     .offset = offsetof(type, field.headers), .argument = "'NAME: VALUE'",                         \
+     .help = "Send this with each call, too; a last word @FILE is read from FILE, again at each "  \
+             "connection, @@ is an @; values are never shown"},                                    \
+    {.name = "version-header", .kind = CLI_STRING,                                                 \
+     .offset = offsetof(type, field.version_header), .argument = "NAME",                           \
+     .fallback = ROLE_VERSION_HEADER, .help = "Header that carries the agent's version"},          \
+    {.name = "id-header", .kind = CLI_STRING, .offset = offsetof(type, field.id_header),           \
+     .argument = "NAME", .fallback = ROLE_ID_HEADER, .help = "Header that carries the agent's id"},\
     {.name = "tls-skip-verify", .short_name = 'k', .kind = CLI_FLAG,                               \
      .offset = offsetof(type, field.tls_skip_verify),                                              \
      .help = "Use TLS without verifying the certificate"},                                         \
@@ -42,19 +72,26 @@ struct role_target {
     char name[TEXT_ADDRESS_BYTES];              /* "HOST:PORT" as given, for reports */
     const struct role_connect_options *options; /* borrowed */
     struct net_tls *tls;                        /* owned; NULL: plaintext */
-    const char *version_header;                 /* metadata of a call: the agent's version ... */
-    const char *id_header;                      /* ... and who it is */
+    const char *authority;                      /* that calls send; borrowed */
+    char server_name[TEXT_HOST_BYTES];          /* that the certificate is for */
+    char version_header[ROLE_HEADER_NAME_BYTES]; /* metadata of a call: the agent's version ... */
+    char id_header[ROLE_HEADER_NAME_BYTES];      /* ... and who it is */
+    struct role_headers *headers;                /* owned */
 };
 
 /* Refuses options that contradict each other, so that nobody believes in a check that is not made,
- * and reads the authorities. Returns 0, or 1 after one line on standard error. `options` is
+ * and reads the files. Returns 0, or 1 after one line on standard error. `options` is
  * borrowed until role_target_deinit(), which also takes a zeroed target. */
 int role_target_init(struct role_target *target, const char *command,
                      const struct role_connect_options *options);
 void role_target_deinit(struct role_target *target);
 
-/* For rpc_client_open(), while the target is there; timeouts and keepalive are the caller's to set.
- */
+/* For the next rpc_client_open(), while the target is there; reads the files of -H again. Timeouts
+ * and keepalive are the caller's to set. */
 struct rpc_client_config role_target_client(const struct role_target *target);
+
+/* Servers of ours tell what they saw in the headers of these names, and in no others. */
+bool role_target_version_is_echoed(const struct role_target *target);
+bool role_target_id_is_echoed(const struct role_target *target);
 
 #endif

@@ -1,48 +1,57 @@
 #include "role/expect.h"
 
 #include "base/text.h"
+#include "cli/common.h"
+#include "role/routes.h"
 #include "route/expect.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static void allow(struct role_expectation *expect, const char *version)
+/* ---- expectations ---------------------------------------------------------------------------- */
+
+static void allow(struct role_expectation *expect, const char *version, size_t len)
 {
     expect->rule = ROLE_EXPECT_SERVER;
+    for (size_t i = 0; i < expect->version_count; i++) {
+        if (strlen(expect->versions[i]) == len && memcmp(expect->versions[i], version, len) == 0) {
+            return;
+        }
+    }
     if (expect->version_count < ROLE_EXPECT_MAX) {
-        snprintf(expect->versions[expect->version_count++], ROLE_VERSION_BYTES, "%s", version);
+        snprintf(expect->versions[expect->version_count++], ROLE_VERSION_BYTES, "%.*s", (int)len,
+                 version);
     }
 }
 
-struct role_expectation role_expect_of_version(const char *agent_version)
+__attribute__((format(printf, 2, 3))) static struct role_expectation
+because(enum role_expect_rule rule, const char *format, ...)
 {
-    struct role_expectation expect = {.rule = ROLE_EXPECT_ANY};
-    struct text_version version;
-    const char *reason;
-    char major[ROLE_VERSION_BYTES];
-    if (text_parse_version(agent_version, &version, &reason) == 0) {
-        snprintf(major, sizeof(major), "v%u", (unsigned)version.major);
-        allow(&expect, major);
-    }
+    struct role_expectation expect = {.rule = rule};
+    char text[ROLE_REASON_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    text_escape(expect.reason, sizeof(expect.reason), text, len > 0 ? strlen(text) : 0);
     return expect;
 }
 
-struct role_expectation role_expect_of_routes(const struct route_table *routes,
-                                              const char *const *agent_versions, size_t count)
+/* vX.Y belongs to vX, whatever routes bring it there; of anything else nothing is known. */
+static struct role_expectation of_version(const char *agent_version)
 {
-    struct role_expectation expect = {.rule = ROLE_EXPECT_ANY};
-    struct route_expectation promised = route_expect(routes, agent_versions, count);
-    if (promised.outcome != 0) {
-        /* What a repeated header means is nowhere specified: it is told, not judged. */
-        expect.rule = count > 1 ? ROLE_EXPECT_REPORT : ROLE_EXPECT_REJECTED;
-        return expect;
+    struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
+    struct text_version version;
+    const char *reason;
+    char major[ROLE_VERSION_BYTES];
+    if (text_parse_version(agent_version, &version, &reason) != 0 || !version.has_minor) {
+        return because(ROLE_EXPECT_UNKNOWN,
+                       "nothing says which server it belongs to (--expect '%s=SERVER', or --routes)",
+                       agent_version);
     }
-    /* The servers of the rule's backends, as far as their names carry a version. */
-    char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
-    size_t version_count = route_rule_versions(promised.rule, versions);
-    for (size_t i = 0; i < version_count; i++) {
-        allow(&expect, versions[i]);
-    }
+    snprintf(major, sizeof(major), "v%u", (unsigned)version.major);
+    allow(&expect, major, strlen(major));
     return expect;
 }
 
@@ -56,6 +65,12 @@ bool role_expectation_allows(const struct role_expectation *expect, const char *
     return false;
 }
 
+bool role_expectation_forbids(const struct role_expectation *expect, const char *version)
+{
+    return expect->rule == ROLE_EXPECT_REJECTED ||
+           (expect->rule == ROLE_EXPECT_SERVER && !role_expectation_allows(expect, version));
+}
+
 char *role_expectation_text(const struct role_expectation *expect, char *out, size_t out_bytes)
 {
     size_t len = 0;
@@ -65,4 +80,262 @@ char *role_expectation_text(const struct role_expectation *expect, char *out, si
         len += (size_t)snprintf(out + len, out_bytes - len, "%s%s", joint, expect->versions[i]);
     }
     return out;
+}
+
+/* ---- "KEY=SERVER[|SERVER...]" ---------------------------------------------------------------- */
+
+struct pair {
+    const char *key;
+    size_t key_len;
+    const char *servers; /* to the end of the text */
+};
+
+/* Returns NULL, or what is wrong. The last "=" counts: an agent's version may hold one. */
+static const char *split(const char *text, struct pair *ret)
+{
+    const char *equals = strrchr(text, '=');
+    if (equals == NULL || equals == text) {
+        return "there is nothing before a \"=\"";
+    }
+    *ret = (struct pair){text, (size_t)(equals - text), equals + 1};
+    size_t count = 1;
+    for (const char *at = ret->servers; count <= ROLE_EXPECT_MAX; count++) {
+        size_t len = strcspn(at, "|");
+        if (len == 0 || len >= ROLE_VERSION_BYTES || !cli_is_visible(at, len)) {
+            return "a server's version is 1 to 71 visible characters";
+        }
+        if (at[len] == '\0') {
+            return NULL;
+        }
+        at += len + 1;
+    }
+    return "too many servers";
+}
+
+static bool has_key(const struct pair *pair, const char *key)
+{
+    return strlen(key) == pair->key_len && memcmp(pair->key, key, pair->key_len) == 0;
+}
+
+/* Finds what the list says of `key`; the list was checked. */
+static bool find(const struct cli_list *list, const char *key, struct pair *ret)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (split(list->values[i], ret) == NULL && has_key(ret, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void allow_servers(struct role_expectation *expect, const struct pair *pair)
+{
+    if (strcmp(pair->servers, "*") == 0) {
+        expect->rule = ROLE_EXPECT_ANY;
+        return;
+    }
+    for (const char *at = pair->servers; at != NULL; at = strchr(at, '|')) {
+        at += *at == '|';
+        allow(expect, at, strcspn(at, "|"));
+    }
+}
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+static int complain(const char *command, const char *option, const char *text, const char *what)
+{
+    cli_error(command, "%s: \"%.100s\" is not valid: %s", option, text, what);
+    return 1;
+}
+
+static const char *check_pair(const struct cli_list *list, size_t index)
+{
+    struct pair pair;
+    struct pair earlier;
+    const char *wrong = split(list->values[index], &pair);
+    for (size_t i = 0; i < index && wrong == NULL; i++) {
+        split(list->values[i], &earlier);
+        if (earlier.key_len == pair.key_len && memcmp(earlier.key, pair.key, pair.key_len) == 0) {
+            wrong = "it was said before; alternatives are joined by |";
+        }
+    }
+    return wrong;
+}
+
+static int check_expect(const char *command, const struct cli_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct pair pair;
+        const char *wrong = check_pair(list, i);
+        if (wrong == NULL) {
+            split(list->values[i], &pair);
+            wrong = pair.key_len < ROLE_AGENT_VERSION_BYTES && cli_is_visible(pair.key, pair.key_len)
+                        ? NULL
+                        : "an agent's version is 1 to 64 visible characters";
+        }
+        if (wrong != NULL) {
+            return complain(command, "--expect", list->values[i], wrong);
+        }
+    }
+    return 0;
+}
+
+static bool has_backend(const struct route_table *routes, const struct pair *pair)
+{
+    for (size_t i = 0; i < routes->rule_count; i++) {
+        for (size_t b = 0; b < routes->rules[i].backend_count; b++) {
+            if (has_key(pair, routes->rules[i].backends[b].name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int check_backends(const char *command, const struct cli_list *list,
+                          const struct route_table *routes)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct pair pair = {0};
+        const char *wrong = check_pair(list, i);
+        if (wrong == NULL) {
+            split(list->values[i], &pair);
+            wrong = strcmp(pair.servers, "*") == 0 ? "* is for --expect"
+                    : has_backend(routes, &pair)
+                        ? NULL
+                        : "no rule of the routes has a backend of that name";
+        }
+        if (wrong != NULL) {
+            return complain(command, "--backend-version", list->values[i], wrong);
+        }
+    }
+    return 0;
+}
+
+static void take_request(struct role_expects *expects, const struct role_connect_options *connect)
+{
+    const char *header = connect != NULL && connect->version_header != NULL
+                             ? connect->version_header
+                             : ROLE_VERSION_HEADER;
+    /* a name that is wrong is told by role_target_init() */
+    (void)role_header_name(header, strlen(header), expects->version_header);
+    if (connect == NULL) {
+        return;
+    }
+    text_format_address(expects->default_authority, sizeof(expects->default_authority),
+                        connect->target.host, connect->target.port);
+    expects->authority_chosen = connect->authority != NULL;
+    expects->authority =
+        expects->authority_chosen ? connect->authority : expects->default_authority;
+}
+
+int role_expects_init(struct role_expects *expects, const char *command,
+                      const struct role_expect_options *options,
+                      const struct role_connect_options *connect)
+{
+    *expects = (struct role_expects){.options = options};
+    take_request(expects, connect);
+    if (options->backend_versions.count > 0 && options->routes == NULL) {
+        cli_error(command, "--backend-version: needs --routes FILE, whose backends it is about");
+        return 1;
+    }
+    expects->routes = role_routes_load(command, options->routes);
+    return expects->routes == NULL || check_expect(command, &options->expect) != 0 ||
+           check_backends(command, &options->backend_versions, expects->routes) != 0;
+}
+
+void role_expects_deinit(struct role_expects *expects)
+{
+    route_table_free(expects->routes);
+    expects->routes = NULL;
+}
+
+/* ---- routes ---------------------------------------------------------------------------------- */
+
+static struct role_expectation of_rule(const struct role_expects *expects,
+                                       const struct route_rule *rule)
+{
+    struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
+    for (size_t i = 0; i < rule->backend_count; i++) {
+        const struct route_backend *backend = &rule->backends[i];
+        char version[ROUTE_VERSION_BYTES];
+        struct pair pair;
+        if (backend->weight == 0) {
+            continue;
+        }
+        if (find(&expects->options->backend_versions, backend->name, &pair)) {
+            allow_servers(&expect, &pair);
+        } else if (route_backend_version(backend->name, version)) {
+            allow(&expect, version, strlen(version));
+        } else {
+            return because(ROLE_EXPECT_UNKNOWN,
+                           "no version in the name of its backend %s "
+                           "(--backend-version %s=SERVER)",
+                           backend->name, backend->name);
+        }
+    }
+    return expect;
+}
+
+/* The routes are for other hosts: what the user chose is judged, what nobody chose is told. */
+static struct role_expectation of_foreign_host(const struct role_expects *expects)
+{
+    const struct route_table *routes = expects->routes;
+    const char *more = routes->hostname_count > 1 ? " and others" : "";
+    if (expects->authority_chosen) {
+        return because(ROLE_EXPECT_REJECTED, "the routes are for %.80s%s, not for --authority %.80s",
+                       routes->hostnames[0], more, expects->authority);
+    }
+    return because(ROLE_EXPECT_UNKNOWN,
+                   "the routes are for %.80s%s, not for %.80s as --target says (--authority NAME)",
+                   routes->hostnames[0], more, expects->authority);
+}
+
+static struct role_expectation of_routes(const struct role_expects *expects,
+                                         const char *const *agent_versions, size_t count)
+{
+    struct route_expectation promised =
+        route_expect(expects->routes, expects->authority, expects->version_header, agent_versions,
+                     count);
+    switch (promised.outcome) {
+    case 0:
+        return of_rule(expects, promised.rule);
+    case ROUTE_E_NO_HOST:
+        return of_foreign_host(expects);
+    case ROUTE_E_NO_BACKEND:
+        return because(ROLE_EXPECT_REJECTED, "its rule has no backend of weight above 0");
+    case ROUTE_E_NO_ROUTE:
+        return because(ROLE_EXPECT_REJECTED, "no rule of the routes takes it");
+    default:
+        /* What a repeated header means is nowhere specified: it is told, not judged. */
+        return because(count > 1 ? ROLE_EXPECT_REPORT : ROLE_EXPECT_REJECTED,
+                       "an expression of the routes reaches its limits");
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+struct role_expectation role_expects_at_edge(const struct role_expects *expects,
+                                             const char *const *agent_versions, size_t count)
+{
+    struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
+    struct pair pair;
+    if (count == 1 && find(&expects->options->expect, agent_versions[0], &pair)) {
+        allow_servers(&expect, &pair);
+        return expect;
+    }
+    return of_routes(expects, agent_versions, count);
+}
+
+struct role_expectation role_expects_of(const struct role_expects *expects,
+                                        const char *agent_version)
+{
+    struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
+    struct pair pair;
+    if (find(&expects->options->expect, agent_version, &pair)) {
+        allow_servers(&expect, &pair);
+        return expect;
+    }
+    return expects->options->routes != NULL ? of_routes(expects, &agent_version, 1)
+                                            : of_version(agent_version);
 }

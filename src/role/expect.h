@@ -1,37 +1,91 @@
-/* Which servers must answer an agent: what the routes, or its version alone, promise. Pure. */
+/* Which servers must answer an agent, and where that is not known. The first that applies: what the
+ * user says (--expect), the routes (--routes, --backend-version), the version alone: vX.Y belongs
+ * to vX. Where none says it, nothing is judged, and that is told. */
 #ifndef GRPCROUTE_ROLE_EXPECT_H
 #define GRPCROUTE_ROLE_EXPECT_H
 
+#include "role/connect.h"
 #include "route/table.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A server's version, as the user or the routes name it. */
 #define ROLE_VERSION_BYTES 72
-#define ROLE_EXPECT_MAX    8
+#define ROLE_EXPECT_MAX    16
+#define ROLE_REASON_BYTES  256
+/* An agent's version: 1 to 64 visible characters. */
+#define ROLE_AGENT_VERSION_BYTES CLI_AGENT_VERSION_BYTES
 
 enum role_expect_rule {
     ROLE_EXPECT_ANY,      /* some server answers; which one is not judged */
     ROLE_EXPECT_SERVER,   /* a server of one of `versions` answers */
-    ROLE_EXPECT_REJECTED, /* the stream ends with a status and without an answer */
+    ROLE_EXPECT_REJECTED, /* the stream ends with a status and without an answer; `reason` why */
     ROLE_EXPECT_REPORT,   /* proxies may differ here: whatever happens is right, and told */
+    ROLE_EXPECT_UNKNOWN,  /* nothing says which server: not checked, never right; `reason` why */
 };
 
 struct role_expectation {
     enum role_expect_rule rule;
     char versions[ROLE_EXPECT_MAX][ROLE_VERSION_BYTES];
     size_t version_count;
+    char reason[ROLE_REASON_BYTES]; /* printable ASCII */
 };
 
-/* vX.Y belongs to vX, whatever routes bring it there. A text that is no version: any server. */
-struct role_expectation role_expect_of_version(const char *agent_version);
+struct role_expect_options {
+    struct cli_list expect;
+    const char *routes; /* NULL: none */
+    struct cli_list backend_versions;
+};
 
-/* By the routes, for these values of agent-version: none, one, or a header that is repeated. */
-struct role_expectation role_expect_of_routes(const struct route_table *routes,
-                                              const char *const *agent_versions, size_t count);
+/* clang-format off */
+
+/* The entries for the field `field` of `type`, a struct role_expect_options. */
+#define ROLE_EXPECT_OPTIONS(type, field)                                                           \
+    {.name = "expect", .kind = CLI_LIST, .offset = offsetof(type, field.expect),                   \
+     .argument = "'VALUE=SERVER[|SERVER...]'",                                                     \
+     .help = "Servers that may answer agents of version VALUE; * for any. Goes before --routes"},  \
+    {.name = "routes", .kind = CLI_FILE, .offset = offsetof(type, field.routes),                   \
+     .argument = "FILE",                                                                           \
+     .help = "GRPCRoute file to take the expectations from; without it vX.Y belongs to vX"},       \
+    {.name = "backend-version", .kind = CLI_LIST,                                                  \
+     .offset = offsetof(type, field.backend_versions), .argument = "BACKEND=SERVER",               \
+     .help = "Version of the servers behind a backend of --routes, where its name does not end "   \
+             "in -vN"}
+
+/* clang-format on */
+
+/* A zeroed struct knows only that vX.Y belongs to vX. */
+struct role_expects {
+    const struct role_expect_options *options; /* borrowed */
+    struct route_table *routes;                /* owned */
+    const char *authority;                     /* NULL: any host that the routes are for */
+    bool authority_chosen;                     /* by the user */
+    char default_authority[TEXT_ADDRESS_BYTES];
+    char version_header[ROLE_HEADER_NAME_BYTES];
+};
+
+/* Checks the options and reads the routes. `connect` says what the routes will see; NULL: not
+ * known. Both are borrowed. Returns 0, or 1 after one line on standard error;
+ * role_expects_deinit() takes what is half made, too. */
+int role_expects_init(struct role_expects *expects, const char *command,
+                      const struct role_expect_options *options,
+                      const struct role_connect_options *connect);
+void role_expects_deinit(struct role_expects *expects);
+
+/* For agents of this version. */
+struct role_expectation role_expects_of(const struct role_expects *expects,
+                                        const char *agent_version);
+
+/* By the routes, the built-in ones where none are given, for these values of the version's header:
+ * none, one, or a header that is repeated. */
+struct role_expectation role_expects_at_edge(const struct role_expects *expects,
+                                             const char *const *agent_versions, size_t count);
 
 /* True when a server of `version` is what the expectation asks for. */
 bool role_expectation_allows(const struct role_expectation *expect, const char *version);
+/* True when an answer of `version` is known to be wrong. */
+bool role_expectation_forbids(const struct role_expectation *expect, const char *version);
 
 /* "v1" or "v1 or v2" into `out`. Returns `out`. */
 char *role_expectation_text(const struct role_expectation *expect, char *out, size_t out_bytes);

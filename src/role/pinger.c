@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define METADATA_MAX 3
+#define METADATA_MAX (3 + ROLE_HEADERS_MAX)
 
 void role_pinger_init(struct role_pinger *pinger, const struct role_target *target,
                       const struct role_pinger_events *events, void *user)
@@ -54,7 +54,7 @@ static size_t fill_metadata(const struct role_target *target, const struct role_
         out[count++] = H2_HEADER(target->version_header, identity->second_version);
     }
     out[count++] = H2_HEADER(target->id_header, identity->id);
-    return count;
+    return count + role_headers_fill(target->headers, out + count);
 }
 
 int role_pinger_open(struct role_pinger *pinger, struct rpc_client *client,

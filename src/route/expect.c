@@ -5,20 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 
-struct route_expectation route_expect(const struct route_table *table,
-                                      const char *const *agent_versions, size_t count)
+struct route_expectation route_expect(const struct route_table *table, const char *authority,
+                                      const char *name, const char *const *values, size_t count)
 {
+    const char *usual = table->hostname_count > 0 ? table->hostnames[0] : "localhost";
     struct h2_header fields[2 + ROUTE_EXPECT_VALUES_MAX] = {
         H2_HEADER(":path", "/ping.PingService/PingPong"),
-        H2_HEADER(":authority", table->hostname_count > 0 ? table->hostnames[0] : "localhost"),
+        H2_HEADER(":authority", authority != NULL ? authority : usual),
     };
     size_t field_count = 2;
     for (size_t i = 0; i < count && i < ROUTE_EXPECT_VALUES_MAX; i++) {
-        fields[field_count++] = H2_HEADER("agent-version", agent_versions[i]);
+        fields[field_count++] = H2_HEADER(name, values[i]);
     }
     const struct h2_block block = {fields, field_count};
     struct route_expectation expectation = {0};
     const char *header;
+    if (!route_table_is_for(table, &block)) {
+        expectation.outcome = ROUTE_E_NO_HOST;
+        return expectation;
+    }
     expectation.outcome = route_table_match(table, &block, &expectation.rule, &header);
     if (expectation.outcome == 0 && route_rule_pick(expectation.rule, 0) == NULL) {
         expectation.outcome = ROUTE_E_NO_BACKEND;
@@ -26,9 +31,7 @@ struct route_expectation route_expect(const struct route_table *table,
     return expectation;
 }
 
-/* The version in a backend's name: what follows its last "-v" if that is a number ("server-v1"
- * gives "v1"). Returns false when there is none. */
-static bool version_of(const char *name, char out[static ROUTE_VERSION_BYTES])
+bool route_backend_version(const char *name, char out[static ROUTE_VERSION_BYTES])
 {
     const char *dash = NULL;
     for (const char *at = strstr(name, "-v"); at != NULL; at = strstr(at + 1, "-v")) {
@@ -62,7 +65,7 @@ size_t route_rule_versions(const struct route_rule *rule,
         if (rule->backends[i].weight == 0) {
             continue;
         }
-        if (!version_of(rule->backends[i].name, version)) {
+        if (!route_backend_version(rule->backends[i].name, version)) {
             return 0;
         }
         if (!contains(out, count, version)) {

@@ -17,11 +17,15 @@ struct route_expectation {
     const struct route_rule *rule; /* outcome 0 and ROUTE_E_NO_BACKEND; borrowed from the table */
 };
 
-/* Which rule takes a PingPong stream with these agent-version values (at most
- * ROUTE_EXPECT_VALUES_MAX): none, one, or a header that is repeated. Where the routes are for some
- * hosts only, the stream asks for the first of them. */
-struct route_expectation route_expect(const struct route_table *table,
-                                      const char *const *agent_versions, size_t count);
+/* Which rule takes a PingPong stream to `authority` with these values of the header `name` (at most
+ * ROUTE_EXPECT_VALUES_MAX): none, one, or a header that is repeated. Without an authority the
+ * stream asks for the first host that the routes are for. */
+struct route_expectation route_expect(const struct route_table *table, const char *authority,
+                                      const char *name, const char *const *values, size_t count);
+
+/* The version in a backend's name: what follows its last "-v" if that is a number ("server-v1"
+ * gives "v1"). Returns false when there is none. */
+bool route_backend_version(const char *name, char out[static ROUTE_VERSION_BYTES]);
 
 /* The server versions that may answer the rule's streams, each once: those in the names of its
  * backends of weight above 0, that is what follows the last "-v" if it is a number. Returns how

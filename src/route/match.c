@@ -161,6 +161,11 @@ static int first_match(const struct route_table *table, const struct request *re
     return ROUTE_E_NO_ROUTE;
 }
 
+bool route_table_is_for(const struct route_table *table, const struct h2_block *request)
+{
+    return any_host_matches(table, host_of(request));
+}
+
 int route_table_match(const struct route_table *table, const struct h2_block *block,
                       const struct route_rule **ret_rule, const char **ret_header)
 {

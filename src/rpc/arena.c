@@ -6,7 +6,8 @@
 #define FIRST_BLOCK_BYTES 4096
 #define ALIGNMENT 16
 
-/* Ordinary messages fit the first block; a larger one takes the rest from malloc until the next reset. */
+/* Ordinary messages fit the first block; a larger one takes the rest from malloc until the next
+ * reset. */
 struct overflow {
     struct overflow *next;
 };

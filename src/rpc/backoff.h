@@ -1,4 +1,5 @@
-/* When to try a connection again: gRPC connection-backoff.md (1 s, x1.6, +-20 %, at most 120 s). Pure. */
+/* When to try a connection again: gRPC connection-backoff.md (1 s, x1.6, +-20 %, at most 120 s).
+ * Pure. */
 #ifndef GRPCROUTE_RPC_BACKOFF_H
 #define GRPCROUTE_RPC_BACKOFF_H
 

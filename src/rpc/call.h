@@ -1,8 +1,10 @@
 /* One gRPC call from the client's side, on a connection.
  *
- * Happy path: rpc_call_start() -> on_headers -> on_message ... -> rpc_call_half_close() -> on_closed OK.
- * Failure modes: trailers with a status, Trailers-Only, an HTTP answer that is not gRPC, RST_STREAM, GOAWAY,
- * the connection lost, the deadline: one on_closed with a status that says which. */
+ * Happy path: rpc_call_start() -> on_headers -> on_message ... -> rpc_call_half_close() ->
+ * on_closed OK.
+ * Failure modes: trailers with a status, Trailers-Only, an HTTP answer that is not gRPC,
+ * RST_STREAM, GOAWAY, the connection lost, the deadline: one on_closed with a status that says
+ * which. */
 #ifndef GRPCROUTE_RPC_CALL_H
 #define GRPCROUTE_RPC_CALL_H
 
@@ -28,13 +30,13 @@ struct rpc_call_config {
     uint64_t timeout_ns;               /* 0: no deadline */
 };
 
-/* Starts a call on a ready client. Returns 0 with `*ret_call`, or H2_E_NO_ROOM or a negative code, and
- * then no event follows. */
+/* Starts a call on a ready client. Returns 0 with `*ret_call`, or H2_E_NO_ROOM or a negative code,
+ * and then no event follows. */
 int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *config,
                    const struct rpc_call_events *events, void *user, struct rpc_call **ret_call);
 
-/* Queues one message of at most RPC_MESSAGE_LIMIT_BYTES. Returns 0, H2_E_CLOSED or H2_E_FULL when more than
- * 64 KiB already wait because the peer does not read. */
+/* Queues one message of at most RPC_MESSAGE_LIMIT_BYTES. Returns 0, H2_E_CLOSED or H2_E_FULL when
+ * more than 64 KiB already wait because the peer does not read. */
 int rpc_call_send(struct rpc_call *call, const void *bytes, size_t len);
 
 void rpc_call_half_close(struct rpc_call *call);

@@ -212,16 +212,6 @@ static void on_timeout(uv_timer_t *timer)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* The name to verify is the authority's host: its port is for the request only. */
-static const char *host_of(const char *authority, struct text_address *address)
-{
-    const char *reason;
-    if (authority == NULL || text_parse_address(authority, 443, address, &reason) != 0) {
-        return authority;
-    }
-    return address->host[0] != '\0' ? address->host : authority;
-}
-
 struct rpc_client *rpc_client_open(struct net_loop *loop, const struct rpc_client_config *config,
                                    const struct rpc_client_events *events, void *user)
 {
@@ -236,13 +226,14 @@ struct rpc_client *rpc_client_open(struct net_loop *loop, const struct rpc_clien
     snprintf(client->peer, sizeof(client->peer), "%.120s", client->target);
     uint64_t timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms
                                                           : RPC_CONNECT_MIN_MS;
-    struct text_address authority;
+    const struct text_address *to =
+        config->connect_to != NULL ? config->connect_to : &config->target;
     const struct net_dial_config dial = {
-        .host = config->target.host,
-        .port = config->target.port,
+        .host = to->host,
+        .port = to->port,
         .address = config->address,
         .tls = config->tls,
-        .server_name = host_of(config->authority, &authority),
+        .server_name = config->server_name != NULL ? config->server_name : config->target.host,
         .timeout_ms = timeout_ms,
     };
     uv_timer_init(&loop->uv, &client->timer);

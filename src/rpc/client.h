@@ -1,4 +1,5 @@
-/* A connection to a gRPC server that is ready for calls: resolved, dialled, TLS, SETTINGS that allow a stream.
+/* A connection to a gRPC server that is ready for calls: resolved, dialled, TLS, SETTINGS that
+ * allow a stream.
  *
  * One attempt per rpc_client; who wants to reconnect makes another after rpc_backoff_next_ms(). */
 #ifndef GRPCROUTE_RPC_CLIENT_H
@@ -17,19 +18,21 @@ struct rpc_client_config {
     struct text_address target;
     const struct sockaddr *address; /* non-NULL: connect here, `target` only names it */
     struct net_tls *tls;            /* borrowed; NULL: plaintext */
-    const char *authority;          /* :authority and TLS name; NULL: from the target; copied */
+    const struct text_address *connect_to; /* non-NULL: dialled instead of the target; copied */
+    const char *authority;          /* :authority; NULL: from the target; copied */
+    const char *server_name;        /* TLS name; NULL: the target's host; copied */
     uint64_t connect_timeout_ms;    /* 0: RPC_CONNECT_MIN_MS */
     uint64_t keepalive_ms;          /* 0: never ping */
 };
 
 struct rpc_client_events {
-    /* The peer's SETTINGS came and allow a stream: calls may start. Later a peer may allow none for a while: then a
-     * call is not started (H2_E_NO_ROOM), and those that live go on. */
+    /* The peer's SETTINGS came and allow a stream: calls may start. Later a peer may allow none for
+     * a while: then a call is not started (H2_E_NO_ROOM), and those that live go on. */
     void (*on_ready)(void *user);
     /* The peer will take no new calls on this connection; live calls go on. May be NULL. */
     void (*on_goaway)(void *user, uint32_t error, const char *debug);
-    /* Exactly once: never connected, or connected and lost; live calls had their on_closed. The client is
-     * gone when it returns. */
+    /* Exactly once: never connected, or connected and lost; live calls had their on_closed. The
+     * client is gone when it returns. */
     void (*on_closed)(void *user, const struct net_error *why);
 };
 

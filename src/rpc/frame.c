@@ -12,7 +12,8 @@ void rpc_frame_reader_deinit(struct rpc_frame_reader *reader)
 }
 
 /* Looks at a prefix. Returns 0 with the body's length, or an outcome. */
-static int read_prefix(const struct rpc_frame_reader *reader, const uint8_t *prefix, size_t *ret_len)
+static int read_prefix(const struct rpc_frame_reader *reader, const uint8_t *prefix,
+                       size_t *ret_len)
 {
     size_t len = rpc_frame_length(prefix);
     if (prefix[0] != 0) {
@@ -35,7 +36,8 @@ static ptrdiff_t complete(struct rpc_frame_reader *reader, const uint8_t *bytes,
     return rv != 0 ? rv : (ptrdiff_t)take;
 }
 
-/* Continues the message that an earlier feed left incomplete. Returns bytes taken, or -1 with `ret_rv`. */
+/* Continues the message that an earlier feed left incomplete. Returns bytes taken, or -1 with
+ * `ret_rv`. */
 static ptrdiff_t feed_partial(struct rpc_frame_reader *reader, const uint8_t *bytes, size_t len,
                               rpc_message_fn on_message, void *ctx, int *ret_rv)
 {

@@ -1,5 +1,5 @@
-/* gRPC's length-prefixed messages (PROTOCOL-HTTP2.md, Length-Prefixed-Message) over arbitrary DATA borders.
- * Pure. A message that lies whole in the bytes fed is delivered without a copy. */
+/* gRPC's length-prefixed messages (PROTOCOL-HTTP2.md, Length-Prefixed-Message) over arbitrary DATA
+ * borders. Pure. A message that lies whole in the bytes fed is delivered without a copy. */
 #ifndef GRPCROUTE_RPC_FRAME_H
 #define GRPCROUTE_RPC_FRAME_H
 
@@ -22,7 +22,8 @@ static inline uint32_t rpc_frame_length(const uint8_t *prefix)
 
 enum rpc_frame_outcome {
     RPC_FRAME_E_TOO_LARGE = 1,  /* RESOURCE_EXHAUSTED */
-    RPC_FRAME_E_COMPRESSED = 2, /* flag 1 without an encoding we know: INTERNAL, or UNIMPLEMENTED with one */
+    /* Flag 1 without an encoding we know: INTERNAL; with one: UNIMPLEMENTED. */
+    RPC_FRAME_E_COMPRESSED = 2,
     RPC_FRAME_E_FLAG = 3,       /* flag above 1: INTERNAL */
     RPC_FRAME_E_STOPPED = 4,    /* the callback returned false */
 };

@@ -15,10 +15,11 @@ enum rpc_health_status {
     RPC_HEALTH_SERVICE_UNKNOWN = 3, /* Watch only */
 };
 
-/* Decode; return 0, or 1 when the bytes are not such a message. The service name is borrowed until the next decode on this
- * thread. */
+/* Decode; return 0, or 1 when the bytes are not such a message. The service name is borrowed until
+ * the next decode on this thread. */
 int rpc_health_request_decode(const uint8_t *bytes, size_t len, const char **ret_service);
-int rpc_health_response_decode(const uint8_t *bytes, size_t len, enum rpc_health_status *ret_status);
+int rpc_health_response_decode(const uint8_t *bytes, size_t len,
+                               enum rpc_health_status *ret_status);
 
 /* Encode a response; returns the length, at most RPC_HEALTH_RESPONSE_BYTES. */
 #define RPC_HEALTH_RESPONSE_BYTES 16

@@ -1,5 +1,7 @@
 #include "rpc/keepalive.h"
 
+#include "h2/limits.h"
+
 #include <assert.h>
 
 uint64_t rpc_tick_counts_ms(uint64_t *ticked_ms, uint64_t now_ms)
@@ -7,7 +9,7 @@ uint64_t rpc_tick_counts_ms(uint64_t *ticked_ms, uint64_t now_ms)
     assert(now_ms >= *ticked_ms);
     uint64_t passed = now_ms - *ticked_ms;
     *ticked_ms = now_ms;
-    return passed > RPC_TICK_LATE_MS ? RPC_TICK_COUNTS_MS : passed;
+    return passed > H2_STOOD_STILL_MS ? RPC_TICK_COUNTS_MS : passed;
 }
 
 void rpc_keepalive_init(struct rpc_keepalive *keepalive, uint64_t interval_ms, uint64_t timeout_ms,

@@ -12,10 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Ticks come every NET_TICK_MS (250). One that comes later than this says that we stood still:
- * stopped, starved, or busy. */
-#define RPC_TICK_LATE_MS 1000
-/* What such a tick counts for: the peer may have answered long ago, and nobody has read it yet. */
+/* What a tick counts for that comes more than H2_STOOD_STILL_MS after the one before: the peer may
+ * have answered long ago, and nobody has read it yet. */
 #define RPC_TICK_COUNTS_MS 250
 /* PINGs a server allows beyond its policy before GOAWAY too_many_pings (gRFC A8). */
 #define RPC_PING_STRIKES 2

@@ -94,7 +94,7 @@ int rpc_timeout_parse(const char *text, size_t len, uint64_t *ret_ns)
         }
         value = value * 10 + (uint64_t)(text[i] - '0');
     }
-    *ret_ns = value * unit_ns(text[len - 1]); /* at most 8 digits of hours: fits 64 bits only when capped */
+    *ret_ns = value * unit_ns(text[len - 1]); /* 8 digits of hours fit 64 bits only when capped */
     if (value != 0 && *ret_ns / value != unit_ns(text[len - 1])) {
         *ret_ns = UINT64_MAX;
     }

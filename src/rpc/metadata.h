@@ -1,4 +1,5 @@
-/* gRPC's own header fields: percent-encoding, timeouts, content type. Pure. Source: PROTOCOL-HTTP2.md. */
+/* gRPC's own header fields: percent-encoding, timeouts, content type. Pure. Source:
+ * PROTOCOL-HTTP2.md. */
 #ifndef GRPCROUTE_RPC_METADATA_H
 #define GRPCROUTE_RPC_METADATA_H
 
@@ -6,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* grpc-message: encodes bytes outside 0x20-0x7e and '%'; cuts at a whole character. Returns the length;
- * `out` ends with NUL. */
+/* grpc-message: encodes bytes outside 0x20-0x7e and '%'; cuts at a whole character. Returns the
+ * length; `out` ends with NUL. */
 size_t rpc_percent_encode(char *out, size_t out_bytes, const char *bytes, size_t len);
 /* Decodes; a bad escape stays as it is (never an error, says the specification). */
 size_t rpc_percent_decode(char *out, size_t out_bytes, const char *bytes, size_t len);

@@ -52,7 +52,8 @@ static char *text(const char *value)
     return value != NULL ? (char *)value : (char *)"";
 }
 
-size_t rpc_ping_request_encode(const struct rpc_ping_request *request, uint8_t *out, size_t out_bytes)
+size_t rpc_ping_request_encode(const struct rpc_ping_request *request, uint8_t *out,
+                               size_t out_bytes)
 {
     Ping__PingRequest message = PING__PING_REQUEST__INIT;
     message.message = text(request->message);

@@ -2,7 +2,6 @@
 #ifndef GRPCROUTE_RPC_PING_H
 #define GRPCROUTE_RPC_PING_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,13 +23,14 @@ struct rpc_ping_response {
     const char *agent_version;
 };
 
-/* Decode. Return 0, or 1 when the bytes are not such a message (INTERNAL) or need more memory than rpc/arena.h allows. The result
- * is valid until the next decode on this thread. */
+/* Decode. Return 0, or 1 when the bytes are not such a message (INTERNAL) or need more memory than
+ * rpc/arena.h allows. The result is valid until the next decode on this thread. */
 int rpc_ping_request_decode(const uint8_t *bytes, size_t len, struct rpc_ping_request *ret);
 int rpc_ping_response_decode(const uint8_t *bytes, size_t len, struct rpc_ping_response *ret);
 
 /* Encode into `out`; return the length, or 0 when it does not fit `out_bytes`. */
-size_t rpc_ping_request_encode(const struct rpc_ping_request *request, uint8_t *out, size_t out_bytes);
+size_t rpc_ping_request_encode(const struct rpc_ping_request *request, uint8_t *out,
+                               size_t out_bytes);
 size_t rpc_ping_response_encode(const struct rpc_ping_response *response, uint8_t *out,
                                 size_t out_bytes);
 

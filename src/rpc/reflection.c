@@ -1,7 +1,8 @@
 /* Server reflection over the descriptor set that protoc made of proto/ at build time.
  *
- * A FileDescriptorSet is a list of FileDescriptorProto messages (field 1). Of each, only names are needed: file name (1), package (2),
- * messages (4), enums (5), services (6, with methods in 2); their names are field 1. They are read in place. */
+ * A FileDescriptorSet is a list of FileDescriptorProto messages (field 1). Of each, only names are
+ * needed: file name (1), package (2), messages (4), enums (5), services (6, with methods in 2);
+ * their names are field 1. They are read in place. */
 #include "rpc/reflection.h"
 
 #include "base/mem.h"
@@ -31,7 +32,7 @@ struct slice {
 enum { FIELD_NAME = 1, FIELD_PACKAGE = 2, FIELD_MESSAGE = 4, FIELD_ENUM = 5, FIELD_SERVICE = 6 };
 enum { FIELD_SERVICE_METHOD = 2, FIELD_NESTED_MESSAGE = 3, FIELD_NESTED_ENUM = 4 };
 
-/* ---- reading protobuf in place ----------------------------------------------------------------- */
+/* ---- reading protobuf in place --------------------------------------------------------------- */
 
 static bool read_varint(struct slice *in, uint64_t *ret)
 {
@@ -298,7 +299,8 @@ int rpc_reflection_answer(const uint8_t *bytes, size_t len, struct buf *ret_resp
     answer->response.valid_host = request->host;
     answer->response.original_request = request;
     decide(request, answer);
-    size_t size = grpc__reflection__v1__server_reflection_response__get_packed_size(&answer->response);
+    size_t size =
+        grpc__reflection__v1__server_reflection_response__get_packed_size(&answer->response);
     uint8_t *to = buf_reserve(ret_response, size);
     if (to != NULL) {
         grpc__reflection__v1__server_reflection_response__pack(&answer->response, to);

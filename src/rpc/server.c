@@ -1,7 +1,7 @@
 /* A gRPC server: listener, connections, drain.
  *
- * Happy path: listen -> connections -> calls -> drain: GOAWAY on every connection, each call ends at its own moment of the window,
- * connections close with their last call -> on_done.
+ * Happy path: listen -> connections -> calls -> drain: GOAWAY on every connection, each call ends
+ * at its own moment of the window, connections close with their last call -> on_done.
  * Failure modes: what is left GOODBYE_MS after the window is closed without ceremony. */
 #include "base/mem.h"
 #include "base/random.h"
@@ -163,7 +163,8 @@ int rpc_server_listen(struct rpc_server *server, const struct text_address *addr
                       struct net_tls *tls, struct net_error *ret_error)
 {
     const struct net_listener_config config = {.address = *address, .tls = tls};
-    server->listener = net_listener_open(server->loop, &config, &listener_events, server, ret_error);
+    server->listener =
+        net_listener_open(server->loop, &config, &listener_events, server, ret_error);
     return server->listener != NULL ? 0 : -1;
 }
 

@@ -1,8 +1,8 @@
 /* A gRPC server: listeners, connections, and a table of methods.
  *
- * Checks what gRPC says before a method sees a call: POST, content type (else HTTP 415), te, grpc-timeout,
- * grpc-encoding (identity only), message prefix and size, known path (else UNIMPLEMENTED). Requests that are not
- * gRPC at all get a plain HTTP answer. */
+ * Checks what gRPC says before a method sees a call: POST, content type (else HTTP 415), te,
+ * grpc-timeout, grpc-encoding (identity only), message prefix and size, known path (else
+ * UNIMPLEMENTED). Requests that are not gRPC at all get a plain HTTP answer. */
 #ifndef GRPCROUTE_RPC_SERVER_H
 #define GRPCROUTE_RPC_SERVER_H
 
@@ -21,13 +21,14 @@ struct rpc_method {
     const char *path; /* "/package.Service/Method" */
     /* Complete request metadata; may end the call at once. Set your own state with
      * rpc_server_call_set_user(). */
-    void (*on_start)(struct rpc_server_call *call, const struct h2_block *metadata, void *server_user);
+    void (*on_start)(struct rpc_server_call *call, const struct h2_block *metadata,
+                     void *server_user);
     /* One whole message, borrowed. */
     void (*on_message)(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
     /* The client half-closed. */
     void (*on_half_close)(struct rpc_server_call *call);
-    /* Exactly once, after on_start: the stream is over, whoever ended it. `status` is what was sent, or
-     * CANCELLED when the client or the connection went away. */
+    /* Exactly once, after on_start: the stream is over, whoever ended it. `status` is what was
+     * sent, or CANCELLED when the client or the connection went away. */
     void (*on_closed)(struct rpc_server_call *call, const struct rpc_status *status);
 };
 
@@ -37,7 +38,8 @@ struct rpc_server_config {
     uint32_t max_streams;             /* per connection */
     uint64_t min_ping_interval_ms;    /* the ping policy (gRFC A8) */
     uint64_t keepalive_ms;
-    /* A connection was lost before HTTP/2, or the descriptor limit was reached; see net/listener.h. May be NULL. */
+    /* A connection was lost before HTTP/2, or the descriptor limit was reached; see net/listener.h.
+     * May be NULL. */
     void (*on_refused)(void *server_user, const struct net_error *why);
 };
 
@@ -48,18 +50,21 @@ int rpc_server_listen(struct rpc_server *server, const struct text_address *addr
                       struct net_tls *tls, struct net_error *ret_error);
 uint16_t rpc_server_port(const struct rpc_server *server);
 
-/* Stops accepting, GOAWAY on every connection, and ends every call within `window_ms` (each at a random moment
- * of it, UNAVAILABLE "server is shutting down"); then `on_done`, once. Calling again ends everything now. */
+/* Stops accepting, GOAWAY on every connection, and ends every call within `window_ms` (each at a
+ * random moment of it, UNAVAILABLE "server is shutting down"); then `on_done`, once. Calling again
+ * ends everything now. */
 void rpc_server_drain(struct rpc_server *server, uint64_t window_ms, void (*on_done)(void *user),
                       void *user);
 /* After on_done. */
 void rpc_server_free(struct rpc_server *server);
 
-/* Queues one message; initial metadata goes before the first. Returns 0, H2_E_CLOSED, or H2_E_FULL when more than 1 MiB would
- * wait because the client does not read; that cannot happen to a method that answers each message with one of about its size,
- * because input is held while answers wait. */
+/* Queues one message; initial metadata goes before the first. Returns 0, H2_E_CLOSED, or H2_E_FULL
+ * when more than 1 MiB would wait because the client does not read; that cannot happen to a method
+ * that answers each message with one of about its size, because input is held while answers
+ * wait. */
 int rpc_server_call_send(struct rpc_server_call *call, const void *bytes, size_t len);
-/* Sends the status in trailers (Trailers-Only if nothing was sent) and ends the call; on_closed follows. */
+/* Sends the status in trailers (Trailers-Only if nothing was sent) and ends the call; on_closed
+ * follows. */
 void rpc_server_call_finish(struct rpc_server_call *call, enum rpc_code code, const char *message);
 
 void *rpc_server_call_user(const struct rpc_server_call *call);

@@ -1,9 +1,10 @@
 /* One gRPC call from the server's side.
  *
- * Happy path: request block -> checks -> on_start, response headers -> on_message ... -> on_half_close -> finish -> on_closed.
- * Failure modes: a broken or oversized message and the deadline finish the call with their status; a reset or a lost connection
- * closes it with CANCELLED.
- * Backpressure: while the client does not read our answers, its input is held, unanswered and without credit. */
+ * Happy path: request block -> checks -> on_start, response headers -> on_message ... ->
+ * on_half_close -> finish -> on_closed.
+ * Failure modes: a broken or oversized message and the deadline finish the call with their status;
+ * a reset or a lost connection closes it with CANCELLED. Backpressure: while the client does not
+ * read our answers, its input is held, unanswered and without credit. */
 #include "base/mem.h"
 #include "net/stream.h"
 #include "rpc/conn.h"
@@ -18,7 +19,8 @@
 /* Above the first mark input is held, below the second it is delivered again. */
 #define HOLD_BYTES (32 * 1024)
 #define RELEASE_BYTES (16 * 1024)
-/* Answers to everything that one window of input may hold, when none is larger than its request by much. */
+/* Answers to everything that one window of input may hold, when none is larger than its request by
+ * much. */
 #define QUEUE_CAP_BYTES (1024 * 1024)
 
 /* ---- deadline -------------------------------------------------------------------------------- */
@@ -110,7 +112,8 @@ static void begin_call(struct server_conn *conn, struct h2_stream *stream,
     }
     uint64_t timeout_ns = 0;
     const struct h2_header *timeout = h2_block_find(block, "grpc-timeout", NULL);
-    if (timeout != NULL && rpc_timeout_parse(timeout->value, timeout->value_len, &timeout_ns) != 0) {
+    if (timeout != NULL &&
+        rpc_timeout_parse(timeout->value, timeout->value_len, &timeout_ns) != 0) {
         server_answer_status(stream, RPC_INTERNAL, "malformed grpc-timeout");
         return;
     }
@@ -177,7 +180,8 @@ static void on_data(void *user, const uint8_t *bytes, size_t len)
     }
     if (call->held.len > 0 || congested(call)) {
         if (buf_append(&call->held, bytes, len, 2 * H2_STREAM_WINDOW_BYTES) != 0) {
-            rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED, "client does not read the answers");
+            rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED,
+                                   "client does not read the answers");
         }
         return;
     }

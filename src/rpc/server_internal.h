@@ -54,7 +54,8 @@ struct rpc_server_call {
 void server_call_on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
                             bool end_stream);
 
-/* Answers a request that is not a gRPC call, or not an acceptable one. Returns true when it did. server_refuse.c */
+/* Answers a request that is not a gRPC call, or not an acceptable one. Returns true when it did.
+ * server_refuse.c */
 bool server_refuse(struct h2_stream *stream, const struct h2_block *block, bool request_ended);
 /* A request that h2 refused: one that is too large is answered. `user` is the server_conn. */
 void server_on_refused(void *user, struct h2_stream *stream, enum h2_refusal refusal,

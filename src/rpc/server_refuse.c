@@ -9,8 +9,8 @@
 
 #define HTTP_BODY_BYTES 256
 
-/* A plain HTTP answer ends when the request does, so that a client that is still sending is not told
- * off. The stream is the user. */
+/* A plain HTTP answer ends when the request does, so that a client that is still sending is not
+ * told off. The stream is the user. */
 static void on_request_end(void *user)
 {
     h2_stream_end(user);

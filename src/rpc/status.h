@@ -50,7 +50,7 @@ struct rpc_status {
     uint32_t h2_error;    /* RPC_FROM_RESET: the code */
     uint32_t http_status; /* RPC_FROM_HTTP: the status */
     bool unprocessed;     /* the peer provably did not look at the call */
-    char message[RPC_MESSAGE_BYTES]; /* decoded; may hold any bytes of the peer: escape before showing */
+    char message[RPC_MESSAGE_BYTES]; /* decoded; may hold any bytes of the peer: to be escaped */
 };
 
 /* "UNAVAILABLE"; "CODE(99)" is never needed: unknown numbers become UNKNOWN when parsed. */
@@ -65,8 +65,9 @@ enum rpc_code rpc_code_from_h2(uint32_t h2_error);
 void rpc_status_set(struct rpc_status *status, enum rpc_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* One line for people: "UNAVAILABLE: no healthy endpoint in cluster server-v1", or for other origins
- * "HTTP status 404 from something that is not gRPC", "stream reset with CANCEL". Escaped. Returns `out`. */
+/* One line for people: "UNAVAILABLE: no healthy endpoint in cluster server-v1", or for other
+ * origins "HTTP status 404 from something that is not gRPC", "stream reset with CANCEL". Escaped.
+ * Returns `out`. */
 char *rpc_status_describe(const struct rpc_status *status, char *out, size_t out_bytes);
 
 #endif

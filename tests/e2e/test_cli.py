@@ -15,7 +15,7 @@ from testenv.process import Process, run
 
 BAD = [
     (["agent"], "--version"),
-    (["agent", "--version", "1.1"], "--version"),
+    (["agent", "--version", "1 1"], "--version"),
     (["agent", "--version", "v1.1", "--interval", "5"], "--interval"),
     (["agent", "--version", "v1.1", "--interval", "-5s"], "--interval"),
     (["agent", "--version", "v1.1", "--intervall", "5s"], "--interval"),

@@ -64,7 +64,7 @@ static int teardown(void **state)
 static cJSON *ask(struct world *world, uint64_t after, size_t limit, const char *search)
 {
     struct buf out = {0};
-    streams_view_json(&world->relay, &(struct streams_query){after, limit, search}, &out);
+    admin_streams_json(&world->relay, &(struct streams_query){after, limit, search}, &out);
     cJSON *root = cJSON_ParseWithLength((const char *)buf_data(&out), out.len);
     assert_non_null(root);
     buf_deinit(&out);
@@ -108,7 +108,7 @@ static void search_looks_at_names_in_any_case(void **state)
         int found;
     } cases[] = {{"agent-0", 100}, {"AGENT-599", 1}, {"POD-3", 120}, {"x", 0}, {"", 600}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        cJSON *root = ask(*state, 0, STREAMS_VIEW_MAX, cases[i].search);
+        cJSON *root = ask(*state, 0, ADMIN_STREAMS_MAX, cases[i].search);
         assert_int_equal(count(root), cases[i].found);
         cJSON_Delete(root);
     }
@@ -130,7 +130,7 @@ static void a_walk_goes_on_behind_a_stream_that_ends(void **state)
     streams_remove(streams, record_at(streams->records.prev));
     assert_ptr_equal(streams->walk, &streams->records);
     streams->walk = NULL;
-    cJSON *root = ask(world, 0, STREAMS_VIEW_MAX, "");
+    cJSON *root = ask(world, 0, ADMIN_STREAMS_MAX, "");
     assert_int_equal(count(root), STREAMS - 3);
     cJSON_Delete(root);
 }

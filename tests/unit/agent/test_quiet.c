@@ -28,6 +28,7 @@ struct world {
     struct agent_stats stats;
     struct role_connect_options options;
     struct role_target target;
+    struct role_expectation expect;
     struct agent_config config;
     unsigned done;
     bool drained;
@@ -105,11 +106,13 @@ static void world_open(struct world *world, uint64_t delay_ms, uint64_t server_k
         .plaintext = true,
     };
     assert_int_equal(role_target_init(&world->target, "agent", &world->options), 0);
+    world->expect = (struct role_expectation){
+        .rule = ROLE_EXPECT_SERVER, .versions = {"v1"}, .version_count = 1};
     world->config = (struct agent_config){
         .loop = &world->loop,
         .stats = &world->stats,
         .version = "v1.1",
-        .major = 1,
+        .expect = &world->expect,
         .target = &world->target,
         .interval_ms = INTERVAL_MS,
         .keepalive_ms = 10000,

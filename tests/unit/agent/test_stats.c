@@ -34,9 +34,9 @@ static void answers_are_counted_by_server_version(void **state)
 {
     (void)state;
     struct agent_stats stats = {0};
-    agent_stats_answer(&stats, "v1", true);
-    agent_stats_answer(&stats, "v1", true);
-    agent_stats_answer(&stats, "v2", false);
+    agent_stats_answer(&stats, "v1", AGENT_STATS_MATCH);
+    agent_stats_answer(&stats, "v1", AGENT_STATS_MATCH);
+    agent_stats_answer(&stats, "v2", AGENT_STATS_MISMATCH);
     char *text = exposition_of(&stats);
     assert_line(text,
                 "grpcroute_route_decisions_total{agent_version=\"v1.2\",server_version=\"v1\","
@@ -54,11 +54,11 @@ static void invented_versions_share_one_label(void **state)
     char version[200];
     for (int i = 0; i < 1000; i++) {
         snprintf(version, sizeof(version), "v%d", i);
-        agent_stats_answer(&stats, version, false);
+        agent_stats_answer(&stats, version, AGENT_STATS_MISMATCH);
     }
     memset(version, 'x', sizeof(version) - 1);
     version[sizeof(version) - 1] = '\0';
-    agent_stats_answer(&stats, version, false);
+    agent_stats_answer(&stats, version, AGENT_STATS_MISMATCH);
     assert_int_equal(stats.server_count, AGENT_STATS_SERVERS);
     assert_int_equal(stats.mismatches, 1001);
     char *text = exposition_of(&stats);

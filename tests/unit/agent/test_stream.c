@@ -11,7 +11,9 @@
 #define MS     UINT64_C(1000000)
 #define SECOND (1000 * MS)
 
-static const struct agent_identity SELF = {"v1.2", "agent-1", 1};
+static const struct role_expectation EXPECT = {
+    .rule = ROLE_EXPECT_SERVER, .versions = {"v1"}, .version_count = 1};
+static const struct agent_identity SELF = {"v1.2", "agent-1", &EXPECT};
 static struct agent_stats stats;
 static struct agent_stream stream;
 

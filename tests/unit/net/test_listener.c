@@ -104,9 +104,16 @@ static void an_empty_host_takes_ipv4_as_well(void **state)
 
 /* --- the descriptor limit --- */
 
-static void the_descriptor_limit_pauses_without_spinning(void **state)
+/* It has a limit of its own, which accept4() does not obey. */
+static bool under_valgrind(void)
 {
     const char *preload = getenv("LD_PRELOAD");
+
+    return strstr(preload != NULL ? preload : "", "vgpreload") != NULL;
+}
+
+static void the_descriptor_limit_pauses_without_spinning(void **state)
+{
     struct rlimit before;
     struct rlimit low;
     int clients[3];
@@ -115,8 +122,8 @@ static void the_descriptor_limit_pauses_without_spinning(void **state)
     clock_t cpu;
 
     (void)state;
-    if (strstr(preload != NULL ? preload : "", "vgpreload") != NULL) {
-        skip(); /* valgrind has a limit of its own, which accept4() does not obey */
+    if (under_valgrind()) {
+        skip();
     }
     harness.drop = true;
     harness_listen(&harness);
@@ -146,6 +153,48 @@ static void the_descriptor_limit_pauses_without_spinning(void **state)
         run_for(&harness.loop, 100);
     }
     assert_int_equal(harness.accepted, 3); /* nobody was dropped */
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        close(clients[i]);
+    }
+}
+
+/* Connections may take the descriptors up to the last ones. Nobody is dropped here, either. */
+static void the_last_descriptors_are_not_for_who_connects(void **state)
+{
+    enum { LIMIT = 128, KEPT = 16 };
+    struct rlimit before;
+    struct rlimit low;
+    int clients[40];
+    int held[LIMIT];
+    int held_count = 0;
+    int fd;
+
+    (void)state;
+    if (under_valgrind()) {
+        skip();
+    }
+    getrlimit(RLIMIT_NOFILE, &before);
+    low = before;
+    low.rlim_cur = LIMIT;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    harness_listen(&harness);
+    run_for(&harness.loop, 10);
+    for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
+        clients[i] = raw_connect(net_listener_port(harness.listener));
+    }
+    while ((fd = dup(0)) >= 0 && fd < LIMIT - KEPT - 4) {
+        held[held_count++] = fd;
+    }
+    close(fd);
+    run_for(&harness.loop, NET_ACCEPT_PAUSE_MS + NET_ACCEPT_PAUSE_MS / 2);
+    assert_int_equal(harness.refusal.kind, NET_FD_LIMIT);
+    fd = dup(0);
+    assert_in_range(fd, LIMIT - KEPT, LIMIT - KEPT + 2);
+    close(fd);
+    while (held_count > 0) {
+        close(held[--held_count]);
+    }
+    setrlimit(RLIMIT_NOFILE, &before);
     for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
         close(clients[i]);
     }
@@ -468,6 +517,7 @@ int main(void)
         CASE(several_listeners_share_an_address_when_asked),
         CASE(an_empty_host_takes_ipv4_as_well),
         CASE(the_descriptor_limit_pauses_without_spinning),
+        TLS(the_last_descriptors_are_not_for_who_connects),
         TLS(a_client_without_alpn_gets_an_alert),
         TLS(a_client_with_an_old_version_is_refused),
         TLS(plaintext_at_a_tls_listener_is_named),

@@ -223,6 +223,23 @@ static void an_endpoint_that_cannot_be_reached_is_asked_again(void **state)
     scene_close(scene);
 }
 
+/* That the process has no descriptor left says nothing of the endpoint. */
+static void a_check_that_could_not_be_made_tells_nothing(void **state)
+{
+    (void)state;
+    struct proxy_health *health;
+    struct scene *scene = open_checked(&health);
+    scene->endpoints[0].dial = SCENE_NO_DESCRIPTOR;
+    scene_run(10 * PROXY_HEALTH_RETRY_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_UNKNOWN);
+    assert_in_range(fake_dial_count(), 8, 10);
+    scene->endpoints[0].dial = SCENE_ACCEPTS;
+    scene_run(PROXY_HEALTH_RETRY_MS + 2 * NET_TICK_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
+    proxy_health_stop(health);
+    scene_close(scene);
+}
+
 static void a_removed_endpoint_is_checked_no_more(void **state)
 {
     (void)state;
@@ -297,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_check_that_was_not_looked_at_is_made_once_more),
         cmocka_unit_test(a_goaway_asks_for_a_check_at_once),
         cmocka_unit_test(an_endpoint_that_cannot_be_reached_is_asked_again),
+        cmocka_unit_test(a_check_that_could_not_be_made_tells_nothing),
         cmocka_unit_test(a_removed_endpoint_is_checked_no_more),
         cmocka_unit_test(health_may_stop_with_a_check_in_flight),
         cmocka_unit_test(a_fleet_of_resets_does_not_delay_checks),

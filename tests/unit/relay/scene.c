@@ -40,6 +40,10 @@ static struct net_stream *on_dial(void *user, struct net_loop *loop,
             endpoint->peers[endpoint->peer_count++] = peer_new(far_end, &endpoint->config);
             return near_end;
         }
+        if (endpoint->dial == SCENE_NO_DESCRIPTOR) {
+            net_error_from_uv(ret_error, UV_EMFILE, name);
+            return NULL;
+        }
     }
     net_error_set(ret_error, NET_REFUSED, "%s: connection refused", name);
     return NULL;
@@ -264,7 +268,7 @@ struct exchange *scene_exchange(struct scene *scene)
 {
     struct list *records = &scene->worker->streams.records;
     assert_false(list_empty(records));
-    return exchange_of(container_of(records->prev, struct stream_record, node));
+    return exchange_at(records->prev);
 }
 
 size_t scene_live(const struct scene *scene)

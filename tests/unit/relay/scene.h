@@ -26,7 +26,7 @@
 #define SCENE_CONNS_MAX     600
 #define SCENE_CLIENTS_MAX   48
 
-enum scene_dial { SCENE_ACCEPTS, SCENE_REFUSES, SCENE_HANGS };
+enum scene_dial { SCENE_ACCEPTS, SCENE_REFUSES, SCENE_HANGS, SCENE_NO_DESCRIPTOR };
 
 /* A server, and the connections that were made to it. */
 struct scene_endpoint {

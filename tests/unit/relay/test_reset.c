@@ -79,12 +79,13 @@ static void a_quarter_of_the_streams_that_ended_well_may_go_young(void **state)
     (void)state;
     struct scene *scene = scene_open(NULL);
     struct peer_stream *streams[200];
+    struct scene_bystander bystander = scene_bystander(scene);
     struct peer *client = scene_client(scene);
     open_many(client, streams, 200);
     struct peer *conn = scene_conn(scene, 0, 0);
     for (size_t i = 0; i < 200; i++) {
         peer_end(streams[i]);
-        peer_status(peer_stream(conn, i), 0, "");
+        peer_status(peer_stream(conn, 1 + i), 0, "");
     }
     scene_settle();
     reset_young(scene);
@@ -93,7 +94,8 @@ static void a_quarter_of_the_streams_that_ended_well_may_go_young(void **state)
     assert_true(conn->resets < 120);
     scene_run(2000);
     assert_int_equal(conn->resets, 120);
-    assert_int_equal(scene_live(scene), 0);
+    assert_int_equal(scene_live(scene), 1);
+    scene_check(&bystander);
     scene_close(scene);
 }
 
@@ -178,14 +180,32 @@ static void resets_of_any_age_are_rationed(void **state)
     scene_close(scene);
 }
 
-/* A stream whose reset waits carries nothing more, and its client has long been told. */
-static void a_stream_that_waits_for_its_reset_is_silent(void **state)
+/* As when a whole fleet leaves: nothing is left there that a reset could spare. */
+static void a_connection_of_dropped_streams_alone_ends_and_takes_them_along(void **state)
 {
     (void)state;
     struct scene *scene = scene_open(NULL);
     reset_young(scene);
     struct peer *conn = scene_conn(scene, 0, 0);
-    struct peer_stream *last = peer_stream(conn, 119);
+    assert_int_equal(scene_live(scene), 120 - UPSTREAM_YOUNG_RESETS);
+    scene_run(2 * NET_TICK_MS);
+    assert_int_equal(scene_live(scene), 0);
+    assert_true(conn->goaways > 0);
+    assert_true(conn->resets < UPSTREAM_YOUNG_RESETS + UPSTREAM_YOUNG_PER_S);
+    struct scene_bystander next = scene_bystander(scene); /* on a connection of its own */
+    scene_check(&next);
+    scene_close(scene);
+}
+
+/* A stream whose reset waits carries nothing more, and its client has long been told. */
+static void a_stream_that_waits_for_its_reset_is_silent(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    reset_young(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    struct peer_stream *last = peer_stream(conn, 120);
     scene_run(500);
     assert_false(last->closed);
     peer_begin(last);
@@ -195,6 +215,7 @@ static void a_stream_that_waits_for_its_reset_is_silent(void **state)
     assert_int_equal(scene->worker->queued_bytes, 0);
     peer_trailers(last, "grpc-status: 0\n");
     scene_settle();
+    scene_check(&bystander);
     scene_close(scene);
 }
 
@@ -335,6 +356,57 @@ static void a_drain_does_not_wait_for_resets(void **state)
     scene_close(scene);
 }
 
+static void leave_unread(struct peer_stream *stream)
+{
+    const char *id = peer_value(stream, "agent-id");
+    stream->unread = id != NULL && strcmp(id, "unread") == 0;
+}
+
+/* A request whose end waits behind bytes that its endpoint does not read. */
+static struct peer_stream *ask_more_than_is_read(struct scene *scene, struct peer_stream **ret_far)
+{
+    struct peer_stream *near = scene_ask(scene_client(scene), "agent-id: unread\n");
+    struct peer *conn = scene_conn(scene, 0, 0);
+    *ret_far = peer_stream(conn, conn->stream_count - 1);
+    peer_send_zeros(near, 100000);
+    peer_end(near);
+    scene_settle();
+    assert_in_range((*ret_far)->body_bytes, 40000, 65535);
+    return near;
+}
+
+/* The endpoint would take what it got for all there was, and hold memory of a client that has gone. */
+static void nothing_is_sent_while_a_reset_waits(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        struct scene *scene = scene_open(NULL);
+        scene->endpoints[0].config.on_block = leave_unread;
+        scene_bystander(scene); /* with whom the connection goes on */
+        reset_young(scene);
+        struct peer_stream *far;
+        struct peer_stream *near = ask_more_than_is_read(scene, &far);
+        size_t got = far->body_bytes;
+        assert_true(scene->worker->queued_bytes > 0);
+        if (how == 0) {
+            peer_reset(near, H2_CANCEL);
+        } else if (how == 1) {
+            peer_abort(near->peer);
+        } else {
+            exchange_shed(scene_exchange(scene), "shed");
+        }
+        scene_settle();
+        assert_int_equal(scene->worker->queued_bytes, 0);
+        peer_read(far);
+        scene_run(2000);
+        assert_int_equal(far->body_bytes, got);
+        assert_false(far->ended);
+        scene_run(UPSTREAM_RESET_LIMIT_MS);
+        assert_int_equal(far->error, H2_CANCEL);
+        scene_close(scene);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_reset_that_waits_goes_when_the_endpoint_has_read_the_request_long_ago),
         cmocka_unit_test(an_endpoint_that_stood_still_sees_no_young_resets),
         cmocka_unit_test(resets_of_any_age_are_rationed),
+        cmocka_unit_test(a_connection_of_dropped_streams_alone_ends_and_takes_them_along),
         cmocka_unit_test(a_stream_that_waits_for_its_reset_is_silent),
         cmocka_unit_test(too_many_resets_that_wait_go_when_they_are_a_little_older),
         cmocka_unit_test(newcomers_wait_while_many_resets_do_and_others_are_served),
@@ -351,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_lane_apart_is_not_rationed),
         cmocka_unit_test(a_connection_may_die_with_resets_that_wait),
         cmocka_unit_test(a_drain_does_not_wait_for_resets),
+        cmocka_unit_test(nothing_is_sent_while_a_reset_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "scene.h"
 
 #include "h2/session.h"
+#include "relay/headers.h"
 
 static size_t streams_of(const struct scene *scene, size_t endpoint)
 {
@@ -271,7 +272,8 @@ static void a_window_of_the_body_is_kept_and_sent_again(void **state)
     size_t home = home_of(scene);
     peer_send_zeros(near, H2_STREAM_WINDOW_BYTES);
     scene_settle();
-    assert_int_equal(scene->worker->queued_bytes, H2_STREAM_WINDOW_BYTES); /* counted */
+    size_t request = scene_exchange(scene)->request->bytes;
+    assert_int_equal(scene->worker->queued_bytes, H2_STREAM_WINDOW_BYTES + request); /* counted */
     peer_reset(peer_stream(scene_conn(scene, home, 0), 0), H2_REFUSED_STREAM);
     scene_settle();
     struct peer_stream *second = peer_stream(scene_conn(scene, 1 - home, 0), 0);
@@ -283,6 +285,37 @@ static void a_window_of_the_body_is_kept_and_sent_again(void **state)
     scene_settle();
     assert_int_equal(second->body_bytes, H2_STREAM_WINDOW_BYTES + 4);
     assert_int_equal(scene->worker->queued_bytes, 0);
+    scene_close(scene);
+}
+
+/* The endpoint goes away without having looked at the stream; the next connection to it says
+ * nothing yet. */
+static void lose(struct scene *scene, size_t conn)
+{
+    scene->endpoints[0].config.silent = true;
+    peer_goaway(scene_conn(scene, 0, conn), 0, H2_NO_ERROR, "");
+    scene_settle();
+}
+
+/* Each connection that took the body gave the client credit for as much again. */
+static void a_body_that_grows_while_its_stream_waits_is_bounded(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    peer_send_zeros(near, H2_STREAM_WINDOW_BYTES);
+    scene_settle();
+    lose(scene, 0);
+    peer_send_zeros(near, H2_STREAM_WINDOW_BYTES);
+    scene_settle();
+    assert_int_equal(scene_exchange(scene)->replay.len, 2 * H2_STREAM_WINDOW_BYTES);
+    assert_int_equal(scene_exchange(scene)->state, EXCHANGE_QUEUED);
+    scene_conn(scene, 0, 1)->config.withholds = true;
+    peer_open(scene_conn(scene, 0, 1));
+    scene_settle();
+    assert_int_equal(scene_exchange(scene)->replay.len, 0);
+    lose(scene, 1);
+    scene_assert_status(near, 14, "refused the stream");
     scene_close(scene);
 }
 
@@ -302,6 +335,7 @@ int main(void)
         cmocka_unit_test(an_endpoint_never_changes_once_an_answer_began),
         cmocka_unit_test(a_request_whose_body_was_given_up_is_not_sent_again),
         cmocka_unit_test(a_window_of_the_body_is_kept_and_sent_again),
+        cmocka_unit_test(a_body_that_grows_while_its_stream_waits_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

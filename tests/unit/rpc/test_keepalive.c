@@ -1,5 +1,6 @@
 /* Every order in which a PING, its answer, other bytes, ticks and checks can come, in the same
  * millisecond and one apart, against a judge that only looks at the order. */
+#include "h2/limits.h"
 #include "rpc/keepalive.h"
 
 #include <setjmp.h>
@@ -158,7 +159,7 @@ static void a_silent_peer_is_dead_at_the_timeout(void **state)
 static void our_own_absence_is_not_the_peers(void **state)
 {
     (void)state;
-    for (uint64_t absence = RPC_TICK_LATE_MS + 1; absence < 10 * ANSWER_MS; absence += 997) {
+    for (uint64_t absence = H2_STOOD_STILL_MS + 1; absence < 10 * ANSWER_MS; absence += 997) {
         for (uint64_t before = 0; before < ANSWER_MS / PERIOD_MS; before++) {
             struct scene scene = pinged();
             assert_int_equal(ticks_to_death(&scene, PERIOD_MS, false, before), 0);
@@ -175,7 +176,7 @@ static void a_dead_peer_is_found_by_a_loop_that_is_always_late(void **state)
 {
     (void)state;
     struct scene scene = pinged();
-    assert_int_equal(ticks_to_death(&scene, 3 * RPC_TICK_LATE_MS, false, 1000),
+    assert_int_equal(ticks_to_death(&scene, 3 * H2_STOOD_STILL_MS, false, 1000),
                      ANSWER_MS / RPC_TICK_COUNTS_MS);
 }
 
