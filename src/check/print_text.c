@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define LABEL_BYTES 400
+#define LINE_BYTES  (LABEL_BYTES + CHECK_TEXT_BYTES + 800)
 /* Pods named in one line. */
 #define PODS_NAMED 8
 /* So many streams would reach a second pod if there were one (round robin does with two, chance
@@ -75,11 +76,12 @@ print_line(FILE *out, enum cli_style style, enum cli_mark mark, const char *form
 {
     const char *shown = cli_mark(mark);
     fprintf(out, "%s%s%s", cli_style(out, style), shown, shown[0] != '\0' ? " " : "");
+    char line[LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(out, format, arguments);
+    vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    fprintf(out, "%s\n", cli_style(out, CLI_PLAIN));
+    fprintf(out, "%s%s\n", cli_readable(line), cli_style(out, CLI_PLAIN));
 }
 
 static void print_findings(FILE *out, const char *label, const struct check_verdict *verdict)

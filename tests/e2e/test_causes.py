@@ -1,4 +1,5 @@
 """A cause is what was seen: the alert, the HTTP answer, the certificate."""
+import json
 import re
 import socket
 import ssl
@@ -10,7 +11,8 @@ import pytest
 
 from testenv.grpcroute import BIN, Server, grpcroute
 from testenv.h2_server import H2Server
-from testenv.process import run
+from testenv.net import ReservedPort, wait_port
+from testenv.process import Process, run
 
 
 def verify(target, *args):
@@ -109,6 +111,25 @@ def test_a_client_certificate_that_is_wanted_is_told(started, tmp_path, version)
         assert done.returncode == 3 and "asked for a client certificate and got none" in done.stderr, done
 
 
+NGINX = """
+pid {0}/pid; error_log {0}/error.log info; daemon off; events {{}}
+http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u;
+scgi_temp_path {0}/s;
+server {{ listen 127.0.0.1:{1} ssl http2; ssl_certificate {2}; ssl_certificate_key {3}; ssl_client_certificate {2};
+ssl_verify_client on; location / {{ grpc_pass grpc://127.0.0.1:1; }} }} }}
+"""
+
+
+def test_nginx_that_wants_a_client_certificate_is_told(started, tmp_path):
+    cert, key = make(tmp_path, "a")
+    port = started(ReservedPort()).port
+    (tmp_path / "nginx.conf").write_text(NGINX.format(tmp_path, port, cert, key))
+    nginx = started(Process(["nginx", "-e", tmp_path / "error.log", "-c", tmp_path / "nginx.conf"]))
+    wait_port(port, nginx.running)
+    done = verify(f"localhost:{port}", "--cacert", cert)
+    assert done.returncode == 4 and re.search("status 400 .*text/html, and it asked for a client certificate", done.stdout), done
+
+
 # ---- answers that are not gRPC -----------------------------------------------------------------
 
 
@@ -134,3 +155,19 @@ def answers(headers):
 def test_an_http_answer_is_described(started, headers, cause):
     done = verify(started(H2Server(answers(headers))).address, "--plaintext")
     assert done.returncode == 4 and re.search(cause, done.stdout), done
+
+
+# ---- messages ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("message, shown", [
+    ("Dienst nicht verf%C3%BCgbar: %E6%9C%8D%E5%8A%A1", "Dienst nicht verfügbar: 服务"),
+    ("%E2%80%AEoverride%1B[31m", r"\xe2\x80\xaeoverride\x1b[31m"), ("broken %C3%28 %FF", r"broken \xc3( \xff"),
+    ("%C3%BC" * 500, "üüü")])
+def test_a_message_in_utf8_is_readable_and_harmless(started, message, shown):
+    headers = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "14"), ("grpc-message", message)]
+    server = started(H2Server(answers(headers)))
+    done = verify(server.address, "--plaintext")
+    assert done.returncode == 4 and shown in done.stdout, done
+    report = json.loads(verify(server.address, "--plaintext", "-o", "json").stdout)
+    assert shown in report["checks"][0]["findings"][0]["text"]

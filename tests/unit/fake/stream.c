@@ -489,12 +489,6 @@ const char *fake_local(const struct net_stream *stream)
     return end_of(stream)->local;
 }
 
-bool net_stream_wants_certificate(const struct net_stream *stream)
-{
-    (void)stream; /* there is no TLS */
-    return false;
-}
-
 size_t net_stream_kept_bytes(const struct net_stream *stream)
 {
     return end_of(stream)->kept_bytes;
