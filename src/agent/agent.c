@@ -128,6 +128,7 @@ static void do_after_stream(struct agent *agent, const char *reason, const char 
         retry(agent, "Stream closed", reason, cause, delay_ms);
         return;
     }
+    agent->config->stats->bad_ends += !agent->stopping;
     report_closed(&agent->source, reason, cause);
     do_leave(agent);
 }

@@ -76,7 +76,7 @@ void agent_stats_reconnect(struct agent_stats *stats, const char *reason)
 bool agent_stats_clean(const struct agent_stats *stats)
 {
     return stats->lost == 0 && stats->unexpected == 0 && stats->mixed == 0 && stats->moved == 0 &&
-           stats->mismatches == 0;
+           stats->mismatches == 0 && stats->bad_ends == 0;
 }
 
 static void put(struct metrics *metrics, const char *name, enum metrics_type type, const char *help,

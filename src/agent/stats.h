@@ -40,6 +40,7 @@ struct agent_stats {
     uint64_t mixed;      /* answers that carry the metadata of another agent */
     uint64_t moved;      /* answers from another pod than the stream's first */
     uint64_t mismatches; /* answers from a server of another version */
+    uint64_t bad_ends;   /* streams that had sent all and did not end with an OK */
     uint64_t streams_opened;
     uint64_t streams_active;
     struct agent_stats_reason reasons[AGENT_STATS_REASONS]; /* of reconnections */
@@ -57,7 +58,7 @@ void agent_stats_answer(struct agent_stats *stats, const char *version,
 /* Counts a reconnection; `reason` is a static label. */
 void agent_stats_reconnect(struct agent_stats *stats, const char *reason);
 
-/* True when no message was lost and every answer came from where it must. */
+/* True when no message was lost, every answer came from where it must, and streams ended well. */
 bool agent_stats_clean(const struct agent_stats *stats);
 
 /* Appends everything; no label names an agent. */

@@ -187,3 +187,55 @@ bool text_is_utf8(const char *bytes, size_t len)
     }
     return true;
 }
+
+/* What changes or hides the text around it, rather than being seen. */
+static bool is_hidden(uint32_t code_point)
+{
+    static const struct {
+        uint32_t first;
+        uint32_t last;
+    } HIDDEN[] = {
+        {0, 0x9f},        {0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f}, {0x2028, 0x202e},
+        {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff},
+    };
+    for (size_t i = 0; i < sizeof(HIDDEN) / sizeof(HIDDEN[0]); i++) {
+        if (code_point >= HIDDEN[i].first && code_point <= HIDDEN[i].last) {
+            return true;
+        }
+    }
+    return (code_point & 0xfffe) == 0xfffe;
+}
+
+/* The byte that the escape at `at` stands for, or -1. */
+static int escaped_byte(const char *at)
+{
+    if (at[0] != '\\' || at[1] != 'x' || at[2] == '\0' || at[3] == '\0') {
+        return -1;
+    }
+    const char *high = memchr(HEX, at[2], 16);
+    const char *low = memchr(HEX, at[3], 16);
+    return high != NULL && low != NULL ? (int)((high - HEX) << 4 | (low - HEX)) : -1;
+}
+
+void text_make_readable(char *text)
+{
+    char *out = text;
+    for (const char *at = text; *at != '\0';) {
+        char bytes[4];
+        size_t len = 0;
+        int byte;
+        uint32_t code_point;
+        while (len < sizeof(bytes) && (byte = escaped_byte(at + 4 * len)) >= 0x80) {
+            bytes[len++] = (char)byte;
+        }
+        size_t taken = text_utf8_decode(bytes, len, &code_point);
+        if (taken > 0 && !is_hidden(code_point)) {
+            memcpy(out, bytes, taken);
+            out += taken;
+            at += 4 * taken;
+        } else {
+            *out++ = *at++;
+        }
+    }
+    *out = '\0';
+}

@@ -67,6 +67,11 @@ char *text_format_address(char *out, size_t out_bytes, const char *host, uint16_
  * same). The one door through which a peer's bytes reach a log or a terminal. */
 size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len);
 
+/* Makes an escaped text readable in place: escapes that together are a visible character in UTF-8
+ * become that character; controls, marks that turn or hide text, and broken bytes stay escaped. For
+ * the last step before people read it, where UTF-8 can be shown. */
+void text_make_readable(char *text);
+
 /* Number of single-character edits between two words, for "did you mean". */
 size_t text_distance(const char *a, const char *b);
 

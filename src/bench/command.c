@@ -2,6 +2,7 @@
 #include "bench/command.h"
 
 #include "base/mem.h"
+#include "bench/compare.h"
 #include "bench/cost.h"
 #include "bench/driver.h"
 #include "bench/report.h"
@@ -33,6 +34,7 @@ struct options {
     struct cli_list pids;
     struct cli_list thresholds;
     uint64_t tolerance_percent;
+    const char *metrics;
     unsigned output;
     const char *report_file;
 };
@@ -61,9 +63,12 @@ static const struct cli_option options_table[] = {
     {.name = "pid", .kind = CLI_LIST, .offset = offsetof(struct options, pids),
      .argument = "PID", .help = "Also measure CPU and memory of this process on this machine"},
     {.name = "threshold", .kind = CLI_LIST, .offset = offsetof(struct options, thresholds),
-     .argument = "LIMIT", .help = "Fail unless this holds, e.g. 'p99<5ms', 'errors==0', 'rate>=1000'"},
+     .argument = "LIMIT", .help = "Fail unless this holds, e.g. 'p99<5ms', 'rate>=1000'; errors, unopened streams, lost, unanswered and disordered messages fail it unless one allows them, e.g. 'errors<=3'"},
     {.name = "tolerance", .kind = CLI_COUNT, .offset = offsetof(struct options, tolerance_percent),
      .argument = "PERCENT", .fallback = "10", .max = 1000, .help = "How much worse bench compare lets a figure be"},
+    {.name = "metric", .kind = CLI_STRING, .offset = offsetof(struct options, metrics),
+     .argument = "LIST", .fallback = COMPARE_METRICS,
+     .help = "Figures that bench compare judges, those of --threshold and cpu, separated by commas"},
     {.name = "output", .short_name = 'o', .kind = CLI_CHOICE, .offset = offsetof(struct options, output),
      .argument = "FORMAT", .fallback = "text", .choices = cli_output_choices, .help = "How the result is printed"},
     {.name = "report-file", .kind = CLI_FILE, .offset = offsetof(struct options, report_file),
@@ -132,6 +137,23 @@ static void print_page(FILE *out, const void *result)
     report_html(out, result);
 }
 
+/* What must not be and no threshold allows. Returns how many kinds of it there were. */
+static unsigned judge_unnamed(const struct options *options, const struct threshold *thresholds,
+                              const struct bench_result *result)
+{
+    unsigned missed = 0;
+    const struct bench_metric *metric;
+    for (size_t i = 0; (metric = bench_metric(i)) != NULL; i++) {
+        if (threshold_is_missed(metric, thresholds, options->thresholds.count, result)) {
+            fprintf(stderr, "%s %.0f %s (allow it with --threshold '%s<=N')\n",
+                    cli_mark(CLI_MARK_BAD), bench_metric_value(metric, result), metric->must_not,
+                    metric->name);
+            missed++;
+        }
+    }
+    return missed;
+}
+
 /* Prints what does not hold to standard error, so that JSON stays JSON. */
 static int judge(const struct options *options, const struct threshold *thresholds,
                  const struct bench_result *result)
@@ -147,6 +169,9 @@ static int judge(const struct options *options, const struct threshold *threshol
         fprintf(stderr, "%s %s: %s\n", cli_mark(holds ? CLI_MARK_GOOD : CLI_MARK_BAD),
                 thresholds[i].text, shown);
         rv = holds ? rv : EXIT_CHECK_FAILED;
+    }
+    if (judge_unnamed(options, thresholds, result) > 0) {
+        rv = EXIT_CHECK_FAILED;
     }
     return rv == EXIT_GOOD && bench_invalid(result) != NULL ? EXIT_NO_EVIDENCE : rv;
 }
@@ -287,28 +312,61 @@ static int check_valid(const char *path, const struct bench_result *result)
     return invalid != NULL;
 }
 
-static int compare(const struct options *options, int argc, char **argv)
+static const char *compare_result(int exit_code)
 {
+    return exit_code == EXIT_GOOD           ? "passed"
+           : exit_code == EXIT_CHECK_FAILED ? "failed"
+                                            : "no_evidence";
+}
+
+static int show_comparison(const struct options *options, char **paths,
+                           const struct bench_result *before, const struct bench_result *now)
+{
+    struct comparison comparison;
+    compare_results(before, now, options->metrics, (double)options->tolerance_percent / 100,
+                    &comparison);
+    int rv = comparison.worse > 0 ? EXIT_CHECK_FAILED : EXIT_GOOD;
+    if (check_valid(paths[0], before) + check_valid(paths[1], now) > 0 && rv == EXIT_GOOD) {
+        rv = EXIT_NO_EVIDENCE;
+    }
+    if (options->output == CLI_OUTPUT_JSON) {
+        compare_print_json(stdout, &comparison, compare_result(rv), rv);
+    } else {
+        compare_print_text(stdout, &comparison);
+    }
+    return rv;
+}
+
+static int check_compare(const struct options *options, int argc, char **argv)
+{
+    char unknown[32];
     if (argc != 2) {
         cli_error("bench",
                   "compare: expected two files of reports made with bench -o json: before and now");
         return EXIT_USAGE;
     }
-    if (check_files(argc, argv) != 0) {
+    if (options->report_file != NULL) {
+        cli_error("bench", "--report-file does not go with compare; -o json does");
         return EXIT_USAGE;
     }
-    struct bench_result *before = read_report(argv[0]);
-    struct bench_result *now = read_report(argv[1]);
-    int rv = EXIT_USAGE;
-    if (before != NULL && now != NULL) {
-        double tolerance = (double)options->tolerance_percent / 100;
-        rv = report_compare(stdout, before, now, tolerance) > 0 ? EXIT_CHECK_FAILED : EXIT_GOOD;
-        fflush(stdout);
-        if (check_valid(argv[0], before) + check_valid(argv[1], now) > 0 && rv == EXIT_GOOD) {
-            rv = EXIT_NO_EVIDENCE;
-        }
+    if (compare_check_metrics(options->metrics, unknown) != 0) {
+        cli_error("bench", "--metric: \"%s\" is no figure; expected some of " COMPARE_METRICS,
+                  unknown);
+        return EXIT_USAGE;
     }
-    struct bench_result *both[] = {before, now};
+    return check_files(argc, argv);
+}
+
+static int compare(const struct options *options, int argc, char **argv)
+{
+    if (check_compare(options, argc, argv) != 0) {
+        return EXIT_USAGE;
+    }
+    struct bench_result *both[] = {read_report(argv[0]), read_report(argv[1])};
+    int rv = EXIT_USAGE;
+    if (both[0] != NULL && both[1] != NULL) {
+        rv = show_comparison(options, argv, both[0], both[1]);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
         if (both[i] != NULL) {
             bench_result_deinit(both[i]);
@@ -354,8 +412,7 @@ const struct cli_command bench_command = {
         "  # 50 agents, 1000 messages/s, and what that costs the proxy\n"
         "  grpcroute bench -c 50 -r 1000 -z 30s --cacert certs/ca.pem --pid $(pidof envoy)\n"
         "  # A gate for CI, with a page to look at\n"
-        "  grpcroute bench --threshold 'p99<5ms' --threshold 'errors==0' --report-file "
-        "bench.html\n",
+        "  grpcroute bench --threshold 'p99<5ms' --threshold 'rate>=990' --report-file bench.html\n",
     .positional = "[merge FILE... | compare BEFORE NOW]",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),

@@ -23,6 +23,8 @@
 /* How long the last answers may take. */
 #define DRAIN_MS 2000
 #define DRAIN_POLL_MS 10
+/* How long servers may take to end streams that were half-closed. */
+#define ENDING_MS 2000
 /* From the last connection's start to the first answers on its streams. */
 #define OPENING_MS 15000
 /* From all streams open to the first message, so that idle memory can be read. */
@@ -185,6 +187,32 @@ static void on_draining(uv_timer_t *timer)
         for (size_t i = 0; i < driver->stream_count; i++) {
             bench_stream_account_rest(&driver->streams[i], now_ns);
         }
+        enter(driver, PHASE_ENDING);
+    }
+}
+
+/* A server that answers everything may still end its calls badly, which every client would see. */
+static void begin_ending(struct driver *driver)
+{
+    driver->ending_ns = clock_now_ns() + ENDING_MS * NS_PER_MS;
+    for (size_t i = 0; i < driver->result->setup.connections; i++) {
+        uv_timer_stop(&driver->conns[i].timer);
+    }
+    for (size_t i = 0; i < driver->stream_count; i++) {
+        if (role_pinger_is_open(&driver->streams[i].pinger)) {
+            role_pinger_half_close(&driver->streams[i].pinger);
+        }
+    }
+}
+
+static void on_ending(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    bool open = false;
+    for (size_t i = 0; i < driver->stream_count && !open; i++) {
+        open = role_pinger_is_open(&driver->streams[i].pinger);
+    }
+    if (!open || clock_now_ns() > driver->ending_ns) {
         enter(driver, PHASE_CLOSING);
     }
 }
@@ -244,6 +272,10 @@ static void enter(struct driver *driver, enum phase phase)
         uv_timer_stop(&driver->second_timer);
         uv_timer_start(&driver->phase_timer, on_draining, 0, DRAIN_POLL_MS);
         return;
+    case PHASE_ENDING:
+        begin_ending(driver);
+        uv_timer_start(&driver->phase_timer, on_ending, 0, DRAIN_POLL_MS);
+        return;
     case PHASE_CLOSING:
         close_all(driver);
         return;
@@ -300,6 +332,15 @@ static void make_text(struct driver *driver)
     }
 }
 
+/* Streams are only missing where there was the time to open them. */
+static void count_unopened(struct bench_result *result)
+{
+    uint64_t wanted = result->setup.connections * result->setup.streams;
+    if (result->interrupted_by == 0 && wanted > result->streams_opened) {
+        result->unopened = wanted - result->streams_opened;
+    }
+}
+
 static int exit_code(const struct bench_result *result)
 {
     if (result->interrupted_by != 0) {
@@ -344,5 +385,6 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
     free(driver->streams);
     free(driver->text);
     free(driver);
+    count_unopened(result);
     return exit_code(result);
 }

@@ -17,14 +17,10 @@ void report_json(FILE *out, const struct bench_result *result);
 void report_html(FILE *out, const struct bench_result *result);
 
 /* Reads what report_json() wrote, from standard input for "-". Several reports, as in the logs of
- * several pods, are added up, and lines between them passed over. Returns 0 with an initialised
+ * several pods, are added up, each line behind a prefix or not, in UTF-8 or UTF-16; what is between
+ * them is passed over, but no report is. Returns 0 with an initialised
  * result, or 1 with a sentence in `reason`. */
 int report_read(const char *path, struct bench_result *ret,
                 char reason[static REPORT_REASON_BYTES]);
-
-/* Two results side by side with ratios; `tolerance` is a fraction, e.g. 0.1. Returns how many
- * figures of `now` are worse than `before` by more. */
-unsigned report_compare(FILE *out, const struct bench_result *before,
-                        const struct bench_result *now, double tolerance);
 
 #endif

@@ -1,15 +1,10 @@
-#include "base/buf.h"
 #include "base/mem.h"
-#include "bench/report.h"
+#include "bench/report_file.h"
 
 #include <cJSON.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT         "grpcroute-bench-1"
-#define FILE_BYTES_MAX (64 * 1024 * 1024)
-#define READ_BYTES     (64 * 1024)
 #define NUMBER_MAX     1e18 /* so that many reports add up without wrapping */
 
 /* Counters that are written and read alike. */
@@ -114,7 +109,7 @@ static void add_timeline(cJSON *root, const struct bench_result *result)
 static char *to_json(const struct bench_result *result, bool pretty)
 {
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "format", FORMAT);
+    cJSON_AddStringToObject(root, "format", REPORT_FORMAT);
     cJSON_AddStringToObject(root, "target", result->setup.target);
     cJSON_AddBoolToObject(root, "tls", result->setup.tls);
     cJSON *versions = cJSON_AddArrayToObject(root, "versions");
@@ -131,6 +126,7 @@ static char *to_json(const struct bench_result *result, bool pretty)
         memcpy(&value, (const char *)result + FIELDS[i].offset, sizeof(value));
         cJSON_AddNumberToObject(root, FIELDS[i].name, (double)value);
     }
+    cJSON_AddNumberToObject(root, "streams_unopened", (double)result->unopened);
     add_causes(root, result);
     add_costs(root, result);
     for (size_t i = 0; i < ARRAY_SIZE(HISTOGRAMS); i++) {
@@ -332,13 +328,18 @@ static int read_counters(const cJSON *root, struct bench_result *ret)
         }
         memcpy((char *)ret + FIELDS[i].offset, &value, sizeof(value));
     }
+    if (number_in(root, "streams_unopened", &ret->unopened) != 0) {
+        /* written by a version that did not count them */
+        uint64_t wanted = ret->setup.connections * ret->setup.streams;
+        ret->unopened = wanted > ret->streams_opened ? wanted - ret->streams_opened : 0;
+    }
     return seconds_in(root, "driver_cpu_seconds", &ret->driver_cpu_seconds);
 }
 
-static int from_json(const cJSON *root, struct bench_result *ret)
+int report_from_json(const cJSON *root, struct bench_result *ret)
 {
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(root, "format");
-    if (!cJSON_IsString(format) || strcmp(format->valuestring, FORMAT) != 0) {
+    if (!cJSON_IsString(format) || strcmp(format->valuestring, REPORT_FORMAT) != 0) {
         return 1;
     }
     read_text(cJSON_GetObjectItemCaseSensitive(root, "target"), ret->setup.target,
@@ -356,90 +357,4 @@ static int from_json(const cJSON *root, struct bench_result *ret)
         }
     }
     return 0;
-}
-
-/* Reads to the end of `file`. Returns 0, or 1 with a reason. */
-static int read_all(FILE *file, struct buf *text, char reason[static REPORT_REASON_BYTES])
-{
-    size_t len;
-    do {
-        uint8_t *room = buf_reserve(text, READ_BYTES);
-        len = room != NULL ? fread(room, 1, READ_BYTES, file) : 0;
-        buf_commit(text, len);
-    } while (len > 0 && text->len <= FILE_BYTES_MAX);
-    if (len > 0) {
-        snprintf(reason, REPORT_REASON_BYTES, "is larger than 64 MiB");
-    } else if (ferror(file) != 0 || !feof(file)) {
-        snprintf(reason, REPORT_REASON_BYTES, "cannot be read");
-    }
-    return len == 0 && feof(file) && ferror(file) == 0 ? 0 : 1;
-}
-
-/* The whole file, owned by the caller. Returns 0, or 1 with a reason. */
-static int read_file(const char *path, struct buf *ret, char reason[static REPORT_REASON_BYTES])
-{
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-    if (file == NULL) {
-        snprintf(reason, REPORT_REASON_BYTES, "%s", strerror(errno));
-        return 1;
-    }
-    int rv = read_all(file, ret, reason);
-    if (file != stdin) {
-        fclose(file);
-    }
-    return rv;
-}
-
-/* Reports begin at the start of a line; NULL: there is none from here on. */
-static const char *next_report(const char *at, const char *end)
-{
-    while (at != NULL && at < end && *at != '{') {
-        at = memchr(at, '\n', (size_t)(end - at));
-        at = at != NULL ? at + 1 : NULL;
-    }
-    return at != end ? at : NULL;
-}
-
-/* Reads the report at `*at` into `sum`, or adds it to the `count` that are there, and moves on. */
-static int add_report(const char **at, size_t len, size_t count, struct bench_result *sum)
-{
-    struct bench_result *one = mem_new(struct bench_result);
-    cJSON *root = cJSON_ParseWithLengthOpts(*at, len, at, false);
-    int rv = from_json(root, one);
-    cJSON_Delete(root);
-    if (rv == 0 && count == 0) {
-        *sum = *one; /* moved */
-    } else {
-        if (rv == 0) {
-            bench_merge(sum, one);
-        }
-        bench_result_deinit(one);
-    }
-    free(one);
-    return rv;
-}
-
-int report_read(const char *path, struct bench_result *ret, char reason[static REPORT_REASON_BYTES])
-{
-    memset(ret, 0, sizeof(*ret));
-    struct buf text = {0};
-    if (read_file(path, &text, reason) != 0) {
-        buf_deinit(&text);
-        return 1;
-    }
-    const char *at = (const char *)buf_data(&text);
-    const char *end = at + text.len;
-    size_t count = 0;
-    int rv = 0;
-    for (at = next_report(at, end); at != NULL && rv == 0; at = next_report(at, end)) {
-        rv = add_report(&at, (size_t)(end - at), count, ret);
-        count++;
-    }
-    buf_deinit(&text);
-    if (rv != 0 || count == 0) {
-        rv = 1;
-        snprintf(reason, REPORT_REASON_BYTES, "is not a report of grpcroute bench -o json");
-        bench_result_deinit(ret);
-    }
-    return rv;
 }

@@ -69,8 +69,10 @@ static void print_quantiles(FILE *out, const char *label, const struct histogram
 static void print_streams(FILE *out, const struct bench_result *result)
 {
     char took[DURATION_BYTES];
-    fprintf(out, "Streams   %" PRIu64 " opened in %s (%.1f/s), %" PRIu64 " opened again\n",
-            result->streams_opened, duration(took, result->opening_ns),
+    fprintf(out,
+            "Streams   %" PRIu64 " of %" PRIu64 " opened in %s (%.1f/s), %" PRIu64
+            " opened again\n",
+            result->streams_opened, result->streams_opened + result->unopened, duration(took, result->opening_ns),
             per_second(result->streams_opened, result->opening_ns), result->reopened);
     for (size_t i = 0; i < result->cause_count; i++) {
         fprintf(out, "Errors    %" PRIu64 " x %s\n", result->causes[i].count,
@@ -122,47 +124,4 @@ void report_text(FILE *out, const struct bench_result *result)
     if (invalid != NULL) {
         fprintf(out, "%s Not valid: %s\n", cli_mark(CLI_MARK_BAD), invalid);
     }
-}
-
-/* ---- side by side ---------------------------------------------------------------------------- */
-
-static double rate_of(const struct bench_result *result)
-{
-    return per_second(result->answered, result->seconds_ns);
-}
-
-/* Prints a row; returns 1 when `now` is worse by more than the tolerance. */
-static unsigned compare_row(FILE *out, const char *name, double before, double now,
-                            bool more_is_better, double tolerance)
-{
-    double ratio = before > 0 ? now / before : now > 0 ? 2 : 1;
-    bool worse = more_is_better ? ratio < 1 - tolerance : ratio > 1 + tolerance;
-    fprintf(out, "%-24s %14.2f %14.2f %8.2f  %s\n", name, before, now, ratio, worse ? "worse" : "");
-    return worse;
-}
-
-unsigned report_compare(FILE *out, const struct bench_result *before,
-                        const struct bench_result *now, double tolerance)
-{
-    unsigned worse = 0;
-    fprintf(out, "%-24s %14s %14s %8s\n", "", "before", "now", "ratio");
-    worse += compare_row(out, "messages/s", rate_of(before), rate_of(now), true, tolerance);
-    for (size_t i = 0; i < ARRAY_SIZE(SHOWN); i++) {
-        char name[32];
-        snprintf(name, sizeof(name), "latency %s us", SHOWN[i].name);
-        worse += compare_row(
-            out, name, (double)histogram_quantile(&before->latency, SHOWN[i].fraction) / 1e3,
-            (double)histogram_quantile(&now->latency, SHOWN[i].fraction) / 1e3, false, tolerance);
-    }
-    worse += compare_row(out, "errors", (double)bench_errors(before), (double)bench_errors(now),
-                         false, tolerance);
-    worse += compare_row(out, "misrouted", (double)before->misrouted, (double)now->misrouted, false,
-                         tolerance);
-    worse += compare_row(out, "lost", (double)before->lost, (double)now->lost, false, tolerance);
-    for (size_t i = 0; i < before->setup.pid_count && i < now->setup.pid_count; i++) {
-        worse += compare_row(out, "process us per message",
-                             us_per_message(before->costs[i].cpu_seconds, before),
-                             us_per_message(now->costs[i].cpu_seconds, now), false, tolerance);
-    }
-    return worse;
 }

@@ -43,7 +43,7 @@ uint64_t bench_errors(const struct bench_result *result)
     return errors;
 }
 
-const char *bench_invalid(const struct bench_result *result)
+const char *bench_driver_fault(const struct bench_result *result)
 {
     double seconds = (double)result->seconds_ns / 1e9;
     if (seconds > 0 && result->driver_cpu_seconds / seconds > DRIVER_CPU_MAX) {
@@ -53,10 +53,16 @@ const char *bench_invalid(const struct bench_result *result)
     if (histogram_quantile(&result->lateness, 0.99) > DRIVER_LATENESS_MAX_NS) {
         return "the driver sent its messages more than 20 ms late; this machine is too busy";
     }
-    if (result->answered == 0) {
+    return NULL;
+}
+
+const char *bench_invalid(const struct bench_result *result)
+{
+    const char *fault = bench_driver_fault(result);
+    if (fault == NULL && result->answered == 0) {
         return "no message was answered in the time that counts";
     }
-    return NULL;
+    return fault;
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -93,6 +99,7 @@ void bench_merge(struct bench_result *into, const struct bench_result *from)
     into->moved += from->moved;
     into->disordered += from->disordered;
     into->streams_opened += from->streams_opened;
+    into->unopened += from->unopened;
     into->reopened += from->reopened;
     into->opening_ns = larger(into->opening_ns, from->opening_ns);
     histogram_merge(&into->latency, &from->latency);

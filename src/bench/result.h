@@ -48,6 +48,7 @@ struct bench_result {
     uint64_t disordered;
 
     uint64_t streams_opened;
+    uint64_t unopened; /* that were asked for and never answered their first message */
     uint64_t reopened;
     uint64_t opening_ns;      /* from the first connection to the last stream's first answer */
     struct histogram opening; /* per stream: call to first answer */
@@ -68,7 +69,10 @@ void bench_count_cause(struct bench_result *result, const char *text, uint64_t c
 
 uint64_t bench_errors(const struct bench_result *result);
 
-/* Why the figures are not to be trusted, or NULL: the driver itself could not keep up. */
+/* Why the driver could not keep up, or NULL. */
+const char *bench_driver_fault(const struct bench_result *result);
+
+/* Why the figures are not to be trusted, or NULL: that, or nothing was answered. */
 const char *bench_invalid(const struct bench_result *result);
 
 /* Adds another machine's result of the same setup; time lines are added second by second. */

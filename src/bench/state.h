@@ -3,7 +3,8 @@
  *   opening  --every stream answered once, or failed-->  idle
  *   idle     --IDLE_MS-->                                loading
  *   loading  --warm-up and duration over-->              draining
- *   draining --all answered, or DRAIN_MS-->              closing
+ *   draining --all answered, or DRAIN_MS-->              ending
+ *   ending   --every stream ended, or ENDING_MS-->       closing
  *   any      --signal-->                                 closing
  *   closing  --last connection gone-->                   over
  *
@@ -21,7 +22,14 @@
 /* A lost connection or stream is made again after this. */
 #define BENCH_REOPEN_MS 100
 
-enum phase { PHASE_OPENING, PHASE_IDLE, PHASE_LOADING, PHASE_DRAINING, PHASE_CLOSING };
+enum phase {
+    PHASE_OPENING,
+    PHASE_IDLE,
+    PHASE_LOADING,
+    PHASE_DRAINING,
+    PHASE_ENDING,
+    PHASE_CLOSING,
+};
 
 struct bench_stream {
     struct list owed_node; /* in driver.owed while messages are due that could not be sent */
@@ -69,6 +77,7 @@ struct driver {
     uint64_t next; /* message of all that is due next */
     uint64_t measure_ns;
     uint64_t end_ns;
+    uint64_t ending_ns; /* what is still open then is closed by us */
     struct list owed;
     int timer_fd;
     uv_poll_t pacer;

@@ -172,7 +172,8 @@ static void on_closed(void *user, const struct rpc_status *status)
 {
     struct bench_stream *stream = user;
     struct driver *driver = stream->conn->driver;
-    if (driver->phase >= PHASE_DRAINING) {
+    bool is_expected = driver->phase == PHASE_ENDING && status->code == RPC_OK;
+    if (driver->phase == PHASE_CLOSING || is_expected) {
         return;
     }
     char cause[256];
@@ -180,7 +181,7 @@ static void on_closed(void *user, const struct rpc_status *status)
     lose_rest(stream);
     stream->open = false;
     bench_stream_settle(stream);
-    if (stream->conn->ready) {
+    if (driver->phase < PHASE_DRAINING && stream->conn->ready) {
         bench_conn_start(stream->conn, BENCH_REOPEN_MS);
     }
 }

@@ -8,39 +8,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum unit { NANOSECONDS, PER_SECOND, COUNT };
+#define COUNTER(field) BENCH_COUNT, 0, offsetof(struct bench_result, field)
 
-struct metric {
-    const char *name;
-    enum unit unit;
-    double quantile;     /* of the latency; 0: none */
-    size_t count_offset; /* COUNT: a uint64_t of struct bench_result; 0: see value_of() */
+static const struct bench_metric METRICS[] = {
+    {"p50", BENCH_NANOSECONDS, 0.5, 0, NULL},
+    {"p90", BENCH_NANOSECONDS, 0.9, 0, NULL},
+    {"p95", BENCH_NANOSECONDS, 0.95, 0, NULL},
+    {"p99", BENCH_NANOSECONDS, 0.99, 0, NULL},
+    {"p99.9", BENCH_NANOSECONDS, 0.999, 0, NULL},
+    {"p99.99", BENCH_NANOSECONDS, 0.9999, 0, NULL},
+    {"max", BENCH_NANOSECONDS, 1, 0, NULL},
+    {"mean", BENCH_NANOSECONDS, 0, 0, NULL},
+    {"rate", BENCH_PER_SECOND, 0, 0, NULL},
+    {"errors", BENCH_COUNT, 0, 0, "streams or connections ended with an error"},
+    {"unopened", COUNTER(unopened), "streams were not opened at the first try"},
+    {"lost", COUNTER(lost), "messages were lost with their stream"},
+    {"unanswered", COUNTER(unanswered), "messages were not answered"},
+    {"misrouted", COUNTER(misrouted), NULL}, /* these two always fail */
+    {"moved", COUNTER(moved), NULL},
+    {"disordered", COUNTER(disordered), "answers were out of order or too many"},
+    {"reopened", COUNTER(reopened), NULL},
 };
 
-static const struct metric METRICS[] = {
-    {"p50", NANOSECONDS, 0.5, 0},
-    {"p90", NANOSECONDS, 0.9, 0},
-    {"p95", NANOSECONDS, 0.95, 0},
-    {"p99", NANOSECONDS, 0.99, 0},
-    {"p99.9", NANOSECONDS, 0.999, 0},
-    {"p99.99", NANOSECONDS, 0.9999, 0},
-    {"max", NANOSECONDS, 1, 0},
-    {"mean", NANOSECONDS, 0, 0},
-    {"rate", PER_SECOND, 0, 0},
-    {"errors", COUNT, 0, 0},
-    {"lost", COUNT, 0, offsetof(struct bench_result, lost)},
-    {"unanswered", COUNT, 0, offsetof(struct bench_result, unanswered)},
-    {"misrouted", COUNT, 0, offsetof(struct bench_result, misrouted)},
-    {"moved", COUNT, 0, offsetof(struct bench_result, moved)},
-    {"reopened", COUNT, 0, offsetof(struct bench_result, reopened)},
-};
+const struct bench_metric *bench_metric(size_t index)
+{
+    return index < ARRAY_SIZE(METRICS) ? &METRICS[index] : NULL;
+}
+
+const struct bench_metric *bench_metric_find(const char *name, size_t name_len)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(METRICS); i++) {
+        if (strlen(METRICS[i].name) == name_len && memcmp(METRICS[i].name, name, name_len) == 0) {
+            return &METRICS[i];
+        }
+    }
+    return NULL;
+}
 
 enum comparison { LESS_OR_EQUAL, GREATER_OR_EQUAL, EQUAL, LESS, GREATER };
 static const char *const COMPARISONS[] = {"<=", ">=", "==", "<", ">"}; /* longer ones first */
 
-static bool parse_limit(const char *text, enum unit unit, double *ret)
+static bool parse_limit(const char *text, enum bench_unit unit, double *ret)
 {
-    if (unit == NANOSECONDS) {
+    if (unit == BENCH_NANOSECONDS) {
         uint64_t ns;
         const char *reason;
         if (text_parse_duration(text, &ns, &reason) != 0) {
@@ -58,33 +68,27 @@ static bool parse_limit(const char *text, enum unit unit, double *ret)
 int threshold_parse(const char *text, struct threshold *ret)
 {
     size_t name_len = strcspn(text, "<>=");
-    for (unsigned metric = 0; metric < ARRAY_SIZE(METRICS); metric++) {
-        if (strlen(METRICS[metric].name) != name_len ||
-            memcmp(METRICS[metric].name, text, name_len) != 0) {
-            continue;
-        }
-        for (unsigned i = 0; i < ARRAY_SIZE(COMPARISONS); i++) {
-            size_t len = strlen(COMPARISONS[i]);
-            if (strncmp(text + name_len, COMPARISONS[i], len) == 0) {
-                *ret = (struct threshold){.text = text, .metric = metric, .comparison = i};
-                return parse_limit(text + name_len + len, METRICS[metric].unit, &ret->limit) ? 0
-                                                                                             : 1;
-            }
+    const struct bench_metric *metric = bench_metric_find(text, name_len);
+    for (unsigned i = 0; metric != NULL && i < ARRAY_SIZE(COMPARISONS); i++) {
+        size_t len = strlen(COMPARISONS[i]);
+        if (strncmp(text + name_len, COMPARISONS[i], len) == 0) {
+            *ret = (struct threshold){.text = text, .metric = metric, .comparison = i};
+            return parse_limit(text + name_len + len, metric->unit, &ret->limit) ? 0 : 1;
         }
     }
     return 1;
 }
 
-static double value_of(const struct metric *metric, const struct bench_result *result)
+double bench_metric_value(const struct bench_metric *metric, const struct bench_result *result)
 {
     const struct histogram *latency = &result->latency;
     if (metric->quantile > 0) {
         return (double)histogram_quantile(latency, metric->quantile);
     }
-    if (metric->unit == NANOSECONDS) {
+    if (metric->unit == BENCH_NANOSECONDS) {
         return latency->count > 0 ? (double)latency->sum_ns / (double)latency->count : 0;
     }
-    if (metric->unit == PER_SECOND) {
+    if (metric->unit == BENCH_PER_SECOND) {
         return result->seconds_ns > 0 ? (double)result->answered * 1e9 / (double)result->seconds_ns
                                       : 0;
     }
@@ -115,14 +119,26 @@ static bool compare(double value, unsigned comparison, double limit)
 bool threshold_holds(const struct threshold *threshold, const struct bench_result *result,
                      char shown[static THRESHOLD_SHOWN_BYTES])
 {
-    const struct metric *metric = &METRICS[threshold->metric];
-    double value = value_of(metric, result);
-    if (metric->unit == NANOSECONDS) {
+    const struct bench_metric *metric = threshold->metric;
+    double value = bench_metric_value(metric, result);
+    if (metric->unit == BENCH_NANOSECONDS) {
         text_format_duration(shown, THRESHOLD_SHOWN_BYTES, (uint64_t)value);
     } else {
-        snprintf(shown, THRESHOLD_SHOWN_BYTES, metric->unit == COUNT ? "%.0f" : "%.1f", value);
+        snprintf(shown, THRESHOLD_SHOWN_BYTES, metric->unit == BENCH_COUNT ? "%.0f" : "%.1f", value);
     }
     /* A latency of no messages proves nothing. */
-    bool seen = metric->unit != NANOSECONDS || result->latency.count > 0;
+    bool seen = metric->unit != BENCH_NANOSECONDS || result->latency.count > 0;
     return seen && compare(value, threshold->comparison, threshold->limit);
+}
+
+bool threshold_is_missed(const struct bench_metric *metric, const struct threshold *thresholds,
+                         size_t count, const struct bench_result *result)
+{
+    bool named = metric->must_not == NULL;
+    for (size_t i = 0; i < count; i++) {
+        named = named || thresholds[i].metric == metric;
+    }
+    bool excused = metric->count_offset == offsetof(struct bench_result, unanswered) &&
+                   bench_driver_fault(result) != NULL;
+    return !named && !excused && bench_metric_value(metric, result) > 0;
 }

@@ -1,13 +1,30 @@
-/* Limits that a bench must keep, as people write them: "p99<5ms", "misrouted==0", "rate>=1000".
- * Pure. */
+/* The figures of a bench, and limits that it must keep, as people write them: "p99<5ms",
+ * "misrouted==0", "rate>=1000". Pure. */
 #ifndef GRPCROUTE_BENCH_THRESHOLD_H
 #define GRPCROUTE_BENCH_THRESHOLD_H
 
 #include "bench/result.h"
 
+enum bench_unit { BENCH_NANOSECONDS, BENCH_PER_SECOND, BENCH_COUNT };
+
+struct bench_metric {
+    const char *name;
+    enum bench_unit unit;
+    double quantile;      /* of the latency; 0: none */
+    size_t count_offset;  /* BENCH_COUNT: a uint64_t of struct bench_result; 0: bench_errors() */
+    const char *must_not; /* what it counts, where none may be unless a threshold allows it */
+};
+
+/* The metrics in order; NULL behind the last. */
+const struct bench_metric *bench_metric(size_t index);
+/* NULL: there is none of that name. */
+const struct bench_metric *bench_metric_find(const char *name, size_t name_len);
+/* In ns, messages per second, or a count. */
+double bench_metric_value(const struct bench_metric *metric, const struct bench_result *result);
+
 struct threshold {
     const char *text; /* borrowed, as given */
-    unsigned metric;
+    const struct bench_metric *metric;
     unsigned comparison;
     double limit; /* ns, messages per second, or a count */
 };
@@ -18,8 +35,8 @@ struct threshold {
 #define THRESHOLD_EXPECTED                                                                         \
     "METRIC<VALUE with p50, p90, p95, p99, p99.9, p99.99, max or mean and a duration, rate and "   \
     "messages per "                                                                                \
-    "second, or errors, lost, unanswered, misrouted, moved, reopened and a count; or <=, >, >=, "  \
-    "=="
+    "second, or errors, unopened, lost, unanswered, misrouted, moved, disordered, reopened and a " \
+    "count; or <=, >, >=, =="
 
 /* Returns 0, or 1 when `text` is not a threshold. */
 int threshold_parse(const char *text, struct threshold *ret);
@@ -27,5 +44,10 @@ int threshold_parse(const char *text, struct threshold *ret);
 /* Whether the result keeps it; `shown` gets the value as people read it. */
 bool threshold_holds(const struct threshold *threshold, const struct bench_result *result,
                      char shown[static THRESHOLD_SHOWN_BYTES]);
+
+/* Whether `metric` counts what must not be and is there, and none of `thresholds` names it. What
+ * was not answered to a driver that could not keep up is not held against the target. */
+bool threshold_is_missed(const struct bench_metric *metric, const struct threshold *thresholds,
+                         size_t count, const struct bench_result *result);
 
 #endif

@@ -19,6 +19,7 @@ struct group_facts {
     struct check_tally duplicated;
     struct check_tally rejected; /* streams refused by a proxy without a route */
     struct check_tally accepted; /* messages answered where a rejection was due */
+    struct check_tally broken;   /* streams without an OK at their end, all being answered */
     struct check_tally refused;  /* streams that were rejected, as they may or should be */
     struct check_tally undone;   /* streams that prove nothing to their end */
 };
@@ -105,6 +106,12 @@ static void tally_end(const struct check_run *run, size_t stream, enum role_expe
     }
 }
 
+/* What comes after the last answer decides how the call ends for its agent. */
+static bool ended_badly(const struct check_observation *seen)
+{
+    return seen->end == CHECK_END_DONE && seen->ended && seen->status.code != RPC_OK;
+}
+
 static void note_unchecked(const struct check_observation *seen, const struct check_facts *facts,
                            struct check_verdict *verdict)
 {
@@ -120,6 +127,9 @@ static void note_unchecked(const struct check_observation *seen, const struct ch
     if (!facts->names_pod) {
         verdict->unchecked |= 1U << CHECK_STICKINESS;
     }
+    if (seen->end == CHECK_END_DONE && !seen->ended && !seen->flooded) {
+        verdict->unchecked |= 1U << CHECK_ENDING;
+    }
 }
 
 static void tally_stream(const struct check_run *run, size_t stream, enum role_expect_rule rule,
@@ -134,6 +144,7 @@ static void tally_stream(const struct check_run *run, size_t stream, enum role_e
     tally(&group->reordered, stream, &facts, facts.reordered);
     tally(&group->lost, stream, &facts, facts.lost);
     tally(&group->duplicated, stream, &facts, facts.duplicated);
+    tally(&group->broken, stream, &facts, ended_badly(&run->streams[stream]));
     tally_end(run, stream, rule, &facts, group);
 }
 
@@ -278,6 +289,21 @@ static void find_sequence_faults(const struct check_run *run, const struct group
     }
 }
 
+static void find_broken_ends(const struct check_run *run, const struct group_facts *facts,
+                             struct check_verdict *verdict)
+{
+    if (facts->broken.count > 0) {
+        char status[2 * RPC_MESSAGE_BYTES];
+        struct sentence text =
+            add_finding(verdict, CHECK_ENDING, CHECK_FAILED, facts->broken.count);
+        sentence_add(&text,
+                     "%" PRIu64 " of %zu streams had all answers and ended without an OK: %s",
+                     facts->broken.count, verdict->streams,
+                     rpc_status_describe(&run->streams[facts->broken.stream].status, status,
+                                         sizeof(status)));
+    }
+}
+
 /* sticky-test exists to compare pods: a server without a name proves nothing to it. */
 static bool lacks_pod_names(const struct check_run *run, const struct check_verdict *verdict)
 {
@@ -332,5 +358,6 @@ void check_judge_group(const struct check_run *run, size_t group, struct check_v
     find_rejection(run, group, &facts, ret_verdict);
     find_mixing(run, &facts, ret_verdict);
     find_sequence_faults(run, &facts, ret_verdict);
+    find_broken_ends(run, &facts, ret_verdict);
     find_gaps(run, &facts, ret_verdict);
 }

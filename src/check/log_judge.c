@@ -212,6 +212,12 @@ void check_logs_take(void *user, const struct check_log_event *event)
     (of_agent ? take_agent_line : take_server_line)(user, event);
 }
 
+void check_logs_add_source(struct check_logs *logs, const struct check_log_reader *reader)
+{
+    logs->lines += reader->lines;
+    check_log_add_unread(&logs->unread, &reader->unread);
+}
+
 /* ---- verdicts -------------------------------------------------------------------------------- */
 
 static struct sentence add_finding(struct check_verdict *verdict, enum check_kind kind,
@@ -277,19 +283,39 @@ static void find_move(const struct check_log_fault *moved, struct check_verdict 
     }
 }
 
+/* What was there and could not be read may hold a fault. */
+static void find_losses(const struct check_logs *logs, struct check_verdict *verdict)
+{
+    if (verdict->result == CHECK_FAILED || (logs->unread.lost == 0 && !logs->incomplete)) {
+        return;
+    }
+    struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
+    if (logs->unread.lost > 0) {
+        sentence_add(&text,
+                     "%" PRIu64 " of %" PRIu64
+                     " log lines were not understood and may be evidence, first: %s",
+                     logs->unread.lost, logs->lines, logs->unread.quote);
+    } else {
+        sentence_add(&text, "not all logs could be read");
+    }
+}
+
 /* A fault is a fault; without one, what was not seen keeps the verdict open. */
 static void find_gaps(const struct check_logs *logs, const struct check_log_group *group,
                       struct check_verdict *verdict)
 {
     uint64_t wanted = logs->plan->messages;
     bool enough = group->extra || (verdict->streams > 0 && verdict->received >= wanted);
-    if (verdict->result != CHECK_FAILED && logs->dropped > 0) {
+    find_losses(logs, verdict);
+    if (verdict->result != CHECK_PASSED) {
+        /* a finding of a kind is told once */
+    } else if (logs->dropped > 0) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text,
                      "more than %d names in the logs: %" PRIu64
                      " lines were not compared; judge them in parts",
                      CHECK_LOG_NAMES, logs->dropped);
-    } else if (verdict->result != CHECK_FAILED && !enough) {
+    } else if (!enough) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text,
                      "not enough evidence in the logs: %zu \"Stream opened\" lines (1 needed), "
@@ -322,8 +348,12 @@ static void judge_group(const struct check_logs *logs, size_t number, struct che
 }
 
 /* The report's result is that of the worst group. */
-static void conclude(struct check_report *report, size_t count)
+static void conclude(const struct check_logs *logs, struct check_report *report, size_t count)
 {
+    report->logs.lines = logs->lines;
+    report->logs.not_understood = logs->unread.lines;
+    report->logs.lost = logs->unread.lost;
+    memcpy(report->logs.quote, logs->unread.quote, sizeof(report->logs.quote));
     for (size_t i = 0; i < count; i++) {
         if (report->groups[i].result > report->result) {
             report->result = report->groups[i].result;
@@ -369,7 +399,7 @@ void check_logs_verify(struct check_logs *logs, struct check_report *ret_report)
     for (size_t i = 0; i < count; i++) {
         judge_group(logs, i, &ret_report->groups[i]);
     }
-    conclude(ret_report, count);
+    conclude(logs, ret_report, count);
 }
 
 static bool is_asked_for(const struct check_logs *logs, size_t name, const char *prefix)
@@ -389,7 +419,9 @@ static void judge_agent(const struct check_logs *logs, const struct check_log_ag
         (struct check_answer){agent->best_pod_version, agent->best_pod, agent->best};
     verdict->answer_count = 1;
     find_move(agent->moved, verdict);
-    if (verdict->result != CHECK_FAILED && agent->best < wanted) {
+    if (agent->best >= wanted) {
+        find_losses(logs, verdict);
+    } else if (verdict->result != CHECK_FAILED) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text,
                      "not enough evidence in the logs: %" PRIu64 " messages on one stream (%" PRIu64
@@ -427,7 +459,7 @@ void check_logs_sticky(const struct check_logs *logs, const char *prefix,
                         &ret_report->groups[logs->plan->group_count - 1]);
         }
     }
-    conclude(ret_report, logs->plan->group_count);
+    conclude(logs, ret_report, logs->plan->group_count);
     if (logs->plan->group_count == 0 || (logs->dropped > 0 && ret_report->result == CHECK_PASSED)) {
         ret_report->result = CHECK_NO_EVIDENCE;
         ret_report->exit_code = EXIT_NO_EVIDENCE;

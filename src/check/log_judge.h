@@ -61,6 +61,9 @@ struct check_logs {
     struct check_log_group *groups; /* owned, CHECK_LOG_GROUPS; as the plan's */
     struct check_log_agent *agents; /* owned, CHECK_LOG_NAMES + 2; by the number of the id's name */
     uint64_t dropped;               /* lines whose agent is one too many */
+    struct check_log_unread unread; /* of all sources */
+    uint64_t lines;                 /* of all sources */
+    bool incomplete;                /* a source broke off: evidence is missing */
     uint64_t agent_lines;
     uint64_t server_lines;
 };
@@ -72,6 +75,9 @@ void check_logs_deinit(struct check_logs *logs);
 
 /* Takes an event; a check_log_on_event with the logs as `user`. */
 void check_logs_take(void *user, const struct check_log_event *event);
+
+/* Notes how much of a source, read to its end, was understood. */
+void check_logs_add_source(struct check_logs *logs, const struct check_log_reader *reader);
 
 /* Judges the versions of the plan: each needs one opened stream and plan->messages answers. What
  * servers say of agents that have no log of their own here (probes, agents elsewhere) counts only

@@ -1,176 +1,187 @@
-/* Reads the lines that agents and servers log, as text or JSON, behind the prefixes of kubectl and
- * containerd. Only a line's front decides what it is: a message that quotes a line is none. */
+/* Lines from bytes: decoded, cleaned, and joined where containerd cut them. Counts what is not
+ * understood. The first and the last line of a file may be cut by who copied it, which is told but
+ * takes no evidence away that the file ever had. */
 #include "check/log_line.h"
 
 #include "base/text.h"
 
-#include <cjson/cJSON.h>
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
-/* "2026-01-02T03:04:05.6Z " */
-static const char *skip_timestamp(const char *at)
+static void put(struct check_log_buffer *buffer, const char *bytes, size_t len)
 {
-    const char *end = strchr(at, ' ');
-    bool is_date = isdigit((unsigned char)at[0]) && end != NULL && end - at >= 20 && at[4] == '-' &&
-                   at[10] == 'T';
-    return is_date ? end + 1 : at;
+    size_t room = sizeof(buffer->bytes) - 1 - buffer->len;
+    size_t part = len < room ? len : room;
+    memcpy(buffer->bytes + buffer->len, bytes, part);
+    buffer->len += part;
+    buffer->too_long = buffer->too_long || part < len;
 }
 
-static const char *skip_prefixes(const char *at)
+static void clear(struct check_log_buffer *buffer)
 {
-    if (strncmp(at, "[pod/", 5) == 0) {
-        const char *end = strstr(at, "] ");
-        at = end != NULL ? end + 2 : at;
-    }
-    at = skip_timestamp(at);
-    if (strncmp(at, "stdout F ", 9) == 0 || strncmp(at, "stderr F ", 9) == 0) {
-        at = skip_timestamp(at + 9);
-    }
-    return at;
+    buffer->len = 0;
+    buffer->too_long = false;
 }
 
-static void escape_name(char out[static CHECK_LOG_NAME_BYTES], const char *from, const char *end)
+static void count_unread(struct check_log_unread *unread, const char *line, size_t len, bool lost)
 {
-    text_escape(out, CHECK_LOG_NAME_BYTES, from, (size_t)(end - from));
+    if (unread->lines++ == 0 || (lost && !unread->quote_lost)) {
+        text_escape(unread->quote, sizeof(unread->quote), line, len);
+        unread->quote_lost = lost;
+    }
+    unread->lost += lost;
 }
 
-/* Moves `*at` behind `word`; false when it is not there. */
-static bool take(const char **at, const char *word)
+void check_log_add_unread(struct check_log_unread *sum, const struct check_log_unread *unread)
 {
-    size_t len = strlen(word);
-    if (strncmp(*at, word, len) != 0) {
-        return false;
+    if (unread->lines > 0 && (sum->lines == 0 || (unread->quote_lost && !sum->quote_lost))) {
+        memcpy(sum->quote, unread->quote, sizeof(sum->quote));
+        sum->quote_lost = unread->quote_lost;
     }
-    *at += len;
-    return true;
+    sum->lines += unread->lines;
+    sum->lost += unread->lost;
 }
 
-/* "server=v1/POD message=..." */
-static bool parse_server(const char *at, struct check_log_event *event)
+/* A whole line, or the front of one that is too long. `at_end`: the last of its file. */
+static void take_line(struct check_log_reader *reader, const struct check_log_buffer *line,
+                      bool at_end, check_log_on_event *on_event, void *user)
 {
-    const char *slash = strchr(at, '/');
-    const char *end = slash == NULL ? NULL : strstr(slash, " message=");
-    if (end == NULL) {
-        return false;
+    enum check_log_meaning meaning;
+    if (line->too_long) {
+        meaning = check_log_mentions_us(line->bytes) ? CHECK_LOG_LOST : CHECK_LOG_FOREIGN;
+    } else {
+        meaning = check_log_read(line->bytes, line->len, at_end, on_event, user);
     }
-    escape_name(event->peer_version, at, slash);
-    escape_name(event->peer_id, slash + 1, end);
-    return true;
+    bool cut_in_front = reader->lines == 1 && strpbrk(line->bytes, "[{") == NULL &&
+                        check_log_mentions_us(line->bytes);
+    if (meaning <= CHECK_LOG_LOST) {
+        bool lost = meaning == CHECK_LOG_LOST && !at_end && !cut_in_front;
+        count_unread(&reader->unread, line->bytes, line->len, lost);
+    }
 }
 
-/* "A agent-version=v1.1", with " message=..." behind it for a ping */
-static bool parse_agent(const char *at, const char *end_word, struct check_log_event *event)
+/* ---- containerd ------------------------------------------------------------------------------ */
+
+/* "2026-01-02T03:04:05.6Z stdout P TEXT": which stream, whether more follows, where TEXT begins. */
+struct cri {
+    unsigned stream;
+    bool is_part;
+    const char *text;
+};
+
+static bool is_timestamp(const char *from, const char *end)
 {
-    static const char word[] = " agent-version=";
-    const char *version = strstr(at, word);
-    if (version == NULL) {
-        return false;
-    }
-    const char *from = version + sizeof(word) - 1;
-    const char *end = end_word == NULL ? from + strlen(from) : strstr(from, end_word);
-    if (end == NULL) {
-        return false;
-    }
-    escape_name(event->peer_id, at, version);
-    escape_name(event->peer_version, from, end);
-    return true;
+    return end - from >= 20 && isdigit((unsigned char)from[0]) && from[4] == '-' && from[10] == 'T';
 }
 
-static bool parse_message(const char *at, bool is_agent, struct check_log_event *event)
+static bool parse_cri(const char *line, struct cri *ret)
 {
-    if (is_agent) {
-        event->kind = CHECK_LOG_AGENT_OPENED;
-        if (take(&at, "Stream opened to ")) {
+    static const char *const streams[] = {" stdout ", " stderr "};
+    for (unsigned i = 0; i < 2; i++) {
+        const char *at = strstr(line, streams[i]);
+        if (at == NULL) {
+            continue;
+        }
+        const char *time = at;
+        while (time > line && time[-1] != ' ') {
+            time--;
+        }
+        const char *tag = at + strlen(streams[i]);
+        const char *text = strchr(tag, ' ');
+        bool has_tag = (tag[0] == 'P' || tag[0] == 'F') && (tag[1] == ' ' || tag[1] == ':');
+        const char *front = check_log_find_front(line);
+        /* the text of a part may be empty, and the line then ends behind its tag */
+        bool ends = (tag[0] == 'P' || tag[0] == 'F') && tag[1] == '\0';
+        if (is_timestamp(time, at) && (has_tag || ends) && (front == NULL || front > at)) {
+            *ret = (struct cri){i, tag[0] == 'P', has_tag && text != NULL ? text + 1 : ""};
             return true;
         }
-        event->kind = CHECK_LOG_PONG;
-        return take(&at, "Received pong from server=") && parse_server(at, event);
     }
-    if (take(&at, "Stream opened from agent-id=")) {
-        event->kind = CHECK_LOG_SERVER_OPENED;
-        return parse_agent(at, NULL, event);
-    }
-    event->kind = CHECK_LOG_PING;
-    return take(&at, "Received ping from agent-id=") && parse_agent(at, " message=", event);
+    return false;
 }
 
-static bool parse_text(const char *at, struct check_log_event *event)
+/* A part that never found its rest: one line that was not understood. */
+static void drop_part(struct check_log_reader *reader, struct check_log_buffer *part, bool at_end)
 {
-    bool is_agent = take(&at, "[AGENT_");
-    if (!is_agent && !take(&at, "[SERVER_")) {
-        return false;
+    if (part->len > 0) {
+        part->bytes[part->len] = '\0';
+        reader->lines++;
+        count_unread(&reader->unread, part->bytes, part->len,
+                     !at_end && check_log_mentions_us(part->bytes));
     }
-    const char *slash = strchr(at, '/');
-    const char *end = slash == NULL ? NULL : strstr(slash, "] ");
-    if (end == NULL) {
-        return false;
+    clear(part);
+}
+
+static void take_cri(struct check_log_reader *reader, const struct cri *cri, bool at_end,
+                     check_log_on_event *on_event, void *user)
+{
+    struct check_log_buffer *part = &reader->parts[cri->stream];
+    part->too_long = part->too_long || reader->line.too_long;
+    put(part, cri->text, strlen(cri->text));
+    if (cri->is_part) {
+        return;
     }
-    escape_name(event->version, at, slash);
-    escape_name(event->id, slash + 1, end);
-    return parse_message(end + 2, is_agent, event);
+    part->len = text_clean_line(part->bytes, part->len);
+    if (part->len > 0) {
+        reader->lines++;
+        take_line(reader, part, at_end, on_event, user);
+    }
+    clear(part);
 }
 
-static const char *field(const cJSON *object, const char *name)
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+static void end_line(struct check_log_reader *reader, bool at_end, check_log_on_event *on_event,
+                     void *user)
 {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text != NULL ? text : "";
+    struct check_log_buffer *line = &reader->line;
+    struct cri cri;
+    /* Blanks at the end of a part belong to the line, so they are counted first. */
+    size_t blanks = 0;
+    while (blanks < line->len && line->bytes[line->len - 1 - blanks] == ' ') {
+        blanks++;
+    }
+    line->len = text_clean_line(line->bytes, line->len);
+    if (parse_cri(line->bytes, &cri)) {
+        take_cri(reader, &cri, at_end, on_event, user);
+        for (; cri.is_part && cri.text[0] != '\0' && blanks > 0; blanks--) {
+            put(&reader->parts[cri.stream], " ", 1);
+        }
+    } else if (line->len > 0) {
+        reader->lines++;
+        take_line(reader, line, at_end, on_event, user);
+    }
+    clear(line);
 }
 
-/* A JSON line carries the words of the text line in "msg". */
-static bool parse_json(const char *at, struct check_log_event *event)
+static void take_decoded(struct check_log_reader *reader, const char *bytes, size_t len,
+                         check_log_on_event *on_event, void *user)
 {
-    cJSON *object = cJSON_Parse(at);
-    const char *role = field(object, "role");
-    const char *version = field(object, "version");
-    const char *id = field(object, "id");
-    bool is_agent = strcmp(role, "agent") == 0;
-    escape_name(event->version, version, version + strlen(version));
-    escape_name(event->id, id, id + strlen(id));
-    bool good = (is_agent || strcmp(role, "server") == 0) &&
-                parse_message(field(object, "msg"), is_agent, event);
-    cJSON_Delete(object);
-    return good;
-}
-
-static void end_line(struct check_log_reader *reader, check_log_on_event *on_event, void *user)
-{
-    reader->lines++;
-    if (reader->too_long) {
-        reader->skipped++;
-    } else {
-        size_t len = reader->len;
-        len -= len > 0 && reader->line[len - 1] == '\r';
-        reader->line[len] = '\0';
-        struct check_log_event event = {.line = reader->line, .line_len = len};
-        const char *at = skip_prefixes(reader->line);
-        if (at[0] == '{' ? parse_json(at, &event) : parse_text(at, &event)) {
-            on_event(user, &event);
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] == '\n') {
+            end_line(reader, false, on_event, user);
+        } else {
+            put(&reader->line, bytes + i, 1);
         }
     }
-    reader->len = 0;
-    reader->too_long = false;
 }
 
 void check_log_feed(struct check_log_reader *reader, const char *bytes, size_t len,
                     check_log_on_event *on_event, void *user)
 {
+    char decoded[TEXT_DECODED_BYTES];
     for (size_t i = 0; i < len; i++) {
-        if (bytes[i] == '\n') {
-            end_line(reader, on_event, user);
-        } else if (reader->len + 1 < sizeof(reader->line)) {
-            /* a NUL must not hide what is behind it; it shows as this does, escaped */
-            reader->line[reader->len++] = bytes[i] != '\0' ? bytes[i] : '\x01';
-        } else {
-            reader->too_long = true;
-        }
+        size_t decoded_len = text_decode(&reader->decoder, (uint8_t)bytes[i], decoded);
+        take_decoded(reader, decoded, decoded_len, on_event, user);
     }
 }
 
-void check_log_finish(struct check_log_reader *reader)
+void check_log_finish(struct check_log_reader *reader, check_log_on_event *on_event, void *user)
 {
-    reader->skipped += reader->len > 0;
-    reader->len = 0;
-    reader->too_long = false;
+    char decoded[TEXT_DECODED_BYTES];
+    size_t len = text_decode_end(&reader->decoder, decoded);
+    take_decoded(reader, decoded, len, on_event, user);
+    end_line(reader, true, on_event, user);
+    drop_part(reader, &reader->parts[0], true);
+    drop_part(reader, &reader->parts[1], true);
 }

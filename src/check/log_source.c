@@ -1,6 +1,7 @@
 #include "check/log_source.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/exit.h"
 #include "net/loop.h"
 #include "role/child.h"
@@ -13,35 +14,38 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_BYTES 16384
-#define LINE_BYTES 512
+#define READ_BYTES     16384
+#define LINE_BYTES     512
+#define SHOWN_BYTES    (4 * LINE_BYTES)
+#define COMPLAINTS_MAX 10 /* lines of kubectl's that are passed on */
 
-static void finish(const char *command, const char *source, struct check_log_reader *reader)
+/* Ends a source, and says what of it was not understood. */
+static void finish(const char *command, const char *source, struct check_log_reader *reader,
+                   struct check_logs *logs)
 {
-    check_log_finish(reader);
-    if (reader->skipped > 0) {
+    check_log_finish(reader, check_logs_take, logs);
+    check_logs_add_source(logs, reader);
+    if (reader->unread.lines > 0) {
         fprintf(stderr,
                 "note: %s of %s: %" PRIu64 " of %" PRIu64
-                " lines are too long or cut, and were passed over\n",
-                command, source, reader->skipped, reader->lines);
+                " lines were not understood and not judged, first: %s\n",
+                command, source, reader->unread.lines, reader->lines, reader->unread.quote);
     }
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
 /* Reads to the end. Returns 0 or the errno. */
-static int feed(const char *command, const char *source, int fd, struct check_logs *logs)
+static int feed(int fd, struct check_log_reader *reader, struct check_logs *logs)
 {
-    struct check_log_reader reader = {0};
     char bytes[READ_BYTES];
     ssize_t len;
     while ((len = read(fd, bytes, sizeof(bytes))) != 0) {
         if (len < 0 && errno != EINTR) {
             return errno;
         }
-        check_log_feed(&reader, bytes, len > 0 ? (size_t)len : 0, check_logs_take, logs);
+        check_log_feed(reader, bytes, len > 0 ? (size_t)len : 0, check_logs_take, logs);
     }
-    finish(command, source, &reader);
     return 0;
 }
 
@@ -49,13 +53,17 @@ static int read_file(const char *command, const char *path, struct check_logs *l
 {
     bool from_stdin = strcmp(path, "-") == 0;
     int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    int error = fd >= 0 ? feed(command, path, fd, logs) : errno;
+    struct check_log_reader *reader = mem_new(struct check_log_reader);
+    int error = fd >= 0 ? feed(fd, reader, logs) : errno;
     if (fd >= 0 && !from_stdin) {
         close(fd);
     }
     if (error != 0) {
         cli_error(command, "--logs: %s: %s", path, strerror(error));
+    } else {
+        finish(command, path, reader, logs);
     }
+    free(reader);
     return error == 0 ? 0 : EXIT_USAGE;
 }
 
@@ -96,6 +104,7 @@ static int run_to_end(struct kubectl *kubectl, const struct check_log_options *o
                                      "--timestamps",
                                      "--tail=-1",
                                      "--max-log-requests=1000",
+                                     "--ignore-errors",
                                      context,
                                      options->context,
                                      NULL};
@@ -111,18 +120,52 @@ static int run_to_end(struct kubectl *kubectl, const struct check_log_options *o
     return error;
 }
 
-/* The last line of what kubectl complained. */
-static void last_line(FILE *errors, char out[static LINE_BYTES])
+/* What kubectl complained, line by line. */
+struct complaints {
+    char last[SHOWN_BYTES]; /* escaped */
+    size_t count;
+    bool all_harmless; /* each says that a container has not begun, and so has no log */
+};
+
+static void read_complaints(FILE *errors, bool tell, struct complaints *ret)
 {
     char line[LINE_BYTES];
-    snprintf(out, LINE_BYTES, "it gave no reason");
+    *ret = (struct complaints){.last = "it gave no reason", .all_harmless = true};
     rewind(errors);
     while (fgets(line, sizeof(line), errors) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] != '\0') {
-            memcpy(out, line, sizeof(line));
+        size_t len = strcspn(line, "\r\n");
+        if (len == 0) {
+            continue;
         }
+        line[len] = '\0';
+        text_escape(ret->last, sizeof(ret->last), line, len);
+        ret->all_harmless = ret->all_harmless && strstr(line, " is waiting to start") != NULL;
+        if (tell && ret->count < COMPLAINTS_MAX) {
+            fprintf(stderr, "note: kubectl: %s\n", ret->last);
+        }
+        ret->count++;
     }
+    if (tell && ret->count > COMPLAINTS_MAX) {
+        fprintf(stderr, "note: kubectl: %zu more lines\n", ret->count - COMPLAINTS_MAX);
+    }
+}
+
+/* Nothing came, or kubectl was not there. Otherwise what came is judged, even if kubectl then
+ * failed: that only keeps a verdict open. */
+static int end_kubectl(const char *command, struct kubectl *kubectl, FILE *errors)
+{
+    bool nothing = kubectl->code != 0 && kubectl->reader.lines == 0;
+    struct complaints complaints;
+    read_complaints(errors, !nothing, &complaints);
+    if (nothing) {
+        cli_error(command, "--logs kubectl: kubectl logs failed: %s", complaints.last);
+        return EXIT_NO_CONNECTION;
+    }
+    if (kubectl->code != 0 && !(complaints.count > 0 && complaints.all_harmless)) {
+        kubectl->logs->incomplete = true;
+    }
+    finish(command, "kubectl", &kubectl->reader, kubectl->logs);
+    return 0;
 }
 
 static int run_kubectl(const char *command, const struct check_log_options *options, FILE *errors,
@@ -131,19 +174,15 @@ static int run_kubectl(const char *command, const struct check_log_options *opti
     struct kubectl *kubectl = mem_new(struct kubectl);
     kubectl->logs = logs;
     int error = run_to_end(kubectl, options, fileno(errors));
-    bool failed = kubectl->code != 0;
+    int rv = EXIT_NO_CONNECTION;
     if (error != 0) {
         cli_error(command, "--logs kubectl: kubectl cannot be started: %s; put it on PATH",
                   strerror(-error));
-    } else if (failed) {
-        char line[LINE_BYTES];
-        last_line(errors, line);
-        cli_error(command, "--logs kubectl: kubectl logs failed: %s", line);
     } else {
-        finish(command, "kubectl", &kubectl->reader);
+        rv = end_kubectl(command, kubectl, errors);
     }
     free(kubectl);
-    return error != 0 || failed ? EXIT_NO_CONNECTION : 0;
+    return rv;
 }
 
 static int read_kubectl(const char *command, const struct check_log_options *options,

@@ -40,6 +40,7 @@ struct check_observation {
     enum check_end end;
     bool opened;       /* the request went out, once: a stream is never opened again */
     bool garbled;      /* an answer was not a PingResponse */
+    bool ended;        /* by the peer or with the connection: `status` says how */
     bool flooded;      /* more than CHECK_EXTRA_PONGS answers too many */
     uint32_t agent_id; /* our own, numbers in the run's names */
     uint32_t agent_version;

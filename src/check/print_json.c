@@ -1,6 +1,7 @@
-/* The report as one JSON object. Every text is printable ASCII already, so it is valid UTF-8. */
+/* The report as one JSON object. Every text is valid UTF-8 without controls. */
 #include "check/print.h"
 
+#include "base/text.h"
 #include "check/pods.h"
 
 #include <cjson/cJSON.h>
@@ -45,6 +46,15 @@ static cJSON *json_answers(const struct check_run *run, const struct check_verdi
     return answers;
 }
 
+/* A sentence for people, with a peer's UTF-8 as such. */
+static void add_readable(cJSON *object, const char *name, const char *text)
+{
+    char shown[CHECK_TEXT_BYTES];
+    snprintf(shown, sizeof(shown), "%s", text);
+    text_make_readable(shown);
+    cJSON_AddStringToObject(object, name, shown);
+}
+
 static cJSON *json_findings(const struct check_verdict *verdict)
 {
     cJSON *findings = cJSON_CreateArray();
@@ -54,7 +64,7 @@ static cJSON *json_findings(const struct check_verdict *verdict)
         cJSON_AddStringToObject(object, "check", check_kind_label(finding->kind));
         cJSON_AddStringToObject(object, "result", check_result_label(finding->result));
         cJSON_AddNumberToObject(object, "count", (double)finding->count);
-        cJSON_AddStringToObject(object, "text", finding->text);
+        add_readable(object, "text", finding->text);
         cJSON_AddItemToArray(findings, object);
     }
     return findings;
@@ -128,7 +138,7 @@ static cJSON *json_group(const struct check_report *report, size_t number, bool 
         object, "result",
         check_result_label(not_connected ? CHECK_NOT_CONNECTED : verdict->result));
     if (verdict->outcome[0] != '\0') {
-        cJSON_AddStringToObject(object, "outcome", verdict->outcome);
+        add_readable(object, "outcome", verdict->outcome);
     }
     cJSON_AddNumberToObject(object, "streams", (double)verdict->streams);
     cJSON_AddNumberToObject(object, "streams_done", (double)verdict->streams_done);
@@ -155,6 +165,17 @@ static cJSON *json_stream(const struct check_run *run, size_t stream)
     return object;
 }
 
+static void add_logs(cJSON *object, const struct check_logs_read *read)
+{
+    cJSON *logs = cJSON_AddObjectToObject(object, "logs");
+    cJSON_AddNumberToObject(logs, "lines", (double)read->lines);
+    cJSON_AddNumberToObject(logs, "not_understood", (double)read->not_understood);
+    cJSON_AddNumberToObject(logs, "may_be_evidence", (double)read->lost);
+    if (read->not_understood > 0) {
+        cJSON_AddStringToObject(logs, "first_not_understood", read->quote);
+    }
+}
+
 static cJSON *json_report(const struct check_report *report)
 {
     const struct check_run *run = report->run;
@@ -168,6 +189,9 @@ static cJSON *json_report(const struct check_report *report)
         cJSON_AddStringToObject(object, "reason", report->reason);
     }
     cJSON_AddNumberToObject(object, "seconds", (double)run->duration_ns / 1e9);
+    if (run->plan->from_logs) {
+        add_logs(object, &report->logs);
+    }
     if (run->plan->shuffled) {
         cJSON_AddNumberToObject(object, "seed", (double)run->plan->seed);
     }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define LABEL_BYTES 400
+#define LINE_BYTES  (LABEL_BYTES + CHECK_TEXT_BYTES + 800)
 /* Pods named in one line. */
 #define PODS_NAMED 8
 /* So many streams would reach a second pod if there were one (round robin does with two, chance
@@ -55,10 +56,16 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
         add_kinds(&text, unchecked & needs_extensions);
         sentence_add(&text, ": server sends no extension fields");
     }
-    if ((unchecked & ~needs_extensions) != 0) {
+    const unsigned needs_end = 1U << CHECK_ENDING;
+    if ((unchecked & ~(needs_extensions | needs_end)) != 0) {
         sentence_add(&text, "%s", (unchecked & needs_extensions) != 0 ? "; " : "");
-        add_kinds(&text, unchecked & ~needs_extensions);
+        add_kinds(&text, unchecked & ~(needs_extensions | needs_end));
         sentence_add(&text, ": server sends no server_id");
+    }
+    if ((unchecked & needs_end) != 0) {
+        sentence_add(&text, "%s", text.len > 0 ? "; " : "");
+        add_kinds(&text, needs_end);
+        sentence_add(&text, ": server did not end it after the last message");
     }
     return out;
 }
@@ -69,11 +76,12 @@ print_line(FILE *out, enum cli_style style, enum cli_mark mark, const char *form
 {
     const char *shown = cli_mark(mark);
     fprintf(out, "%s%s%s", cli_style(out, style), shown, shown[0] != '\0' ? " " : "");
+    char line[LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(out, format, arguments);
+    vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    fprintf(out, "%s\n", cli_style(out, CLI_PLAIN));
+    fprintf(out, "%s%s\n", cli_readable(line), cli_style(out, CLI_PLAIN));
 }
 
 static void print_findings(FILE *out, const char *label, const struct check_verdict *verdict)

@@ -153,6 +153,8 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     struct check_observation *seen = seen_of(stream);
     struct probe_conn *conn = stream->conn;
     seen->status = *status;
+    seen->ended = !stream->probe->stopping &&
+                  !(status->origin == RPC_FROM_HERE && status->code == RPC_CANCELLED);
     uint64_t now_ns = next_stamp(stream->probe);
     seen->open_ns = now_ns - stream->opened_ns;
     seen->idle_ns = now_ns - stream->last_message_ns;

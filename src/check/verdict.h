@@ -13,6 +13,7 @@
     X(CHECK_ORDER, "order", "order")                                                               \
     X(CHECK_LOSS, "loss", "loss")                                                                  \
     X(CHECK_DUPLICATION, "duplication", "duplication")                                             \
+    X(CHECK_ENDING, "end", "end of stream")                                                        \
     X(CHECK_EVIDENCE, "evidence", "evidence")
 
 enum check_kind {
@@ -71,12 +72,21 @@ struct check_verdict {
     uint64_t other_answers; /* messages of pods beyond CHECK_ANSWERS_MAX */
 };
 
+/* How much of the logs was understood. */
+struct check_logs_read {
+    uint64_t lines;
+    uint64_t not_understood;
+    uint64_t lost;   /* of them: evidence may be gone with them */
+    char quote[256]; /* one of them, printable ASCII */
+};
+
 struct check_report {
     const struct check_run *run; /* borrowed */
     enum check_result result;
     int exit_code;                 /* cli/exit.h */
     struct check_verdict *groups;  /* owned, one per group of the plan */
     char reason[CHECK_TEXT_BYTES]; /* CHECK_NOT_CONNECTED: why, else empty */
+    struct check_logs_read logs;   /* of a plan that is judged from logs */
 };
 
 const char *check_kind_label(enum check_kind kind);

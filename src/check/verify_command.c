@@ -174,8 +174,10 @@ const struct cli_command verify_command = {
         "Opens streams of every version, several on shared connections and some on their own, pings\n"
         "on each, and checks who answered: version, pod, the metadata the server saw, order, loss and\n"
         "duplication. Servers that know only the original fields can be checked too; what cannot be\n"
-        "seen then is said.\n\nWith --logs nothing is sent: the lines of deployed agents and servers are judged, text or JSON, also as\n"
-        "kubectl shows them. A version needs an opened stream and --messages answers; what is not there is exit code 4.",
+        "seen then is said.\n\nWith --logs nothing is sent: the lines of deployed agents and servers are judged, text or JSON, behind\n"
+        "any prefix (kubectl, stern, compose, journald, containerd, docker, Loki, Go's log), in UTF-8 or UTF-16. A version\n"
+        "needs an opened stream and --messages answers. Lines that were not understood are counted and one is shown; where\n"
+        "they may be evidence, or evidence is not there, that is exit code 4.",
     .examples = "  # The proxy on this machine\n"
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"

@@ -1,6 +1,8 @@
 /* What the terminal can show. */
 #include "cli/terminal.h"
 
+#include "base/text.h"
+
 #include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,11 @@ const char *cli_style(FILE *stream, enum cli_style style)
     return SEQUENCES[style];
 }
 
+static bool shows_utf8(void)
+{
+    return !isatty(STDOUT_FILENO) || strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
 const char *cli_mark(enum cli_mark mark)
 {
     static const struct {
@@ -41,8 +48,15 @@ const char *cli_mark(enum cli_mark mark)
         [CLI_MARK_WARN] = {"\xe2\x9a\xa0\xef\xb8\x8f", "WARN"},
         [CLI_MARK_ARROW] = {"\xe2\x86\x92", "->"},
     };
-    bool shows_utf8 = !isatty(STDOUT_FILENO) || strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    return shows_utf8 ? MARKS[mark].utf8 : MARKS[mark].ascii;
+    return shows_utf8() ? MARKS[mark].utf8 : MARKS[mark].ascii;
+}
+
+const char *cli_readable(char *text)
+{
+    if (shows_utf8()) {
+        text_make_readable(text);
+    }
+    return text;
 }
 
 bool cli_progress_wanted(void)

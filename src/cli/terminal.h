@@ -17,6 +17,9 @@ const char *cli_style(FILE *stream, enum cli_style style);
 enum cli_mark { CLI_MARK_GOOD, CLI_MARK_BAD, CLI_MARK_DONE, CLI_MARK_WARN, CLI_MARK_ARROW };
 const char *cli_mark(enum cli_mark mark);
 
+/* text_make_readable() where standard output can show it. Returns `text`. */
+const char *cli_readable(char *text);
+
 /* True when progress may be drawn on standard error. */
 bool cli_progress_wanted(void);
 

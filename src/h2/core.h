@@ -144,6 +144,7 @@ struct h2_stream {
     bool blocked;     /* send_node is in session->blocked */
     bool end_sent;    /* its end is with nghttp2 */
     bool ended;       /* end, trailers or reset was called */
+    bool muted;       /* only a reset is sent of it */
     bool reset_here;  /* by h2_stream_reset(), not as an answer to an offence */
     bool not_sent;    /* the request never left */
 };

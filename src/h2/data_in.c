@@ -9,6 +9,8 @@
  * their sum. Streams with a content-length are not plain, for that is nghttp2's to check. */
 #include "h2/core.h"
 
+#include "base/mem.h"
+
 #include <string.h>
 
 #define WINDOW_MAX    INT32_MAX /* RFC 9113 section 6.9.1 */
@@ -232,7 +234,7 @@ static void set_peer_stream_window(struct h2_session *session, uint32_t bytes)
     struct list *next;
     list_each(node, next, &session->streams)
     {
-        struct h2_stream *stream = (struct h2_stream *)node;
+        struct h2_stream *stream = container_of(node, struct h2_stream, node);
         if (!widen(&stream->send_window, by)) {
             h2_session_terminate(session, H2_FLOW_CONTROL_ERROR, FLOW_BROKEN);
             return;

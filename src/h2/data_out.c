@@ -22,7 +22,7 @@ void h2_stream_sendable(struct h2_stream *stream)
     struct h2_session *session = stream->session;
     bool something = stream->out.len > 0 ? stream->send_window > 0 : stream->ended;
     if (something && stream->has_body && stream->headers_sent && !stream->end_sent &&
-        !stream->reset_here && list_empty(&stream->send_node)) {
+        !stream->reset_here && !stream->muted && list_empty(&stream->send_node)) {
         list_append(&session->sendable, &stream->send_node);
         h2_request_output(session);
     }

@@ -1,6 +1,7 @@
 /* One HTTP/2 connection: life cycle, bytes in, bytes out, time limits, graceful end. */
 #include "h2/core.h"
 
+#include "base/mem.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -113,7 +114,7 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     session->terminated = true; /* no room for who would open a stream in on_close */
     session->on_output = NULL;
     while (!list_empty(&session->streams)) {
-        struct h2_stream *stream = (struct h2_stream *)session->streams.next;
+        struct h2_stream *stream = container_of(session->streams.next, struct h2_stream, node);
         bool unprocessed = h2_never_left(stream);
         nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
         h2_stream_finish(stream, error, unprocessed);

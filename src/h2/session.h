@@ -244,6 +244,10 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t error);
  * its reader will not get what was dropped. */
 size_t h2_stream_discard(struct h2_stream *stream);
 
+/* The same for a stream that is to be reset: nothing more is sent of it, not its end, either, which
+ * would make what the peer got look like all there was. */
+void h2_stream_mute(struct h2_stream *stream);
+
 /* Returns `len` bytes of window credit to the peer. */
 void h2_stream_consume(struct h2_stream *stream, size_t len);
 

@@ -281,7 +281,7 @@ void h2_return_unsent(struct h2_session *session)
     struct list *node = session->streams.prev; /* the newest */
     while (session->role == H2_CLIENT && session->stream_count > limit &&
            node != &session->streams) {
-        struct h2_stream *stream = (struct h2_stream *)node;
+        struct h2_stream *stream = container_of(node, struct h2_stream, node);
         node = node->prev;
         if (!h2_never_left(stream)) {
             return;
@@ -299,6 +299,13 @@ size_t h2_stream_discard(struct h2_stream *stream)
     h2_count_queued(stream->session, 0, len);
     h2_stream_reconsider(stream);
     return len;
+}
+
+void h2_stream_mute(struct h2_stream *stream)
+{
+    stream->ended = true;
+    stream->muted = true;
+    h2_stream_discard(stream);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

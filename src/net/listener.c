@@ -7,8 +7,8 @@
  *       |                                        |__ fails: on_refused
  *       |__ descriptors nearly used up: on_refused, no watching for NET_ACCEPT_PAUSE_MS
  *
- * The last descriptors are not for who connects: a proxy needs them for endpoints, names and its admin port, and would
- * take an endpoint that it cannot dial for a bad one. */
+ * The last descriptors are not for who connects: a proxy needs them for endpoints, names and its
+ * admin port, and would take an endpoint that it cannot dial for a bad one. */
 #include "net/listener.h"
 
 #include "base/mem.h"

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "net/resolve.h"
 #include "net/stream_impl.h"
+#include "net/tls_io.h"
 
 #include <assert.h>
 #include <sys/socket.h>
@@ -101,6 +102,11 @@ void net_stream_abort(struct net_stream *stream)
 struct net_loop *net_stream_loop(const struct net_stream *stream)
 {
     return stream->loop;
+}
+
+bool net_stream_wants_certificate(const struct net_stream *stream)
+{
+    return stream->tls != NULL && tls_io_certificate_wanted(stream->tls);
 }
 
 const char *net_stream_peer(const struct net_stream *stream)

@@ -62,6 +62,9 @@ void net_stream_abort(struct net_stream *stream);
 struct net_loop *net_stream_loop(const struct net_stream *stream);
 /* "127.0.0.1:41234" or "[::1]:41234", for the stream's life. */
 const char *net_stream_peer(const struct net_stream *stream);
+
+/* The server asked for a client certificate and got none. */
+bool net_stream_wants_certificate(const struct net_stream *stream);
 /* Bytes of user memory held for sending. */
 size_t net_stream_kept_bytes(const struct net_stream *stream);
 

@@ -7,6 +7,11 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+/* More than an alert is not looked for. */
+#define LAST_WORDS_BYTES  4096
+#define LAST_WORDS_ROUNDS 16
 
 /* What a full socket did not take. */
 struct kept {
@@ -85,8 +90,42 @@ int net_stream_send_cipher(struct net_stream *stream)
     return len > 0 ? send_bytes(stream, stream->loop->cipher_bytes, len) : 0;
 }
 
+/* A peer that refuses us says why, closes, and resets what we go on to write. Its alert is still in
+ * the socket. Returns whether there is one, in `ret_error`. */
+static bool hear_last_words(struct net_stream *stream, struct net_error *ret_error)
+{
+    uint8_t cipher[LAST_WORDS_BYTES];
+    uint8_t plain[LAST_WORDS_BYTES];
+    uv_os_fd_t fd;
+    size_t unread;
+
+    tls_io_unread(stream->tls, &unread);
+    if (unread > 0 || uv_fileno((uv_handle_t *)&stream->tcp, &fd) != 0) {
+        return false; /* in the middle of reading, which will meet it */
+    }
+    for (int rounds = 0; rounds < LAST_WORDS_ROUNDS; rounds++) {
+        ssize_t count = recv(fd, cipher, sizeof(cipher), MSG_DONTWAIT);
+        int outcome = 0;
+
+        if (count <= 0) {
+            return false;
+        }
+        tls_io_feed(stream->tls, cipher, (size_t)count);
+        do {
+            outcome = tls_io_read(stream->tls, plain, sizeof(plain));
+        } while (outcome > 0);
+        tls_io_feed(stream->tls, NULL, 0);
+        if (outcome == TLS_IO_E_FAILED) {
+            tls_io_explain(stream->tls, stream->peer, ret_error);
+            return true;
+        }
+    }
+    return false;
+}
+
 int net_stream_write(struct net_stream *stream, const uint8_t *bytes, size_t len)
 {
+    struct net_error error;
     int status;
 
     assert(len <= NET_WRITE_BYTES && stream->events != NULL);
@@ -102,7 +141,9 @@ int net_stream_write(struct net_stream *stream, const uint8_t *bytes, size_t len
     } else {
         status = send_bytes(stream, bytes, len);
     }
-    if (status < 0) {
+    if (status < 0 && stream->tls != NULL && hear_last_words(stream, &error)) {
+        net_stream_fail(stream, &error);
+    } else if (status < 0) {
         net_stream_fail_uv(stream, status);
     }
     return status;

@@ -75,6 +75,52 @@ static int on_password(char *out, int out_bytes, int writing, void *arg)
     return (int)len;
 }
 
+/* Whether the file has a certificate of the key behind its first one. */
+static bool has_later_certificate_of(const char *cert_file, SSL_CTX *ctx)
+{
+    EVP_PKEY *key = SSL_CTX_get0_privatekey(ctx);
+    FILE *stream = key != NULL ? fopen(cert_file, "r") : NULL;
+    bool found = false;
+    X509 *cert;
+
+    while (stream != NULL && !found && (cert = PEM_read_X509(stream, NULL, NULL, NULL)) != NULL) {
+        found = X509_check_private_key(cert, key) == 1;
+        X509_free(cert);
+    }
+    if (stream != NULL) {
+        fclose(stream);
+    }
+    ERR_clear_error();
+    return found;
+}
+
+/* The key is refused when it is loaded, or, where it is of another type, does not meet the
+ * certificate at all. */
+static void set_mismatch(const char *key_file, const char *cert_file,
+                         struct passphrase *passphrase, struct net_error *error)
+{
+    SSL_CTX *alone = SSL_CTX_new(TLS_method());
+    bool is_order = false;
+
+    if (alone != NULL) {
+        SSL_CTX_set_default_passwd_cb(alone, on_password);
+        SSL_CTX_set_default_passwd_cb_userdata(alone, passphrase);
+        is_order = SSL_CTX_use_PrivateKey_file(alone, key_file, SSL_FILETYPE_PEM) == 1 &&
+                   has_later_certificate_of(cert_file, alone);
+    }
+    SSL_CTX_free(alone);
+    ERR_clear_error();
+    if (is_order) {
+        net_error_set(error, NET_FAILED,
+                      "certificate file %s is in the wrong order: the certificate of key file %s "
+                      "must come first, then the authority that signed it",
+                      cert_file, key_file);
+    } else {
+        net_error_set(error, NET_FAILED, "key file %s does not belong to the certificate",
+                      key_file);
+    }
+}
+
 static void set_encrypted_error(SSL_CTX *ctx, const char *file, const char *passphrase,
                                 struct net_error *error)
 {
@@ -94,7 +140,8 @@ static void set_encrypted_error(SSL_CTX *ctx, const char *file, const char *pass
 }
 
 /* `text`: the passphrase, or NULL. */
-static int load_key(SSL_CTX *ctx, const char *file, const char *text, struct net_error *error)
+static int load_key(SSL_CTX *ctx, const char *file, const char *cert_file, const char *text,
+                    struct net_error *error)
 {
     struct passphrase passphrase = {.text = text};
     int loaded;
@@ -107,12 +154,12 @@ static int load_key(SSL_CTX *ctx, const char *file, const char *text, struct net
     /* With a certificate already loaded this also compares the two. */
     loaded = SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM);
     SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-    if (loaded == 1) {
+    if (loaded == 1 && SSL_CTX_check_private_key(ctx) == 1) {
         return 0;
     }
-    if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509) {
+    if (loaded == 1 || ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509) {
         ERR_clear_error();
-        net_error_set(error, NET_FAILED, "key file %s does not belong to the certificate", file);
+        set_mismatch(file, cert_file, &passphrase, error);
     } else if (passphrase.asked) {
         set_encrypted_error(ctx, file, text, error);
     } else {
@@ -208,7 +255,7 @@ static int load_identity(SSL_CTX *ctx, const struct net_tls_client_config *confi
         return 0;
     }
     return load_certificate(ctx, config->cert_file, error) != 0 ||
-                   load_key(ctx, config->key_file, config->passphrase, error) != 0
+                   load_key(ctx, config->key_file, config->cert_file, config->passphrase, error) != 0
                ? -1
                : 0;
 }
@@ -218,6 +265,7 @@ struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
 {
     struct net_tls *tls = context_new(TLS_client_method());
 
+    SSL_CTX_set_client_cert_cb(tls->ctx, tls_io_on_certificate_wanted);
     tls->verify = !config->skip_verify;
     if ((tls->verify && load_trust(tls->ctx, config->cacert_file, ret_error) != 0) ||
         load_identity(tls->ctx, config, ret_error) != 0) {
@@ -237,7 +285,7 @@ struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
     SSL_CTX_set_alpn_select_cb(tls->ctx, tls_io_on_alpn, NULL);
     if (load_certificate(tls->ctx, config->cert_file, ret_error) != 0 ||
         check_dates(tls, config->cert_file, ret_error) != 0 ||
-        load_key(tls->ctx, config->key_file, NULL, ret_error) != 0) {
+        load_key(tls->ctx, config->key_file, config->cert_file, NULL, ret_error) != 0) {
         net_tls_free(tls);
         return NULL;
     }

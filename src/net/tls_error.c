@@ -55,7 +55,8 @@ static void append_common_name(char *out, size_t out_bytes, const X509_NAME *nam
     }
 }
 
-static void describe_names(const X509 *cert, char *out, size_t out_bytes)
+/* Returns whether there is nothing but a common name. */
+static bool describe_names(const X509 *cert, char *out, size_t out_bytes)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 
@@ -63,9 +64,11 @@ static void describe_names(const X509 *cert, char *out, size_t out_bytes)
         append_general_name(out, out_bytes, sk_GENERAL_NAME_value(names, i));
     }
     GENERAL_NAMES_free(names);
-    if (out[0] == '\0') {
+    bool has_common_name_only = out[0] == '\0';
+    if (has_common_name_only) {
         append_common_name(out, out_bytes, X509_get_subject_name(cert));
     }
+    return has_common_name_only;
 }
 
 static void describe_date(const ASN1_TIME *time, char out[static TLS_IO_DATE_BYTES])
@@ -93,7 +96,8 @@ int tls_verdict_on_verify(int ok, X509_STORE_CTX *store)
     verdict->code = X509_STORE_CTX_get_error(store);
     verdict->depth = X509_STORE_CTX_get_error_depth(store);
     if (cert != NULL) {
-        describe_names(cert, verdict->names, sizeof(verdict->names));
+        verdict->has_common_name_only =
+            describe_names(cert, verdict->names, sizeof(verdict->names));
         append_common_name(verdict->issuer, sizeof(verdict->issuer), X509_get_issuer_name(cert));
         describe_date(verdict->code == X509_V_ERR_CERT_NOT_YET_VALID ? X509_get0_notBefore(cert)
                                                                      : X509_get0_notAfter(cert),
@@ -114,6 +118,13 @@ static void explain_verdict(const struct tls_io *io, struct net_error *error)
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         text_escape(wanted, sizeof(wanted), io->server_name, strlen(io->server_name));
+        if (verdict->has_common_name_only) {
+            net_error_set(error, NET_TLS_NAME,
+                          "certificate of %s has only the common name \"%s\", which no client "
+                          "compares any more: make one with the subjectAltName \"%.60s\"",
+                          io->peer_label, verdict->names, wanted);
+            break;
+        }
         net_error_set(error, NET_TLS_NAME,
                       "certificate of %s is for \"%s\", not \"%.60s\": use --authority NAME or a "
                       "certificate for that name",
@@ -161,11 +172,29 @@ static int alert_of(unsigned long reason)
     return code - SSL_AD_REASON_OFFSET;
 }
 
+/* OpenSSL has no words for the alerts of TLS 1.3. */
+static const char *alert_text(int alert)
+{
+    if (alert == TLS13_AD_CERTIFICATE_REQUIRED) {
+        return "certificate required";
+    }
+    return alert == TLS13_AD_MISSING_EXTENSION ? "missing extension"
+                                               : SSL_alert_desc_string_long(alert);
+}
+
 static const char *reason_text(unsigned long reason)
 {
     const char *text = reason != 0 ? ERR_reason_error_string(reason) : NULL;
 
     return text != NULL ? text : "protocol violation";
+}
+
+/* Seen in the handshake, so it is no guess that this is what is missing. */
+static const char *certificate_hint(const struct tls_io *io)
+{
+    return io->certificate_wanted
+               ? ": it asked for a client certificate and got none, pass --cert and --key"
+               : "";
 }
 
 static void explain_client(const struct tls_io *io, struct net_error *error)
@@ -186,8 +215,8 @@ static void explain_client(const struct tls_io *io, struct net_error *error)
                       "%s speaks TLS but refused HTTP/2 (ALPN h2): is it a gRPC endpoint?",
                       io->peer_label);
     } else if (alert >= 0) {
-        net_error_set(error, NET_TLS_FAILED, "%s refused the TLS handshake (alert: %s)",
-                      io->peer_label, SSL_alert_desc_string_long(alert));
+        net_error_set(error, NET_TLS_FAILED, "%s refused the TLS handshake (alert: %s)%s",
+                      io->peer_label, alert_text(alert), certificate_hint(io));
     } else {
         net_error_set(error, NET_TLS_FAILED, "TLS handshake with %s failed: %s", io->peer_label,
                       reason_text(io->reason));
@@ -214,10 +243,10 @@ static void explain_server(const struct tls_io *io, struct net_error *error)
         net_error_set(error, alert == SSL_AD_UNKNOWN_CA ? NET_TLS_UNKNOWN_CA : NET_TLS_FAILED,
                       "client %s does not trust this server's certificate (alert: %s): give it the "
                       "CA and the right name",
-                      io->peer_label, SSL_alert_desc_string_long(alert));
+                      io->peer_label, alert_text(alert));
     } else if (alert >= 0) {
         net_error_set(error, NET_TLS_FAILED, "client %s gave up the TLS handshake (alert: %s)",
-                      io->peer_label, SSL_alert_desc_string_long(alert));
+                      io->peer_label, alert_text(alert));
     } else {
         net_error_set(error, NET_TLS_FAILED, "TLS handshake with client %s failed: %s",
                       io->peer_label, reason_text(io->reason));
@@ -229,6 +258,9 @@ void tls_io_explain(struct tls_io *io, const char *peer, struct net_error *ret_e
     if (io->flooding) {
         net_error_set(ret_error, NET_TLS_FAILED, "%s sent more than %d TLS messages in a minute",
                       peer, TLS_IO_MESSAGES_MAX);
+    } else if (peer != NULL && alert_of(io->reason) >= 0) {
+        net_error_set(ret_error, NET_TLS_FAILED, "%s ended the TLS connection (alert: %s)%s", peer,
+                      alert_text(alert_of(io->reason)), certificate_hint(io));
     } else if (peer != NULL) {
         net_error_set(ret_error, NET_TLS_FAILED, "TLS connection to %s failed: %s", peer,
                       reason_text(io->reason));

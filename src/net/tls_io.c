@@ -149,6 +149,22 @@ int tls_io_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* Called when the server asks for a certificate and none is configured; it goes without. */
+int tls_io_on_certificate_wanted(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key)
+{
+    struct tls_io *io = SSL_get_app_data(ssl);
+
+    (void)ret_cert;
+    (void)ret_key;
+    io->certificate_wanted = true;
+    return 0;
+}
+
+bool tls_io_certificate_wanted(const struct tls_io *io)
+{
+    return io->certificate_wanted;
+}
+
 /* --- a session --- */
 
 static bool is_address(const char *name)
@@ -178,7 +194,9 @@ static void set_server_name(SSL *ssl, const char *server_name, bool verify)
     }
     SSL_set_tlsext_host_name(ssl, name);
     if (verify) {
-        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        /* the common name is no name of a host to Go, grpc and browsers either (RFC 9525) */
+        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                   X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         X509_VERIFY_PARAM_set1_host(param, name, len);
     }
 }

@@ -24,6 +24,7 @@ struct tls_io {
     bool failed;   /* TLS must not be used again */
     bool heard;    /* the peer has sent something */
     bool not_tls;  /* and it was no TLS record */
+    bool certificate_wanted; /* the server asked for ours, and there is none */
     bool no_alpn;  /* the peer does not offer or did not choose h2 */
     bool flooding; /* too many messages after the handshake */
 
@@ -43,6 +44,7 @@ struct tls_verdict {
     int code;                       /* X509_V_ERR_ */
     int depth;                      /* 0: the leaf */
     char names[TLS_IO_NAMES_BYTES]; /* those the certificate is for */
+    bool has_common_name_only;      /* it is no name of a host */
     char issuer[TLS_IO_NAMES_BYTES];
     char date[TLS_IO_DATE_BYTES]; /* of expiry or first validity */
 };

@@ -86,6 +86,7 @@ static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
         exchange_leave_client(exchange);
     }
     exchange->downstream = NULL;
+    exchange_forget_request(exchange); /* the reset of the other side may wait */
     exchange_free_when_closed(exchange);
 }
 
@@ -160,10 +161,13 @@ static void route(struct exchange *exchange, const struct h2_block *block)
     }
     exchange->cluster = decision.cluster;
     exchange->hash = decision.hash;
-    exchange->request = headers_make_request(block);
-    if (exchange->request == NULL) {
+    struct headers_request *request = headers_make_request(block);
+    if (request == NULL) {
         exchange_refuse_large(exchange, H2_HEADER_BLOCK_BYTES - RELAY_HEADER_MARGIN_BYTES);
-    } else if (exchange->worker->draining) {
+        return;
+    }
+    exchange_keep_request(exchange, request);
+    if (exchange->worker->draining) {
         exchange_shut_down(exchange);
     } else {
         exchange_connect(exchange);

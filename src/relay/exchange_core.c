@@ -42,11 +42,23 @@ void exchange_watch_buffers(struct exchange *exchange)
     }
 }
 
+static size_t kept_bytes(const struct exchange *exchange)
+{
+    return exchange->replay.len + (exchange->request != NULL ? exchange->request->bytes : 0);
+}
+
+void exchange_keep_request(struct exchange *exchange, struct headers_request *request)
+{
+    exchange->request = request;
+    exchange->worker->queued_bytes += request->bytes;
+    exchange_watch_buffers(exchange);
+}
+
 void exchange_forget_request(struct exchange *exchange)
 {
+    exchange->worker->queued_bytes -= kept_bytes(exchange);
     free(exchange->request);
     exchange->request = NULL;
-    exchange->worker->queued_bytes -= exchange->replay.len;
     buf_deinit(&exchange->replay);
 }
 
@@ -80,7 +92,7 @@ size_t exchange_held_bytes(const struct exchange *exchange)
 {
     const struct h2_stream *up = exchange->upstream.stream;
     const struct h2_stream *down = exchange->downstream;
-    return exchange->replay.len + (up != NULL ? h2_stream_queued_bytes(up) : 0) +
+    return kept_bytes(exchange) + (up != NULL ? h2_stream_queued_bytes(up) : 0) +
            (down != NULL ? h2_stream_queued_bytes(down) : 0);
 }
 

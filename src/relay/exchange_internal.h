@@ -17,6 +17,8 @@ void exchange_enter(struct exchange *exchange, enum exchange_state state);
 
 /* The worker's buffers are looked at when this turn of the loop ends, if they are too full. */
 void exchange_watch_buffers(struct exchange *exchange);
+/* Keeps the request, which it owns from now on, while a retry is possible. */
+void exchange_keep_request(struct exchange *exchange, struct headers_request *request);
 /* Keeps body bytes while a retry is possible. A body longer than a window gives up the retry. While
  * no upstream stream is open all of it is kept: a window at most from before, and one that the
  * client had credit for, because credit is given only as frames leave. Answers where there is no

@@ -77,8 +77,9 @@ static char *copy_text(char **at, const char *text, size_t len)
 static struct headers_request *copy_fields(const struct h2_header *fields, size_t count,
                                            size_t text_bytes)
 {
-    struct headers_request *copy =
-        mem_calloc(1, sizeof(*copy) + count * sizeof(struct h2_header) + text_bytes);
+    size_t bytes = sizeof(struct headers_request) + count * sizeof(*fields) + text_bytes;
+    struct headers_request *copy = mem_calloc(1, bytes);
+    copy->bytes = bytes;
     copy->fields = (struct h2_header *)(copy + 1);
     copy->count = count;
     char *at = (char *)(copy->fields + count);

@@ -27,6 +27,7 @@ bool headers_check(const struct h2_block *block, struct headers_refusal *ret_ref
 struct headers_request {
     struct h2_header *fields;
     size_t count;
+    size_t bytes; /* that it takes in memory */
 };
 
 /* Makes it from a request's block: connection-specific fields, http2-settings and proxy-* go (RFC

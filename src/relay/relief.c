@@ -77,7 +77,7 @@ void relief_on_flush(struct net_flush *item)
     struct client *client = NULL;
     snprintf(message, sizeof(message),
              "the proxy's buffers are full (--max-buffered, %zu bytes here) and this client holds "
-             "the most of them: it does not read",
+             "the most of them",
              worker->queued_limit);
     while (worker->queued_bytes > target && (client = find_fullest_client(worker)) != NULL) {
         size_t before = worker->queued_bytes;

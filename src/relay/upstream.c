@@ -128,8 +128,8 @@ static bool is_needless(const struct upstream_conn *conn, uint64_t now)
            (conn->lane != 0 || upstream_count_conns(conn->upstream, 0, UPSTREAM_CONN_OPEN) > 1);
 }
 
-/* Its streams all wait to be reset, and they are many: to end it costs no reset at all. So a fleet that leaves at once is gone at
- * once. */
+/* Its streams all wait to be reset, and they are many: to end it costs no reset at all. So a fleet
+ * that leaves at once is gone at once. */
 static bool is_abandoned(const struct upstream_conn *conn)
 {
     return conn->resetting_count >= UPSTREAM_ABANDONED_RESETS &&

@@ -41,6 +41,9 @@
 #define UPSTREAM_IDLE_MS 10000
 /* A connection whose credit is used up while others wait is looked at after this long. */
 #define UPSTREAM_CLOG_MS 500
+/* So many dropped streams are then reset at a time, without regard to the ration below, for the
+ * credit that they hold. */
+#define UPSTREAM_CLOG_RESETS 16
 /* Endpoints count resets, those of young streams above all, and end the connection of who sends too
  * many (CVE-2023-44487). nghttp2 takes 1000 and 33 more a second; Envoy counts seconds above 1 and
  * lets half of all streams, or 250, go young. A connection stays below both: this many resets and
@@ -62,9 +65,11 @@
 #define UPSTREAM_ABANDONED_RESETS 20
 /* None waits longer than this for its stream to become old. */
 #define UPSTREAM_RESET_LIMIT_MS 60000
-/* With this many, the next streams of clients that only just came wait until there are fewer. */
-#define UPSTREAM_CROWDED_RESETS 200
-#define UPSTREAM_NEWCOMER_MS    10000
+/* With this many, the next streams of clients that only just came wait until there are fewer, but no longer than that: a
+ * storm may go on, and most of its streams are gone by then. */
+#define UPSTREAM_CROWDED_RESETS   200
+#define UPSTREAM_NEWCOMER_MS      10000
+#define UPSTREAM_NEWCOMER_WAIT_MS 3000
 
 struct client;
 struct endpoint;

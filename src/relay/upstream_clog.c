@@ -3,7 +3,8 @@
  * A server may rightly withhold the window of the whole connection because the streams of one
  * client are not read. When the window stays shut, others wait for it and the endpoint still
  * answers a PING, the client that holds most of it loses the streams that do, which gives their
- * credit back, and gets a lane of its own for the next ones. */
+ * credit back, and gets a lane of its own for the next ones. Where streams that were dropped, and
+ * whose resets wait for their ration, hold the most, these resets go. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_internal.h"
@@ -14,10 +15,18 @@ static struct upstream_request *request_at(struct list *node)
     return container_of(node, struct upstream_request, node);
 }
 
-/* Adds up what each client's streams hold unread. Returns the sum of all. */
-static size_t sum_unread(struct upstream_conn *conn)
+/* Who holds the most while others wait. */
+struct clog {
+    struct client *holder; /* NULL: no client */
+    bool dropped;          /* streams whose resets wait do */
+};
+
+/* Adds up what each client's streams hold unread, those apart whose resets wait. Returns the sum of
+ * all. */
+static size_t sum_unread(struct upstream_conn *conn, size_t *ret_dropped)
 {
     size_t total = 0;
+    size_t dropped = 0;
     struct list *node;
     struct list *next;
     list_each(node, next, &conn->requests)
@@ -28,12 +37,16 @@ static size_t sum_unread(struct upstream_conn *conn)
     }
     list_each(node, next, &conn->requests)
     {
-        size_t unread = h2_stream_unread_bytes(request_at(node)->stream);
+        struct upstream_request *request = request_at(node);
+        size_t unread = h2_stream_unread_bytes(request->stream);
         total += unread;
-        if (request_at(node)->client != NULL) {
-            request_at(node)->client->held_bytes += unread;
+        if (upstream_resets(request)) {
+            dropped += unread;
+        } else if (request->client != NULL) {
+            request->client->held_bytes += unread;
         }
     }
+    *ret_dropped = dropped;
     return total;
 }
 
@@ -53,6 +66,7 @@ static struct client *find_holder(struct upstream_conn *conn)
     return holder;
 }
 
+/* Others than `holder`, which may be NULL. */
 static bool others_wait(struct upstream_conn *conn, const struct client *holder)
 {
     struct list *node;
@@ -60,7 +74,8 @@ static bool others_wait(struct upstream_conn *conn, const struct client *holder)
     list_each(node, next, &conn->requests)
     {
         const struct upstream_request *request = request_at(node);
-        if (request->client != holder && h2_stream_queued_bytes(request->stream) > 0) {
+        bool other = holder == NULL || request->client != holder;
+        if (other && !upstream_resets(request) && h2_stream_queued_bytes(request->stream) > 0) {
             return true;
         }
     }
@@ -89,29 +104,90 @@ static void end_streams_of(struct upstream_conn *conn, const struct client *hold
     }
 }
 
-/* The client that holds the most while others wait; NULL: no such. */
-static struct client *find_culprit(struct upstream_conn *conn)
+/* Of the streams whose resets wait, the one that holds the most or would; NULL: none does. */
+static struct upstream_request *find_fullest_dropped(struct upstream_conn *conn)
 {
-    size_t total = sum_unread(conn);
+    struct upstream_request *fullest = NULL;
+    size_t most = 0;
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &conn->requests)
+    {
+        struct upstream_request *request = request_at(node);
+        size_t holds = h2_stream_unread_bytes(request->stream) +
+                       h2_stream_queued_bytes(request->stream);
+        if (upstream_resets(request) && holds > most) {
+            most = holds;
+            fullest = request;
+        }
+    }
+    return fullest;
+}
+
+static void reset_dropped(struct upstream_conn *conn)
+{
+    struct upstream_request *request = find_fullest_dropped(conn);
+    for (int i = 0; i < UPSTREAM_CLOG_RESETS && request != NULL; i++) {
+        upstream_reset_now(request);
+        request = find_fullest_dropped(conn);
+    }
+}
+
+static struct clog find_clog(struct upstream_conn *conn)
+{
+    size_t dropped;
+    size_t total = sum_unread(conn, &dropped);
     struct client *holder = find_holder(conn);
-    bool culprit = holder != NULL && holder->held_bytes >= total / 2 && others_wait(conn, holder);
-    return culprit ? holder : NULL;
+    if (dropped > 0 && dropped >= total / 2 && others_wait(conn, NULL)) {
+        return (struct clog){.dropped = true};
+    }
+    if (holder != NULL && holder->held_bytes >= total / 2 && others_wait(conn, holder)) {
+        return (struct clog){.holder = holder};
+    }
+    return (struct clog){0};
+}
+
+static void end_clog(struct upstream_conn *conn, const struct clog *clog)
+{
+    conn->clogged_since_ms = 0;
+    if (clog->dropped) {
+        reset_dropped(conn);
+        return;
+    }
+    client_set_apart(clog->holder, "its streams are not read at an endpoint, which withholds the "
+                                   "credit of the whole connection: it gets connections of its "
+                                   "own");
+    end_streams_of(conn, clog->holder);
+}
+
+static void begin_clog(struct upstream_conn *conn, uint64_t now_ms)
+{
+    conn->clogged_since_ms = now_ms;
+    conn->clog_heard = false;
+    rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
+}
+
+/* An endpoint that stood still answers first what it has read at once, and gives its credit back a
+ * moment later. */
+static void hear(struct upstream_conn *conn, const struct h2_session *session, uint64_t now_ms)
+{
+    conn->clog_heard = h2_session_last_read_ms(session) >= conn->clogged_since_ms;
+    if (conn->clog_heard && now_ms - conn->clogged_since_ms > UPSTREAM_CLOG_MS) {
+        conn->clogged_since_ms = now_ms;
+    }
 }
 
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
 {
     struct h2_session *session = rpc_conn_session(conn->conn);
-    struct client *culprit = h2_session_stalled(session) ? find_culprit(conn) : NULL;
-    if (culprit == NULL) {
+    struct clog clog = h2_session_stalled(session) ? find_clog(conn) : (struct clog){0};
+    if (clog.holder == NULL && !clog.dropped) {
         conn->clogged_since_ms = 0;
     } else if (conn->clogged_since_ms == 0) {
-        conn->clogged_since_ms = now_ms;
-        rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
-    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS &&
-               h2_session_last_read_ms(session) >= conn->clogged_since_ms) {
-        conn->clogged_since_ms = 0;
-        client_set_apart(culprit, "its streams are not read at an endpoint, which withholds the "
-                                  "credit of the whole connection: it gets connections of its own");
-        end_streams_of(conn, culprit);
+        begin_clog(conn, now_ms);
+    } else if (!conn->clog_heard) {
+        hear(conn, session, now_ms);
+    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS) {
+        end_clog(conn, &clog);
     }
 }

@@ -85,12 +85,23 @@ size_t upstream_count_opening(const struct upstream *upstream, unsigned lane)
            upstream_count_conns(upstream, lane, UPSTREAM_CONN_OPENING);
 }
 
+/* An endpoint that takes no more connections still serves those it has, and a client may be why
+ * more are wanted: the health check says what it is. To have no descriptor is no fault of the
+ * endpoint at all. */
+static void judge_failure(struct upstream *upstream, const struct net_error *why)
+{
+    struct endpoint *endpoint = upstream->endpoint;
+    if (atomic_load(&endpoint->cx_active) > 0) {
+        atomic_store(&endpoint->recheck, true);
+    } else if (why->kind != NET_FD_LIMIT) {
+        worker_endpoint_failed(upstream->worker, endpoint, why->text);
+    }
+}
+
 /* A connection ended before it took a stream, or could not be made. */
 static void conn_failed(struct upstream *upstream, unsigned lane, const struct net_error *why)
 {
-    if (why->kind != NET_FD_LIMIT) { /* which is ours, not the endpoint's */
-        worker_endpoint_failed(upstream->worker, upstream->endpoint, why->text);
-    }
+    judge_failure(upstream, why);
     if (upstream_count_opening(upstream, lane) == 0) {
         upstream_fail_lane(upstream, lane, why);
     }

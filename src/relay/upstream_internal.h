@@ -38,6 +38,7 @@ struct upstream_conn {
     bool refuses;              /* a stream, since the last tick */
     uint64_t idle_since_ms;    /* 0: it has streams */
     uint64_t clogged_since_ms; /* 0: it is not */
+    bool clog_heard;           /* the endpoint has said something since then */
 
     /* What the endpoint may count, see upstream_reset.c. */
     struct reset_bucket all;   /* resets of any age */
@@ -112,10 +113,12 @@ void upstream_unlink(struct upstream_request *request);
 void upstream_ration_init(struct upstream_conn *conn, uint64_t now_ms);
 void upstream_ration_tick(struct upstream_conn *conn);
 void upstream_send_due_resets(struct upstream *upstream);
+/* Sends the reset that waits. */
+void upstream_reset_now(struct upstream_request *request);
 /* Its reset no longer waits; harmless when none did. */
 void upstream_forget_reset(struct upstream_request *request);
 
-/* Ends the streams of who holds the connection's credit while others wait for it. */
+/* Ends the streams that hold the connection's credit while others wait for it, see there. */
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms);
 
 #endif

@@ -53,8 +53,10 @@ struct upstream_request *upstream_first_waiting(struct upstream *upstream, unsig
  * that those who were there before, and health checks, find room at the endpoint. */
 static bool must_wait(const struct upstream *upstream, const struct upstream_request *request)
 {
+    uint64_t now_ms = worker_now_ms(upstream->worker);
     return upstream->resetting_young >= UPSTREAM_CROWDED_RESETS && request->client != NULL &&
-           worker_now_ms(upstream->worker) - request->client->since_ms < UPSTREAM_NEWCOMER_MS;
+           now_ms - request->client->since_ms < UPSTREAM_NEWCOMER_MS &&
+           now_ms - request->since_ms < UPSTREAM_NEWCOMER_WAIT_MS;
 }
 
 struct upstream_request *upstream_next_waiting(struct upstream *upstream, unsigned lane)

@@ -4,10 +4,12 @@
  * with it the streams of every other client. Young is what it thinks young: an endpoint that stood
  * still reads a request and its reset in one go. So a stream counts as old only when the endpoint
  * has answered something at or above its id UPSTREAM_OLD_TICKS ago: frames are read in order. Until
- * then a reset waits, unless few were sent. */
+ * then a reset waits, unless few were sent; nothing else is sent of its stream. */
 #include "base/mem.h"
 #include "relay/upstream_internal.h"
 #include "rpc/conn.h"
+
+#include <assert.h>
 
 #define YOUNG_MS 1000
 #define MILLI    UINT64_C(1000) /* milliseconds times tokens per second are thousandths of tokens */
@@ -95,6 +97,7 @@ void upstream_reset(struct upstream_request *request, uint32_t code)
         h2_stream_reset(request->stream, code);
         return;
     }
+    h2_stream_mute(request->stream);
     request->reset_code = code;
     request->reset_ms = worker_now_ms(request->upstream->worker);
     list_append(&request->upstream->resetting, &request->reset_node);
@@ -117,6 +120,13 @@ void upstream_forget_reset(struct upstream_request *request)
     }
 }
 
+void upstream_reset_now(struct upstream_request *request)
+{
+    assert(upstream_resets(request));
+    upstream_forget_reset(request);
+    h2_stream_reset(request->stream, request->reset_code);
+}
+
 void upstream_send_due_resets(struct upstream *upstream)
 {
     uint64_t now_ms = worker_now_ms(upstream->worker);
@@ -127,8 +137,7 @@ void upstream_send_due_resets(struct upstream *upstream)
     {
         struct upstream_request *request = container_of(node, struct upstream_request, reset_node);
         if (may_go(request->conn, request, now_ms)) {
-            upstream_forget_reset(request);
-            h2_stream_reset(request->stream, request->reset_code);
+            upstream_reset_now(request);
         } else {
             upstream->resetting_young += is_young_there(request);
         }

@@ -116,9 +116,50 @@ static void end_our_side(struct rpc_call *call)
     }
 }
 
-static void decide_not_grpc(struct rpc_call *call, uint32_t http_status, const char *message)
+/* A field's value, cut; its bytes are escaped when they are shown. */
+struct shown_value {
+    char text[100];
+};
+
+static struct shown_value value_of(const struct h2_block *block, const char *name)
+{
+    const struct h2_header *field = h2_block_find(block, name, NULL);
+    struct shown_value shown = {0};
+    if (field != NULL) {
+        size_t room = sizeof(shown.text) - 1;
+        memcpy(shown.text, field->value, field->value_len < room ? field->value_len : room);
+    }
+    return shown;
+}
+
+/* What an HTTP answer says about itself: what it is, where it sends us, what it wants. */
+static void describe_http(struct rpc_call *call, uint32_t http_status,
+                          const struct h2_block *block, char *out, size_t out_bytes)
+{
+    struct shown_value type = value_of(block, "content-type");
+    struct shown_value location = value_of(block, "location");
+    struct shown_value wanted = value_of(block, "www-authenticate");
+    bool certificate = rpc_conn_wants_certificate(rpc_client_conn(call->client));
+    int len = snprintf(out, out_bytes, "%s%s", type.text[0] != '\0' ? "content-type " : "",
+                       type.text[0] != '\0' ? type.text : "no content-type");
+    out += len;
+    out_bytes -= (size_t)len;
+    if (location.text[0] != '\0') {
+        snprintf(out, out_bytes, ", it redirects to %s", location.text);
+    } else if (http_status == 401) {
+        snprintf(out, out_bytes, ", it wants credentials%s%s", wanted.text[0] != '\0' ? ": " : "",
+                 wanted.text);
+    } else if (http_status >= 400 && certificate) {
+        snprintf(out, out_bytes, ", and it asked for a client certificate and got none (--cert)");
+    }
+}
+
+static void decide_not_grpc(struct rpc_call *call, uint32_t http_status,
+                            const struct h2_block *block)
 {
     struct rpc_status status;
+    char message[RPC_MESSAGE_BYTES];
+    describe_http(call, http_status, block, message, sizeof(message));
     rpc_status_set(&status, http_status == 200 ? RPC_UNKNOWN : rpc_code_from_http(http_status),
                    "%s", message);
     status.origin = RPC_FROM_HTTP;
@@ -137,7 +178,7 @@ static void receive_response(struct rpc_call *call, const struct h2_block *block
         decide(call, &status); /* Trailers-Only */
         end_our_side(call);
     } else if (http_status != 200 || !grpc) {
-        decide_not_grpc(call, http_status, grpc ? "" : "content-type is not application/grpc");
+        decide_not_grpc(call, http_status, block);
     } else if (end_stream) {
         fail(call, RPC_INTERNAL, "response ended without a grpc-status");
     } else {

@@ -222,6 +222,11 @@ void rpc_conn_drain(struct rpc_conn *conn, const char *debug)
     conn->drain_ping = rpc_conn_send_ping(conn);
 }
 
+bool rpc_conn_wants_certificate(const struct rpc_conn *conn)
+{
+    return net_stream_wants_certificate(conn->stream);
+}
+
 struct h2_session *rpc_conn_session(struct rpc_conn *conn)
 {
     return conn->session;

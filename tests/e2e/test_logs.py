@@ -1,4 +1,5 @@
 """verify --logs judges what deployed agents and servers logged."""
+import json
 import os
 import subprocess
 
@@ -26,14 +27,81 @@ def verify(lines, *options, prefix="", newline="\n"):
 GOOD = agent("v1.1", "v1") + agent("v2.1", "v2")
 
 
-@pytest.mark.parametrize("prefix", ["", "[pod/x/agent] 2026-01-02T03:04:05.123456789Z ",
-                                    "2026-01-02T03:04:05.123456789Z stdout F "])
+PREFIXES = ["", "[pod/x/agent] 2026-01-02T03:04:05.123456789Z ", "2026-01-02T03:04:05.123456789Z stdout F ",
+            "2026/11/25 15:14:10 ", "2026/11/25 15:14:10.123456 main.go:7: ", "agent-v1-1-7d75-nk7bn agent ",
+            "\x1b[36magent-x\x1b[0m \x1b[36;1magent\x1b[0m ", "agent-v1-1-1  | ", "Nov 25 15:14:10 host agent[7]: ",
+            '2026-11-25T15:14:10Z {app="agent"} ', "    "]
+CARRIERS = {
+    "docker": lambda line: json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-01-02T03:04:05Z"}),
+    "journald": lambda line: json.dumps({"MESSAGE": line, "_PID": "7"}),
+    "journald, coloured": lambda line: json.dumps({"MESSAGE": list(f"\x1b[32m{line}\x1b[0m".encode())}),
+    "loki": lambda line: json.dumps({"labels": {"app": "x"}, "line": line, "timestamp": "1"}),
+    "logfmt": lambda line: f'level=info msg="{line}" pod=x',
+    "parts": lambda line: "\n".join(f"2026-01-02T03:04:05.123456789Z stdout {tag} {part}"
+                                    for tag, part in (("P", line[:20]), ("F", line[20:]))),
+}
+THIEF = "Received pong from server=v1/thief message=pong"
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_right_servers_pass(prefix, newline):
     done = verify(GOOD, prefix=prefix, newline=newline)
     assert done.returncode == 0, done
     assert b"Routing verification passed!" in done.stdout
     assert b"v1.1" in done.stdout and b"OK" in done.stdout
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_wrong_server_shows_behind_every_prefix(prefix):
+    done = verify(GOOD + agent("v2.1", "v1", 1, pod="thief"), prefix=prefix)
+    assert done.returncode == 1 and THIEF.encode() in done.stdout, done
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_carriers_of_lines_are_read(carrier):
+    carry = CARRIERS[carrier]
+    assert verify([carry(line) for line in GOOD]).returncode == 0
+    done = verify(GOOD + [carry("[AGENT_v2.1/a-v2.1] " + THIEF)])
+    assert done.returncode == 1 and b"not understood" not in done.stderr, done
+
+
+def test_lines_of_several_carriers_may_stand_in_one_file():
+    lines = [prefix + line for prefix, line in zip(PREFIXES * len(GOOD), GOOD)]
+    assert verify(lines).returncode == 0
+    assert verify(lines + [CARRIERS["docker"]("[AGENT_v2.1/a-v2.1] " + THIEF)]).returncode == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_encodings(encoding):
+    for lines, code in ((GOOD, 0), (GOOD + agent("v2.1", "v1", 1, pod="thief"), 1)):
+        text = "".join(line + "\r\n" for line in lines)
+        done = subprocess.run([BIN, "verify", "--logs", "-", "--versions", "v1.1,v2.1"], input=text.encode(encoding),
+                              capture_output=True, timeout=30, check=False)
+        assert done.returncode == code, done
+
+
+UNREADABLE = ["Received pong from server=v1/thief message=pong", "AGENT_v2.1 got pong from v1", "[AGENT_v2.1/a] Received po",
+              '{"msg": "Received pong", "server": "v1"}', "[LOG] 12 log lines were dropped: standard output is slow",
+              "error: the node is gone", "unable to retrieve container logs for containerd://12"]
+
+
+@pytest.mark.parametrize("line", UNREADABLE)
+def test_what_may_be_evidence_and_is_not_understood_keeps_the_verdict_open(line):
+    done = verify(GOOD + [line] * 20 + GOOD, "-o", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == report["exit_code"] == 4, done
+    assert report["logs"]["may_be_evidence"] == 20 and report["logs"]["first_not_understood"] == line
+    assert b"20 of 64 lines were not understood" in done.stderr
+    held = sticky(agent("v1.1", "v1", 20) + [line] + GOOD)
+    assert held.returncode == 4 and b"not understood" in held.stdout, held
+    assert verify(GOOD + [line] + agent("v2.1", "v1", 1)).returncode == 1  # a fault is one all the same
+
+
+def test_other_lines_are_counted_and_quoted():
+    done = verify(GOOD + ["panic: \x1b]0;x\x07 no"] * 3, "-o", "json")
+    assert done.returncode == 0 and json.loads(done.stdout)["logs"]["not_understood"] == 3, done
+    assert b"3 of 25 lines were not understood and not judged, first: panic: \\x1b]0;x\\x07 no" in done.stderr
 
 
 def test_a_wrong_server_fails_and_shows_the_line():
@@ -219,7 +287,32 @@ def test_kubectl_is_asked_for_agents_and_servers(kubectl, tmp_path):
                            "n"], capture_output=True, timeout=30, env=env, check=False)
     assert done.returncode == 0, done
     asked = (tmp_path / "asked").read_text()
-    assert "logs --namespace n --selector app in (agent, server)" in asked and "--context c" in asked
+    assert "--ignore-errors" in asked and "logs --namespace n --selector app in (agent, server)" in asked and "--context c" in asked
+
+
+def test_a_pod_that_has_not_begun_does_not_throw_the_others_away(kubectl, tmp_path):
+    (tmp_path / "log").write_text("".join(f"[pod/x/agent] {line}\n" for line in GOOD))
+    waiting = 'container "agent" in pod "x" is waiting to start: ContainerCreating'
+    ask = [BIN, "verify", "--logs", "kubectl", "--versions", "v1.1,v2.1"]
+    for script in (f"echo '[pod/x/agent] error: {waiting}'; cat {tmp_path}/log",
+                   f"cat {tmp_path}/log; echo 'Error from server (BadRequest): {waiting}' >&2; exit 1"):
+        done = subprocess.run(ask, capture_output=True, timeout=30, env=kubectl(script), check=False)
+        assert done.returncode == 0 and b"ContainerCreating" in done.stderr, done
+
+
+def test_a_kubectl_that_breaks_off_leaves_no_pass(kubectl, tmp_path):
+    (tmp_path / "log").write_text("".join(line + "\n" for line in GOOD))
+    env = kubectl(f"cat {tmp_path}/log; echo 'the server is gone' >&2; exit 1")
+    done = subprocess.run([BIN, "verify", "--logs", "kubectl", "--versions", "v1.1,v2.1"], capture_output=True, timeout=30,
+                          env=env, check=False)
+    assert done.returncode == 4 and b"the server is gone" in done.stderr and b"not all logs could be read" in done.stdout
+
+
+def test_what_kubectl_says_of_nothing_is_passed_on(kubectl):
+    env = kubectl('echo "No resources found in x namespace." >&2')
+    for command in ("verify", "sticky-test"):
+        done = subprocess.run([BIN, command, "--logs", "kubectl"], capture_output=True, timeout=30, env=env, check=False)
+        assert done.returncode == 4 and b"No resources found in x namespace." in done.stderr, done
 
 
 def test_a_kubectl_that_fails_is_told(kubectl):

@@ -114,6 +114,7 @@ def test_an_encrypted_key_needs_its_passphrase(asking, verify, identities, tmp_p
 
 @pytest.mark.parametrize("args, told", [
     (["--cert", "client.pem", "--key", "stranger.key"], "does not belong"),
+    (["--cert", "stranger.pem", "--key", "encrypted.key", "--key-passphrase-file", "passphrase.txt"], "does not belong"),
     (["--cert", "none.pem"], "none.pem"),
     (["--cert", "client.pem"], "client.pem"),
     (["--key", "client.key"], "--cert"),

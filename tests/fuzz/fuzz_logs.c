@@ -42,7 +42,7 @@ static uint64_t read_in_pieces(const uint8_t *data, size_t size, size_t piece)
         size_t len = size - at < piece ? size - at : piece;
         check_log_feed(reader, (const char *)data + at, len, on_event, &sum);
     }
-    check_log_finish(reader);
+    check_log_finish(reader, on_event, &sum);
     free(reader);
     return sum;
 }

@@ -324,6 +324,40 @@ static void escaping_leaves_only_printable_ascii(void **state)
     }
 }
 
+static void utf8_is_made_readable_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *bytes;
+        const char *shown; /* NULL: as it was escaped */
+    } TEXTS[] = {
+        {"plain", NULL},
+        {"nicht verf\xc3\xbcgbar: \xe6\x9c\x8d\xe5\x8a\xa1 \xf0\x9f\x98\x80",
+         "nicht verf\xc3\xbcgbar: \xe6\x9c\x8d\xe5\x8a\xa1 \xf0\x9f\x98\x80"},
+        {"\x1b[31m\x7f\x01", NULL},
+        {"\xc2\x9b", NULL},         /* a control of C1 */
+        {"\xe2\x80\xae", NULL},     /* right-to-left override */
+        {"\xe2\x80\x8b", NULL},     /* zero width space */
+        {"\xe2\x80\xa8", NULL},     /* line separator */
+        {"\xef\xbb\xbf", NULL},     /* byte order mark */
+        {"\xf3\xa0\x81\x81", NULL}, /* tag */
+        {"\xc3", NULL},
+        {"\xff\xfe", NULL},
+        {"\xc0\x80", NULL},     /* overlong */
+        {"\xed\xa0\x80", NULL}, /* surrogate */
+        {"\xc3\x1b\xbc", NULL},
+        {"\xff\xc3\xbc\x80", "\\xff\xc3\xbc\\x80"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++) {
+        char escaped[128];
+        char shown[128];
+        text_escape(escaped, sizeof(escaped), TEXTS[i].bytes, strlen(TEXTS[i].bytes));
+        memcpy(shown, escaped, sizeof(shown));
+        text_make_readable(shown);
+        assert_string_equal(shown, TEXTS[i].shown != NULL ? TEXTS[i].shown : escaped);
+    }
+}
+
 static void escaped_text_is_cut_with_dots(void **state)
 {
     (void)state;
@@ -437,6 +471,7 @@ int main(void)
         cmocka_unit_test(durations_are_shown_with_three_digits),
         cmocka_unit_test(shown_durations_can_be_typed_again),
         cmocka_unit_test(escaping_leaves_only_printable_ascii),
+        cmocka_unit_test(utf8_is_made_readable_and_nothing_else),
         cmocka_unit_test(escaped_text_is_cut_with_dots),
         cmocka_unit_test(distance_counts_edits),
         cmocka_unit_test(utf8_is_well_formed_or_not),

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "bench/compare.h"
 #include "bench/report.h"
 
 #include <setjmp.h>
@@ -90,20 +91,72 @@ static void merged_quantiles_are_those_of_all_samples(void **state)
     drop(slow);
 }
 
+static unsigned worse(const struct bench_result *before, const struct bench_result *now,
+                      const char *metrics, double tolerance)
+{
+    struct comparison comparison;
+    compare_results(before, now, metrics, tolerance, &comparison);
+    return comparison.worse;
+}
+
 static void worse_by_more_than_the_tolerance_is_counted(void **state)
 {
     (void)state;
     struct bench_result *before = sample(1000);
     struct bench_result *now = sample(1200);
-    FILE *nowhere = fopen("/dev/null", "w");
-    assert_non_null(nowhere);
-    assert_int_equal(report_compare(nowhere, before, before, 0), 0);
-    assert_int_equal(report_compare(nowhere, before, now, 0.3), 0);
-    assert_true(report_compare(nowhere, before, now, 0.1) > 0);
-    assert_int_equal(report_compare(nowhere, now, before, 0.1), 0); /* better is fine */
-    fclose(nowhere);
+    assert_int_equal(worse(before, before, COMPARE_METRICS, 0), 0);
+    assert_int_equal(worse(before, now, COMPARE_METRICS, 0.3), 0);
+    assert_true(worse(before, now, COMPARE_METRICS, 0.1) > 0);
+    assert_int_equal(worse(now, before, COMPARE_METRICS, 0.1), 0); /* better is fine */
     drop(before);
     drop(now);
+}
+
+static void only_the_metrics_that_are_named_decide(void **state)
+{
+    (void)state;
+    struct bench_result *before = sample(1000);
+    struct bench_result *now = sample(1000);
+    histogram_add(&now->latency, UINT64_C(900000000)); /* one message of a thousand */
+    assert_int_equal(worse(before, now, COMPARE_METRICS, 0.1), 0);
+    assert_int_equal(worse(before, now, "max", 0.1), 1);
+    now->answered = 500;
+    assert_int_equal(worse(before, now, "p50,p99", 0.1), 0);
+    assert_int_equal(worse(before, now, "rate", 0.1), 1);
+    now->unopened = 1;
+    assert_int_equal(worse(before, now, "unopened", 0.1), 1);
+    now->costs[0].cpu_seconds = 2;
+    assert_int_equal(worse(before, now, "cpu", 0.1), 1);
+    drop(before);
+    drop(now);
+}
+
+static void a_quantile_of_few_messages_is_uncertain(void **state)
+{
+    (void)state;
+    struct bench_result *one = sample(1000);
+    struct comparison comparison;
+    compare_results(one, one, COMPARE_METRICS, 0.1, &comparison);
+    for (size_t i = 0; i < comparison.row_count; i++) {
+        const struct compare_row *row = &comparison.rows[i];
+        if (row->name[0] == 'p' || strcmp(row->name, "max") == 0) {
+            bool few = strcmp(row->name, "p50") != 0 && strcmp(row->name, "p90") != 0;
+            assert_int_equal(row->is_uncertain, few);
+        }
+    }
+    drop(one);
+}
+
+static void unknown_metrics_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "p98", "p50,", ",p50", "p50,,p99", "p50 ,p99", "P50"};
+    char unknown[32];
+    assert_int_equal(compare_check_metrics(COMPARE_METRICS, unknown), 0);
+    assert_int_equal(compare_check_metrics("max", unknown), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(compare_check_metrics(bad[i], unknown), 1);
+    }
 }
 
 static void other_files_are_refused(void **state)
@@ -254,6 +307,9 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(merged_quantiles_are_those_of_all_samples),
         cmocka_unit_test(worse_by_more_than_the_tolerance_is_counted),
+        cmocka_unit_test(only_the_metrics_that_are_named_decide),
+        cmocka_unit_test(a_quantile_of_few_messages_is_uncertain),
+        cmocka_unit_test(unknown_metrics_are_refused),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(a_report_that_lacks_a_figure_is_refused),
         cmocka_unit_test(zero_bytes_do_not_hide_the_reports_behind_them),

@@ -57,6 +57,40 @@ static void latency_of_no_messages_holds_nothing(void **state)
     free(empty);
 }
 
+static unsigned missed(const struct bench_result *result, const char *allowed)
+{
+    struct threshold threshold;
+    const struct bench_metric *metric;
+    unsigned count = 0;
+    assert_int_equal(threshold_parse(allowed, &threshold), 0);
+    for (size_t i = 0; (metric = bench_metric(i)) != NULL; i++) {
+        count += threshold_is_missed(metric, &threshold, 1, result);
+    }
+    return count;
+}
+
+static void what_must_not_be_is_missed_unless_it_is_named(void **state)
+{
+    (void)state;
+    struct bench_result *result = result_with_latencies(1000000);
+    assert_int_equal(missed(result, "p99<1h"), 1); /* lost */
+    assert_int_equal(missed(result, "lost<5"), 0);
+    result->lost = 0;
+    assert_int_equal(missed(result, "p99<1h"), 0);
+    result->unopened = 1;
+    assert_int_equal(missed(result, "errors<5"), 1);
+    assert_int_equal(missed(result, "unopened<5"), 0);
+    bench_count_cause(result, "gone", 1);
+    result->unanswered = 1;
+    result->disordered = 1;
+    assert_int_equal(missed(result, "p99<1h"), 4);
+    for (int i = 0; i < 100; i++) {
+        histogram_add(&result->lateness, UINT64_C(100000000)); /* the driver's fault */
+    }
+    assert_int_equal(missed(result, "p99<1h"), 3);
+    free(result);
+}
+
 static void what_is_no_threshold_is_refused(void **state)
 {
     (void)state;
@@ -76,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_metric_and_comparison_can_hold_and_fail),
         cmocka_unit_test(latency_of_no_messages_holds_nothing),
+        cmocka_unit_test(what_must_not_be_is_missed_unless_it_is_named),
         cmocka_unit_test(what_is_no_threshold_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ static inline void scene_begin(struct scene *scene)
     scene->run.connections_ready = 1;
     for (size_t i = 0; i < scene->plan.stream_count; i++) {
         scene->run.streams[i].opened = true;
+        scene->run.streams[i].ended = true; /* with OK */
     }
 }
 

@@ -39,6 +39,35 @@ static void one_wrong_message_in_fifty_fails(void **state)
     scene_end(&scene);
 }
 
+static void a_stream_that_ends_without_an_ok_fails(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_versions(&scene, 2);
+    scene_good_but(&scene, SIZE_MAX);
+    rpc_status_set(&scene.run.streams[0].status, RPC_INTERNAL, "response ended without trailers");
+    const struct check_report *report = scene_judge(&scene);
+    assert_int_equal(report->exit_code, EXIT_CHECK_FAILED);
+    assert_int_equal(scene_finding(&scene, 0, CHECK_ENDING)->count, 1);
+    assert_int_equal(report->groups[1].result, CHECK_PASSED);
+    scene_end(&scene);
+}
+
+static void a_stream_that_was_not_ended_leaves_its_end_unchecked(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_versions(&scene, 2);
+    scene_good_but(&scene, SIZE_MAX);
+    scene.run.streams[0].ended = false;
+    rpc_status_set(&scene.run.streams[0].status, RPC_CANCELLED, "cancelled here");
+    const struct check_report *report = scene_judge(&scene);
+    assert_int_equal(report->exit_code, EXIT_GOOD);
+    assert_int_equal(report->groups[0].unchecked, 1U << CHECK_ENDING);
+    assert_int_equal(report->groups[1].unchecked, 0);
+    scene_end(&scene);
+}
+
 static void wrong_streams_are_told_with_their_pods(void **state)
 {
     (void)state;
@@ -630,6 +659,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(right_answers_pass),
         cmocka_unit_test(one_wrong_message_in_fifty_fails),
+        cmocka_unit_test(a_stream_that_ends_without_an_ok_fails),
+        cmocka_unit_test(a_stream_that_was_not_ended_leaves_its_end_unchecked),
         cmocka_unit_test(wrong_streams_are_told_with_their_pods),
         cmocka_unit_test(a_server_without_version_is_the_wrong_server),
         cmocka_unit_test(metadata_of_another_stream_fails),

@@ -473,6 +473,12 @@ struct net_loop *net_stream_loop(const struct net_stream *stream)
     return end_of(stream)->loop;
 }
 
+bool net_stream_wants_certificate(const struct net_stream *stream)
+{
+    (void)stream;
+    return false;
+}
+
 const char *net_stream_peer(const struct net_stream *stream)
 {
     return end_of(stream)->peer;

@@ -123,7 +123,8 @@ static void an_endpoint_that_stands_still_is_no_reason(void **state)
     assert_false(clog.streams[0]->closed || clog.streams[1]->closed);
     assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
     peer_go_on(clog.conn);
-    scene_settle();
+    scene_run(UPSTREAM_CLOG_MS - 50); /* it answers what it has read, and its programs read later */
+    assert_int_equal(clog.bystander.far->body.len, 0);
     peer_read(peer_stream(clog.conn, 2));
     peer_read(peer_stream(clog.conn, 3));
     scene_settle();
@@ -188,11 +189,37 @@ static void who_holds_less_than_half_is_not_to_blame(void **state)
     scene_close(clog.scene);
 }
 
+/* Streams that hold the credit and were dropped are nobody's any more, and their resets wait behind
+ * others: they do not wait longer than a clog may last. */
+static void who_dropped_the_streams_that_hold_the_credit_clogs_no_longer(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    for (int i = 0; i < 3; i++) {
+        struct peer *client = scene_client(clog.scene);
+        for (int k = 0; k < 45; k++) {
+            peer_reset(scene_ask(client, ""), H2_CANCEL);
+        }
+    }
+    scene_settle();
+    fill(&clog);
+    live(&clog, SPENT_MS);
+    peer_reset(clog.streams[0], H2_CANCEL);
+    peer_reset(clog.streams[1], H2_CANCEL);
+    scene_settle();
+    peer_send(clog.bystander.near, "waits", 5);
+    live(&clog, 2 * UPSTREAM_CLOG_MS);
+    assert_true(peer_took(clog.bystander.far, "waits"));
+    scene_close(clog.scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_holds_the_credit_that_others_wait_for_loses_those_streams),
         cmocka_unit_test(a_clog_ends_where_no_other_reset_may_go),
+        cmocka_unit_test(who_dropped_the_streams_that_hold_the_credit_clogs_no_longer),
         cmocka_unit_test(an_endpoint_that_stands_still_is_no_reason),
         cmocka_unit_test(who_keeps_nobody_waiting_may_hold_all),
         cmocka_unit_test(a_short_clog_is_no_reason),

@@ -254,23 +254,42 @@ static void an_endpoint_that_is_gone_gets_its_connections_closed(void **state)
     scene_close(scene);
 }
 
-/* Who takes all descriptors makes no endpoint a bad one. */
-static void a_lack_of_descriptors_is_no_fault_of_the_endpoints(void **state)
+/* Neither an endpoint that takes no more connections, nor who takes all our descriptors, makes it a bad one. */
+static void assert_spared(enum scene_dial dial, const char *words)
 {
-    (void)state;
     struct scene *scene = scene_open(NULL);
     struct scene_bystander bystander = scene_bystander(scene);
     peer_set(scene_conn(scene, 0, 0), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2);
     scene_settle();
-    scene->endpoints[0].dial = SCENE_NO_DESCRIPTOR;
+    scene->endpoints[0].dial = dial;
     struct peer *client = scene_client(scene);
     struct peer_stream *fits = scene_ask(client, "");
     struct peer_stream *does_not = scene_ask(client, "");
     scene_run(100);
     assert_false(fits->closed);
-    scene_assert_status(does_not, 14, "too many open files");
+    scene_assert_status(does_not, 14, words);
     assert_int_equal(atomic_load(&scene_view(scene, 0)->health), ENDPOINT_HEALTHY);
+    assert_true(atomic_load(&scene_view(scene, 0)->recheck));
     scene_check(&bystander);
+    scene_close(scene);
+}
+
+static void an_endpoint_with_a_connection_is_not_judged_by_another(void **state)
+{
+    (void)state;
+    assert_spared(SCENE_REFUSES, "connection refused");
+    assert_spared(SCENE_NO_DESCRIPTOR, "too many open files");
+}
+
+static void a_lack_of_descriptors_is_no_fault_of_the_endpoints(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    scene->endpoints[0].dial = SCENE_NO_DESCRIPTOR;
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    scene_run(100);
+    scene_assert_status(near, 14, "too many open files");
+    assert_int_equal(atomic_load(&scene_view(scene, 0)->health), ENDPOINT_HEALTHY);
     scene_close(scene);
 }
 
@@ -289,6 +308,7 @@ int main(void)
         cmocka_unit_test(dials_are_few_at_a_time),
         cmocka_unit_test(who_waits_gets_the_room_of_who_ends),
         cmocka_unit_test(an_endpoint_that_is_gone_gets_its_connections_closed),
+        cmocka_unit_test(an_endpoint_with_a_connection_is_not_judged_by_another),
         cmocka_unit_test(a_lack_of_descriptors_is_no_fault_of_the_endpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include "h2/session.h"
+#include "relay/headers.h"
 
 #define LIMIT   ((size_t)512 * 1024)
 #define STREAMS 12
@@ -103,10 +104,37 @@ static void requests_that_wait_are_counted_and_shed(void **state)
         peer_send_zeros(streams[i], EACH);
         scene_settle();
         if (i == 7) {
-            assert_int_equal(scene->worker->queued_bytes, 8 * EACH);
+            size_t request = scene_exchange(scene)->request->bytes;
+            assert_int_equal(scene->worker->queued_bytes, 8 * (EACH + request));
         }
     }
     assert_in_range(count_closed(streams, STREAMS), 1, STREAMS - 4);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
+/* Of a request that nobody answers the header block is kept for a retry, and no longer. */
+static void metadata_that_is_kept_is_counted_and_shed(void **state)
+{
+    (void)state;
+    char fields[15000];
+    snprintf(fields, sizeof(fields), "large: %014900d\n", 1);
+    struct scene *scene = scene_open(&(struct scene_config){.max_buffered = LIMIT});
+    struct scene_bystander bystander = scene_bystander(scene);
+    for (int round = 0; round < 3; round++) { /* the resets of the last ones wait */
+        struct peer *client = scene_client(scene);
+        struct peer_stream *streams[40];
+        for (size_t i = 0; i < 40; i++) {
+            streams[i] = scene_ask(client, fields);
+            assert_true(scene->worker->queued_bytes <= LIMIT);
+        }
+        assert_in_range(count_closed(streams, 40), 5, 15);
+        assert_true(scene->worker->queued_bytes > LIMIT / 2);
+        peer_abort(client);
+        scene_run(1);
+        assert_int_equal(scene->worker->queued_bytes, 0);
+    }
+    assert_true(scene_live(scene) > 20);
     scene_check(&bystander);
     scene_close(scene);
 }
@@ -178,6 +206,7 @@ int main(void)
         cmocka_unit_test(the_fullest_streams_go_first),
         cmocka_unit_test(an_eighth_is_free_afterwards),
         cmocka_unit_test(requests_that_wait_are_counted_and_shed),
+        cmocka_unit_test(metadata_that_is_kept_is_counted_and_shed),
         cmocka_unit_test(what_waits_for_an_endpoint_is_counted),
         cmocka_unit_test(every_end_gives_its_bytes_back),
     };

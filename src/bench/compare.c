@@ -1,0 +1,211 @@
+#include "bench/compare.h"
+
+#include "bench/threshold.h"
+#include "cli/terminal.h"
+
+#include <cJSON.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define LABEL_BYTES 48
+
+/* ---- which decide ---------------------------------------------------------------------------- */
+
+static bool names(const char *metrics, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = metrics; *at != '\0'; at += strcspn(at, ","), at += *at == ',') {
+        if (strcspn(at, ",") == len && strncmp(at, name, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int compare_check_metrics(const char *metrics, char ret_unknown[static 32])
+{
+    const char *at = metrics;
+    do {
+        size_t len = strcspn(at, ",");
+        bool is_cpu = len == 3 && strncmp(at, "cpu", 3) == 0;
+        if (!is_cpu && bench_metric_find(at, len) == NULL) {
+            text_escape(ret_unknown, 32, at, len);
+            return 1;
+        }
+        at += len;
+    } while (*at++ != '\0');
+    return 0;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static void add_row(struct comparison *comparison, struct compare_row row, bool more_is_better)
+{
+    row.ratio = row.before > 0 ? row.now / row.before : row.now > 0 ? 2 : 1;
+    double tolerance = comparison->tolerance;
+    bool worse = more_is_better ? row.ratio < 1 - tolerance : row.ratio > 1 + tolerance;
+    row.worse = row.decides && worse;
+    row.is_uncertain = row.unit[0] == 'u' && row.rests_on > 0 && row.rests_on < COMPARE_SAMPLES_MIN;
+    comparison->worse += row.worse;
+    if (comparison->row_count < COMPARE_ROWS) {
+        comparison->rows[comparison->row_count++] = row;
+    }
+}
+
+static uint64_t beyond(const struct histogram *latency, double quantile)
+{
+    double left = (double)latency->count * (1 - quantile);
+    return left > 1 ? (uint64_t)(left + 0.5) : 1;
+}
+
+static void add_metric(const struct bench_metric *metric, const struct bench_result *before,
+                       const struct bench_result *now, bool decides, struct comparison *comparison)
+{
+    static const char *const units[] = {"us", "/s", ""};
+    double scale = metric->unit == BENCH_NANOSECONDS ? 1e3 : 1;
+    struct compare_row row = {
+        .unit = units[metric->unit],
+        .before = bench_metric_value(metric, before) / scale,
+        .now = bench_metric_value(metric, now) / scale,
+        .decides = decides,
+    };
+    snprintf(row.name, sizeof(row.name), "%s", metric->name);
+    if (metric->quantile > 0) {
+        uint64_t first = beyond(&before->latency, metric->quantile);
+        uint64_t second = beyond(&now->latency, metric->quantile);
+        row.rests_on = first < second ? first : second;
+    }
+    add_row(comparison, row, metric->unit == BENCH_PER_SECOND);
+}
+
+static double us_per_message(double cpu_seconds, const struct bench_result *result)
+{
+    return result->answered > 0 ? cpu_seconds * 1e6 / (double)result->answered : 0;
+}
+
+static bool is_same_load(const struct bench_setup *a, const struct bench_setup *b)
+{
+    return a->connections == b->connections && a->streams == b->streams && a->rate == b->rate &&
+           a->size_bytes == b->size_bytes && a->tls == b->tls;
+}
+
+void compare_results(const struct bench_result *before, const struct bench_result *now,
+                     const char *metrics, double tolerance, struct comparison *ret)
+{
+    *ret = (struct comparison){
+        .tolerance = tolerance,
+        .other_load = !is_same_load(&before->setup, &now->setup),
+    };
+    const struct bench_metric *metric;
+    for (size_t i = 0; (metric = bench_metric(i)) != NULL; i++) {
+        add_metric(metric, before, now, names(metrics, metric->name), ret);
+    }
+    for (size_t i = 0; i < before->setup.pid_count && i < now->setup.pid_count; i++) {
+        struct compare_row row = {
+            .name = "cpu",
+            .unit = "us/message",
+            .before = us_per_message(before->costs[i].cpu_seconds, before),
+            .now = us_per_message(now->costs[i].cpu_seconds, now),
+            .decides = names(metrics, "cpu"),
+        };
+        add_row(ret, row, false);
+    }
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+static void row_label(const struct compare_row *row, char out[static LABEL_BYTES])
+{
+    if (strcmp(row->name, "rate") == 0) {
+        snprintf(out, LABEL_BYTES, "messages/s");
+    } else if (strcmp(row->name, "cpu") == 0) {
+        snprintf(out, LABEL_BYTES, "process us per message");
+    } else {
+        bool is_latency = strcmp(row->unit, "us") == 0;
+        snprintf(out, LABEL_BYTES, "%s%s%s", is_latency ? "latency " : "", row->name,
+                 is_latency ? " us" : "");
+    }
+}
+
+static void print_row(FILE *out, const struct compare_row *row, double tolerance)
+{
+    char label[LABEL_BYTES];
+    char limit[16] = "-";
+    row_label(row, label);
+    if (row->decides) {
+        snprintf(limit, sizeof(limit), "%.0f %%", 100 * tolerance);
+    }
+    fprintf(out, "%-24s %14.2f %14.2f %8.2f %9s  %s", label, row->before, row->now, row->ratio,
+            limit, !row->decides ? "not judged" : row->worse ? "worse" : "ok");
+    if (row->is_uncertain) {
+        fprintf(out, ", uncertain: rests on %" PRIu64 " message%s", row->rests_on,
+                row->rests_on == 1 ? "" : "s");
+    }
+    fputc('\n', out);
+}
+
+/* The rows that are worse, or all that decided. */
+static void print_names(FILE *out, const struct comparison *comparison, bool only_worse)
+{
+    const char *joint = "";
+    for (size_t i = 0; i < comparison->row_count; i++) {
+        const struct compare_row *row = &comparison->rows[i];
+        if (only_worse ? row->worse : row->decides) {
+            fprintf(out, "%s%s", joint, row->name);
+            joint = ", ";
+        }
+    }
+}
+
+void compare_print_text(FILE *out, const struct comparison *comparison)
+{
+    fprintf(out, "%-24s %14s %14s %8s %9s\n", "", "before", "now", "ratio", "tolerance");
+    for (size_t i = 0; i < comparison->row_count; i++) {
+        print_row(out, &comparison->rows[i], comparison->tolerance);
+    }
+    if (comparison->other_load) {
+        fprintf(out, "%s The two were not loaded alike (connections, streams, rate, size or TLS)\n",
+                cli_mark(CLI_MARK_WARN));
+    }
+    bool worse = comparison->worse > 0;
+    fprintf(out, worse ? "%s Worse by more than %.0f %%: " : "%s Within %.0f %%: ",
+            cli_mark(worse ? CLI_MARK_BAD : CLI_MARK_GOOD), 100 * comparison->tolerance);
+    print_names(out, comparison, worse);
+    fputc('\n', out);
+}
+
+static cJSON *json_row(const struct compare_row *row)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "metric", row->name);
+    cJSON_AddStringToObject(object, "unit", row->unit);
+    cJSON_AddNumberToObject(object, "before", row->before);
+    cJSON_AddNumberToObject(object, "now", row->now);
+    cJSON_AddNumberToObject(object, "ratio", row->ratio);
+    cJSON_AddBoolToObject(object, "judged", row->decides);
+    cJSON_AddBoolToObject(object, "worse", row->worse);
+    if (row->rests_on > 0) {
+        cJSON_AddNumberToObject(object, "rests_on_messages", (double)row->rests_on);
+        cJSON_AddBoolToObject(object, "uncertain", row->is_uncertain);
+    }
+    return object;
+}
+
+void compare_print_json(FILE *out, const struct comparison *comparison, const char *result,
+                        int exit_code)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "command", "bench compare");
+    cJSON_AddStringToObject(root, "result", result);
+    cJSON_AddNumberToObject(root, "exit_code", exit_code);
+    cJSON_AddNumberToObject(root, "tolerance", comparison->tolerance);
+    cJSON_AddBoolToObject(root, "same_load", !comparison->other_load);
+    cJSON *rows = cJSON_AddArrayToObject(root, "metrics");
+    for (size_t i = 0; i < comparison->row_count; i++) {
+        cJSON_AddItemToArray(rows, json_row(&comparison->rows[i]));
+    }
+    char *text = cJSON_Print(root);
+    fprintf(out, "%s\n", text);
+    cJSON_free(text);
+    cJSON_Delete(root);
+}

@@ -1,0 +1,50 @@
+/* Two results side by side. Pure, but for what is printed. */
+#ifndef GRPCROUTE_BENCH_COMPARE_H
+#define GRPCROUTE_BENCH_COMPARE_H
+
+#include "bench/result.h"
+
+#include <stdio.h>
+
+/* What decides unless --metric names others. Quantiles further out rest on too few messages of a
+ * usual run to be compared by a percentage. */
+#define COMPARE_METRICS "p50,p99,rate,errors,unopened,lost,unanswered,misrouted,moved,cpu"
+/* A quantile that fewer messages lie beyond is told as uncertain. */
+#define COMPARE_SAMPLES_MIN 100
+#define COMPARE_ROWS        40
+
+struct compare_row {
+    char name[32]; /* a metric, or "cpu": us per message of a process */
+    const char *unit;
+    double before;
+    double now;
+    double ratio;
+    bool decides;
+    bool worse;          /* decides, and is worse by more than the tolerance */
+    uint64_t rests_on;   /* quantiles: messages beyond it in the smaller result; else 0 */
+    bool is_uncertain;   /* a quantile that rests on too few */
+};
+
+struct comparison {
+    struct compare_row rows[COMPARE_ROWS];
+    size_t row_count;
+    unsigned worse;
+    double tolerance; /* a fraction, e.g. 0.1 */
+    bool other_load;  /* the two were not loaded alike */
+};
+
+/* `metrics`: names with commas between them. Returns 0, or 1 when one is unknown, and then a copy
+ * of it is in `ret_unknown`. */
+int compare_check_metrics(const char *metrics, char ret_unknown[static 32]);
+
+/* `metrics` must be good. */
+void compare_results(const struct bench_result *before, const struct bench_result *now,
+                     const char *metrics, double tolerance, struct comparison *ret);
+
+void compare_print_text(FILE *out, const struct comparison *comparison);
+
+/* One object; `result` and `exit_code` are the command's. */
+void compare_print_json(FILE *out, const struct comparison *comparison, const char *result,
+                        int exit_code);
+
+#endif

@@ -1,0 +1,15 @@
+/* Between the text of a report and its result. Inside bench/ only. */
+#ifndef GRPCROUTE_BENCH_REPORT_FILE_H
+#define GRPCROUTE_BENCH_REPORT_FILE_H
+
+#include "bench/report.h"
+
+#include <cJSON.h>
+
+/* The value of "format" in every report, which no other text has. */
+#define REPORT_FORMAT "grpcroute-bench-1"
+
+/* Returns 0, or 1 when it is no report; bench_result_deinit() in both cases. */
+int report_from_json(const cJSON *root, struct bench_result *ret);
+
+#endif

@@ -1,0 +1,68 @@
+"""How a stream ends when all its pings were answered: what each agent would see as a failure fails each check, too."""
+import socket
+
+import h2.errors
+import h2.events
+import pytest
+
+from testenv.grpcroute import grpcroute
+from testenv.h2_server import PONG, H2Server
+
+
+def pings(data):
+    """How many messages a DATA frame holds: a client may send several at once."""
+    count = 0
+    while data:
+        data = data[5 + int.from_bytes(data[1:5], "big"):]
+        count += 1
+    return count
+
+
+def ending(end):
+    """Answers every ping, and ends with `end(peer, stream)` once the client has half-closed."""
+    def behaviour(peer, event):
+        if isinstance(event, h2.events.RequestReceived):
+            peer.respond(event.stream_id)
+        elif isinstance(event, h2.events.DataReceived):
+            peer.h2.send_data(event.stream_id, PONG * pings(event.data))
+        elif isinstance(event, h2.events.StreamEnded):
+            end(peer, event.stream_id)
+
+    return behaviour
+
+
+ENDINGS = {
+    "no-trailers": (lambda peer, stream: peer.h2.send_data(stream, b"", end_stream=True), "ended without trailers"),
+    "no-grpc-status": (lambda peer, stream: peer.h2.send_headers(stream, [("x", "y")], end_stream=True),
+                       "carry no grpc-status"),
+    "reset": (lambda peer, stream: peer.h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR), "INTERNAL_ERROR"),
+    "connection-lost": (lambda peer, stream: peer.sock.shutdown(socket.SHUT_RDWR), "connection"),
+    "not-ok": (lambda peer, stream: peer.trailers(stream, 2, "EOF"), "UNKNOWN: EOF"),
+}
+COMMANDS = {"verify": ["--versions", "v1.1", "-s", "2", "--timeout", "8s"], "sticky-test": ["--messages", "3"],
+            "bench": ["--versions", "v1.1", "-c", "2", "-r", "20", "-z", "300ms", "--warmup", "0"],
+            "agent": ["--version", "v1.1", "-n", "1", "--id", "a", "--interval", "50ms"]}
+
+
+def run(command, server):
+    return grpcroute(command, "--target", server.address, "--plaintext", *COMMANDS[command])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_stream_that_ends_without_an_ok_fails(started, command, name):
+    end, cause = ENDINGS[name]
+    done = run(command, started(H2Server(ending(end))))
+    assert done.returncode == 1 and cause in done.stdout + done.stderr, done
+    assert "passed" not in done.stdout and "works correctly" not in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_ok_at_the_end_passes(started, command):
+    done = run(command, started(H2Server(ending(lambda peer, stream: peer.trailers(stream, 0)))))
+    assert done.returncode == 0 or (done.returncode == 4 and "Not valid: the driver" in done.stdout), done
+
+
+def test_a_stream_that_the_server_does_not_end_is_told_as_not_checked(started):
+    done = run("verify", started(H2Server(ending(lambda peer, stream: None))))
+    assert done.returncode == 0 and "end of stream: server did not end it after the last message" in done.stdout, done
