@@ -135,15 +135,18 @@ static const char *load(struct role_header *field)
 /* "@FILE", "Bearer @FILE"; "@@" is an @ that means itself. */
 static void split_value(struct role_header *field, const char *value)
 {
-    const char *blank = strrchr(value, ' ');
-    const char *last = blank != NULL ? blank + 1 : value;
     field->text = mem_strdup(value);
-    char *at = field->text + (last - value);
-    if (at[0] == '@' && at[1] == '@') {
-        memmove(at, at + 1, strlen(at));
-    } else if (at[0] == '@') {
-        field->file = last + 1;
-        at[0] = '\0';
+    size_t len = strlen(field->text);
+    while (len > 0 && is_blank(field->text[len - 1])) {
+        field->text[--len] = '\0';
+    }
+    char *blank = strrchr(field->text, ' ');
+    char *last = blank != NULL ? blank + 1 : field->text;
+    if (last[0] == '@' && last[1] == '@') {
+        memmove(last, last + 1, strlen(last));
+    } else if (last[0] == '@') {
+        field->file = mem_strdup(last + 1);
+        last[0] = '\0';
     }
 }
 
@@ -217,6 +220,7 @@ void role_headers_deinit(struct role_headers *headers)
 {
     for (size_t i = 0; i < headers->count; i++) {
         free(headers->fields[i].text);
+        free(headers->fields[i].file);
         free(headers->fields[i].value);
     }
     headers->count = 0;

@@ -19,7 +19,7 @@
 struct role_header {
     char name[ROLE_HEADER_NAME_BYTES]; /* lower case */
     char *text;                        /* owned; the value, or what stands before the file's */
-    const char *file;                  /* borrowed; NULL: `text` is all of it */
+    char *file;                        /* owned; NULL: `text` is all of it */
     bool read_once;                    /* the file is a pipe, or standard input */
     char *value;                       /* owned; as it is sent */
 };

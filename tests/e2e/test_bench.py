@@ -220,7 +220,7 @@ def test_a_report_that_cannot_be_read_is_an_error(good_report, tmp_path, spoil):
 
 
 @pytest.mark.parametrize("args, named", [
-    (["--pid", "x"], "--pid"), (["--versions", ","], "--versions"), (["--versions", "v1.1,nonsense"], "--versions"),
+    (["--pid", "x"], "--pid"), (["--versions", ","], "--versions"), (["--versions", "v1.1,no sense"], "--versions"),
     (["-c", "0"], "connections"), (["nonsense"], "nonsense"), (["--pid", "4294967297"], "--pid"), (["--pid", "2147483647"], "no such process"),
     (["--report-file", "/nowhere/x.html"], "/nowhere/x.html"), (["merge", "-", "-"], "only once"), (["compare", "-", "-"], "only once"),
     (["-c", "100000", "-s", "10000"], "--streams"), (["merge"], "merge"), (["compare", "one"], "compare"),

@@ -1,12 +1,13 @@
 """The demo's ends: signals at every stage, children that fail. Whatever happens, nothing is left: no process, no key."""
 import os
+import re
 import signal
 import stat
 import time
 
 import pytest
 
-from testenv.grpcroute import BIN
+from testenv.grpcroute import BIN, grpcroute
 from testenv.process import Process
 from testenv.wait import wait_until
 
@@ -113,3 +114,17 @@ def test_what_a_proxy_leaves_behind_goes_too(started, tmp_path):
 def test_no_folder_for_the_key_is_a_usage_error(started, tmp_path):
     demo = start_demo(started, tmp_path / "none")
     assert demo.wait(END_S) == 2 and "cannot make a directory" in demo.output
+
+
+def test_what_is_kept_is_whole(started, tmp_path):
+    """The server that was killed for show is back, so that verify meets both."""
+    demo = start_demo(started, tmp_path, "--keep")
+    command = demo.wait_for(r"grpcroute (verify --target \S+ --cacert \S+)", deadline_s=30).group(1)
+    killed = re.search(r"kill -9 (\S+),", demo.output).group(1)
+
+    def meets_it():
+        done = grpcroute(*command.split())
+        return done.returncode == 0 and "headless" not in done.stdout and killed in done.stdout
+
+    wait_until(meets_it, 10, "verify meets the server that was killed")
+    assert demo.stop(signal.SIGINT, END_S) == 0

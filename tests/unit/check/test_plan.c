@@ -1,6 +1,9 @@
 /* Plans: who shares a connection with whom, and bounded names. */
 #include "scene.h"
 
+#include "base/mem.h"
+#include "check/pods.h"
+
 static void versions_alternate_on_shared_connections(void **state)
 {
     (void)state;
@@ -59,6 +62,59 @@ static void two_streams_per_version_are_shared_and_separate(void **state)
     assert_int_equal(streams_on(&scene.plan, 0), 2);
     assert_int_equal(scene.plan.connection_count, 3);
     scene_end(&scene);
+}
+
+static uint64_t order_of(const struct check_plan *plan)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        sum = sum * 31 + plan->streams[i].group * 7 + plan->streams[i].connection;
+    }
+    return sum;
+}
+
+static void a_seed_decides_an_order_that_is_not_regular(void **state)
+{
+    (void)state;
+    uint64_t orders[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        struct scene scene;
+        scene_versions(&scene, 16);
+        uint64_t regular = order_of(&scene.plan);
+        check_plan_shuffle(&scene.plan, i < 2 ? 5 : 6);
+        orders[i] = order_of(&scene.plan);
+        assert_true(orders[i] != regular);
+        assert_int_equal(scene.plan.connection_count, 10);
+        size_t alone = 0;
+        size_t of_first = 0;
+        for (size_t c = 0; c < scene.plan.connection_count; c++) {
+            alone += streams_on(&scene.plan, c) == 1;
+        }
+        for (size_t s = 0; s < scene.plan.stream_count; s++) {
+            of_first += scene.plan.streams[s].group == 0;
+        }
+        assert_int_equal(alone, 8);
+        assert_int_equal(of_first, 16);
+        scene_end(&scene);
+    }
+    assert_true(orders[0] == orders[1] && orders[0] != orders[2]);
+}
+
+static void the_probability_of_meeting_all_pods_is_exact(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t streams;
+        size_t pods;
+        double probability;
+    } rows[] = {
+        {0, 1, 0},  {1, 1, 1},       {1, 2, 0},           {2, 2, 0.5},
+        {6, 2, 0.96875}, {3, 3, 6.0 / 27}, {4, 3, 36.0 / 81}, {5, CHECK_ANSWERS_MAX + 1, 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        double error = check_coverage(rows[i].streams, rows[i].pods) - rows[i].probability;
+        assert_true(error < 1e-9 && error > -1e-9);
+    }
 }
 
 static void every_stream_has_an_id_of_its_own(void **state)
@@ -137,6 +193,8 @@ int main(void)
         cmocka_unit_test(a_quarter_of_the_streams_has_its_own_connection),
         cmocka_unit_test(one_stream_per_version_shares_one_connection),
         cmocka_unit_test(two_streams_per_version_are_shared_and_separate),
+        cmocka_unit_test(a_seed_decides_an_order_that_is_not_regular),
+        cmocka_unit_test(the_probability_of_meeting_all_pods_is_exact),
         cmocka_unit_test(every_stream_has_an_id_of_its_own),
         cmocka_unit_test(a_single_agent_keeps_the_id_it_was_given),
         cmocka_unit_test(names_are_numbered_once_and_escaped),
