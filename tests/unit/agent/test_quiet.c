@@ -139,6 +139,7 @@ static void world_close(struct world *world)
     fake_advance(20000);
     assert_true(world->drained);
     rpc_server_free(world->server);
+    role_target_deinit(&world->target);
     fake_deinit(&world->loop);
 }
 
