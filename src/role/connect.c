@@ -148,20 +148,29 @@ static int make_tls(struct role_target *target, const char *command)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-int role_target_init(struct role_target *target, const char *command,
-                     const struct role_connect_options *options)
+static int take_options(struct role_target *target, const char *command)
 {
-    *target = (struct role_target){.options = options};
-    text_format_address(target->name, sizeof(target->name), options->target.host,
-                        options->target.port);
-    const char *wrong = contradiction(options);
+    const char *wrong = contradiction(target->options);
     if (wrong != NULL) {
         return refuse(command, wrong);
     }
     if (take_authority(target, command) != 0 || take_headers(target, command) != 0) {
         return 1;
     }
-    return options->plaintext ? 0 : make_tls(target, command);
+    return target->options->plaintext ? 0 : make_tls(target, command);
+}
+
+int role_target_init(struct role_target *target, const char *command,
+                     const struct role_connect_options *options)
+{
+    *target = (struct role_target){.options = options};
+    text_format_address(target->name, sizeof(target->name), options->target.host,
+                        options->target.port);
+    int rv = take_options(target, command);
+    if (rv != 0) {
+        role_target_deinit(target);
+    }
+    return rv;
 }
 
 void role_target_deinit(struct role_target *target)

@@ -23,6 +23,11 @@ def rss_mib(process):
     raise AssertionError("no VmRSS")
 
 
+def is_sanitized(process):
+    """Freed memory stays with AddressSanitizer for a while."""
+    return "libasan" in open(f"/proc/{process.pid}/maps").read()
+
+
 def number(proxy, name):
     text = urllib.request.urlopen(f"{proxy.admin}/stats", timeout=5).read().decode()
     return int(re.search(rf"^http\.grpc\.{name}: (\d+)$", text, re.M).group(1))
@@ -66,7 +71,9 @@ def test_what_waits_for_slow_readers_is_bounded_and_goes_back(started, certs, wo
         assert told == {RESOURCE_EXHAUSTED}, told
         assert slow.peer.status_of(honest) is None and not slow.gone, "who holds little is not shed"
     # Twice the limit for what the allocator keeps besides, and what 20 connections need.
-    assert highest - before < 2 * LIMIT_MIB + 16, f"{highest - before:.0f} MiB more"
     wait_until(lambda: number(proxy, "buffered_bytes") == 0, 10, "nothing waits")
-    wait_until(lambda: rss_mib(proxy) - before < LIMIT_MIB / 2 + 4, 25, "the memory goes back", lambda: f"{rss_mib(proxy) - before:.0f} MiB")
+    if not is_sanitized(proxy):
+        assert highest - before < 2 * LIMIT_MIB + 16, f"{highest - before:.0f} MiB more"
+        wait_until(lambda: rss_mib(proxy) - before < LIMIT_MIB / 2 + 4, 25, "the memory goes back",
+                   lambda: f"{rss_mib(proxy) - before:.0f} MiB")
     assert not re.search("Stream closed|failed", bystanders.output), bystanders.output[-500:]
