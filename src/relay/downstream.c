@@ -33,7 +33,7 @@ static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal ref
     counter_add(&worker->stats.rq_rejected, 1);
     worker_tell_client(worker, "request_refused", rpc_conn_peer(downstream->client.conn), text);
     if (refusal == H2_BLOCK_OVERSIZED) {
-        reply_status(stream, reply_form_of(block), false, RPC_RESOURCE_EXHAUSTED, "431", text);
+        reply_status(stream, reply_form_of(block), false, true, RPC_RESOURCE_EXHAUSTED, "431", text);
     }
 }
 

@@ -38,6 +38,9 @@ static void on_downstream_end(void *user)
 {
     struct exchange *exchange = user;
     exchange->request_ended = true;
+    if (exchange->state == EXCHANGE_ENDING) { /* an answer in HTTP that waited for this */
+        h2_stream_end(exchange->downstream);
+    }
     if (exchange->upstream.stream != NULL) {
         h2_stream_end(exchange->upstream.stream);
     }

@@ -164,8 +164,8 @@ void exchange_answer_http(struct exchange *exchange, enum rpc_code code, const c
     exchange_end_upstream(exchange, H2_CANCEL);
     exchange_forget_request(exchange);
     if (exchange->downstream != NULL) {
-        reply_status(exchange->downstream, exchange->reply_form, begun, code, http_status,
-                     message);
+        reply_status(exchange->downstream, exchange->reply_form, begun, exchange->request_ended,
+                     code, http_status, message);
     }
     exchange_return_credit(exchange, exchange->credit_held);
 }

@@ -38,7 +38,9 @@ static const char *http_status_of(enum rpc_code code)
     }
 }
 
-static void reply_http(struct h2_stream *downstream, bool with_body, const char *status,
+/* The answer ends when the request does, so that a client that is still sending is not told off. */
+static void reply_http(struct h2_stream *downstream, bool with_body, bool request_ended,
+                       const char *status,
                        const char *message)
 {
     const struct h2_header fields[] = {
@@ -47,7 +49,9 @@ static void reply_http(struct h2_stream *downstream, bool with_body, const char 
     };
     if (h2_stream_respond(downstream, fields, ARRAY_SIZE(fields), !with_body) == 0 && with_body) {
         h2_stream_write(downstream, message, strlen(message), RPC_MESSAGE_BYTES);
-        h2_stream_end(downstream);
+        if (request_ended) {
+            h2_stream_end(downstream);
+        }
     }
 }
 
@@ -72,14 +76,15 @@ static void reply_grpc(struct h2_stream *downstream, bool response_begun, enum r
 }
 
 void reply_status(struct h2_stream *downstream, enum reply_form form, bool response_begun,
-                  enum rpc_code code, const char *http_status, const char *message)
+                  bool request_ended, enum rpc_code code, const char *http_status,
+                  const char *message)
 {
     if (form == REPLY_GRPC) {
         reply_grpc(downstream, response_begun, code, message);
     } else if (response_begun) {
         h2_stream_reset(downstream, H2_INTERNAL_ERROR);
     } else {
-        reply_http(downstream, form == REPLY_HTTP,
+        reply_http(downstream, form == REPLY_HTTP, request_ended,
                    http_status != NULL ? http_status : http_status_of(code), message);
     }
 }

@@ -21,6 +21,7 @@ enum reply_form reply_form_of(const struct h2_block *request);
  * percent-encoded). `http_status` is for who does not speak gRPC; NULL: the one that fits the
  * code. */
 void reply_status(struct h2_stream *downstream, enum reply_form form, bool response_begun,
-                  enum rpc_code code, const char *http_status, const char *message);
+                  bool request_ended, enum rpc_code code, const char *http_status,
+                  const char *message);
 
 #endif
