@@ -2,7 +2,11 @@
  *
  * A verdict is reached once, by the first of: trailers, an answer that is not gRPC, a broken
  * message, the deadline, cancellation, the stream's close. It is delivered when the stream has
- * closed. */
+ * closed.
+ *
+ *    asking --response headers--> answering
+ *      |                            |
+ *      +-----------verdict----------+--> decided --stream closed--> closed */
 #include "rpc/call.h"
 
 #include "base/mem.h"
@@ -12,6 +16,7 @@
 #include "rpc/frame.h"
 #include "rpc/metadata.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +27,15 @@
  * always fits. */
 #define QUEUE_CAP_BYTES (RPC_FRAME_PREFIX_BYTES + RPC_MESSAGE_LIMIT_BYTES + 1024)
 
+enum call_state {
+    CALL_ASKING,
+    CALL_ANSWERING,
+    CALL_DECIDED, /* from here on `status` is the verdict */
+    CALL_CLOSED,  /* but for on_closed */
+};
+
 struct rpc_call {
+    enum call_state state;
     struct rpc_client *client;
     struct h2_stream *stream; /* NULL once closed */
     const struct rpc_call_events *events;
@@ -30,15 +43,32 @@ struct rpc_call {
     struct rpc_frame_reader reader;
     uv_timer_t *timer; /* owned; NULL without a deadline */
     struct rpc_status status;
-    bool decided;
-    bool headers_received;
 };
 
+/* The only place where the state changes. */
+static void enter(struct rpc_call *call, enum call_state state)
+{
+    static const unsigned may_follow[] = {
+        [CALL_ASKING] = 1u << CALL_ANSWERING | 1u << CALL_DECIDED,
+        [CALL_ANSWERING] = 1u << CALL_DECIDED,
+        [CALL_DECIDED] = 1u << CALL_CLOSED,
+        [CALL_CLOSED] = 0,
+    };
+    assert((may_follow[call->state] & 1u << state) != 0);
+    call->state = state;
+}
+
+static bool is_decided(const struct rpc_call *call)
+{
+    return call->state >= CALL_DECIDED;
+}
+
+/* The first verdict stands. */
 static void decide(struct rpc_call *call, const struct rpc_status *status)
 {
-    if (!call->decided) {
-        call->decided = true;
+    if (!is_decided(call)) {
         call->status = *status;
+        enter(call, CALL_DECIDED);
     }
 }
 
@@ -182,7 +212,7 @@ static void receive_response(struct rpc_call *call, const struct h2_block *block
     } else if (end_stream) {
         fail(call, RPC_INTERNAL, "response ended without a grpc-status");
     } else {
-        call->headers_received = true;
+        enter(call, CALL_ANSWERING);
         if (call->events->on_headers != NULL) {
             call->events->on_headers(call->user, block);
         }
@@ -206,7 +236,7 @@ static void on_block(void *user, enum h2_block_kind kind, const struct h2_block 
                      bool end_stream)
 {
     struct rpc_call *call = user;
-    if (call->decided) {
+    if (is_decided(call)) {
         return;
     }
     if (kind == H2_BLOCK_RESPONSE) {
@@ -220,14 +250,14 @@ static bool on_message(void *ctx, const uint8_t *bytes, size_t len)
 {
     struct rpc_call *call = ctx;
     call->events->on_message(call->user, bytes, len);
-    return !call->decided;
+    return !is_decided(call);
 }
 
 static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct rpc_call *call = user;
     h2_stream_consume(call->stream, len);
-    if (call->decided) {
+    if (is_decided(call)) {
         return;
     }
     switch (rpc_frame_reader_feed(&call->reader, bytes, len, on_message, call)) {
@@ -250,7 +280,7 @@ static void on_data(void *user, const uint8_t *bytes, size_t len)
 static void on_end(void *user)
 {
     struct rpc_call *call = user;
-    if (!call->decided) {
+    if (!is_decided(call)) {
         struct rpc_status status;
         rpc_status_set(&status, RPC_INTERNAL, "response ended without trailers");
         status.origin = RPC_FROM_CUT;
@@ -293,6 +323,7 @@ static void on_close(void *user, uint32_t error, bool unprocessed)
     decide_by_close(call, error, unprocessed);
     call->stream = NULL;
     call->status.unprocessed = unprocessed;
+    enter(call, CALL_CLOSED);
     if (call->timer != NULL) {
         uv_close((uv_handle_t *)call->timer, on_timer_closed);
     }
@@ -359,7 +390,7 @@ int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *conf
 
 int rpc_call_send(struct rpc_call *call, const void *bytes, size_t len)
 {
-    if (call->stream == NULL || call->decided) {
+    if (call->stream == NULL || is_decided(call)) {
         return H2_E_CLOSED;
     }
     if (len > RPC_MESSAGE_LIMIT_BYTES ||
