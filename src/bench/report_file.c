@@ -1,8 +1,8 @@
 /* Finds reports in files and in logs of pods.
  *
  * A line of a report begins with a tab or a brace; what stands before that is the prefix of who
- * carried it. Lines of one prefix belong together, without its numbers, which are times. Every
- * report that the file names must have been read, or nothing is. */
+ * carried it. Lines of one prefix belong together, without its numbers, which are times. Where a
+ * report is named outside of those that were read, one was missed, and nothing is read. */
 #include "bench/report_file.h"
 
 #include "base/buf.h"
@@ -62,7 +62,7 @@ struct source {
 struct sources {
     struct source *all; /* owned, SOURCES_MAX */
     size_t count;
-    size_t named; /* reports that occur in the lines */
+    size_t missed; /* places outside of what was read that name a report */
 };
 
 /* The prefix without words that begin with a digit. */
@@ -96,18 +96,21 @@ static struct source *find_source(struct sources *sources, const char *prefix)
     return i < SOURCES_MAX ? &sources->all[i] : NULL;
 }
 
+static bool names_report(const char *bytes, size_t len)
+{
+    return memmem(bytes, len, REPORT_FORMAT, strlen(REPORT_FORMAT)) != NULL;
+}
+
 static void take_line(struct sources *sources, char *line, size_t len)
 {
     len = text_clean_line(line, len);
-    sources->named += strstr(line, REPORT_FORMAT) != NULL;
     size_t prefix_len = strcspn(line, "\t{}");
-    if (prefix_len == len) {
-        return; /* somebody else's */
-    }
     char prefix[PREFIX_BYTES];
     take_prefix(line, prefix_len, prefix);
-    struct source *source = find_source(sources, prefix);
-    if (source != NULL) { /* else its report is missed, and that is told */
+    struct source *source = prefix_len < len ? find_source(sources, prefix) : NULL;
+    if (source == NULL) { /* somebody else's, or one source too many */
+        sources->missed += names_report(line, len);
+    } else {
         (void)buf_append(&source->text, line + prefix_len, len - prefix_len, SIZE_MAX);
         (void)buf_append(&source->text, "\n", 1, SIZE_MAX);
     }
@@ -141,22 +144,34 @@ static void take_lines(struct sources *sources, struct buf *text)
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
-/* Objects begin at the start of a line; NULL: there is none from here on. */
-static const char *next_object(const char *at, const char *end)
+/* What is being read from one source. */
+struct cursor {
+    const char *at;
+    const char *end;
+    size_t missed;
+};
+
+/* Objects begin at the start of a line. Returns false when there is none from here on. */
+static bool find_object(struct cursor *cursor)
 {
-    while (at != NULL && at < end && *at != '{') {
-        at = memchr(at, '\n', (size_t)(end - at));
-        at = at != NULL ? at + 1 : NULL;
+    while (cursor->at < cursor->end && *cursor->at != '{') {
+        const char *newline = memchr(cursor->at, '\n', (size_t)(cursor->end - cursor->at));
+        const char *next = newline != NULL ? newline + 1 : cursor->end;
+        cursor->missed += names_report(cursor->at, (size_t)(next - cursor->at));
+        cursor->at = next;
     }
-    return at != end ? at : NULL;
+    return cursor->at < cursor->end;
 }
 
-/* Reads the report at `*at` into `sum`, or adds it to the `*count` that are there, and moves on;
- * objects of others are passed over. Returns 0, or 1 when it is broken. */
-static int add_report(const char **at, size_t len, size_t *count, struct bench_result *sum)
+/* Reads the report at the cursor into `sum`, or adds it to the `*count` that are there, and moves
+ * on; objects of others are passed over. Returns 0, or 1 when it is broken. */
+static int add_report(struct cursor *cursor, size_t *count, struct bench_result *sum)
 {
-    cJSON *root = cJSON_ParseWithLengthOpts(*at, len, at, false);
+    const char *begin = cursor->at;
+    cJSON *root =
+        cJSON_ParseWithLengthOpts(begin, (size_t)(cursor->end - begin), &cursor->at, false);
     if (root != NULL && !cJSON_HasObjectItem(root, "format")) {
+        cursor->missed += names_report(begin, (size_t)(cursor->at - begin));
         cJSON_Delete(root);
         return 0;
     }
@@ -176,29 +191,32 @@ static int add_report(const char **at, size_t len, size_t *count, struct bench_r
     return rv;
 }
 
-static int add_reports(const struct buf *text, size_t *count, struct bench_result *sum)
+/* Returns 0, or 1 when one is broken. */
+static int add_reports(const struct buf *text, size_t *missed, size_t *count,
+                       struct bench_result *sum)
 {
-    const char *at = (const char *)buf_data(text);
-    const char *end = at + text->len;
+    const char *begin = (const char *)buf_data(text);
+    struct cursor cursor = {.at = begin, .end = begin + text->len};
     int rv = 0;
-    for (at = next_object(at, end); at != NULL && rv == 0; at = next_object(at, end)) {
-        rv = add_report(&at, (size_t)(end - at), count, sum);
+    while (rv == 0 && find_object(&cursor)) {
+        rv = add_report(&cursor, count, sum);
     }
+    *missed += cursor.missed;
     return rv;
 }
 
-static int read_sources(const struct sources *sources, struct bench_result *ret,
+static int read_sources(struct sources *sources, struct bench_result *ret,
                         char reason[static REPORT_REASON_BYTES])
 {
     size_t count = 0;
     int rv = 0;
     for (size_t i = 0; i < sources->count && rv == 0; i++) {
-        rv = add_reports(&sources->all[i].text, &count, ret);
+        rv = add_reports(&sources->all[i].text, &sources->missed, &count, ret);
     }
-    if (rv == 0 && count > 0 && count != sources->named) {
+    if (rv == 0 && count > 0 && sources->missed > 0) {
         rv = 1;
-        snprintf(reason, REPORT_REASON_BYTES, "holds %zu reports, of which %zu could be read",
-                 sources->named, count);
+        snprintf(reason, REPORT_REASON_BYTES, "holds reports of which only %zu could be read",
+                 count);
     } else if (rv != 0 || count == 0) {
         rv = 1;
         snprintf(reason, REPORT_REASON_BYTES, "is not a report of grpcroute bench -o json");

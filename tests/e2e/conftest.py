@@ -3,6 +3,7 @@ import contextlib
 import importlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import uuid
@@ -11,6 +12,9 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # nothing here forks with gRPC in it
+for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:  # nohup and & do that, and what is started here would inherit it
+        signal.signal(number, action)
 
 from testenv.grpcroute import ROOT, Agent, Proxy, Server  # noqa: E402
 from testenv.process import Process  # noqa: E402
