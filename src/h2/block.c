@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD_OVERHEAD_BYTES 32 /* RFC 9113 section 6.5.2 */
 #define INITIAL_TEXT_BYTES 512
 
 struct h2_block_reader *h2_block_reader_new(void)
@@ -62,7 +61,7 @@ static const char *store(struct h2_block_reader *reader, const void *bytes, size
 
 static size_t field_bytes(const struct h2_header *field)
 {
-    return field->name_len + field->value_len + FIELD_OVERHEAD_BYTES;
+    return field->name_len + field->value_len + H2_FIELD_OVERHEAD_BYTES;
 }
 
 int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *field)

@@ -250,6 +250,9 @@ static void sent_by_nghttp2(struct h2_session *session, const nghttp2_frame *fra
         return;
     }
     stream->headers_sent = true;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+        h2_stream_block_sent(stream, &frame->headers);
+    }
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
         sent_end(session, stream);
     } else {

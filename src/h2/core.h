@@ -88,7 +88,7 @@ struct h2_session {
     struct list blocked;
     uint64_t reserve_since_ms; /* since when streams wait for the reserve; 0: none does */
     bool reserve_open;         /* the peer let them wait too long */
-    size_t queued_bytes; /* of all streams; in limits.queued_total, too */
+    size_t queued_bytes; /* of all streams, with their blocks; in limits.queued_total, too */
 
     /* The pull in progress. */
     uint8_t *out;
@@ -121,6 +121,7 @@ struct h2_stream {
     char *fault;                           /* owned; what was wrong with it */
     struct buf out;              /* body bytes that wait for a frame */
     struct h2_trailers *trailers; /* owned; NULL: none */
+    size_t block_bytes;          /* of header blocks that wait, with these trailers */
     uint64_t opened_ms;
     struct list send_node;   /* session->sendable or session->blocked */
     struct list credit_node; /* session->creditors */
@@ -190,7 +191,7 @@ static inline struct h2_stream *h2_find_stream(const struct h2_session *session,
     return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
 }
 
-/* Counts bytes that begin or cease to wait for a frame. */
+/* Counts bytes that begin or cease to wait for a frame, or of a header block to be sent. */
 static inline void h2_count_queued(struct h2_session *session, size_t more, size_t less)
 {
     assert(session->queued_bytes + more >= less);
@@ -247,6 +248,8 @@ int h2_take(void *session, const uint8_t *bytes, size_t len);
 
 /* Makes a stream that is nobody's, and lists it; NULL when there is no memory. */
 struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id);
+/* A block of it was sent. */
+void h2_stream_block_sent(struct h2_stream *stream, const nghttp2_headers *headers);
 /* Delivers on_close and frees. */
 void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed);
 /* A request of which no byte was given to the owner. */

@@ -10,6 +10,7 @@
  * number of fields, counted before anything is copied: nghttp2 only advertises the first and has no
  * second, so one 16 KiB frame of indexed fields could become 65 MB ("HPACK bomb"). */
 #define H2_HEADER_BLOCK_BYTES (16 * 1024)
+#define H2_FIELD_OVERHEAD_BYTES 32
 #define H2_HEADER_FIELDS 100
 /* The largest block we send, whatever the peer takes; nghttp2 has a limit of 64 KiB. */
 #define H2_SEND_BLOCK_BYTES (60 * 1024)

@@ -179,7 +179,7 @@ uint32_t h2_session_peer_header_bytes(const struct h2_session *session);
 /* The highest id of our streams on which the peer sent HEADERS, DATA or RST_STREAM: frames are read
  * in order, so it has read every request up to that one. 0: none. */
 int32_t h2_session_answered_id(const struct h2_session *session);
-/* Bytes given to h2_stream_write() that wait, of all streams. */
+/* What waits to be sent, of all streams, header blocks, too. */
 size_t h2_session_queued_bytes(const struct h2_session *session);
 /* True while a stream has bytes to send, its own window is open, and the connection's is shut: the
  * peer withholds it because of what somebody sent. */
@@ -253,6 +253,8 @@ void h2_stream_consume(struct h2_stream *stream, size_t len);
 
 /* Bytes given to h2_stream_write() that are not in frames yet. */
 size_t h2_stream_queued_bytes(const struct h2_stream *stream);
+/* Of header blocks, and trailers, that are not sent yet; they cannot be taken back. */
+size_t h2_stream_block_bytes(const struct h2_stream *stream);
 /* Bytes sent for which the peer has not returned the stream's credit: what it holds unread. */
 size_t h2_stream_unread_bytes(const struct h2_stream *stream);
 /* What was wrong with the stream, when that was seen: a header block of the peer ("malformed field

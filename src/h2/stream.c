@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static void stream_free(struct h2_stream *stream)
     list_remove(&stream->credit_node);
     list_remove(&stream->node);
     session->stream_count--;
-    h2_count_queued(session, 0, stream->out.len);
+    h2_count_queued(session, 0, stream->out.len + stream->block_bytes);
     trailers_free(stream->trailers);
     buf_deinit(&stream->out);
     free(stream->fault);
@@ -112,6 +113,25 @@ static bool is_sendable_block(const struct h2_session *session, const struct h2_
     return bytes <= h2_session_peer_header_bytes(session) && bytes <= H2_SEND_BLOCK_BYTES;
 }
 
+/* The block waits, with nghttp2 or as trailers behind the body. */
+static void count_block(struct h2_stream *stream, const struct h2_header *fields, size_t count)
+{
+    size_t bytes = h2_block_bytes(fields, count);
+    stream->block_bytes += bytes;
+    h2_count_queued(stream->session, bytes, 0);
+}
+
+void h2_stream_block_sent(struct h2_stream *stream, const nghttp2_headers *headers)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < headers->nvlen; i++) {
+        bytes += headers->nva[i].namelen + headers->nva[i].valuelen + H2_FIELD_OVERHEAD_BYTES;
+    }
+    assert(bytes <= stream->block_bytes);
+    stream->block_bytes -= bytes;
+    h2_count_queued(stream->session, 0, bytes);
+}
+
 /* Copies fields so that they live until the last body byte is sent. */
 static struct h2_trailers *trailers_copy(const struct h2_header *fields, size_t count)
 {
@@ -146,6 +166,7 @@ int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *fields,
         return H2_E_HEADERS;
     }
     stream->trailers = trailers_copy(fields, count);
+    count_block(stream, fields, count);
     stream->ended = true;
     h2_stream_sendable(stream);
     return 0;
@@ -213,6 +234,7 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
         return id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE ? (int)H2_E_NO_ROOM : id;
     }
     stream->id = id;
+    count_block(stream, fields, count);
     session->newest_own_id = id;
     h2_budget_hold(&session->budget, session->stream_count);
     h2_request_nghttp2(session);
@@ -235,6 +257,9 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, 
                                     stream->id, NULL, nv, count, NULL);
     free_nv(nv, stack);
     stream->response_sent = rv == 0;
+    if (rv == 0) {
+        count_block(stream, fields, count);
+    }
     h2_request_nghttp2(stream->session);
     return rv;
 }
@@ -252,6 +277,9 @@ int h2_stream_inform(struct h2_stream *stream, const struct h2_header *fields, s
     int rv = nghttp2_submit_headers(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, NULL, nv,
                                     count, NULL);
     free_nv(nv, stack);
+    if (rv >= 0) {
+        count_block(stream, fields, count);
+    }
     h2_request_nghttp2(stream->session);
     return rv < 0 ? rv : 0;
 }
@@ -313,6 +341,11 @@ void h2_stream_mute(struct h2_stream *stream)
 size_t h2_stream_queued_bytes(const struct h2_stream *stream)
 {
     return stream->out.len;
+}
+
+size_t h2_stream_block_bytes(const struct h2_stream *stream)
+{
+    return stream->block_bytes;
 }
 
 bool h2_stream_ended(const struct h2_stream *stream)

@@ -75,6 +75,14 @@ static bool is_same_loss(struct client *client)
     return same;
 }
 
+void client_end(struct client *client, const char *why, const char *debug)
+{
+    client->ended = true;
+    counter_add(&client->worker->stats.downstream_cx_ended, 1);
+    worker_tell_client(client->worker, "client_ended", rpc_conn_peer(client->conn), why);
+    rpc_conn_close(client->conn, H2_ENHANCE_YOUR_CALM, debug);
+}
+
 void client_charge(struct client *client, enum client_trouble trouble)
 {
     if (client == NULL || client->ended ||
@@ -90,11 +98,7 @@ void client_charge(struct client *client, enum client_trouble trouble)
                                  "breaks HTTP/2: it gets upstream connections of its own");
         return;
     }
-    client->ended = true;
-    counter_add(&client->worker->stats.downstream_cx_ended, 1);
-    worker_tell_client(client->worker, "client_ended", rpc_conn_peer(client->conn),
-                       "endpoints ended its upstream connections again and again: "
-                       "it loses its own");
-    rpc_conn_close(client->conn, H2_ENHANCE_YOUR_CALM,
-                   "endpoints end the connections of your streams");
+    client_end(client,
+               "endpoints ended its upstream connections again and again: it loses its own",
+               "endpoints end the connections of your streams");
 }

@@ -46,6 +46,8 @@ void client_deinit(struct client *client);
 /* Charges the client (NULL: nobody). It may be moved apart, or lose its connection, from a later
  * loop turn on. */
 void client_charge(struct client *client, enum client_trouble trouble);
+/* It loses its connection, with `why` in the log and `debug` in the GOAWAY. */
+void client_end(struct client *client, const char *why, const char *debug);
 /* Moves it to a lane of its own, or of few. `why` is told. Harmless when it is there. */
 void client_set_apart(struct client *client, const char *why);
 

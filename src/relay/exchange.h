@@ -69,7 +69,9 @@ void exchange_begin(struct client *client, struct h2_stream *downstream,
 /* Ends it with UNAVAILABLE because the proxy is going away. */
 void exchange_shut_down(struct exchange *exchange);
 
-/* Bytes that wait in it, in either direction. */
+/* Bytes that wait in it, in either direction, and are given back when it is shed. */
+size_t exchange_loose_bytes(const struct exchange *exchange);
+/* The same, and the header blocks that its client does not read. */
 size_t exchange_held_bytes(const struct exchange *exchange);
 /* Drops them and ends it with RESOURCE_EXHAUSTED. */
 void exchange_shed(struct exchange *exchange, const char *message);

@@ -88,12 +88,18 @@ void exchange_return_credit(struct exchange *exchange, size_t len)
     }
 }
 
-size_t exchange_held_bytes(const struct exchange *exchange)
+size_t exchange_loose_bytes(const struct exchange *exchange)
 {
     const struct h2_stream *up = exchange->upstream.stream;
     const struct h2_stream *down = exchange->downstream;
     return kept_bytes(exchange) + (up != NULL ? h2_stream_queued_bytes(up) : 0) +
            (down != NULL ? h2_stream_queued_bytes(down) : 0);
+}
+
+size_t exchange_held_bytes(const struct exchange *exchange)
+{
+    const struct h2_stream *down = exchange->downstream;
+    return exchange_loose_bytes(exchange) + (down != NULL ? h2_stream_block_bytes(down) : 0);
 }
 
 /* ---- end ------------------------------------------------------------------------------------- */

@@ -208,6 +208,7 @@ static void on_upstream_block(void *user, enum h2_block_kind kind, const struct 
     } else {
         pass_trailers(exchange, fields, n);
     }
+    exchange_watch_buffers(exchange);
 }
 
 static void on_upstream_data(void *user, const uint8_t *bytes, size_t len)

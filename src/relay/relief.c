@@ -10,7 +10,8 @@
 /* Relief goes on until an eighth of the limit is free, so that it is not needed again at once. */
 #define FREE_SHARE 8
 
-/* The client whose streams hold the most; NULL when no stream holds anything. */
+/* The client whose streams hold the most, of those that have not lost their connection; NULL when
+ * no stream holds anything. */
 static struct client *find_fullest_client(struct worker *worker)
 {
     struct client *fullest = NULL;
@@ -25,7 +26,7 @@ static struct client *find_fullest_client(struct worker *worker)
     list_each(node, next, &worker->streams.records)
     {
         struct client *client = exchange_at(node)->client;
-        if (client == NULL) {
+        if (client == NULL || client->ended) {
             continue;
         }
         client->held_bytes += exchange_held_bytes(exchange_at(node));
@@ -37,36 +38,52 @@ static struct client *find_fullest_client(struct worker *worker)
     return fullest;
 }
 
-static struct exchange *find_fullest_exchange(struct client *client)
+/* The exchange that gives the most when it is shed; NULL: none gives anything. */
+static struct exchange *find_loosest_exchange(struct client *client)
 {
-    struct exchange *fullest = NULL;
+    struct exchange *loosest = NULL;
     size_t most = 0;
     struct list *node;
     struct list *next;
     list_each(node, next, &client->exchanges)
     {
         struct exchange *exchange = container_of(node, struct exchange, client_node);
-        if (exchange_held_bytes(exchange) > most) {
-            most = exchange_held_bytes(exchange);
-            fullest = exchange;
+        if (exchange_loose_bytes(exchange) > most) {
+            most = exchange_loose_bytes(exchange);
+            loosest = exchange;
         }
     }
-    return fullest;
+    return loosest;
 }
 
-/* Sheds the client's streams, the fullest first, down to `target`, or until none holds anything. */
-static void shed_client(struct client *client, size_t target, const char *message)
+/* Sheds the client's streams, the fullest first, down to `target`, or until that gives nothing. */
+static void shed_streams(struct client *client, size_t target, const char *message)
 {
     struct worker *worker = client->worker;
     struct exchange *exchange;
-    while (worker->queued_bytes > target && (exchange = find_fullest_exchange(client)) != NULL) {
-        size_t before = exchange_held_bytes(exchange);
+    while (worker->queued_bytes > target && (exchange = find_loosest_exchange(client)) != NULL) {
+        size_t before = exchange_loose_bytes(exchange);
         exchange_shed(exchange, message);
-        size_t after = exchange_held_bytes(exchange);
-        if (after >= before) {
+        if (exchange_loose_bytes(exchange) >= before) {
             return; /* what it holds now is its status */
         }
     }
+}
+
+/* What goes with connections that are being closed. */
+static size_t sum_leaving(struct worker *worker)
+{
+    size_t sum = 0;
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &worker->streams.records)
+    {
+        const struct exchange *exchange = exchange_at(node);
+        if (exchange->client != NULL && exchange->client->ended) {
+            sum += exchange_held_bytes(exchange);
+        }
+    }
+    return sum;
 }
 
 void relief_on_flush(struct net_flush *item)
@@ -79,11 +96,19 @@ void relief_on_flush(struct net_flush *item)
              "the proxy's buffers are full (--max-buffered, %zu bytes here) and this client holds "
              "the most of them",
              worker->queued_limit);
-    while (worker->queued_bytes > target && (client = find_fullest_client(worker)) != NULL) {
+    size_t leaving = sum_leaving(worker);
+    while (worker->queued_bytes > target + leaving &&
+           (client = find_fullest_client(worker)) != NULL) {
         size_t before = worker->queued_bytes;
-        shed_client(client, target, message);
-        if (worker->queued_bytes >= before) {
-            return;
+        size_t held = client->held_bytes;
+        shed_streams(client, target, message);
+        if (worker->queued_bytes < before) {
+            continue;
         }
+        if (held < H2_HEADER_BLOCK_BYTES) {
+            return; /* what is left waits for endpoints */
+        }
+        client_end(client, message, "you do not read what you are sent");
+        leaving += held;
     }
 }
