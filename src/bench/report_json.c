@@ -238,6 +238,9 @@ static int read_histogram(const cJSON *object, struct histogram *ret)
         number_in(object, "max_ns", &ret->max_ns) != 0 || ret->min_ns > ret->max_ns) {
         return 1;
     }
+    if (ret->count == 0) { /* of nothing, no figure means anything */
+        memset(ret, 0, sizeof(*ret));
+    }
     return read_buckets(buckets, ret->count, ret);
 }
 
