@@ -37,8 +37,7 @@ struct options {
     struct cli_list thresholds;
     uint64_t tolerance_percent;
     const char *metrics;
-    unsigned output;
-    const char *report_file;
+    struct cli_output_options report;
 };
 
 /* clang-format off */
@@ -71,9 +70,9 @@ static const struct cli_option options_table[] = {
     {.name = "metric", .kind = CLI_STRING, .offset = offsetof(struct options, metrics),
      .argument = "LIST", .fallback = COMPARE_METRICS,
      .help = "Figures that bench compare judges, those of --threshold and cpu, separated by commas"},
-    {.name = "output", .short_name = 'o', .kind = CLI_CHOICE, .offset = offsetof(struct options, output),
+    {.name = "output", .short_name = 'o', .kind = CLI_CHOICE, .offset = offsetof(struct options, report.output),
      .argument = "FORMAT", .fallback = "text", .choices = cli_output_choices, .help = "How the result is printed"},
-    CLI_REPORT_FILE_OPTION(struct options, report_file),
+    CLI_REPORT_OPTION(struct options, report),
 };
 /* clang-format on */
 
@@ -146,7 +145,7 @@ static void tell_verdict(const struct bench_verdict *verdict)
 static int show(const struct options *options, const struct threshold *thresholds,
                 const struct bench_result *result, struct bench_verdict *ret_verdict)
 {
-    if (options->output == CLI_OUTPUT_JSON) {
+    if (options->report.output == CLI_OUTPUT_JSON) {
         report_json(stdout, result);
     } else {
         report_text(stdout, result);
@@ -161,7 +160,7 @@ static int show(const struct options *options, const struct threshold *threshold
 static int write_page(const struct options *options, const struct bench_page *page)
 {
     int failed =
-        cli_write_file("bench", "--report-file", options->report_file, bench_page_write, page);
+        cli_write_file("bench", "--report-file", options->report.report_file, bench_page_write, page);
     return failed ? EXIT_USAGE : page->exit_code;
 }
 
@@ -212,7 +211,7 @@ static int drive(const struct options *options, const struct threshold *threshol
     if (take_setup(options, &result->setup) == 0 &&
         role_expects_init(&expects, "bench", &options->expect, &options->connect) == 0 &&
         role_target_init(&target, "bench", &options->connect) == 0 &&
-        cli_check_file("bench", "--report-file", options->report_file) == 0) {
+        cli_check_file("bench", "--report-file", options->report.report_file) == 0) {
         for (size_t i = 0; i < result->setup.version_count; i++) {
             expected[i] = role_expects_of(&expects, result->setup.versions[i]);
         }
@@ -302,7 +301,7 @@ static void print_comparisons(const struct options *options, const struct bench_
                               char **paths)
 {
     size_t count = page->run_count - 1;
-    if (options->output == CLI_OUTPUT_JSON) {
+    if (options->report.output == CLI_OUTPUT_JSON) {
         compare_print_json(stdout, page->comparisons, count, cli_result_word(page->exit_code),
                            page->exit_code);
         return;

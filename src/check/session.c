@@ -26,6 +26,11 @@ int check_session_tell(const char *command, struct check_report *report,
         rv == EXIT_GOOD) {
         rv = EXIT_USAGE;
     }
+    if (cli_write_file(command, "--report-file", options->report.report_file, check_print_page,
+                       report) != 0 &&
+        rv == EXIT_GOOD) {
+        rv = EXIT_USAGE;
+    }
     check_report_deinit(report);
     return rv;
 }
@@ -68,7 +73,8 @@ int check_session_run(struct check_plan *plan, const struct check_session_option
     }
     plan->id_hidden = !role_target_id_is_echoed(&target);
     plan->version_hidden = !role_target_version_is_echoed(&target);
-    bool can_tell = cli_check_file(command, "--junit-file", options->report.junit_file) == 0;
+    bool can_tell = cli_check_file(command, "--junit-file", options->report.junit_file) == 0 &&
+                    cli_check_file(command, "--report-file", options->report.report_file) == 0;
     int rv = can_tell ? probe_and_report(command, plan, options, &target) : EXIT_USAGE;
     role_target_deinit(&target);
     return rv;

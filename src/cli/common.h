@@ -35,6 +35,7 @@ enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
 struct cli_output_options {
     unsigned output;        /* enum cli_output */
     const char *junit_file; /* NULL: none */
+    const char *report_file; /* a page */
 };
 
 extern const char *const cli_output_choices[];
@@ -44,9 +45,11 @@ uint64_t cli_seed(uint64_t given);
 
 /* clang-format off */
 
-#define CLI_REPORT_FILE_OPTION(type, field)                                                        \
-    {.name = "report-file", .kind = CLI_FILE, .offset = offsetof(type, field), .argument = "FILE", \
-     .help = "Also write the result as a page with pictures (one HTML file, no network needed)"}
+/* `field` is a struct cli_output_options, too. */
+#define CLI_REPORT_OPTION(type, field)                                                             \
+    {.name = "report-file", .kind = CLI_FILE, .offset = offsetof(type, field.report_file),         \
+     .argument = "FILE", .help = "Also write a page with pictures (one HTML file, no network "     \
+                                 "needed)"}
 
 #define CLI_SEED_OPTION(type, field)                                                               \
     {.name = "seed", .kind = CLI_COUNT, .offset = offsetof(type, field), .argument = "N",          \

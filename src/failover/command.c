@@ -45,6 +45,7 @@ static const struct cli_option options_table[] = {
      .fallback = "2s", .max = UINT64_C(3600000000000), .help = "How long the streams are watched after the fault"},
     CLI_SEED_OPTION(struct options, seed),
     CLI_OUTPUT_OPTIONS(struct options, report),
+    CLI_REPORT_OPTION(struct options, report),
 };
 /* clang-format on */
 
@@ -77,6 +78,13 @@ static void make_streams(struct failover_result *result, size_t count,
     free(order);
 }
 
+/* However the test ended. */
+static int write_page(const struct options *options, const struct failover_result *result)
+{
+    return cli_write_file("failover-test", "--report-file", options->report.report_file,
+                          failover_print_page, result);
+}
+
 static int run_and_print(const struct options *options, struct failover_result *result,
                          const struct role_target *target)
 {
@@ -87,6 +95,7 @@ static int run_and_print(const struct options *options, struct failover_result *
     };
     int rv = failover_run(result, &config);
     if (rv != 0) {
+        (void)write_page(options, result); /* that it failed is said, and the exit code tells of worse */
         return rv;
     }
     (options->report.output == CLI_OUTPUT_JSON ? failover_print_json : failover_print_text)(stdout,
@@ -95,6 +104,9 @@ static int run_and_print(const struct options *options, struct failover_result *
     if (cli_write_file("failover-test", "--junit-file", options->report.junit_file,
                        failover_print_junit, result) != 0 &&
         rv == EXIT_GOOD) {
+        rv = EXIT_USAGE;
+    }
+    if (write_page(options, result) != 0 && rv == EXIT_GOOD) {
         rv = EXIT_USAGE;
     }
     return rv;
@@ -122,12 +134,13 @@ static int test(const struct options *options, const struct versions *versions)
                                      .seed = cli_seed(options->seed)};
     int rv = EXIT_USAGE;
     if (role_target_init(&target, "failover-test", &options->connect) == 0 &&
-        cli_check_file("failover-test", "--junit-file", options->report.junit_file) == 0) {
+        cli_check_file("failover-test", "--junit-file", options->report.junit_file) == 0 &&
+        cli_check_file("failover-test", "--report-file", options->report.report_file) == 0) {
         result.target = target.name;
         make_streams(&result, (size_t)options->agents, versions);
         rv = run_and_print(options, &result, &target);
     }
-    free(result.streams);
+    failover_result_deinit(&result);
     role_target_deinit(&target);
     return rv;
 }
@@ -162,7 +175,10 @@ const struct cli_command failover_test_command = {
                 "server-v1-abc' --cacert certs/ca.pem\n"
                 "  # A new configuration: nothing may be interrupted for long\n"
                 "  grpcroute failover-test --fault 'nginx -s reload' --max-gap 1s --target "
-                "proxy:8443 --cacert ca.pem\n",
+                "proxy:8443 --cacert ca.pem\n"
+                "  # 5000 streams, with a picture of who was where and when\n"
+                "  grpcroute failover-test --agents 5000 --fault 'kubectl rollout restart deployment/proxy-ingress' "
+                "--report-file failover.html\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

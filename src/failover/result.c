@@ -12,8 +12,8 @@
 
 #define DURATION_BYTES 24
 
-static bool is_interrupted(const struct failover_result *result,
-                           const struct failover_stream *stream)
+bool failover_is_interrupted(const struct failover_result *result,
+                             const struct failover_stream *stream)
 {
     return stream->cause[0] != '\0' || stream->gap_ns > result->max_gap_ns;
 }
@@ -22,7 +22,7 @@ size_t failover_interrupted(const struct failover_result *result)
 {
     size_t count = 0;
     for (size_t i = 0; i < result->stream_count; i++) {
-        count += is_interrupted(result, &result->streams[i]);
+        count += failover_is_interrupted(result, &result->streams[i]);
     }
     return count;
 }
@@ -46,6 +46,20 @@ int failover_judge(const struct failover_result *result)
         rv = failover_is_unchecked(&result->streams[i]) ? EXIT_NO_EVIDENCE : rv;
     }
     return rv;
+}
+
+int failover_exit_code(const struct failover_result *result)
+{
+    return result->run_exit != 0 ? result->run_exit : failover_judge(result);
+}
+
+void failover_result_deinit(struct failover_result *result)
+{
+    for (size_t i = 0; i < result->stream_count; i++) {
+        failover_lanes_deinit(&result->streams[i].lanes);
+    }
+    free(result->streams);
+    failover_history_deinit(&result->history);
 }
 
 bool failover_is_unchecked(const struct failover_stream *stream)
@@ -91,7 +105,7 @@ static void print_gaps(FILE *out, const struct failover_result *result)
     } shown[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"max", 1}};
     struct histogram *gaps = mem_new(struct histogram);
     for (size_t i = 0; i < result->stream_count; i++) {
-        if (is_interrupted(result, &result->streams[i])) {
+        if (failover_is_interrupted(result, &result->streams[i])) {
             histogram_add(gaps, result->streams[i].gap_ns);
         }
     }
@@ -145,7 +159,7 @@ void failover_print_text(FILE *out, const struct failover_result *result)
     fprintf(out, " (exit code %d after %s)\n", result->fault_exit,
             duration(took, result->fault_ns));
     for (size_t i = 0; i < result->stream_count; i++) {
-        if (is_interrupted(result, &result->streams[i]) ||
+        if (failover_is_interrupted(result, &result->streams[i]) ||
             !failover_is_good(result, &result->streams[i])) {
             print_stream(out, result, &result->streams[i]);
         }

@@ -2,6 +2,7 @@
 #ifndef GRPCROUTE_FAILOVER_RESULT_H
 #define GRPCROUTE_FAILOVER_RESULT_H
 
+#include "failover/history.h"
 #include "role/expect.h"
 
 #include <stdbool.h>
@@ -9,7 +10,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define FAILOVER_NAME_BYTES  80
 #define FAILOVER_CAUSE_BYTES 256
 
 /* One stream from the fault on; gaps are between two answers, or from the last one to the end of
@@ -29,6 +29,7 @@ struct failover_stream {
     uint64_t repeated;  /* answers beyond the one that was due */
     uint64_t misrouted; /* answers of a server that is not its own */
     bool back;          /* answered again after the fault was over */
+    struct failover_lanes lanes; /* owned */
 };
 
 struct failover_result {
@@ -40,12 +41,19 @@ struct failover_result {
     int fault_exit;                  /* its exit code, or 128 and its signal */
     struct failover_stream *streams; /* owned */
     size_t stream_count;
+    struct failover_history history; /* owned */
+    uint64_t interval_ns;            /* between the pings of a stream */
+    int run_exit;                      /* of failover_run() */
+    char reason[FAILOVER_CAUSE_BYTES]; /* why the streams could not be opened, or the command not begun; escaped */
 };
 
 /* Whether nothing says which server must answer the stream: only its life is judged. */
 bool failover_is_unchecked(const struct failover_stream *stream);
 
-/* Streams that ended after the fault, or were silent for longer than max_gap_ns. */
+/* Whether it ended after the fault, or was silent for longer than max_gap_ns. */
+bool failover_is_interrupted(const struct failover_result *result,
+                             const struct failover_stream *stream);
+/* How many streams were. */
 size_t failover_interrupted(const struct failover_result *result);
 
 /* Back in time, from the right version, nothing answered twice. */
@@ -55,10 +63,17 @@ bool failover_is_good(const struct failover_result *result, const struct failove
  * by a wrong version, or was answered twice; EXIT_USAGE when the command failed; EXIT_NO_EVIDENCE when it is not known who
  * must answer; else EXIT_GOOD. */
 int failover_judge(const struct failover_result *result);
+/* The same, or that of a run that did not come to its end. */
+int failover_exit_code(const struct failover_result *result);
+
+/* Frees what the streams and the history own. */
+void failover_result_deinit(struct failover_result *result);
 
 void failover_print_text(FILE *out, const struct failover_result *result);
 void failover_print_json(FILE *out, const struct failover_result *result);
 /* A case for each stream. */
 void failover_print_junit(FILE *out, const void *result /* struct failover_result */);
+/* A page with pictures. */
+void failover_print_page(FILE *out, const void *result /* struct failover_result */);
 
 #endif
