@@ -83,6 +83,7 @@ struct h2_session {
      * wait for the connection's window alone. */
     int32_t send_window;
     uint32_t unread_bytes; /* sent, and the peer did not return the connection's credit */
+    uint64_t credited_bytes; /* of the connection's credit, returned in all */
     uint32_t peer_stream_window;
     struct list sendable;
     struct list blocked;

@@ -183,6 +183,7 @@ static void update_connection(struct h2_session *session, uint32_t increment)
         return;
     }
     session->unread_bytes = less(session->unread_bytes, increment);
+    session->credited_bytes += increment;
     session->reserve_open = false;
     h2_unblock_streams(session);
 }

@@ -41,6 +41,8 @@
 #define UPSTREAM_IDLE_MS 10000
 /* A connection whose credit is used up while others wait is looked at after this long. */
 #define UPSTREAM_CLOG_MS 500
+/* ... on end, in which the endpoint gives back less than this. */
+#define UPSTREAM_CLOG_FLOW_BYTES (16 * 1024)
 /* So many dropped streams are then reset at a time, without regard to the ration below, for the
  * credit that they hold. */
 #define UPSTREAM_CLOG_RESETS 16

@@ -38,6 +38,7 @@ struct upstream_conn {
     bool refuses;              /* a stream, since the last tick */
     uint64_t idle_since_ms;    /* 0: it has streams */
     uint64_t clogged_since_ms; /* 0: it is not */
+    uint64_t clog_credited;    /* h2_session_credited_bytes() then, or later */
     bool clog_heard;           /* the endpoint has said something since then */
 
     /* What the endpoint may count, see upstream_reset.c. */
