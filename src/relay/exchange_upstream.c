@@ -177,10 +177,17 @@ static void on_upstream_clogged(struct upstream_request *request)
     exchange_shed(exchange, message);
 }
 
+static uint64_t unanswered(const struct upstream_request *request)
+{
+    const struct exchange *exchange = container_of(request, struct exchange, upstream);
+    return observe_unanswered(&exchange->record);
+}
+
 const struct upstream_request_events exchange_request_events = {
     .on_ready = on_upstream_ready,
     .on_failed = on_upstream_failed,
     .on_clogged = on_upstream_clogged,
+    .unanswered = unanswered,
 };
 
 /* ---- from the endpoint ----------------------------------------------------------------------- */
