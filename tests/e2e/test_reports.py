@@ -422,6 +422,21 @@ def test_hostile_pods_are_shown_as_text(opened, started, stubs, tmp_path, ident)
             assert not re.search("[\x00-\x08\x1b\u2028\u2029\u202e]", report.page.locator("#report").text_content())
 
 
+def test_verify_with_many_versions_and_pods_stays_a_picture(opened, started, tmp_path):
+    page, server = tmp_path / "page.html", started(Server("v1", "s"))
+    assert verify(server.address, "--versions", "v1.1", "--report-file", page).returncode == 0
+
+    def multiply(data):
+        [group] = data["groups"]
+        pods = [{**group["answers"][0], "pod": f"server-{i}", "messages": 1} for i in range(64)]
+        data["groups"] = [{**group, "name": f"Agent v1.{i}", "answers": pods} for i in range(64)]
+    with_data(page, multiply)
+    report = opened(page, viewport=PHONE)
+    assert len(links(report)) == 60 * 64 and sum(count for _, count in links(report)) == 64 * 64
+    assert report.page.locator("#flow svg").evaluate("svg => svg.height.baseVal.value") < 16000
+    assert report.page.locator("#flow .count").count() == 0 and len(report.rows("evidence")) == 64
+
+
 def test_verify_writes_its_page_however_it_ends(opened, started, tmp_path):
     page, logs = tmp_path / "page.html", tmp_path / "logs"
     page.write_text("of yesterday")
