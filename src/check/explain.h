@@ -15,6 +15,10 @@ struct check_tally {
     struct check_facts facts; /* of that stream */
 };
 
+/* Adds a finding and returns the sentence to fill. */
+struct sentence check_add_finding(struct check_verdict *verdict, enum check_kind kind,
+                                  enum check_result result, uint64_t count);
+
 /* "v2 (10 of 50 messages, pods server-v2-a, server-v2-b)" for the versions that `expect` does not
  * allow, or for all when it is NULL. Returns how many messages those are. */
 uint64_t check_explain_answers(struct sentence *sentence, const struct check_run *run,

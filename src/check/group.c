@@ -148,9 +148,8 @@ static void tally_stream(const struct check_run *run, size_t stream, enum role_e
     tally_end(run, stream, rule, &facts, group);
 }
 
-/* Adds a finding and returns the sentence to fill. */
-static struct sentence add_finding(struct check_verdict *verdict, enum check_kind kind,
-                                   enum check_result result, uint64_t count)
+struct sentence check_add_finding(struct check_verdict *verdict, enum check_kind kind,
+                                  enum check_result result, uint64_t count)
 {
     struct check_finding *finding = &verdict->findings[verdict->finding_count++];
     finding->kind = kind;
@@ -169,7 +168,7 @@ void check_judge_unknown(const struct check_run *run, size_t group, struct check
         return;
     }
     struct sentence text =
-        add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, verdict->received);
+        check_add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, verdict->received);
     sentence_add(&text, "not checked: %s", expect->reason);
     if (verdict->received > 0) {
         sentence_add(&text, "; answered: ");
@@ -201,7 +200,7 @@ static void find_version(const struct check_run *run, size_t group, struct check
     uint64_t wrong = count_wrong_versions(run, group);
     if (wrong > 0) {
         char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
-        struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_FAILED, wrong);
+        struct sentence text = check_add_finding(verdict, CHECK_VERSION, CHECK_FAILED, wrong);
         sentence_add(&text, "expected server %s, answered: ",
                      role_expectation_text(expect, expected, sizeof(expected)));
         uint64_t told = check_explain_answers(&text, run, verdict, expect);
@@ -227,7 +226,7 @@ static void find_rejection(const struct check_run *run, size_t group,
         char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
         char status[2 * RPC_MESSAGE_BYTES];
         struct sentence text =
-            add_finding(verdict, CHECK_REJECTION, CHECK_FAILED, facts->rejected.count);
+            check_add_finding(verdict, CHECK_REJECTION, CHECK_FAILED, facts->rejected.count);
         if (expect->version_count > 0) {
             sentence_add(&text, "expected server %s, ",
                          role_expectation_text(expect, expected, sizeof(expected)));
@@ -238,7 +237,7 @@ static void find_rejection(const struct check_run *run, size_t group,
                      facts->rejected.count, verdict->streams);
     } else if (facts->accepted.count > 0) {
         struct sentence text =
-            add_finding(verdict, CHECK_REJECTION, CHECK_FAILED, facts->accepted.count);
+            check_add_finding(verdict, CHECK_REJECTION, CHECK_FAILED, facts->accepted.count);
         sentence_add(&text, "expected a rejection%s%s%s, answered: ",
                      expect->reason[0] != '\0' ? " (" : "", expect->reason,
                      expect->reason[0] != '\0' ? ")" : "");
@@ -246,7 +245,7 @@ static void find_rejection(const struct check_run *run, size_t group,
     } else if (facts->refused.count > 0 && is_no_proof(&run->plan->groups[group])) {
         char status[2 * RPC_MESSAGE_BYTES];
         struct sentence text =
-            add_finding(verdict, CHECK_REJECTION, CHECK_NO_EVIDENCE, facts->refused.count);
+            check_add_finding(verdict, CHECK_REJECTION, CHECK_NO_EVIDENCE, facts->refused.count);
         sentence_add(&text, "no server: %s%srejected, %s (%" PRIu64 " of %zu streams)",
                      expect->reason, expect->reason[0] != '\0' ? "; " : "",
                      rpc_status_describe(&run->streams[facts->refused.stream].status, status,
@@ -260,12 +259,12 @@ static void find_mixing(const struct check_run *run, const struct group_facts *f
 {
     uint64_t mixed = facts->metadata.count + facts->foreign.count;
     if (mixed > 0) {
-        struct sentence text = add_finding(verdict, CHECK_ISOLATION, CHECK_FAILED, mixed);
+        struct sentence text = check_add_finding(verdict, CHECK_ISOLATION, CHECK_FAILED, mixed);
         check_explain_isolation(&text, run, verdict, &facts->metadata, &facts->foreign);
     }
     if (facts->moved.count > 0) {
         struct sentence text =
-            add_finding(verdict, CHECK_STICKINESS, CHECK_FAILED, facts->moved.count);
+            check_add_finding(verdict, CHECK_STICKINESS, CHECK_FAILED, facts->moved.count);
         check_explain_stickiness(&text, run, verdict, &facts->moved);
     }
 }
@@ -275,16 +274,16 @@ static void find_sequence_faults(const struct check_run *run, const struct group
 {
     if (facts->reordered.count > 0) {
         struct sentence text =
-            add_finding(verdict, CHECK_ORDER, CHECK_FAILED, facts->reordered.count);
+            check_add_finding(verdict, CHECK_ORDER, CHECK_FAILED, facts->reordered.count);
         check_explain_order(&text, run, verdict, &facts->reordered);
     }
     if (facts->lost.count > 0) {
-        struct sentence text = add_finding(verdict, CHECK_LOSS, CHECK_FAILED, facts->lost.count);
+        struct sentence text = check_add_finding(verdict, CHECK_LOSS, CHECK_FAILED, facts->lost.count);
         check_explain_loss(&text, run, verdict, &facts->lost);
     }
     if (facts->duplicated.count > 0) {
         struct sentence text =
-            add_finding(verdict, CHECK_DUPLICATION, CHECK_FAILED, facts->duplicated.count);
+            check_add_finding(verdict, CHECK_DUPLICATION, CHECK_FAILED, facts->duplicated.count);
         check_explain_duplication(&text, run, verdict, &facts->duplicated);
     }
 }
@@ -295,7 +294,7 @@ static void find_broken_ends(const struct check_run *run, const struct group_fac
     if (facts->broken.count > 0) {
         char status[2 * RPC_MESSAGE_BYTES];
         struct sentence text =
-            add_finding(verdict, CHECK_ENDING, CHECK_FAILED, facts->broken.count);
+            check_add_finding(verdict, CHECK_ENDING, CHECK_FAILED, facts->broken.count);
         sentence_add(&text,
                      "%" PRIu64 " of %zu streams had all answers and ended without an OK: %s",
                      facts->broken.count, verdict->streams,
@@ -315,13 +314,13 @@ static void find_gaps(const struct check_run *run, const struct group_facts *fac
 {
     if (facts->undone.count > 0) {
         struct sentence text =
-            add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, facts->undone.count);
+            check_add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, facts->undone.count);
         sentence_add(&text,
                      "not enough evidence from %" PRIu64 " of %zu streams: ", facts->undone.count,
                      verdict->streams);
         check_explain_end(&text, run, facts->undone.stream);
     } else if (lacks_pod_names(run, verdict)) {
-        struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
+        struct sentence text = check_add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text, "not enough evidence: server sends no server_id");
     }
 }

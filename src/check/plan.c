@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NS_PER_MS 1000000u
+/* Many connections at once take their time on a busy machine: for each of them ... */
+#define CONNECT_MS 10
+/* ... and for the answers to everything. */
+#define SLACK_MS 10000
+
 void check_plan_deinit(struct check_plan *plan)
 {
     free(plan->groups);
@@ -66,6 +72,17 @@ void check_plan_add_version_streams(struct check_plan *plan, size_t per_version,
     }
 }
 
+void check_plan_add_own_streams(struct check_plan *plan, size_t group, size_t count,
+                                const char *run_id)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct check_stream *stream = add_stream(plan, group, plan->connection_count);
+        stream->own_connection = true;
+        snprintf(stream->agent_id, sizeof(stream->agent_id), "verify-%s-%s-split-%zu", run_id,
+                 plan->groups[group].agent_version, i + 1);
+    }
+}
+
 void check_plan_add_boundary_streams(struct check_plan *plan, const char *run_id)
 {
     size_t number = 0;
@@ -114,6 +131,13 @@ void check_plan_add_agents(struct check_plan *plan, const char *agent_version, c
             snprintf(stream->agent_id, sizeof(stream->agent_id), "%s-%zu", id, i + 1);
         }
     }
+}
+
+uint64_t check_plan_timeout_ns(const struct check_plan *plan, uint64_t given_ns)
+{
+    uint64_t pings_ms = (plan->messages - 1) * (plan->interval_ms > 0 ? plan->interval_ms : 1);
+    uint64_t connecting_ms = plan->connection_count * CONNECT_MS;
+    return given_ns > 0 ? given_ns : (pings_ms + connecting_ms + SLACK_MS) * NS_PER_MS;
 }
 
 char *check_group_label(const struct check_group *group, char *out, size_t out_bytes)

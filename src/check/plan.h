@@ -42,6 +42,7 @@ struct check_group {
 struct check_stream {
     size_t group;
     size_t connection;
+    bool own_connection; /* beside the usual ones, for the split */
     char agent_id[CHECK_ID_BYTES];
 };
 
@@ -56,6 +57,10 @@ struct check_plan {
     uint64_t interval_ms; /* between two pings of a stream */
     bool shuffled;        /* by `seed` */
     uint64_t seed;
+    bool split;           /* the weights of the routes are judged, too, ... */
+    double split_resolution; /* ... so that an error of this size shows, 0 to 1 */
+    size_t usual_streams;    /* of a version that are not counted for it */
+    uint64_t hold_ms;     /* streams are to live so long; 0: no longer than their messages take */
     bool id_hidden;       /* agents say who they are in headers that servers do not echo ... */
     bool version_hidden;
     bool from_logs; /* nothing is sent: what others logged is judged */
@@ -74,6 +79,11 @@ struct check_group *check_plan_add_group(struct check_plan *plan, enum check_gro
 void check_plan_add_version_streams(struct check_plan *plan, size_t per_version,
                                     const char *run_id);
 
+/* Adds `count` streams to the group, each on a connection of its own: for the split, which wants streams that have
+ * nothing to do with each other. */
+void check_plan_add_own_streams(struct check_plan *plan, size_t group, size_t count,
+                                const char *run_id);
+
 /* Adds one stream to each boundary group, each on its own connection, since a proxy may answer a
  * bad header by closing the connection. */
 void check_plan_add_boundary_streams(struct check_plan *plan, const char *run_id);
@@ -86,6 +96,10 @@ void check_plan_shuffle(struct check_plan *plan, uint64_t seed);
  * of several. */
 void check_plan_add_agents(struct check_plan *plan, const char *agent_version, const char *id,
                            size_t agents);
+
+/* The time that all of it may take where the user says none (0): what the messages and the connections need, and 10 s
+ * more. */
+uint64_t check_plan_timeout_ns(const struct check_plan *plan, uint64_t given_ns);
 
 /* What the group is about, for people: "Agent v1.1", "Boundary v1.0-rc1", "Boundary (header
  * missing)". Escaped. Returns `out`. */

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "check/pods.h"
+#include "check/split_json.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
@@ -148,6 +149,9 @@ static cJSON *json_group(const struct check_report *report, size_t number, bool 
     if (group->kind == CHECK_GROUP_VERSION && !run->plan->from_logs) {
         cJSON_AddItemToObject(object, "pods_not_met", json_missed(report, number));
         cJSON_AddItemToObject(object, "pods_coverage", json_coverage(report, number));
+    }
+    if (report->splits != NULL && group->kind == CHECK_GROUP_VERSION) {
+        cJSON_AddItemToObject(object, "split", check_split_json(report, number));
     }
     cJSON_AddItemToObject(object, "findings", json_findings(verdict));
     cJSON_AddItemToObject(object, "not_checked", json_unchecked(&group->expect, verdict));

@@ -2,7 +2,7 @@
 #include "check/print.h"
 
 #include "check/pods.h"
-#include "check/sentence.h"
+#include "check/split_count.h"
 #include "cli/terminal.h"
 #include "role/connect.h"
 
@@ -141,6 +141,26 @@ static void print_passed(FILE *out, const char *label, const struct check_report
     }
 }
 
+/* The evidence for weights that are right; those that are not have a finding. */
+static void print_split(FILE *out, const char *label, const struct check_report *report, size_t group)
+{
+    const struct split *split = &report->splits[group];
+    const char *arrow = cli_mark(CLI_MARK_ARROW);
+    char words[CHECK_TEXT_BYTES];
+    struct sentence text = sentence_begin(words, sizeof(words));
+    if (split->result == SPLIT_RIGHT) {
+        check_explain_split(&text, split);
+        sentence_add(&text, "; ");
+        check_explain_split_power(&text, split);
+        print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Split of new streams: OK, %s", label, arrow, words);
+    }
+    if (report->run->plan->hold_ms > 0 && split->live > 0) {
+        text = sentence_begin(words, sizeof(words));
+        check_explain_split_live(&text, split);
+        fprintf(out, "   %s %s live streams at the end: %s\n", label, arrow, words);
+    }
+}
+
 static void print_version_groups(FILE *out, const struct check_report *report)
 {
     const struct check_plan *plan = report->run->plan;
@@ -151,6 +171,9 @@ static void print_version_groups(FILE *out, const struct check_report *report)
             print_passed(out, label, report, i);
         } else {
             print_findings(out, label, &report->groups[i]);
+        }
+        if (report->splits != NULL && report->splits[i].part_count > 0) {
+            print_split(out, label, report, i);
         }
     }
 }
@@ -263,6 +286,21 @@ static void print_order(FILE *out, const struct check_report *report)
             100 * check_coverage(streams, most));
 }
 
+/* How sure the verdict on the weights is, and what it is about. */
+static void print_split_end(FILE *out, const struct check_report *report)
+{
+    size_t judgements = check_split_judgements(report->run->plan);
+    if (report->splits == NULL || judgements == 0) {
+        return;
+    }
+    fprintf(out,
+            "Split judged on new streams, each on a connection of its own: %zu exact binomial interval%s of "
+            "%.4g %%, at most %g %% of false alarms in all%s\n",
+            judgements, judgements == 1 ? "" : "s", 100 * (1 - SPLIT_ALARM / (double)judgements),
+            100 * SPLIT_ALARM, report->run->plan->hold_ms > 0
+                ? "; a change of weights moves only new streams, so live ones keep their shares" : "");
+}
+
 static size_t count_result(const struct check_report *report, enum check_result result)
 {
     size_t count = 0;
@@ -347,6 +385,7 @@ void check_print_text(FILE *out, const struct check_report *report)
         print_unchecked(out, report);
         print_single_pods(out, report);
         print_order(out, report);
+        print_split_end(out, report);
         print_verify_end(out, report);
         return;
     }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "net/loop.h"
 #include "role/pinger.h"
 #include "role/signals.h"
@@ -48,6 +49,9 @@ struct probe {
     struct check_run *run;
     const struct role_target *target;
     struct probe_stream *streams; /* owned */
+    size_t *order;                /* owned; the plan's streams by connection */
+    size_t next;                  /* of `order`: the first whose connection was not begun */
+    size_t connecting;
     uint64_t last_stamp_ns;
     bool stopping; /* time limit or signal: what ends from here on says nothing about the peer */
 };
@@ -214,6 +218,7 @@ static void fail_stream(struct probe_stream *stream, const struct net_error *why
  * --------------------------------------------------------------------------------- */
 
 static void open_conn(struct probe *probe, const size_t *streams, size_t stream_count);
+static void open_planned(struct probe *probe);
 
 /* The peer has no room for the streams from `first` on: they get a connection of their own, unless
  * not even one fitted on this one. */
@@ -237,6 +242,7 @@ static void on_ready(void *user)
     struct probe_conn *conn = user;
     conn->ready = true;
     conn->probe->run->connections_ready++;
+    conn->probe->connecting--;
     size_t i = 0;
     while (i < conn->stream_count &&
            open_stream(&conn->probe->streams[conn->streams[i]], conn) == 0) {
@@ -249,6 +255,7 @@ static void on_ready(void *user)
     if (conn->live == 0) {
         rpc_client_close(conn->client);
     }
+    open_planned(conn->probe);
 }
 
 static void close_handles(struct probe *probe)
@@ -270,9 +277,11 @@ static void on_client_closed(void *user, const struct net_error *why)
     for (size_t i = conn->started; i < conn->stream_count; i++) {
         fail_stream(&probe->streams[conn->streams[i]], why);
     }
+    probe->connecting -= !conn->ready;
     list_remove(&conn->node);
     free(conn->streams);
     free(conn);
+    open_planned(probe);
     if (list_empty(&probe->conns)) {
         close_handles(probe);
     }
@@ -293,27 +302,45 @@ static void open_conn(struct probe *probe, const size_t *streams, size_t stream_
     memcpy(conn->streams, streams, stream_count * sizeof(size_t));
     list_init(&conn->node);
     list_append(&probe->conns, &conn->node);
+    probe->connecting++;
     struct rpc_client_config config = role_target_client(probe->target);
     config.connect_timeout_ms = probe->run->timeout_ns / 1000000 + 1;
     conn->client = rpc_client_open(&probe->loop, &config, &client_events, conn);
 }
 
+/* Opens the plan's connections in their order, as many at a time as may be on their way. */
 static void open_planned(struct probe *probe)
 {
     const struct check_plan *plan = probe->run->plan;
-    size_t *streams = mem_calloc(plan->stream_count, sizeof(size_t));
-    for (size_t connection = 0; connection < plan->connection_count; connection++) {
+    while (!probe->stopping && probe->next < plan->stream_count &&
+           probe->connecting < CHECK_CONNECTING_MAX) {
+        const size_t *first = &probe->order[probe->next];
         size_t count = 0;
-        for (size_t i = 0; i < plan->stream_count; i++) {
-            if (plan->streams[i].connection == connection) {
-                streams[count++] = i;
-            }
+        while (probe->next + count < plan->stream_count &&
+               plan->streams[first[count]].connection == plan->streams[first[0]].connection) {
+            count++;
         }
-        if (count > 0) {
-            open_conn(probe, streams, count);
-        }
+        probe->next += count;
+        open_conn(probe, first, count);
     }
-    free(streams);
+}
+
+/* By counting: a bucket per connection. */
+static size_t *order_by_connection(const struct check_plan *plan)
+{
+    size_t *order = mem_calloc(plan->stream_count, sizeof(size_t));
+    size_t *starts = mem_calloc(plan->connection_count + 1, sizeof(size_t));
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        starts[plan->streams[i].connection + 1]++;
+    }
+    for (size_t i = 1; i <= plan->connection_count; i++) {
+        starts[i] += starts[i - 1];
+    }
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        order[starts[plan->streams[i].connection]++] = i;
+    }
+    free(starts);
+    return order;
 }
 
 /* ---- the end
@@ -389,12 +416,15 @@ int check_probe(struct check_run *run, const struct role_target *target)
         probe->streams[i].probe = probe;
         role_pinger_init(&probe->streams[i].pinger, target, &pinger_events, &probe->streams[i]);
     }
+    probe->order = order_by_connection(run->plan);
     list_init(&probe->conns);
+    process_raise_fd_limit();
     start_handles(probe);
     open_planned(probe);
     net_loop_run(&probe->loop);
     net_loop_deinit(&probe->loop);
     run->duration_ns = clock_now_ns() - start_ns;
+    free(probe->order);
     free(probe->streams);
     free(probe);
     return 0;

@@ -16,6 +16,9 @@
 /* After its half-close a stream has this long to end; late duplicates are seen in it. */
 #define CHECK_LINGER_MS 2000
 
+/* Connections on their way at once: more would only wait for each other's handshakes. */
+#define CHECK_CONNECTING_MAX 64
+
 /* Probes until everything is seen, run->timeout_ns has passed, or a signal came. Returns 0, or a
  * negative libuv error when there is no event loop to be had. */
 int check_probe(struct check_run *run, const struct role_target *target);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "check/sentence.h"
+#include "check/split_count.h"
 #include "cli/exit.h"
 
 #include <stdlib.h>
@@ -82,6 +83,11 @@ void check_judge(const struct check_run *run, struct check_report *ret_report)
     };
     for (size_t i = 0; i < run->plan->group_count; i++) {
         check_judge_group(run, i, &ret_report->groups[i]);
+    }
+    if (run->plan->split) {
+        check_judge_splits(ret_report);
+    }
+    for (size_t i = 0; i < run->plan->group_count; i++) {
         if (ret_report->groups[i].result > ret_report->result) {
             ret_report->result = ret_report->groups[i].result;
         }
@@ -119,5 +125,7 @@ void check_report_judge_unknown(struct check_report *report)
 void check_report_deinit(struct check_report *report)
 {
     free(report->groups);
+    free(report->splits);
+    report->splits = NULL;
     report->groups = NULL;
 }

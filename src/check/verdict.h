@@ -3,6 +3,7 @@
 #define GRPCROUTE_CHECK_VERDICT_H
 
 #include "check/observe.h"
+#include "check/split.h"
 
 /* What is checked: name, label in JSON and JUnit, words for "Not checked: ...". */
 #define CHECK_KIND_LIST(X)                                                                         \
@@ -13,6 +14,7 @@
     X(CHECK_ORDER, "order", "order")                                                               \
     X(CHECK_LOSS, "loss", "loss")                                                                  \
     X(CHECK_DUPLICATION, "duplication", "duplication")                                             \
+    X(CHECK_SPLIT, "split", "split of new streams")                                                \
     X(CHECK_ENDING, "end", "end of stream")                                                        \
     X(CHECK_EVIDENCE, "evidence", "evidence")
 
@@ -85,6 +87,7 @@ struct check_report {
     enum check_result result;
     int exit_code;                 /* cli/exit.h */
     struct check_verdict *groups;  /* owned, one per group of the plan */
+    struct split *splits;          /* owned, one per group; NULL: not asked for */
     char reason[CHECK_TEXT_BYTES]; /* CHECK_NOT_CONNECTED: why, else empty */
     struct check_logs_read logs;   /* of a plan that is judged from logs */
 };

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "check/log_session.h"
 #include "check/session.h"
+#include "check/verify_split.h"
 #include "cli/exit.h"
 #include "role/expect.h"
 
@@ -24,6 +25,7 @@ struct options {
     uint64_t interval_ns;
     uint64_t seed;
     bool boundary;
+    struct verify_split_options split;
 };
 
 static const struct cli_option options_table[] = {
@@ -36,18 +38,21 @@ static const struct cli_option options_table[] = {
      .offset = offsetof(struct options, messages), .argument = "N", .fallback = "5", .min = 1,
      .max = 1000000, .help = "Pings on each stream"},
     {.name = "streams", .short_name = 's', .kind = CLI_COUNT,
-     .offset = offsetof(struct options, streams), .argument = "N", .fallback = "6", .min = 1,
-     .max = 1000, .help = "Streams of each version, on shared and on separate connections"},
+     .offset = offsetof(struct options, streams), .argument = "N", .fallback = "0",
+     .max = 10000,
+     .help = "Streams of each version, on shared and on separate connections; 0 for 6, and with --split "
+             "for as many more as it needs"},
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
      .argument = "DURATION", .fallback = "10ms", .max = UINT64_C(3600000000000),
      .help = "Time between the pings of a stream"},
     CHECK_LOG_OPTIONS(struct options, logs),
     {.name = "boundary", .kind = CLI_FLAG, .offset = offsetof(struct options, boundary),
      .help = "Also try versions at the edge of the patterns: missing, repeated, malformed"},
+    VERIFY_SPLIT_OPTIONS(struct options, split),
     CLI_SEED_OPTION(struct options, seed),
     {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
-     .argument = "DURATION", .fallback = "10s", .min = 100000000, .max = UINT64_C(86400000000000),
-     .help = "Time for everything together"},
+     .argument = "DURATION", .fallback = "0", .max = UINT64_C(86400000000000),
+     .help = "Time for everything together; 0 for what the messages need and 10 s more"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
     CLI_REPORT_OPTION(struct options, session.report),
 };
@@ -115,7 +120,7 @@ static int make_plan(struct check_plan *plan, const struct options *options,
     if (options->logs.sources.count > 0) {
         return 0; /* the logs bring their own streams */
     }
-    check_plan_add_version_streams(plan, (size_t)options->streams, run_id);
+    verify_split_add_streams(plan, &options->split, (size_t)options->streams, run_id);
     if (options->boundary) {
         add_boundary(plan, expects);
         check_plan_add_boundary_streams(plan, run_id);
@@ -145,7 +150,8 @@ static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    const struct options *options = parsed;
+    struct options *options = (struct options *)parsed;
+    verify_split_hold(&options->split, &options->messages, &options->interval_ns);
     bool from_logs = options->logs.sources.count > 0;
     struct check_plan plan = {
         .command = CHECK_VERIFY,
@@ -156,9 +162,11 @@ static int run(const void *parsed, int argc, char **argv)
     int rv = EXIT_USAGE;
     if (options->boundary && from_logs) {
         cli_error("verify", "--boundary needs a probe, it does not go with --logs");
-    } else if (role_expects_init(&expects, "verify", &options->expect,
+    } else if (verify_split_check(&options->split, options->expect.routes, from_logs) == 0 &&
+               role_expects_init(&expects, "verify", &options->expect,
                                  from_logs ? NULL : &options->session.connect) == 0 &&
                make_plan(&plan, options, &expects) == 0) {
+        options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
         rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session,
                                                add_log_version, judge_logs, &expects)
                        : check_session_run(&plan, &options->session);

@@ -11,15 +11,20 @@
 
 /* ---- expectations ---------------------------------------------------------------------------- */
 
+static uint32_t bit_of(const struct role_expectation *expect, const char *version, size_t len)
+{
+    for (size_t i = 0; i < expect->version_count; i++) {
+        if (strlen(expect->versions[i]) == len && memcmp(expect->versions[i], version, len) == 0) {
+            return UINT32_C(1) << i;
+        }
+    }
+    return 0;
+}
+
 static void allow(struct role_expectation *expect, const char *version, size_t len)
 {
     expect->rule = ROLE_EXPECT_SERVER;
-    for (size_t i = 0; i < expect->version_count; i++) {
-        if (strlen(expect->versions[i]) == len && memcmp(expect->versions[i], version, len) == 0) {
-            return;
-        }
-    }
-    if (expect->version_count < ROLE_EXPECT_MAX) {
+    if (bit_of(expect, version, len) == 0 && expect->version_count < ROLE_EXPECT_MAX) {
         snprintf(expect->versions[expect->version_count++], ROLE_VERSION_BYTES, "%.*s", (int)len,
                  version);
     }
@@ -126,6 +131,16 @@ static bool find(const struct cli_list *list, const char *key, struct pair *ret)
         }
     }
     return false;
+}
+
+static uint32_t bits_of(const struct role_expectation *expect, const struct pair *pair)
+{
+    uint32_t bits = 0;
+    for (const char *at = pair->servers; at != NULL; at = strchr(at, '|')) {
+        at += *at == '|';
+        bits |= bit_of(expect, at, strcspn(at, "|"));
+    }
+    return bits;
 }
 
 static void allow_servers(struct role_expectation *expect, const struct pair *pair)
@@ -252,6 +267,13 @@ void role_expects_deinit(struct role_expects *expects)
 
 /* ---- routes ---------------------------------------------------------------------------------- */
 
+static void add_share(struct role_expectation *expect, const struct route_backend *backend,
+                      uint32_t versions)
+{
+    expect->shares[expect->share_count++] = (struct role_share){
+        .backend = backend->name, .weight = backend->weight, .versions = versions};
+}
+
 static struct role_expectation of_rule(const struct role_expects *expects,
                                        const struct route_rule *rule)
 {
@@ -265,8 +287,10 @@ static struct role_expectation of_rule(const struct role_expects *expects,
         }
         if (find(&expects->options->backend_versions, backend->name, &pair)) {
             allow_servers(&expect, &pair);
+            add_share(&expect, backend, bits_of(&expect, &pair));
         } else if (route_backend_version(backend->name, version)) {
             allow(&expect, version, strlen(version));
+            add_share(&expect, backend, bit_of(&expect, version, strlen(version)));
         } else {
             return because(ROLE_EXPECT_UNKNOWN,
                            "no version in the name of its backend %s "

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A server's version, as the user or the routes name it. */
 #define ROLE_VERSION_BYTES 72
@@ -25,10 +26,19 @@ enum role_expect_rule {
     ROLE_EXPECT_UNKNOWN,  /* nothing says which server: not checked, never right; `reason` why */
 };
 
+/* What a backend of the rule gets of the new streams. */
+struct role_share {
+    const char *backend; /* borrowed from the role_expects */
+    uint64_t weight;     /* above 0 */
+    uint32_t versions;   /* of its servers: a bit for each of the expectation's */
+};
+
 struct role_expectation {
     enum role_expect_rule rule;
     char versions[ROLE_EXPECT_MAX][ROLE_VERSION_BYTES];
     size_t version_count;
+    struct role_share shares[ROUTE_BACKENDS_MAX]; /* where the expectation comes from --routes */
+    size_t share_count;
     char reason[ROLE_REASON_BYTES]; /* printable ASCII */
 };
 
