@@ -1,5 +1,6 @@
 /* The report as JUnit XML: a case for each version or stream. */
 #include "check/print.h"
+#include "check/split_count.h"
 #include "cli/junit.h"
 
 #include <stdlib.h>
@@ -16,9 +17,10 @@ static void put_findings(FILE *out, const struct check_verdict *verdict)
                       check_kind_label(first->kind), first->text);
 }
 
-static void put_output(FILE *out, const struct check_plan *plan,
-                       const struct check_verdict *verdict)
+static void put_output(FILE *out, const struct check_report *report, size_t group)
 {
+    const struct check_plan *plan = report->run->plan;
+    const struct check_verdict *verdict = &report->groups[group];
     char text[CHECK_TEXT_BYTES];
     char *lines = NULL;
     size_t len;
@@ -28,6 +30,11 @@ static void put_output(FILE *out, const struct check_plan *plan,
     }
     if (verdict->outcome[0] != '\0') {
         fprintf(memory, "%s\n", verdict->outcome);
+    }
+    if (report->splits != NULL && report->splits[group].part_count > 0) {
+        struct sentence words = sentence_begin(text, sizeof(text));
+        check_explain_split(&words, &report->splits[group]);
+        fprintf(memory, "Split of new streams: %s\n", text);
     }
     for (size_t i = 1; i < verdict->finding_count; i++) {
         fprintf(memory, "%s\n", verdict->findings[i].text);
@@ -59,7 +66,7 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
     } else if (verdict->finding_count > 0) {
         put_findings(out, verdict);
     }
-    put_output(out, plan, verdict);
+    put_output(out, report, group);
     cli_junit_case_end(out);
 }
 

@@ -186,7 +186,9 @@ const struct cli_command verify_command = {
         "seen then is said.\n\nWith --logs nothing is sent: the lines of deployed agents and servers are judged, text or JSON, behind\n"
         "any prefix (kubectl, stern, compose, journald, containerd, docker, Loki, Go's log), in UTF-8 or UTF-16. A version\n"
         "needs an opened stream and --messages answers. Lines that were not understood are counted and one is shown; where\n"
-        "they may be evidence, or evidence is not there, that is exit code 4.",
+        "they may be evidence, or evidence is not there, that is exit code 4.\n\n"
+        "With --split the weights of --routes are judged, too: exit code 1 where the shares of new streams rule them out, 4\n"
+        "where there are too few streams to tell. Without --streams there are as many as it takes.",
     .examples = "  # The proxy on this machine\n"
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"
@@ -195,6 +197,8 @@ const struct cli_command verify_command = {
                 "  grpcroute verify --report-file verify.html\n"
                 "  # What the routes say, also at the edges\n"
                 "  grpcroute verify --routes deploy/routes/grpcroute.yaml --boundary\n"
+                "  # Whether a canary gets the share that its weight says\n"
+                "  grpcroute verify --routes routes.yaml --split\n"
                 "  # What the agents and servers of the cluster have logged\n"
                 "  grpcroute verify --logs kubectl\n",
     .options = options_table,

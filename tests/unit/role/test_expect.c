@@ -177,6 +177,29 @@ static void the_first_that_says_it_counts(void **state)
 }
 
 /* The line that is told. */
+static void shares_are_those_of_the_backends(void **state)
+{
+    (void)state;
+    char path[32];
+    write_routes(path);
+    struct role_expect_options options = {.routes = path,
+                                          .backend_versions = {{"blue=v1|v2"}, 1}};
+    const struct role_connect_options connect = {.target = {.host = "a.example.com", .port = 8443},
+                                                 .version_header = "x-client"};
+    struct role_expects expects;
+    assert_int_equal(role_expects_init(&expects, "verify", &options, &connect), 0);
+    struct role_expectation one = role_expects_of(&expects, "one");
+    assert_int_equal(one.share_count, 2);
+    assert_string_equal(one.shares[0].backend, "blue");
+    assert_int_equal(one.shares[0].weight, 1);
+    assert_int_equal(one.shares[0].versions, 3); /* v1 and v2 */
+    assert_int_equal(one.shares[1].versions, 2); /* v2 */
+    struct role_expectation off = role_expects_of(&expects, "off");
+    assert_int_equal(off.share_count, 0);
+    role_expects_deinit(&expects);
+    unlink(path);
+}
+
 static const char *refusal(const char *expect, const char *backend, const char *path)
 {
     struct role_expect_options options = {.routes = path};
@@ -211,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_that_says_it_counts),
+        cmocka_unit_test(shares_are_those_of_the_backends),
         cmocka_unit_test(what_cannot_be_meant_is_refused),
         cmocka_unit_test(a_version_belongs_to_its_major),
         cmocka_unit_test(what_is_no_version_expects_nothing),
