@@ -5,6 +5,7 @@
 #include "check/names.h"
 #include "check/plan.h"
 #include "net/error.h"
+#include "net/tls.h"
 #include "rpc/ping.h"
 #include "rpc/status.h"
 
@@ -21,6 +22,7 @@
 struct check_pong {
     uint64_t sequence;       /* 0: not echoed */
     uint64_t send_time_ns;   /* 0: not echoed */
+    uint64_t received_ns;    /* by the clock of the stamps; 0: not noted */
     uint32_t server_version; /* this and the next three: numbers in the run's names */
     uint32_t server_id;
     uint32_t agent_id;      /* as the server saw it; empty: not echoed */
@@ -62,6 +64,7 @@ struct check_run {
     struct check_names names;
     struct check_observation *streams; /* owned, one per stream of the plan, in the same order */
     size_t connections_ready;
+    struct net_expiry expiry; /* the earliest of all connections; 0: not known */
     int interrupted_by;     /* signal number, or 0 */
     struct net_error error; /* the first connection that failed; meaningless without one */
     bool connection_failed;

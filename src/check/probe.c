@@ -8,9 +8,12 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "net/loop.h"
+#include "net/stream.h"
 #include "role/pinger.h"
 #include "role/signals.h"
+#include "rpc/conn.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,10 +43,13 @@ struct probe_stream {
 };
 
 struct probe {
-    struct net_loop loop;
+    struct net_loop *loop;
+    void (*on_done)(void *user);
+    void *user;
+    unsigned handles; /* open ones */
+    uint64_t started_ns;
     uv_timer_t pinger;
     uv_timer_t deadline;
-    struct role_signals signals;
     struct net_tick tick;
     struct list conns;
     struct check_run *run;
@@ -91,7 +97,7 @@ static void finish_if_answered(struct probe_stream *stream)
     uint64_t messages = stream->probe->run->plan->messages;
     if (!stream->settled && seen->sent == messages && seen->pong_count >= messages) {
         settle(stream, CHECK_END_DONE);
-        stream->half_closed_ms = uv_now(&stream->probe->loop.uv);
+        stream->half_closed_ms = uv_now(&stream->probe->loop->uv);
         role_pinger_half_close(&stream->pinger);
     }
 }
@@ -134,11 +140,13 @@ static void on_pinger(uv_timer_t *timer)
 static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
     struct probe_stream *stream = user;
+    struct check_observation *seen = seen_of(stream);
     stream->last_message_ns = next_stamp(stream->probe);
     if (!check_run_received(stream->probe->run, index_of(stream), pong)) {
         settle(stream, CHECK_END_DONE);
         role_pinger_cancel(&stream->pinger);
     } else {
+        seen->pongs[seen->pong_count - 1].received_ns = stream->last_message_ns;
         finish_if_answered(stream);
     }
 }
@@ -237,12 +245,29 @@ static void move_rest(struct probe_conn *conn, size_t first)
     }
 }
 
+static void keep_earliest(int64_t *kept, int64_t seen)
+{
+    *kept = *kept == 0 || seen < *kept ? seen : *kept;
+}
+
+/* Behind one address there may be several proxies, each with a certificate of its own. */
+static void note_expiry(struct probe_conn *conn)
+{
+    struct net_expiry expiry;
+    const struct net_stream *stream = rpc_conn_stream(rpc_client_conn(conn->client));
+    if (net_stream_peer_expiry(stream, &expiry)) {
+        keep_earliest(&conn->probe->run->expiry.leaf_s, expiry.leaf_s);
+        keep_earliest(&conn->probe->run->expiry.chain_s, expiry.chain_s);
+    }
+}
+
 static void on_ready(void *user)
 {
     struct probe_conn *conn = user;
     conn->ready = true;
     conn->probe->run->connections_ready++;
     conn->probe->connecting--;
+    note_expiry(conn);
     size_t i = 0;
     while (i < conn->stream_count &&
            open_stream(&conn->probe->streams[conn->streams[i]], conn) == 0) {
@@ -258,12 +283,26 @@ static void on_ready(void *user)
     open_planned(conn->probe);
 }
 
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct probe *probe = handle->data;
+    if (--probe->handles > 0) {
+        return;
+    }
+    void (*on_done)(void *user) = probe->on_done;
+    void *user = probe->user;
+    probe->run->duration_ns = clock_now_ns() - probe->started_ns;
+    free(probe->order);
+    free(probe->streams);
+    free(probe);
+    on_done(user);
+}
+
 static void close_handles(struct probe *probe)
 {
     net_loop_tick_stop(&probe->tick);
-    uv_close((uv_handle_t *)&probe->pinger, NULL);
-    uv_close((uv_handle_t *)&probe->deadline, NULL);
-    role_signals_close(&probe->signals);
+    uv_close((uv_handle_t *)&probe->pinger, on_handle_closed);
+    uv_close((uv_handle_t *)&probe->deadline, on_handle_closed);
 }
 
 static void on_client_closed(void *user, const struct net_error *why)
@@ -305,7 +344,7 @@ static void open_conn(struct probe *probe, const size_t *streams, size_t stream_
     probe->connecting++;
     struct rpc_client_config config = role_target_client(probe->target);
     config.connect_timeout_ms = probe->run->timeout_ns / 1000000 + 1;
-    conn->client = rpc_client_open(&probe->loop, &config, &client_events, conn);
+    conn->client = rpc_client_open(probe->loop, &config, &client_events, conn);
 }
 
 /* Opens the plan's connections in their order, as many at a time as may be on their way. */
@@ -365,11 +404,9 @@ static void on_deadline(uv_timer_t *timer)
     drop_everything(timer->data, CHECK_END_TIMED_OUT);
 }
 
-static void on_signal(void *user, int number, bool again)
+void check_probe_stop(struct probe *probe, int signal)
 {
-    struct probe *probe = user;
-    (void)again;
-    probe->run->interrupted_by = number;
+    probe->run->interrupted_by = signal;
     drop_everything(probe, CHECK_END_OPEN);
 }
 
@@ -390,25 +427,26 @@ static void start_handles(struct probe *probe)
 {
     uint64_t planned_ms = probe->run->plan->interval_ms;
     uint64_t interval_ms = planned_ms > 0 ? planned_ms : 1; /* a timer of 0 fires only once */
-    uv_timer_init(&probe->loop.uv, &probe->pinger);
-    uv_timer_init(&probe->loop.uv, &probe->deadline);
+    uv_timer_init(&probe->loop->uv, &probe->pinger);
+    uv_timer_init(&probe->loop->uv, &probe->deadline);
     probe->pinger.data = probe->deadline.data = probe;
+    probe->handles = 2;
     uv_timer_start(&probe->pinger, on_pinger, interval_ms, interval_ms);
     uv_timer_start(&probe->deadline, on_deadline, probe->run->timeout_ns / 1000000, 0);
-    role_signals_start(&probe->signals, &probe->loop, on_signal, NULL, probe);
     net_tick_init(&probe->tick, on_tick);
-    net_loop_tick_start(&probe->loop, &probe->tick);
+    net_loop_tick_start(probe->loop, &probe->tick);
 }
 
-int check_probe(struct check_run *run, const struct role_target *target)
+struct probe *check_probe_start(struct net_loop *loop, struct check_run *run,
+                                const struct role_target *target, void (*on_done)(void *user),
+                                void *user)
 {
     struct probe *probe = mem_new(struct probe);
-    int error = net_loop_init(&probe->loop);
-    if (error != 0) {
-        free(probe);
-        return error;
-    }
-    uint64_t start_ns = clock_now_ns();
+    assert(run->plan->stream_count > 0);
+    probe->loop = loop;
+    probe->on_done = on_done;
+    probe->user = user;
+    probe->started_ns = clock_now_ns();
     probe->run = run;
     probe->target = target;
     probe->streams = mem_calloc(run->plan->stream_count, sizeof(struct probe_stream));
@@ -421,11 +459,40 @@ int check_probe(struct check_run *run, const struct role_target *target)
     process_raise_fd_limit();
     start_handles(probe);
     open_planned(probe);
-    net_loop_run(&probe->loop);
-    net_loop_deinit(&probe->loop);
-    run->duration_ns = clock_now_ns() - start_ns;
-    free(probe->order);
-    free(probe->streams);
-    free(probe);
+    return probe;
+}
+
+/* ---- with a loop of its own ------------------------------------------------------------------ */
+
+struct alone {
+    struct net_loop loop;
+    struct role_signals signals;
+    struct probe *probe;
+};
+
+static void on_alone_done(void *user)
+{
+    struct alone *alone = user;
+    role_signals_close(&alone->signals);
+}
+
+static void on_alone_signal(void *user, int number, bool again)
+{
+    struct alone *alone = user;
+    (void)again;
+    check_probe_stop(alone->probe, number);
+}
+
+int check_probe(struct check_run *run, const struct role_target *target)
+{
+    struct alone alone;
+    int error = net_loop_init(&alone.loop);
+    if (error != 0) {
+        return error;
+    }
+    role_signals_start(&alone.signals, &alone.loop, on_alone_signal, NULL, &alone);
+    alone.probe = check_probe_start(&alone.loop, run, target, on_alone_done, &alone);
+    net_loop_run(&alone.loop);
+    net_loop_deinit(&alone.loop);
     return 0;
 }

@@ -19,6 +19,16 @@
 /* Connections on their way at once: more would only wait for each other's handshakes. */
 #define CHECK_CONNECTING_MAX 64
 
+struct probe;
+
+/* Starts to probe on `loop`, with at least one stream; `run` and `target` are borrowed until `on_done`, which comes
+ * once, from the loop, when everything is seen, run->timeout_ns has passed, or it was stopped. The probe is gone then. */
+struct probe *check_probe_start(struct net_loop *loop, struct check_run *run,
+                                const struct role_target *target, void (*on_done)(void *user),
+                                void *user);
+/* Drops everything because of a signal; what was seen stays. Repeats are harmless until on_done. */
+void check_probe_stop(struct probe *probe, int signal);
+
 /* Probes until everything is seen, run->timeout_ns has passed, or a signal came. Returns 0, or a
  * negative libuv error when there is no event loop to be had. */
 int check_probe(struct check_run *run, const struct role_target *target);

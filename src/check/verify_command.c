@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "check/every.h"
 #include "check/log_session.h"
 #include "check/session.h"
 #include "check/verify_split.h"
@@ -26,6 +27,7 @@ struct options {
     uint64_t seed;
     bool boundary;
     struct verify_split_options split;
+    struct every_options every;
 };
 
 static const struct cli_option options_table[] = {
@@ -49,6 +51,7 @@ static const struct cli_option options_table[] = {
     {.name = "boundary", .kind = CLI_FLAG, .offset = offsetof(struct options, boundary),
      .help = "Also try versions at the edge of the patterns: missing, repeated, malformed"},
     VERIFY_SPLIT_OPTIONS(struct options, split),
+    EVERY_OPTIONS(struct options, every),
     CLI_SEED_OPTION(struct options, seed),
     {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
      .argument = "DURATION", .fallback = "0", .max = UINT64_C(86400000000000),
@@ -108,6 +111,15 @@ static void add_boundary(struct check_plan *plan, const struct role_expects *exp
     add_boundary_group(plan, expects, CHECK_HEADER_TWICE, "");
 }
 
+static struct check_plan empty_plan(const struct options *options)
+{
+    return (struct check_plan){
+        .command = CHECK_VERIFY,
+        .messages = options->messages,
+        .interval_ms = options->interval_ns / NS_PER_MS,
+    };
+}
+
 static int make_plan(struct check_plan *plan, const struct options *options,
                      const struct role_expects *expects)
 {
@@ -144,34 +156,91 @@ static void judge_logs(struct check_logs *logs, void *user, struct check_report 
     check_report_judge_unknown(ret_report);
 }
 
+/* ---- again and again ------------------------------------------------------------------------- */
+
+struct again {
+    const struct options *options;
+    const struct role_expects *expects;
+};
+
+static int make_next_plan(void *user, uint64_t run, struct check_plan *plan)
+{
+    const struct again *again = user;
+    struct options options = *again->options;
+    *plan = empty_plan(&options);
+    if (options.seed > 0) {
+        options.seed += run; /* each run has an order of its own */
+    }
+    return make_plan(plan, &options, again->expects);
+}
+
+static int run_every(const struct options *options, const struct role_expects *expects)
+{
+    struct again again = {options, expects};
+    const struct every_config config = {.options = &options->every,
+                                        .session = &options->session,
+                                        .make_plan = make_next_plan,
+                                        .user = &again};
+    return every_run(&config);
+}
+
+/* Options that only make sense with --every, or without it. */
+static int check_every(const struct options *options, bool from_logs)
+{
+    const char *wrong = NULL;
+    bool listens = options->every.metrics_listen.port != 0 || options->every.metrics_listen.host[0] != '\0';
+    if (options->every.interval_ns == 0) {
+        wrong = listens ? "--metrics-listen needs --every" : NULL;
+    } else if (options->every.interval_ns < 100 * (uint64_t)NS_PER_MS) {
+        wrong = "--every: at least 100ms";
+    } else if (from_logs) {
+        wrong = "--every needs a probe, it does not go with --logs";
+    } else if (options->split.split) {
+        wrong = "--every does not go with --split: each run may raise a false alarm, and many runs will";
+    } else if (options->session.report.junit_file != NULL) {
+        wrong = "--every has no end for a --junit-file; its metrics are for programs";
+    }
+    if (wrong != NULL) {
+        cli_error("verify", "%s", wrong);
+    }
+    return wrong != NULL;
+}
+
 /* ---- run ------------------------------------------------------------------------------------- */
+
+static int run_once(struct options *options, struct role_expects *expects)
+{
+    bool from_logs = options->logs.sources.count > 0;
+    struct check_plan plan = empty_plan(options);
+    int rv = EXIT_USAGE;
+    if (make_plan(&plan, options, expects) == 0) {
+        options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
+        rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session,
+                                               add_log_version, judge_logs, expects)
+                       : check_session_run(&plan, &options->session);
+    }
+    check_plan_deinit(&plan);
+    return rv;
+}
 
 static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    struct options *options = (struct options *)parsed;
-    verify_split_hold(&options->split, &options->messages, &options->interval_ns);
-    bool from_logs = options->logs.sources.count > 0;
-    struct check_plan plan = {
-        .command = CHECK_VERIFY,
-        .messages = options->messages,
-        .interval_ms = options->interval_ns / NS_PER_MS,
-    };
+    struct options options = *(const struct options *)parsed;
+    bool from_logs = options.logs.sources.count > 0;
     struct role_expects expects = {0};
     int rv = EXIT_USAGE;
-    if (options->boundary && from_logs) {
+    verify_split_hold(&options.split, &options.messages, &options.interval_ns);
+    if (options.boundary && from_logs) {
         cli_error("verify", "--boundary needs a probe, it does not go with --logs");
-    } else if (verify_split_check(&options->split, options->expect.routes, from_logs) == 0 &&
-               role_expects_init(&expects, "verify", &options->expect,
-                                 from_logs ? NULL : &options->session.connect) == 0 &&
-               make_plan(&plan, options, &expects) == 0) {
-        options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
-        rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session,
-                                               add_log_version, judge_logs, &expects)
-                       : check_session_run(&plan, &options->session);
+    } else if (check_every(&options, from_logs) == 0 &&
+               verify_split_check(&options.split, options.expect.routes, from_logs) == 0 &&
+               role_expects_init(&expects, "verify", &options.expect,
+                                 from_logs ? NULL : &options.session.connect) == 0) {
+        rv = options.every.interval_ns > 0 ? run_every(&options, &expects)
+                                           : run_once(&options, &expects);
     }
-    check_plan_deinit(&plan);
     role_expects_deinit(&expects);
     return rv;
 }

@@ -10,6 +10,7 @@
 
 #include "net/error.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,6 +66,8 @@ const char *net_stream_peer(const struct net_stream *stream);
 
 /* The server asked for a client certificate and got none. */
 bool net_stream_wants_certificate(const struct net_stream *stream);
+/* Returns false where the peer showed no certificate. */
+bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *ret_expiry);
 /* Bytes of user memory held for sending. */
 size_t net_stream_kept_bytes(const struct net_stream *stream);
 

@@ -6,6 +6,7 @@
 #include "net/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct net_tls; /* an SSL_CTX; may be shared by threads once made */
 
@@ -31,6 +32,12 @@ struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
 
 /* Whether the certificate that the context shows is past its end; false without one. */
 bool net_tls_is_expired(const struct net_tls *tls);
+
+/* When the peer's certificates end, in seconds since 1970. */
+struct net_expiry {
+    int64_t leaf_s;
+    int64_t chain_s; /* the first of those that its trust rests on, the leaf and the authority among them */
+};
 
 /* Accepts NULL. Streams made from it keep what they need. */
 void net_tls_free(struct net_tls *tls);

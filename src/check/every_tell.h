@@ -1,0 +1,22 @@
+/* What continuous verification prints. Inside check/ only. */
+#ifndef GRPCROUTE_CHECK_EVERY_TELL_H
+#define GRPCROUTE_CHECK_EVERY_TELL_H
+
+#include "check/every_stats.h"
+#include "cli/common.h"
+
+#include <stdio.h>
+
+/* Enough to tell two verdicts apart: the result of the run and of each of its checks. */
+#define EVERY_KEY_BYTES 4096
+
+void every_key(const struct check_report *report, char out[static EVERY_KEY_BYTES]);
+
+/* One line, as text or as a JSON object. */
+void every_tell_run(FILE *out, enum cli_output output, uint64_t run, const struct check_report *report);
+
+/* The last line: how many runs there were, and what they said. */
+void every_tell_end(FILE *out, enum cli_output output, const struct every_stats *stats,
+                    const char *target, int exit_code);
+
+#endif
