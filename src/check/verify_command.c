@@ -257,7 +257,9 @@ const struct cli_command verify_command = {
         "needs an opened stream and --messages answers. Lines that were not understood are counted and one is shown; where\n"
         "they may be evidence, or evidence is not there, that is exit code 4.\n\n"
         "With --split the weights of --routes are judged, too: exit code 1 where the shares of new streams rule them out, 4\n"
-        "where there are too few streams to tell. Without --streams there are as many as it takes.",
+        "where there are too few streams to tell. Without --streams there are as many as it takes.\n\n"
+        "With --every it verifies until SIGINT or SIGTERM: a line (with -o json an object) where the verdict changes, a\n"
+        "summary at the end, exit code 130 or 143. A run that cannot connect is a failed run, not the end.",
     .examples = "  # The proxy on this machine\n"
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"
@@ -268,6 +270,8 @@ const struct cli_command verify_command = {
                 "  grpcroute verify --routes deploy/routes/grpcroute.yaml --boundary\n"
                 "  # Whether a canary gets the share that its weight says\n"
                 "  grpcroute verify --routes routes.yaml --split\n"
+                "  # Each minute, for Prometheus\n"
+                "  grpcroute verify --every 1m --metrics-listen :9102\n"
                 "  # What the agents and servers of the cluster have logged\n"
                 "  grpcroute verify --logs kubectl\n",
     .options = options_table,

@@ -153,7 +153,7 @@ def test_policies_allow_the_arrows_of_the_picture_and_no_others(deployed):
     assert allowed(deployed, pods, ports) == arrows
     deployed.kubectl("apply", "-f", "deploy/monitoring/network-policy.yaml")
     try:
-        assert allowed(deployed, pods, ports) == arrows | {("prometheus", name, 9102) for name in ("agent", "server")}
+        assert allowed(deployed, pods, ports) == arrows | {("prometheus", name, 9102) for name in ("agent", "server", "check")}
     finally:
         deployed.kubectl("delete", "-f", "deploy/monitoring/network-policy.yaml")
 

@@ -2,6 +2,7 @@
 expression gives an answer."""
 import json
 import re
+import signal
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from testenv.grpcio_peers import PingServer
-from testenv.grpcroute import ROOT, Proxy, Server
+from testenv.grpcroute import BIN, ROOT, Proxy, Server
 from testenv.net import ReservedPort, wait_port
 from testenv.process import Process, run
 from testenv.wait import wait_until
@@ -33,8 +34,18 @@ def metrics_url(process):
     return process.wait_for(r"Metrics on (http://\S+)").group(1)
 
 
+class Probe(Process):
+    """verify, again and again."""
+
+    exit_codes = {143}
+
+    def __init__(self, target, cacert, *args):
+        super().__init__([BIN, "verify", "--every", "1s", "--metrics-listen", "127.0.0.1:0", "--target", target, "--cacert",
+                          cacert, *args])
+
+
 class Fleet:
-    """Servers of both versions, a proxy, an agent of each version; all tell their metrics."""
+    """Servers of both versions, a proxy, an agent of each version, a probe; all tell their metrics."""
 
     def __init__(self, certs, started, agent, swapped=False):
         listen = ["--metrics-listen", "127.0.0.1:0"]
@@ -43,12 +54,14 @@ class Fleet:
         self.proxy = started(Proxy(certs, behind[:1], behind[1:])).wait_ready()
         self.agents = [agent(version, f"agent-{version}", self.proxy.target, *listen, cacert=certs / "ca.pem")
                        for version in ("v1.1", "v2.1")]
+        self.probe = started(Probe(self.proxy.target, certs / "ca.pem"))
         for one in self.agents:
             one.wait_for("Received pong", count=3)
 
     def urls(self):
         return {"grpcroute-agents": [metrics_url(a) for a in self.agents],
                 "grpcroute-servers": [metrics_url(s) for s in self.servers.values()],
+                "grpcroute-verify": [metrics_url(self.probe)],
                 "grpcroute-proxy": [f"{self.proxy.admin}/metrics"]}
 
 
@@ -116,6 +129,8 @@ def test_a_version_called_other_makes_no_series_twice(started):
 # ---- rules, each by itself -----------------------------------------------------------------------
 
 AGENTS = 'job="grpcroute-agents",instance="a"'
+PROBE = 'job="grpcroute-verify",instance="v"'
+EXPIRY = f'grpcroute_verify_certificate_expiry_timestamp_seconds{{{PROBE},certificate="%s"}}'
 PROXY = 'job="grpcroute-proxy",instance="p"'
 ENDPOINT = f'grpcroute_proxy_endpoint_healthy{{{PROXY},cluster="server-v1",endpoint="e%s"}}'
 DECISIONS = f'grpcroute_route_decisions_total{{{AGENTS},agent_version="v1.1",server_version="v%d",result="%s"}}'
@@ -167,6 +182,17 @@ CASES = {
                                 f"grpcroute_build_info{{{PROXY}}}": "1x40"},
                                {f"process_open_fds{{{PROXY}}}": "700x40", f"process_max_fds{{{PROXY}}}": "1000x40",
                                 f"grpcroute_build_info{{{PROXY}}}": "1x40"}),
+    "GrpcrouteVerifyMisrouted": ({f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}': "0x30 1x10"},
+                                 {f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}': "7x40"}),
+    "GrpcrouteVerifyUnanswered": ({f'grpcroute_verify_unanswered_messages_total{{{PROBE},agent_version="v1.1"}}': "0x30 1x10"},
+                                  {f'grpcroute_verify_unanswered_messages_total{{{PROBE},agent_version="v1.1"}}': "7x40"}),
+    "GrpcrouteVerifyNotPassing": ({f"grpcroute_verify_passed{{{PROBE}}}": "1x30 0x10"}, {f"grpcroute_verify_passed{{{PROBE}}}": "0x30 1x10"}),
+    "GrpcrouteVerifyStale": ({f"grpcroute_verify_last_run_timestamp_seconds{{{PROBE}}}": "0+15x20 300x20",
+                              f"grpcroute_verify_interval_seconds{{{PROBE}}}": "60x40"},
+                             {f"grpcroute_verify_last_run_timestamp_seconds{{{PROBE}}}": "0+15x40",
+                              f"grpcroute_verify_interval_seconds{{{PROBE}}}": "60x40"}),
+    "GrpcrouteCertificateExpires": ({EXPIRY % "leaf": "9000000x40", EXPIRY % "chain": "1000000x40"},
+                                    {EXPIRY % "leaf": "9000000x40", EXPIRY % "chain": "1300000x40"}),
     "GrpcrouteTargetDown": ({f"up{{{PROXY}}}": "0x40"}, {f"up{{{PROXY}}}": "1x40", 'up{job="other"}': "0x40"}),
 }
 
@@ -175,6 +201,9 @@ CASES = {
 MORE_CASES = [
     ("GrpcrouteMisrouted", {DECISIONS % (2, "mismatch"): "0+3x40"}, True),  # goes on for longer than the window
     ("GrpcrouteMisrouted", {DECISIONS % (2, "mismatch"): "4x40"}, False),  # over for longer than that
+    ("GrpcrouteVerifyMisrouted", {f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}': "_x30 5x10"}, True),
+    ("GrpcrouteVerifyMisrouted", {f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}': "_x30 0x10"}, False),
+    ("GrpcrouteVerifyUnanswered", {f'grpcroute_verify_unanswered_messages_total{{{PROBE},agent_version="v1.1"}}': "_x30 5x10"}, True),
     ("GrpcrouteNoRoute", {f"grpcroute_proxy_no_route_total{{{PROXY}}}": "0x40",
                           f"grpcroute_proxy_rejected_total{{{PROXY}}}": "0+1x40"}, True),
     ("GrpcrouteUpstreamErrors", {f"grpcroute_proxy_upstream_resets_total{{{PROXY}}}": "0x40",
@@ -230,7 +259,7 @@ def test_alerts_say_what_to_do():
 
 def pods_of_deploy():
     """The labels and the port name of each container port in deploy/, as Kubernetes tells Prometheus of them."""
-    for path in [*sorted((ROOT / "deploy/base").glob("*.yaml")), *sorted((ROOT / "deploy").glob("*/proxy.yaml"))]:
+    for path in [FOLDER / "verify.yaml", *sorted((ROOT / "deploy/base").glob("*.yaml")), *sorted((ROOT / "deploy").glob("*/proxy.yaml"))]:
         for workload in yaml.safe_load_all(path.read_text()):
             if workload["kind"] == "Deployment":
                 template = workload["spec"]["template"]
@@ -246,6 +275,7 @@ def prometheus_config(fleet):
     its job should find, once; what no job should take is nobody's address."""
     urls = {job: [urllib.parse.urlsplit(url).netloc for url in urls] for job, urls in fleet.urls().items()}
     wanted = {("agent", "metrics"): urls["grpcroute-agents"], ("server", "metrics"): urls["grpcroute-servers"],
+              ("check", "metrics"): urls["grpcroute-verify"],
               ("proxy-ingress", "admin", "embedded"): urls["grpcroute-proxy"]}
 
     def address(labels):
@@ -303,7 +333,7 @@ class Prometheus(Process):
     def wait_scraped(self, count):
         """Long enough that rates have their two samples and rules were evaluated on them."""
         wait_until(lambda: len(self.query("count_over_time(up[1m]) >= 6")) == count and
-                   self.query("grpcroute:accuracy:ratio_rate5m"), 30, "five targets scraped, rules evaluated")
+                   self.query("grpcroute:accuracy:ratio_rate5m"), 30, "all targets scraped, rules evaluated")
 
     def wait_shown(self, expression):
         """A rate is empty until its window holds two samples, which a busy machine may space out."""
@@ -327,7 +357,7 @@ EMPTY_WHEN_HEALTHY = ['result="mismatch"', "grpcroute_stream_reconnects_total", 
 
 def test_a_healthy_fleet_is_quiet_and_fills_the_board(certs, started, agent, prometheus):
     server = prometheus(Fleet(certs, started, agent))
-    server.wait_scraped(5)
+    server.wait_scraped(6)
     assert server.firing() == set()
     assert float(server.query("grpcroute:accuracy:ratio_rate5m")[0]["value"][1]) == 1
     for expression in board_expressions():
@@ -375,11 +405,55 @@ def test_swapped_routes_fire_the_alert(certs, started, agent, prometheus):
 def test_a_killed_server_fires_its_alerts(certs, started, agent, prometheus):
     fleet = Fleet(certs, started, agent)
     server = prometheus(fleet)
-    server.wait_scraped(5)
+    server.wait_scraped(6)
     fleet.servers["v1"].kill()
     wanted = {"GrpcrouteNoHealthyEndpoint", "GrpcrouteEndpointUnhealthy", "GrpcrouteTargetDown",
               "GrpcrouteAgentWithoutStream"}
     wait_until(lambda: wanted <= server.firing(), 30, f"{wanted} fire", lambda: str(server.firing()))
+
+
+# ---- continuous verification ---------------------------------------------------------------------
+
+VERIFY_ALERTS = {name for name in ALERTS if name.startswith("GrpcrouteVerify") or name == "GrpcrouteCertificateExpires"}
+
+
+def verify_alerts(server):
+    return server.firing() & VERIFY_ALERTS
+
+
+def test_one_misroute_in_a_run_fires(certs, started, agent, prometheus):
+    """A server of the wrong version for a moment, between two good ones."""
+    fleet = Fleet(certs, started, agent)
+    server = prometheus(fleet)
+    server.wait_scraped(6)
+    assert verify_alerts(server) == set()
+    port = fleet.servers["v2"].port
+    fleet.servers["v2"].kill()
+    fleet.servers["v2"].wait()
+    wrong = started(Server("v1", "server-wrong", "--metrics-listen", "127.0.0.1:0", port=port))
+    wait_until(lambda: "GrpcrouteVerifyMisrouted" in server.firing(), 30, "GrpcrouteVerifyMisrouted fires",
+               lambda: fleet.probe.output)
+    assert wrong.ident in fleet.probe.output
+
+
+def test_silence_fires(certs, started, agent, prometheus):
+    fleet = Fleet(certs, started, agent)
+    server = prometheus(fleet)
+    server.wait_scraped(6)
+    fleet.servers["v2"].send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: {"GrpcrouteVerifyNotPassing", "GrpcrouteVerifyUnanswered"} <= server.firing(), 30, "silence shows",
+                   lambda: fleet.probe.output)
+    finally:
+        fleet.servers["v2"].send_signal(signal.SIGCONT)
+    assert "GrpcrouteVerifyMisrouted" not in server.firing()
+
+
+def test_a_certificate_that_ends_soon_fires(started, backends, tmp_path, agent, prometheus):
+    short = tmp_path / "short"
+    run([ROOT / "certs/generate-certs.sh", "--out", short, "--days", "5"])
+    server = prometheus(Fleet(short, started, agent))
+    wait_until(lambda: verify_alerts(server) == {"GrpcrouteCertificateExpires"}, 30, "only the certificate's alert fires")
 
 
 # ---- the board -----------------------------------------------------------------------------------

@@ -1,0 +1,143 @@
+"""verify --every: a line where the verdict changes, a summary at the end, and nothing but a signal ends it."""
+import json
+import re
+import signal
+import socket
+import time
+import urllib.request
+
+import pytest
+
+from testenv.grpcio_peers import Relay
+from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.net import ReservedPort
+from testenv.process import Process
+from testenv.wait import wait_until
+
+
+class Every(Process):
+    exit_codes = {143}
+
+    def __init__(self, target, *args):
+        super().__init__([BIN, "verify", "--every", "200ms", "--target", target, "--plaintext", "--versions", "v1.1", *args])
+
+    def metrics(self):
+        url = self.wait_for(r"Metrics on (http://\S+)").group(1)
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            lines = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#"]
+        return {name: float(value) for name, value in lines}
+
+    def runs(self, result):
+        return self.metrics()[f'grpcroute_verify_runs_total{{result="{result}"}}']
+
+    def verdicts(self):
+        return [line for line in self.lines if re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z ", line)]
+
+
+def test_a_line_is_printed_only_where_the_verdict_changes(started):
+    port = started(ReservedPort())
+    every = started(Every(f"127.0.0.1:{port.port}", "--metrics-listen", "127.0.0.1:0"))
+    every.wait_for(r"Z ❌ not connected: .*refused")
+    wait_until(lambda: every.runs("not_connected") >= 3, 10, "three runs without a connection")
+    server = started(Server("v1", "pod-1", port=port.port))
+    every.wait_for(r"Z ✅ passed: 1 checks, 6 streams, 30 messages")
+    wait_until(lambda: every.runs("passed") >= 3, 10, "three good runs")
+    server.kill()
+    wrong = started(Server("v2", "pod-2", port=port.port))
+    every.wait_for(r"Z ❌ failed: Agent v1\.1 → expected server v1, answered: v2 .*pod-2")
+    wait_until(lambda: every.runs("failed") >= 3, 10, "three bad runs")
+    metrics = every.metrics()
+    assert metrics['grpcroute_verify_version_ok{agent_version="v1.1"}'] == 0 == metrics["grpcroute_verify_passed"]
+    assert metrics['grpcroute_verify_misrouted_messages_total{agent_version="v1.1"}'] >= 90
+    assert metrics["grpcroute_verify_last_success_timestamp_seconds"] <= metrics["grpcroute_verify_last_run_timestamp_seconds"]
+    assert abs(metrics["grpcroute_verify_last_run_timestamp_seconds"] - time.time()) < 10
+    assert metrics['grpcroute_verify_rtt_seconds_count{agent_version="v1.1"}'] >= 180
+    every.send_signal(signal.SIGINT)
+    assert every.wait() == 130
+    said = every.verdicts()
+    # between two servers a run may have met none
+    assert [line for line in said if "not connected:" in line and "interrupted" not in line] and len(said) <= 7, said
+    assert re.search(r"⚠️ interrupted after \d+ runs: \d+ passed, \d+ failed, \d+ without enough evidence, \d+ not connected$", said[-1])
+    assert wrong.ident in every.output
+
+
+def test_each_run_has_streams_and_an_order_of_its_own(started):
+    servers = [started(Server("v1", "pod-1")), started(Server("v2", "pod-2"))]
+    seen = []
+
+    def choose(number, metadata):
+        seen.append(metadata["agent-id"])
+        return servers[metadata["agent-version"].startswith("v2")].address
+
+    every = started(Process([BIN, "verify", "--every", "200ms", "--target", started(Relay(choose)).target, "--plaintext",
+                             "--versions", "v1.1,v2.1", "-n", "1", "--interval", "1ms"]))
+    wait_until(lambda: len(seen) >= 48, 20, "four runs", lambda: every.output)
+    every.send_signal(signal.SIGTERM)
+    assert every.wait() == 143
+    runs = [seen[n:n + 12] for n in range(0, 48, 12)]
+    assert len({ident for ident in seen[:48]}) == 48
+    assert len({tuple(re.sub(r"verify-\w+-", "", ident) for ident in run) for run in runs}) == 4
+    assert "passed" in every.output
+
+
+def test_json_has_a_line_for_each_change_and_for_the_end(started):
+    server = started(Server("v1", "pod-1"))
+    every = started(Every(server.address, "-o", "json"))
+    every.wait_for('"result":"passed"')
+    server.kill()
+    every.wait_for('"result":"not_connected"')
+    every.send_signal(signal.SIGTERM)
+    assert every.wait() == 143
+    lines = [json.loads(line) for line in every.lines if line.startswith("{")]
+    assert lines[0]["result"] == "passed" and lines[0]["exit_code"] == 0 and lines[0]["run"] == 1 and lines[0]["findings"] == []
+    assert lines[-2]["exit_code"] == 3 and "refused" in lines[-2]["message"]
+    end = lines[-1]
+    assert (end["result"], end["exit_code"], end["last_passed"]) == ("interrupted", 143, False)
+    assert end["runs"]["passed"] >= 1 and end["runs"]["not_connected"] >= 1 and end["runs"]["failed"] == 0
+
+
+def test_a_target_that_says_nothing_shows_within_an_interval(started):
+    """The streams open and nobody answers."""
+    relay = started(Server("v1", "pod-1"))
+    every = started(Every(relay.address, "--metrics-listen", "127.0.0.1:0"))
+    every.wait_for("passed")
+    relay.send_signal(signal.SIGSTOP)
+    before = time.monotonic()
+    try:
+        every.wait_for(r"(not enough evidence|not connected|failed): ")
+        assert time.monotonic() - before < 3
+    finally:
+        relay.send_signal(signal.SIGCONT)
+    wait_until(lambda: every.metrics()["grpcroute_verify_passed"] == 1, 10, "it passes again")
+
+
+def test_the_certificate_that_is_served_is_told(started, proxy, certs):
+    every = started(Process([BIN, "verify", "--every", "200ms", "--metrics-listen", "127.0.0.1:0", "--target", proxy.target,
+                             "--cacert", certs / "ca.pem"]))
+    url = every.wait_for(r"Metrics on (http://\S+)").group(1)
+    every.wait_for("passed")
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    ends = dict(re.findall(r'certificate_expiry_timestamp_seconds\{certificate="(\w+)"\} (\S+)', text))
+    assert set(ends) == {"leaf", "chain"} and float(ends["chain"]) <= float(ends["leaf"])
+    assert 800 * 86400 < float(ends["leaf"]) - time.time() < 826 * 86400
+
+
+@pytest.mark.parametrize("args, words", [
+    (["--metrics-listen", ":9102"], "--metrics-listen needs --every"),
+    (["--every", "1ms"], "at least 100ms"),
+    (["--every", "1s", "--logs", "-"], "does not go with --logs"),
+    (["--every", "1s", "--split", "--routes", "r.yaml"], "does not go with --split"),
+    (["--every", "1s", "--junit-file", "out.xml"], "--junit-file"),
+    (["--every", "1s", "--versions", ","], "--versions"),
+    (["--every", "1s", "--cacert", "/nowhere.pem"], "/nowhere.pem"),
+])
+def test_what_cannot_work_is_told_before_anything_starts(args, words):
+    done = grpcroute("verify", *args)
+    assert done.returncode == 2 and words in done.stderr and done.stdout == "", done.stderr
+
+
+def test_a_port_in_use_is_told(started):
+    port = started(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+    done = grpcroute("verify", "--every", "1s", "--metrics-listen", f"127.0.0.1:{port}")
+    assert done.returncode == 2 and "in use" in done.stderr

@@ -1,0 +1,101 @@
+/* What continuous verification counts, and which verdicts are the same. */
+#include "scene.h"
+
+#include "check/every_stats.h"
+#include "check/every_tell.h"
+
+#include <stdlib.h>
+
+static double sample(const struct every_stats *stats, const char *series)
+{
+    struct metrics out = {0};
+    every_stats_write(stats, &out);
+    metrics_end(&out);
+    assert_int_equal(buf_append(&out.text, "", 1, SIZE_MAX), 0);
+    const char *at = strstr((const char *)buf_data(&out.text), series);
+    double value = at != NULL ? strtod(at + strlen(series), NULL) : -1;
+    buf_deinit(&out.text);
+    return value;
+}
+
+static void a_good_run_and_a_misroute_are_counted_apart(void **state)
+{
+    (void)state;
+    struct every_stats stats = {.interval_s = 60};
+    struct scene scene;
+    scene_versions(&scene, 2);
+    scene_good_all(&scene);
+    scene.run.expiry = (struct net_expiry){2000, 1000};
+    every_stats_note(&stats, scene_judge(&scene), 100);
+    char good[EVERY_KEY_BYTES];
+    every_key(&scene.report, good);
+    scene_end(&scene);
+    assert_true(sample(&stats, "grpcroute_verify_runs_total{result=\"passed\"} ") == 1);
+    assert_true(sample(&stats, "\ngrpcroute_verify_passed ") == 1);
+
+    scene_versions(&scene, 2);
+    scene_good_but(&scene, 0);
+    scene_run_until(&scene, 0, SCENE_MESSAGES - 1);
+    scene_answer(&scene, 0, &(struct answer){.sequence = SCENE_MESSAGES - 1, .version = "v2"});
+    every_stats_note(&stats, scene_judge(&scene), 160);
+    char bad[EVERY_KEY_BYTES];
+    every_key(&scene.report, bad);
+    scene_end(&scene);
+    assert_string_not_equal(good, bad);
+    assert_true(sample(&stats, "grpcroute_verify_runs_total{result=\"failed\"} ") == 1);
+    assert_true(sample(&stats, "\ngrpcroute_verify_passed ") == 0);
+    assert_true(sample(&stats, "grpcroute_verify_version_ok{agent_version=\"v1.1\"} ") == 0);
+    assert_true(sample(&stats, "grpcroute_verify_version_ok{agent_version=\"v2.1\"} ") == 1);
+    assert_true(sample(&stats, "misrouted_messages_total{agent_version=\"v1.1\"} ") == 1);
+    assert_true(sample(&stats, "misrouted_messages_total{agent_version=\"v2.1\"} ") == 0);
+    assert_true(sample(&stats, "unanswered_messages_total{agent_version=\"v1.1\"} ") == 1);
+    assert_true(sample(&stats, "\ngrpcroute_verify_last_run_timestamp_seconds ") == 160);
+    assert_true(sample(&stats, "\ngrpcroute_verify_last_success_timestamp_seconds ") == 100);
+    /* a run without TLS, or that did not connect, forgets nothing */
+    assert_true(sample(&stats, "expiry_timestamp_seconds{certificate=\"leaf\"} ") == 2000);
+    assert_true(sample(&stats, "expiry_timestamp_seconds{certificate=\"chain\"} ") == 1000);
+    assert_int_equal(every_stats_runs(&stats), 2);
+    every_stats_deinit(&stats);
+}
+
+static void nothing_is_told_of_a_run_that_was_not(void **state)
+{
+    (void)state;
+    const struct every_stats stats = {.interval_s = 60};
+    assert_true(sample(&stats, "\ngrpcroute_verify_interval_seconds ") == 60);
+    assert_true(sample(&stats, "grpcroute_verify_runs_total{result=\"failed\"} ") == 0);
+    assert_true(sample(&stats, "\ngrpcroute_verify_passed ") == -1);
+    assert_true(sample(&stats, "\ngrpcroute_verify_last_run_timestamp_seconds ") == -1);
+    assert_true(sample(&stats, "certificate_expiry") == -1);
+}
+
+static void echoes_of_no_ping_have_no_round_trip(void **state)
+{
+    (void)state;
+    struct every_stats stats = {0};
+    struct scene scene;
+    scene_versions(&scene, 1);
+    scene_good_all(&scene);
+    struct check_observation *seen = &scene.run.streams[0];
+    for (size_t i = 0; i < seen->pong_count; i++) {
+        seen->pongs[i].received_ns = seen->pongs[i].send_time_ns + 1000;
+    }
+    seen->pongs[0].send_time_ns = 1; /* not our stamp */
+    seen->pongs[1].sequence = 77;    /* not our number */
+    seen->pongs[2].received_ns = 0;
+    every_stats_note(&stats, scene_judge(&scene), 1);
+    assert_int_equal(stats.versions[0]->rtt.count, SCENE_MESSAGES - 3);
+    assert_int_equal(stats.versions[0]->rtt.max_ns, 1000);
+    scene_end(&scene);
+    every_stats_deinit(&stats);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_run_and_a_misroute_are_counted_apart),
+        cmocka_unit_test(nothing_is_told_of_a_run_that_was_not),
+        cmocka_unit_test(echoes_of_no_ping_have_no_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
