@@ -185,7 +185,7 @@ static int drive_at(const struct role_target *target, const struct options *opti
                     struct bench_result *result)
 {
     const struct bench_driver_config config = {
-        .target = target, .expects = expects, .progress = cli_progress_wanted()};
+        .target = target, .expects = expects};
     memcpy(result->setup.target, target->name, sizeof(result->setup.target));
     struct bench_verdict verdict;
     struct bench_page page = {.runs = {result}, .run_count = 1, .expects = expects};

@@ -80,14 +80,30 @@ static void end_costs(struct driver *driver)
 
 /* ---- time line ------------------------------------------------------------------------------- */
 
-static void show_progress(const struct driver *driver, const struct bench_second *second)
+static void show_progress(struct driver *driver, const struct bench_second *second)
 {
     char p50[24];
     char p99[24];
-    fprintf(stderr, "\r%5zu s  %8" PRIu64 " messages/s  p50 %-8s p99 %-8s  errors %" PRIu64 "   ",
-            driver->result->timeline_count, second->answered,
-            text_format_duration(p50, sizeof(p50), second->p50_ns),
-            text_format_duration(p99, sizeof(p99), second->p99_ns), bench_errors(driver->result));
+    cli_progress_show(&driver->progress,
+                      "%5zu s  %8" PRIu64 " messages/s  p50 %-8s p99 %-8s  errors %" PRIu64,
+                      driver->result->timeline_count, second->answered,
+                      text_format_duration(p50, sizeof(p50), second->p50_ns),
+                      text_format_duration(p99, sizeof(p99), second->p99_ns),
+                      bench_errors(driver->result));
+}
+
+/* Where no seconds are counted: before the load and after it. */
+static void on_tick(struct net_tick *tick, uint64_t now_ms)
+{
+    struct driver *driver = container_of(tick, struct driver, tick);
+    (void)now_ms;
+    if (driver->phase == PHASE_OPENING) {
+        cli_progress_show(&driver->progress, "opening streams: %" PRIu64 " of %zu",
+                          driver->result->streams_opened, driver->stream_count);
+    } else if (driver->phase != PHASE_LOADING) {
+        cli_progress_show(&driver->progress, "%s",
+                          driver->phase == PHASE_IDLE ? "all streams are open" : "the last answers");
+    }
 }
 
 static void end_second(struct driver *driver)
@@ -100,9 +116,7 @@ static void end_second(struct driver *driver)
         second->length_ns = now_ns - driver->second_began_ns;
         second->p50_ns = histogram_quantile(&driver->second, 0.5);
         second->p99_ns = histogram_quantile(&driver->second, 0.99);
-        if (driver->config->progress) {
-            show_progress(driver, second);
-        }
+        show_progress(driver, second);
     }
     memset(&driver->second, 0, sizeof(driver->second));
     driver->second_began_ns = now_ns;
@@ -259,6 +273,7 @@ static void on_ending(uv_timer_t *timer)
 
 static void close_handles(struct driver *driver)
 {
+    net_loop_tick_stop(&driver->tick);
     pacer_close(driver);
     uv_close((uv_handle_t *)&driver->phase_timer, NULL);
     uv_close((uv_handle_t *)&driver->second_timer, NULL);
@@ -353,6 +368,8 @@ static void open_handles(struct driver *driver)
     uv_timer_init(&driver->loop.uv, &driver->phase_timer);
     uv_timer_init(&driver->loop.uv, &driver->second_timer);
     driver->phase_timer.data = driver->second_timer.data = driver;
+    net_tick_init(&driver->tick, on_tick);
+    net_loop_tick_start(&driver->loop, &driver->tick);
     role_signals_start(&driver->signals, &driver->loop, on_signal, NULL, driver);
 }
 
@@ -405,6 +422,7 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
         free(driver);
         return EXIT_USAGE;
     }
+    cli_progress_begin(&driver->progress);
     make_text(driver);
     open_handles(driver);
     read_memory_before(driver);
@@ -412,9 +430,7 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
     enter(driver, PHASE_OPENING);
     net_loop_run(&driver->loop);
     net_loop_deinit(&driver->loop);
-    if (config->progress && result->timeline_count > 0) {
-        fputc('\n', stderr);
-    }
+    cli_progress_end(&driver->progress);
     free(driver->conns);
     free(driver->streams);
     free(driver->text);

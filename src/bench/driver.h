@@ -8,7 +8,6 @@
 struct bench_driver_config {
     const struct role_target *target; /* borrowed */
     const struct role_expectation *expects; /* borrowed; of the setup's versions */
-    bool progress;                    /* a line on standard error each second */
 };
 
 /* Runs result->setup. Returns an exit code: EXIT_GOOD when the load ran, EXIT_NO_CONNECTION when no

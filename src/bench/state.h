@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "bench/driver.h"
 #include "bench/schedule.h"
+#include "cli/progress.h"
 #include "net/loop.h"
 #include "role/pinger.h"
 #include "role/signals.h"
@@ -72,6 +73,9 @@ struct driver {
     /* Called by the functions below. */
     void (*on_all_settled)(struct driver *driver); /* every stream was answered once, or failed */
     void (*on_client_gone)(struct driver *driver);
+
+    struct cli_progress progress;
+    struct net_tick tick;
 
     struct schedule schedule;
     uint64_t next; /* message of all that is due next */

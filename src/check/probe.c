@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "base/text.h"
+#include "cli/progress.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "role/pinger.h"
@@ -51,6 +53,7 @@ struct probe {
     uv_timer_t pinger;
     uv_timer_t deadline;
     struct net_tick tick;
+    struct cli_progress progress;
     struct list conns;
     struct check_run *run;
     const struct role_target *target;
@@ -292,6 +295,7 @@ static void on_handle_closed(uv_handle_t *handle)
     void (*on_done)(void *user) = probe->on_done;
     void *user = probe->user;
     probe->run->duration_ns = clock_now_ns() - probe->started_ns;
+    cli_progress_end(&probe->progress);
     free(probe->order);
     free(probe->streams);
     free(probe);
@@ -410,6 +414,32 @@ void check_probe_stop(struct probe *probe, int signal)
     drop_everything(probe, CHECK_END_OPEN);
 }
 
+static uint64_t whole_seconds(uint64_t ns)
+{
+    return ns - ns % UINT64_C(1000000000);
+}
+
+static void show_progress(struct probe *probe)
+{
+    const struct check_plan *plan = probe->run->plan;
+    char took[32];
+    char limit[32];
+    size_t done = 0;
+    uint64_t answered = 0;
+    if (!cli_progress_due(&probe->progress)) {
+        return;
+    }
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        done += probe->streams[i].settled;
+        answered += probe->run->streams[i].pong_count;
+    }
+    cli_progress_show(&probe->progress, "%s: %zu of %zu streams done, %" PRIu64 " of %" PRIu64 " messages answered, %s of at most %s",
+                      plan->command == CHECK_VERIFY ? "verify" : "sticky-test", done,
+                      plan->stream_count, answered, plan->stream_count * plan->messages,
+                      text_format_duration(took, sizeof(took), whole_seconds(clock_now_ns() - probe->started_ns)),
+                      text_format_duration(limit, sizeof(limit), whole_seconds(probe->run->timeout_ns)));
+}
+
 /* Half-closed streams that the peer does not end. */
 static void on_tick(struct net_tick *tick, uint64_t now_ms)
 {
@@ -421,6 +451,7 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
             role_pinger_cancel(&stream->pinger);
         }
     }
+    show_progress(probe);
 }
 
 static void start_handles(struct probe *probe)
@@ -457,6 +488,7 @@ struct probe *check_probe_start(struct net_loop *loop, struct check_run *run,
     probe->order = order_by_connection(run->plan);
     list_init(&probe->conns);
     process_raise_fd_limit();
+    cli_progress_begin(&probe->progress);
     start_handles(probe);
     open_planned(probe);
     return probe;

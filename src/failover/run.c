@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "net/loop.h"
 #include "role/child.h"
 #include "role/pinger.h"
@@ -66,6 +67,8 @@ struct run {
     uv_timer_t pinger;
     uv_timer_t deadline;
     struct role_signals signals;
+    struct cli_progress progress;
+    struct net_tick tick;
     uint64_t fault_ns; /* when the command began; 0: not yet */
     uint64_t over_ns;  /* when it ended */
     size_t clients;
@@ -382,6 +385,7 @@ static void enter(struct run *run, enum phase phase)
         return;
     case FAULTING:
         uv_timer_stop(&run->deadline);
+        cli_progress_wipe(&run->progress);
         start_command(run);
         return;
     case WATCHING:
@@ -404,9 +408,28 @@ static void close_when_idle(struct run *run)
     uv_close((uv_handle_t *)&run->pinger, NULL);
     uv_close((uv_handle_t *)&run->deadline, NULL);
     role_signals_close(&run->signals);
+    net_loop_tick_stop(&run->tick);
     for (size_t i = 0; i < run->result->stream_count; i++) {
         uv_close((uv_handle_t *)&run->streams[i].timer, NULL);
     }
+}
+
+/* While the command runs the terminal is its own. */
+static void on_tick(struct net_tick *tick, uint64_t now_ms)
+{
+    struct run *run = container_of(tick, struct run, tick);
+    size_t answered = 0;
+    (void)now_ms;
+    if (!cli_progress_due(&run->progress) || (run->phase != OPENING && run->phase != WATCHING)) {
+        return;
+    }
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        answered += run->phase == OPENING ? run->streams[i].last_pong_ns != 0
+                                          : run->streams[i].answered_since_fault;
+    }
+    cli_progress_show(&run->progress, "failover-test: %zu of %zu streams answered %s", answered,
+                      run->result->stream_count,
+                      run->phase == OPENING ? "so far" : "after the fault");
 }
 
 static void on_signal(void *user, int number, bool again)
@@ -432,6 +455,8 @@ static void start(struct run *run)
     run->pinger.data = run->deadline.data = run;
     uv_timer_start(&run->pinger, on_pinger, interval_ms, interval_ms);
     role_signals_start(&run->signals, &run->loop, on_signal, NULL, run);
+    net_tick_init(&run->tick, on_tick);
+    net_loop_tick_start(&run->loop, &run->tick);
     for (size_t i = 0; i < run->result->stream_count; i++) {
         struct stream *stream = &run->streams[i];
         stream->run = run;
@@ -457,8 +482,10 @@ int failover_run(struct failover_result *result, const struct failover_config *c
     if (net_loop_init(&run->loop) != 0) {
         cli_error("failover-test", "cannot start an event loop");
     } else {
+        cli_progress_begin(&run->progress);
         start(run);
         net_loop_run(&run->loop);
+        cli_progress_end(&run->progress);
         net_loop_deinit(&run->loop);
         rv = run->rv;
     }
