@@ -12,6 +12,8 @@
 #define CHECK_ID_BYTES      160
 /* Connections that carry streams of every version side by side. */
 #define CHECK_SHARED_CONNECTIONS 2
+/* Of each version. */
+#define CHECK_STREAMS_MAX 10000
 /* Of each version at most so many streams get a connection of their own. */
 #define CHECK_SEPARATE_MAX 32
 

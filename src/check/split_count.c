@@ -133,11 +133,12 @@ static void find_too_few(const struct check_plan *plan, const struct split *spli
         check_add_finding(verdict, CHECK_SPLIT, CHECK_NO_EVIDENCE, split->streams);
     sentence_add(&text,
                  "not enough evidence for the split: %" PRIu64 " new streams were answered", split->streams);
-    if (split->needed >= SPLIT_STREAMS_MAX) {
-        sentence_add(&text, ", and more than %d would be needed", SPLIT_STREAMS_MAX);
+    uint64_t streams = split->needed + plan->usual_streams;
+    if (streams > CHECK_STREAMS_MAX) {
+        sentence_add(&text, ", and more would be needed than verify opens (%d of a version)",
+                     CHECK_STREAMS_MAX);
     } else if (split->needed > 0) {
-        sentence_add(&text, ", %" PRIu64 " are needed (--streams %" PRIu64 ")", split->needed,
-                     split->needed + plan->usual_streams);
+        sentence_add(&text, ", %" PRIu64 " are needed (--streams %" PRIu64 ")", split->needed, streams);
     }
     sentence_add(&text, " for an error of %.3g percentage points to show; ", 100 * split->resolution);
     check_explain_split(&text, split);

@@ -41,7 +41,7 @@ static const struct cli_option options_table[] = {
      .max = 1000000, .help = "Pings on each stream"},
     {.name = "streams", .short_name = 's', .kind = CLI_COUNT,
      .offset = offsetof(struct options, streams), .argument = "N", .fallback = "0",
-     .max = 10000,
+     .max = CHECK_STREAMS_MAX,
      .help = "Streams of each version, on shared and on separate connections; 0 for 6, and with --split "
              "for as many more as it needs"},
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),

@@ -7,8 +7,6 @@
 #define HOLD_PING_NS  UINT64_C(1000000000)
 /* Every answer of a stream is kept to the end: no more pings than this on each. */
 #define HOLD_PINGS 3600
-/* What --streams takes; who needs more has to ask for a larger error. */
-#define STREAMS_MAX 10000
 
 int verify_split_check(const struct verify_split_options *options, const char *routes,
                        bool from_logs)
@@ -46,7 +44,8 @@ static size_t streams_for(const struct check_plan *plan, const struct split *spl
 {
     uint64_t needed = streams > 0 ? streams - plan->usual_streams
                                   : split_streams_needed(split, judgements, plan->split_resolution);
-    return needed < STREAMS_MAX ? (size_t)needed : STREAMS_MAX;
+    uint64_t most = CHECK_STREAMS_MAX - plan->usual_streams;
+    return (size_t)(needed < most ? needed : most);
 }
 
 static void add_split_streams(struct check_plan *plan, size_t streams, const char *run_id)
