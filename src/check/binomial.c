@@ -1,6 +1,6 @@
-/* Tails are summed term by term from the count outwards, away from the mean: there the terms fall,
- * so that the sum is done when they no longer count, and nothing is lost by subtraction. A tail that
- * holds the mean is what the other one leaves. */
+/* Tails are summed term by term from the count outwards, away from the mean: there the terms
+ * fall, so that the sum is done when they no longer count, and nothing is lost by subtraction. A
+ * tail that holds the mean is what the other one leaves. */
 #include "check/binomial.h"
 
 #include <math.h>

@@ -105,8 +105,8 @@ static void on_run_done(void *user)
     }
 }
 
-/* Certificates, keys and authorities may have been replaced since the last run; where they cannot be read, which is
- * told, the old ones serve. */
+/* Certificates, keys and authorities may have been replaced since the last run; where they
+ * cannot be read, which is told, the old ones serve. */
 static int read_target(struct every *every)
 {
     struct role_target *target = mem_new(struct role_target);
@@ -203,7 +203,8 @@ static int serve(struct every *every)
     begin_run(every);
     net_loop_run(&every->loop);
     int rv = role_signals_exit_code(every->interrupted_by);
-    every_tell_end(stdout, every->config->session->report.output, &every->stats, every->target->name, rv);
+    every_tell_end(stdout, every->config->session->report.output, &every->stats,
+                   every->target->name, rv);
     return rv;
 }
 

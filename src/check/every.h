@@ -1,9 +1,10 @@
-/* `verify --every`: one run after the other, each with an order and connections of its own, told where the verdict
- * changes and as metrics.
+/* `verify --every`: one run after the other, each with an order and connections of its own, told
+ * where the verdict changes and as metrics.
  *
- * Happy path: a run at each interval -> its verdict is counted -> a line where it is another than before -> SIGINT or
- * SIGTERM: a summary, exit code 130 or 143. Failure modes: a run that cannot connect is a failed run; options that
- * cannot work are exit code 2 before the first one; a run that takes longer than the interval is followed at once. */
+ * Happy path: a run at each interval -> its verdict is counted -> a line where it is another
+ * than before -> SIGINT or SIGTERM: a summary, exit code 130 or 143. Failure modes: a run that
+ * cannot connect is a failed run; options that cannot work are exit code 2 before the first one;
+ * a run that takes longer than the interval is followed at once. */
 #ifndef GRPCROUTE_CHECK_EVERY_H
 #define GRPCROUTE_CHECK_EVERY_H
 
@@ -28,7 +29,8 @@ struct every_options {
 struct every_config {
     const struct every_options *options;
     const struct check_session_options *session;
-    /* Fills a zeroed plan for the next run, number `run` from 0 on. Returns 0, or 1 after a line on standard error. */
+    /* Fills a zeroed plan for the next run, number `run` from 0 on. Returns 0, or 1 after a line
+     * on standard error. */
     int (*make_plan)(void *user, uint64_t run, struct check_plan *plan);
     void *user;
 };

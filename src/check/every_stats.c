@@ -64,7 +64,9 @@ static void note_group(struct every_stats *stats, const struct check_report *rep
     }
     version->passed = report->result != CHECK_NOT_CONNECTED && verdict->result == CHECK_PASSED;
     version->misrouted += misrouted(verdict);
-    version->unanswered += verdict->sent > verdict->received ? verdict->sent - verdict->received : 0;
+    if (verdict->sent > verdict->received) {
+        version->unanswered += verdict->sent - verdict->received;
+    }
     add_round_trips(report->run, group, &version->rtt);
 }
 

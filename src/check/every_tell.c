@@ -79,9 +79,9 @@ static void print_line(FILE *out, enum check_result result, const char *text)
     bool passed = result == CHECK_PASSED;
     bool open = result == CHECK_NO_EVIDENCE || result == CHECK_INTERRUPTED;
     const char *mark = cli_mark(passed ? CLI_MARK_GOOD : open ? CLI_MARK_WARN : CLI_MARK_BAD);
+    const char *style = cli_style(out, passed ? CLI_GOOD : open ? CLI_WARN : CLI_BAD);
     clock_format_now(now);
-    fprintf(out, "%s%s %s %s%s\n", cli_style(out, passed ? CLI_GOOD : open ? CLI_WARN : CLI_BAD), now,
-            mark, text, cli_style(out, CLI_PLAIN));
+    fprintf(out, "%s%s %s %s%s\n", style, now, mark, text, cli_style(out, CLI_PLAIN));
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
@@ -135,7 +135,8 @@ static void print_json(FILE *out, cJSON *object)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-void every_tell_run(FILE *out, enum cli_output output, uint64_t run, const struct check_report *report)
+void every_tell_run(FILE *out, enum cli_output output, uint64_t run,
+                    const struct check_report *report)
 {
     char text[LINE_BYTES];
     describe(report, text);

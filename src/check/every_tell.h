@@ -13,7 +13,8 @@
 void every_key(const struct check_report *report, char out[static EVERY_KEY_BYTES]);
 
 /* One line, as text or as a JSON object. */
-void every_tell_run(FILE *out, enum cli_output output, uint64_t run, const struct check_report *report);
+void every_tell_run(FILE *out, enum cli_output output, uint64_t run,
+                    const struct check_report *report);
 
 /* The last line: how many runs there were, and what they said. */
 void every_tell_end(FILE *out, enum cli_output output, const struct every_stats *stats,

@@ -68,7 +68,7 @@ static bool is_over(const struct check_observation *seen, const struct check_run
 {
     return seen->end == CHECK_END_DONE ||
            (seen->end == CHECK_END_TIMED_OUT && seen->pong_count > 0 &&
-            seen->sent == run->plan->messages);
+            seen->sent == run->plan->messages && seen->idle_ns >= CHECK_UNDER_WAY_NS);
 }
 
 static void count_lost(const struct check_run *run, const struct check_observation *seen,

@@ -6,6 +6,9 @@
 
 /* Where a count came from, so that a sentence can give one example. */
 #define CHECK_NONE SIZE_MAX
+/* At the time limit an answer may still be under way on a stream that was not silent for so
+ * long: it is not seen, but not lost, either. */
+#define CHECK_UNDER_WAY_NS UINT64_C(1000000000)
 
 struct check_facts {
     bool echoes_metadata; /* the server fills the extension fields of ping.proto */

@@ -11,7 +11,7 @@
 
 #define NS_PER_MS 1000000u
 /* Many connections at once take their time on a busy machine: for each of them ... */
-#define CONNECT_MS 10
+#define CONNECT_MS 100
 /* ... and for the answers to everything. */
 #define SLACK_MS 10000
 

@@ -81,8 +81,8 @@ struct check_group *check_plan_add_group(struct check_plan *plan, enum check_gro
 void check_plan_add_version_streams(struct check_plan *plan, size_t per_version,
                                     const char *run_id);
 
-/* Adds `count` streams to the group, each on a connection of its own: for the split, which wants streams that have
- * nothing to do with each other. */
+/* Adds `count` streams to the group, each on a connection of its own: for the split, which wants
+ * streams that have nothing to do with each other. */
 void check_plan_add_own_streams(struct check_plan *plan, size_t group, size_t count,
                                 const char *run_id);
 
@@ -99,8 +99,8 @@ void check_plan_shuffle(struct check_plan *plan, uint64_t seed);
 void check_plan_add_agents(struct check_plan *plan, const char *agent_version, const char *id,
                            size_t agents);
 
-/* The time that all of it may take where the user says none (0): what the messages and the connections need, and 10 s
- * more. */
+/* The time that all of it may take where the user says none (0): what the messages and the
+ * connections need, and 10 s more. */
 uint64_t check_plan_timeout_ns(const struct check_plan *plan, uint64_t given_ns);
 
 /* What the group is about, for people: "Agent v1.1", "Boundary v1.0-rc1", "Boundary (header

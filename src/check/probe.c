@@ -433,11 +433,14 @@ static void show_progress(struct probe *probe)
         done += probe->streams[i].settled;
         answered += probe->run->streams[i].pong_count;
     }
-    cli_progress_show(&probe->progress, "%s: %zu of %zu streams done, %" PRIu64 " of %" PRIu64 " messages answered, %s of at most %s",
+    text_format_duration(took, sizeof(took), whole_seconds(clock_now_ns() - probe->started_ns));
+    text_format_duration(limit, sizeof(limit), whole_seconds(probe->run->timeout_ns));
+    cli_progress_show(&probe->progress,
+                      "%s: %zu of %zu streams done, %" PRIu64 " of %" PRIu64
+                      " messages answered, %s of at most %s",
                       plan->command == CHECK_VERIFY ? "verify" : "sticky-test", done,
-                      plan->stream_count, answered, plan->stream_count * plan->messages,
-                      text_format_duration(took, sizeof(took), whole_seconds(clock_now_ns() - probe->started_ns)),
-                      text_format_duration(limit, sizeof(limit), whole_seconds(probe->run->timeout_ns)));
+                      plan->stream_count, answered, plan->stream_count * plan->messages, took,
+                      limit);
 }
 
 /* Half-closed streams that the peer does not end. */

@@ -21,8 +21,9 @@
 
 struct probe;
 
-/* Starts to probe on `loop`, with at least one stream; `run` and `target` are borrowed until `on_done`, which comes
- * once, from the loop, when everything is seen, run->timeout_ns has passed, or it was stopped. The probe is gone then. */
+/* Starts to probe on `loop`, with at least one stream; `run` and `target` are borrowed until
+ * `on_done`, which comes once, from the loop, when everything is seen, run->timeout_ns has
+ * passed, or it was stopped. The probe is gone then. */
 struct probe *check_probe_start(struct net_loop *loop, struct check_run *run,
                                 const struct role_target *target, void (*on_done)(void *user),
                                 void *user);

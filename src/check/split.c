@@ -95,7 +95,8 @@ static struct bounds bounds_of(uint64_t n, double p, double alpha)
 static double power_at(const struct bounds *bounds, double p)
 {
     double found = bounds->has_below ? binomial_at_most(bounds->n, bounds->below, p) : 0;
-    return found + (bounds->above <= bounds->n ? binomial_at_least(bounds->n, bounds->above, p) : 0);
+    return bounds->above <= bounds->n ? found + binomial_at_least(bounds->n, bounds->above, p)
+                                      : found;
 }
 
 /* The share nearest to `from` towards `to` (0 or 1) that is found; beyond `to` where none is. */
@@ -186,7 +187,8 @@ static void judge_part(struct split *split, struct split_part *part)
 {
     uint64_t n = split->streams;
     struct bounds bounds = bounds_of(n, part->expected, split->alpha);
-    part->wrong = (bounds.has_below && part->streams <= bounds.below) || part->streams >= bounds.above;
+    part->wrong =
+        (bounds.has_below && part->streams <= bounds.below) || part->streams >= bounds.above;
     part->found_below = nearest_found(&bounds, part->expected, 0);
     part->found_above = nearest_found(&bounds, part->expected, 1);
     binomial_interval(n, part->streams, split->alpha, &part->low, &part->high);
@@ -203,8 +205,9 @@ void split_judge(struct split *split, size_t judgements, double resolution)
             split->result = SPLIT_WRONG;
         }
     }
-    bool few = split->streams == 0 || (split_judgements(split) > 0 &&
-               !all_suffice(split, split->streams, split->alpha, resolution, SPLIT_POWER));
+    bool few = split->streams == 0 ||
+               (split_judgements(split) > 0 &&
+                !all_suffice(split, split->streams, split->alpha, resolution, SPLIT_POWER));
     if (split->result == SPLIT_RIGHT && few) {
         split->result = SPLIT_TOO_FEW;
         split->needed = split_streams_needed(split, judgements, resolution);

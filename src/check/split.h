@@ -1,10 +1,11 @@
-/* Whether new streams are shared out among backends as the routes' weights say. Pure: counts in, a verdict out.
+/* Whether new streams are shared out among backends as the routes' weights say. Pure: counts in, a
+ * verdict out.
  *
- * A backend is known by the version of its servers, so those of one version are one part, whose weights add up.
- * A part's share is wrong when the exact binomial test rules it out. All the judgements of a run share its
- * chance of a false alarm, SPLIT_ALARM: each gets an equal piece (Bonferroni). Two parts are one judgement, as
- * what one lacks the other has. A proxy that takes the backends in turn splits more evenly than chance: it
- * passes all the more. */
+ * A backend is known by the version of its servers, so those of one version are one part, whose
+ * weights add up. A part's share is wrong when the exact binomial test rules it out. All the
+ * judgements of a run share its chance of a false alarm, SPLIT_ALARM: each gets an equal piece
+ * (Bonferroni). Two parts are one judgement, as what one lacks the other has. A proxy that takes
+ * the backends in turn splits more evenly than chance: it passes all the more. */
 #ifndef GRPCROUTE_CHECK_SPLIT_H
 #define GRPCROUTE_CHECK_SPLIT_H
 
@@ -14,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of a false alarm, in a whole run: half of the 1 % that is promised, so that a thousand runs keep to it, too. */
+/* Of a false alarm, in a whole run: half of the 1 % that is promised, so that a thousand runs
+ * keep to it, too. */
 #define SPLIT_ALARM 0.005
 /* With which an error that matters must be found ... */
 #define SPLIT_POWER 0.99
@@ -64,8 +66,9 @@ void split_init(struct split *split, const struct role_expectation *expect);
 /* How many judgements it takes: none for one part, as a stream elsewhere is a misroute anyway. */
 size_t split_judgements(const struct split *split);
 
-/* New streams for an error of `resolution` (0 to 1), or of the whole smallest share where that is less, to
- * be found with SPLIT_POWER_PLANNED, in a run of so many judgements; SPLIT_STREAMS_MAX for more than that. */
+/* New streams for an error of `resolution` (0 to 1), or of the whole smallest share where that
+ * is less, to be found with SPLIT_POWER_PLANNED, in a run of so many judgements;
+ * SPLIT_STREAMS_MAX for more than that. */
 uint64_t split_streams_needed(const struct split *split, size_t judgements, double resolution);
 
 /* Judges what was counted, in a run of so many judgements (at least those of this one). */

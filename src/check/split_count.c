@@ -1,5 +1,6 @@
-/* Counted are the streams that have a connection to themselves: a proxy that balances connections, not streams,
- * gives all streams of one to the same backend, and those would be one draw, not many. */
+/* Counted are the streams that have a connection to themselves: a proxy that balances
+ * connections, not streams, gives all streams of one to the same backend, and those would be one
+ * draw, not many. */
 #include "check/split_count.h"
 
 #include "base/mem.h"
@@ -79,7 +80,8 @@ void check_explain_split(struct sentence *sentence, const struct split *split)
     for (size_t i = 0; i < split->part_count; i++) {
         const struct split_part *part = &split->parts[i];
         sentence_add(sentence,
-                     "%s%s %" PRIu64 " of %" PRIu64 " (%.1f %%, expected %.4g %%%s, interval %.1f to %.1f %%)",
+                     "%s%s %" PRIu64 " of %" PRIu64
+                     " (%.1f %%, expected %.4g %%%s, interval %.1f to %.1f %%)",
                      i > 0 ? ", " : "", part->names, part->streams, split->streams,
                      percent_of(part->streams, split->streams), 100 * part->expected,
                      part->merged ? " together, as their servers have one version" : "",
@@ -127,30 +129,35 @@ static void find_wrong(const struct split *split, struct check_verdict *verdict)
     check_explain_split(&text, split);
 }
 
-static void find_too_few(const struct check_plan *plan, const struct split *split, struct check_verdict *verdict)
+static void find_too_few(const struct check_plan *plan, const struct split *split,
+                         struct check_verdict *verdict)
 {
     struct sentence text =
         check_add_finding(verdict, CHECK_SPLIT, CHECK_NO_EVIDENCE, split->streams);
     sentence_add(&text,
-                 "not enough evidence for the split: %" PRIu64 " new streams were answered", split->streams);
+                 "not enough evidence for the split: %" PRIu64 " new streams were answered",
+                 split->streams);
     uint64_t streams = split->needed + plan->usual_streams;
     if (streams > CHECK_STREAMS_MAX) {
         sentence_add(&text, ", and more would be needed than verify opens (%d of a version)",
                      CHECK_STREAMS_MAX);
     } else if (split->needed > 0) {
-        sentence_add(&text, ", %" PRIu64 " are needed (--streams %" PRIu64 ")", split->needed, streams);
+        sentence_add(&text, ", %" PRIu64 " are needed (--streams %" PRIu64 ")", split->needed,
+                     streams);
     }
-    sentence_add(&text, " for an error of %.3g percentage points to show; ", 100 * split->resolution);
+    sentence_add(&text, " for an error of %.3g percentage points to show; ",
+                 100 * split->resolution);
     check_explain_split(&text, split);
 }
 
-/* Its servers are not known by the routes, so neither are their weights; where nothing is known of them, another
- * finding says it. */
+/* Its servers are not known by the routes, so neither are their weights; where nothing is known
+ * of them, another finding says it. */
 static void find_no_weights(const struct role_expectation *expect, struct check_verdict *verdict)
 {
     if (expect->rule == ROLE_EXPECT_SERVER || expect->rule == ROLE_EXPECT_ANY) {
         struct sentence text = check_add_finding(verdict, CHECK_SPLIT, CHECK_NO_EVIDENCE, 1);
-        sentence_add(&text, "the split was not checked: --expect goes before the routes, which have the weights");
+        sentence_add(&text, "the split was not checked: --expect goes before the routes, which have "
+                            "the weights");
     }
 }
 

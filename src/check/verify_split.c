@@ -39,8 +39,8 @@ void verify_split_hold(const struct verify_split_options *options, uint64_t *mes
     }
 }
 
-static size_t streams_for(const struct check_plan *plan, const struct split *split, size_t judgements,
-                          size_t streams)
+static size_t streams_for(const struct check_plan *plan, const struct split *split,
+                          size_t judgements, size_t streams)
 {
     uint64_t needed = streams > 0 ? streams - plan->usual_streams
                                   : split_streams_needed(split, judgements, plan->split_resolution);
@@ -61,7 +61,8 @@ static void add_split_streams(struct check_plan *plan, size_t streams, const cha
 void verify_split_add_streams(struct check_plan *plan, const struct verify_split_options *options,
                               size_t streams, const char *run_id)
 {
-    size_t usual = streams > 0 && (!options->split || streams < VERIFY_STREAMS) ? streams : VERIFY_STREAMS;
+    bool all_usual = streams > 0 && (!options->split || streams < VERIFY_STREAMS);
+    size_t usual = all_usual ? streams : VERIFY_STREAMS;
     check_plan_add_version_streams(plan, usual, run_id);
     if (options->split) {
         plan->split = true;

@@ -36,8 +36,8 @@ int verify_split_check(const struct verify_split_options *options, const char *r
 void verify_split_hold(const struct verify_split_options *options, uint64_t *messages,
                        uint64_t *interval_ns);
 
-/* Adds the streams of all version groups, `streams` of each, 0 for as many as it takes; with --split those above
- * VERIFY_STREAMS are for it, where there is something to split. */
+/* Adds the streams of all version groups, `streams` of each, 0 for as many as it takes; with
+ * --split those above VERIFY_STREAMS are for it, where there is something to split. */
 void verify_split_add_streams(struct check_plan *plan, const struct verify_split_options *options,
                               size_t streams, const char *run_id);
 

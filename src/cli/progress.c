@@ -1,5 +1,5 @@
-/* The terminal is opened a second time: O_NONBLOCK belongs to what open() gave, and that of standard error is shared
- * with the shell, which would be surprised. */
+/* The terminal is opened a second time: O_NONBLOCK belongs to what open() gave, and that of
+ * standard error is shared with the shell, which would be surprised. */
 #include "cli/progress.h"
 
 #include "base/clock.h"

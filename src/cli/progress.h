@@ -1,4 +1,5 @@
-/* One live line on the terminal while something takes its time; nothing where standard error is none. */
+/* One live line on the terminal while something takes its time; nothing where standard error is
+ * none. */
 #ifndef GRPCROUTE_CLI_PROGRESS_H
 #define GRPCROUTE_CLI_PROGRESS_H
 
@@ -20,8 +21,8 @@ void cli_progress_begin(struct cli_progress *progress);
 /* Whether it is time for a line: what it says need not be found out otherwise. */
 bool cli_progress_due(const struct cli_progress *progress);
 
-/* Draws the line, in place of the one before; printable ASCII, cut to the terminal's width. Never waits: a terminal
- * that takes nothing misses it. */
+/* Draws the line, in place of the one before; printable ASCII, cut to the terminal's width.
+ * Never waits: a terminal that takes nothing misses it. */
 void cli_progress_show(struct cli_progress *progress, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

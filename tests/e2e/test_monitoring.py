@@ -40,7 +40,7 @@ class Probe(Process):
     exit_codes = {143}
 
     def __init__(self, target, cacert, *args):
-        super().__init__([BIN, "verify", "--every", "1s", "--metrics-listen", "127.0.0.1:0", "--target", target, "--cacert",
+        super().__init__([BIN, "verify", "--every", "1s", "--timeout", "10s", "--metrics-listen", "127.0.0.1:0", "--target", target, "--cacert",
                           cacert, *args])
 
 

@@ -6,6 +6,7 @@ import xml.etree.ElementTree
 import pytest
 
 from testenv.grpcroute import BIN, Proxy, Server, grpcroute
+from testenv.net import ReservedPort, wait_port
 from testenv.process import Process
 from testenv.proxies import REAL_PROXIES
 
@@ -84,7 +85,7 @@ def test_a_backend_of_unknown_version_is_not_checked(proxy_with, tmp_path):
     blue = routes_file(tmp_path, 50, 50, first="blue")
     done = split(proxy, blue)
     assert done.returncode == 4 and "--backend-version blue=" in done.stdout, done.stdout
-    done = split(proxy, blue, "--backend-version", "blue=v1")
+    done = split(proxy, blue, "--backend-version", "blue=v1", "--split-error", "20")
     assert done.returncode == 0 and "blue" in done.stdout, done.stdout
     done = split(proxy, routes_file(tmp_path, 50, 50), "--expect", "v1.1=v1|v2")
     assert done.returncode == 4 and "the split was not checked" in done.stdout, done.stdout
@@ -115,6 +116,21 @@ def test_those_that_ended_do_not_live(started, proxy_with, pair, tmp_path):
     assert run.wait(30) == 4
     live = re.search(r"live streams at the end: server-v1 (\d+) of (\d+) \(100.0 %\), server-v2 0 of", run.output)
     assert live and int(live.group(1)) > 10 and "UNAVAILABLE" in run.output, run.output
+
+
+def test_who_balances_connections_is_judged_on_connections(started, pair, tmp_path):
+    """All streams of a connection go where it goes: only streams with one of their own are draws of their own."""
+    port = started(ReservedPort()).port
+    config = tmp_path / "tcp.cfg"
+    config.write_text("defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\nlisten l\n"
+                      f" bind 127.0.0.1:{port}\n balance roundrobin\n server a {pair[0][0].address} weight 90\n"
+                      f" server b {pair[1][0].address} weight 10\n")
+    haproxy = started(Process(["haproxy", "-db", "-f", config]))
+    wait_port(port, haproxy.running)
+    done = grpcroute("verify", "--target", f"127.0.0.1:{port}", "--plaintext", "--versions", "v1.1,v2.1", "--routes",
+                     routes_file(tmp_path, 90, 10), "--split")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("Split of new streams: OK") == 2 and "on a connection of its own" in done.stdout
 
 
 @pytest.mark.parametrize("args, words", [

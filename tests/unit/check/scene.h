@@ -37,6 +37,7 @@ static inline void scene_begin(struct scene *scene)
     for (size_t i = 0; i < scene->plan.stream_count; i++) {
         scene->run.streams[i].opened = true;
         scene->run.streams[i].ended = true; /* with OK */
+        scene->run.streams[i].idle_ns = UINT64_C(5000000000);
     }
 }
 

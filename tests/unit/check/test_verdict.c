@@ -1,6 +1,7 @@
 /* Every verdict, in the positive and in the negative. */
 #include "scene.h"
 
+#include "check/facts.h"
 #include "cli/exit.h"
 
 #include <signal.h>
@@ -274,6 +275,24 @@ static void pings_that_never_left_are_no_loss(void **state)
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_NO_EVIDENCE);
     assert_contains(scene_finding(&scene, 0, CHECK_EVIDENCE)->text,
                     "1 of 5 messages answered within 10.0s");
+    scene_end(&scene);
+}
+
+static void an_answer_that_may_be_under_way_at_the_limit_is_not_lost(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_versions(&scene, 1);
+    scene_good(&scene, 1);
+    scene_run_until(&scene, 0, SCENE_MESSAGES);
+    scene.run.streams[0].end = CHECK_END_TIMED_OUT;
+    scene.run.streams[0].idle_ns = CHECK_UNDER_WAY_NS - 1;
+    assert_int_equal(scene_judge(&scene)->exit_code, EXIT_NO_EVIDENCE);
+    assert_contains(scene_finding(&scene, 0, CHECK_EVIDENCE)->text, "4 of 5 messages answered");
+    check_report_deinit(&scene.report);
+    scene.run.streams[0].idle_ns = CHECK_UNDER_WAY_NS;
+    assert_int_equal(scene_judge(&scene)->exit_code, EXIT_CHECK_FAILED);
+    assert_int_equal(scene_finding(&scene, 0, CHECK_LOSS)->count, 1);
     scene_end(&scene);
 }
 
@@ -674,6 +693,7 @@ int main(void)
         cmocka_unit_test(an_unanswered_last_ping_is_a_loss_at_the_time_limit),
         cmocka_unit_test(an_unanswered_last_ping_of_a_dead_stream_is_no_loss),
         cmocka_unit_test(pings_that_never_left_are_no_loss),
+        cmocka_unit_test(an_answer_that_may_be_under_way_at_the_limit_is_not_lost),
         cmocka_unit_test(a_stream_that_moves_between_pods_fails),
         cmocka_unit_test(streams_on_different_pods_are_sticky),
         cmocka_unit_test(a_server_without_extensions_passes_with_checks_left_out),
