@@ -57,6 +57,7 @@ class Fleet:
         self.probe = started(Probe(self.proxy.target, certs / "ca.pem"))
         for one in self.agents:
             one.wait_for("Received pong", count=3)
+        self.probe.wait_for(r"T[\d:.]+Z ")  # its first verdict
 
     def urls(self):
         return {"grpcroute-agents": [metrics_url(a) for a in self.agents],
