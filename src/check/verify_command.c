@@ -197,8 +197,9 @@ static int check_every(const struct options *options, bool from_logs)
         wrong = "--every needs a probe, it does not go with --logs";
     } else if (options->split.split) {
         wrong = "--every does not go with --split: each run may raise a false alarm, and many runs will";
-    } else if (options->session.report.junit_file != NULL) {
-        wrong = "--every has no end for a --junit-file; its metrics are for programs";
+    } else if (options->session.report.junit_file != NULL ||
+               options->session.report.report_file != NULL) {
+        wrong = "--every does not go with --junit-file and --report-file, which are for one run";
     }
     if (wrong != NULL) {
         cli_error("verify", "%s", wrong);

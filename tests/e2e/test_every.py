@@ -130,6 +130,7 @@ def test_the_certificate_that_is_served_is_told(started, proxy, certs):
     (["--every", "1s", "--logs", "-"], "does not go with --logs"),
     (["--every", "1s", "--split", "--routes", "r.yaml"], "does not go with --split"),
     (["--every", "1s", "--junit-file", "out.xml"], "--junit-file"),
+    (["--every", "1s", "--report-file", "out.html"], "--report-file"),
     (["--every", "1s", "--versions", ","], "--versions"),
     (["--every", "1s", "--cacert", "/nowhere.pem"], "/nowhere.pem"),
 ])
