@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+static bool takes_file(const struct cli_option *option)
+{
+    return option->kind == CLI_FILE || option->kind == CLI_RESULT_FILE;
+}
+
 /* ---- bash ---- */
 
 static void put_bash_commands(const struct cli_program *program, FILE *out)
@@ -23,7 +28,7 @@ static void put_bash_value(const struct cli_command *command, const struct cli_o
     if (option->short_name != 0) {
         fprintf(out, " | '%s -%c'", command->name, option->short_name);
     }
-    if (option->kind == CLI_FILE) {
+    if (takes_file(option)) {
         fputs(")\n        compopt -o default\n        return\n        ;;\n", out);
     } else if (option->kind == CLI_CHOICE) {
         fputs(")\n        words='", out);
@@ -124,7 +129,7 @@ static void put_zsh_option(const struct cli_option *option, FILE *out)
         put_zsh_text(option->argument != NULL ? option->argument : "VALUE", "[]\\:", out);
         fputc(':', out);
     }
-    if (option->kind == CLI_FILE) {
+    if (takes_file(option)) {
         fputs("_files", out);
     } else if (option->kind == CLI_CHOICE) {
         for (size_t i = 0; option->choices[i] != NULL; i++) {

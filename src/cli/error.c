@@ -3,8 +3,17 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LINE_MAX_BYTES 2048
+
+/* What ends a command is also its result. */
+static char last[LINE_MAX_BYTES];
+
+const char *cli_last_error(void)
+{
+    return last;
+}
 
 /* Backslashes stay: a value that was escaped before would otherwise be escaped twice. */
 static void put_safely(FILE *stream, const char *text)
@@ -26,6 +35,7 @@ void cli_error(const char *command, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    text_escape(last, sizeof(last), text, strlen(text));
 
     flockfile(stderr);
     fputs("grpcroute", stderr);

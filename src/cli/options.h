@@ -13,6 +13,7 @@ enum cli_kind {
     CLI_FLAG,     /* bool; "--name" alone, or "--name=false" to overrule the environment */
     CLI_STRING,   /* const char *, borrowed from argv or the environment; never empty */
     CLI_FILE,     /* const char *; completion offers files */
+    CLI_RESULT_FILE, /* the same: written in the end; an old one does not survive a command that fails */
     CLI_CHOICE,   /* unsigned: index into `choices` */
     CLI_COUNT,    /* uint64_t in [min, max] */
     CLI_DURATION, /* uint64_t ns in [min, max] ns */
@@ -57,6 +58,9 @@ struct cli_command {
     const struct cli_option *options;
     size_t option_count;
     size_t struct_bytes; /* size of the options struct */
+    /* Of a command that gives a verdict: its struct cli_output_options (cli/common.h). */
+    bool gives_verdict;
+    size_t outputs_offset;
     /* Runs with the parsed struct and the positional arguments; returns an exit code. */
     int (*run)(const void *options, int argc, char **argv);
 };
@@ -78,5 +82,8 @@ void cli_print_help(const struct cli_command *command);
  * Bytes outside printable ASCII are escaped, so a value may be passed as it came. `command` may be
  * NULL. */
 void cli_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The text of the last one, escaped; "" before the first. */
+const char *cli_last_error(void);
 
 #endif

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "cli/completion.h"
 #include "cli/exit.h"
+#include "cli/result.h"
+#include "cli/result_program.h"
 #include "cli/suggest.h"
 
 #include <errno.h>
@@ -83,19 +85,32 @@ static int run_completion(const struct cli_program *program, int argc, char **ar
     return EXIT_GOOD;
 }
 
+static int run_with(const struct cli_command *command, const void *options, int argc, char **argv)
+{
+    if (cli_result_prepare(command, options) != 0) {
+        return EXIT_USAGE;
+    }
+    return cli_result_finish(command, options, command->run(options, argc, argv));
+}
+
 static int run_command(const struct cli_command *command, int argc, char **argv)
 {
     void *options = mem_calloc(1, command->struct_bytes);
     bool help;
+    int rest;
     int result = EXIT_USAGE;
-    if (cli_parse(command, argc, argv, options, &help, &argc, &argv) == 0) {
-        if (help) {
-            cli_print_help(command);
-            result = EXIT_GOOD;
-        } else {
-            result = command->run(options, argc, argv);
-        }
+    char **positional;
+    char **given = mem_calloc((size_t)argc + 1, sizeof(*given)); /* argv will be reordered */
+    memcpy(given, argv, (size_t)argc * sizeof(*given));
+    if (cli_parse(command, argc, argv, options, &help, &rest, &positional) != 0) {
+        cli_result_discard(command, argc, given);
+    } else if (help) {
+        cli_print_help(command);
+        result = EXIT_GOOD;
+    } else {
+        result = run_with(command, options, rest, positional);
     }
+    free(given);
     free(options);
     return result;
 }
@@ -122,6 +137,7 @@ static int dispatch(const struct cli_program *program, int argc, char **argv)
 
 int cli_run(const struct cli_program *program, int argc, char **argv)
 {
+    cli_result_begin();
     int result = dispatch(program, argc, argv);
     log_finish();
     if ((fflush(stdout) != 0 || ferror(stdout)) && result == EXIT_GOOD) {
