@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "net/http.h"
 #include "net/loop.h"
-#include "admin/dashboard_page.h" /* written by inline_page.py */
+#include "admin/dashboard_page.h" /* written by inline.py */
 #include "admin/dashboard_tick.h"
 #include "relay/state.h"
 
@@ -91,8 +91,8 @@ void dashboard_subscribe(struct dashboard *dashboard, struct buf *out)
 void dashboard_page(struct net_http_response *response)
 {
     response->content_type = "text/html; charset=utf-8";
-    response->policy = page_policy;
-    (void)buf_append(&response->body, page_bytes, sizeof(page_bytes), SIZE_MAX);
+    response->policy = dashboard_policy;
+    (void)buf_append(&response->body, dashboard_html, sizeof(dashboard_html) - 1, SIZE_MAX);
 }
 
 struct dashboard *dashboard_start(struct relay *relay, struct net_http *http, struct net_loop *loop)

@@ -5,10 +5,12 @@
 #include "bench/compare.h"
 #include "bench/cost.h"
 #include "bench/driver.h"
+#include "bench/judge.h"
+#include "bench/page.h"
 #include "bench/report.h"
-#include "bench/threshold.h"
 #include "cli/common.h"
 #include "cli/exit.h"
+#include "cli/invocation.h"
 #include "cli/terminal.h"
 
 #include <errno.h>
@@ -71,8 +73,7 @@ static const struct cli_option options_table[] = {
      .help = "Figures that bench compare judges, those of --threshold and cpu, separated by commas"},
     {.name = "output", .short_name = 'o', .kind = CLI_CHOICE, .offset = offsetof(struct options, output),
      .argument = "FORMAT", .fallback = "text", .choices = cli_output_choices, .help = "How the result is printed"},
-    {.name = "report-file", .kind = CLI_FILE, .offset = offsetof(struct options, report_file),
-     .argument = "FILE", .help = "Also write a page with charts (HTML, no network needed)"},
+    CLI_REPORT_FILE_OPTION(struct options, report_file),
 };
 /* clang-format on */
 
@@ -132,52 +133,18 @@ static int parse_thresholds(const struct cli_list *list, struct threshold *thres
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void print_page(FILE *out, const void *result)
+/* Prints what does not hold, and each threshold, to standard error, so that JSON stays JSON. */
+static void tell_verdict(const struct bench_verdict *verdict)
 {
-    report_html(out, result);
-}
-
-/* What must not be and no threshold allows. Returns how many kinds of it there were. */
-static unsigned judge_unnamed(const struct options *options, const struct threshold *thresholds,
-                              const struct bench_result *result)
-{
-    unsigned missed = 0;
-    const struct bench_metric *metric;
-    for (size_t i = 0; (metric = bench_metric(i)) != NULL; i++) {
-        if (threshold_is_missed(metric, thresholds, options->thresholds.count, result)) {
-            fprintf(stderr, "%s %.0f %s (allow it with --threshold '%s<=N')\n",
-                    cli_mark(CLI_MARK_BAD), bench_metric_value(metric, result), metric->must_not,
-                    metric->name);
-            missed++;
-        }
+    for (size_t i = 0; i < verdict->count; i++) {
+        const struct bench_check *check = &verdict->checks[i];
+        fprintf(stderr, "%s %s%s%s\n", cli_mark(check->holds ? CLI_MARK_GOOD : CLI_MARK_BAD),
+                check->text, check->threshold != NULL ? ": " : "", check->value);
     }
-    return missed;
-}
-
-/* Prints what does not hold to standard error, so that JSON stays JSON. */
-static int judge(const struct options *options, const struct threshold *thresholds,
-                 const struct bench_result *result)
-{
-    int rv = EXIT_GOOD;
-    if (result->misrouted > 0 || result->moved > 0) {
-        fprintf(stderr, "%s messages were answered by the wrong server\n", cli_mark(CLI_MARK_BAD));
-        rv = EXIT_CHECK_FAILED;
-    }
-    for (size_t i = 0; i < options->thresholds.count; i++) {
-        char shown[THRESHOLD_SHOWN_BYTES];
-        bool holds = threshold_holds(&thresholds[i], result, shown);
-        fprintf(stderr, "%s %s: %s\n", cli_mark(holds ? CLI_MARK_GOOD : CLI_MARK_BAD),
-                thresholds[i].text, shown);
-        rv = holds ? rv : EXIT_CHECK_FAILED;
-    }
-    if (judge_unnamed(options, thresholds, result) > 0) {
-        rv = EXIT_CHECK_FAILED;
-    }
-    return rv == EXIT_GOOD && bench_invalid(result) != NULL ? EXIT_NO_EVIDENCE : rv;
 }
 
 static int show(const struct options *options, const struct threshold *thresholds,
-                const struct bench_result *result)
+                const struct bench_result *result, struct bench_verdict *ret_verdict)
 {
     if (options->output == CLI_OUTPUT_JSON) {
         report_json(stdout, result);
@@ -185,9 +152,17 @@ static int show(const struct options *options, const struct threshold *threshold
         report_text(stdout, result);
     }
     fflush(stdout);
-    int rv = judge(options, thresholds, result);
-    int failed = cli_write_file("bench", "--report-file", options->report_file, print_page, result);
-    return failed ? EXIT_USAGE : rv;
+    bench_judge(result, thresholds, options->thresholds.count, ret_verdict);
+    tell_verdict(ret_verdict);
+    return ret_verdict->exit_code;
+}
+
+/* Returns the exit code: a page that was asked for and is not there is no success. */
+static int write_page(const struct options *options, const struct bench_page *page)
+{
+    int failed =
+        cli_write_file("bench", "--report-file", options->report_file, bench_page_write, page);
+    return failed ? EXIT_USAGE : page->exit_code;
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -213,14 +188,18 @@ static int drive_at(const struct role_target *target, const struct options *opti
     const struct bench_driver_config config = {
         .target = target, .expects = expects, .progress = cli_progress_wanted()};
     memcpy(result->setup.target, target->name, sizeof(result->setup.target));
+    struct bench_verdict verdict;
+    struct bench_page page = {.runs = {result}, .run_count = 1, .expects = expects};
     int rv = bench_drive(result, &config);
     if (rv != EXIT_NO_CONNECTION) {
-        int shown = show(options, thresholds, result);
+        int shown = show(options, thresholds, result, &verdict);
         int unchecked = tell_unchecked(&result->setup, expects);
+        page.verdict = &verdict;
         rv = rv == EXIT_GOOD ? shown : rv;
         rv = rv == EXIT_GOOD ? unchecked : rv;
     }
-    return rv;
+    page.exit_code = rv;
+    return write_page(options, &page);
 }
 
 static int drive(const struct options *options, const struct threshold *thresholds)
@@ -293,7 +272,14 @@ static int merge(const struct options *options, const struct threshold *threshol
         }
     }
     if (rv == EXIT_GOOD) {
-        rv = show(options, thresholds, sum);
+        struct bench_verdict verdict;
+        const struct bench_page page = {
+            .runs = {sum},
+            .run_count = 1,
+            .exit_code = show(options, thresholds, sum, &verdict),
+            .verdict = &verdict,
+        };
+        rv = write_page(options, &page);
     }
     if (sum != NULL) {
         bench_result_deinit(sum);
@@ -312,41 +298,53 @@ static int check_valid(const char *path, const struct bench_result *result)
     return invalid != NULL;
 }
 
-static const char *compare_result(int exit_code)
+static void print_comparisons(const struct options *options, const struct bench_page *page,
+                              char **paths)
 {
-    return exit_code == EXIT_GOOD           ? "passed"
-           : exit_code == EXIT_CHECK_FAILED ? "failed"
-                                            : "no_evidence";
+    size_t count = page->run_count - 1;
+    if (options->output == CLI_OUTPUT_JSON) {
+        compare_print_json(stdout, page->comparisons, count, cli_result_word(page->exit_code),
+                           page->exit_code);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (count > 1) {
+            char path[160];
+            text_escape(path, sizeof(path), paths[i + 1], strlen(paths[i + 1]));
+            printf("%s%s\n", i > 0 ? "\n" : "", cli_readable(path));
+        }
+        compare_print_text(stdout, &page->comparisons[i]);
+    }
 }
 
-static int show_comparison(const struct options *options, char **paths,
-                           const struct bench_result *before, const struct bench_result *now)
+/* Each with the first. */
+static int show_comparison(const struct options *options, char **paths, struct bench_page *page)
 {
-    struct comparison comparison;
-    compare_results(before, now, options->metrics, (double)options->tolerance_percent / 100,
-                    &comparison);
-    int rv = comparison.worse > 0 ? EXIT_CHECK_FAILED : EXIT_GOOD;
-    if (check_valid(paths[0], before) + check_valid(paths[1], now) > 0 && rv == EXIT_GOOD) {
-        rv = EXIT_NO_EVIDENCE;
+    struct comparison comparisons[BENCH_RUNS_MAX];
+    int invalid = check_valid(paths[0], page->runs[0]);
+    unsigned worse = 0;
+    for (size_t i = 1; i < page->run_count; i++) {
+        struct comparison *comparison = &comparisons[i - 1];
+        compare_results(page->runs[0], page->runs[i], options->metrics,
+                        (double)options->tolerance_percent / 100, comparison);
+        worse += comparison->worse;
+        invalid += check_valid(paths[i], page->runs[i]);
     }
-    if (options->output == CLI_OUTPUT_JSON) {
-        compare_print_json(stdout, &comparison, compare_result(rv), rv);
-    } else {
-        compare_print_text(stdout, &comparison);
-    }
-    return rv;
+    page->comparisons = comparisons;
+    page->exit_code = worse > 0 ? EXIT_CHECK_FAILED : invalid > 0 ? EXIT_NO_EVIDENCE : EXIT_GOOD;
+    print_comparisons(options, page, paths);
+    fflush(stdout);
+    return write_page(options, page);
 }
 
 static int check_compare(const struct options *options, int argc, char **argv)
 {
     char unknown[32];
-    if (argc != 2) {
+    if (argc < 2 || argc > BENCH_RUNS_MAX) {
         cli_error("bench",
-                  "compare: expected two files of reports made with bench -o json: before and now");
-        return EXIT_USAGE;
-    }
-    if (options->report_file != NULL) {
-        cli_error("bench", "--report-file does not go with compare; -o json does");
+                  "compare: expected two to %d files of reports made with bench -o json: before "
+                  "and now",
+                  BENCH_RUNS_MAX);
         return EXIT_USAGE;
     }
     if (compare_check_metrics(options->metrics, unknown) != 0) {
@@ -362,15 +360,20 @@ static int compare(const struct options *options, int argc, char **argv)
     if (check_compare(options, argc, argv) != 0) {
         return EXIT_USAGE;
     }
-    struct bench_result *both[] = {read_report(argv[0]), read_report(argv[1])};
-    int rv = EXIT_USAGE;
-    if (both[0] != NULL && both[1] != NULL) {
-        rv = show_comparison(options, argv, both[0], both[1]);
+    struct bench_result *results[BENCH_RUNS_MAX] = {NULL};
+    struct bench_page page = {.run_count = (size_t)argc};
+    bool complete = true;
+    for (int i = 0; i < argc; i++) {
+        results[i] = read_report(argv[i]);
+        complete = complete && results[i] != NULL;
+        page.runs[i] = results[i];
+        page.names[i] = argv[i];
     }
-    for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
-        if (both[i] != NULL) {
-            bench_result_deinit(both[i]);
-            free(both[i]);
+    int rv = complete ? show_comparison(options, argv, &page) : EXIT_USAGE;
+    for (int i = 0; i < argc; i++) {
+        if (results[i] != NULL) {
+            bench_result_deinit(results[i]);
+            free(results[i]);
         }
     }
     return rv;
@@ -393,7 +396,7 @@ static int run(const void *parsed, int argc, char **argv)
         return compare(options, argc - 1, argv + 1);
     }
     cli_error("bench",
-              "\"%s\" is not valid, expected merge FILE..., compare BEFORE NOW, or nothing",
+              "\"%s\" is not valid, expected merge FILE..., compare BEFORE NOW..., or nothing",
               argv[0]);
     return EXIT_USAGE;
 }
@@ -407,13 +410,15 @@ const struct cli_command bench_command = {
                    "in full. Every answer is checked\n"
                    "as verify does. `bench merge FILE...` adds reports of several machines (-o "
                    "json; - is standard input),\n"
-                   "`bench compare BEFORE NOW` shows two side by side and fails when one is worse.",
+                   "`bench compare BEFORE NOW...` shows them side by side and fails when one is "
+                   "worse; with --report-file\n"
+                   "as charts over each other.",
     .examples =
         "  # 50 agents, 1000 messages/s, and what that costs the proxy\n"
         "  grpcroute bench -c 50 -r 1000 -z 30s --cacert certs/ca.pem --pid $(pidof envoy)\n"
         "  # A gate for CI, with a page to look at\n"
         "  grpcroute bench --threshold 'p99<5ms' --threshold 'rate>=990' --report-file bench.html\n",
-    .positional = "[merge FILE... | compare BEFORE NOW]",
+    .positional = "[merge FILE... | compare BEFORE NOW...]",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+struct cJSON;
+
 /* What decides unless --metric names others. Quantiles further out rest on too few messages of a
  * usual run to be compared by a percentage. */
 #define COMPARE_METRICS "p50,p99,rate,errors,unopened,lost,unanswered,misrouted,moved,cpu"
@@ -43,8 +45,11 @@ void compare_results(const struct bench_result *before, const struct bench_resul
 
 void compare_print_text(FILE *out, const struct comparison *comparison);
 
-/* One object; `result` and `exit_code` are the command's. */
-void compare_print_json(FILE *out, const struct comparison *comparison, const char *result,
-                        int exit_code);
+/* The figures as an object, owned by the caller. */
+struct cJSON *compare_to_json(const struct comparison *comparison);
+
+/* One object; of several, each is in its list. `result` and `exit_code` are the command's. */
+void compare_print_json(FILE *out, const struct comparison *comparisons, size_t count,
+                        const char *result, int exit_code);
 
 #endif

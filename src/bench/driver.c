@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S  UINT64_C(1000000000)
 /* How long the last answers may take. */
 #define DRAIN_MS 2000
 #define DRAIN_POLL_MS 10
@@ -89,13 +90,14 @@ static void show_progress(const struct driver *driver, const struct bench_second
             text_format_duration(p99, sizeof(p99), second->p99_ns), bench_errors(driver->result));
 }
 
-static void on_second(uv_timer_t *timer)
+static void end_second(struct driver *driver)
 {
-    struct driver *driver = timer->data;
     struct bench_result *result = driver->result;
+    uint64_t now_ns = clock_now_ns();
     if (result->timeline_count < BENCH_SECONDS_MAX) {
         struct bench_second *second = &result->timeline[result->timeline_count++];
         second->answered = driver->second.count;
+        second->length_ns = now_ns - driver->second_began_ns;
         second->p50_ns = histogram_quantile(&driver->second, 0.5);
         second->p99_ns = histogram_quantile(&driver->second, 0.99);
         if (driver->config->progress) {
@@ -103,6 +105,30 @@ static void on_second(uv_timer_t *timer)
         }
     }
     memset(&driver->second, 0, sizeof(driver->second));
+    driver->second_began_ns = now_ns;
+}
+
+static uint64_t ms_until(uint64_t at_ns)
+{
+    uint64_t now_ns = clock_now_ns();
+    return at_ns > now_ns ? (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+}
+
+static void on_second(uv_timer_t *timer);
+
+/* The last one, which may be shorter, ends with the load. */
+static void begin_second(struct driver *driver)
+{
+    uint64_t over_ns = driver->measure_ns + ++driver->seconds_begun * NS_PER_S;
+    if (over_ns < driver->end_ns) {
+        uv_timer_start(&driver->second_timer, on_second, ms_until(over_ns), 0);
+    }
+}
+
+static void on_second(uv_timer_t *timer)
+{
+    end_second(timer->data);
+    begin_second(timer->data);
 }
 
 /* ---- phases ---------------------------------------------------------------------------------- */
@@ -153,24 +179,38 @@ static void on_warmup_over(uv_timer_t *timer)
     struct driver *driver = timer->data;
     begin_costs(driver);
     memset(&driver->second, 0, sizeof(driver->second));
-    uv_timer_start(&driver->second_timer, on_second, 1000, 1000);
+    driver->second_began_ns = clock_now_ns();
+    begin_second(driver);
 }
 
 static void begin_draining(struct driver *driver)
 {
     uint64_t now_ns = clock_now_ns();
     driver->result->seconds_ns = now_ns > driver->measure_ns ? now_ns - driver->measure_ns : 0;
+    if (driver->second_began_ns != 0) { /* the warm-up is over */
+        end_second(driver);
+    }
     end_costs(driver);
     enter(driver, PHASE_DRAINING);
 }
 
+/* A loop that was busy when the timer was set lets it fire too early. */
 static void on_load_over(uv_timer_t *timer)
 {
-    begin_draining(timer->data);
+    struct driver *driver = timer->data;
+    if (clock_now_ns() < driver->end_ns) {
+        uv_timer_start(timer, on_load_over, ms_until(driver->end_ns), 0);
+    } else {
+        begin_draining(driver);
+    }
 }
 
 static bool all_answered(const struct driver *driver)
 {
+    if (driver->result->setup.rate > 0 &&
+        schedule_due_ns(&driver->schedule, driver->next) < driver->end_ns) {
+        return false; /* not sent yet */
+    }
     for (size_t i = 0; i < driver->stream_count; i++) {
         if (driver->streams[i].answered < driver->streams[i].sent) {
             return false;
@@ -245,12 +285,6 @@ static void close_all(struct driver *driver)
         bench_conn_close(&driver->conns[i]);
     }
     close_when_idle(driver);
-}
-
-static uint64_t ms_until(uint64_t at_ns)
-{
-    uint64_t now_ns = clock_now_ns();
-    return at_ns > now_ns ? (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
 }
 
 static void enter(struct driver *driver, enum phase phase)

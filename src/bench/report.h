@@ -1,4 +1,4 @@
-/* A result as text, as JSON that can be read back, and as a self-contained HTML page. */
+/* A result as text, and as JSON that can be read back. */
 #ifndef GRPCROUTE_BENCH_REPORT_H
 #define GRPCROUTE_BENCH_REPORT_H
 
@@ -12,9 +12,6 @@ void report_text(FILE *out, const struct bench_result *result);
 
 /* One object; the histograms are in it. */
 void report_json(FILE *out, const struct bench_result *result);
-
-/* A page with charts that needs no network. */
-void report_html(FILE *out, const struct bench_result *result);
 
 /* Reads what report_json() wrote, from standard input for "-". Several reports, as in the logs of
  * several pods, are added up, each line behind a prefix or not, in UTF-8 or UTF-16; what is between

@@ -9,6 +9,9 @@
 /* The value of "format" in every report, which no other text has. */
 #define REPORT_FORMAT "grpcroute-bench-1"
 
+/* The object that report_from_json() reads; owned by the caller. */
+cJSON *report_to_json(const struct bench_result *result);
+
 /* Returns 0, or 1 when it is no report; bench_result_deinit() in both cases. */
 int report_from_json(const cJSON *root, struct bench_result *ret);
 

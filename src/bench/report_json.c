@@ -102,11 +102,12 @@ static void add_timeline(cJSON *root, const struct bench_result *result)
         cJSON_AddNumberToObject(second, "answered", (double)result->timeline[i].answered);
         cJSON_AddNumberToObject(second, "p50_ns", (double)result->timeline[i].p50_ns);
         cJSON_AddNumberToObject(second, "p99_ns", (double)result->timeline[i].p99_ns);
+        cJSON_AddNumberToObject(second, "length_ns", (double)result->timeline[i].length_ns);
         cJSON_AddItemToArray(timeline, second);
     }
 }
 
-static char *to_json(const struct bench_result *result, bool pretty)
+cJSON *report_to_json(const struct bench_result *result)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "format", REPORT_FORMAT);
@@ -134,38 +135,16 @@ static char *to_json(const struct bench_result *result, bool pretty)
         cJSON_AddItemToObject(root, HISTOGRAMS[i].name, histogram_object(at));
     }
     add_timeline(root, result);
-    char *text = pretty ? cJSON_Print(root) : cJSON_PrintUnformatted(root);
-    cJSON_Delete(root);
-    return text;
+    return root;
 }
 
 void report_json(FILE *out, const struct bench_result *result)
 {
-    char *text = to_json(result, true);
+    cJSON *root = report_to_json(result);
+    char *text = cJSON_Print(root);
     fprintf(out, "%s\n", text);
     cJSON_free(text);
-}
-
-/* ---- the page -------------------------------------------------------------------------------- */
-
-extern const unsigned char bench_page[]; /* page.html, embedded */
-#define PAGE_HOLE "@RESULT@"
-
-void report_html(FILE *out, const struct bench_result *result)
-{
-    const char *page = (const char *)bench_page;
-    const char *hole = strstr(page, PAGE_HOLE);
-    char *json = to_json(result, false);
-    fprintf(out, "%.*s", (int)(hole - page), page);
-    for (const char *at = json; *at != '\0'; at++) {
-        if (*at == '<') {
-            fputs("\\u003c", out); /* so that no name can end the script element */
-        } else {
-            fputc(*at, out);
-        }
-    }
-    fputs(hole + strlen(PAGE_HOLE), out);
-    cJSON_free(json);
+    cJSON_Delete(root);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -260,6 +239,9 @@ static int read_timeline(const cJSON *root, struct bench_result *ret)
             number_in(item, "p50_ns", &second->p50_ns) != 0 ||
             number_in(item, "p99_ns", &second->p99_ns) != 0) {
             return 1;
+        }
+        if (number_in(item, "length_ns", &second->length_ns) != 0) {
+            second->length_ns = UINT64_C(1000000000); /* written by a version that kept whole ones only */
         }
     }
     return 0;

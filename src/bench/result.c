@@ -83,6 +83,8 @@ static void merge_timeline(struct bench_result *into, const struct bench_result 
         into->timeline[i].answered += from->timeline[i].answered;
         into->timeline[i].p50_ns = larger(into->timeline[i].p50_ns, from->timeline[i].p50_ns);
         into->timeline[i].p99_ns = larger(into->timeline[i].p99_ns, from->timeline[i].p99_ns);
+        into->timeline[i].length_ns =
+            larger(into->timeline[i].length_ns, from->timeline[i].length_ns);
     }
 }
 

@@ -19,6 +19,7 @@ struct bench_second {
     uint64_t answered;
     uint64_t p50_ns;
     uint64_t p99_ns;
+    uint64_t length_ns; /* less than a second where the load ended */
 };
 
 /* What a process used while the load counted. */

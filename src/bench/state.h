@@ -90,6 +90,8 @@ struct driver {
     double cpu_at_start[BENCH_PIDS_MAX];
     uint64_t memory_before_kib[BENCH_PIDS_MAX];
     struct histogram second; /* of the second that runs */
+    uint64_t second_began_ns; /* 0: the load does not count yet */
+    uint64_t seconds_begun;
 };
 
 /* The first try of a stream is over: it was answered, or it will not be. Repeats are harmless. */

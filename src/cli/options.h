@@ -43,6 +43,7 @@ struct cli_option {
     const char *environment;  /* variable for an absent flag, unless it is empty; NULL: none */
     bool environment_negated; /* flags: the variable says the opposite (USE_TLS=false) */
     bool required;
+    bool secret;                /* reports show the value up to its colon only */
     uint64_t min;               /* CLI_COUNT, CLI_DURATION */
     uint64_t max;               /* 0: no upper limit */
     const char *const *choices; /* CLI_CHOICE; ends with NULL */

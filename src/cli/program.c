@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cli/completion.h"
 #include "cli/exit.h"
+#include "cli/invocation.h"
 #include "cli/result.h"
 #include "cli/result_program.h"
 #include "cli/suggest.h"
@@ -131,8 +132,11 @@ static int dispatch(const struct cli_program *program, int argc, char **argv)
         return run_completion(program, rest, rest_argv);
     }
     const struct cli_command *command = find_command(program, word);
-    return command != NULL ? run_command(command, rest, rest_argv)
-                           : complain_unknown(program, word);
+    if (command == NULL) {
+        return complain_unknown(program, word);
+    }
+    cli_invocation_note(command, argc, argv);
+    return run_command(command, rest, rest_argv);
 }
 
 int cli_run(const struct cli_program *program, int argc, char **argv)
@@ -140,6 +144,7 @@ int cli_run(const struct cli_program *program, int argc, char **argv)
     cli_result_begin();
     int result = dispatch(program, argc, argv);
     log_finish();
+    cli_invocation_forget();
     if ((fflush(stdout) != 0 || ferror(stdout)) && result == EXIT_GOOD) {
         /* A result that was not written is none: a full disk must not look like a passed check. */
         cli_error(NULL, "cannot write to standard output: %s", strerror(errno));

@@ -50,7 +50,7 @@ struct role_connect_options {
     {.name = "connect-to", .kind = CLI_TARGET, .offset = offsetof(type, field.connect_to),         \
      .argument = "HOST:PORT",                                                                      \
      .help = "Connect there; the target still gives :authority and the certificate's name"},       \
-    {.name = "header", .short_name = 'H', .kind = CLI_LIST,                                        \
+    {.name = "header", .short_name = 'H', .kind = CLI_LIST, .secret = true,                        \
      .offset = offsetof(type, field.headers), .argument = "'NAME: VALUE'",                         \
      .help = "Send this with each call, too; a last word @FILE is read from FILE, again at each "  \
              "connection, @@ is an @; values are never shown"},                                    \

@@ -2,7 +2,6 @@
 import collections
 import json
 import re
-import shutil
 import threading
 import time
 import urllib.error
@@ -11,8 +10,9 @@ import urllib.request
 
 import grpc
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from testenv.chromium import View, launch
 from testenv.grpcroute import BIN, Agent, Proxy, Server
 from testenv.net import ReservedPort
 from testenv.process import Process
@@ -22,48 +22,21 @@ expect.set_options(timeout=30000)
 
 @pytest.fixture(scope="module")
 def chromium():
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.fail("chromium is not installed; tests/tool/setup.sh test installs it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
+    yield from launch()
 
 
-class Dashboard:
-    """An open page, and everything it asked for and complained about."""
-
+class Dashboard(View):
     def __init__(self, browser, admin, **context):
-        self.context = browser.new_context(**context)
-        self.page = self.context.new_page()
-        self.requests = []
-        self.complaints = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", self._on_console)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", self._on_dialog)
+        super().__init__(browser, **context)
         self.admin = admin
         self.page.goto(admin + "/dashboard")
         expect(self.page.locator("#link")).to_have_text("live")
-
-    def _on_console(self, message):
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    def _on_dialog(self, dialog):
-        self.complaints.append("dialog: " + dialog.message)
-        dialog.dismiss()
 
     def value(self, tile):
         return self.page.locator(f"#tile-{tile} .value")
 
     def cells(self, row=0):
         return self.page.locator("#rows tr").nth(row).locator("td").all_inner_texts()
-
-    def close(self):
-        self.context.close()
 
 
 @pytest.fixture

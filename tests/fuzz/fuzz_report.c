@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "bench/compare.h"
+#include "bench/page.h"
 #include "bench/report.h"
 #include "bench/threshold.h"
 
@@ -49,7 +50,8 @@ static void print_text(FILE *out, const void *result)
 
 static void print_html(FILE *out, const void *result)
 {
-    report_html(out, result);
+    const struct bench_page page = {.runs = {result}, .run_count = 1};
+    bench_page_write(out, &page);
 }
 
 static size_t count_char(const char *text, char what)
@@ -130,7 +132,7 @@ static void check_merged(struct bench_result *one, const void *bytes, size_t siz
     compare_results(one, sum, COMPARE_METRICS, 0, &comparison);
     FUZZ_CHECK(comparison.worse == 0);
     compare_print_text(nowhere, &comparison);
-    compare_print_json(nowhere, &comparison, "passed", 0);
+    compare_print_json(nowhere, &comparison, 1, "passed", 0);
     bench_merge(sum, one);
     check_sum(one, sum);
     drop(sum);
