@@ -191,31 +191,19 @@ static cJSON *json_row(const struct compare_row *row)
     return object;
 }
 
-cJSON *compare_to_json(const struct comparison *comparison)
+void compare_add_json(cJSON *object, const struct comparison *comparison)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddNumberToObject(root, "tolerance", comparison->tolerance);
-    cJSON_AddBoolToObject(root, "same_load", !comparison->other_load);
-    cJSON *rows = cJSON_AddArrayToObject(root, "metrics");
+    cJSON_AddNumberToObject(object, "tolerance", comparison->tolerance);
+    cJSON_AddBoolToObject(object, "same_load", !comparison->other_load);
+    cJSON *rows = cJSON_AddArrayToObject(object, "metrics");
     for (size_t i = 0; i < comparison->row_count; i++) {
         cJSON_AddItemToArray(rows, json_row(&comparison->rows[i]));
     }
-    return root;
 }
 
-void compare_print_json(FILE *out, const struct comparison *comparisons, size_t count,
-                        const char *result, int exit_code)
+cJSON *compare_to_json(const struct comparison *comparison)
 {
-    cJSON *root = count == 1 ? compare_to_json(comparisons) : cJSON_CreateObject();
-    cJSON *list = count == 1 ? NULL : cJSON_AddArrayToObject(root, "comparisons");
-    for (size_t i = 0; list != NULL && i < count; i++) {
-        cJSON_AddItemToArray(list, compare_to_json(&comparisons[i]));
-    }
-    cJSON_AddStringToObject(root, "command", "bench compare");
-    cJSON_AddStringToObject(root, "result", result);
-    cJSON_AddNumberToObject(root, "exit_code", exit_code);
-    char *text = cJSON_Print(root);
-    fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    cJSON_Delete(root);
+    cJSON *object = cJSON_CreateObject();
+    compare_add_json(object, comparison);
+    return object;
 }

@@ -47,7 +47,8 @@ uint64_t cli_seed(uint64_t given);
 /* clang-format off */
 
 #define CLI_REPORT_FILE_OPTION(type, field)                                                        \
-    {.name = "report-file", .kind = CLI_FILE, .offset = offsetof(type, field), .argument = "FILE", \
+    {.name = "report-file", .kind = CLI_RESULT_FILE, .offset = offsetof(type, field),              \
+     .argument = "FILE",                                                                           \
      .help = "Also write the result as a page with pictures (one HTML file, no network needed)"}
 
 #define CLI_SEED_OPTION(type, field)                                                               \
@@ -65,10 +66,6 @@ uint64_t cli_seed(uint64_t given);
                                  "text goes to standard error"},                                   \
     {.name = "junit-file", .kind = CLI_RESULT_FILE, .offset = offsetof(type, field.junit_file),    \
      .argument = "FILE", .help = "Also write the result as JUnit XML"}
-
-#define CLI_REPORT_OPTION(type, field)                                                             \
-    {.name = "report-file", .kind = CLI_RESULT_FILE, .offset = offsetof(type, field.report_file),  \
-     .argument = "FILE", .help = "Also write a page with charts (HTML, no network needed)"}
 
 struct cli_log_options {
     unsigned format; /* enum log_format */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli/exit.h"
+#include "cli/invocation.h"
 #include "cli/markdown.h"
 
 #include <cjson/cJSON.h>
@@ -25,24 +26,6 @@ void cli_result_begin(void)
 bool cli_result_was_told(void)
 {
     return process.told;
-}
-
-const char *cli_result_label(int exit_code)
-{
-    switch (exit_code) {
-    case EXIT_GOOD:
-        return "passed";
-    case EXIT_CHECK_FAILED:
-        return "failed";
-    case EXIT_USAGE:
-        return "error";
-    case EXIT_NO_CONNECTION:
-        return "not_connected";
-    case EXIT_NO_EVIDENCE:
-        return "no_evidence";
-    default:
-        return "interrupted";
-    }
 }
 
 static uint64_t started_of(const struct cli_result *result)
@@ -70,8 +53,8 @@ static void add_message(cJSON *object, const char *message)
     cJSON_AddStringToObject(object, "message", shown);
 }
 
-struct cJSON *cli_result_json(const struct cli_result *result, const struct cli_printers *printers,
-                              const void *found)
+static cJSON *to_json(const struct cli_result *result, const struct cli_printers *printers,
+                      const void *found)
 {
     char started[CLOCK_RFC3339_BYTES];
     cJSON *object = cJSON_CreateObject();
@@ -83,7 +66,7 @@ struct cJSON *cli_result_json(const struct cli_result *result, const struct cli_
     cJSON_AddItemToObject(object, "target", result->target != NULL
                                                 ? cJSON_CreateString(result->target)
                                                 : cJSON_CreateNull());
-    cJSON_AddStringToObject(object, "result", cli_result_label(result->exit_code));
+    cJSON_AddStringToObject(object, "result", cli_result_word(result->exit_code));
     cJSON_AddNumberToObject(object, "exit_code", result->exit_code);
     add_message(object, message_of(result));
     if (printers->json != NULL) {
@@ -102,7 +85,7 @@ struct telling {
 static void print_json(FILE *out, const void *told)
 {
     const struct telling *telling = told;
-    cJSON *object = cli_result_json(telling->result, telling->printers, telling->found);
+    cJSON *object = to_json(telling->result, telling->printers, telling->found);
     char *text = cJSON_Print(object);
     if (text != NULL) {
         fprintf(out, "%s\n", text);
@@ -130,7 +113,7 @@ static void print_markdown(FILE *out, const void *told)
     clock_format(started_of(result), started);
     snprintf(code, sizeof(code), "%d", result->exit_code);
     fprintf(out, "## %s grpcroute %s: ", mark, result->command);
-    cli_markdown_text(out, cli_result_label(result->exit_code));
+    cli_markdown_text(out, cli_result_word(result->exit_code));
     fputs("\n\n", out);
     cli_markdown_text(out, message_of(result));
     fputs("\n\n| | |\n|---|---|\n", out);

@@ -16,7 +16,7 @@ struct cJSON;
 struct cli_result {
     const char *command; /* "verify", "bench merge" */
     const char *target;  /* NULL: there is none */
-    int exit_code;       /* cli/exit.h; decides what `result` says */
+    int exit_code;       /* cli/exit.h; decides `result`: cli_result_word() */
     const char *message; /* one sentence; escaped; NULL: the last cli_error() */
     uint64_t started_ns; /* since 1970; 0: when the program was called */
     uint64_t took_ns;    /* with started_ns */
@@ -31,18 +31,11 @@ struct cli_printers {
     void (*page)(FILE *out, const void *found);            /* --report-file */
 };
 
-/* "passed", "failed", "error", "not_connected", "no_evidence" or "interrupted". */
-const char *cli_result_label(int exit_code);
-
 /* Writes the files, then standard output. Returns the exit code of the command: the result's, or
  * EXIT_USAGE where that was good and something could not be written, which then every other form
  * says, too. */
 int cli_result_tell(const struct cli_result *result, const struct cli_printers *printers,
                     const void *found, const struct cli_output_options *outputs);
-
-/* The envelope with the command's own part, for who shows it elsewhere; cJSON_Delete() frees it. */
-struct cJSON *cli_result_json(const struct cli_result *result, const struct cli_printers *printers,
-                              const void *found);
 
 /* Where lines for people go: not where a file "-" goes. */
 FILE *cli_text_stream(const struct cli_output_options *outputs);

@@ -2,6 +2,7 @@
 
 #include "base/outfile.h"
 #include "cli/exit.h"
+#include "cli/invocation.h"
 #include "cli/junit.h"
 #include "cli/result.h"
 
@@ -113,7 +114,7 @@ static void print_junit(FILE *out, const void *found)
                                           .errors = 1};
     cli_junit_begin(out, &suite);
     cli_junit_case_begin(out, &suite, end->command);
-    cli_junit_problem(out, CLI_JUNIT_ERROR, cli_result_label(end->exit_code), cli_last_error());
+    cli_junit_problem(out, CLI_JUNIT_ERROR, cli_result_word(end->exit_code), cli_last_error());
     cli_junit_case_end(out);
     cli_junit_end(out);
 }

@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "cli/common.h"
 #include "cli/exit.h"
-#include "cli/junit.h"
+#include "cli/result.h"
 #include "failover/run.h"
 
 #include <stdio.h>
@@ -85,19 +85,21 @@ static int run_and_print(const struct options *options, struct failover_result *
         .interval_ns = options->interval_ns,
         .settle_ns = options->settle_ns,
     };
-    int rv = failover_run(result, &config);
-    if (rv != 0) {
-        return rv;
-    }
-    (options->report.output == CLI_OUTPUT_JSON ? failover_print_json : failover_print_text)(stdout,
-                                                                                            result);
-    rv = failover_judge(result);
-    if (cli_write_file("failover-test", "--junit-file", options->report.junit_file,
-                       failover_print_junit, result) != 0 &&
-        rv == EXIT_GOOD) {
-        rv = EXIT_USAGE;
-    }
-    return rv;
+    static const struct cli_printers printers = {
+        .text = failover_print_text,
+        .json = failover_print_json,
+        .markdown = failover_print_markdown,
+        .junit = failover_print_junit,
+    };
+    char message[FAILOVER_SUMMARY_BYTES];
+    result->early_exit = failover_run(result, &config);
+    const struct cli_result told = {
+        .command = "failover-test",
+        .target = result->target,
+        .exit_code = failover_judge(result),
+        .message = failover_summary(result, message),
+    };
+    return cli_result_tell(&told, &printers, result, &options->report);
 }
 
 static int take_versions(const struct options *options, struct versions *versions)
@@ -121,8 +123,7 @@ static int test(const struct options *options, const struct versions *versions)
                                      .max_gap_ns = options->max_gap_ns,
                                      .seed = cli_seed(options->seed)};
     int rv = EXIT_USAGE;
-    if (role_target_init(&target, "failover-test", &options->connect) == 0 &&
-        cli_check_file("failover-test", "--junit-file", options->report.junit_file) == 0) {
+    if (role_target_init(&target, "failover-test", &options->connect) == 0) {
         result.target = target.name;
         make_streams(&result, (size_t)options->agents, versions);
         rv = run_and_print(options, &result, &target);
@@ -166,5 +167,7 @@ const struct cli_command failover_test_command = {
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),
+    .gives_verdict = true,
+    .outputs_offset = offsetof(struct options, report),
     .run = run,
 };

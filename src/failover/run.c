@@ -254,6 +254,7 @@ static void on_command_exit(void *user, int code)
     run->over_ns = clock_now_ns();
     run->result->fault_ns = run->over_ns - run->fault_ns;
     run->result->fault_exit = code;
+    run->result->fault_ended = run->phase != CLOSING;
     if (run->phase == CLOSING) {
         role_child_signal_all(&run->command, SIGKILL); /* what the command began and left */
         close_when_idle(run);
@@ -387,6 +388,8 @@ static void on_signal(void *user, int number, bool again)
     run->rv = role_signals_exit_code(number);
     if (run->phase == CLOSING) {
         end_command(run, SIGKILL);
+    } else {
+        finish_streams(run); /* what is known until now */
     }
     enter(run, CLOSING);
 }
