@@ -11,6 +11,7 @@
 #include "bench/tell.h"
 #include "cli/common.h"
 #include "cli/exit.h"
+#include "cli/result.h"
 #include "cli/terminal.h"
 
 #include <errno.h>
@@ -328,9 +329,11 @@ static int run(const void *parsed, int argc, char **argv)
         return drive(options, thresholds);
     }
     if (strcmp(argv[0], "merge") == 0) {
+        cli_result_begin_inner("bench merge");
         return merge(options, thresholds, argc - 1, argv + 1);
     }
     if (strcmp(argv[0], "compare") == 0) {
+        cli_result_begin_inner("bench compare");
         return compare(options, argc - 1, argv + 1);
     }
     cli_error("bench",

@@ -13,6 +13,7 @@
 static struct {
     uint64_t started_ns; /* since 1970 */
     uint64_t started_mono_ns;
+    const char *inner;
     bool told;
 } process;
 
@@ -21,6 +22,17 @@ void cli_result_begin(void)
     process.started_ns = clock_wall_ns();
     process.started_mono_ns = clock_now_ns();
     process.told = false;
+    process.inner = NULL;
+}
+
+void cli_result_begin_inner(const char *name)
+{
+    process.inner = name;
+}
+
+const char *cli_result_inner(void)
+{
+    return process.inner;
 }
 
 bool cli_result_was_told(void)

@@ -44,6 +44,10 @@ FILE *cli_text_stream(const struct cli_output_options *outputs);
 
 /* Notes the time. */
 void cli_result_begin(void);
+/* What runs is a command within the command, of that name and without --target: "bench merge". */
+void cli_result_begin_inner(const char *name);
+/* Its name; NULL: there is none. */
+const char *cli_result_inner(void);
 /* Whether cli_result_tell() was called since. */
 bool cli_result_was_told(void);
 

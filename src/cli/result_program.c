@@ -139,10 +139,13 @@ int cli_result_finish(const struct cli_command *command, const void *options, in
         return exit_code;
     }
     char target[TEXT_ADDRESS_BYTES];
-    const struct early_end end = {.command = command->name,
-                                  .target = find_target(command, options, target),
-                                  .exit_code = exit_code};
-    const struct cli_result result = {.command = command->name, .target = end.target,
+    const char *inner = cli_result_inner();
+    const struct early_end end = {
+        .command = inner != NULL ? inner : command->name,
+        .target = inner != NULL ? NULL : find_target(command, options, target),
+        .exit_code = exit_code,
+    };
+    const struct cli_result result = {.command = end.command, .target = end.target,
                                       .exit_code = exit_code};
     const struct cli_printers printers = {.junit = print_junit};
     return cli_result_tell(&result, &printers, &end, outputs_of(command, options));

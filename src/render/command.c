@@ -2,6 +2,7 @@
 #include "render/command.h"
 
 #include "base/mem.h"
+#include "base/outfile.h"
 #include "cli/exit.h"
 #include "render/output.h"
 #include "render/plan.h"
@@ -65,7 +66,7 @@ static const struct cli_option options_table[] = {
      .fallback = "0", .max = UINT64_C(3600000000000),
      .help = "Look names up again so often, and rewrite --output when they changed, for a proxy that reads it again (Traefik)"},
     {.name = "output", .kind = CLI_FILE, .offset = offsetof(struct options, output), .argument = "FILE",
-     .help = "Replace this file as a whole, instead of printing"},
+     .help = "Replace this file as a whole, also behind a link, instead of printing; what is no regular file is written through, - is standard output"},
 };
 /* clang-format on */
 
@@ -131,7 +132,7 @@ static int write_once(render_fn *render, const struct render_plan *plan, const c
     }
     if (path == NULL) {
         fputs(text, stdout);
-    } else if ((rv = output_replace(path, text)) != 0) {
+    } else if ((rv = outfile_write(path, text, strlen(text))) != 0) {
         cli_error("render", "--output: %s: %s", path, strerror(-rv));
     }
     free(text);
