@@ -83,10 +83,15 @@ static int take_pids(const struct cli_list *list, struct bench_setup *setup)
     for (size_t i = 0; i < list->count; i++) {
         uint64_t pid;
         const char *reason;
+        if (strpbrk(list->values[i], ", ") != NULL) {
+            cli_error("bench", "--pid %s: expected one process id; give --pid once for each",
+                      list->values[i]);
+            return 1;
+        }
         if (text_parse_u64(list->values[i], 1, INT_MAX, &pid, &reason) != 0 ||
             setup->pid_count == BENCH_PIDS_MAX) {
-            cli_error("bench", "--pid %s: expected up to %d process ids", list->values[i],
-                      BENCH_PIDS_MAX);
+            cli_error("bench", "--pid %s: expected a process id, and %d of them at most",
+                      list->values[i], BENCH_PIDS_MAX);
             return 1;
         }
         if (!cost_is_readable((pid_t)pid)) {
@@ -342,6 +347,8 @@ static int run(const void *parsed, int argc, char **argv)
     return EXIT_USAGE;
 }
 
+static const char *const inner_commands[] = {"merge", "compare", NULL};
+
 const struct cli_command bench_command = {
     .name = "bench",
     .summary = "Measure latency, throughput and cost of a proxy or server under long-lived streams",
@@ -360,6 +367,8 @@ const struct cli_command bench_command = {
         "  # A gate for CI, with a page to look at\n"
         "  grpcroute bench --threshold 'p99<5ms' --threshold 'rate>=990' --report-file bench.html\n",
     .positional = "[merge FILE... | compare BEFORE NOW...]",
+    .positional_words = inner_commands,
+    .positional_files = true,
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

@@ -116,7 +116,9 @@ void bench_page_write(FILE *out, const void *written)
     char headline[BENCH_HEADLINE_BYTES];
     bench_page_headline(page, headline);
     const struct cli_report report = {
-        .command = page->command,
+        .command = page->command != NULL ? page->command
+                   : page->run_count > 1 ? "bench compare"
+                                         : "bench",
         .result = cli_result_word(page->exit_code),
         .headline = headline,
         .exit_code = page->exit_code,

@@ -10,7 +10,7 @@
 #define BENCH_RUNS_MAX 8 /* that bench compare takes: more lines over each other say nothing */
 
 struct bench_page {
-    const char *command; /* "bench", "bench merge", "bench compare" */
+    const char *command; /* "bench", "bench merge", "bench compare"; NULL: the first or the last */
     const struct bench_result *runs[BENCH_RUNS_MAX]; /* borrowed, as all below */
     const char *names[BENCH_RUNS_MAX];               /* of several: their files */
     size_t run_count;

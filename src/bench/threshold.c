@@ -67,13 +67,16 @@ static bool parse_limit(const char *text, enum bench_unit unit, double *ret)
 
 int threshold_parse(const char *text, struct threshold *ret)
 {
-    size_t name_len = strcspn(text, "<>=");
-    const struct bench_metric *metric = bench_metric_find(text, name_len);
+    const char *name = text + strspn(text, " ");
+    size_t name_len = strcspn(name, "<>= ");
+    const char *sign = name + name_len + strspn(name + name_len, " ");
+    const struct bench_metric *metric = bench_metric_find(name, name_len);
     for (unsigned i = 0; metric != NULL && i < ARRAY_SIZE(COMPARISONS); i++) {
         size_t len = strlen(COMPARISONS[i]);
-        if (strncmp(text + name_len, COMPARISONS[i], len) == 0) {
+        if (strncmp(sign, COMPARISONS[i], len) == 0) {
+            const char *limit = sign + len + strspn(sign + len, " ");
             *ret = (struct threshold){.text = text, .metric = metric, .comparison = i};
-            return parse_limit(text + name_len + len, metric->unit, &ret->limit) ? 0 : 1;
+            return parse_limit(limit, metric->unit, &ret->limit) ? 0 : 1;
         }
     }
     return 1;

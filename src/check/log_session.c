@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+const char *const check_log_sources[] = {"kubectl", "-", NULL};
+
 int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,
                           const struct check_session_options *session,
                           check_log_add_version *add_version, check_log_judge *judge, void *user)

@@ -46,7 +46,8 @@ struct cli_option {
     bool secret;                /* reports show the value up to its colon only */
     uint64_t min;               /* CLI_COUNT, CLI_DURATION */
     uint64_t max;               /* 0: no upper limit */
-    const char *const *choices; /* CLI_CHOICE; ends with NULL */
+    /* CLI_CHOICE: all there are; CLI_LIST: what completion offers beside files. Ends with NULL. */
+    const char *const *choices;
     const char *help;           /* one sentence, no full stop */
 };
 
@@ -56,6 +57,8 @@ struct cli_command {
     const char *description; /* paragraphs, or NULL */
     const char *examples;    /* "  # comment\n  grpcroute ...\n" lines */
     const char *positional;  /* "COMMAND" in the usage line; NULL: none are allowed */
+    const char *const *positional_words; /* that completion offers first; ends with NULL */
+    bool positional_files;               /* behind them it offers files */
     const struct cli_option *options;
     size_t option_count;
     size_t struct_bytes; /* size of the options struct */

@@ -176,10 +176,12 @@ int cli_result_tell(const struct cli_result *result, const struct cli_printers *
         {"--junit-file", outputs->junit_file, printers->junit, found},
         {"--json-file", outputs->json_file, print_json, &telling},
     };
+    char program[32]; /* "bench" of "bench merge" */
+    snprintf(program, sizeof(program), "%.*s", (int)strcspn(told.command, " "), told.command);
     process.told = true;
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (files[i].print != NULL &&
-            cli_write_file(told.command, files[i].option, files[i].path, files[i].print,
+            cli_write_file(program, files[i].option, files[i].path, files[i].print,
                            files[i].printed) != 0 &&
             told.exit_code == EXIT_GOOD) {
             told.exit_code = EXIT_USAGE;

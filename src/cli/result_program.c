@@ -42,22 +42,33 @@ static int check_one_output(const struct cli_command *command, const void *optio
     return outputs > 1;
 }
 
-static int complain(const struct cli_command *command, const char *option, const char *path,
-                    int error)
+static int check_file(const struct cli_command *command, const struct cli_option *option,
+                      const char *path)
 {
-    cli_error(command->name, "--%s: %s: %s", option, path, strerror(-error));
-    return 1;
+    char name[64];
+    snprintf(name, sizeof(name), "--%s", option->name);
+    return cli_check_file(command->name, name, path);
+}
+
+static int discard_file(const struct cli_command *command, const struct cli_option *option,
+                        const char *path)
+{
+    int rv = path != NULL ? outfile_discard(path) : 0;
+    if (rv != 0) {
+        cli_error(command->name, "--%s: %s: %s", option->name, path, strerror(-rv));
+    }
+    return rv != 0;
 }
 
 int cli_result_prepare(const struct cli_command *command, const void *options)
 {
-    int (*const steps[])(const char *path) = {outfile_check, outfile_discard};
+    int (*const steps[])(const struct cli_command *, const struct cli_option *, const char *) = {
+        check_file, discard_file};
     for (size_t step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
         for (size_t i = 0; i < command->option_count; i++) {
-            const char *path = path_of(&command->options[i], options);
-            int rv = path != NULL ? steps[step](path) : 0;
-            if (rv != 0) {
-                return complain(command, command->options[i].name, path, rv);
+            const struct cli_option *option = &command->options[i];
+            if (steps[step](command, option, path_of(option, options)) != 0) {
+                return 1;
             }
         }
     }

@@ -167,6 +167,8 @@ static int render_with(const struct options *options, render_fn *render,
     return rv;
 }
 
+static const char *const proxy_names[] = {"envoy", "traefik", "haproxy", "nginx", NULL};
+
 static render_fn *find_proxy(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(PROXIES); i++) {
@@ -221,6 +223,7 @@ const struct cli_command render_command = {
         "  # Traefik's servers, kept true while pods come and go\n"
         "  grpcroute render traefik --watch 2s --output /etc/traefik/dynamic/grpcroute.yaml\n",
     .positional = "envoy|traefik|haproxy|nginx",
+    .positional_words = proxy_names,
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),
