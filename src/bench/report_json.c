@@ -74,7 +74,10 @@ static void add_causes(cJSON *root, const struct bench_result *result)
 {
     cJSON *causes = cJSON_AddObjectToObject(root, "errors");
     for (size_t i = 0; i < result->cause_count; i++) {
-        cJSON_AddNumberToObject(causes, result->causes[i].text, (double)result->causes[i].count);
+        char cause[BENCH_CAUSE_BYTES]; /* is escaped again when it is read */
+        snprintf(cause, sizeof(cause), "%s", result->causes[i].text);
+        text_make_readable(cause);
+        cJSON_AddNumberToObject(causes, cause, (double)result->causes[i].count);
     }
 }
 

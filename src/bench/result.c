@@ -65,7 +65,7 @@ const char *bench_driver_fault(const struct bench_result *result)
                "and bench merge";
     }
     if (histogram_quantile(&result->lateness, 0.99) > DRIVER_LATENESS_MAX_NS) {
-        return "the driver sent its messages more than 20 ms late; this machine is too busy";
+        return "the driver sent its messages more than 20ms late; this machine is too busy";
     }
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include "base/outfile.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "cli/terminal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ const char *const cli_log_level_choices[] = {"debug", "info", "warn", "error",
 void cli_log_apply(const struct cli_log_options *options)
 {
     log_configure((enum log_level)options->level, (enum log_format)options->format);
+    log_show_utf8(cli_shows_utf8());
 }
 
 static int complain_file(const char *command, const char *option, const char *path, int error)

@@ -183,7 +183,7 @@ int cli_result_tell(const struct cli_result *result, const struct cli_printers *
         if (files[i].print != NULL &&
             cli_write_file(program, files[i].option, files[i].path, files[i].print,
                            files[i].printed) != 0 &&
-            told.exit_code == EXIT_GOOD) {
+            (told.exit_code == EXIT_GOOD || told.exit_code == EXIT_NO_EVIDENCE)) {
             told.exit_code = EXIT_USAGE;
             told.message = NULL;
         }

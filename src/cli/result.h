@@ -32,8 +32,8 @@ struct cli_printers {
 };
 
 /* Writes the files, then standard output. Returns the exit code of the command: the result's, or
- * EXIT_USAGE where that was good and something could not be written, which then every other form
- * says, too. */
+ * EXIT_USAGE where nothing was found wrong and something could not be written, which then every
+ * form behind it says, too. */
 int cli_result_tell(const struct cli_result *result, const struct cli_printers *printers,
                     const void *found, const struct cli_output_options *outputs);
 

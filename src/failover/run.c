@@ -323,7 +323,7 @@ static void on_watching(uv_timer_t *timer)
 static void on_opening_late(uv_timer_t *timer)
 {
     struct run *run = timer->data;
-    cli_error("failover-test", "not every stream was answered within %d s", OPENING_MS / 1000);
+    cli_error("failover-test", "not every stream was answered within %ds", OPENING_MS / 1000);
     run->rv = EXIT_NO_CONNECTION;
     enter(run, CLOSING);
 }

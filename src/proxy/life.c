@@ -110,7 +110,7 @@ static void announce(void *user)
     const char *admin = admin_name(proxy->admin);
     snprintf(port, sizeof(port), "%u", (unsigned)proxy->relay.config.listen.port);
     log_event(LOG_INFO, &proxy->relay.source, "listening",
-              LOG_PAIRS({"port", port}, {"admin", admin}), "Listening on %s, admin on %s",
+              LOG_PAIRS({"port", port, true}, {"admin", admin}), "Listening on %s, admin on %s",
               proxy->relay.listen_name, admin);
     announce_dashboard(proxy, admin);
 }

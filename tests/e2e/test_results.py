@@ -8,13 +8,15 @@ import re
 import signal
 import subprocess
 import termios
+import urllib.request
 import xml.etree.ElementTree
 
 import jsonschema
 import pytest
 
-from testenv.grpcroute import BIN, ROOT, Server, grpcroute
+from testenv.grpcroute import BIN, ROOT, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
+from testenv.process import Process
 from testenv.wait import wait_until
 
 ENVELOPE = ["command", "version", "started_at", "seconds", "target", "result", "exit_code", "message"]
@@ -31,6 +33,15 @@ def judged(text):
     jsonschema.Draft202012Validator(SCHEMAS[name]).validate(result)
     assert list(result)[:8] == ENVELOPE
     return result
+
+
+def check(*args):
+    """Runs a check; a bench again while this machine is too busy for one."""
+    for _ in range(10):
+        done = grpcroute(*args)
+        if "this machine is too busy" not in done.stdout + done.stderr and "used its whole core" not in done.stdout:
+            return done
+    raise AssertionError("this machine is too busy")
 
 
 @contextlib.contextmanager
@@ -76,7 +87,7 @@ def outcome(command, target, tmp_path, *more):
     for file in files:
         file.write_text("of yesterday")
     args = [*short(command, target), *more]
-    done = grpcroute(*args, "-o", "json", "--json-file", files[0], "--junit-file", files[1])
+    done = check(*args, "-o", "json", "--json-file", files[0], "--junit-file", files[1])
     result = judged(done.stdout)
     beside = judged(files[0].read_text())
     assert {k: beside[k] for k in ENVELOPE if k != "seconds"} == {k: result[k] for k in ENVELOPE if k != "seconds"}
@@ -173,7 +184,7 @@ def test_logs(command, codes, tmp_path):
 def test_bench_merge_and_compare(target, tmp_path):
     files = [tmp_path / "a.json", tmp_path / "b.json"]
     for file in files:
-        assert grpcroute(*short("bench", target), "--json-file", file).returncode == 0
+        assert check(*short("bench", target), "--json-file", file).returncode == 0
     merged = judged(grpcroute("bench", "merge", *files, "-o", "json").stdout)
     assert merged["command"] == "bench merge" and merged["result"] == "passed" and merged["connections"] == 4
     compared = judged(grpcroute("bench", "compare", *files, "-o", "json", "--metric", "errors").stdout)
@@ -195,8 +206,8 @@ def test_bench_merge_and_compare(target, tmp_path):
 
 def test_what_one_driver_did_not_check_or_end_is_no_pass_of_all(target, tmp_path):
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    assert grpcroute(*short("bench", target), "--json-file", good).returncode == 0
-    assert grpcroute(*short("bench", target), "--versions", "canary", "--json-file", bad).returncode == 4
+    assert check(*short("bench", target), "--json-file", good).returncode == 0
+    assert check(*short("bench", target), "--versions", "canary", "--json-file", bad).returncode == 4
     merged = grpcroute("bench", "merge", good, bad, "-o", "json")
     assert merged.returncode == 4 and judged(merged.stdout)["not_checked"][0]["agent_version"] == "canary"
     bad.write_text(json.dumps(json.loads(good.read_text()) | {"result": "interrupted"}))
@@ -206,7 +217,7 @@ def test_what_one_driver_did_not_check_or_end_is_no_pass_of_all(target, tmp_path
 
 def test_thresholds_are_told_everywhere(target, tmp_path):
     page, junit = tmp_path / "page.html", tmp_path / "x.xml"
-    done = grpcroute(*short("bench", target), "--threshold", "p99<1ns", "--threshold", "errors<=0", "-o", "json", "--report-file",
+    done = check(*short("bench", target), "--threshold", "p99<1ns", "--threshold", "errors<=0", "-o", "json", "--report-file",
                      page, "--junit-file", junit)
     missed, kept = judged(done.stdout)["thresholds"]
     assert missed["limit"] == 1 and missed["value"] > 1 and missed["verdict"] == "failed" and missed["unit"] == "ns"
@@ -214,17 +225,17 @@ def test_thresholds_are_told_everywhere(target, tmp_path):
     assert "p99" in page.read_text()
     cases = {case.get("name"): case for case in xml.etree.ElementTree.parse(junit).getroot().iter("testcase")}
     assert cases["p99<1ns"].find("failure") is not None and cases["errors<=0"].find("failure") is None
-    markdown = grpcroute(*short("bench", target), "--threshold", "p99<1ns", "-o", "markdown").stdout
+    markdown = check(*short("bench", target), "--threshold", "p99<1ns", "-o", "markdown").stdout
     assert "| failed | p99&lt;1ns |" in markdown
 
 
 def test_the_streams_of_a_failover_are_told(target):
-    done = grpcroute(*short("failover-test", target), "-o", "json")
+    done = check(*short("failover-test", target), "-o", "json")
     result = judged(done.stdout)
     assert [stream["result"] for stream in result["streams"]] == ["passed", "passed"]
     assert {t["metric"]: t["verdict"] for t in result["thresholds"]} == dict.fromkeys(
         ["gap", "not_back", "misrouted", "repeated"], "passed")
-    done = grpcroute(*short("failover-test", target), "--max-gap", "1ms", "-o", "json")
+    done = check(*short("failover-test", target), "--max-gap", "1ms", "-o", "json")
     result = judged(done.stdout)
     assert result["thresholds"][0]["verdict"] == "failed" and result["streams"][0]["result"] == "failed"
 
@@ -242,18 +253,18 @@ def test_markdown_says_all_and_runs_nothing(started, target, tmp_path):
     assert "x\\|y\\`z&lt;img src=q&gt;\\*" in done.stdout
     for row in rows[-3:]:
         assert len(re.findall(r"(?<!\\)\|", row)) == 7, row
-    fault = grpcroute(*short("failover-test", target), "--fault", "true # |<b>`\nx", "-o", "markdown").stdout
+    fault = check(*short("failover-test", target), "--fault", "true # |<b>`\nx", "-o", "markdown").stdout
     assert "\\|&lt;b&gt;\\`" in fault and "<b>" not in fault
 
 
 def test_json_beside_text(target, tmp_path):
     file = tmp_path / "result.json"
-    done = grpcroute(*short("verify", target), "--json-file", file)
+    done = check(*short("verify", target), "--json-file", file)
     assert "Routing verification passed!" in done.stdout and judged(file.read_text())["result"] == "passed"
-    done = grpcroute(*short("verify", target), "--json-file", "-")
+    done = check(*short("verify", target), "--json-file", "-")
     assert judged(done.stdout)["result"] == "passed" and "Routing verification passed!" in done.stderr
     for more in (["-o", "json", "--json-file", "-"], ["--json-file", "-", "--junit-file", "-"], ["-o", "markdown", "--junit-file=-"]):
-        done = grpcroute(*short("verify", target), *more)
+        done = check(*short("verify", target), *more)
         assert done.returncode == 2 and "standard output can be only one" in done.stderr, more
 
 
@@ -278,7 +289,7 @@ def test_a_wrong_command_line_leaves_no_old_file(command, wrong, target, tmp_pat
         done = grpcroute(*args)
         if done.returncode == 2:
             assert not any(file.exists() and "yesterday" in file.read_text() for file in files.values()), args
-    assert grpcroute(*short(command, target), *wrong).returncode == 2
+    assert check(*short(command, target), *wrong).returncode == 2
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -294,23 +305,23 @@ def test_an_unwritable_file_is_told_before_a_stream_is_opened(command, option, s
     for path, cause in ((tmp_path, "Is a directory"), (tmp_path / "none" / "x", "No such file"),
                         (tmp_path / "file" / "x", "Not a directory")):
         (tmp_path / "file").write_text("")
-        done = grpcroute(*short(command, target), option, path)
+        done = check(*short(command, target), option, path)
         assert done.returncode == 2 and f"{option}: {path}: {cause}" in done.stderr
     assert "Stream opened" not in server.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_cannot_be_written_in_the_end_is_no_pass(command, target, tmp_path):
-    done = grpcroute(*short(command, target), "--junit-file", "/dev/full", "-o", "json")
+    done = check(*short(command, target), "--junit-file", "/dev/full", "-o", "json")
     result = judged(done.stdout)
     assert (done.returncode, result["result"]) == (2, "error") and "No space left" in result["message"]
     assert os.path.exists("/dev/full") and not os.path.isfile("/dev/full")
-    done = grpcroute(*short(command, target), *FAILS[command], "--json-file", "/dev/full")
+    done = check(*short(command, target), *FAILS[command], "--json-file", "/dev/full")
     assert done.returncode == 1 and "No space left" in done.stderr
 
 
 def test_the_schemas_are_strict(target):
-    result = judged(grpcroute(*short("verify", target), "-o", "json").stdout)
+    result = judged(check(*short("verify", target), "-o", "json").stdout)
     broken = [result | {"new": 1}, result | {"exit_code": 1}, result | {"result": "fine"}, result | {"message": ""},
               {k: v for k, v in result.items() if k != "checks"}, result | {"checks": [result["checks"][0] | {"open_seconds": 1}]}]
     for key in ENVELOPE:
@@ -340,3 +351,78 @@ def test_render_writes_where_it_is_told(tmp_path):
         assert grpcroute("render", "haproxy", "--output", fifo).returncode == 0
         assert cat.communicate(timeout=10)[0] == text and fifo.is_fifo()
     assert {path.name for path in tmp_path.iterdir()} == {"real.cfg", "link.cfg", "fifo"}
+
+
+# ---- what is printed for people to use --------------------------------------------------------------------------------------
+
+
+def test_minus_k_warns(started, certs):
+    proxy = started(Proxy(certs, [started(Server("v1", "s"))], []))
+    done = grpcroute("verify", "--target", proxy.target, "-k", "--versions", "v1.1", "-n", "1", "-o", "json")
+    assert done.stderr.count("warning: --tls-skip-verify (-k): the certificate is not verified") == 1
+    judged(done.stdout)
+    assert "warning" not in grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1").stderr
+
+
+def test_the_dashboard_and_commands_can_be_pasted(started, certs, tmp_path):
+    proxy = started(Proxy(certs, [], []))
+    url = proxy.wait_for(r"Dashboard: (http://127\.0\.0\.1:\d+/dashboard)$").group(1)
+    assert url == f"{proxy.admin}/dashboard"
+    everywhere = started(Process([BIN, "proxy", "--listen", "127.0.0.1:0", "--admin", ":0", "--plaintext"]))
+    assert everywhere.wait_for(r"Dashboard: http://localhost:\d+/dashboard$")
+    home = tmp_path / "it's here"
+    home.mkdir()
+    (home / "a router").symlink_to(BIN)
+    demo = started(Process(["./a router", "demo", "--keep"], cwd=home, env={"TMPDIR": str(home)}))
+    demo.wait_for(r"dashboard", count=2, deadline_s=40)
+    url = demo.wait_for(r"dashboard, in a browser: (http://\S+/dashboard)$").group(1)
+    assert b"<html" in urllib.request.urlopen(url).read()
+    for line in [line for line in demo.lines if line.startswith("  './a router' ") and " agent " not in line]:
+        assert subprocess.run(["bash", "-c", line], cwd=home, capture_output=True, check=False).returncode == 0, line
+    assert demo.stop(signal.SIGINT, 8) == 0
+
+
+def test_versions_are_those_that_run():
+    text = grpcroute("--version").stdout
+    assert re.fullmatch(r"grpcroute \d+\.\d+\.\d+ \(commit \S+, nghttp2 [\d.]+, OpenSSL \d[\w.]+, libuv [\d.]+\)\n", text), text
+    assert grpcroute("version").stdout == grpcroute("help", "version").stdout == text
+
+
+def test_numbers_in_json_logs_are_numbers(started):
+    server = started(Process([BIN, "server", "--version", "v1", "--id", "7", "--listen", "127.0.0.1:0", "--log-format", "json"]))
+    listening = json.loads(server.wait_for("listening").group(0) and server.lines[0])
+    assert isinstance(listening["port"], int) and listening["id"] == "7"
+    done = grpcroute("agent", "--version", "v1.1", "--id", "8", "--target", f"127.0.0.1:{listening['port']}", "--plaintext",
+                     "--messages", "2", "--interval", "10ms", "--log-format", "json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["sequence"] for event in events if "sequence" in event] == [1, 1, 2, 2] and events[0]["id"] == "8"
+
+
+def test_a_reader_that_goes_away(started, target):
+    agent = subprocess.Popen(f"{BIN} agent --version v1.1 {' '.join(target)} --interval 20ms | head -1", shell=True,
+                             stdout=subprocess.PIPE, text=True)
+    assert "Stream opened" in agent.communicate(timeout=10)[0]
+    done = subprocess.run(["bash", "-c", f"{BIN} demo | true; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False,
+                          timeout=60)
+    assert done.stdout == "2\n" and "cannot write to standard output: Broken pipe" in done.stderr
+
+
+@pytest.mark.parametrize("args, words", [
+    (["verify", "--target", "ipv4:127.0.0.1:1"], "without a prefix such as ipv4:"),
+    (["verify", "--target", "localhost:8443/"], "without a slash"),
+    (["verify", "--timeout", "-1s"], "a duration that is not negative"),
+    (["bench", "--pid", "1,2"], "give --pid once for each"),
+    (["bench", "--pid", "1 2"], "give --pid once for each")])
+def test_slips_have_their_own_words(args, words):
+    done = grpcroute(*args)
+    assert done.returncode == 2 and words in done.stderr
+
+
+def test_blanks_in_lists(target):
+    assert grpcroute("verify", *target, "--versions", "v1.1, v1.2", "-n", "1").returncode == 0
+    assert check(*short("bench", target), "--versions", "v1.1 , v1.2", "--threshold", " errors <= 0 ").returncode == 0
+
+
+def test_help_says_repeatable_once():
+    for command in [*COMMANDS, "agent", "proxy", "server", "render", "demo"]:
+        assert not re.search(r"repeatable\)?\s+\(.*repeatable", grpcroute(command, "--help").stdout)
