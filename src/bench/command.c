@@ -72,7 +72,7 @@ static const struct cli_option options_table[] = {
      .argument = "LIST", .fallback = COMPARE_METRICS,
      .help = "Figures that bench compare judges, those of --threshold and cpu, separated by commas"},
     CLI_OUTPUT_OPTIONS(struct options, report),
-    CLI_REPORT_FILE_OPTION(struct options, report.report_file),
+    CLI_REPORT_OPTION(struct options, report),
 };
 /* clang-format on */
 

@@ -30,6 +30,9 @@ void check_print_junit(FILE *out, const void *report);
 /* A table: what was expected, who answered, and what is wrong. */
 void check_print_markdown(FILE *out, const void *report);
 
+/* A page with a picture: versions to pods. */
+void check_print_page(FILE *out, const void *report /* struct check_report */);
+
 /* "metadata isolation, order, loss: server sends no extension fields" for a mask of
  * verdict->unchecked of a run with this plan, which must not be 0. Returns `out`. */
 char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, char *out,

@@ -16,6 +16,7 @@ int check_session_tell(const char *command, struct check_report *report,
         .json = check_print_json,
         .markdown = check_print_markdown,
         .junit = check_print_junit,
+        .page = check_print_page,
     };
     char message[CHECK_TEXT_BYTES];
     const struct cli_result result = {

@@ -44,6 +44,7 @@ static const struct cli_option options_table[] = {
      .max = UINT64_C(86400000000000),
      .help = "Time for everything together; 0 for what the messages need and 10 s more"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
+    CLI_REPORT_OPTION(struct options, session.report),
 };
 
 /* Pings take their time; connecting and answering get this much more. */

@@ -49,6 +49,7 @@ static const struct cli_option options_table[] = {
      .argument = "DURATION", .fallback = "10s", .min = 100000000, .max = UINT64_C(86400000000000),
      .help = "Time for everything together"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
+    CLI_REPORT_OPTION(struct options, session.report),
 };
 
 /* ---- plan ------------------------------------------------------------------------------------ */
@@ -182,6 +183,8 @@ const struct cli_command verify_command = {
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"
                 "  grpcroute verify --target proxy.example.com:443 --versions v1.4,v2.0 --junit-file out.xml\n"
+                "  # With a picture of which version met which pods\n"
+                "  grpcroute verify --report-file verify.html\n"
                 "  # What the routes say, also at the edges\n"
                 "  grpcroute verify --routes deploy/routes/grpcroute.yaml --boundary\n"
                 "  # What the agents and servers of the cluster have logged\n"

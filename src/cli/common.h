@@ -46,10 +46,11 @@ uint64_t cli_seed(uint64_t given);
 
 /* clang-format off */
 
-#define CLI_REPORT_FILE_OPTION(type, field)                                                        \
-    {.name = "report-file", .kind = CLI_RESULT_FILE, .offset = offsetof(type, field),              \
-     .argument = "FILE",                                                                           \
-     .help = "Also write the result as a page with pictures (one HTML file, no network needed)"}
+/* `field` is a struct cli_output_options, too. */
+#define CLI_REPORT_OPTION(type, field)                                                             \
+    {.name = "report-file", .kind = CLI_RESULT_FILE, .offset = offsetof(type, field.report_file),  \
+     .argument = "FILE", .help = "Also write a page with pictures (one HTML file, no network "     \
+                                 "needed)"}
 
 #define CLI_SEED_OPTION(type, field)                                                               \
     {.name = "seed", .kind = CLI_COUNT, .offset = offsetof(type, field), .argument = "N",          \

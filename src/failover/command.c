@@ -45,6 +45,7 @@ static const struct cli_option options_table[] = {
      .fallback = "2s", .max = UINT64_C(3600000000000), .help = "How long the streams are watched after the fault"},
     CLI_SEED_OPTION(struct options, seed),
     CLI_OUTPUT_OPTIONS(struct options, report),
+    CLI_REPORT_OPTION(struct options, report),
 };
 /* clang-format on */
 
@@ -90,13 +91,14 @@ static int run_and_print(const struct options *options, struct failover_result *
         .json = failover_print_json,
         .markdown = failover_print_markdown,
         .junit = failover_print_junit,
+        .page = failover_print_page,
     };
     char message[FAILOVER_SUMMARY_BYTES];
-    result->early_exit = failover_run(result, &config);
+    (void)failover_run(result, &config); /* which the result says, too */
     const struct cli_result told = {
         .command = "failover-test",
         .target = result->target,
-        .exit_code = failover_judge(result),
+        .exit_code = failover_exit_code(result),
         .message = failover_summary(result, message),
     };
     return cli_result_tell(&told, &printers, result, &options->report);
@@ -128,7 +130,7 @@ static int test(const struct options *options, const struct versions *versions)
         make_streams(&result, (size_t)options->agents, versions);
         rv = run_and_print(options, &result, &target);
     }
-    free(result.streams);
+    failover_result_deinit(&result);
     role_target_deinit(&target);
     return rv;
 }
@@ -163,7 +165,10 @@ const struct cli_command failover_test_command = {
                 "server-v1-abc' --cacert certs/ca.pem\n"
                 "  # A new configuration: nothing may be interrupted for long\n"
                 "  grpcroute failover-test --fault 'nginx -s reload' --max-gap 1s --target "
-                "proxy:8443 --cacert ca.pem\n",
+                "proxy:8443 --cacert ca.pem\n"
+                "  # 5000 streams, with a picture of who was where and when\n"
+                "  grpcroute failover-test --agents 5000 --fault 'kubectl rollout restart deployment/proxy-ingress' "
+                "--report-file failover.html\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

@@ -69,7 +69,7 @@ static const char *limit_verdict(const struct failover_result *result, const str
     if (result->fault_ended && limit->value > limit->limit) {
         return cli_result_word(EXIT_CHECK_FAILED);
     }
-    return cli_result_word(result->early_exit != 0 ? EXIT_NO_EVIDENCE : EXIT_GOOD);
+    return cli_result_word(result->run_exit != 0 ? EXIT_NO_EVIDENCE : EXIT_GOOD);
 }
 
 static void add_limits(cJSON *object, const struct failover_result *result)
@@ -192,7 +192,7 @@ static const char *problem_of(const struct failover_result *result,
 static bool is_cut_short(const struct failover_result *result,
                          const struct failover_stream *stream)
 {
-    return result->early_exit != 0 &&
+    return result->run_exit != 0 &&
            (!result->fault_ended || failover_is_good(result, stream));
 }
 

@@ -34,11 +34,8 @@ bool failover_is_good(const struct failover_result *result, const struct failove
            stream->repeated == 0;
 }
 
-int failover_judge(const struct failover_result *result)
+static int judge(const struct failover_result *result)
 {
-    if (result->early_exit != 0) {
-        return result->early_exit;
-    }
     if (result->fault_exit != 0) {
         return EXIT_USAGE;
     }
@@ -52,6 +49,20 @@ int failover_judge(const struct failover_result *result)
     return rv;
 }
 
+int failover_exit_code(const struct failover_result *result)
+{
+    return result->run_exit != 0 ? result->run_exit : judge(result);
+}
+
+void failover_result_deinit(struct failover_result *result)
+{
+    for (size_t i = 0; i < result->stream_count; i++) {
+        failover_lanes_deinit(&result->streams[i].lanes);
+    }
+    free(result->streams);
+    failover_history_deinit(&result->history);
+}
+
 bool failover_is_unchecked(const struct failover_stream *stream)
 {
     return stream->expect->rule == ROLE_EXPECT_UNKNOWN;
@@ -60,13 +71,13 @@ bool failover_is_unchecked(const struct failover_stream *stream)
 const char *failover_stream_result(const struct failover_result *result,
                                    const struct failover_stream *stream)
 {
-    if (result->early_exit == EXIT_NO_CONNECTION) {
-        return cli_result_word(result->early_exit);
+    if (result->run_exit == EXIT_NO_CONNECTION) {
+        return cli_result_word(result->run_exit);
     }
     if (result->fault_ended && !failover_is_good(result, stream)) {
         return cli_result_word(EXIT_CHECK_FAILED);
     }
-    return cli_result_word(result->early_exit != 0         ? result->early_exit
+    return cli_result_word(result->run_exit != 0         ? result->run_exit
                            : failover_is_unchecked(stream) ? EXIT_NO_EVIDENCE
                                                            : EXIT_GOOD);
 }
@@ -75,7 +86,7 @@ const char *failover_summary(const struct failover_result *result,
                              char out[static FAILOVER_SUMMARY_BYTES])
 {
     char most[DURATION_BYTES];
-    switch (failover_judge(result)) {
+    switch (failover_exit_code(result)) {
     case EXIT_GOOD:
         snprintf(out, FAILOVER_SUMMARY_BYTES,
                  "Every stream is back and rightly routed, none was silent for more than %s",
@@ -181,7 +192,7 @@ static void print_unchecked(FILE *out, const struct failover_result *result)
 static void print_end(FILE *out, const struct failover_result *result)
 {
     char text[FAILOVER_SUMMARY_BYTES];
-    int code = failover_judge(result);
+    int code = failover_exit_code(result);
     fprintf(out, "%s %s\n",
             cli_mark(code == EXIT_GOOD                                ? CLI_MARK_DONE
                      : code == EXIT_CHECK_FAILED || code == EXIT_USAGE ? CLI_MARK_BAD

@@ -2,6 +2,7 @@
 #ifndef GRPCROUTE_FAILOVER_RESULT_H
 #define GRPCROUTE_FAILOVER_RESULT_H
 
+#include "failover/history.h"
 #include "role/expect.h"
 
 #include <stdbool.h>
@@ -9,7 +10,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define FAILOVER_NAME_BYTES  80
 #define FAILOVER_CAUSE_BYTES 256
 
 /* One stream from the fault on; gaps are between two answers, or from the last one to the end of
@@ -29,6 +29,7 @@ struct failover_stream {
     uint64_t repeated;  /* answers beyond the one that was due */
     uint64_t misrouted; /* answers of a server that is not its own */
     bool back;          /* answered again after the fault was over */
+    struct failover_lanes lanes; /* owned */
 };
 
 struct failover_result {
@@ -39,30 +40,35 @@ struct failover_result {
     uint64_t fault_ns;               /* how long the command ran */
     int fault_exit;                  /* its exit code, or 128 and its signal */
     bool fault_ended;                /* else it did not run, or not to its end */
-    int early_exit;                  /* why the test ended before it was over: an exit code, or 0 */
     struct failover_stream *streams; /* owned */
     size_t stream_count;
+    struct failover_history history; /* owned */
+    uint64_t interval_ns;            /* between the pings of a stream */
+    int run_exit;                    /* of failover_run(): why the test ended before it was over, or 0 */
+    char reason[FAILOVER_CAUSE_BYTES]; /* why the streams could not be opened, or the command not begun; escaped */
 };
 
 /* Whether nothing says which server must answer the stream: only its life is judged. */
 bool failover_is_unchecked(const struct failover_stream *stream);
 
-/* Whether the stream ended after the fault, or was silent for longer than max_gap_ns. */
+/* Whether it ended after the fault, or was silent for longer than max_gap_ns. */
 bool failover_is_interrupted(const struct failover_result *result,
                              const struct failover_stream *stream);
-
-/* Streams that ended after the fault, or were silent for longer than max_gap_ns. */
+/* How many streams were. */
 size_t failover_interrupted(const struct failover_result *result);
 
 /* Back in time, from the right version, nothing answered twice. */
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
 
-/* An exit code: that of an early end; EXIT_CHECK_FAILED when a stream is not back, was silent for too
+/* An exit code: that of a run that did not come to its end; EXIT_CHECK_FAILED when a stream is not back, was silent for too
  * long, was answered by a wrong version, or was answered twice; EXIT_USAGE when the command failed;
  * EXIT_NO_EVIDENCE when it is not known who must answer; else EXIT_GOOD. */
-int failover_judge(const struct failover_result *result);
+int failover_exit_code(const struct failover_result *result);
 
-/* The same of one stream: a word. */
+/* Frees what the streams and the history own. */
+void failover_result_deinit(struct failover_result *result);
+
+/* The result of one stream: a word. */
 const char *failover_stream_result(const struct failover_result *result,
                                    const struct failover_stream *stream);
 
@@ -78,5 +84,6 @@ void failover_print_text(FILE *out, const void *result /* struct failover_result
 void failover_print_json(struct cJSON *object, const void *result);
 void failover_print_markdown(FILE *out, const void *result);
 void failover_print_junit(FILE *out, const void *result); /* a case for each stream */
+void failover_print_page(FILE *out, const void *result);  /* with pictures */
 
 #endif

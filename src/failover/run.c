@@ -35,6 +35,9 @@
 /* A command that is interrupted may clean up for so long. */
 #define COMMAND_END_MS 2000
 #define WATCH_EVERY_MS 20
+/* A stream that waits for longer than its next answer takes is silent, in pictures. */
+#define SILENCE_INTERVALS 2
+#define SILENCE_NS        (50 * NS_PER_MS)
 
 enum phase { OPENING, FAULTING, WATCHING, CLOSING };
 
@@ -122,6 +125,11 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
     uint64_t now_ns = clock_now_ns();
     text_escape(server, sizeof(server), pong->server_id, strlen(pong->server_id));
     measure_gap(stream, now_ns, server);
+    if (run->phase != CLOSING) {
+        failover_lanes_answer(
+            &run->result->history, &stream->seen->lanes, now_ns, server, stream->call_answered == 0,
+            role_expectation_forbids(stream->seen->expect, pong->server_version));
+    }
     memcpy(stream->server, server, sizeof(server));
     stream->last_pong_ns = now_ns;
     stream->seen->misrouted +=
@@ -157,9 +165,9 @@ static bool is_fatal(const struct stream *stream)
 
 static void fail_opening(struct run *run, const char *cause)
 {
-    char text[FAILOVER_CAUSE_BYTES];
-    text_escape(text, sizeof(text), cause, strlen(cause));
-    cli_error("failover-test", "%s", text);
+    char *reason = run->result->reason;
+    text_escape(reason, sizeof(run->result->reason), cause, strlen(cause));
+    cli_error("failover-test", "%s", reason);
     run->rv = EXIT_NO_CONNECTION;
     enter(run, CLOSING);
 }
@@ -171,6 +179,9 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     if (stream->run->fault_ns != 0 && stream->run->phase != CLOSING) {
         stream->seen->lost += stream->call_sent - stream->call_answered;
         stream->answered_since_fault = false;
+    }
+    if (stream->call_answered > 0 && stream->run->phase != CLOSING) {
+        failover_history_call_ended(&stream->run->result->history, clock_now_ns());
     }
     rpc_status_describe(status, cause, sizeof(cause));
     note_cause(stream, cause);
@@ -252,6 +263,7 @@ static void on_command_exit(void *user, int code)
 {
     struct run *run = user;
     run->over_ns = clock_now_ns();
+    run->result->history.over_ns = run->over_ns;
     run->result->fault_ns = run->over_ns - run->fault_ns;
     run->result->fault_exit = code;
     run->result->fault_ended = run->phase != CLOSING;
@@ -284,8 +296,11 @@ static void start_command(struct run *run)
     const struct role_child_command command = {
         .program = "/bin/sh", .arguments = arguments, .out = 2, .err = 2};
     run->fault_ns = clock_now_ns();
+    run->result->history.fault_ns = run->fault_ns;
     int error = role_child_start(&run->command, &run->loop.uv, &command, &command_events, run);
     if (error != 0) {
+        snprintf(run->result->reason, sizeof(run->result->reason), "the command could not be begun: %s",
+                 strerror(-error));
         cli_error("failover-test", "--fault: %s", strerror(-error));
         run->rv = EXIT_USAGE;
         enter(run, CLOSING);
@@ -323,13 +338,27 @@ static void on_watching(uv_timer_t *timer)
 static void on_opening_late(uv_timer_t *timer)
 {
     struct run *run = timer->data;
-    cli_error("failover-test", "not every stream was answered within %ds", OPENING_MS / 1000);
+    snprintf(run->result->reason, sizeof(run->result->reason),
+             "not every stream was answered within %ds", OPENING_MS / 1000);
+    cli_error("failover-test", "%s", run->result->reason);
     run->rv = EXIT_NO_CONNECTION;
     enter(run, CLOSING);
 }
 
+static void close_history(struct run *run)
+{
+    uint64_t now_ns = clock_now_ns();
+    run->result->history.ended_ns = now_ns;
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        if (role_pinger_is_open(&run->streams[i].pinger)) {
+            failover_lanes_close(&run->result->history, &run->streams[i].seen->lanes, now_ns);
+        }
+    }
+}
+
 static void close_streams(struct run *run)
 {
+    close_history(run);
     uv_timer_stop(&run->pinger);
     uv_timer_stop(&run->deadline);
     end_command(run, SIGTERM);
@@ -388,8 +417,8 @@ static void on_signal(void *user, int number, bool again)
     run->rv = role_signals_exit_code(number);
     if (run->phase == CLOSING) {
         end_command(run, SIGKILL);
-    } else {
-        finish_streams(run); /* what is known until now */
+    } else if (run->fault_ns != 0) {
+        finish_streams(run);
     }
     enter(run, CLOSING);
 }
@@ -421,6 +450,9 @@ int failover_run(struct failover_result *result, const struct failover_config *c
     struct run *run = mem_new(struct run);
     run->result = result;
     run->config = config;
+    result->interval_ns = config->interval_ns;
+    result->history.silence_ns = SILENCE_INTERVALS * config->interval_ns + SILENCE_NS;
+    result->history.began_ns = clock_now_ns();
     run->streams = mem_calloc(result->stream_count, sizeof(*run->streams));
     int rv = EXIT_USAGE;
     if (net_loop_init(&run->loop) != 0) {
@@ -431,6 +463,7 @@ int failover_run(struct failover_result *result, const struct failover_config *c
         net_loop_deinit(&run->loop);
         rv = run->rv;
     }
+    result->run_exit = rv;
     free(run->streams);
     free(run);
     return rv;

@@ -114,7 +114,7 @@ function showTiles(tiles) {
   byId("report").append(made);
 }
 
-// Columns are [title, isNumber]; a cell is a text, a node, or [text, mood]. On a phone each row of a wide one is a card that its first cell heads.
+// Columns are [title, isNumber, isRoomy]; a cell is a text, a node, or [text, mood]. On a phone each row of a wide one is a card that its first cell heads.
 function makeTable(columns, rows) {
   const made = element("table", undefined, columns.length > 3 ? "wide" : "");
   const head = element("tr");
@@ -130,7 +130,8 @@ function makeTable(columns, rows) {
     const line = element("tr");
     row.forEach((value, i) => {
       const [content, mood] = Array.isArray(value) ? value : [value, ""];
-      const cell = element("td", undefined, `${columns[i][1] ? "number" : ""} ${mood} ${i === 0 ? "head" : ""}`.trim());
+      const kinds = [columns[i][1] && "number", columns[i][2] && "roomy", i === 0 && "head", mood];
+      const cell = element("td", undefined, kinds.filter(Boolean).join(" "));
       cell.dataset.label = columns[i][0];
       cell.append(content);
       line.append(cell);

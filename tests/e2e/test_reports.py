@@ -1,12 +1,17 @@
 """The pages of --report-file, in real Chromium: what they show is what was seen, whoever chose the names."""
 import json
 import re
+import shlex
+import signal
 
 import pytest
 from playwright.sync_api import expect
 
 from testenv.chromium import View, launch
-from testenv.grpcroute import Server, grpcroute
+from testenv.grpcio_peers import PingServer, Relay
+from testenv.grpcroute import BIN, Proxy, Server, grpcroute
+from testenv.net import ReservedPort
+from testenv.process import Process
 
 DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 
@@ -188,10 +193,277 @@ def test_compare_lays_runs_over_each_other(loaded, opened, tmp_path):
 
 
 def test_bench_writes_its_page_however_it_ends(opened, started, tmp_path):
-    from testenv.net import ReservedPort
     page = tmp_path / "page.html"
     page.write_text("of yesterday")
     done = bench(f"127.0.0.1:{started(ReservedPort()).port}", "-z", "1s", "-c", "1", "--report-file", page)
     assert done.returncode == 3
     report = opened(page)
     assert report.verdict() == "Not connected" and "refused" in report.headline()
+
+
+# ---- failover-test -------------------------------------------------------------------------------
+
+
+def failover(target, fault, *args):
+    return grpcroute("failover-test", "--target", target, "--plaintext", "--fault", fault, "--settle", "1s", *args, timeout=90)
+
+
+@pytest.fixture
+def moving(started, tmp_path):
+    """Starts a target whose first streams are on one server until the file `broken` is there, and that then go to another; returns it
+    and the command that breaks it."""
+    def start(first, second, count, broken="broken"):
+        file = tmp_path / broken
+
+        def choose(number, metadata):
+            return lambda index: second.address if number >= count else None if file.exists() else first.address
+
+        return started(Relay(choose)).target, f"sleep 0.3; touch {file}; sleep 0.3"
+    return start
+
+
+def pieces(report, band):
+    """(kind, first pixel, behind the last) of each piece of a lane."""
+    return report.page.locator("#lanes-chart .band").nth(band).locator("rect").evaluate_all(
+        "all => all.map(r => [Number(r.dataset.kind), r.x.baseVal.value, r.x.baseVal.value + r.width.baseVal.value])")
+
+
+def merged(parts):
+    """Neighbours of one kind as one."""
+    out = []
+    for kind, first, end in sorted(parts, key=lambda part: part[1]):
+        if out and out[-1][0] == kind:
+            out[-1][2] = end
+        else:
+            out.append([kind, first, end])
+    return out
+
+
+def test_failover_draws_where_each_stream_was_and_when(moving, opened, started, tmp_path):
+    target, fault = moving(started(Server("v1", "one")), started(Server("v1", "two")), 4)
+    page = tmp_path / "page.html"
+    done = failover(target, fault, "--versions", "v1.1", "--agents", "4", "--report-file", page, "-o", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    streams = json.loads(done.stdout)["streams"]
+    gaps = sorted((stream["gap_ns"] for stream in streams), reverse=True)
+    report = opened(page)
+    assert report.verdict() == "Passed" and "back and rightly routed" in report.headline()
+    assert fault in report.about()["Fault"] and report.about()["It ran for"].endswith("exit code 0")
+    assert report.tile("interrupted") == "4" and report.tile("notback") == report.tile("misrouted") == "0"
+    assert report.tile("lost") == str(sum(stream["lost"] for stream in streams))
+    ticks = report.ticks("#lanes-chart", "x")
+    assert_linear(ticks)
+    (v0, p0, _), (v1, p1, _) = ticks[0], ticks[-1]
+    us_per_pixel = (v1 - v0) / (p1 - p0)
+    assert report.page.locator("#lanes-chart .band").count() == 4
+    for band in range(4):
+        parts = merged(pieces(report, band))
+        assert [kind for kind, _, _ in parts] == [0, -1, 1], "one, silence, two"
+        assert (parts[1][2] - parts[1][1]) * us_per_pixel * 1000 == pytest.approx(gaps[band], abs=3 * us_per_pixel * 1000)
+    fault_line = report.page.locator("#lanes-chart line.fault").first
+    assert fault_line.get_attribute("data-value") == "0"
+    assert float(fault_line.get_attribute("x1")) == pytest.approx(p0 + (0 - v0) / us_per_pixel, abs=1)
+    assert report.page.locator("#lanes .legend li").all_inner_texts() == ["one: 4 → 0", "two: 0 → 4", "silent: 0 → 0"]
+    assert report.rows("pods") == [["one", "4", "0", "4", "0"], ["two", "0", "4", "0", "4"], ["silent", "0", "0", "", ""]]
+    bars = report.page.locator("#reconnects-chart .back").evaluate_all("all => all.map(bar => Number(bar.dataset.count))")
+    assert sum(bars) == 4 and sum(report.data()["ended"]) == 4
+    assert len(report.rows("streams")) == 4 and "ended on purpose" in report.rows("streams")[0][-1]
+
+
+def test_failover_shows_what_was_not_interrupted(opened, started, tmp_path):
+    page, server = tmp_path / "page.html", started(Server("v1", "s"))
+    assert failover(server.address, "true", "--versions", "v1.1", "--agents", "3", "--report-file", page).returncode == 0
+    report = opened(page, viewport=PHONE)
+    assert report.tile("interrupted") == "0" and report.page.locator("#reconnects, #streams").count() == 0
+    assert all([kind for kind, _, _ in merged(pieces(report, band))] == [0] for band in range(3))
+
+
+def test_failover_shows_wrong_versions_and_who_is_not_back(moving, opened, started, tmp_path):
+    page = tmp_path / "page.html"
+    one = started(Server("v1", "one"))
+    target, fault = moving(one, started(Server("v2", "two")), 3)
+    assert failover(target, fault, "--versions", "v1.1", "--agents", "3", "--report-file", page).returncode == 1
+    report = opened(page)
+    assert report.verdict() == "Failed" and "3 were answered by a wrong version" in report.headline()
+    assert [kind for kind, _, _ in merged(pieces(report, 0))] == [0, -1, -2]
+    assert report.page.locator("#lanes .legend").inner_text().endswith("answered by a version that must not answer")
+    one.expect_signal(9)
+    done = failover(one.address, f"kill -9 {one.pid}", "--versions", "v1.1", "--agents", "3", "--max-gap", "1s", "--report-file", page)
+    assert done.returncode == 1
+    report = opened(page)
+    assert report.tile("notback") == "3" and "3 are not back" in report.headline()
+    parts = merged(pieces(report, 0))
+    assert [kind for kind, _, _ in parts] == [0, -1]
+    right = report.page.locator("#lanes-chart svg").evaluate("svg => svg.width.baseVal.value") - 8
+    assert parts[1][2] == pytest.approx(right, abs=1), "silent to the end"
+
+
+def with_data(page, change):
+    """The same page with other data, as the program would have written it."""
+    head, data, tail = re.fullmatch(r'(?s)(.*<script type="application/json" id="data">)(.*?)(</script>.*)', page.read_text()).groups()
+    data = json.loads(data)
+    change(data)
+    page.write_text(head + json.dumps(data).replace("<", "\\u003c") + tail)
+
+
+def test_five_thousand_streams_are_readable(moving, opened, started, tmp_path):
+    page = tmp_path / "page.html"
+    target, fault = moving(started(Server("v1", "one")), started(Server("v1", "two")), 20)
+    done = failover(target, fault, "--versions", "v1.1", "--agents", "20", "--report-file", page)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    def multiply(data):
+        data["streams"] *= 250
+    with_data(page, multiply)
+    for viewport, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
+        report = opened(page, viewport=viewport, color_scheme=scheme)
+        assert report.page.locator("#lanes-chart .band").count() <= 186
+        assert report.page.locator("#lanes-chart svg").evaluate("svg => svg.height.baseVal.value") < 700
+        assert report.page.locator("#lanes .legend li").all_inner_texts() == ["one: 5,000 → 0", "two: 0 → 5,000", "silent: 0 → 0"]
+        # whatever the moment, all that were opened are somewhere
+        columns = report.page.locator("#shares-chart rect").evaluate_all("""all => {
+            const sums = new Map();
+            for (const r of all) sums.set(r.x.baseVal.value, (sums.get(r.x.baseVal.value) || 0) + Number(r.dataset.count));
+            return [...sums.values()]; }""")
+        assert len(columns) > 2 and max(columns) == columns[-1] == 5000
+        thinnest = report.page.locator('#lanes-chart rect[data-kind="-1"]').evaluate_all("all => Math.min(...all.map(r => r.height.baseVal.value))")
+        assert thinnest >= 0.99, "no silence is too thin to be seen"
+        assert len(report.rows("streams")) == 100 and "of 5,000" in report.page.locator("#streams .note").inner_text()
+
+
+def test_failover_writes_its_page_however_it_ends(opened, started, tmp_path):
+    page, server = tmp_path / "page.html", started(Server("v1", "s"))
+    page.write_text("of yesterday")
+    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--agents", "2", "--fault",
+                            "echo begun; sleep 60", "--report-file", page]))
+    test.wait_for("begun")
+    test.send_signal(signal.SIGINT)
+    assert test.wait() == 130
+    report = opened(page)
+    assert report.verdict() == "Interrupted" and report.about()["It ran for"] in ("was not over", "") or "exit code" in report.about()["It ran for"]
+    assert failover(server.address, "exit 3", "--versions", "v1.1", "--agents", "2", "--report-file", page).returncode == 2
+    assert "failed with exit code 3" in opened(page).headline()
+    assert failover(f"127.0.0.1:{started(ReservedPort()).port}", "true", "--agents", "2", "--report-file", page).returncode == 3
+    report = opened(page)
+    assert report.verdict() == "Not connected" and "refused" in report.headline() and report.page.locator("#nothing").count() == 1
+    assert failover(server.address, "true", "--versions", "green", "--agents", "2", "--report-file", page).returncode == 4
+    report = opened(page)
+    assert report.verdict() == "Not enough evidence" and any("green was not checked" in reason for reason in report.reasons())
+
+
+# ---- verify --------------------------------------------------------------------------------------
+
+
+def verify(target, *args):
+    return grpcroute("verify", "--target", target, "--plaintext", *args, timeout=60)
+
+
+def links(report):
+    return report.page.locator("#flow path.flow").evaluate_all("all => all.map(p => [p.getAttribute('class').split(' ')[1], Number(p.dataset.count)])")
+
+
+def test_verify_draws_versions_to_pods(opened, started, proxy, certs, tmp_path):
+    page = tmp_path / "page.html"
+    done = grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--boundary", "--report-file", page, "-o", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    checks = json.loads(done.stdout)["checks"]
+    for context in ({}, {"viewport": PHONE, "color_scheme": "dark"}):
+        report = opened(page, **context)
+        assert report.verdict() == "Passed" and report.tile("groups") == f"{len(checks)} of {len(checks)}" and report.tile("wrong") == "0"
+        assert report.tile("answers") == str(sum(check["messages_answered"] for check in checks)) and report.tile("pods") == "4"
+        drawn = links(report)
+        assert sorted(count for _, count in drawn if count > 0) == sorted(answer["messages"] for check in checks for answer in check["answers"])
+        assert not any(kind == "unexpected" for kind, _ in drawn)
+        names = report.page.locator("#flow text.name").all_text_contents()
+        assert "v1.1" in names and {"server-v1-a", "server-v1-b", "server-v2-a", "server-v2-b"} <= set(names)
+        rows = report.rows("evidence")
+        assert [row[4] for row in rows] == [f"{check['messages_answered']} of {check['messages_sent']}" for check in checks]
+
+
+def test_verify_shows_wrong_answers(opened, started, certs, tmp_path):
+    page = tmp_path / "page.html"
+    ones, twos = [started(Server("v1", "one"))], [started(Server("v2", "two"))]
+    proxy = started(Proxy(certs, ones, [*ones, *twos])).wait_ready()
+    done = grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1,v2.1", "--report-file", page, "-o", "json")
+    assert done.returncode == 1
+    wrong = [answer["messages"] for check in json.loads(done.stdout)["checks"] if check["name"].endswith("v2.1")
+             for answer in check["answers"] if answer["server_version"] == "v1"]
+    report = opened(page)
+    assert report.verdict() == "Failed" and any(reason.startswith("v2.1: expected server v2") for reason in report.reasons())
+    assert [count for kind, count in links(report) if kind == "unexpected"] == wrong and report.tile("wrong") == str(sum(wrong))
+    assert report.page.locator("#flow rect.failed").count() == 2, "the version and the pod"
+    assert "bad" in report.page.locator("#evidence li", has_text="v1/one").last.get_attribute("class")
+
+
+def test_verify_shows_what_is_not_judged(opened, started, tmp_path):
+    page, server = tmp_path / "page.html", started(Server("v1", "s"))
+    assert verify(server.address, "--versions", "v1.1,green", "--report-file", page).returncode == 4
+    report = opened(page)
+    assert report.verdict() == "Not enough evidence" and any("green" in reason for reason in report.reasons())
+    assert {kind for kind, _ in links(report)} == {"expected", "open"}
+
+
+HOSTILE = ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "\"'><b>x", "\u2028\u2029\u202e\u0000\x1b[31m", "&lt;b&gt;", "grün \U0001f600", "x" * 65536]
+
+
+@pytest.mark.parametrize("ident", HOSTILE)
+def test_hostile_pods_are_shown_as_text(opened, started, stubs, tmp_path, ident):
+    page = tmp_path / "page.html"
+    server = started(PingServer(stubs["ping_pb2"], "v1", ident[:60000]))
+    fault = "echo " + shlex.quote(ident.replace("\0", "")) + " >/dev/null"
+    for run in (lambda *args: verify(*args, "-s", "2", "-n", "2"), lambda target, *args: failover(target, fault, *args, "--agents", "2")):
+        done = run(server.target, "--versions", "v1.1", "--report-file", page)
+        assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
+        for viewport in (DESKTOP, PHONE):
+            report = opened(page, viewport=viewport)
+            assert report.page.locator("img, b").count() == 0 and report.page.locator("script").count() == 3
+            if ident[0] in "<\"&g":
+                assert ident[:12] in report.page.locator("#report").inner_text()
+            assert not re.search("[\x00-\x08\x1b\u2028\u2029\u202e]", report.page.locator("#report").text_content())
+
+
+def test_verify_writes_its_page_however_it_ends(opened, started, tmp_path):
+    page, logs = tmp_path / "page.html", tmp_path / "logs"
+    page.write_text("of yesterday")
+    assert verify(f"127.0.0.1:{started(ReservedPort()).port}", "--report-file", page).returncode == 3
+    report = opened(page)
+    assert report.verdict() == "Not connected" and "refused" in report.headline()
+    server = started(Server("v1", "s"))
+    test = started(Process([BIN, "verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-n", "1000", "--interval", "50ms", "--timeout", "60s",
+                            "--report-file", page]))
+    server.wait_for("Sent pong")
+    test.send_signal(signal.SIGTERM)
+    assert test.wait() == 143
+    assert opened(page).verdict() == "Interrupted"
+    logs.write_text("[AGENT_v1.1/a] Stream opened to h:1\n" + "[AGENT_v1.1/a] Received pong from server=v2/<b> message=pong\n" * 5 + "[AGENT_v1.1/a] Rece\n")
+    assert grpcroute("verify", "--logs", logs, "--versions", "v1.1", "--report-file", page).returncode == 1
+    report = opened(page)
+    assert report.verdict() == "Failed" and report.about()["Judged"] == "7 lines of logs" and "v2/<b>: 5" in report.page.locator("#evidence").inner_text()
+    assert any("not understood" in reason for reason in report.reasons())
+
+
+def test_sticky_test_draws_its_streams(opened, started, tmp_path):
+    page, server = tmp_path / "page.html", started(Server("v1", "s"))
+    done = grpcroute("sticky-test", "--target", server.address, "--plaintext", "--agents", "70", "-n", "2", "--report-file", page)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = opened(page, viewport=PHONE)
+    assert report.headline() == "Every stream stayed on its pod" and sum(count for _, count in links(report)) == 140
+    assert "11 more" in report.page.locator("#flow text.name").all_text_contents()
+
+
+# ---- all -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["verify", "sticky-test", "failover-test", "bench"])
+def test_a_page_that_cannot_be_written_is_told_before_streams_open(started, tmp_path, command):
+    server, mark = started(Server("v1", "s")), tmp_path / "mark"
+    args = ["--fault", f"touch {mark}"] if command == "failover-test" else []
+    done = grpcroute(command, "--target", server.address, "--plaintext", *args, "--report-file", "/nowhere/page.html")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "/nowhere/page.html" in done.stderr and "--report-file" in done.stderr
+    assert not mark.exists() and "Stream opened" not in server.output
+
+
+@pytest.mark.parametrize("command", ["verify", "sticky-test", "failover-test", "bench"])
+def test_help_and_completion_know_it(command):
+    assert "--report-file FILE" in grpcroute(command, "--help").stdout
+    assert "--report-file" in grpcroute("completion", "bash").stdout

@@ -1,0 +1,65 @@
+/* Who answered each stream, and when: what a picture needs. Pure, and bounded whatever the servers call themselves. */
+#ifndef GRPCROUTE_FAILOVER_HISTORY_H
+#define GRPCROUTE_FAILOVER_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAILOVER_NAME_BYTES 80
+#define FAILOVER_PODS_MAX   256 /* told apart; the last one stands for all others */
+#define FAILOVER_LANES_MAX  64  /* of one stream; the last one goes on to its end */
+#define FAILOVER_BIN_NS     UINT64_C(100000000)
+#define FAILOVER_BINS_MAX   36000 /* an hour; the last one takes what comes later */
+
+/* Answers of one server on one call, without a silence between them. */
+struct failover_lane {
+    uint64_t from_ns; /* the first of them */
+    uint64_t to_ns;   /* the last */
+    uint32_t pod;     /* number in the history's pods */
+    bool reopened;    /* the call is not the stream's first */
+    bool wrong;       /* the server is of a version that must not answer */
+};
+
+struct failover_lanes {
+    struct failover_lane *all; /* owned */
+    size_t count;
+    size_t capacity;
+    bool cut; /* there were more */
+};
+
+/* What happened within FAILOVER_BIN_NS. */
+struct failover_bin {
+    uint32_t ended; /* calls that had been answered */
+    uint32_t back;  /* streams that were answered on a call that is not their first */
+};
+
+/* A zeroed struct, but for silence_ns, is an empty one. Times are clock_now_ns()'s. */
+struct failover_history {
+    uint64_t silence_ns; /* a pause that is longer is one */
+    uint64_t began_ns;
+    uint64_t fault_ns; /* when the command began; 0: it did not */
+    uint64_t over_ns;  /* when it ended; 0: it did not */
+    uint64_t ended_ns;
+    char (*pods)[FAILOVER_NAME_BYTES]; /* owned; escaped */
+    size_t pod_count;
+    struct failover_bin *bins; /* owned; from the fault on */
+    size_t bin_count;
+    size_t bin_capacity;
+};
+
+void failover_history_deinit(struct failover_history *history);
+void failover_lanes_deinit(struct failover_lanes *lanes);
+
+/* One answer, of this server. `first`: on its call. */
+void failover_lanes_answer(struct failover_history *history, struct failover_lanes *lanes,
+                           uint64_t now_ns, const char *pod, bool first, bool wrong);
+
+/* A call ended that had been answered. */
+void failover_history_call_ended(struct failover_history *history, uint64_t now_ns);
+
+/* The end of the test, for a stream that is open: a pause that is no silence yet is none. */
+void failover_lanes_close(const struct failover_history *history, struct failover_lanes *lanes,
+                          uint64_t now_ns);
+
+#endif

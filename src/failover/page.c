@@ -1,0 +1,180 @@
+/* The result as a page. Times in it are microseconds from the fault, or from the begin where there was none. */
+#include "base/text.h"
+#include "cli/exit.h"
+#include "cli/invocation.h"
+#include "failover/failover_page.h" /* written by inline.py */
+#include "failover/result.h"
+
+#include <cJSON.h>
+#include <stdlib.h>
+
+#define HEADLINE_BYTES 400
+#define DURATION_BYTES 24
+#define NS_PER_US      1000
+
+/* ---- data ------------------------------------------------------------------------------------ */
+
+static double us_from_fault(const struct failover_history *history, uint64_t at_ns)
+{
+    uint64_t zero_ns = history->fault_ns != 0 ? history->fault_ns : history->began_ns;
+    return (double)((int64_t)(at_ns - zero_ns) / NS_PER_US);
+}
+
+/* Of somebody else, as people read it. */
+static void add_name(cJSON *object, const char *name, const char *escaped)
+{
+    char shown[FAILOVER_CAUSE_BYTES];
+    snprintf(shown, sizeof(shown), "%s", escaped);
+    text_make_readable(shown);
+    cJSON_AddStringToObject(object, name, shown);
+}
+
+/* For each lane four numbers: pod, begin, end, and 1: opened again, 2: wrong version. */
+static cJSON *json_lanes(const struct failover_history *history, const struct failover_lanes *lanes)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < lanes->count; i++) {
+        const struct failover_lane *lane = &lanes->all[i];
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(lane->pod));
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(us_from_fault(history, lane->from_ns)));
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(us_from_fault(history, lane->to_ns)));
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(lane->reopened + 2 * lane->wrong));
+    }
+    return list;
+}
+
+static cJSON *json_stream(const struct failover_result *result,
+                          const struct failover_stream *stream)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "id", stream->agent_id);
+    cJSON_AddStringToObject(object, "version", stream->version);
+    add_name(object, "before", stream->before);
+    add_name(object, "after", stream->after);
+    add_name(object, "cause", stream->cause);
+    cJSON_AddBoolToObject(object, "back", stream->back);
+    cJSON_AddBoolToObject(object, "good", failover_is_good(result, stream));
+    cJSON_AddBoolToObject(object, "interrupted", failover_is_interrupted(result, stream));
+    cJSON_AddNumberToObject(object, "gap_ns", (double)stream->gap_ns);
+    cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
+    cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
+    cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
+    cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
+    cJSON_AddStringToObject(object, "unchecked",
+                            failover_is_unchecked(stream) ? stream->expect->reason : "");
+    cJSON_AddBoolToObject(object, "cut", stream->lanes.cut);
+    cJSON_AddItemToObject(object, "lanes", json_lanes(&result->history, &stream->lanes));
+    return object;
+}
+
+static void add_bins(cJSON *root, const struct failover_history *history)
+{
+    cJSON_AddNumberToObject(root, "bin_us", (double)(FAILOVER_BIN_NS / NS_PER_US));
+    cJSON *ended = cJSON_AddArrayToObject(root, "ended");
+    cJSON *back = cJSON_AddArrayToObject(root, "back");
+    for (size_t i = 0; i < history->bin_count; i++) {
+        cJSON_AddItemToArray(ended, cJSON_CreateNumber(history->bins[i].ended));
+        cJSON_AddItemToArray(back, cJSON_CreateNumber(history->bins[i].back));
+    }
+}
+
+static void add_times(cJSON *root, const struct failover_result *result)
+{
+    const struct failover_history *history = &result->history;
+    cJSON_AddBoolToObject(root, "fault_began", history->fault_ns != 0);
+    cJSON_AddBoolToObject(root, "fault_ended", history->over_ns != 0);
+    cJSON_AddNumberToObject(root, "fault_exit_code", result->fault_exit);
+    cJSON_AddNumberToObject(root, "began_us", us_from_fault(history, history->began_ns));
+    cJSON_AddNumberToObject(root, "over_us", us_from_fault(history, history->over_ns));
+    cJSON_AddNumberToObject(root, "ended_us", us_from_fault(history, history->ended_ns));
+    cJSON_AddNumberToObject(root, "silence_us", (double)(history->silence_ns / NS_PER_US));
+    cJSON_AddNumberToObject(root, "interval_ns", (double)result->interval_ns);
+    cJSON_AddNumberToObject(root, "max_gap_ns", (double)result->max_gap_ns);
+    cJSON_AddNumberToObject(root, "seed", (double)result->seed);
+}
+
+static char *data_of(const struct failover_result *result)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "target", result->target);
+    cJSON_AddStringToObject(root, "fault", result->fault);
+    add_times(root, result);
+    add_bins(root, &result->history);
+    cJSON *pods = cJSON_AddArrayToObject(root, "pods");
+    for (size_t i = 0; i < result->history.pod_count; i++) {
+        char shown[FAILOVER_NAME_BYTES];
+        snprintf(shown, sizeof(shown), "%s", result->history.pods[i]);
+        text_make_readable(shown);
+        cJSON_AddItemToArray(pods, cJSON_CreateString(shown));
+    }
+    cJSON *streams = cJSON_AddArrayToObject(root, "streams");
+    for (size_t i = 0; i < result->stream_count; i++) {
+        cJSON_AddItemToArray(streams, json_stream(result, &result->streams[i]));
+    }
+    char *text = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    return text;
+}
+
+/* ---- headline -------------------------------------------------------------------------------- */
+
+static void say_failures(const struct failover_result *result, char out[static HEADLINE_BYTES])
+{
+    char most[DURATION_BYTES];
+    size_t lost = 0;
+    size_t late = 0;
+    size_t misrouted = 0;
+    size_t repeated = 0;
+    for (size_t i = 0; i < result->stream_count; i++) {
+        const struct failover_stream *stream = &result->streams[i];
+        lost += !stream->back;
+        late += stream->back && stream->gap_ns > result->max_gap_ns;
+        misrouted += stream->misrouted > 0;
+        repeated += stream->repeated > 0;
+    }
+    snprintf(out, HEADLINE_BYTES,
+             "Of %zu streams %zu are not back, %zu were silent for more than %s, %zu were answered "
+             "by a wrong version, %zu were answered twice",
+             result->stream_count, lost, late,
+             text_format_duration(most, sizeof(most), result->max_gap_ns), misrouted, repeated);
+}
+
+static void say(const struct failover_result *result, int exit_code,
+                char out[static HEADLINE_BYTES])
+{
+    char most[DURATION_BYTES];
+    if (exit_code > EXIT_NO_EVIDENCE) {
+        snprintf(out, HEADLINE_BYTES, "Interrupted; this is what was seen until then");
+    } else if (result->run_exit != 0) {
+        snprintf(out, HEADLINE_BYTES, "%s", result->reason);
+        text_make_readable(out);
+    } else if (result->fault_exit != 0) {
+        snprintf(out, HEADLINE_BYTES, "The command of the fault failed with exit code %d",
+                 result->fault_exit);
+    } else if (exit_code == EXIT_CHECK_FAILED) {
+        say_failures(result, out);
+    } else if (exit_code == EXIT_NO_EVIDENCE) {
+        snprintf(out, HEADLINE_BYTES, "Every stream is back, but not all could be checked");
+    } else {
+        snprintf(out, HEADLINE_BYTES,
+                 "Every stream is back and rightly routed, none was silent for more than %s",
+                 text_format_duration(most, sizeof(most), result->max_gap_ns));
+    }
+}
+
+void failover_print_page(FILE *out, const void *printed)
+{
+    const struct failover_result *result = printed;
+    char headline[HEADLINE_BYTES];
+    int exit_code = failover_exit_code(result);
+    say(result, exit_code, headline);
+    const struct cli_report report = {
+        .command = "failover-test",
+        .result = cli_result_word(exit_code),
+        .headline = headline,
+        .exit_code = exit_code,
+    };
+    char *data = data_of(result);
+    cli_write_page(out, failover_html, &report, data);
+    cJSON_free(data);
+}
