@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT_BYTES 64
-
 #define COUNTER(field) BENCH_COUNT, 0, offsetof(struct bench_result, field)
 
 static const struct bench_metric METRICS[] = {
@@ -67,29 +65,15 @@ static bool parse_limit(const char *text, enum bench_unit unit, double *ret)
     return end != text && *end == '\0' && errno == 0 && *ret >= 0;
 }
 
-/* Without the blanks around it; what is longer than a limit stays wrong. */
-static void take_limit(const char *text, char out[static LIMIT_BYTES])
-{
-    text += strspn(text, " ");
-    snprintf(out, LIMIT_BYTES, "%s", text);
-    for (size_t len = strlen(out); len > 0 && out[len - 1] == ' '; len--) {
-        out[len - 1] = '\0';
-    }
-}
-
 int threshold_parse(const char *text, struct threshold *ret)
 {
-    const char *name = text + strspn(text, " ");
-    size_t name_len = strcspn(name, "<>= ");
-    const char *sign = name + name_len + strspn(name + name_len, " ");
-    const struct bench_metric *metric = bench_metric_find(name, name_len);
+    size_t name_len = strcspn(text, "<>=");
+    const struct bench_metric *metric = bench_metric_find(text, name_len);
     for (unsigned i = 0; metric != NULL && i < ARRAY_SIZE(COMPARISONS); i++) {
         size_t len = strlen(COMPARISONS[i]);
-        if (strncmp(sign, COMPARISONS[i], len) == 0) {
-            char limit[LIMIT_BYTES];
-            take_limit(sign + len, limit);
+        if (strncmp(text + name_len, COMPARISONS[i], len) == 0) {
             *ret = (struct threshold){.text = text, .metric = metric, .comparison = i};
-            return parse_limit(limit, metric->unit, &ret->limit) ? 0 : 1;
+            return parse_limit(text + name_len + len, metric->unit, &ret->limit) ? 0 : 1;
         }
     }
     return 1;
