@@ -12,7 +12,7 @@ int cli_result_prepare(const struct cli_command *command, const void *options);
 /* The command line is wrong: removes the result files that it names all the same. */
 void cli_result_discard(const struct cli_command *command, int argc, char **argv);
 
-/* The command has returned `exit_code`: unless it has told its result, or that is good, the
+/* The command has returned `exit_code`: where that is of an error, and no result was told, the
  * envelope alone is told. Returns the exit code. */
 int cli_result_finish(const struct cli_command *command, const void *options, int exit_code);
 
