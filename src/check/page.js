@@ -51,21 +51,23 @@ function mergedEnds(ends) {
 
 // ---- the picture ---------------------------------------------------------------------------------
 
-const PORT = 15; // between two links at one box
+const PORT_MAX = 15; // between two links at one box; less where there are hundreds
+const PORT_MIN = 3;
+const COUNT_HEIGHT = 11; // links that are closer have their counts in the table only
 const GAP = 8;
 
 // Places the boxes of a column below each other, each as high as its links need; returns the height.
-function stack(nodes) {
+function stack(nodes, port) {
   let y = 4;
   for (const node of nodes) {
-    node.height = Math.max(40, node.links.length * PORT + 6);
+    node.height = Math.max(40, node.links.length * port + 6);
     node.y = y;
     y += node.height + GAP;
   }
   return y - GAP + 4;
 }
 
-const portOf = (node, link) => node.y + node.height / 2 + (node.links.indexOf(link) - (node.links.length - 1) / 2) * PORT;
+const placeOf = (node, link, port) => node.y + node.height / 2 + (node.links.indexOf(link) - (node.links.length - 1) / 2) * port;
 
 function paintBox(svg, node, x, width) {
   const group = drawn("g", { class: "node" });
@@ -77,14 +79,14 @@ function paintBox(svg, node, x, width) {
   svg.append(group);
 }
 
-function paintLink(svg, link, left, right, most) {
-  const [from, to] = [portOf(link.from, link), portOf(link.to, link)];
+function paintLink(svg, link, left, right, most, port) {
+  const [from, to] = [placeOf(link.from, link, port), placeOf(link.to, link, port)];
   const half = (left + right) / 2;
   const path = drawn("path", { class: `flow ${link.is}`, d: `M${left} ${from}C${half} ${from} ${half} ${to} ${right} ${to}`,
-    "stroke-width": (1.5 + 9 * link.count / most).toFixed(1), "data-count": link.count });
+    "stroke-width": Math.min(port, 1.5 + 9 * link.count / most).toFixed(1), "data-count": link.count });
   path.append(drawn("title", {}, `${link.from.name} to ${link.to.name}: ${plural(link.count, "answer", "answers")}${link.is === "unexpected" ? ", which must not be" : ""}`));
   svg.append(path);
-  if (link.count > 0) {
+  if (link.count > 0 && port >= COUNT_HEIGHT) {
     svg.append(drawn("text", { class: `count ${link.is}`, x: right - 4, y: to + 4, "text-anchor": "end" }, `${link.is === "unexpected" ? "✗ " : ""}${format.format(link.count)}`));
   }
 }
@@ -96,14 +98,15 @@ function showFlow() {
   part.append(place);
   responsive(place, (width) => {
     const [leftWidth, rightWidth] = width < 560 ? [Math.floor(width * 0.3), Math.floor(width * 0.38)] : [Math.min(220, width * 0.25), Math.min(320, width * 0.32)];
-    const heights = [stack(graph.left), stack(graph.pods)];
+    const port = Math.min(PORT_MAX, Math.max(PORT_MIN, 3000 / graph.links.length));
+    const heights = [stack(graph.left, port), stack(graph.pods, port)];
     const height = Math.max(...heights);
     [graph.left, graph.pods].forEach((nodes, i) => nodes.forEach((node) => { node.y += (height - heights[i]) / 2; }));
     const svg = drawn("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
       "aria-label": `${plural(graph.left.length, "version", "versions")}, ${plural(graph.pods.length, "pod", "pods")}; the table below says the same` });
     const most = Math.max(1, ...graph.links.map((link) => link.count));
     const inOrder = [...graph.links].sort((a, b) => (a.is === "unexpected") - (b.is === "unexpected"));
-    for (const link of inOrder) paintLink(svg, link, leftWidth, width - rightWidth, most);
+    for (const link of inOrder) paintLink(svg, link, leftWidth, width - rightWidth, most, port);
     for (const node of graph.left) paintBox(svg, node, 1, leftWidth - 1);
     for (const pod of graph.pods) paintBox(svg, pod, width - rightWidth, rightWidth - 1);
     place.replaceChildren(svg);

@@ -46,8 +46,9 @@ const interrupted = streams.filter((stream) => stream.interrupted);
 
 // From a little before the fault: the time in which the streams were opened is not what is looked for.
 const lead = Math.max(0.12 * (data.ended_us - zero), 200e3);
+const first = streams.reduce((least, stream) => stream.lanes.length > 0 ? Math.min(least, stream.lanes[0][1]) : least, Math.max(zero, data.began_us));
 const timeAxis = {
-  low: Math.max(data.began_us, data.fault_began ? -lead : data.began_us), high: Math.max(data.ended_us, data.began_us + 1000),
+  low: Math.max(first, data.fault_began ? -lead : first), high: Math.max(data.ended_us, first + 1000),
   text: (us) => `${Number((us / 1e6).toFixed(3))} s`, title: data.fault_began ? "since the fault began" : "",
 };
 const longestName = Math.max(6, ...pods.map((name) => name.length));
@@ -193,7 +194,7 @@ function paintNames(plot, bands, height) {
 function showLanes() {
   if (held.length === 0) return;
   const { bands, size, height } = bandsOf();
-  const part = section("lanes", size === 1 ? "Every stream" : `Every ${format.format(size)} streams`,
+  const part = section("lanes", size === 1 ? "Every stream" : `Every stream, ${format.format(size)} to a lane`,
     `${size === 1 ? "A lane is a stream" : `A lane is ${size} streams, and its colours are in proportion`}: its colour is the pod that answers it, grey is silence, from one answer to the next. ` +
     "Sorted by the pod before the fault, then by the longest silence.");
   const axis = { low: 0, high: 1, hidden: true, ticks: [], text: () => "" };

@@ -83,6 +83,7 @@ struct h2_session {
      * wait for the connection's window alone. */
     int32_t send_window;
     uint32_t unread_bytes; /* sent, and the peer did not return the connection's credit */
+    uint64_t credited_bytes; /* of the connection's credit, returned in all */
     uint32_t peer_stream_window;
     struct list sendable;
     struct list blocked;
@@ -113,6 +114,12 @@ struct h2_trailers {
     char *text; /* what the fields point to */
 };
 
+/* Streams that count together, see h2_stream_join(). */
+struct h2_group {
+    size_t stream_count;
+    size_t unread_bytes; /* of all */
+};
+
 struct h2_stream {
     struct list node;
     struct h2_session *session;
@@ -129,6 +136,7 @@ struct h2_stream {
     size_t unconsumed_by_nghttp2;
     uint32_t credit; /* consumed, not told to the peer */
     uint32_t unread_bytes; /* sent, and the peer did not return the credit */
+    struct h2_group *group; /* owned by its streams together; NULL: it is alone */
     int32_t receive_window;
     int32_t send_window;
     int32_t id;
@@ -221,6 +229,8 @@ int h2_on_end_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *hea
                    nghttp2_data_source *source, void *ctx);
 /* Lists the stream for the next pull if it has bytes and window for them, or an end to send. */
 void h2_stream_sendable(struct h2_stream *stream);
+/* Counts what the peer holds of the stream no longer. */
+void h2_stream_give_back(struct h2_stream *stream, size_t len);
 /* Takes it out of the lists, and looks again: something changed that may let it send, or not. */
 void h2_stream_reconsider(struct h2_stream *stream);
 /* The connection's window grew, or may be used up. */

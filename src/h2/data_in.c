@@ -183,13 +183,14 @@ static void update_connection(struct h2_session *session, uint32_t increment)
         return;
     }
     session->unread_bytes = less(session->unread_bytes, increment);
+    session->credited_bytes += increment;
     session->reserve_open = false;
     h2_unblock_streams(session);
 }
 
 static void update_stream(struct h2_stream *stream, uint32_t increment)
 {
-    stream->unread_bytes = less(stream->unread_bytes, increment);
+    h2_stream_give_back(stream, increment);
     if (!widen(&stream->send_window, increment)) {
         refuse_stream(stream, H2_FLOW_CONTROL_ERROR, "a window larger than any can be");
     } else if (stream->blocked) { /* it may have become one whose reader keeps up */

@@ -3,8 +3,8 @@
  *
  * h2_stream_write() -> `sendable` -> DATA frames of ours; who may send but for the connection's
  * window waits in `blocked` until that grows, and is in nobody's way. On a client's connection,
- * which many may share, the last quarter of that window is for streams whose reader keeps up, so
- * that one that stands still cannot take it all. A peer may return credit only when all of it is
+ * which many may share, the last quarter of that window is for streams whose reader keeps up, and
+ * that belong to no group that is behind in sum, so that who stands still cannot take it all. A peer may return credit only when all of it is
  * used, so the others may use it, too, when none came for a while. nghttp2 does not know the peer's
  * windows: it sees no WINDOW_UPDATE and an INITIAL_WINDOW_SIZE that never changes. It keeps the
  * stream's state, so it is told of the end: by an empty DATA frame that stays unwritten, as ours
@@ -56,6 +56,31 @@ void h2_tick_reserve(struct h2_session *session)
     }
 }
 
+/* Counts what the peer begins to hold. */
+static void hold(struct h2_stream *stream, size_t len)
+{
+    stream->unread_bytes += (uint32_t)len;
+    if (stream->group != NULL) {
+        stream->group->unread_bytes += len;
+    }
+}
+
+void h2_stream_give_back(struct h2_stream *stream, size_t len)
+{
+    len = len < stream->unread_bytes ? len : stream->unread_bytes;
+    stream->unread_bytes -= (uint32_t)len;
+    if (stream->group != NULL) {
+        assert(stream->group->unread_bytes >= len);
+        stream->group->unread_bytes -= len;
+    }
+}
+
+static bool keeps_up(const struct h2_stream *stream)
+{
+    size_t unread = stream->group != NULL ? stream->group->unread_bytes : stream->unread_bytes;
+    return unread <= H2_RESERVE_UNREAD_BYTES;
+}
+
 /* What the stream may take of the connection's window. */
 static size_t connection_share(const struct h2_stream *stream)
 {
@@ -64,8 +89,7 @@ static size_t connection_share(const struct h2_stream *stream)
         return 0;
     }
     size_t window = (size_t)session->send_window;
-    if (session->role == H2_SERVER || session->reserve_open ||
-        stream->unread_bytes <= H2_RESERVE_UNREAD_BYTES) {
+    if (session->role == H2_SERVER || session->reserve_open || keeps_up(stream)) {
         return window;
     }
     size_t reserve = (window + session->unread_bytes) / H2_RESERVE_SHARE;
@@ -180,7 +204,7 @@ static void put_data(struct h2_stream *stream, size_t len, bool end_stream)
         memcpy(to, buf_data(&stream->out), len);
         buf_consume(&stream->out, len);
         h2_count_queued(session, 0, len);
-        stream->unread_bytes += (uint32_t)len;
+        hold(stream, len);
         session->unread_bytes += (uint32_t)len;
         stream->send_window -= (int32_t)len;
         session->send_window -= (int32_t)len;

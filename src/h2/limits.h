@@ -26,7 +26,7 @@
  * windows. */
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
 /* The part of a peer's connection window (one in so many bytes) that a client keeps for streams
- * whose peer holds no more unread than this, and how long the others wait for a WINDOW_UPDATE
+ * whose peer holds no more unread than this, of all of their group, and how long the others wait for a WINDOW_UPDATE
  * before they use it, too. */
 #define H2_RESERVE_SHARE 4
 #define H2_RESERVE_UNREAD_BYTES (8 * 1024)

@@ -302,6 +302,11 @@ bool h2_session_stalled(const struct h2_session *session)
     return session->send_window <= 0 && !list_empty(&session->blocked);
 }
 
+uint64_t h2_session_credited_bytes(const struct h2_session *session)
+{
+    return session->credited_bytes;
+}
+
 const char *h2_session_goaway_text(const struct h2_session *session)
 {
     return session->goaway_text;

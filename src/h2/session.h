@@ -184,6 +184,8 @@ size_t h2_session_queued_bytes(const struct h2_session *session);
 /* True while a stream has bytes to send, its own window is open, and the connection's is shut: the
  * peer withholds it because of what somebody sent. */
 bool h2_session_stalled(const struct h2_session *session);
+/* What the peer returned of the connection's credit so far. */
+uint64_t h2_session_credited_bytes(const struct h2_session *session);
 /* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none
  * came. */
 const char *h2_session_goaway_text(const struct h2_session *session);
@@ -216,6 +218,10 @@ enum h2_outcome {
 int h2_stream_open(struct h2_session *session, const struct h2_header *fields, size_t count,
                    bool end_stream, const struct h2_stream_events *events, void *user,
                    struct h2_stream **ret_stream);
+
+/* Client: the stream, that is in no group yet, joins that of `other`, which may have had none: those
+ * of one sender, who is behind when all together are. */
+void h2_stream_join(struct h2_stream *stream, struct h2_stream *other);
 
 /* Gives a stream its events and their user; NULL for both: nobody's from here on, on_close
  * included. */

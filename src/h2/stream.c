@@ -47,6 +47,40 @@ void h2_stream_attach(struct h2_stream *stream, const struct h2_stream_events *e
     }
 }
 
+/* ---- groups ---------------------------------------------------------------------------------- */
+
+static void enter_group(struct h2_stream *stream, struct h2_group *group)
+{
+    stream->group = group;
+    group->stream_count++;
+    group->unread_bytes += stream->unread_bytes;
+}
+
+static void leave_group(struct h2_stream *stream)
+{
+    struct h2_group *group = stream->group;
+    if (group == NULL) {
+        return;
+    }
+    h2_stream_give_back(stream, stream->unread_bytes);
+    stream->group = NULL;
+    assert(group->stream_count > 0);
+    group->stream_count--;
+    if (group->stream_count == 0) {
+        assert(group->unread_bytes == 0);
+        free(group);
+    }
+}
+
+void h2_stream_join(struct h2_stream *stream, struct h2_stream *other)
+{
+    assert(stream != other && stream->session == other->session && stream->group == NULL);
+    if (other->group == NULL) {
+        enter_group(other, mem_new(struct h2_group));
+    }
+    enter_group(stream, other->group);
+}
+
 /* Takes the stream out of everything and frees it. */
 static void stream_free(struct h2_stream *stream)
 {
@@ -58,6 +92,7 @@ static void stream_free(struct h2_stream *stream)
     list_remove(&stream->credit_node);
     list_remove(&stream->node);
     session->stream_count--;
+    leave_group(stream);
     h2_count_queued(session, 0, stream->out.len + stream->block_bytes);
     trailers_free(stream->trailers);
     buf_deinit(&stream->out);

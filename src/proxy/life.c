@@ -54,7 +54,7 @@ static void on_end_signal(void *user, int number, bool again)
 static void on_main_ended(void *user)
 {
     struct proxy *proxy = user;
-    role_signals_close(&proxy->signals);
+    role_signals_unref(&proxy->signals);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -146,6 +146,7 @@ int proxy_run(const struct proxy_config *config)
         rv = run(proxy);
     }
     admin_stop(proxy->admin);
+    role_signals_end(&proxy->signals); /* no other thread is left */
     relay_deinit(&proxy->relay);
     free(proxy);
     return rv;

@@ -111,6 +111,31 @@ void exchange_refuse_large(struct exchange *exchange, uint32_t limit_bytes)
     exchange_answer_http(exchange, RPC_RESOURCE_EXHAUSTED, "431", message);
 }
 
+/* Another stream of the client's on the same connection; NULL: none. */
+static struct h2_stream *find_sibling(const struct exchange *exchange)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &exchange->client->exchanges)
+    {
+        struct exchange *other = container_of(node, struct exchange, client_node);
+        if (other != exchange && other->upstream.stream != NULL &&
+            other->upstream.conn == exchange->upstream.conn) {
+            return other->upstream.stream;
+        }
+    }
+    return NULL;
+}
+
+/* What one client does not read is one account, on however many streams. */
+static void join_siblings(struct exchange *exchange)
+{
+    struct h2_stream *sibling = find_sibling(exchange);
+    if (sibling != NULL) {
+        h2_stream_join(exchange->upstream.stream, sibling);
+    }
+}
+
 static int on_upstream_ready(struct upstream_request *request, struct h2_session *session)
 {
     struct exchange *exchange = of_request(request);
@@ -118,6 +143,7 @@ static int on_upstream_ready(struct upstream_request *request, struct h2_session
                             &upstream_events, exchange, &request->stream);
     if (rv == 0) {
         exchange_enter(exchange, EXCHANGE_OPEN);
+        join_siblings(exchange);
         send_known_body(exchange);
     } else if (rv == H2_E_HEADERS) {
         exchange_refuse_large(exchange, h2_session_peer_header_bytes(session));
@@ -151,10 +177,17 @@ static void on_upstream_clogged(struct upstream_request *request)
     exchange_shed(exchange, message);
 }
 
+static uint64_t unanswered(const struct upstream_request *request)
+{
+    const struct exchange *exchange = container_of(request, struct exchange, upstream);
+    return observe_unanswered(&exchange->record);
+}
+
 const struct upstream_request_events exchange_request_events = {
     .on_ready = on_upstream_ready,
     .on_failed = on_upstream_failed,
     .on_clogged = on_upstream_clogged,
+    .unanswered = unanswered,
 };
 
 /* ---- from the endpoint ----------------------------------------------------------------------- */

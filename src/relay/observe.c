@@ -134,6 +134,13 @@ static bool is_watched(const struct worker *worker)
     return atomic_load_explicit(&worker->relay->watched, memory_order_relaxed);
 }
 
+uint64_t observe_unanswered(const struct stream_record *record)
+{
+    uint64_t up = atomic_load_explicit(&record->up.messages, memory_order_relaxed);
+    uint64_t down = atomic_load_explicit(&record->down.messages, memory_order_relaxed);
+    return up > down ? up - down : 0;
+}
+
 void observe_up(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
                 size_t len)
 {

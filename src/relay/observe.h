@@ -24,6 +24,9 @@ void observe_request(struct stream_record *record, const struct h2_block *block)
 void observe_chosen(struct worker *worker, struct stream_record *record, struct endpoint *endpoint);
 void observe_left(struct worker *worker, struct stream_record *record, bool served);
 
+/* Messages from the client for which none came from the endpoint. */
+uint64_t observe_unanswered(const struct stream_record *record);
+
 /* Bytes from the client, and from the endpoint. */
 void observe_up(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
                 size_t len);

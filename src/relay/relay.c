@@ -38,12 +38,14 @@ int relay_run(struct relay *relay, void (*on_started)(void *user), void *user)
     int error = 0;
     while (running < relay->worker_count && error == 0) {
         struct worker *worker = &relay->workers[running];
+        atomic_fetch_add(&relay->others, 1);
         error = pthread_create(&worker->thread, NULL, run_thread, worker);
         running += error == 0;
     }
     if (error == 0) {
         on_started(user);
     } else {
+        atomic_fetch_sub(&relay->others, 1); /* that did not start */
         relay_drain(relay);
         relay_drain(relay); /* twice: everything ends now */
     }

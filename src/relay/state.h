@@ -112,7 +112,8 @@ struct relay {
     unsigned worker_count;
     char listen_name[NET_ADDRESS_TEXT_BYTES];
     uint64_t started_ms;
-    void (*on_main_ended)(void *user); /* worker 0 has closed everything; on its thread */
+    atomic_uint others;                /* workers that run, beside worker 0 */
+    void (*on_main_ended)(void *user); /* all workers have closed everything; worker 0's thread */
     void *user;
     atomic_uint_fast64_t stream_number;
     atomic_uint_fast64_t rule_tickets[ROUTE_RULES_MAX]; /* streams per rule, for weights */

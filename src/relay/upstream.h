@@ -41,6 +41,8 @@
 #define UPSTREAM_IDLE_MS 10000
 /* A connection whose credit is used up while others wait is looked at after this long. */
 #define UPSTREAM_CLOG_MS 500
+/* ... on end, in which the endpoint gives back less than this. */
+#define UPSTREAM_CLOG_FLOW_BYTES (16 * 1024)
 /* So many dropped streams are then reset at a time, without regard to the ration below, for the
  * credit that they hold. */
 #define UPSTREAM_CLOG_RESETS 16
@@ -65,6 +67,14 @@
 #define UPSTREAM_ABANDONED_RESETS 20
 /* None waits longer than this for its stream to become old. */
 #define UPSTREAM_RESET_LIMIT_MS 60000
+/* What an endpoint has queued for a stream it drops when that is reset, which may take it 20
+ * microseconds a message (grpc-js) in which it does nothing else: this many unanswered messages at
+ * once and so many a second, of a stream no more than that are counted; few of them cost nothing. A
+ * stream that waits goes on being answered, so it comes to less. */
+#define UPSTREAM_DROPPED_MESSAGES 4000
+#define UPSTREAM_DROPPED_PER_S    4000
+#define UPSTREAM_DROPPED_MAX      8000
+#define UPSTREAM_DROPPED_FEW      50
 /* With this many, the next streams of clients that only just came wait until there are fewer, but no longer than that: a
  * storm may go on, and most of its streams are gone by then. */
 #define UPSTREAM_CROWDED_RESETS   200
@@ -102,6 +112,8 @@ struct upstream_request_events {
     /* The stream holds the credit of a connection that others wait for: end it. NULL: it never
      * does. */
     void (*on_clogged)(struct upstream_request *request);
+    /* How many messages were passed on that the endpoint has not answered. NULL: hardly any. */
+    uint64_t (*unanswered)(const struct upstream_request *request);
 };
 
 void upstream_request_init(struct upstream_request *request,

@@ -4,7 +4,9 @@
  * client are not read. When the window stays shut, others wait for it and the endpoint still
  * answers a PING, the client that holds most of it loses the streams that do, which gives their
  * credit back, and gets a lane of its own for the next ones. Where streams that were dropped, and
- * whose resets wait for their ration, hold the most, these resets go. */
+ * whose resets wait for their ration, hold the most, these resets go. An endpoint that gives credit
+ * back, but slower than it is used, is busy: it withholds nothing, and to lose streams at once would
+ * make it busier. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_internal.h"
@@ -160,9 +162,11 @@ static void end_clog(struct upstream_conn *conn, const struct clog *clog)
     end_streams_of(conn, clog->holder);
 }
 
-static void begin_clog(struct upstream_conn *conn, uint64_t now_ms)
+static void begin_clog(struct upstream_conn *conn, const struct h2_session *session,
+                       uint64_t now_ms)
 {
     conn->clogged_since_ms = now_ms;
+    conn->clog_credited = h2_session_credited_bytes(session);
     conn->clog_heard = false;
     rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
 }
@@ -177,6 +181,19 @@ static void hear(struct upstream_conn *conn, const struct h2_session *session, u
     }
 }
 
+/* Credit came back meanwhile: the endpoint is slow. Returns whether it did. */
+static bool flows(struct upstream_conn *conn, const struct h2_session *session, uint64_t now_ms)
+{
+    uint64_t credited = h2_session_credited_bytes(session);
+    if (credited - conn->clog_credited < UPSTREAM_CLOG_FLOW_BYTES) {
+        return false;
+    }
+    conn->clog_credited = credited;
+    conn->clogged_since_ms = now_ms;
+    conn->clog_heard = true;
+    return true;
+}
+
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
 {
     struct h2_session *session = rpc_conn_session(conn->conn);
@@ -184,7 +201,9 @@ void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
     if (clog.holder == NULL && !clog.dropped) {
         conn->clogged_since_ms = 0;
     } else if (conn->clogged_since_ms == 0) {
-        begin_clog(conn, now_ms);
+        begin_clog(conn, session, now_ms);
+    } else if (flows(conn, session, now_ms)) {
+        return;
     } else if (!conn->clog_heard) {
         hear(conn, session, now_ms);
     } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS) {

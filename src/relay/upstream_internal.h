@@ -19,9 +19,9 @@ enum upstream_conn_state {
     UPSTREAM_CONN_ENDING, /* takes no more streams */
 };
 
-/* A token bucket. */
+/* A token bucket, below zero when more was taken than was left. */
 struct reset_bucket {
-    uint64_t milli_tokens;
+    int64_t milli_tokens;
     uint64_t filled_ms;
 };
 
@@ -38,11 +38,13 @@ struct upstream_conn {
     bool refuses;              /* a stream, since the last tick */
     uint64_t idle_since_ms;    /* 0: it has streams */
     uint64_t clogged_since_ms; /* 0: it is not */
+    uint64_t clog_credited;    /* h2_session_credited_bytes() then, or later */
     bool clog_heard;           /* the endpoint has said something since then */
 
     /* What the endpoint may count, see upstream_reset.c. */
     struct reset_bucket all;   /* resets of any age */
     struct reset_bucket young; /* ... and of young streams */
+    struct reset_bucket dropped; /* messages that were dropped with resets */
     size_t ended_streams;
     size_t young_resets;
     int32_t read_ids[UPSTREAM_OLD_TICKS]; /* how far the endpoint had read, at the last ticks */

@@ -4,7 +4,10 @@
  * with it the streams of every other client. Young is what it thinks young: an endpoint that stood
  * still reads a request and its reset in one go. So a stream counts as old only when the endpoint
  * has answered something at or above its id UPSTREAM_OLD_TICKS ago: frames are read in order. Until
- * then a reset waits, unless few were sent; nothing else is sent of its stream. */
+ * then a reset waits, unless few were sent; nothing else is sent of its stream.
+ *
+ * And it has to drop what it has queued for the stream. Where that may be much, because the client
+ * sent on and on, one such reset waits for another. */
 #include "base/mem.h"
 #include "relay/upstream_internal.h"
 #include "rpc/conn.h"
@@ -12,12 +15,13 @@
 #include <assert.h>
 
 #define YOUNG_MS 1000
-#define MILLI    UINT64_C(1000) /* milliseconds times tokens per second are thousandths of tokens */
+#define MILLI    INT64_C(1000) /* milliseconds times tokens per second are thousandths of tokens */
 
 void upstream_ration_init(struct upstream_conn *conn, uint64_t now_ms)
 {
     conn->all = (struct reset_bucket){UPSTREAM_RESETS * MILLI, now_ms};
     conn->young = (struct reset_bucket){UPSTREAM_YOUNG_RESETS * MILLI, now_ms};
+    conn->dropped = (struct reset_bucket){UPSTREAM_DROPPED_MESSAGES * MILLI, now_ms};
 }
 
 void upstream_ration_tick(struct upstream_conn *conn)
@@ -34,10 +38,10 @@ bool upstream_is_young(const struct upstream_request *request)
            worker_now_ms(request->upstream->worker) - request->since_ms < YOUNG_MS;
 }
 
-static bool has_token(struct reset_bucket *bucket, uint64_t capacity, uint64_t per_s,
+static bool has_token(struct reset_bucket *bucket, int64_t capacity, int64_t per_s,
                       uint64_t now_ms)
 {
-    uint64_t tokens = bucket->milli_tokens + (now_ms - bucket->filled_ms) * per_s;
+    int64_t tokens = bucket->milli_tokens + (int64_t)(now_ms - bucket->filled_ms) * per_s;
     bucket->filled_ms = now_ms;
     bucket->milli_tokens = tokens < capacity * MILLI ? tokens : capacity * MILLI;
     return bucket->milli_tokens >= MILLI;
@@ -72,8 +76,9 @@ static bool is_overdue(const struct upstream *upstream, const struct upstream_re
            (crowded || now_ms - request->reset_ms >= UPSTREAM_RESET_LIMIT_MS);
 }
 
-static bool may_go(struct upstream_conn *conn, const struct upstream_request *request,
-                   uint64_t now_ms)
+/* As the endpoint counts resets. */
+static bool is_in_ration(struct upstream_conn *conn, const struct upstream_request *request,
+                         uint64_t now_ms)
 {
     if (conn->lane != 0) {
         return true; /* the clients of this lane only harm themselves */
@@ -84,6 +89,34 @@ static bool may_go(struct upstream_conn *conn, const struct upstream_request *re
         return false;
     }
     conn->all.milli_tokens -= MILLI;
+    return true;
+}
+
+/* The messages that a reset costs. */
+static int64_t count_dropped(const struct upstream_request *request)
+{
+    uint64_t messages =
+        request->events->unanswered != NULL ? request->events->unanswered(request) : 0;
+    if (messages <= UPSTREAM_DROPPED_FEW) {
+        return 0;
+    }
+    return messages < UPSTREAM_DROPPED_MAX ? (int64_t)messages : UPSTREAM_DROPPED_MAX;
+}
+
+/* Who shares a lane is no matter here: an endpoint that drops answers does nothing else on its
+ * other connections, either. */
+static bool may_go(struct upstream_conn *conn, const struct upstream_request *request,
+                   uint64_t now_ms)
+{
+    int64_t messages = count_dropped(request);
+    bool due = upstream_resets(request) && now_ms - request->reset_ms >= UPSTREAM_RESET_LIMIT_MS;
+    bool may_drop = messages == 0 || due ||
+                    has_token(&conn->dropped, UPSTREAM_DROPPED_MESSAGES, UPSTREAM_DROPPED_PER_S,
+                              now_ms);
+    if (!may_drop || !is_in_ration(conn, request, now_ms)) {
+        return false;
+    }
+    conn->dropped.milli_tokens -= messages * MILLI;
     return true;
 }
 

@@ -61,14 +61,19 @@ static void end_due_exchanges(struct worker *worker, uint64_t now, bool all)
     }
 }
 
-/* Closes what no connection needs any more, so that the loop runs out. */
+/* Closes what no connection needs any more, so that the loop runs out. Worker 0, which hears the
+ * signals, is the last one. */
 static void end_worker(struct worker *worker)
 {
-    if (!worker->ended) {
+    bool last = worker->index != 0 || atomic_load(&worker->relay->others) == 0;
+    if (!worker->ended && last) {
         worker->ended = true;
         net_loop_tick_stop(&worker->tick);
         uv_close((uv_handle_t *)&worker->wake, NULL);
-        if (worker->index == 0 && worker->relay->on_main_ended != NULL) {
+        if (worker->index != 0) {
+            atomic_fetch_sub(&worker->relay->others, 1);
+            worker_wake(&worker->relay->workers[0]);
+        } else if (worker->relay->on_main_ended != NULL) {
             worker->relay->on_main_ended(worker->relay->user);
         }
     }

@@ -48,6 +48,24 @@ void role_signals_close(struct role_signals *signals)
     }
 }
 
+void role_signals_unref(struct role_signals *signals)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(numbers) && signals->open; i++) {
+        uv_unref((uv_handle_t *)&signals->handles[i]);
+    }
+}
+
+/* libuv gives a signal its default effect back, so it is kept waiting from before that on. */
+void role_signals_end(struct role_signals *signals)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    role_signals_close(signals);
+}
+
 int role_signals_exit_code(int number)
 {
     return 128 + number;

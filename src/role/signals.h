@@ -26,6 +26,14 @@ void role_signals_start(struct role_signals *signals, struct net_loop *loop,
  * so is a zeroed struct. The memory must stay until the loop has run or been deinitialised. */
 void role_signals_close(struct role_signals *signals);
 
+/* The loop may run out, though signals are still heard until then. */
+void role_signals_unref(struct role_signals *signals);
+
+/* As role_signals_close(), but those that come do nothing: for the last steps of a command that
+ * ends as it was asked to, with 0, however often it is asked. Nothing in them may wait for anybody,
+ * and this must be the only thread that signals can come to. */
+void role_signals_end(struct role_signals *signals);
+
 /* The exit code of a command that ended early because of signal `number`: 130 for SIGINT, 143 for
  * SIGTERM. */
 int role_signals_exit_code(int number);

@@ -119,7 +119,7 @@ static void on_refused(void *user, const struct net_error *why)
 static void on_drained(void *user)
 {
     struct role *role = user;
-    role_signals_close(&role->signals);
+    role_signals_end(&role->signals);
     net_http_close(role->http);
     role->http = NULL;
 }

@@ -539,14 +539,8 @@ PLOTS = [unread_responses, unread_requests, slow_reader, reads_nothing_at_all, t
          resets_while_the_server_pauses, versions_of_its_own]
 
 
-# grpc-js gives a connection's credit back late, so that a health check may miss its 2 s while the client is found and moved.
-LATE_CREDIT = {("grpc-js", unread_responses), ("grpc-js", reads_nothing_at_all)}
-
-
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.__name__)
-def test_plot(request, site, plot):
-    if (request.node.callspec.params.get("site"), plot) in LATE_CREDIT:
-        request.applymarker(pytest.mark.xfail(reason="a health check late behind grpc-js's withheld credit"))
+def test_plot(site, plot):
     plot(site)
     site.lose_nothing(plot.__name__)
 

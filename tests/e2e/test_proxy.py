@@ -2,6 +2,7 @@
 import json
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.error
@@ -272,8 +273,49 @@ def test_two_signals_end_a_proxy_that_is_not_ready(started, certs):
                                                for name in ("server-v1", "server-v2"))))
         front.send_signal(signal.SIGTERM)
         front.send_signal(signal.SIGINT)
-        assert front.wait(deadline_s=1) == 0
-        assert "Ready" not in front.output
+        assert front.wait() == 0
+        assert "Ready" not in front.output and "in time" not in front.output
+
+
+def _signal_until_gone(process):
+    """Signals come until its last moment; returns the exit code."""
+    end = time.monotonic() + 10
+    while process.running() and time.monotonic() < end:
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+    return process.wait(deadline_s=1)
+
+
+def test_signals_do_not_end_the_end(started, certs, backends):
+    front = started(Proxy(certs, *backends)).wait_ready()
+    assert _signal_until_gone(front) == 0
+    assert _signal_until_gone(started(Server("v1", "asked-often"))) == 0
+
+
+def _agent_on_worker(front, started, certs, worker):
+    """Which worker a connection comes to is the kernel's choice."""
+    for n in range(40):
+        agent = started(Agent("v1.1", f"try-{n}", front.target, cacert=certs / "ca.pem"))
+        agent.wait_for("Received pong")
+        streams = json.loads(get(front.admin + "/streams")[1])["streams"]
+        if [row["worker"] for row in streams if row["agent_id"] == f"try-{n}"] == [worker]:
+            return agent
+        agent.stop()
+    raise AssertionError(f"no connection came to worker {worker}")
+
+
+@pytest.mark.parametrize("worker", [0, 1])
+def test_a_second_signal_ends_streams_of_any_worker(started, certs, backends, worker):
+    """Also when the one that hears signals has none left."""
+    front = started(Proxy(certs, *backends, "--workers", "2", "--drain-timeout", "60s")).wait_ready()
+    agent = _agent_on_worker(front, started, certs, worker)
+    front.send_signal(signal.SIGTERM)
+    front.wait_for("Draining")
+    with pytest.raises(subprocess.TimeoutExpired):
+        front.wait(deadline_s=0.5)  # a worker without streams has ended
+    front.send_signal(signal.SIGTERM)
+    assert front.wait(deadline_s=5) == 0
+    agent.wait_for("proxy is shutting down; reconnecting")
 
 
 def test_unhealthy_endpoint_gets_no_streams_until_it_is_back(started, certs, stubs, backends):

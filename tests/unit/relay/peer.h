@@ -24,7 +24,7 @@ struct peer_stream;
 struct peer_config {
     bool server;
     bool silent;          /* sends no SETTINGS until peer_open() */
-    bool withholds;       /* a connection's credit is for what was read, as grpc-js does */
+    bool withholds;       /* a connection's credit is for what was read, as nghttpx does */
     uint32_t max_streams; /* 0: says nothing of it, unless `paused` */
     bool paused;          /* MAX_CONCURRENT_STREAMS 0 */
     uint32_t window;      /* INITIAL_WINDOW_SIZE; 0: the protocol's */

@@ -170,6 +170,47 @@ static void a_short_clog_is_no_reason(void **state)
     scene_close(clog.scene);
 }
 
+/* It is busy, not withholding: to drop streams would keep it busier. */
+static void an_endpoint_that_gives_credit_back_slowly_is_no_reason(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    fill(&clog);
+    live(&clog, SPENT_MS);
+    for (int i = 0; i < 12; i++) {
+        peer_send_zeros(scene_ask(scene_client(clog.scene), "agent-id: hog\n"), 8000);
+    }
+    scene_settle();
+    for (int i = 0; i < 4; i++) {
+        assert_true(h2_stream_queued_bytes(scene_exchange(clog.scene)->upstream.stream) > 0);
+        live(&clog, 400);
+        peer_grant(clog.conn, 0, UPSTREAM_CLOG_FLOW_BYTES + 1000);
+        scene_settle();
+    }
+    assert_false(clog.streams[0]->closed || clog.streams[1]->closed);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
+/* None of them holds much. */
+static void many_streams_of_one_client_leave_a_reserve_for_others(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    for (int i = 0; i < 40; i++) {
+        peer_send_zeros(scene_ask(clog.hog, "agent-id: hog\n"), CREDIT / 40 + 100);
+    }
+    scene_settle();
+    scene_check(&clog.bystander);
+    scene_check(&clog.talker);
+    scene_run(H2_RESERVE_MS / 2);
+    scene_check(&clog.bystander);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
 /* Many clients that hold a little each: nobody is to blame alone. */
 static void who_holds_less_than_half_is_not_to_blame(void **state)
 {
@@ -221,6 +262,8 @@ int main(void)
         cmocka_unit_test(a_clog_ends_where_no_other_reset_may_go),
         cmocka_unit_test(who_dropped_the_streams_that_hold_the_credit_clogs_no_longer),
         cmocka_unit_test(an_endpoint_that_stands_still_is_no_reason),
+        cmocka_unit_test(an_endpoint_that_gives_credit_back_slowly_is_no_reason),
+        cmocka_unit_test(many_streams_of_one_client_leave_a_reserve_for_others),
         cmocka_unit_test(who_keeps_nobody_waiting_may_hold_all),
         cmocka_unit_test(a_short_clog_is_no_reason),
         cmocka_unit_test(who_holds_less_than_half_is_not_to_blame),

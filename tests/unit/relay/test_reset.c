@@ -5,6 +5,7 @@
 #include "relay/client.h"
 #include "relay/upstream.h"
 #include "rpc/conn.h"
+#include "rpc/frame.h"
 
 #define MANY 1000
 /* How long ago an endpoint must have read a request whose stream is old. */
@@ -409,6 +410,71 @@ static void nothing_is_sent_while_a_reset_waits(void **state)
     }
 }
 
+#define QUEUED_MESSAGES 3000
+
+/* Streams of a client that sent more messages than were answered. */
+static struct peer *client_of_queues(struct scene *scene, struct peer_stream **streams, size_t count)
+{
+    struct peer *client = scene_client(scene);
+    open_many(client, streams, count);
+    for (size_t i = 0; i < count; i++) {
+        peer_send_zeros(streams[i], QUEUED_MESSAGES * RPC_FRAME_PREFIX_BYTES);
+    }
+    scene_settle();
+    return client;
+}
+
+/* It would drop the answers to all of them in one go, and do nothing else meanwhile. */
+static void resets_that_make_an_endpoint_drop_much_go_one_by_one(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    struct peer_stream *streams[10];
+    struct peer *client = client_of_queues(scene, streams, 10);
+    struct peer_stream *short_one = scene_ask(scene_client(scene), "");
+    peer_send_zeros(short_one, RPC_FRAME_PREFIX_BYTES);
+    scene_run(OLD_MS + 1000);
+    peer_abort(client);
+    scene_settle();
+    assert_int_equal(conn->resets, 2); /* one is within what may be dropped at once, one goes beyond */
+    peer_reset(short_one, H2_CANCEL);
+    scene_settle();
+    assert_int_equal(conn->resets, 3); /* it is in nobody's debt */
+    scene_run(3000);
+    assert_in_range(conn->resets, 3 + 2, 3 + 4);
+    scene_check(&bystander);
+    scene_run(8 * 1000 * QUEUED_MESSAGES / UPSTREAM_DROPPED_PER_S);
+    assert_int_equal(conn->resets, 11);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
+static void what_was_answered_meanwhile_is_not_dropped(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    struct peer_stream *streams[10];
+    struct peer *client = client_of_queues(scene, streams, 10);
+    scene_run(OLD_MS + 1000);
+    peer_abort(client);
+    scene_settle();
+    assert_int_equal(conn->resets, 2);
+    for (size_t i = 1; i <= 10; i++) {
+        if (!peer_stream(conn, i)->closed) {
+            peer_begin(peer_stream(conn, i));
+            peer_send_zeros(peer_stream(conn, i), QUEUED_MESSAGES * RPC_FRAME_PREFIX_BYTES);
+        }
+    }
+    scene_run(2 * NET_TICK_MS);
+    assert_int_equal(conn->resets, 10);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +488,8 @@ int main(void)
         cmocka_unit_test(too_many_resets_that_wait_go_when_they_are_a_little_older),
         cmocka_unit_test(newcomers_wait_while_many_resets_do_and_others_are_served),
         cmocka_unit_test(no_reset_waits_for_ever),
+        cmocka_unit_test(resets_that_make_an_endpoint_drop_much_go_one_by_one),
+        cmocka_unit_test(what_was_answered_meanwhile_is_not_dropped),
         cmocka_unit_test(an_endpoint_that_answers_what_has_been_answered_is_not_heard),
         cmocka_unit_test(a_lane_apart_is_not_rationed),
         cmocka_unit_test(a_connection_may_die_with_resets_that_wait),

@@ -77,6 +77,28 @@ static void a_hangup_that_nobody_wants_keeps_its_effect(void **state)
     net_loop_deinit(&heard.loop);
 }
 
+static void at_the_very_end_no_signal_does_anything(void **state)
+{
+    (void)state;
+    struct heard heard = {.wanted = 1};
+    sigset_t before;
+    sigset_t pending;
+    int number;
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    net_loop_init(&heard.loop);
+    role_signals_start(&heard.signals, &heard.loop, on_end, NULL, &heard);
+    role_signals_unref(&heard.signals);
+    net_loop_run(&heard.loop); /* it waits for none */
+    raise(SIGTERM); /* would end this program, as would the next one */
+    role_signals_end(&heard.signals);
+    net_loop_deinit(&heard.loop);
+    raise(SIGINT);
+    assert_int_equal(sigpending(&pending), 0);
+    assert_true(sigismember(&pending, SIGINT));
+    assert_int_equal(sigwait(&pending, &number), 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static void exit_codes_are_those_of_a_shell(void **state)
 {
     (void)state;
@@ -97,6 +119,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_end_differs_from_all_after_it),
         cmocka_unit_test(a_hangup_that_nobody_wants_keeps_its_effect),
+        cmocka_unit_test(at_the_very_end_no_signal_does_anything),
         cmocka_unit_test(exit_codes_are_those_of_a_shell),
         cmocka_unit_test(what_was_never_started_can_be_closed),
     };
