@@ -27,7 +27,7 @@ void report_ping(const struct log_source *source, uint64_t sequence)
     }
     char number[24];
     snprintf(number, sizeof(number), "%" PRIu64, sequence);
-    log_event(LOG_INFO, source, "ping_sent", LOG_PAIRS({"sequence", number}), "Sent ping");
+    log_event(LOG_INFO, source, "ping_sent", LOG_PAIRS({"sequence", number, true}), "Sent ping");
 }
 
 void report_pong(const struct log_source *source, const struct rpc_ping_response *pong)
@@ -39,7 +39,7 @@ void report_pong(const struct log_source *source, const struct rpc_ping_response
     snprintf(number, sizeof(number), "%" PRIu64, pong->sequence);
     log_event(LOG_INFO, source, "pong_received",
               LOG_PAIRS({"server_version", pong->server_version}, {"server_id", pong->server_id},
-                        {"message", pong->message}, {"sequence", number}),
+                        {"message", pong->message}, {"sequence", number, true}),
               "Received pong from server=%.255s/%.255s message=%.255s", pong->server_version,
               pong->server_id, pong->message);
 }
@@ -93,9 +93,12 @@ void report_reconnecting(const struct log_source *source, const char *what, cons
                          const char *cause, uint64_t delay_ms)
 {
     char delay[32];
+    char delay_ns[24];
+    snprintf(delay_ns, sizeof(delay_ns), "%" PRIu64, delay_ms * NS_PER_MS);
     text_format_duration(delay, sizeof(delay), delay_ms * NS_PER_MS);
     log_event(LOG_WARN, source, "reconnecting",
-              LOG_PAIRS({"cause", cause}, {"reason", reason}, {"delay", delay}),
+              LOG_PAIRS({"cause", cause}, {"reason", reason}, {"delay", delay},
+                        {"delay_ns", delay_ns, true}),
               "%s: %s; reconnecting in %s", what, cause, delay);
 }
 
@@ -109,6 +112,6 @@ void report_too_many_pings(const struct log_source *source, uint64_t keepalive_m
 {
     log_event(LOG_WARN, source, "too_many_pings", NULL,
               "The server wants fewer keepalive pings: now one every %" PRIu64
-              " s; --keepalive makes it so from the start",
+              "s; --keepalive makes it so from the start",
               keepalive_ms / 1000);
 }

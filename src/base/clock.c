@@ -16,13 +16,24 @@ uint64_t clock_now_ms(void)
     return clock_now_ns() / 1000000;
 }
 
-void clock_format_now(char out[static CLOCK_RFC3339_BYTES])
+uint64_t clock_wall_ns(void)
 {
     struct timespec now;
-    struct tm utc;
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void clock_format(uint64_t wall_ns, char out[static CLOCK_RFC3339_BYTES])
+{
+    time_t seconds = (time_t)(wall_ns / 1000000000);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
     size_t len = strftime(out, CLOCK_RFC3339_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(out + len, CLOCK_RFC3339_BYTES - len, ".%03uZ",
-             (unsigned)(now.tv_nsec / 1000000) % 1000);
+             (unsigned)(wall_ns / 1000000 % 1000));
+}
+
+void clock_format_now(char out[static CLOCK_RFC3339_BYTES])
+{
+    clock_format(clock_wall_ns(), out);
 }

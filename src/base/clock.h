@@ -11,7 +11,11 @@
 uint64_t clock_now_ns(void);
 uint64_t clock_now_ms(void);
 
-/* Writes the wall clock as RFC 3339 in UTC with milliseconds into `out`. */
+/* Nanoseconds since 1970. */
+uint64_t clock_wall_ns(void);
+
+/* Writes such a time, or now's, as RFC 3339 in UTC with milliseconds into `out`. */
+void clock_format(uint64_t wall_ns, char out[static CLOCK_RFC3339_BYTES]);
 void clock_format_now(char out[static CLOCK_RFC3339_BYTES]);
 
 #endif

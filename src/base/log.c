@@ -20,6 +20,11 @@ void log_configure(enum log_level level, enum log_format format)
     log_line_set_format(format);
 }
 
+void log_show_utf8(bool shown)
+{
+    log_line_set_readable(shown);
+}
+
 bool log_enabled(enum log_level level)
 {
     return (int)level >= atomic_load_explicit(&configured_level, memory_order_relaxed);

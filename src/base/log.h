@@ -11,6 +11,8 @@
 
 /* Sets level and format for the process; the defaults are LOG_INFO and LOG_TEXT. */
 void log_configure(enum log_level level, enum log_format format);
+/* Whether warnings and errors show a peer's visible UTF-8 as such; by default all is escaped. */
+void log_show_utf8(bool shown);
 bool log_enabled(enum log_level level);
 
 /* Writes one line: LOG_INFO and below to standard output, the rest to standard error.

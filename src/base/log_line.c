@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -12,6 +13,13 @@
 #define FIELD_MAX_BYTES 1024 /* of a version, an id or a value, before escapes */
 
 static atomic_int configured_format = LOG_TEXT;
+
+static atomic_bool readable;
+
+void log_line_set_readable(bool is_readable)
+{
+    atomic_store(&readable, is_readable);
+}
 
 void log_line_set_format(enum log_format format)
 {
@@ -53,7 +61,23 @@ static void put_role_in_capitals(struct buf *line, const char *role)
     put_escaped(line, capitals, len);
 }
 
-static void put_text_line(struct buf *line, const struct log_source *source, const char *message)
+/* The lines of the contract, which are read again, are informative; what a peer said of its reasons
+ * is for people. */
+static bool is_for_people(enum log_level level)
+{
+    return level >= LOG_WARN && atomic_load_explicit(&readable, memory_order_relaxed);
+}
+
+static void put_readable(struct buf *line, const char *text)
+{
+    char escaped[4 * LOG_MESSAGE_BYTES + 1];
+    text_escape(escaped, sizeof(escaped), text, bounded_len(text, LOG_MESSAGE_BYTES));
+    text_make_readable(escaped);
+    put(line, escaped);
+}
+
+static void put_text_line(struct buf *line, enum log_level level, const struct log_source *source,
+                          const char *message)
 {
     put(line, "[");
     put_role_in_capitals(line, source->role);
@@ -66,19 +90,42 @@ static void put_text_line(struct buf *line, const struct log_source *source, con
         put_escaped(line, source->id, FIELD_MAX_BYTES);
     }
     put(line, "] ");
-    put_escaped(line, message, LOG_MESSAGE_BYTES);
+    if (is_for_people(level)) {
+        put_readable(line, message);
+    } else {
+        put_escaped(line, message, LOG_MESSAGE_BYTES);
+    }
     put(line, "\n");
 }
 
-/* Appends `"key":"value",`; nothing when there is no value. */
-static void put_pair(struct buf *line, const char *key, const char *value)
+/* A string; JSON has escapes of its own for what must not reach a terminal. */
+static void put_string(struct buf *line, enum log_level level, const char *text)
 {
-    if (value == NULL) {
+    char shown[LOG_MESSAGE_BYTES + 1];
+    size_t len = bounded_len(text, LOG_MESSAGE_BYTES);
+    memcpy(shown, text, len);
+    shown[len] = '\0';
+    if (is_for_people(level)) {
+        text_make_readable(shown);
+    }
+    (void)json_append_string(line, shown, strlen(shown));
+}
+
+/* Appends `"key":"value",`; nothing when there is no value. */
+static void put_pair(struct buf *line, enum log_level level, const struct log_pair *pair)
+{
+    if (pair->value == NULL) {
         return;
     }
-    (void)json_append_string(line, key, strlen(key));
+    (void)json_append_string(line, pair->key, strlen(pair->key));
     put(line, ":");
-    (void)json_append_string(line, value, bounded_len(value, LOG_MESSAGE_BYTES));
+    if (pair->is_number) {
+        assert(pair->value[0] != '\0' &&
+               pair->value[strspn(pair->value, "0123456789")] == '\0');
+        put(line, pair->value);
+    } else {
+        put_string(line, level, pair->value);
+    }
     put(line, ",");
 }
 
@@ -89,17 +136,17 @@ static void put_json_line(struct buf *line, enum log_level level, const struct l
     char now[CLOCK_RFC3339_BYTES];
     clock_format_now(now);
     put(line, "{");
-    put_pair(line, "time", now);
-    put_pair(line, "level", LEVELS[level]);
-    put_pair(line, "event", event);
-    put_pair(line, "role", source->role);
-    put_pair(line, "version", source->version);
-    put_pair(line, "id", source->id);
+    const struct log_pair *head = LOG_PAIRS(
+        {"time", now}, {"level", LEVELS[level]}, {"event", event}, {"role", source->role},
+        {"version", source->version}, {"id", source->id});
+    for (; head->key != NULL; head++) {
+        put_pair(line, level, head);
+    }
     for (; pairs != NULL && pairs->key != NULL; pairs++) {
-        put_pair(line, pairs->key, pairs->value);
+        put_pair(line, level, pairs);
     }
     put(line, "\"msg\":");
-    (void)json_append_string(line, message, strlen(message));
+    put_string(line, level, message);
     put(line, "}\n");
 }
 
@@ -109,6 +156,6 @@ void log_line_put(struct buf *line, enum log_level level, const struct log_sourc
     if (atomic_load_explicit(&configured_format, memory_order_relaxed) == LOG_JSON) {
         put_json_line(line, level, source, event, pairs, message);
     } else {
-        put_text_line(line, source, message);
+        put_text_line(line, level, source, message);
     }
 }

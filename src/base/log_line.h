@@ -9,6 +9,9 @@
 
 void log_line_set_format(enum log_format format);
 
+/* Whether warnings and errors show a peer's visible UTF-8 as such; else all of it stays escaped. */
+void log_line_set_readable(bool readable);
+
 /* Appends one line with its newline; the arguments are those of log_event(). */
 void log_line_put(struct buf *line, enum log_level level, const struct log_source *source,
                   const char *event, const struct log_pair *pairs, const char *message);

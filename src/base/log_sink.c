@@ -105,13 +105,13 @@ static void tell_dropped(struct log_sink *sink)
     snprintf(lines, sizeof(lines), "%" PRIu64, sink->dropped);
     if (sink->blocked_ms >= 1000) {
         snprintf(message, sizeof(message),
-                 "%s log lines were dropped: %s took no bytes for %" PRIu64 " s", lines, sink->name,
+                 "%s log lines were dropped: %s took no bytes for %" PRIu64 "s", lines, sink->name,
                  sink->blocked_ms / 1000);
     } else {
         snprintf(message, sizeof(message), "%s log lines were dropped: %s took bytes too slowly",
                  lines, sink->name);
     }
-    tell(sink, "log_lines_dropped", LOG_PAIRS({"lines", lines}), message);
+    tell(sink, "log_lines_dropped", LOG_PAIRS({"lines", lines, true}), message);
     sink->dropping = false;
     sink->dropped = 0;
     sink->blocked_ms = 0;
@@ -143,7 +143,7 @@ void log_sink_give_up(struct log_sink *sink)
         snprintf(lines, sizeof(lines), "%" PRIu64, count);
         snprintf(message, sizeof(message), "%s log lines were dropped: %s takes no bytes", lines,
                  sink->name);
-        tell(sink->other, "log_lines_dropped", LOG_PAIRS({"lines", lines}), message);
+        tell(sink->other, "log_lines_dropped", LOG_PAIRS({"lines", lines, true}), message);
     }
 }
 

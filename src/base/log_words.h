@@ -2,6 +2,8 @@
 #ifndef GRPCROUTE_BASE_LOG_WORDS_H
 #define GRPCROUTE_BASE_LOG_WORDS_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -17,10 +19,11 @@ struct log_source {
 struct log_pair {
     const char *key;
     const char *value;
+    bool is_number; /* the value is one, in digits */
 };
 
 /* clang-format off */
-#define LOG_PAIRS(...) (const struct log_pair[]){__VA_ARGS__, {NULL, NULL}}
+#define LOG_PAIRS(...) (const struct log_pair[]){__VA_ARGS__, {NULL, NULL, false}}
 /* clang-format on */
 
 #endif

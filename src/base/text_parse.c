@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const char DURATION_EXPECTED[] = "a duration such as 250ms, 5s or 1m30s";
+static const char DURATION_NEGATIVE[] = "a duration that is not negative";
 static const char DURATION_TOO_LONG[] = "a duration below 292 years";
 static const char ADDRESS_EXPECTED[] = "HOST:PORT, for example localhost:8443 or [::1]:8443";
 static const char ADDRESS_PORT_EXPECTED[] = "a port from 0 to 65535 after the colon";
@@ -12,6 +13,9 @@ static const char ADDRESS_BRACKETS_EXPECTED[] = "brackets around an IPv6 address
 static const char ADDRESS_IPV6_EXPECTED[] = "an IPv6 address between the brackets";
 static const char ADDRESS_IPV4_EXPECTED[] = "an IPv4 address of four numbers from 0 to 255";
 static const char ADDRESS_SCHEME_EXPECTED[] = "HOST:PORT without a scheme such as https://";
+static const char ADDRESS_RESOLVER_EXPECTED[] =
+    "HOST:PORT without a prefix such as ipv4:, dns: or unix:";
+static const char ADDRESS_PATH_EXPECTED[] = "HOST:PORT without a slash or path behind it";
 static const char ADDRESS_NAME_EXPECTED[] =
     "a host name of letters, digits, dots and hyphens, at most 253 bytes";
 static const char VERSION_EXPECTED[] = "a version such as v1 or v1.2";
@@ -95,6 +99,9 @@ int text_parse_duration(const char *text, uint64_t *ret_ns, const char **ret_rea
     if (strcmp(text, "0") == 0) {
         *ret_ns = 0;
         return 0;
+    }
+    if (text[0] == '-') {
+        return expected(DURATION_NEGATIVE, ret_reason);
     }
     for (const char *at = text; *at != '\0' || at == text;) {
         uint64_t whole;
@@ -219,7 +226,24 @@ static int parse_bracketed(const char *text, uint16_t default_port, struct text_
     if (end == NULL || !copy_host(ret, text + 1, (size_t)(end - text - 1)) || !is_ipv6(ret->host)) {
         return expected(ADDRESS_IPV6_EXPECTED, ret_reason);
     }
+    if (strchr(end, '/') != NULL) {
+        return expected(ADDRESS_PATH_EXPECTED, ret_reason);
+    }
     return parse_port(end + 1, default_port, &ret->port, ret_reason);
+}
+
+/* What gRPC's own libraries put in front of a target; "dns:53" is a host of that name. */
+static bool has_resolver(const char *text)
+{
+    static const char *const PREFIXES[] = {"ipv4:", "ipv6:", "dns:",         "unix:",
+                                           "xds:",  "vsock:", "unix-abstract:", "passthrough:"};
+    for (size_t i = 0; i < sizeof(PREFIXES) / sizeof(PREFIXES[0]); i++) {
+        size_t len = strlen(PREFIXES[i]);
+        if (strncmp(text, PREFIXES[i], len) == 0 && text[len + strspn(text + len, "0123456789")] != '\0') {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int parse_unbracketed(const char *text, uint16_t default_port, struct text_address *ret,
@@ -231,6 +255,12 @@ static int parse_unbracketed(const char *text, uint16_t default_port, struct tex
     }
     if (strstr(text, "//") != NULL) {
         return expected(ADDRESS_SCHEME_EXPECTED, ret_reason);
+    }
+    if (has_resolver(text)) {
+        return expected(ADDRESS_RESOLVER_EXPECTED, ret_reason);
+    }
+    if (strchr(text, '/') != NULL) {
+        return expected(ADDRESS_PATH_EXPECTED, ret_reason);
     }
     if (text[host_len] != '\0' && strchr(text + host_len + 1, ':') != NULL) {
         return expected(ADDRESS_BRACKETS_EXPECTED, ret_reason);

@@ -8,9 +8,10 @@
 #include "bench/judge.h"
 #include "bench/page.h"
 #include "bench/report.h"
+#include "bench/tell.h"
 #include "cli/common.h"
 #include "cli/exit.h"
-#include "cli/invocation.h"
+#include "cli/result.h"
 #include "cli/terminal.h"
 
 #include <errno.h>
@@ -70,8 +71,7 @@ static const struct cli_option options_table[] = {
     {.name = "metric", .kind = CLI_STRING, .offset = offsetof(struct options, metrics),
      .argument = "LIST", .fallback = COMPARE_METRICS,
      .help = "Figures that bench compare judges, those of --threshold and cpu, separated by commas"},
-    {.name = "output", .short_name = 'o', .kind = CLI_CHOICE, .offset = offsetof(struct options, report.output),
-     .argument = "FORMAT", .fallback = "text", .choices = cli_output_choices, .help = "How the result is printed"},
+    CLI_OUTPUT_OPTIONS(struct options, report),
     CLI_REPORT_OPTION(struct options, report),
 };
 /* clang-format on */
@@ -83,10 +83,15 @@ static int take_pids(const struct cli_list *list, struct bench_setup *setup)
     for (size_t i = 0; i < list->count; i++) {
         uint64_t pid;
         const char *reason;
+        if (strpbrk(list->values[i], ", ") != NULL) {
+            cli_error("bench", "--pid %s: expected one process id; give --pid once for each",
+                      list->values[i]);
+            return 1;
+        }
         if (text_parse_u64(list->values[i], 1, INT_MAX, &pid, &reason) != 0 ||
             setup->pid_count == BENCH_PIDS_MAX) {
-            cli_error("bench", "--pid %s: expected up to %d process ids", list->values[i],
-                      BENCH_PIDS_MAX);
+            cli_error("bench", "--pid %s: expected a process id, and %d of them at most",
+                      list->values[i], BENCH_PIDS_MAX);
             return 1;
         }
         if (!cost_is_readable((pid_t)pid)) {
@@ -130,55 +135,7 @@ static int parse_thresholds(const struct cli_list *list, struct threshold *thres
     return 0;
 }
 
-/* ---- the end --------------------------------------------------------------------------------- */
-
-/* Prints what does not hold, and each threshold, to standard error, so that JSON stays JSON. */
-static void tell_verdict(const struct bench_verdict *verdict)
-{
-    for (size_t i = 0; i < verdict->count; i++) {
-        const struct bench_check *check = &verdict->checks[i];
-        fprintf(stderr, "%s %s%s%s\n", cli_mark(check->holds ? CLI_MARK_GOOD : CLI_MARK_BAD),
-                check->text, check->threshold != NULL ? ": " : "", check->value);
-    }
-}
-
-static int show(const struct options *options, const struct threshold *thresholds,
-                const struct bench_result *result, struct bench_verdict *ret_verdict)
-{
-    if (options->report.output == CLI_OUTPUT_JSON) {
-        report_json(stdout, result);
-    } else {
-        report_text(stdout, result);
-    }
-    fflush(stdout);
-    bench_judge(result, thresholds, options->thresholds.count, ret_verdict);
-    tell_verdict(ret_verdict);
-    return ret_verdict->exit_code;
-}
-
-/* Returns the exit code: a page that was asked for and is not there is no success. */
-static int write_page(const struct options *options, const struct bench_page *page)
-{
-    int failed =
-        cli_write_file("bench", "--report-file", options->report.report_file, bench_page_write, page);
-    return failed ? EXIT_USAGE : page->exit_code;
-}
-
 /* ---- commands -------------------------------------------------------------------------------- */
-
-/* Says which versions' answers could not be judged. Returns an exit code. */
-static int tell_unchecked(const struct bench_setup *setup, const struct role_expectation *expects)
-{
-    int rv = EXIT_GOOD;
-    for (size_t i = 0; i < setup->version_count; i++) {
-        if (expects[i].rule == ROLE_EXPECT_UNKNOWN) {
-            fprintf(stderr, "%s which server answers %s was not checked: %s\n",
-                    cli_mark(CLI_MARK_WARN), setup->versions[i], expects[i].reason);
-            rv = EXIT_NO_EVIDENCE;
-        }
-    }
-    return rv;
-}
 
 static int drive_at(const struct role_target *target, const struct options *options,
                     const struct role_expectation *expects, const struct threshold *thresholds,
@@ -188,17 +145,27 @@ static int drive_at(const struct role_target *target, const struct options *opti
         .target = target, .expects = expects};
     memcpy(result->setup.target, target->name, sizeof(result->setup.target));
     struct bench_verdict verdict;
-    struct bench_page page = {.runs = {result}, .run_count = 1, .expects = expects};
+    struct bench_page page = {.command = "bench", .runs = {result}, .run_count = 1};
     int rv = bench_drive(result, &config);
-    if (rv != EXIT_NO_CONNECTION) {
-        int shown = show(options, thresholds, result, &verdict);
-        int unchecked = tell_unchecked(&result->setup, expects);
-        page.verdict = &verdict;
-        rv = rv == EXIT_GOOD ? shown : rv;
-        rv = rv == EXIT_GOOD ? unchecked : rv;
+    if (rv == EXIT_USAGE) {
+        return rv;
     }
-    page.exit_code = rv;
-    return write_page(options, &page);
+    bench_judge(result, thresholds, options->thresholds.count, &verdict);
+    page.verdict = rv != EXIT_NO_CONNECTION ? &verdict : NULL;
+    page.exit_code = rv == EXIT_GOOD ? verdict.exit_code : rv;
+    return bench_tell(&page, &options->report);
+}
+
+/* Who must answer each version. */
+static void take_expectations(const struct role_expects *expects, struct bench_result *result,
+                              struct role_expectation expected[static BENCH_VERSIONS_MAX])
+{
+    for (size_t i = 0; i < result->setup.version_count; i++) {
+        expected[i] = role_expects_of(expects, result->setup.versions[i]);
+        if (expected[i].rule == ROLE_EXPECT_UNKNOWN) {
+            bench_add_unchecked(result, result->setup.versions[i], expected[i].reason);
+        }
+    }
 }
 
 static int drive(const struct options *options, const struct threshold *thresholds)
@@ -210,11 +177,8 @@ static int drive(const struct options *options, const struct threshold *threshol
     int rv = EXIT_USAGE;
     if (take_setup(options, &result->setup) == 0 &&
         role_expects_init(&expects, "bench", &options->expect, &options->connect) == 0 &&
-        role_target_init(&target, "bench", &options->connect) == 0 &&
-        cli_check_file("bench", "--report-file", options->report.report_file) == 0) {
-        for (size_t i = 0; i < result->setup.version_count; i++) {
-            expected[i] = role_expects_of(&expects, result->setup.versions[i]);
-        }
+        role_target_init(&target, "bench", &options->connect) == 0) {
+        take_expectations(&expects, result, expected);
         rv = drive_at(&target, options, expected, thresholds, result);
     }
     role_expects_deinit(&expects);
@@ -272,13 +236,15 @@ static int merge(const struct options *options, const struct threshold *threshol
     }
     if (rv == EXIT_GOOD) {
         struct bench_verdict verdict;
+        bench_judge(sum, thresholds, options->thresholds.count, &verdict);
         const struct bench_page page = {
+            .command = "bench merge",
             .runs = {sum},
             .run_count = 1,
-            .exit_code = show(options, thresholds, sum, &verdict),
             .verdict = &verdict,
+            .exit_code = verdict.exit_code,
         };
-        rv = write_page(options, &page);
+        rv = bench_tell(&page, &options->report);
     }
     if (sum != NULL) {
         bench_result_deinit(sum);
@@ -297,25 +263,6 @@ static int check_valid(const char *path, const struct bench_result *result)
     return invalid != NULL;
 }
 
-static void print_comparisons(const struct options *options, const struct bench_page *page,
-                              char **paths)
-{
-    size_t count = page->run_count - 1;
-    if (options->report.output == CLI_OUTPUT_JSON) {
-        compare_print_json(stdout, page->comparisons, count, cli_result_word(page->exit_code),
-                           page->exit_code);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (count > 1) {
-            char path[160];
-            text_escape(path, sizeof(path), paths[i + 1], strlen(paths[i + 1]));
-            printf("%s%s\n", i > 0 ? "\n" : "", cli_readable(path));
-        }
-        compare_print_text(stdout, &page->comparisons[i]);
-    }
-}
-
 /* Each with the first. */
 static int show_comparison(const struct options *options, char **paths, struct bench_page *page)
 {
@@ -331,9 +278,7 @@ static int show_comparison(const struct options *options, char **paths, struct b
     }
     page->comparisons = comparisons;
     page->exit_code = worse > 0 ? EXIT_CHECK_FAILED : invalid > 0 ? EXIT_NO_EVIDENCE : EXIT_GOOD;
-    print_comparisons(options, page, paths);
-    fflush(stdout);
-    return write_page(options, page);
+    return bench_tell(page, &options->report);
 }
 
 static int check_compare(const struct options *options, int argc, char **argv)
@@ -360,7 +305,7 @@ static int compare(const struct options *options, int argc, char **argv)
         return EXIT_USAGE;
     }
     struct bench_result *results[BENCH_RUNS_MAX] = {NULL};
-    struct bench_page page = {.run_count = (size_t)argc};
+    struct bench_page page = {.command = "bench compare", .run_count = (size_t)argc};
     bool complete = true;
     for (int i = 0; i < argc; i++) {
         results[i] = read_report(argv[i]);
@@ -389,9 +334,11 @@ static int run(const void *parsed, int argc, char **argv)
         return drive(options, thresholds);
     }
     if (strcmp(argv[0], "merge") == 0) {
+        cli_result_begin_inner("bench merge");
         return merge(options, thresholds, argc - 1, argv + 1);
     }
     if (strcmp(argv[0], "compare") == 0) {
+        cli_result_begin_inner("bench compare");
         return compare(options, argc - 1, argv + 1);
     }
     cli_error("bench",
@@ -399,6 +346,8 @@ static int run(const void *parsed, int argc, char **argv)
               argv[0]);
     return EXIT_USAGE;
 }
+
+static const char *const inner_commands[] = {"merge", "compare", NULL};
 
 const struct cli_command bench_command = {
     .name = "bench",
@@ -418,8 +367,12 @@ const struct cli_command bench_command = {
         "  # A gate for CI, with a page to look at\n"
         "  grpcroute bench --threshold 'p99<5ms' --threshold 'rate>=990' --report-file bench.html\n",
     .positional = "[merge FILE... | compare BEFORE NOW...]",
+    .positional_words = inner_commands,
+    .positional_files = true,
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),
+    .gives_verdict = true,
+    .outputs_offset = offsetof(struct options, report),
     .run = run,
 };

@@ -11,29 +11,42 @@
 
 /* ---- which decide ---------------------------------------------------------------------------- */
 
+/* The name at `*at`, without the blanks around it; moves on to the comma or the end behind it.
+ * Returns its length. */
+static size_t take_name(const char **at, const char **ret_name)
+{
+    *ret_name = *at + strspn(*at, " ");
+    size_t len = strcspn(*ret_name, ",");
+    *at = *ret_name + len;
+    while (len > 0 && (*ret_name)[len - 1] == ' ') {
+        len--;
+    }
+    return len;
+}
+
 static bool names(const char *metrics, const char *name)
 {
-    size_t len = strlen(name);
-    for (const char *at = metrics; *at != '\0'; at += strcspn(at, ","), at += *at == ',') {
-        if (strcspn(at, ",") == len && strncmp(at, name, len) == 0) {
+    const char *one;
+    do {
+        size_t len = take_name(&metrics, &one);
+        if (len == strlen(name) && strncmp(one, name, len) == 0) {
             return true;
         }
-    }
+    } while (*metrics++ != '\0');
     return false;
 }
 
 int compare_check_metrics(const char *metrics, char ret_unknown[static 32])
 {
-    const char *at = metrics;
+    const char *one;
     do {
-        size_t len = strcspn(at, ",");
-        bool is_cpu = len == 3 && strncmp(at, "cpu", 3) == 0;
-        if (!is_cpu && bench_metric_find(at, len) == NULL) {
-            text_escape(ret_unknown, 32, at, len);
+        size_t len = take_name(&metrics, &one);
+        bool is_cpu = len == 3 && strncmp(one, "cpu", 3) == 0;
+        if (!is_cpu && bench_metric_find(one, len) == NULL) {
+            text_escape(ret_unknown, 32, one, len);
             return 1;
         }
-        at += len;
-    } while (*at++ != '\0');
+    } while (*metrics++ != '\0');
     return 0;
 }
 
@@ -191,31 +204,19 @@ static cJSON *json_row(const struct compare_row *row)
     return object;
 }
 
-cJSON *compare_to_json(const struct comparison *comparison)
+void compare_add_json(cJSON *object, const struct comparison *comparison)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddNumberToObject(root, "tolerance", comparison->tolerance);
-    cJSON_AddBoolToObject(root, "same_load", !comparison->other_load);
-    cJSON *rows = cJSON_AddArrayToObject(root, "metrics");
+    cJSON_AddNumberToObject(object, "tolerance", comparison->tolerance);
+    cJSON_AddBoolToObject(object, "same_load", !comparison->other_load);
+    cJSON *rows = cJSON_AddArrayToObject(object, "metrics");
     for (size_t i = 0; i < comparison->row_count; i++) {
         cJSON_AddItemToArray(rows, json_row(&comparison->rows[i]));
     }
-    return root;
 }
 
-void compare_print_json(FILE *out, const struct comparison *comparisons, size_t count,
-                        const char *result, int exit_code)
+cJSON *compare_to_json(const struct comparison *comparison)
 {
-    cJSON *root = count == 1 ? compare_to_json(comparisons) : cJSON_CreateObject();
-    cJSON *list = count == 1 ? NULL : cJSON_AddArrayToObject(root, "comparisons");
-    for (size_t i = 0; list != NULL && i < count; i++) {
-        cJSON_AddItemToArray(list, compare_to_json(&comparisons[i]));
-    }
-    cJSON_AddStringToObject(root, "command", "bench compare");
-    cJSON_AddStringToObject(root, "result", result);
-    cJSON_AddNumberToObject(root, "exit_code", exit_code);
-    char *text = cJSON_Print(root);
-    fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    cJSON_Delete(root);
+    cJSON *object = cJSON_CreateObject();
+    compare_add_json(object, comparison);
+    return object;
 }

@@ -45,11 +45,8 @@ void compare_results(const struct bench_result *before, const struct bench_resul
 
 void compare_print_text(FILE *out, const struct comparison *comparison);
 
-/* The figures as an object, owned by the caller. */
+/* The figures as an object, owned by the caller, or added to one. */
 struct cJSON *compare_to_json(const struct comparison *comparison);
-
-/* One object; of several, each is in its list. `result` and `exit_code` are the command's. */
-void compare_print_json(FILE *out, const struct comparison *comparisons, size_t count,
-                        const char *result, int exit_code);
+void compare_add_json(struct cJSON *object, const struct comparison *comparison);
 
 #endif

@@ -52,5 +52,6 @@ void bench_judge(const struct bench_result *result, const struct threshold *thre
     judge_unnamed(result, thresholds, threshold_count, ret);
     ret->exit_code = ret->missed > 0                 ? EXIT_CHECK_FAILED
                      : bench_invalid(result) != NULL ? EXIT_NO_EVIDENCE
+                     : result->unchecked_count > 0   ? EXIT_NO_EVIDENCE
                                                      : EXIT_GOOD;
 }

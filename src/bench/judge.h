@@ -20,7 +20,7 @@ struct bench_verdict {
     struct bench_check checks[BENCH_CHECKS_MAX];
     size_t count;
     size_t missed;
-    int exit_code; /* EXIT_GOOD, EXIT_CHECK_FAILED, or EXIT_NO_EVIDENCE when the figures are not valid */
+    int exit_code; /* EXIT_GOOD, EXIT_CHECK_FAILED, or EXIT_NO_EVIDENCE when the figures are not valid or a version is not checked */
 };
 
 /* `thresholds` must outlive the verdict. */

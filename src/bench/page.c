@@ -4,11 +4,8 @@
 #include "bench/report_file.h"
 #include "cli/exit.h"
 #include "cli/invocation.h"
-#include "role/expect.h"
 
 #include <string.h>
-
-#define HEADLINE_BYTES 320
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
@@ -35,17 +32,14 @@ static void add_run(cJSON *runs, const struct bench_page *page, size_t number)
     cJSON_AddItemToArray(runs, run);
 }
 
-static void add_unchecked(cJSON *root, const struct bench_page *page)
+static void add_unchecked(cJSON *root, const struct bench_result *result)
 {
-    const struct bench_setup *setup = &page->runs[0]->setup;
     cJSON *list = cJSON_AddArrayToObject(root, "unchecked");
-    for (size_t i = 0; page->expects != NULL && i < setup->version_count; i++) {
-        if (page->expects[i].rule == ROLE_EXPECT_UNKNOWN) {
-            cJSON *object = cJSON_CreateObject();
-            cJSON_AddStringToObject(object, "version", setup->versions[i]);
-            cJSON_AddStringToObject(object, "reason", page->expects[i].reason);
-            cJSON_AddItemToArray(list, object);
-        }
+    for (size_t i = 0; i < result->unchecked_count; i++) {
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "version", result->unchecked[i].version);
+        cJSON_AddStringToObject(object, "reason", result->unchecked[i].reason);
+        cJSON_AddItemToArray(list, object);
     }
 }
 
@@ -60,7 +54,7 @@ static char *data_of(const struct bench_page *page)
     for (size_t i = 0; page->verdict != NULL && i < page->verdict->count; i++) {
         cJSON_AddItemToArray(checks, json_check(&page->verdict->checks[i]));
     }
-    add_unchecked(root, page);
+    add_unchecked(root, page->runs[0]);
     cJSON *comparisons = cJSON_AddArrayToObject(root, "comparisons");
     for (size_t i = 0; page->comparisons != NULL && i + 1 < page->run_count; i++) {
         cJSON_AddItemToArray(comparisons, compare_to_json(&page->comparisons[i]));
@@ -72,7 +66,7 @@ static char *data_of(const struct bench_page *page)
 
 /* ---- headline -------------------------------------------------------------------------------- */
 
-static void headline_of_several(const struct bench_page *page, char out[static HEADLINE_BYTES])
+static void headline_of_several(const struct bench_page *page, char out[static BENCH_HEADLINE_BYTES])
 {
     unsigned worse = 0;
     for (size_t i = 0; i + 1 < page->run_count; i++) {
@@ -80,45 +74,51 @@ static void headline_of_several(const struct bench_page *page, char out[static H
     }
     double tolerance = 100 * page->comparisons[0].tolerance;
     if (page->exit_code == EXIT_NO_EVIDENCE) {
-        snprintf(out, HEADLINE_BYTES, "A report is not valid, so nothing is proven");
+        snprintf(out, BENCH_HEADLINE_BYTES, "A report is not valid, so nothing is proven");
     } else if (worse > 0) {
-        snprintf(out, HEADLINE_BYTES, "%u figure%s worse by more than %.0f %%", worse,
+        snprintf(out, BENCH_HEADLINE_BYTES, "%u figure%s worse by more than %.0f %%", worse,
                  worse == 1 ? " is" : "s are", tolerance);
     } else {
-        snprintf(out, HEADLINE_BYTES, "What is judged is within %.0f %%", tolerance);
+        snprintf(out, BENCH_HEADLINE_BYTES, "What is judged is within %.0f %%", tolerance);
     }
 }
 
-static void headline_of_one(const struct bench_page *page, char out[static HEADLINE_BYTES])
+static void headline_of_one(const struct bench_page *page, char out[static BENCH_HEADLINE_BYTES])
 {
     const struct bench_result *run = page->runs[0];
     const char *invalid = bench_invalid(run);
     size_t missed = page->verdict != NULL ? page->verdict->missed : 0;
     if (run->interrupted_by != 0) {
-        snprintf(out, HEADLINE_BYTES, "Interrupted; this is what was measured until then");
+        snprintf(out, BENCH_HEADLINE_BYTES, "Interrupted; this is what was measured until then");
     } else if (page->exit_code == EXIT_NO_CONNECTION) {
-        snprintf(out, HEADLINE_BYTES, "No stream was answered: %s",
+        snprintf(out, BENCH_HEADLINE_BYTES, "No stream was answered: %s",
                  run->cause_count > 0 ? run->causes[0].text : "no reason is known");
     } else if (missed > 0) {
-        snprintf(out, HEADLINE_BYTES, "%zu of %zu conditions do%s not hold", missed,
+        snprintf(out, BENCH_HEADLINE_BYTES, "%zu of %zu conditions do%s not hold", missed,
                  page->verdict->count, missed == 1 ? "es" : "");
     } else if (invalid != NULL) {
-        snprintf(out, HEADLINE_BYTES, "Not valid: %s", invalid);
+        snprintf(out, BENCH_HEADLINE_BYTES, "Not valid: %s", invalid);
     } else if (page->exit_code == EXIT_NO_EVIDENCE) {
-        snprintf(out, HEADLINE_BYTES, "Not everything could be checked");
+        snprintf(out, BENCH_HEADLINE_BYTES, "Not everything could be checked");
     } else {
-        snprintf(out, HEADLINE_BYTES, "Every condition holds, and every answer came from where it must");
+        snprintf(out, BENCH_HEADLINE_BYTES, "Every condition holds, and every answer came from where it must");
     }
+}
+
+void bench_page_headline(const struct bench_page *page, char out[static BENCH_HEADLINE_BYTES])
+{
+    (page->run_count > 1 ? headline_of_several : headline_of_one)(page, out);
 }
 
 void bench_page_write(FILE *out, const void *written)
 {
     const struct bench_page *page = written;
-    bool several = page->run_count > 1;
-    char headline[HEADLINE_BYTES];
-    (several ? headline_of_several : headline_of_one)(page, headline);
+    char headline[BENCH_HEADLINE_BYTES];
+    bench_page_headline(page, headline);
     const struct cli_report report = {
-        .command = several ? "bench compare" : "bench",
+        .command = page->command != NULL ? page->command
+                   : page->run_count > 1 ? "bench compare"
+                                         : "bench",
         .result = cli_result_word(page->exit_code),
         .headline = headline,
         .exit_code = page->exit_code,

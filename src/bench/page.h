@@ -10,14 +10,19 @@
 #define BENCH_RUNS_MAX 8 /* that bench compare takes: more lines over each other say nothing */
 
 struct bench_page {
+    const char *command; /* "bench", "bench merge", "bench compare"; NULL: the first or the last */
     const struct bench_result *runs[BENCH_RUNS_MAX]; /* borrowed, as all below */
     const char *names[BENCH_RUNS_MAX];               /* of several: their files */
     size_t run_count;
     const struct bench_verdict *verdict;      /* of one; NULL: none was reached */
-    const struct role_expectation *expects;   /* of one: who must answer each version; NULL: its report does not say */
     const struct comparison *comparisons;     /* of several: each but the first with the first */
     int exit_code;
 };
+
+#define BENCH_HEADLINE_BYTES 320
+
+/* The result in a sentence. */
+void bench_page_headline(const struct bench_page *page, char out[static BENCH_HEADLINE_BYTES]);
 
 void bench_page_write(FILE *out, const void *page /* struct bench_page */);
 

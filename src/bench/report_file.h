@@ -9,6 +9,9 @@
 /* The value of "format" in every report, which no other text has. */
 #define REPORT_FORMAT "grpcroute-bench-1"
 
+/* Adds what a report says beside its envelope. */
+void report_add_json(cJSON *root, const struct bench_result *result);
+
 /* The object that report_from_json() reads; owned by the caller. */
 cJSON *report_to_json(const struct bench_result *result);
 

@@ -74,7 +74,10 @@ static void add_causes(cJSON *root, const struct bench_result *result)
 {
     cJSON *causes = cJSON_AddObjectToObject(root, "errors");
     for (size_t i = 0; i < result->cause_count; i++) {
-        cJSON_AddNumberToObject(causes, result->causes[i].text, (double)result->causes[i].count);
+        char cause[BENCH_CAUSE_BYTES]; /* is escaped again when it is read */
+        snprintf(cause, sizeof(cause), "%s", result->causes[i].text);
+        text_make_readable(cause);
+        cJSON_AddNumberToObject(causes, cause, (double)result->causes[i].count);
     }
 }
 
@@ -107,11 +110,20 @@ static void add_timeline(cJSON *root, const struct bench_result *result)
     }
 }
 
-cJSON *report_to_json(const struct bench_result *result)
+static void add_unchecked(cJSON *root, const struct bench_result *result)
 {
-    cJSON *root = cJSON_CreateObject();
+    cJSON *list = cJSON_AddArrayToObject(root, "not_checked");
+    for (size_t i = 0; i < result->unchecked_count; i++) {
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "agent_version", result->unchecked[i].version);
+        cJSON_AddStringToObject(object, "reason", result->unchecked[i].reason);
+        cJSON_AddItemToArray(list, object);
+    }
+}
+
+void report_add_json(cJSON *root, const struct bench_result *result)
+{
     cJSON_AddStringToObject(root, "format", REPORT_FORMAT);
-    cJSON_AddStringToObject(root, "target", result->setup.target);
     cJSON_AddBoolToObject(root, "tls", result->setup.tls);
     cJSON *versions = cJSON_AddArrayToObject(root, "versions");
     for (size_t i = 0; i < result->setup.version_count; i++) {
@@ -135,6 +147,14 @@ cJSON *report_to_json(const struct bench_result *result)
         cJSON_AddItemToObject(root, HISTOGRAMS[i].name, histogram_object(at));
     }
     add_timeline(root, result);
+    add_unchecked(root, result);
+}
+
+cJSON *report_to_json(const struct bench_result *result)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "target", result->setup.target);
+    report_add_json(root, result);
     return root;
 }
 
@@ -247,6 +267,27 @@ static int read_timeline(const cJSON *root, struct bench_result *ret)
     return 0;
 }
 
+/* Reports of a program that did not know of it have none. */
+static int read_unchecked(const cJSON *root, struct bench_result *ret)
+{
+    char version[CLI_AGENT_VERSION_BYTES];
+    char reason[ROLE_REASON_BYTES];
+    const cJSON *item;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "not_checked"))
+    {
+        read_text(cJSON_GetObjectItemCaseSensitive(item, "agent_version"), version,
+                  sizeof(version));
+        read_text(cJSON_GetObjectItemCaseSensitive(item, "reason"), reason, sizeof(reason));
+        if (version[0] == '\0') {
+            return 1;
+        }
+        bench_add_unchecked(ret, version, reason);
+    }
+    const cJSON *result = cJSON_GetObjectItemCaseSensitive(root, "result");
+    ret->cut_short = cJSON_IsString(result) && strcmp(result->valuestring, "interrupted") == 0;
+    return 0;
+}
+
 static void read_versions(const cJSON *root, struct bench_result *ret)
 {
     const cJSON *item;
@@ -332,7 +373,8 @@ int report_from_json(const cJSON *root, struct bench_result *ret)
     ret->setup.tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "tls"));
     read_versions(root, ret);
     if (read_counters(root, ret) != 0 || read_causes(root, ret) != 0 ||
-        read_costs(root, ret) != 0 || read_timeline(root, ret) != 0) {
+        read_costs(root, ret) != 0 || read_timeline(root, ret) != 0 ||
+        read_unchecked(root, ret) != 0) {
         return 1;
     }
     for (size_t i = 0; i < ARRAY_SIZE(HISTOGRAMS); i++) {

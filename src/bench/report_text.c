@@ -75,8 +75,10 @@ static void print_streams(FILE *out, const struct bench_result *result)
             result->streams_opened, result->streams_opened + result->unopened, duration(took, result->opening_ns),
             per_second(result->streams_opened, result->opening_ns), result->reopened);
     for (size_t i = 0; i < result->cause_count; i++) {
+        char cause[BENCH_CAUSE_BYTES];
+        snprintf(cause, sizeof(cause), "%s", result->causes[i].text);
         fprintf(out, "Errors    %" PRIu64 " x %s\n", result->causes[i].count,
-                result->causes[i].text);
+                cli_readable(cause));
     }
 }
 

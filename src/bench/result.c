@@ -34,6 +34,20 @@ void bench_count_cause(struct bench_result *result, const char *text, uint64_t c
     find_cause(result, escaped)->count += count;
 }
 
+void bench_add_unchecked(struct bench_result *result, const char *version, const char *reason)
+{
+    for (size_t i = 0; i < result->unchecked_count; i++) {
+        if (strcmp(result->unchecked[i].version, version) == 0) {
+            return;
+        }
+    }
+    if (result->unchecked_count < BENCH_VERSIONS_MAX) {
+        struct bench_unchecked *unchecked = &result->unchecked[result->unchecked_count++];
+        snprintf(unchecked->version, sizeof(unchecked->version), "%s", version);
+        text_escape(unchecked->reason, sizeof(unchecked->reason), reason, strlen(reason));
+    }
+}
+
 uint64_t bench_errors(const struct bench_result *result)
 {
     uint64_t errors = 0;
@@ -51,7 +65,7 @@ const char *bench_driver_fault(const struct bench_result *result)
                "and bench merge";
     }
     if (histogram_quantile(&result->lateness, 0.99) > DRIVER_LATENESS_MAX_NS) {
-        return "the driver sent its messages more than 20 ms late; this machine is too busy";
+        return "the driver sent its messages more than 20ms late; this machine is too busy";
     }
     return NULL;
 }
@@ -59,6 +73,9 @@ const char *bench_driver_fault(const struct bench_result *result)
 const char *bench_invalid(const struct bench_result *result)
 {
     const char *fault = bench_driver_fault(result);
+    if (fault == NULL && result->cut_short) {
+        return "a load was interrupted before its end";
+    }
     if (fault == NULL && result->answered == 0) {
         return "no message was answered in the time that counts";
     }
@@ -114,6 +131,10 @@ void bench_merge(struct bench_result *into, const struct bench_result *from)
         into->driver_cpu_seconds =
             from->driver_cpu_seconds; /* the busiest driver decides on validity */
     }
+    for (size_t i = 0; i < from->unchecked_count; i++) {
+        bench_add_unchecked(into, from->unchecked[i].version, from->unchecked[i].reason);
+    }
+    into->cut_short = into->cut_short || from->cut_short;
     merge_timeline(into, from);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/histogram.h"
 #include "bench/setup.h"
+#include "role/expect.h"
 
 #define BENCH_CAUSES_MAX  16 /* the last one takes all further causes */
 #define BENCH_CAUSE_BYTES 128
@@ -31,8 +32,16 @@ struct bench_cost {
     int64_t idle_streams_kib; /* PSS with all streams open and idle, minus before; may be noise */
 };
 
+/* A version of which nothing says who must answer it. */
+struct bench_unchecked {
+    char version[CLI_AGENT_VERSION_BYTES];
+    char reason[ROLE_REASON_BYTES]; /* escaped */
+};
+
 struct bench_result {
     struct bench_setup setup;
+    struct bench_unchecked unchecked[BENCH_VERSIONS_MAX];
+    size_t unchecked_count;
     uint64_t seconds_ns; /* that counted */
 
     /* Of messages that were due (open loop) or sent (closed loop) in that time. */
@@ -63,10 +72,14 @@ struct bench_result {
     struct bench_second *timeline; /* owned */
     size_t timeline_count;
     int interrupted_by; /* signal number, or 0 */
+    bool cut_short;     /* read from a report: that load was interrupted */
 };
 
 /* Counts `count` more ends for this reason, escaped; reasons beyond the last count as "other". */
 void bench_count_cause(struct bench_result *result, const char *text, uint64_t count);
+
+/* Notes a version that is not checked, once. */
+void bench_add_unchecked(struct bench_result *result, const char *version, const char *reason);
 
 uint64_t bench_errors(const struct bench_result *result);
 

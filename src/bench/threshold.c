@@ -100,6 +100,17 @@ double bench_metric_value(const struct bench_metric *metric, const struct bench_
     return (double)count;
 }
 
+char *bench_metric_text(const struct bench_metric *metric, const struct bench_result *result,
+                        char out[static THRESHOLD_SHOWN_BYTES])
+{
+    double value = bench_metric_value(metric, result);
+    if (metric->unit == BENCH_NANOSECONDS) {
+        return text_format_duration(out, THRESHOLD_SHOWN_BYTES, (uint64_t)value);
+    }
+    snprintf(out, THRESHOLD_SHOWN_BYTES, metric->unit == BENCH_COUNT ? "%.0f" : "%.1f", value);
+    return out;
+}
+
 static bool compare(double value, unsigned comparison, double limit)
 {
     switch (comparison) {
@@ -121,11 +132,7 @@ bool threshold_holds(const struct threshold *threshold, const struct bench_resul
 {
     const struct bench_metric *metric = threshold->metric;
     double value = bench_metric_value(metric, result);
-    if (metric->unit == BENCH_NANOSECONDS) {
-        text_format_duration(shown, THRESHOLD_SHOWN_BYTES, (uint64_t)value);
-    } else {
-        snprintf(shown, THRESHOLD_SHOWN_BYTES, metric->unit == BENCH_COUNT ? "%.0f" : "%.1f", value);
-    }
+    bench_metric_text(metric, result, shown);
     /* A latency of no messages proves nothing. */
     bool seen = metric->unit != BENCH_NANOSECONDS || result->latency.count > 0;
     return seen && compare(value, threshold->comparison, threshold->limit);

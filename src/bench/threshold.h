@@ -22,14 +22,18 @@ const struct bench_metric *bench_metric_find(const char *name, size_t name_len);
 /* In ns, messages per second, or a count. */
 double bench_metric_value(const struct bench_metric *metric, const struct bench_result *result);
 
+#define THRESHOLD_SHOWN_BYTES 32
+
+/* The same as people read it. Returns `out`. */
+char *bench_metric_text(const struct bench_metric *metric, const struct bench_result *result,
+                        char out[static THRESHOLD_SHOWN_BYTES]);
+
 struct threshold {
     const char *text; /* borrowed, as given */
     const struct bench_metric *metric;
     unsigned comparison;
     double limit; /* ns, messages per second, or a count */
 };
-
-#define THRESHOLD_SHOWN_BYTES 32
 
 /* What may be written, for error messages. */
 #define THRESHOLD_EXPECTED                                                                         \

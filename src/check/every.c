@@ -202,10 +202,9 @@ static int serve(struct every *every)
     role_signals_start(&every->signals, &every->loop, on_signal, NULL, every);
     begin_run(every);
     net_loop_run(&every->loop);
-    int rv = role_signals_exit_code(every->interrupted_by);
-    every_tell_end(stdout, every->config->session->report.output, &every->stats,
-                   every->target->name, rv);
-    return rv;
+    return every_tell_end(&every->stats, every->target->name,
+                          role_signals_exit_code(every->interrupted_by),
+                          &every->config->session->report);
 }
 
 int every_run(const struct every_config *config)

@@ -4,11 +4,17 @@
 #include "base/text.h"
 #include "check/print.h"
 #include "check/sentence.h"
+#include "cli/result.h"
 #include "cli/terminal.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <string.h>
+
+struct every_end {
+    const struct every_stats *stats;
+    const char *message;
+};
 
 #define LABEL_BYTES 400
 #define LINE_BYTES  4000
@@ -153,9 +159,27 @@ void every_tell_run(FILE *out, enum cli_output output, uint64_t run,
     fflush(out);
 }
 
-void every_tell_end(FILE *out, enum cli_output output, const struct every_stats *stats,
-                    const char *target, int exit_code)
+static void print_end(FILE *out, const void *printed)
 {
+    const struct every_end *end = printed;
+    print_line(out, CHECK_INTERRUPTED, end->message);
+}
+
+static void add_end(cJSON *object, const void *printed)
+{
+    const struct every_end *end = printed;
+    cJSON *counts = cJSON_AddObjectToObject(object, "runs");
+    for (int i = CHECK_PASSED; i < CHECK_INTERRUPTED; i++) {
+        cJSON_AddNumberToObject(counts, check_result_label((enum check_result)i),
+                                (double)end->stats->runs[i]);
+    }
+    cJSON_AddBoolToObject(object, "last_passed", end->stats->last_passed);
+}
+
+int every_tell_end(const struct every_stats *stats, const char *target, int exit_code,
+                   const struct cli_output_options *outputs)
+{
+    static const struct cli_printers printers = {.text = print_end, .json = add_end};
     char text[LINE_BYTES];
     struct sentence line = sentence_begin(text, sizeof(text));
     uint64_t runs = every_stats_runs(stats);
@@ -163,17 +187,10 @@ void every_tell_end(FILE *out, enum cli_output output, const struct every_stats 
                         " failed, %" PRIu64 " without enough evidence, %" PRIu64 " not connected",
                  runs, runs == 1 ? "" : "s", stats->runs[CHECK_PASSED], stats->runs[CHECK_FAILED],
                  stats->runs[CHECK_NO_EVIDENCE], stats->runs[CHECK_NOT_CONNECTED]);
-    if (output == CLI_OUTPUT_JSON) {
-        cJSON *object = json_begin(target, CHECK_INTERRUPTED, exit_code, text);
-        cJSON *counts = cJSON_AddObjectToObject(object, "runs");
-        for (int i = CHECK_PASSED; i < CHECK_INTERRUPTED; i++) {
-            cJSON_AddNumberToObject(counts, check_result_label((enum check_result)i),
-                                    (double)stats->runs[i]);
-        }
-        cJSON_AddBoolToObject(object, "last_passed", stats->last_passed);
-        print_json(out, object);
-    } else {
-        print_line(out, CHECK_INTERRUPTED, text);
-    }
-    fflush(out);
+    const struct every_end end = {stats, text};
+    const struct cli_result result = {.command = check_command_name(CHECK_VERIFY),
+                                      .target = target,
+                                      .exit_code = exit_code,
+                                      .message = text};
+    return cli_result_tell(&result, &printers, &end, outputs);
 }

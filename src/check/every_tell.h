@@ -16,8 +16,8 @@ void every_key(const struct check_report *report, char out[static EVERY_KEY_BYTE
 void every_tell_run(FILE *out, enum cli_output output, uint64_t run,
                     const struct check_report *report);
 
-/* The last line: how many runs there were, and what they said. */
-void every_tell_end(FILE *out, enum cli_output output, const struct every_stats *stats,
-                    const char *target, int exit_code);
+/* The last words: how many runs there were, and what they said. Returns the exit code. */
+int every_tell_end(const struct every_stats *stats, const char *target, int exit_code,
+                   const struct cli_output_options *outputs);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+const char *const check_log_sources[] = {"kubectl", "-", NULL};
+
 int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,
                           const struct check_session_options *session,
                           check_log_add_version *add_version, check_log_judge *judge, void *user)
@@ -17,7 +19,7 @@ int check_log_session_run(struct check_plan *plan, const struct check_log_option
     plan->from_logs = true;
     check_run_init(&run, plan, "logs", 0);
     check_logs_init(&logs, &run, plan, add_version, user);
-    for (size_t i = 0; i < options->sources.count && rv == 0; i++) {
+    for (size_t i = 0; i < options->sources.count && rv == 0 && run.interrupted_by == 0; i++) {
         rv = log_source_read(command, options->sources.values[i], options, &logs);
     }
     if (rv == 0) {
@@ -26,6 +28,7 @@ int check_log_session_run(struct check_plan *plan, const struct check_log_option
             fprintf(stderr, "note: servers saw %zu agents that have no log here\n", unknown);
         }
         judge(&logs, user, &report);
+        check_report_interrupted(&report);
         rv = check_session_tell(command, &report, session);
     }
     check_logs_deinit(&logs);

@@ -11,6 +11,8 @@ struct check_log_options {
     const char *context; /* NULL: kubectl's current one */
 };
 
+extern const char *const check_log_sources[]; /* that are no files */
+
 /* clang-format off */
 
 /* The entries for the field `field` of `type`, a struct check_log_options. */
@@ -18,7 +20,8 @@ struct check_log_options {
     {.name = "logs", .kind = CLI_LIST, .offset = offsetof(type, field.sources),                    \
      .argument = "FILE|-|kubectl",                                                                 \
      .help = "Judge what agents and servers logged instead of probing: files, standard input, or " \
-             "the pods of --namespace (repeatable)"},                                              \
+             "the pods of --namespace",                                                             \
+     .choices = check_log_sources},                                              \
     {.name = "namespace", .kind = CLI_STRING, .offset = offsetof(type, field.namespace),           \
      .argument = "NAME", .fallback = "grpc-routing-poc", .help = "Where --logs kubectl looks"},    \
     {.name = "context", .kind = CLI_STRING, .offset = offsetof(type, field.context),               \

@@ -5,10 +5,13 @@
 #include "cli/exit.h"
 #include "net/loop.h"
 #include "role/child.h"
+#include "role/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,18 +38,63 @@ static void finish(const char *command, const char *source, struct check_log_rea
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* Reads to the end. Returns 0 or the errno. */
+static volatile sig_atomic_t interrupted_by;
+
+static void on_signal(int number)
+{
+    interrupted_by = number;
+}
+
+/* Waits for bytes, or for a signal, which would be missed if it came just before. */
+static void wait_for(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    sigset_t ends;
+    sigset_t before;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, &before);
+    if (interrupted_by == 0) {
+        (void)ppoll(&ready, 1, NULL, &before);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Returns a negative errno, 0 at the end or when interrupted, or how many bytes were read. */
+static ssize_t read_some(int fd, char *bytes, size_t len)
+{
+    for (;;) {
+        wait_for(fd);
+        if (interrupted_by != 0) {
+            return 0;
+        }
+        ssize_t got = read(fd, bytes, len);
+        if (got >= 0 || errno != EINTR) {
+            return got >= 0 ? got : -errno;
+        }
+    }
+}
+
+/* Reads to the end, or until a signal ends it; what was read until then is judged. Returns 0 or a
+ * negative errno. */
 static int feed(int fd, struct check_log_reader *reader, struct check_logs *logs)
 {
+    struct sigaction old[2];
+    const struct sigaction action = {.sa_handler = on_signal};
     char bytes[READ_BYTES];
     ssize_t len;
-    while ((len = read(fd, bytes, sizeof(bytes))) != 0) {
-        if (len < 0 && errno != EINTR) {
-            return errno;
-        }
-        check_log_feed(reader, bytes, len > 0 ? (size_t)len : 0, check_logs_take, logs);
+    interrupted_by = 0;
+    sigaction(SIGINT, &action, &old[0]);
+    sigaction(SIGTERM, &action, &old[1]);
+    while ((len = read_some(fd, bytes, sizeof(bytes))) > 0) {
+        check_log_feed(reader, bytes, (size_t)len, check_logs_take, logs);
     }
-    return 0;
+    sigaction(SIGINT, &old[0], NULL);
+    sigaction(SIGTERM, &old[1], NULL);
+    logs->run->interrupted_by = interrupted_by;
+    logs->incomplete = logs->incomplete || interrupted_by != 0;
+    return (int)len;
 }
 
 static int read_file(const char *command, const char *path, struct check_logs *logs)
@@ -54,12 +102,12 @@ static int read_file(const char *command, const char *path, struct check_logs *l
     bool from_stdin = strcmp(path, "-") == 0;
     int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     struct check_log_reader *reader = mem_new(struct check_log_reader);
-    int error = fd >= 0 ? feed(fd, reader, logs) : errno;
+    int error = fd >= 0 ? feed(fd, reader, logs) : -errno;
     if (fd >= 0 && !from_stdin) {
         close(fd);
     }
     if (error != 0) {
-        cli_error(command, "--logs: %s: %s", path, strerror(error));
+        cli_error(command, "--logs: %s: %s", path, strerror(-error));
     } else {
         finish(command, path, reader, logs);
     }
@@ -72,6 +120,7 @@ static int read_file(const char *command, const char *path, struct check_logs *l
 struct kubectl {
     struct net_loop loop;
     struct role_child child;
+    struct role_signals signals;
     struct check_log_reader reader;
     struct check_logs *logs;
     int code;
@@ -87,6 +136,15 @@ static void on_exit_of(void *user, int code)
 {
     struct kubectl *kubectl = user;
     kubectl->code = code;
+    role_signals_close(&kubectl->signals);
+}
+
+static void on_end_signal(void *user, int number, bool again)
+{
+    struct kubectl *kubectl = user;
+    kubectl->logs->run->interrupted_by = number;
+    kubectl->logs->incomplete = true;
+    role_child_signal_all(&kubectl->child, again ? SIGKILL : SIGTERM);
 }
 
 static const struct role_child_events events = {.on_output = on_output, .on_exit = on_exit_of};
@@ -115,6 +173,9 @@ static int run_to_end(struct kubectl *kubectl, const struct check_log_options *o
         return error;
     }
     error = role_child_start(&kubectl->child, &kubectl->loop.uv, &command, &events, kubectl);
+    if (error == 0) {
+        role_signals_start(&kubectl->signals, &kubectl->loop, on_end_signal, NULL, kubectl);
+    }
     net_loop_run(&kubectl->loop);
     net_loop_deinit(&kubectl->loop);
     return error;
@@ -154,7 +215,8 @@ static void read_complaints(FILE *errors, bool tell, struct complaints *ret)
  * failed: that only keeps a verdict open. */
 static int end_kubectl(const char *command, struct kubectl *kubectl, FILE *errors)
 {
-    bool nothing = kubectl->code != 0 && kubectl->reader.lines == 0;
+    bool interrupted = kubectl->logs->run->interrupted_by != 0;
+    bool nothing = kubectl->code != 0 && kubectl->reader.lines == 0 && !interrupted;
     struct complaints complaints;
     read_complaints(errors, !nothing, &complaints);
     if (nothing) {

@@ -14,14 +14,21 @@ const char *check_command_name(enum check_command command);
 void check_print_begin(FILE *out, const struct check_plan *plan);
 
 /* Lines for people. CHECK_NOT_CONNECTED prints nothing: the command says it on standard error. */
-void check_print_text(FILE *out, const struct check_report *report);
+void check_print_text(FILE *out, const void *report /* struct check_report */);
 
-/* One JSON object and a newline. */
-void check_print_json(FILE *out, const struct check_report *report);
+/* The sentence that ends the text, or why there was no connection. Returns `out`. */
+const char *check_summary(const struct check_report *report, char *out, size_t out_bytes);
 
-/* JUnit XML as CI servers read it: one test case per group; no evidence and no connection are
- * errors, not failures; what could not be checked stands in system-out. */
-void check_print_junit(FILE *out, const void *report /* struct check_report */);
+struct cJSON;
+/* Adds the report to the envelope. */
+void check_print_json(struct cJSON *object, const void *report);
+
+/* JUnit XML as CI servers read it: one test case per group; no evidence, no connection and an
+ * interruption are errors, not failures; what could not be checked stands in system-out. */
+void check_print_junit(FILE *out, const void *report);
+
+/* A table: what was expected, who answered, and what is wrong. */
+void check_print_markdown(FILE *out, const void *report);
 
 /* A page with a picture: versions to pods. */
 void check_print_page(FILE *out, const void *report /* struct check_report */);

@@ -1,4 +1,4 @@
-/* The report as one JSON object. Every text is valid UTF-8 without controls. */
+/* The report's part of the envelope. Every text is valid UTF-8 without controls. */
 #include "check/print.h"
 
 #include "base/text.h"
@@ -165,7 +165,7 @@ static cJSON *json_stream(const struct check_run *run, size_t stream)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "agent_id", check_names_text(&run->names, seen->agent_id));
     cJSON_AddNumberToObject(object, "times_opened", seen->opened ? 1 : 0);
-    cJSON_AddNumberToObject(object, "open_seconds", (double)seen->open_ns / 1e9);
+    cJSON_AddNumberToObject(object, "open_ns", (double)seen->open_ns);
     return object;
 }
 
@@ -180,19 +180,11 @@ static void add_logs(cJSON *object, const struct check_logs_read *read)
     }
 }
 
-static cJSON *json_report(const struct check_report *report)
+void check_print_json(struct cJSON *object, const void *printed)
 {
+    const struct check_report *report = printed;
     const struct check_run *run = report->run;
     bool not_connected = report->result == CHECK_NOT_CONNECTED;
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "command", check_command_name(run->plan->command));
-    cJSON_AddStringToObject(object, "target", run->target);
-    cJSON_AddStringToObject(object, "result", check_result_label(report->result));
-    cJSON_AddNumberToObject(object, "exit_code", report->exit_code);
-    if (report->reason[0] != '\0') {
-        cJSON_AddStringToObject(object, "reason", report->reason);
-    }
-    cJSON_AddNumberToObject(object, "seconds", (double)run->duration_ns / 1e9);
     if (run->plan->from_logs) {
         add_logs(object, &report->logs);
     }
@@ -207,16 +199,4 @@ static cJSON *json_report(const struct check_report *report)
         }
         cJSON_AddItemToArray(groups, group);
     }
-    return object;
-}
-
-void check_print_json(FILE *out, const struct check_report *report)
-{
-    cJSON *object = json_report(report);
-    char *text = cJSON_Print(object);
-    if (text != NULL) {
-        fprintf(out, "%s\n", text);
-    }
-    cJSON_free(text);
-    cJSON_Delete(object);
 }

@@ -48,6 +48,12 @@ static void put_output(FILE *out, const struct check_report *report, size_t grou
     free(lines);
 }
 
+/* What an interrupted run has found stands; that nothing was found yet is no pass. */
+static bool is_cut_short(const struct check_report *report, const struct check_verdict *verdict)
+{
+    return report->result == CHECK_INTERRUPTED && verdict->finding_count == 0;
+}
+
 static void put_case(FILE *out, const struct cli_junit_suite *suite,
                      const struct check_report *report, size_t group)
 {
@@ -63,6 +69,8 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
     cli_junit_case_begin(out, suite, name);
     if (report->result == CHECK_NOT_CONNECTED) {
         cli_junit_problem(out, CLI_JUNIT_ERROR, "not_connected", report->reason);
+    } else if (is_cut_short(report, verdict)) {
+        cli_junit_problem(out, CLI_JUNIT_ERROR, "interrupted", "interrupted before it was over");
     } else if (verdict->finding_count > 0) {
         put_findings(out, verdict);
     }
@@ -76,7 +84,8 @@ static size_t count_problems(const struct check_report *report, bool failures)
     for (size_t i = 0; i < report->run->plan->group_count; i++) {
         enum check_result result = report->groups[i].result;
         bool failed = report->result != CHECK_NOT_CONNECTED && result == CHECK_FAILED;
-        bool problem = report->result == CHECK_NOT_CONNECTED || result != CHECK_PASSED;
+        bool problem = report->result == CHECK_NOT_CONNECTED || result != CHECK_PASSED ||
+                       is_cut_short(report, &report->groups[i]);
         count += failures ? failed : problem && !failed;
     }
     return count;

@@ -310,21 +310,62 @@ static size_t count_result(const struct check_report *report, enum check_result 
     return count;
 }
 
-static void print_verify_end(FILE *out, const struct check_report *report)
+static void summarize_verify(struct sentence *text, const struct check_report *report)
 {
     size_t groups = report->run->plan->group_count;
     if (report->result == CHECK_PASSED) {
-        print_line(out, CLI_GOOD, CLI_MARK_DONE, "Routing verification passed!");
+        sentence_add(text, "Routing verification passed!");
     } else if (report->result == CHECK_FAILED) {
-        print_line(out, CLI_BAD, CLI_MARK_BAD, "Routing verification failed: %zu of %zu checks",
-                   count_result(report, CHECK_FAILED), groups);
+        sentence_add(text, "Routing verification failed: %zu of %zu checks",
+                     count_result(report, CHECK_FAILED), groups);
     } else if (report->result == CHECK_NO_EVIDENCE) {
-        print_line(out, CLI_WARN, CLI_MARK_WARN,
-                   "Routing verification without verdict: not enough evidence in %zu of %zu checks",
-                   count_result(report, CHECK_NO_EVIDENCE), groups);
+        sentence_add(text,
+                     "Routing verification without verdict: not enough evidence in %zu of %zu checks",
+                     count_result(report, CHECK_NO_EVIDENCE), groups);
     } else {
-        print_line(out, CLI_WARN, CLI_MARK_WARN, "Routing verification interrupted");
+        sentence_add(text, "Routing verification interrupted");
     }
+}
+
+static void summarize_sticky(struct sentence *text, const struct check_report *report)
+{
+    size_t agents = report->run->plan->group_count;
+    if (report->result == CHECK_PASSED) {
+        sentence_add(text, "Sticky routing works correctly!");
+    } else if (report->result == CHECK_FAILED) {
+        sentence_add(text, "Sticky routing failed for %zu of %zu streams",
+                     count_result(report, CHECK_FAILED), agents);
+    } else if (report->result == CHECK_NO_EVIDENCE) {
+        sentence_add(text, "Sticky routing not proved: not enough evidence from %zu of %zu streams",
+                     count_result(report, CHECK_NO_EVIDENCE), agents);
+    } else {
+        sentence_add(text, "Sticky routing test interrupted");
+    }
+}
+
+const char *check_summary(const struct check_report *report, char *out, size_t out_bytes)
+{
+    struct sentence text = sentence_begin(out, out_bytes);
+    if (report->result == CHECK_NOT_CONNECTED) {
+        sentence_add(&text, "%s", report->reason);
+    } else if (report->run->plan->command == CHECK_VERIFY) {
+        summarize_verify(&text, report);
+    } else {
+        summarize_sticky(&text, report);
+    }
+    return out;
+}
+
+static void print_verify_end(FILE *out, const struct check_report *report)
+{
+    char text[CHECK_TEXT_BYTES];
+    bool passed = report->result == CHECK_PASSED;
+    bool failed = report->result == CHECK_FAILED;
+    print_line(out, passed ? CLI_GOOD : failed ? CLI_BAD : CLI_WARN,
+               passed   ? CLI_MARK_DONE
+               : failed ? CLI_MARK_BAD
+                        : CLI_MARK_WARN,
+               "%s", check_summary(report, text, sizeof(text)));
 }
 
 void check_print_begin(FILE *out, const struct check_plan *plan)
@@ -359,24 +400,10 @@ static void print_agent(FILE *out, const struct check_report *report, size_t str
     }
 }
 
-static void print_sticky_end(FILE *out, const struct check_report *report)
+void check_print_text(FILE *out, const void *printed)
 {
-    size_t agents = report->run->plan->group_count;
-    if (report->result == CHECK_PASSED) {
-        fprintf(out, "Sticky routing works correctly!\n");
-    } else if (report->result == CHECK_FAILED) {
-        fprintf(out, "Sticky routing failed for %zu of %zu streams\n",
-                count_result(report, CHECK_FAILED), agents);
-    } else if (report->result == CHECK_NO_EVIDENCE) {
-        fprintf(out, "Sticky routing not proved: not enough evidence from %zu of %zu streams\n",
-                count_result(report, CHECK_NO_EVIDENCE), agents);
-    } else {
-        fprintf(out, "Sticky routing test interrupted\n");
-    }
-}
-
-void check_print_text(FILE *out, const struct check_report *report)
-{
+    const struct check_report *report = printed;
+    char text[CHECK_TEXT_BYTES];
     if (report->result == CHECK_NOT_CONNECTED) {
         return;
     }
@@ -393,5 +420,5 @@ void check_print_text(FILE *out, const struct check_report *report)
         print_agent(out, report, i);
     }
     print_unchecked(out, report);
-    print_sticky_end(out, report);
+    fprintf(out, "%s\n", check_summary(report, text, sizeof(text)));
 }

@@ -3,7 +3,7 @@
 #include "check/print.h"
 #include "check/probe.h"
 #include "cli/exit.h"
-#include "cli/junit.h"
+#include "cli/result.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,26 +11,24 @@
 int check_session_tell(const char *command, struct check_report *report,
                        const struct check_session_options *options)
 {
-    if (options->report.output == CLI_OUTPUT_JSON) {
-        check_print_json(stdout, report);
-    } else {
-        check_print_text(stdout, report);
-    }
+    static const struct cli_printers printers = {
+        .text = check_print_text,
+        .json = check_print_json,
+        .markdown = check_print_markdown,
+        .junit = check_print_junit,
+        .page = check_print_page,
+    };
+    char message[CHECK_TEXT_BYTES];
+    const struct cli_result result = {
+        .command = command,
+        .target = report->run->target,
+        .exit_code = report->exit_code,
+        .message = check_summary(report, message, sizeof(message)),
+    };
     if (report->result == CHECK_NOT_CONNECTED) {
-        fflush(stdout);
         cli_error(command, "%s", report->reason);
     }
-    int rv = report->exit_code;
-    if (cli_write_file(command, "--junit-file", options->report.junit_file, check_print_junit,
-                       report) != 0 &&
-        rv == EXIT_GOOD) {
-        rv = EXIT_USAGE;
-    }
-    if (cli_write_file(command, "--report-file", options->report.report_file, check_print_page,
-                       report) != 0 &&
-        rv == EXIT_GOOD) {
-        rv = EXIT_USAGE;
-    }
+    int rv = cli_result_tell(&result, &printers, report, &options->report);
     check_report_deinit(report);
     return rv;
 }
@@ -50,8 +48,7 @@ static int probe_and_report(const char *command, const struct check_plan *plan,
     struct check_run run;
     check_run_init(&run, plan, target->name, options->timeout_ns);
     if (options->report.output == CLI_OUTPUT_TEXT && plan->command == CHECK_STICKY) {
-        check_print_begin(stdout, plan);
-        fflush(stdout);
+        check_print_begin(cli_text_stream(&options->report), plan);
     }
     int rv = check_probe(&run, target);
     if (rv < 0) {
@@ -73,9 +70,7 @@ int check_session_run(struct check_plan *plan, const struct check_session_option
     }
     plan->id_hidden = !role_target_id_is_echoed(&target);
     plan->version_hidden = !role_target_version_is_echoed(&target);
-    bool can_tell = cli_check_file(command, "--junit-file", options->report.junit_file) == 0 &&
-                    cli_check_file(command, "--report-file", options->report.report_file) == 0;
-    int rv = can_tell ? probe_and_report(command, plan, options, &target) : EXIT_USAGE;
+    int rv = probe_and_report(command, plan, options, &target);
     role_target_deinit(&target);
     return rv;
 }

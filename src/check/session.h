@@ -12,11 +12,10 @@ struct check_session_options {
     uint64_t timeout_ns;
 };
 
-/* Probes the plan against the target, prints the report, writes the JUnit file. Returns the exit
- * code. */
+/* Probes the plan against the target, tells the report. Returns the exit code. */
 int check_session_run(struct check_plan *plan, const struct check_session_options *options);
 
-/* Prints the report, writes the JUnit file, frees the report. Returns the exit code. */
+/* Tells the report (cli/result.h), and frees it. Returns the exit code. */
 int check_session_tell(const char *command, struct check_report *report,
                        const struct check_session_options *options);
 

@@ -5,6 +5,7 @@
 #include "check/log_session.h"
 #include "check/session.h"
 #include "cli/exit.h"
+#include "cli/result.h"
 
 #include <stdio.h>
 
@@ -53,7 +54,7 @@ static void judge_logs(struct check_logs *logs, void *user, struct check_report 
 {
     const struct options *options = user;
     if (options->session.report.output == CLI_OUTPUT_TEXT) {
-        printf("Testing sticky routing for %s...\n", options->id);
+        fprintf(cli_text_stream(&options->session.report), "Testing sticky routing for %s...\n", options->id);
     }
     check_logs_sticky(logs, options->id, ret_report);
     if (logs->plan->group_count == 0) {
@@ -122,5 +123,7 @@ const struct cli_command sticky_test_command = {
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),
+    .gives_verdict = true,
+    .outputs_offset = offsetof(struct options, session.report),
     .run = run,
 };

@@ -74,6 +74,14 @@ static int exit_code_of(const struct check_run *run, enum check_result result)
     return 128 + run->interrupted_by; /* EXIT_INTERRUPTED, EXIT_TERMINATED */
 }
 
+void check_report_interrupted(struct check_report *report)
+{
+    if (report->run->interrupted_by != 0) {
+        report->result = CHECK_INTERRUPTED;
+        report->exit_code = exit_code_of(report->run, report->result);
+    }
+}
+
 void check_judge(const struct check_run *run, struct check_report *ret_report)
 {
     *ret_report = (struct check_report){
@@ -92,12 +100,11 @@ void check_judge(const struct check_run *run, struct check_report *ret_report)
             ret_report->result = ret_report->groups[i].result;
         }
     }
-    if (run->interrupted_by != 0) {
-        ret_report->result = CHECK_INTERRUPTED;
-    } else if (never_connected(run)) {
+    if (run->interrupted_by == 0 && never_connected(run)) {
         judge_connection(run, ret_report);
     }
     ret_report->exit_code = exit_code_of(run, ret_report->result);
+    check_report_interrupted(ret_report);
 }
 
 bool check_is_sticky(const struct check_verdict *verdict)

@@ -111,6 +111,8 @@ void check_judge_unknown(const struct check_run *run, size_t group, struct check
 void check_judge(const struct check_run *run, struct check_report *ret_report);
 /* check_judge_unknown() for all groups of a report that was judged otherwise. */
 void check_report_judge_unknown(struct check_report *report);
+/* Where the run was interrupted, that is the result, whatever was judged. */
+void check_report_interrupted(struct check_report *report);
 void check_report_deinit(struct check_report *report);
 
 #endif

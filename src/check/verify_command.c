@@ -278,5 +278,7 @@ const struct cli_command verify_command = {
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),
+    .gives_verdict = true,
+    .outputs_offset = offsetof(struct options, session.report),
     .run = run,
 };

@@ -2,13 +2,16 @@
 #include "cli/common.h"
 
 #include "base/log.h"
+#include "base/outfile.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "cli/terminal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-const char *const cli_output_choices[] = {"text", "json", NULL};
+const char *const cli_output_choices[] = {"text", "json", "markdown", NULL};
 const char *const cli_log_format_choices[] = {"text", "json", NULL}; /* enum log_format */
 const char *const cli_log_level_choices[] = {"debug", "info", "warn", "error",
                                              NULL}; /* log_level */
@@ -16,6 +19,7 @@ const char *const cli_log_level_choices[] = {"debug", "info", "warn", "error",
 void cli_log_apply(const struct cli_log_options *options)
 {
     log_configure((enum log_level)options->level, (enum log_format)options->format);
+    log_show_utf8(cli_shows_utf8());
 }
 
 static int complain_file(const char *command, const char *option, const char *path, int error)
@@ -26,14 +30,8 @@ static int complain_file(const char *command, const char *option, const char *pa
 
 int cli_check_file(const char *command, const char *option, const char *path)
 {
-    FILE *file = path != NULL ? fopen(path, "a") : NULL;
-    if (path != NULL && file == NULL) {
-        return complain_file(command, option, path, errno);
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return 0;
+    int rv = path != NULL ? outfile_check(path) : 0;
+    return rv != 0 ? complain_file(command, option, path, -rv) : 0;
 }
 
 int cli_write_file(const char *command, const char *option, const char *path,
@@ -42,14 +40,16 @@ int cli_write_file(const char *command, const char *option, const char *path,
     if (path == NULL) {
         return 0;
     }
-    FILE *file = fopen(path, "w");
-    int error = file == NULL ? errno : 0;
-    if (file != NULL) {
-        print(file, printed);
-        error = fflush(file) != 0 || ferror(file) ? errno : 0;
-        error = fclose(file) != 0 && error == 0 ? errno : error;
+    char *bytes = NULL;
+    size_t len = 0;
+    FILE *memory = open_memstream(&bytes, &len);
+    int rv = memory == NULL ? -errno : 0;
+    if (memory != NULL) {
+        print(memory, printed);
+        rv = fclose(memory) != 0 ? -errno : outfile_write(path, bytes, len);
     }
-    return error != 0 ? complain_file(command, option, path, error) : 0;
+    free(bytes);
+    return rv != 0 ? complain_file(command, option, path, -rv) : 0;
 }
 
 uint64_t cli_seed(uint64_t given)

@@ -6,11 +6,11 @@
 
 #include <stdio.h>
 
-/* Whether the file `path` (NULL: none) can be written, before hours go into what it is to hold:
- * creates it. Returns 0, or 1 after a line on standard error. */
+/* Whether the file `path` (NULL: none) can be written, before hours go into what it is to hold.
+ * Returns 0, or 1 after a line on standard error. */
 int cli_check_file(const char *command, const char *option, const char *path);
 
-/* Writes the file `path` (NULL: nothing to do) with `print`. Returns 0, or 1 after a line on
+/* Writes the file `path` (NULL: nothing to do; base/outfile.h) with `print`. Returns 0, or 1 after a line on
  * standard error that names the command and the option. */
 int cli_write_file(const char *command, const char *option, const char *path,
                    void (*print)(FILE *out, const void *printed), const void *printed);
@@ -30,11 +30,12 @@ size_t cli_take_versions(const char *command, const char *list, size_t max,
 int cli_check_version(const char *command, const char *version);
 
 /* What a check prints. */
-enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
+enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON, CLI_OUTPUT_MARKDOWN };
 
 struct cli_output_options {
-    unsigned output;        /* enum cli_output */
-    const char *junit_file; /* NULL: none */
+    unsigned output;         /* enum cli_output */
+    const char *json_file;   /* NULL: none, as the next two */
+    const char *junit_file;
     const char *report_file; /* a page */
 };
 
@@ -47,7 +48,7 @@ uint64_t cli_seed(uint64_t given);
 
 /* `field` is a struct cli_output_options, too. */
 #define CLI_REPORT_OPTION(type, field)                                                             \
-    {.name = "report-file", .kind = CLI_FILE, .offset = offsetof(type, field.report_file),         \
+    {.name = "report-file", .kind = CLI_RESULT_FILE, .offset = offsetof(type, field.report_file),  \
      .argument = "FILE", .help = "Also write a page with pictures (one HTML file, no network "     \
                                  "needed)"}
 
@@ -61,7 +62,10 @@ uint64_t cli_seed(uint64_t given);
     {.name = "output", .short_name = 'o', .kind = CLI_CHOICE,                                      \
      .offset = offsetof(type, field.output), .argument = "FORMAT", .fallback = "text",             \
      .choices = cli_output_choices, .help = "How the result is printed"},                          \
-    {.name = "junit-file", .kind = CLI_FILE, .offset = offsetof(type, field.junit_file),           \
+    {.name = "json-file", .kind = CLI_RESULT_FILE, .offset = offsetof(type, field.json_file),      \
+     .argument = "FILE", .help = "Also write the result as JSON; - is standard output, and then "  \
+                                 "text goes to standard error"},                                   \
+    {.name = "junit-file", .kind = CLI_RESULT_FILE, .offset = offsetof(type, field.junit_file),    \
      .argument = "FILE", .help = "Also write the result as JUnit XML"}
 
 struct cli_log_options {

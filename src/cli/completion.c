@@ -3,12 +3,24 @@
 
 #include <string.h>
 
+static bool takes_file(const struct cli_option *option)
+{
+    return option->kind == CLI_FILE || option->kind == CLI_RESULT_FILE;
+}
+
 /* ---- bash ---- */
 
 static void put_bash_commands(const struct cli_program *program, FILE *out)
 {
     for (size_t i = 0; i < program->command_count; i++) {
         fprintf(out, "%s ", program->commands[i]->name);
+    }
+}
+
+static void put_words(const char *const *words, FILE *out)
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
+        fprintf(out, "%s%s", i > 0 ? " " : "", words[i]);
     }
 }
 
@@ -23,23 +35,31 @@ static void put_bash_value(const struct cli_command *command, const struct cli_o
     if (option->short_name != 0) {
         fprintf(out, " | '%s -%c'", command->name, option->short_name);
     }
-    if (option->kind == CLI_FILE) {
+    if (takes_file(option)) {
         fputs(")\n        compopt -o default\n        return\n        ;;\n", out);
-    } else if (option->kind == CLI_CHOICE) {
+    } else if (option->choices != NULL) {
         fputs(")\n        words='", out);
-        for (size_t i = 0; option->choices[i] != NULL; i++) {
-            fprintf(out, "%s%s", i > 0 ? " " : "", option->choices[i]);
-        }
-        fputs("'\n        ;;\n", out);
+        put_words(option->choices, out);
+        fputs(option->kind == CLI_LIST ? "'\n        files=1\n        ;;\n" : "'\n        ;;\n", out);
     } else {
         fputs(")\n        return\n        ;;\n", out);
     }
 }
 
-/* One branch of the same case for the names of a command's options. */
+/* Branches of the same case for what has no option in front: first the words of the command, then
+ * its files, or else its options. */
 static void put_bash_options(const struct cli_command *command, FILE *out)
 {
-    fprintf(out, "    '%s '*)\n        words='", command->name);
+    if (command->positional_words != NULL) {
+        fprintf(out, "    '%s %s')\n        words='", command->name, command->name);
+        put_words(command->positional_words, out);
+        fputs(" '\n        [[ $current == -* ]] || options=0\n        ;;&\n", out);
+    }
+    fprintf(out, "    '%s '*)\n", command->name);
+    if (command->positional_files) {
+        fputs("        [[ $current == -* || $COMP_CWORD -eq 2 ]] || files=1 options=0\n", out);
+    }
+    fputs("        [[ $options -eq 0 ]] || words+='", out);
     for (size_t i = 0; i < command->option_count; i++) {
         fprintf(out, "--%s ", command->options[i].name);
     }
@@ -51,7 +71,7 @@ static void put_bash(const struct cli_program *program, FILE *out)
     fputs("# bash completion for grpcroute: source <(grpcroute completion bash)\n"
           "_grpcroute() {\n"
           "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
-          "    local command=${COMP_WORDS[1]} words=''\n"
+          "    local command=${COMP_WORDS[1]} words='' files=0 options=1\n"
           "    COMPREPLY=()\n"
           "    # bash splits --name=value into three words\n"
           "    if [[ $current == '=' ]]; then\n"
@@ -71,7 +91,7 @@ static void put_bash(const struct cli_program *program, FILE *out)
     fputs("help completion version --help --version'\n        ;;\n    'help '*)\n        words='",
           out);
     put_bash_commands(program, out);
-    fputs("completion'\n        ;;\n"
+    fputs("completion version'\n        ;;\n"
           "    'completion '*)\n        words='bash zsh'\n        ;;\n",
           out);
     for (size_t i = 0; i < program->command_count; i++) {
@@ -83,6 +103,10 @@ static void put_bash(const struct cli_program *program, FILE *out)
     }
     fputs("    esac\n"
           "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+          "    if [[ $files -eq 1 ]]; then\n"
+          "        compopt -o filenames\n"
+          "        mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -- \"$current\")\n"
+          "    fi\n"
           "}\n"
           "complete -F _grpcroute grpcroute\n",
           out);
@@ -124,15 +148,26 @@ static void put_zsh_option(const struct cli_option *option, FILE *out)
         put_zsh_text(option->argument != NULL ? option->argument : "VALUE", "[]\\:", out);
         fputc(':', out);
     }
-    if (option->kind == CLI_FILE) {
+    if (takes_file(option)) {
         fputs("_files", out);
-    } else if (option->kind == CLI_CHOICE) {
-        for (size_t i = 0; option->choices[i] != NULL; i++) {
-            fprintf(out, "%s%s", i > 0 ? " " : "(", option->choices[i]);
-        }
-        fputc(')', out);
+    } else if (option->choices != NULL) {
+        fputs(option->kind == CLI_LIST ? " _grpcroute_or_files " : "(", out);
+        put_words(option->choices, out);
+        fputs(option->kind == CLI_LIST ? "" : ")", out);
     }
     fputc('\'', out);
+}
+
+static void put_zsh_positional(const struct cli_command *command, FILE *out)
+{
+    if (command->positional_words != NULL) {
+        fputs(" \\\n            '1:word:(", out);
+        put_words(command->positional_words, out);
+        fputs(")'", out);
+    }
+    if (command->positional_files) {
+        fputs(" \\\n            '*:file:_files'", out);
+    }
 }
 
 static void put_zsh_command_names(const struct cli_program *program, FILE *out)
@@ -153,6 +188,9 @@ static void put_zsh_command_names(const struct cli_program *program, FILE *out)
 static void put_zsh(const struct cli_program *program, FILE *out)
 {
     fputs("#compdef grpcroute\n"
+          "_grpcroute_or_files() {\n"
+          "    _alternative \"word:word:($*)\" 'file:file:_files'\n"
+          "}\n"
           "_grpcroute() {\n"
           "    local context curcontext=\"$curcontext\" state line\n"
           "    local -A opt_args\n",
@@ -179,6 +217,7 @@ static void put_zsh(const struct cli_program *program, FILE *out)
         for (size_t j = 0; j < command->option_count; j++) {
             put_zsh_option(&command->options[j], out);
         }
+        put_zsh_positional(command, out);
         fputs(" \\\n            '(- *)'{-h,--help}'[Show this help]'\n            ;;\n", out);
     }
     fputs("        esac\n"

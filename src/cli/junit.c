@@ -1,12 +1,17 @@
 #include "cli/junit.h"
 
+#include "base/mem.h"
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Writes `text` for an attribute or an element (XML 1.0 section 2.4). */
-static void put_escaped(FILE *out, const char *text)
+static void put_escaped(FILE *out, const char *escaped)
 {
+    char *readable = mem_strdup(escaped);
+    text_make_readable(readable);
+    const char *text = readable;
     size_t taken;
     for (size_t len = strlen(text); len > 0; text += taken, len -= taken) {
         uint32_t code_point;
@@ -19,6 +24,7 @@ static void put_escaped(FILE *out, const char *text)
             fwrite(text, 1, taken, out);
         }
     }
+    free(readable);
 }
 
 static void put_suite(FILE *out, const char *element, const struct cli_junit_suite *suite)

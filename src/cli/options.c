@@ -1,6 +1,7 @@
 /* Walks the command line once, then fills what is left from the environment and the defaults. */
 #include "cli/options.h"
 
+#include "cli/called.h"
 #include "cli/suggest.h"
 #include "cli/value.h"
 
@@ -86,8 +87,8 @@ static int complain_unknown(const struct cli_command *command, const char *dashe
         cli_error(command->name, "unknown option %s%s; did you mean --%s?", dashes, typed,
                   suggestion.best);
     } else {
-        cli_error(command->name, "unknown option %s%s; see grpcroute %s --help", dashes, typed,
-                  command->name);
+        cli_error(command->name, "unknown option %s%s; see %s %s --help", dashes, typed,
+                  cli_called(), command->name);
     }
     return 1;
 }
@@ -126,6 +127,14 @@ static int set_given(struct parser *parser, const struct cli_option *option, con
     return set_value(parser, option, text, false);
 }
 
+/* No option begins with a digit: "-1s" is a value, and a wrong one. */
+static bool is_negative_number(const struct cli_option *option, const char *text)
+{
+    bool numeric = option->kind == CLI_COUNT || option->kind == CLI_DURATION ||
+                   option->kind == CLI_SIZE;
+    return numeric && text[1] >= '0' && text[1] <= '9';
+}
+
 /* The value is the next argument. One that looks like an option is more likely a forgotten value;
  * "--name=-x" says that it is meant. */
 static int set_from_next(struct parser *parser, const struct cli_option *option)
@@ -134,7 +143,7 @@ static int set_from_next(struct parser *parser, const struct cli_option *option)
         return complain_missing(parser->command, option);
     }
     const char *next = parser->argv[parser->at + 1];
-    if (next[0] == '-' && next[1] != '\0') {
+    if (next[0] == '-' && next[1] != '\0' && !is_negative_number(option, next)) {
         return complain_missing(parser->command, option);
     }
     parser->at++;
@@ -183,8 +192,8 @@ static int take_positional(struct parser *parser, char *argument)
     if (parser->command->positional == NULL) {
         char shown[SHOWN_MAX_BYTES];
         text_escape(shown, sizeof(shown), argument, strlen(argument));
-        cli_error(parser->command->name, "unexpected argument \"%s\"; see grpcroute %s --help",
-                  shown, parser->command->name);
+        cli_error(parser->command->name, "unexpected argument \"%s\"; see %s %s --help",
+                  shown, cli_called(), parser->command->name);
         return 1;
     }
     parser->argv[parser->positional_count++] = argument;

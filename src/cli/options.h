@@ -13,6 +13,7 @@ enum cli_kind {
     CLI_FLAG,     /* bool; "--name" alone, or "--name=false" to overrule the environment */
     CLI_STRING,   /* const char *, borrowed from argv or the environment; never empty */
     CLI_FILE,     /* const char *; completion offers files */
+    CLI_RESULT_FILE, /* the same: written in the end; an old one does not survive a command that fails */
     CLI_CHOICE,   /* unsigned: index into `choices` */
     CLI_COUNT,    /* uint64_t in [min, max] */
     CLI_DURATION, /* uint64_t ns in [min, max] ns */
@@ -45,7 +46,8 @@ struct cli_option {
     bool secret;                /* reports show the value up to its colon only */
     uint64_t min;               /* CLI_COUNT, CLI_DURATION */
     uint64_t max;               /* 0: no upper limit */
-    const char *const *choices; /* CLI_CHOICE; ends with NULL */
+    /* CLI_CHOICE: all there are; CLI_LIST: what completion offers beside files. Ends with NULL. */
+    const char *const *choices;
     const char *help;           /* one sentence, no full stop */
 };
 
@@ -55,9 +57,14 @@ struct cli_command {
     const char *description; /* paragraphs, or NULL */
     const char *examples;    /* "  # comment\n  grpcroute ...\n" lines */
     const char *positional;  /* "COMMAND" in the usage line; NULL: none are allowed */
+    const char *const *positional_words; /* that completion offers first; ends with NULL */
+    bool positional_files;               /* behind them it offers files */
     const struct cli_option *options;
     size_t option_count;
     size_t struct_bytes; /* size of the options struct */
+    /* Of a command that gives a verdict: its struct cli_output_options (cli/common.h). */
+    bool gives_verdict;
+    size_t outputs_offset;
     /* Runs with the parsed struct and the positional arguments; returns an exit code. */
     int (*run)(const void *options, int argc, char **argv);
 };
@@ -79,5 +86,8 @@ void cli_print_help(const struct cli_command *command);
  * Bytes outside printable ASCII are escaped, so a value may be passed as it came. `command` may be
  * NULL. */
 void cli_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The text of the last one, escaped; "" before the first. */
+const char *cli_last_error(void);
 
 #endif

@@ -3,15 +3,20 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/called.h"
 #include "cli/completion.h"
 #include "cli/exit.h"
 #include "cli/invocation.h"
+#include "cli/result.h"
+#include "cli/result_program.h"
 #include "cli/suggest.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const BUILT_IN[] = {"help", "version", "completion"};
 
@@ -37,11 +42,11 @@ static int complain_unknown(const struct cli_program *program, const char *name)
         cli_suggest(&suggestion, BUILT_IN[i]);
     }
     if (name[0] == '-') {
-        cli_error(NULL, "%s: a command comes first, then its options; see grpcroute --help", typed);
+        cli_error(NULL, "%s: a command comes first, then its options; see %s --help", typed, cli_called());
     } else if (suggestion.best != NULL) {
         cli_error(NULL, "unknown command \"%s\"; did you mean %s?", typed, suggestion.best);
     } else {
-        cli_error(NULL, "unknown command \"%s\"; see grpcroute --help", typed);
+        cli_error(NULL, "unknown command \"%s\"; see %s --help", typed, cli_called());
     }
     return EXIT_USAGE;
 }
@@ -61,6 +66,10 @@ static int run_help(const struct cli_program *program, int argc, char **argv)
              "  source <(grpcroute completion bash)\n"
              "  # Every shell from now on\n"
              "  grpcroute completion zsh > \"${fpath[1]}/_grpcroute\"");
+        return EXIT_GOOD;
+    }
+    if (strcmp(argv[0], "version") == 0) {
+        puts(program->version);
         return EXIT_GOOD;
     }
     const struct cli_command *command = find_command(program, argv[0]);
@@ -84,19 +93,32 @@ static int run_completion(const struct cli_program *program, int argc, char **ar
     return EXIT_GOOD;
 }
 
+static int run_with(const struct cli_command *command, const void *options, int argc, char **argv)
+{
+    if (cli_result_prepare(command, options) != 0) {
+        return EXIT_USAGE;
+    }
+    return cli_result_finish(command, options, command->run(options, argc, argv));
+}
+
 static int run_command(const struct cli_command *command, int argc, char **argv)
 {
     void *options = mem_calloc(1, command->struct_bytes);
     bool help;
+    int rest;
     int result = EXIT_USAGE;
-    if (cli_parse(command, argc, argv, options, &help, &argc, &argv) == 0) {
-        if (help) {
-            cli_print_help(command);
-            result = EXIT_GOOD;
-        } else {
-            result = command->run(options, argc, argv);
-        }
+    char **positional;
+    char **given = mem_calloc((size_t)argc + 1, sizeof(*given)); /* argv will be reordered */
+    memcpy(given, argv, (size_t)argc * sizeof(*given));
+    if (cli_parse(command, argc, argv, options, &help, &rest, &positional) != 0) {
+        cli_result_discard(command, argc, given);
+    } else if (help) {
+        cli_print_help(command);
+        result = EXIT_GOOD;
+    } else {
+        result = run_with(command, options, rest, positional);
     }
+    free(given);
     free(options);
     return result;
 }
@@ -124,15 +146,34 @@ static int dispatch(const struct cli_program *program, int argc, char **argv)
     return run_command(command, rest, rest_argv);
 }
 
-int cli_run(const struct cli_program *program, int argc, char **argv)
+/* Nobody reads it any more. */
+static bool is_broken_pipe(int fd)
 {
-    int result = dispatch(program, argc, argv);
-    log_finish();
-    cli_invocation_forget();
-    if ((fflush(stdout) != 0 || ferror(stdout)) && result == EXIT_GOOD) {
-        /* A result that was not written is none: a full disk must not look like a passed check. */
-        cli_error(NULL, "cannot write to standard output: %s", strerror(errno));
+    struct pollfd state = {.fd = fd, .events = POLLOUT};
+    return poll(&state, 1, 0) > 0 && (state.revents & POLLERR) != 0;
+}
+
+/* A result that was not written is none: a full disk must not look like a passed check. */
+static int finish_output(int result)
+{
+    bool failed_before = ferror(stdout) != 0; /* its cause is gone */
+    int error = fflush(stdout) != 0 ? errno : failed_before ? EIO : 0;
+    if (error != 0 && is_broken_pipe(STDOUT_FILENO)) {
+        error = EPIPE;
+    }
+    if (error != 0 && result == EXIT_GOOD) {
+        cli_error(NULL, "cannot write to standard output: %s", strerror(error));
         result = EXIT_USAGE;
     }
     return result;
+}
+
+int cli_run(const struct cli_program *program, int argc, char **argv)
+{
+    cli_result_begin();
+    cli_called_as(argv[0]);
+    int result = dispatch(program, argc, argv);
+    log_finish();
+    cli_invocation_forget();
+    return finish_output(result);
 }

@@ -17,6 +17,9 @@ const char *cli_style(FILE *stream, enum cli_style style);
 enum cli_mark { CLI_MARK_GOOD, CLI_MARK_BAD, CLI_MARK_DONE, CLI_MARK_WARN, CLI_MARK_ARROW };
 const char *cli_mark(enum cli_mark mark);
 
+/* Whether UTF-8 can be shown on both outputs, wherever they go. */
+bool cli_shows_utf8(void);
+
 /* text_make_readable() where standard output can show it. Returns `text`. */
 const char *cli_readable(char *text);
 

@@ -199,6 +199,7 @@ int cli_value_set(const struct cli_option *option, const char *text, void *optio
         outcome = set_text(text, field, "a value that is not empty", &reason);
         break;
     case CLI_FILE:
+    case CLI_RESULT_FILE:
         outcome = set_text(text, field, "the name of a file", &reason);
         break;
     case CLI_CHOICE:

@@ -105,7 +105,7 @@ static void end(struct demo *demo)
 static void on_step_late(uv_timer_t *timer)
 {
     struct demo *demo = timer->data;
-    demo_give_up(demo, EXIT_CHECK_FAILED, "%s within %d s", steps[demo->step]->late,
+    demo_give_up(demo, EXIT_CHECK_FAILED, "%s within %ds", steps[demo->step]->late,
                  STEP_MS / 1000);
 }
 

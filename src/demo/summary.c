@@ -1,6 +1,7 @@
 /* What was shown, and how to go on by hand. */
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/called.h"
 #include "cli/terminal.h"
 #include "demo/steps.h"
 #include "demo/tell.h"
@@ -20,19 +21,29 @@ static void tell_failover(const struct demo *demo)
     }
 }
 
+static void tell_command(const char *words, const char *target, const char *ca)
+{
+    printf("  %s %s --target %s --cacert %s\n", cli_called(), words, target, ca);
+}
+
 static void tell_by_hand(const struct demo *demo)
 {
     char target[DEMO_NAME_BYTES];
+    char path[DEMO_PATH_BYTES];
+    char ca[DEMO_PATH_BYTES];
     demo_target(demo, target);
-    printf("  grpcroute verify --target %s --cacert %s/ca.pem\n"
-           "  grpcroute sticky-test --target %s --cacert %s/ca.pem\n"
-           "  grpcroute agent --version v1.3 --target %s --cacert %s/ca.pem\n",
-           target, demo->dir, target, demo->dir, target, demo->dir);
+    cli_shell_word(ca, sizeof(ca), demo_file(demo, "ca.pem", path));
+    tell_command("verify", target, ca);
+    tell_command("sticky-test", target, ca);
+    tell_command("agent --version v1.3", target, ca);
     if (demo->admin[0] != '\0') {
         const char *page = demo->options.proxy == DEMO_PROXY_EMBEDDED  ? "streams"
                            : demo->options.proxy == DEMO_PROXY_TRAEFIK ? "api/rawdata"
                                                                        : "stats";
         printf("  curl http://%s/%s\n", demo->admin, page);
+    }
+    if (demo->admin[0] != '\0' && demo->options.proxy == DEMO_PROXY_EMBEDDED) {
+        printf("The dashboard, in a browser: http://%s/dashboard\n", demo->admin);
     }
 }
 
@@ -50,8 +61,9 @@ static void begin(struct demo *demo)
         puts("\nEverything is still running; Ctrl-C ends it. By hand, in another terminal:");
         tell_by_hand(demo);
     } else {
-        puts("\nThe same by hand: grpcroute demo --keep. Your own proxy:\n"
-             "  grpcroute verify --target HOST:PORT --cacert CA.pem");
+        printf("\nThe same by hand: %s demo --keep. Your own proxy:\n"
+               "  %s verify --target HOST:PORT --cacert CA.pem\n",
+               cli_called(), cli_called());
     }
     fflush(stdout);
 }

@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "cli/common.h"
 #include "cli/exit.h"
-#include "cli/junit.h"
+#include "cli/result.h"
 #include "failover/run.h"
 
 #include <stdio.h>
@@ -78,13 +78,6 @@ static void make_streams(struct failover_result *result, size_t count,
     free(order);
 }
 
-/* However the test ended. */
-static int write_page(const struct options *options, const struct failover_result *result)
-{
-    return cli_write_file("failover-test", "--report-file", options->report.report_file,
-                          failover_print_page, result);
-}
-
 static int run_and_print(const struct options *options, struct failover_result *result,
                          const struct role_target *target)
 {
@@ -93,23 +86,22 @@ static int run_and_print(const struct options *options, struct failover_result *
         .interval_ns = options->interval_ns,
         .settle_ns = options->settle_ns,
     };
-    int rv = failover_run(result, &config);
-    if (rv != 0) {
-        (void)write_page(options, result); /* that it failed is said, and the exit code tells of worse */
-        return rv;
-    }
-    (options->report.output == CLI_OUTPUT_JSON ? failover_print_json : failover_print_text)(stdout,
-                                                                                            result);
-    rv = failover_judge(result);
-    if (cli_write_file("failover-test", "--junit-file", options->report.junit_file,
-                       failover_print_junit, result) != 0 &&
-        rv == EXIT_GOOD) {
-        rv = EXIT_USAGE;
-    }
-    if (write_page(options, result) != 0 && rv == EXIT_GOOD) {
-        rv = EXIT_USAGE;
-    }
-    return rv;
+    static const struct cli_printers printers = {
+        .text = failover_print_text,
+        .json = failover_print_json,
+        .markdown = failover_print_markdown,
+        .junit = failover_print_junit,
+        .page = failover_print_page,
+    };
+    char message[FAILOVER_SUMMARY_BYTES];
+    (void)failover_run(result, &config); /* which the result says, too */
+    const struct cli_result told = {
+        .command = "failover-test",
+        .target = result->target,
+        .exit_code = failover_exit_code(result),
+        .message = failover_summary(result, message),
+    };
+    return cli_result_tell(&told, &printers, result, &options->report);
 }
 
 static int take_versions(const struct options *options, struct versions *versions)
@@ -133,9 +125,7 @@ static int test(const struct options *options, const struct versions *versions)
                                      .max_gap_ns = options->max_gap_ns,
                                      .seed = cli_seed(options->seed)};
     int rv = EXIT_USAGE;
-    if (role_target_init(&target, "failover-test", &options->connect) == 0 &&
-        cli_check_file("failover-test", "--junit-file", options->report.junit_file) == 0 &&
-        cli_check_file("failover-test", "--report-file", options->report.report_file) == 0) {
+    if (role_target_init(&target, "failover-test", &options->connect) == 0) {
         result.target = target.name;
         make_streams(&result, (size_t)options->agents, versions);
         rv = run_and_print(options, &result, &target);
@@ -182,5 +172,7 @@ const struct cli_command failover_test_command = {
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),
+    .gives_verdict = true,
+    .outputs_offset = offsetof(struct options, report),
     .run = run,
 };

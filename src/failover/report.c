@@ -1,23 +1,32 @@
-/* The result for machines: JSON, and JUnit XML. */
+/* The result for machines and CI: JSON, Markdown, and JUnit XML. */
 #include "base/text.h"
 #include "cli/exit.h"
+#include "cli/invocation.h"
 #include "cli/junit.h"
+#include "cli/markdown.h"
 #include "failover/result.h"
 
 #include <cJSON.h>
 #include <inttypes.h>
 
 #define DURATION_BYTES 24
+/* A job page has room for so much. */
+#define STREAMS_SHOWN 100
 
-static cJSON *stream_object(const struct failover_stream *stream)
+static cJSON *stream_object(const struct failover_result *result,
+                            const struct failover_stream *stream)
 {
     cJSON *object = cJSON_CreateObject();
+    char cause[FAILOVER_CAUSE_BYTES];
+    snprintf(cause, sizeof(cause), "%s", stream->cause);
+    text_make_readable(cause);
     cJSON_AddStringToObject(object, "agent_id", stream->agent_id);
     cJSON_AddStringToObject(object, "agent_version", stream->version);
     cJSON_AddBoolToObject(object, "version_checked", !failover_is_unchecked(stream));
     cJSON_AddStringToObject(object, "before", stream->before);
     cJSON_AddStringToObject(object, "after", stream->after);
-    cJSON_AddStringToObject(object, "cause", stream->cause);
+    cJSON_AddStringToObject(object, "result", failover_stream_result(result, stream));
+    cJSON_AddStringToObject(object, "cause", cause);
     cJSON_AddBoolToObject(object, "back", stream->back);
     cJSON_AddNumberToObject(object, "gap_ns", (double)stream->gap_ns);
     cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
@@ -27,26 +36,142 @@ static cJSON *stream_object(const struct failover_stream *stream)
     return object;
 }
 
-void failover_print_json(FILE *out, const struct failover_result *result)
+/* What each stream must keep, and the worst that one did. */
+struct limit {
+    const char *text;
+    const char *metric;
+    const char *unit;
+    uint64_t limit;
+    uint64_t value;
+};
+
+#define LIMITS 4
+
+static void take_limits(const struct failover_result *result, struct limit limits[static LIMITS])
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "command", "failover-test");
-    cJSON_AddStringToObject(root, "target", result->target);
-    cJSON_AddStringToObject(root, "fault", result->fault);
-    cJSON_AddNumberToObject(root, "fault_exit_code", result->fault_exit);
-    cJSON_AddNumberToObject(root, "fault_ns", (double)result->fault_ns);
-    cJSON_AddNumberToObject(root, "max_gap_ns", (double)result->max_gap_ns);
-    cJSON_AddNumberToObject(root, "seed", (double)result->seed);
-    cJSON_AddNumberToObject(root, "interrupted", (double)failover_interrupted(result));
-    cJSON_AddNumberToObject(root, "exit_code", failover_judge(result));
-    cJSON *streams = cJSON_AddArrayToObject(root, "streams");
+    struct limit *gap = &limits[0];
+    limits[0] = (struct limit){"gap<=max-gap", "gap", "ns", result->max_gap_ns, 0};
+    limits[1] = (struct limit){"not_back<=0", "not_back", "streams", 0, 0};
+    limits[2] = (struct limit){"misrouted<=0", "misrouted", "messages", 0, 0};
+    limits[3] = (struct limit){"repeated<=0", "repeated", "messages", 0, 0};
     for (size_t i = 0; i < result->stream_count; i++) {
-        cJSON_AddItemToArray(streams, stream_object(&result->streams[i]));
+        const struct failover_stream *stream = &result->streams[i];
+        gap->value = stream->gap_ns > gap->value ? stream->gap_ns : gap->value;
+        limits[1].value += !stream->back;
+        limits[2].value += stream->misrouted;
+        limits[3].value += stream->repeated;
     }
-    char *text = cJSON_Print(root);
-    fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    cJSON_Delete(root);
+}
+
+/* What an early end has not seen proves nothing. */
+static const char *limit_verdict(const struct failover_result *result, const struct limit *limit)
+{
+    if (result->fault_ended && limit->value > limit->limit) {
+        return cli_result_word(EXIT_CHECK_FAILED);
+    }
+    return cli_result_word(result->run_exit != 0 ? EXIT_NO_EVIDENCE : EXIT_GOOD);
+}
+
+static void add_limits(cJSON *object, const struct failover_result *result)
+{
+    struct limit limits[LIMITS];
+    cJSON *list = cJSON_AddArrayToObject(object, "thresholds");
+    take_limits(result, limits);
+    for (size_t i = 0; i < LIMITS; i++) {
+        cJSON *threshold = cJSON_CreateObject();
+        cJSON_AddStringToObject(threshold, "threshold", limits[i].text);
+        cJSON_AddStringToObject(threshold, "metric", limits[i].metric);
+        cJSON_AddStringToObject(threshold, "unit", limits[i].unit);
+        cJSON_AddNumberToObject(threshold, "value", (double)limits[i].value);
+        cJSON_AddNumberToObject(threshold, "limit", (double)limits[i].limit);
+        cJSON_AddStringToObject(threshold, "verdict", limit_verdict(result, &limits[i]));
+        cJSON_AddItemToArray(list, threshold);
+    }
+}
+
+void failover_print_json(struct cJSON *object, const void *printed)
+{
+    const struct failover_result *result = printed;
+    cJSON_AddStringToObject(object, "fault", result->fault);
+    cJSON_AddItemToObject(object, "fault_exit_code", result->fault_ended
+                                                         ? cJSON_CreateNumber(result->fault_exit)
+                                                         : cJSON_CreateNull());
+    cJSON_AddNumberToObject(object, "fault_ns", (double)result->fault_ns);
+    cJSON_AddNumberToObject(object, "max_gap_ns", (double)result->max_gap_ns);
+    cJSON_AddNumberToObject(object, "seed", (double)result->seed);
+    cJSON_AddNumberToObject(object, "interrupted", (double)failover_interrupted(result));
+    add_limits(object, result);
+    cJSON *streams = cJSON_AddArrayToObject(object, "streams");
+    for (size_t i = 0; i < result->stream_count; i++) {
+        cJSON_AddItemToArray(streams, stream_object(result, &result->streams[i]));
+    }
+}
+
+/* ---- Markdown -------------------------------------------------------------------------------- */
+
+static void put_limits(FILE *out, const struct failover_result *result)
+{
+    static const char *const columns[] = {"Verdict", "Threshold", "Value", "Limit", NULL};
+    struct limit limits[LIMITS];
+    take_limits(result, limits);
+    cli_markdown_table(out, "Thresholds", columns);
+    for (size_t i = 0; i < LIMITS; i++) {
+        char value[DURATION_BYTES];
+        char limit[DURATION_BYTES];
+        if (i == 0) {
+            text_format_duration(value, sizeof(value), limits[i].value);
+            text_format_duration(limit, sizeof(limit), limits[i].limit);
+        } else {
+            snprintf(value, sizeof(value), "%" PRIu64, limits[i].value);
+            snprintf(limit, sizeof(limit), "%" PRIu64, limits[i].limit);
+        }
+        const char *const cells[] = {limit_verdict(result, &limits[i]), limits[i].metric, value,
+                                     limit, NULL};
+        cli_markdown_row(out, cells);
+    }
+}
+
+static void put_stream(FILE *out, const struct failover_result *result,
+                       const struct failover_stream *stream)
+{
+    char gap[DURATION_BYTES];
+    char lost[64];
+    text_format_duration(gap, sizeof(gap), stream->gap_ns);
+    snprintf(lost, sizeof(lost), "%" PRIu64 " of %" PRIu64, stream->lost, stream->sent);
+    const char *const cells[] = {failover_stream_result(result, stream),
+                                 stream->agent_id,
+                                 stream->version,
+                                 gap,
+                                 stream->before,
+                                 stream->back ? stream->after : "not back",
+                                 lost,
+                                 stream->cause[0] != '\0' ? stream->cause : "silence",
+                                 NULL};
+    cli_markdown_row(out, cells);
+}
+
+void failover_print_markdown(FILE *out, const void *printed)
+{
+    static const char *const columns[] = {"Result", "Agent", "Version", "Silent for", "Before",
+                                          "After",  "Lost",  "Saw",     NULL};
+    const struct failover_result *result = printed;
+    size_t left_out = 0;
+    fputs("\nFault: ", out);
+    cli_markdown_text(out, result->fault);
+    fputc('\n', out);
+    put_limits(out, result);
+    cli_markdown_table(out, "Streams that were interrupted, or failed", columns);
+    for (size_t i = 0, shown = 0; i < result->stream_count; i++) {
+        const struct failover_stream *stream = &result->streams[i];
+        bool tell = failover_is_interrupted(result, stream) || !failover_is_good(result, stream);
+        if (tell && shown < STREAMS_SHOWN) {
+            put_stream(out, result, stream);
+            shown++;
+        } else {
+            left_out++;
+        }
+    }
+    fprintf(out, "\n%zu of %zu streams are not in this table.\n", left_out, result->stream_count);
 }
 
 /* ---- JUnit ----------------------------------------------------------------------------------- */
@@ -61,6 +186,14 @@ static const char *problem_of(const struct failover_result *result,
         return "not_back";
     }
     return stream->gap_ns > result->max_gap_ns ? "gap" : "repeated";
+}
+
+/* An early end leaves those without a verdict that had none. */
+static bool is_cut_short(const struct failover_result *result,
+                         const struct failover_stream *stream)
+{
+    return result->run_exit != 0 &&
+           (!result->fault_ended || failover_is_good(result, stream));
 }
 
 static void put_case(FILE *out, const struct cli_junit_suite *suite,
@@ -78,7 +211,10 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
              stream->misrouted, stream->repeated,
              stream->cause[0] != '\0' ? stream->cause : "silence");
     cli_junit_case_begin(out, suite, name);
-    if (!failover_is_good(result, stream)) {
+    if (is_cut_short(result, stream)) {
+        cli_junit_problem(out, CLI_JUNIT_ERROR, failover_stream_result(result, stream),
+                          "the test ended before it was over");
+    } else if (!failover_is_good(result, stream)) {
         cli_junit_problem(out, CLI_JUNIT_FAILURE, problem_of(result, stream), text);
     } else if (failover_is_unchecked(stream)) {
         cli_junit_problem(out, CLI_JUNIT_ERROR, "not_checked", stream->expect->reason);
@@ -91,7 +227,7 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
 void failover_print_junit(FILE *out, const void *printed)
 {
     const struct failover_result *result = printed;
-    bool broken = result->fault_exit != 0;
+    bool broken = !result->fault_ended || result->fault_exit != 0;
     struct cli_junit_suite suite = {
         .command = "failover-test",
         .target = result->target,
@@ -100,14 +236,18 @@ void failover_print_junit(FILE *out, const void *printed)
         .duration_ns = result->fault_ns,
     };
     for (size_t i = 0; i < result->stream_count; i++) {
-        bool good = failover_is_good(result, &result->streams[i]);
-        suite.failures += !good;
-        suite.errors += good && failover_is_unchecked(&result->streams[i]);
+        const struct failover_stream *stream = &result->streams[i];
+        bool good = failover_is_good(result, stream);
+        bool cut_short = is_cut_short(result, stream);
+        suite.failures += !good && !cut_short;
+        suite.errors += cut_short || (good && failover_is_unchecked(stream));
     }
     cli_junit_begin(out, &suite);
     cli_junit_case_begin(out, &suite, "fault");
     if (broken) {
-        cli_junit_problem(out, CLI_JUNIT_ERROR, "fault", "the command of the fault failed");
+        cli_junit_problem(out, CLI_JUNIT_ERROR, "fault",
+                          result->fault_ended ? "the command of the fault failed"
+                                              : "the command of the fault did not run to its end");
     }
     cli_junit_output(out, result->fault);
     cli_junit_case_end(out);

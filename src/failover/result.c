@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/exit.h"
+#include "cli/invocation.h"
 #include "cli/terminal.h"
 
 #include <inttypes.h>
@@ -33,7 +34,7 @@ bool failover_is_good(const struct failover_result *result, const struct failove
            stream->repeated == 0;
 }
 
-int failover_judge(const struct failover_result *result)
+static int judge(const struct failover_result *result)
 {
     if (result->fault_exit != 0) {
         return EXIT_USAGE;
@@ -50,7 +51,7 @@ int failover_judge(const struct failover_result *result)
 
 int failover_exit_code(const struct failover_result *result)
 {
-    return result->run_exit != 0 ? result->run_exit : failover_judge(result);
+    return result->run_exit != 0 ? result->run_exit : judge(result);
 }
 
 void failover_result_deinit(struct failover_result *result)
@@ -65,6 +66,43 @@ void failover_result_deinit(struct failover_result *result)
 bool failover_is_unchecked(const struct failover_stream *stream)
 {
     return stream->expect->rule == ROLE_EXPECT_UNKNOWN;
+}
+
+const char *failover_stream_result(const struct failover_result *result,
+                                   const struct failover_stream *stream)
+{
+    if (result->run_exit == EXIT_NO_CONNECTION) {
+        return cli_result_word(result->run_exit);
+    }
+    if (result->fault_ended && !failover_is_good(result, stream)) {
+        return cli_result_word(EXIT_CHECK_FAILED);
+    }
+    return cli_result_word(result->run_exit != 0         ? result->run_exit
+                           : failover_is_unchecked(stream) ? EXIT_NO_EVIDENCE
+                                                           : EXIT_GOOD);
+}
+
+const char *failover_summary(const struct failover_result *result,
+                             char out[static FAILOVER_SUMMARY_BYTES])
+{
+    char most[DURATION_BYTES];
+    switch (failover_exit_code(result)) {
+    case EXIT_GOOD:
+        snprintf(out, FAILOVER_SUMMARY_BYTES,
+                 "Every stream is back and rightly routed, none was silent for more than %s",
+                 text_format_duration(most, sizeof(most), result->max_gap_ns));
+        return out;
+    case EXIT_CHECK_FAILED:
+        return "Failover test failed";
+    case EXIT_NO_EVIDENCE:
+        return "Every stream is back, but not all could be checked";
+    case EXIT_NO_CONNECTION:
+        return NULL;
+    case EXIT_USAGE:
+        return result->fault_ended ? "The command of the fault failed" : NULL;
+    default:
+        return "Failover test interrupted";
+    }
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -94,7 +132,9 @@ static void print_stream(FILE *out, const struct failover_result *result,
     if (stream->repeated > 0) {
         fprintf(out, ", %" PRIu64 " answered twice", stream->repeated);
     }
-    fprintf(out, "; saw: %s\n", stream->cause[0] != '\0' ? stream->cause : "silence");
+    char cause[FAILOVER_CAUSE_BYTES];
+    snprintf(cause, sizeof(cause), "%s", stream->cause[0] != '\0' ? stream->cause : "silence");
+    fprintf(out, "; saw: %s\n", cli_readable(cause));
 }
 
 static void print_gaps(FILE *out, const struct failover_result *result)
@@ -149,16 +189,39 @@ static void print_unchecked(FILE *out, const struct failover_result *result)
     }
 }
 
-void failover_print_text(FILE *out, const struct failover_result *result)
+static void print_end(FILE *out, const struct failover_result *result)
+{
+    char text[FAILOVER_SUMMARY_BYTES];
+    int code = failover_exit_code(result);
+    fprintf(out, "%s %s\n",
+            cli_mark(code == EXIT_GOOD                                ? CLI_MARK_DONE
+                     : code == EXIT_CHECK_FAILED || code == EXIT_USAGE ? CLI_MARK_BAD
+                                                                      : CLI_MARK_WARN),
+            failover_summary(result, text));
+}
+
+static void print_fault(FILE *out, const struct failover_result *result)
 {
     char took[DURATION_BYTES];
-    char most[DURATION_BYTES];
-    size_t interrupted = failover_interrupted(result);
     fputs("Fault: ", out);
     put_visible(out, result->fault);
-    fprintf(out, " (exit code %d after %s)\n", result->fault_exit,
-            duration(took, result->fault_ns));
-    for (size_t i = 0; i < result->stream_count; i++) {
+    if (result->fault_ended) {
+        fprintf(out, " (exit code %d after %s)\n", result->fault_exit,
+                duration(took, result->fault_ns));
+    } else {
+        fputs(" (did not run to its end)\n", out);
+    }
+}
+
+void failover_print_text(FILE *out, const void *printed)
+{
+    const struct failover_result *result = printed;
+    char summary[FAILOVER_SUMMARY_BYTES];
+    if (failover_summary(result, summary) == NULL) {
+        return; /* nothing was seen */
+    }
+    print_fault(out, result);
+    for (size_t i = 0; i < result->stream_count && result->fault_ended; i++) {
         if (failover_is_interrupted(result, &result->streams[i]) ||
             !failover_is_good(result, &result->streams[i])) {
             print_stream(out, result, &result->streams[i]);
@@ -167,18 +230,7 @@ void failover_print_text(FILE *out, const struct failover_result *result)
     print_gaps(out, result);
     fprintf(out, "%zu of %zu streams were interrupted (versions in random order, --seed %" PRIu64
                  ")\n",
-            interrupted, result->stream_count, result->seed);
+            failover_interrupted(result), result->stream_count, result->seed);
     print_unchecked(out, result);
-    if (result->fault_exit != 0) {
-        fprintf(out, "%s The command of the fault failed\n", cli_mark(CLI_MARK_BAD));
-    } else if (failover_judge(result) == EXIT_GOOD) {
-        fprintf(out,
-                "%s Every stream is back and rightly routed, none was silent for more than %s\n",
-                cli_mark(CLI_MARK_DONE), duration(most, result->max_gap_ns));
-    } else if (failover_judge(result) == EXIT_NO_EVIDENCE) {
-        fprintf(out, "%s Every stream is back, but not all could be checked\n",
-                cli_mark(CLI_MARK_WARN));
-    } else {
-        fprintf(out, "%s Failover test failed\n", cli_mark(CLI_MARK_BAD));
-    }
+    print_end(out, result);
 }

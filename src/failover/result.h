@@ -39,11 +39,12 @@ struct failover_result {
     uint64_t seed; /* that decided which version has which stream */
     uint64_t fault_ns;               /* how long the command ran */
     int fault_exit;                  /* its exit code, or 128 and its signal */
+    bool fault_ended;                /* else it did not run, or not to its end */
     struct failover_stream *streams; /* owned */
     size_t stream_count;
     struct failover_history history; /* owned */
     uint64_t interval_ns;            /* between the pings of a stream */
-    int run_exit;                      /* of failover_run() */
+    int run_exit;                    /* of failover_run(): why the test ended before it was over, or 0 */
     char reason[FAILOVER_CAUSE_BYTES]; /* why the streams could not be opened, or the command not begun; escaped */
 };
 
@@ -59,21 +60,30 @@ size_t failover_interrupted(const struct failover_result *result);
 /* Back in time, from the right version, nothing answered twice. */
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
 
-/* An exit code: EXIT_CHECK_FAILED when a stream is not back, was silent for too long, was answered
- * by a wrong version, or was answered twice; EXIT_USAGE when the command failed; EXIT_NO_EVIDENCE when it is not known who
- * must answer; else EXIT_GOOD. */
-int failover_judge(const struct failover_result *result);
-/* The same, or that of a run that did not come to its end. */
+/* An exit code: that of a run that did not come to its end; EXIT_CHECK_FAILED when a stream is not back, was silent for too
+ * long, was answered by a wrong version, or was answered twice; EXIT_USAGE when the command failed;
+ * EXIT_NO_EVIDENCE when it is not known who must answer; else EXIT_GOOD. */
 int failover_exit_code(const struct failover_result *result);
 
 /* Frees what the streams and the history own. */
 void failover_result_deinit(struct failover_result *result);
 
-void failover_print_text(FILE *out, const struct failover_result *result);
-void failover_print_json(FILE *out, const struct failover_result *result);
-/* A case for each stream. */
-void failover_print_junit(FILE *out, const void *result /* struct failover_result */);
-/* A page with pictures. */
-void failover_print_page(FILE *out, const void *result /* struct failover_result */);
+/* The result of one stream: a word. */
+const char *failover_stream_result(const struct failover_result *result,
+                                   const struct failover_stream *stream);
+
+#define FAILOVER_SUMMARY_BYTES 160
+
+/* The verdict in a sentence; NULL where an error line has said it. */
+const char *failover_summary(const struct failover_result *result,
+                             char out[static FAILOVER_SUMMARY_BYTES]);
+
+/* The forms of a result (cli/result.h). */
+struct cJSON;
+void failover_print_text(FILE *out, const void *result /* struct failover_result */);
+void failover_print_json(struct cJSON *object, const void *result);
+void failover_print_markdown(FILE *out, const void *result);
+void failover_print_junit(FILE *out, const void *result); /* a case for each stream */
+void failover_print_page(FILE *out, const void *result);  /* with pictures */
 
 #endif

@@ -269,6 +269,7 @@ static void on_command_exit(void *user, int code)
     run->result->history.over_ns = run->over_ns;
     run->result->fault_ns = run->over_ns - run->fault_ns;
     run->result->fault_exit = code;
+    run->result->fault_ended = run->phase != CLOSING;
     if (run->phase == CLOSING) {
         role_child_signal_all(&run->command, SIGKILL); /* what the command began and left */
         close_when_idle(run);
@@ -341,7 +342,7 @@ static void on_opening_late(uv_timer_t *timer)
 {
     struct run *run = timer->data;
     snprintf(run->result->reason, sizeof(run->result->reason),
-             "not every stream was answered within %d s", OPENING_MS / 1000);
+             "not every stream was answered within %ds", OPENING_MS / 1000);
     cli_error("failover-test", "%s", run->result->reason);
     run->rv = EXIT_NO_CONNECTION;
     enter(run, CLOSING);

@@ -4,11 +4,12 @@
  * h2_stream_write() -> `sendable` -> DATA frames of ours; who may send but for the connection's
  * window waits in `blocked` until that grows, and is in nobody's way. On a client's connection,
  * which many may share, the last quarter of that window is for streams whose reader keeps up, and
- * that belong to no group that is behind in sum, so that who stands still cannot take it all. A peer may return credit only when all of it is
- * used, so the others may use it, too, when none came for a while. nghttp2 does not know the peer's
- * windows: it sees no WINDOW_UPDATE and an INITIAL_WINDOW_SIZE that never changes. It keeps the
- * stream's state, so it is told of the end: by an empty DATA frame that stays unwritten, as ours
- * carried END_STREAM, or by the trailers, which it sends. */
+ * that belong to no group that is behind in sum, so that who stands still cannot take it all. A
+ * peer may return credit only when all of it is used, so the others may use it, too, when none came
+ * for a while. nghttp2 does not know the peer's windows: it sees no WINDOW_UPDATE and an
+ * INITIAL_WINDOW_SIZE that never changes. It keeps the stream's state, so it is told of the end: by
+ * an empty DATA frame that stays unwritten, as ours carried END_STREAM, or by the trailers, which
+ * it sends. */
 #include "h2/core.h"
 
 #include "base/mem.h"

@@ -94,7 +94,7 @@ static void expire(struct handshake *handshake)
     struct net_listener *listener = handshake->listener;
     struct net_error error;
 
-    net_error_set(&error, NET_TIMED_OUT, "client %s did not finish the TLS handshake within %d s",
+    net_error_set(&error, NET_TIMED_OUT, "client %s did not finish the TLS handshake within %ds",
                   net_stream_peer(handshake->stream), NET_HANDSHAKE_MS / 1000);
     net_stream_abort(handshake_free(handshake));
     refuse(listener, &error);
@@ -147,7 +147,7 @@ static void pause_accepting(struct net_listener *listener, int code)
     uv_timer_start(&listener->pause, on_pause_over, NET_ACCEPT_PAUSE_MS, 0);
     net_error_set(&error, NET_FD_LIMIT,
                   "cannot accept connections on %s: %s: raise the limit (ulimit -n); trying again "
-                  "in %d s",
+                  "in %ds",
                   listener->name, strerror(code), NET_ACCEPT_PAUSE_MS / 1000);
     refuse(listener, &error);
 }

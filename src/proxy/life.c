@@ -92,6 +92,17 @@ static int start_services(struct proxy *proxy)
     return EXIT_GOOD;
 }
 
+/* A browser cannot go to "any address". */
+static void announce_dashboard(const struct proxy *proxy, const char *admin)
+{
+    bool any = strncmp(admin, "0.0.0.0:", 8) == 0 || strncmp(admin, "[::]:", 5) == 0;
+    char url[NET_ADDRESS_TEXT_BYTES + 32];
+    snprintf(url, sizeof(url), "http://%s%s/dashboard", any ? "localhost" : "",
+             any ? strrchr(admin, ':') : admin);
+    log_event(LOG_INFO, &proxy->relay.source, "dashboard", LOG_PAIRS({"url", url}),
+              "Dashboard: %s", url);
+}
+
 static void announce(void *user)
 {
     struct proxy *proxy = user;
@@ -99,8 +110,9 @@ static void announce(void *user)
     const char *admin = admin_name(proxy->admin);
     snprintf(port, sizeof(port), "%u", (unsigned)proxy->relay.config.listen.port);
     log_event(LOG_INFO, &proxy->relay.source, "listening",
-              LOG_PAIRS({"port", port}, {"admin", admin}), "Listening on %s, admin on %s",
+              LOG_PAIRS({"port", port, true}, {"admin", admin}), "Listening on %s, admin on %s",
               proxy->relay.listen_name, admin);
+    announce_dashboard(proxy, admin);
 }
 
 static int run(struct proxy *proxy)

@@ -68,13 +68,18 @@
 /* None waits longer than this for its stream to become old. */
 #define UPSTREAM_RESET_LIMIT_MS 60000
 /* What an endpoint has queued for a stream it drops when that is reset, which may take it 20
- * microseconds a message (grpc-js) in which it does nothing else: this many unanswered messages at
- * once and so many a second, of a stream no more than that are counted; few of them cost nothing. A
- * stream that waits goes on being answered, so it comes to less. */
-#define UPSTREAM_DROPPED_MESSAGES 4000
-#define UPSTREAM_DROPPED_PER_S    4000
-#define UPSTREAM_DROPPED_MAX      8000
-#define UPSTREAM_DROPPED_FEW      50
+ * microseconds a message (grpc-js) in which it does nothing else. So many unanswered messages are
+ * dropped at a time, counting no more of a stream than that, and few of them as none. While it is
+ * heard soon after, it is twice as many with the next tick of the loop; one that is silent for that
+ * long gets half as many. It begins anew after a pause. */
+#define UPSTREAM_DROP_MESSAGES  4000
+#define UPSTREAM_DROP_MIN       1000
+#define UPSTREAM_DROP_MAX       16000
+#define UPSTREAM_DROP_OF_STREAM 8000
+#define UPSTREAM_DROP_FEW       50
+#define UPSTREAM_DROP_HEARD_MS  100
+#define UPSTREAM_DROP_SILENT_MS 1000
+#define UPSTREAM_DROP_PAUSE_MS  10000
 /* With this many, the next streams of clients that only just came wait until there are fewer, but no longer than that: a
  * storm may go on, and most of its streams are gone by then. */
 #define UPSTREAM_CROWDED_RESETS   200

@@ -5,8 +5,8 @@
  * answers a PING, the client that holds most of it loses the streams that do, which gives their
  * credit back, and gets a lane of its own for the next ones. Where streams that were dropped, and
  * whose resets wait for their ration, hold the most, these resets go. An endpoint that gives credit
- * back, but slower than it is used, is busy: it withholds nothing, and to lose streams at once would
- * make it busier. */
+ * back, but slower than it is used, is busy: it withholds nothing, and to lose streams at once
+ * would make it busier. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_internal.h"

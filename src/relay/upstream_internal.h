@@ -19,10 +19,17 @@ enum upstream_conn_state {
     UPSTREAM_CONN_ENDING, /* takes no more streams */
 };
 
-/* A token bucket, below zero when more was taken than was left. */
+/* A token bucket. */
 struct reset_bucket {
-    int64_t milli_tokens;
+    uint64_t milli_tokens;
     uint64_t filled_ms;
+};
+
+/* How many messages the endpoint may drop at a time. */
+struct reset_drops {
+    int64_t allowed;
+    int64_t left;     /* of them; below zero when a stream had more */
+    uint64_t last_ms; /* 0: nothing was dropped lately */
 };
 
 struct upstream_conn {
@@ -44,7 +51,7 @@ struct upstream_conn {
     /* What the endpoint may count, see upstream_reset.c. */
     struct reset_bucket all;   /* resets of any age */
     struct reset_bucket young; /* ... and of young streams */
-    struct reset_bucket dropped; /* messages that were dropped with resets */
+    struct reset_drops drops;
     size_t ended_streams;
     size_t young_resets;
     int32_t read_ids[UPSTREAM_OLD_TICKS]; /* how far the endpoint had read, at the last ticks */

@@ -15,18 +15,45 @@
 #include <assert.h>
 
 #define YOUNG_MS 1000
-#define MILLI    INT64_C(1000) /* milliseconds times tokens per second are thousandths of tokens */
+#define MILLI    UINT64_C(1000) /* milliseconds times tokens per second are thousandths of tokens */
 
 void upstream_ration_init(struct upstream_conn *conn, uint64_t now_ms)
 {
     conn->all = (struct reset_bucket){UPSTREAM_RESETS * MILLI, now_ms};
     conn->young = (struct reset_bucket){UPSTREAM_YOUNG_RESETS * MILLI, now_ms};
-    conn->dropped = (struct reset_bucket){UPSTREAM_DROPPED_MESSAGES * MILLI, now_ms};
+    conn->drops = (struct reset_drops){UPSTREAM_DROP_MESSAGES, UPSTREAM_DROP_MESSAGES, 0};
+}
+
+static void allow_drops(struct reset_drops *drops, int64_t messages)
+{
+    messages = messages < UPSTREAM_DROP_MAX ? messages : UPSTREAM_DROP_MAX;
+    drops->allowed = messages > UPSTREAM_DROP_MIN ? messages : UPSTREAM_DROP_MIN;
+    drops->left = drops->allowed;
+}
+
+/* Looks how the endpoint bears what it had to drop. */
+static void tick_drops(struct reset_drops *drops, uint64_t last_read_ms, uint64_t now_ms)
+{
+    if (drops->last_ms == 0) {
+        return;
+    }
+    if (now_ms - drops->last_ms >= UPSTREAM_DROP_PAUSE_MS) {
+        allow_drops(drops, UPSTREAM_DROP_MESSAGES);
+        drops->last_ms = 0;
+    } else if (drops->left == drops->allowed) {
+        return;
+    } else if (last_read_ms >= drops->last_ms + UPSTREAM_DROP_HEARD_MS) {
+        allow_drops(drops, drops->allowed * 2);
+    } else if (now_ms - drops->last_ms >= UPSTREAM_DROP_SILENT_MS) {
+        allow_drops(drops, drops->allowed / 2);
+    }
 }
 
 void upstream_ration_tick(struct upstream_conn *conn)
 {
     if (conn->conn != NULL) {
+        tick_drops(&conn->drops, h2_session_last_read_ms(rpc_conn_session(conn->conn)),
+                   worker_now_ms(conn->upstream->worker));
         conn->read_ids[conn->tick] = h2_session_answered_id(rpc_conn_session(conn->conn));
         conn->tick = (conn->tick + 1) % UPSTREAM_OLD_TICKS;
     }
@@ -38,10 +65,10 @@ bool upstream_is_young(const struct upstream_request *request)
            worker_now_ms(request->upstream->worker) - request->since_ms < YOUNG_MS;
 }
 
-static bool has_token(struct reset_bucket *bucket, int64_t capacity, int64_t per_s,
+static bool has_token(struct reset_bucket *bucket, uint64_t capacity, uint64_t per_s,
                       uint64_t now_ms)
 {
-    int64_t tokens = bucket->milli_tokens + (int64_t)(now_ms - bucket->filled_ms) * per_s;
+    uint64_t tokens = bucket->milli_tokens + (now_ms - bucket->filled_ms) * per_s;
     bucket->filled_ms = now_ms;
     bucket->milli_tokens = tokens < capacity * MILLI ? tokens : capacity * MILLI;
     return bucket->milli_tokens >= MILLI;
@@ -97,10 +124,10 @@ static int64_t count_dropped(const struct upstream_request *request)
 {
     uint64_t messages =
         request->events->unanswered != NULL ? request->events->unanswered(request) : 0;
-    if (messages <= UPSTREAM_DROPPED_FEW) {
+    if (messages <= UPSTREAM_DROP_FEW) {
         return 0;
     }
-    return messages < UPSTREAM_DROPPED_MAX ? (int64_t)messages : UPSTREAM_DROPPED_MAX;
+    return messages < UPSTREAM_DROP_OF_STREAM ? (int64_t)messages : UPSTREAM_DROP_OF_STREAM;
 }
 
 /* Who shares a lane is no matter here: an endpoint that drops answers does nothing else on its
@@ -110,13 +137,14 @@ static bool may_go(struct upstream_conn *conn, const struct upstream_request *re
 {
     int64_t messages = count_dropped(request);
     bool due = upstream_resets(request) && now_ms - request->reset_ms >= UPSTREAM_RESET_LIMIT_MS;
-    bool may_drop = messages == 0 || due ||
-                    has_token(&conn->dropped, UPSTREAM_DROPPED_MESSAGES, UPSTREAM_DROPPED_PER_S,
-                              now_ms);
+    bool may_drop = messages == 0 || due || conn->drops.left > 0;
     if (!may_drop || !is_in_ration(conn, request, now_ms)) {
         return false;
     }
-    conn->dropped.milli_tokens -= messages * MILLI;
+    if (messages > 0) {
+        conn->drops.left -= messages;
+        conn->drops.last_ms = now_ms;
+    }
     return true;
 }
 

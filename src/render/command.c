@@ -2,6 +2,7 @@
 #include "render/command.h"
 
 #include "base/mem.h"
+#include "base/outfile.h"
 #include "cli/exit.h"
 #include "render/output.h"
 #include "render/plan.h"
@@ -65,7 +66,7 @@ static const struct cli_option options_table[] = {
      .fallback = "0", .max = UINT64_C(3600000000000),
      .help = "Look names up again so often, and rewrite --output when they changed, for a proxy that reads it again (Traefik)"},
     {.name = "output", .kind = CLI_FILE, .offset = offsetof(struct options, output), .argument = "FILE",
-     .help = "Replace this file as a whole, instead of printing"},
+     .help = "Replace this file as a whole, also behind a link, instead of printing; what is no regular file is written through, - is standard output"},
 };
 /* clang-format on */
 
@@ -131,7 +132,7 @@ static int write_once(render_fn *render, const struct render_plan *plan, const c
     }
     if (path == NULL) {
         fputs(text, stdout);
-    } else if ((rv = output_replace(path, text)) != 0) {
+    } else if ((rv = outfile_write(path, text, strlen(text))) != 0) {
         cli_error("render", "--output: %s: %s", path, strerror(-rv));
     }
     free(text);
@@ -165,6 +166,8 @@ static int render_with(const struct options *options, render_fn *render,
     free_clusters(&plan);
     return rv;
 }
+
+static const char *const proxy_names[] = {"envoy", "traefik", "haproxy", "nginx", NULL};
 
 static render_fn *find_proxy(const char *name)
 {
@@ -220,6 +223,7 @@ const struct cli_command render_command = {
         "  # Traefik's servers, kept true while pods come and go\n"
         "  grpcroute render traefik --watch 2s --output /etc/traefik/dynamic/grpcroute.yaml\n",
     .positional = "envoy|traefik|haproxy|nginx",
+    .positional_words = proxy_names,
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

@@ -1,11 +1,7 @@
 #include "render/output.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 char *output_render(render_fn *render, const struct render_plan *plan,
                     char reason[static RENDER_REASON_BYTES])
@@ -25,24 +21,4 @@ char *output_render(render_fn *render, const struct render_plan *plan,
         return NULL;
     }
     return text;
-}
-
-int output_replace(const char *path, const char *text)
-{
-    char temporary[PATH_MAX];
-    if ((size_t)snprintf(temporary, sizeof(temporary), "%s.new", path) >= sizeof(temporary)) {
-        return -ENAMETOOLONG;
-    }
-    FILE *file = fopen(temporary, "w");
-    if (file == NULL) {
-        return -errno;
-    }
-    bool failed = fputs(text, file) < 0;
-    failed = fclose(file) != 0 || failed;
-    if (failed || rename(temporary, path) != 0) {
-        int error = errno;
-        unlink(temporary);
-        return -error;
-    }
-    return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/outfile.h"
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "net/loop.h"
@@ -71,7 +72,7 @@ static int write_text(const struct watch_config *config, const char *text)
         fputs(text, stdout);
         return 0;
     }
-    int rv = output_replace(config->output, text);
+    int rv = outfile_write(config->output, text, strlen(text));
     if (rv != 0) {
         cli_error("render", "--output: %s: %s", config->output, strerror(-rv));
     }

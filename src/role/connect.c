@@ -118,9 +118,21 @@ static int read_passphrase(const char *command, const char *path, char out[stati
     return 0;
 }
 
+/* What it finds out then it may have found out from anybody. */
+static void warn_unverified(const char *command)
+{
+    fprintf(stderr,
+            "grpcroute %s: warning: --tls-skip-verify (-k): the certificate is not verified, so anybody "
+            "may be answering; --cacert FILE names who issued it\n",
+            command);
+}
+
 static int make_tls(struct role_target *target, const char *command)
 {
     const struct role_connect_options *options = target->options;
+    if (options->tls_skip_verify) {
+        warn_unverified(command);
+    }
     char passphrase[PASSPHRASE_BYTES];
     struct net_error error;
     if (options->key_passphrase_file != NULL &&

@@ -178,7 +178,7 @@ static void announce(const struct role *role, const struct options *options)
     char address[TEXT_ADDRESS_BYTES];
     text_format_address(address, sizeof(address), host, rpc_server_port(role->rpc));
     snprintf(port, sizeof(port), "%u", (unsigned)rpc_server_port(role->rpc));
-    log_event(LOG_INFO, &role->server.source, "listening", LOG_PAIRS({"port", port}),
+    log_event(LOG_INFO, &role->server.source, "listening", LOG_PAIRS({"port", port, true}),
               "Listening on %s", address);
     if (role->http != NULL) {
         log_event(LOG_INFO, &role->server.source, "metrics_listening",

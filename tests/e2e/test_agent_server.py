@@ -202,8 +202,8 @@ def test_too_many_pings_halves_the_pinging(started, agent):
             peer.h2.close_connection(0xb, b"too_many_pings")
 
     client = agent("v1.1", "a", started(H2Server(strict)).address, "--keepalive", "20s")
-    client.wait_for("fewer keepalive pings: now one every 40 s")
-    client.wait_for("fewer keepalive pings: now one every 80 s")
+    client.wait_for("fewer keepalive pings: now one every 40s")
+    client.wait_for("fewer keepalive pings: now one every 80s")
 
 
 # ---- signals -----------------------------------------------------------------------------------

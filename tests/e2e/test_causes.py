@@ -5,11 +5,14 @@ import socket
 import ssl
 import subprocess
 import threading
+from xml.etree import ElementTree
 
+import grpc
 import h2.events
 import pytest
 
-from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.grpcio_peers import _GrpcioServer, _Handler
+from testenv.grpcroute import BIN, Agent, Server, grpcroute
 from testenv.h2_server import H2Server
 from testenv.net import ReservedPort, wait_port
 from testenv.process import Process, run
@@ -171,3 +174,46 @@ def test_a_message_in_utf8_is_readable_and_harmless(started, message, shown):
     assert done.returncode == 4 and shown in done.stdout, done
     report = json.loads(verify(server.address, "--plaintext", "-o", "json").stdout)
     assert shown in report["checks"][0]["findings"][0]["text"]
+
+
+@pytest.mark.parametrize("message, shown", [
+    ("nicht verf%C3%BCgbar: %E6%9C%8D%E5%8A%A1", "nicht verfügbar: 服务"),
+    ("%E2%80%AEoverride%1B[31m%0A", r"\xe2\x80\xaeoverride\x1b[31m\x0a"), ("broken %C3%28 %FF", r"broken \xc3( \xff")])
+def test_every_command_shows_it_alike(started, tmp_path, message, shown):
+    headers = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "14"), ("grpc-message", message)]
+    target = ["--target", started(H2Server(answers(headers))).address, "--plaintext"]
+    junit = tmp_path / "x.xml"
+    assert shown in grpcroute("verify", *target, "--versions", "v1.1", "-s", "1", "--timeout", "4s", "--junit-file", junit).stdout
+    assert shown in ElementTree.parse(junit).getroot().find(".//error").text
+    done = grpcroute("bench", *target, "-z", "200ms", "-c", "1", "-o", "json", "--junit-file", junit)
+    assert shown in done.stderr and any(shown in cause for cause in json.loads(done.stdout)["errors"]), done
+    assert shown in ElementTree.parse(junit).getroot().find(".//error").text
+    done = grpcroute("failover-test", *target, "--agents", "1", "--fault", "true", "-o", "json")
+    assert shown in done.stderr and shown in json.loads(done.stdout)["message"], done
+    agent = started(Agent("v1.1", "a", target[1]))
+    agent.wait_for(re.escape(shown))
+    agent = started(Agent("v1.1", "a", target[1], "--log-format", "json"))
+    line = json.loads(agent.wait_for(r"^\{.*\"reconnecting\".*").group(0))
+    assert shown in line["cause"] and shown in line["msg"] and isinstance(line["delay_ns"], int) and line["delay_ns"] > 0
+
+
+class Dying(_GrpcioServer):
+    """Answers a few pings, and then ends the stream with a message."""
+
+    def __init__(self, messages, message):
+        def behaviour(requests, context):
+            for index, _ in enumerate(requests):
+                if index == 3:
+                    context.abort(grpc.StatusCode.UNAVAILABLE, message)
+                yield messages.PingResponse(message="pong", server_version="v1", server_id="s").SerializeToString()
+
+        super().__init__(_Handler(behaviour))
+
+
+def test_the_fault_of_a_failover_shows_it(started, stubs, tmp_path):
+    junit = tmp_path / "x.xml"
+    server = started(Dying(stubs["ping_pb2"], "verfügbar\u202e"))
+    done = grpcroute("failover-test", "--target", server.target, "--plaintext", "--versions", "v1.1", "--agents", "1", "--fault", "true",
+                     "--settle", "1s", "--junit-file", junit)
+    for said in (done.stdout, junit.read_text()):
+        assert r"verfügbar\xe2\x80\xae" in said, done

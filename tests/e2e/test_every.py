@@ -89,7 +89,11 @@ def test_json_has_a_line_for_each_change_and_for_the_end(started):
     every.wait_for('"result":"not_connected"')
     every.send_signal(signal.SIGTERM)
     assert every.wait() == 143
-    lines = [json.loads(line) for line in every.lines if line.startswith("{")]
+    lines, rest = [], every.output[every.output.index("{"):].strip()
+    while rest:  # a line for each change, then the envelope
+        one, end_of_it = json.JSONDecoder().raw_decode(rest)
+        lines.append(one)
+        rest = rest[end_of_it:].strip()
     assert lines[0]["result"] == "passed" and lines[0]["exit_code"] == 0 and lines[0]["run"] == 1 and lines[0]["findings"] == []
     assert lines[-2]["exit_code"] == 3 and "refused" in lines[-2]["message"]
     end = lines[-1]

@@ -51,7 +51,7 @@ static void durations_are_read_as_go_prints_them(void **state)
 static void other_durations_are_refused(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"",      "5",    "s",    "-5s",       "+5s",  " 5s",   "5s ",
+    static const char *const BAD[] = {"",      "5",    "s",    "+5s",  " 5s",   "5s ",
                                       "5 s",   "5sec", "5S",   ".5s",       "5.s",  "1..5s", "1m1m",
                                       "30s1m", "5s\n", "1e3s", "0x5s",      "5d",   "1,5s",  "00",
                                       "1.5",   "5s5",  "\xff", "\xc2\xb5s", "5\xc2"};
@@ -61,6 +61,13 @@ static void other_durations_are_refused(void **state)
         assert_int_equal(text_parse_duration(BAD[i], &ns, &reason), 1);
         assert_string_equal(reason, "a duration such as 250ms, 5s or 1m30s");
         assert_int_equal(ns, 42);
+    }
+    static const char *const NEGATIVE[] = {"-5s", "-1ms", "-", "--5s"};
+    for (size_t i = 0; i < COUNT(NEGATIVE); i++) {
+        uint64_t ns = 42;
+        const char *reason = NULL;
+        assert_int_equal(text_parse_duration(NEGATIVE[i], &ns, &reason), 1);
+        assert_string_equal(reason, "a duration that is not negative");
     }
     static const char *const LONG[] = {"9223372036854775808ns", "18446744073709551616s", "2562048h",
                                        "99999999999999999999999999h", "2562047h60m"};
@@ -134,6 +141,15 @@ static void other_addresses_are_refused_with_the_reason(void **state)
         {"256.1.1.1:80", 0, "an IPv4 address"},
         {"8443", 8443, "an IPv4 address"},
         {"https://localhost:8443", 0, "HOST:PORT without a scheme"},
+        {"localhost:8443/", 0, "HOST:PORT without a slash"},
+        {"localhost/", 8443, "HOST:PORT without a slash"},
+        {"[::1]:8443/x", 0, "HOST:PORT without a slash"},
+        {"ipv4:127.0.0.1:8443", 0, "HOST:PORT without a prefix such as ipv4:"},
+        {"ipv4:127.0.0.1", 8443, "HOST:PORT without a prefix"},
+        {"ipv6:[::1]:8443", 0, "HOST:PORT without a prefix"},
+        {"dns:localhost:8443", 0, "HOST:PORT without a prefix"},
+        {"dns:///localhost:8443", 0, "HOST:PORT without a scheme"},
+        {"unix:/run/x.sock", 0, "HOST:PORT without a prefix"},
         {"a..b:1", 0, "a host name of"},
         {".:1", 0, "a host name of"},
         {"a b:1", 0, "a host name of"},

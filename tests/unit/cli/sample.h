@@ -19,8 +19,10 @@ struct sample {
     struct text_address listen;
     const char *version;
     struct cli_list endpoints;
+    struct cli_list sources;
 };
 
+static const char *const sample_sources[] = {"kubectl", "-", NULL};
 static const char *const sample_outputs[] = {"text", "json", "junit", NULL};
 
 /* clang-format off */
@@ -58,6 +60,8 @@ static const struct cli_option sample_options[] = {
      .argument = "vX.Y", .environment = "T_VERSION", .required = true, .help = "Version"},
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct sample, endpoints),
      .argument = "NAME=HOST:PORT", .help = "Endpoints"},
+    {.name = "logs", .kind = CLI_LIST, .offset = offsetof(struct sample, sources),
+     .argument = "FILE", .choices = sample_sources, .help = "Logs"},
 };
 /* clang-format on */
 

@@ -12,9 +12,26 @@
 
 #include "sample.h"
 
-static const struct cli_command *const COMMANDS[] = {&sample_command};
+/* Commands with words of their own, one of which takes files behind them. */
+static const char *const words_of_paint[] = {"red", "green", NULL};
+static const struct cli_command paint_command = {.name = "paint",
+                                                 .summary = "Paint",
+                                                 .positional = "COLOUR",
+                                                 .positional_words = words_of_paint,
+                                                 .options = sample_options,
+                                                 .option_count = 1};
+static const struct cli_command load_command = {.name = "load",
+                                                .summary = "Load",
+                                                .positional = "[red FILE...]",
+                                                .positional_words = words_of_paint,
+                                                .positional_files = true,
+                                                .options = sample_options,
+                                                .option_count = 1};
 
-static const struct cli_program PROGRAM = {.commands = COMMANDS, .command_count = 1};
+static const struct cli_command *const COMMANDS[] = {&sample_command, &paint_command,
+                                                     &load_command};
+
+static const struct cli_program PROGRAM = {.commands = COMMANDS, .command_count = 3};
 
 static char script[] = "/tmp/grpcroute-completion-XXXXXX";
 
@@ -55,9 +72,9 @@ static void bash_completes_commands(void **state)
 {
     (void)state;
     assert_string_equal(complete("grpcroute \"\""),
-                        "sample help completion version --help --version ");
+                        "sample paint load help completion version --help --version ");
     assert_string_equal(complete("grpcroute sa"), "sample ");
-    assert_string_equal(complete("grpcroute help \"\""), "sample completion ");
+    assert_string_equal(complete("grpcroute help \"\""), "sample paint load completion version ");
     assert_string_equal(complete("grpcroute completion z"), "zsh ");
 }
 
@@ -87,6 +104,31 @@ static void bash_offers_files_where_a_file_is_wanted(void **state)
     assert_memory_equal(complete("grpcroute sample --cacert = x"), "files", 5);
 }
 
+static void bash_completes_words_of_a_command(void **state)
+{
+    (void)state;
+    assert_string_equal(complete("grpcroute paint \"\""), "red green ");
+    assert_string_equal(complete("grpcroute paint g"), "green ");
+    assert_string_equal(complete("grpcroute paint --"), "--verbose --help ");
+    assert_string_equal(complete("grpcroute paint red --"), "--verbose --help ");
+    assert_string_equal(complete("grpcroute load \"\""), "red green ");
+    assert_int_equal(chdir("/proc/self/attr"), 0);
+    assert_non_null(strstr(complete("grpcroute load red \"\""), "current "));
+    assert_non_null(strstr(complete("grpcroute load red --v"), "--verbose "));
+    assert_int_equal(chdir("/"), 0);
+}
+
+static void bash_offers_files_and_what_is_no_file(void **state)
+{
+    (void)state;
+    assert_int_equal(chdir("/proc/self/attr"), 0);
+    const char *offered = complete("grpcroute sample --logs \"\"");
+    assert_non_null(strstr(offered, "kubectl - "));
+    assert_non_null(strstr(offered, "current "));
+    assert_string_equal(complete("grpcroute sample --logs ku"), "fileskubectl ");
+    assert_int_equal(chdir("/"), 0);
+}
+
 static void zsh_names_every_option(void **state)
 {
     (void)state;
@@ -106,6 +148,8 @@ static void zsh_names_every_option(void **state)
         strstr(text, "'(-o --output)'{-o+,--output=}'[Format]:FORMAT:(text json junit)'"));
     assert_non_null(strstr(text, "'(-k --tls-skip-verify)'{-k,--tls-skip-verify}"
                                  "'[Don'\\''t verify \\[x\\:y\\]]'"));
+    assert_non_null(strstr(text, "'*--logs=[Logs]:FILE: _grpcroute_or_files kubectl -'"));
+    assert_non_null(strstr(text, "'1:word:(red green)' \\\n            '*:file:_files'"));
     assert_non_null(strstr(text, "'*--endpoints=[Endpoints]:NAME=HOST\\:PORT:'"));
 }
 
@@ -123,6 +167,8 @@ int main(void)
         cmocka_unit_test(bash_completes_options),
         cmocka_unit_test(bash_completes_values),
         cmocka_unit_test(bash_offers_files_where_a_file_is_wanted),
+        cmocka_unit_test(bash_completes_words_of_a_command),
+        cmocka_unit_test(bash_offers_files_and_what_is_no_file),
         cmocka_unit_test(zsh_names_every_option),
         cmocka_unit_test(other_shells_are_refused),
     };

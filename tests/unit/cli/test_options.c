@@ -209,7 +209,10 @@ static void a_value_may_begin_with_a_dash_only_behind_an_equals_sign(void **stat
     ASSERT_LINE("--id: needs a value: --id ID", "--id");
     ASSERT_LINE("--count: needs a value: --count N", "-c");
     ASSERT_LINE("--count: needs a value: --count N", "-c", "-v");
-    ASSERT_LINE("--count: needs a value: --count N", "-vc", "-5");
+    ASSERT_LINE("--count: \"-5\" is not valid, expected a whole number from 1 to 100", "-vc", "-5");
+    ASSERT_LINE("--interval: \"-1s\" is not valid, expected a duration that is not negative",
+                "--interval", "-1s");
+    ASSERT_LINE("--interval: needs a value: --interval DURATION", "--interval", "-s");
 }
 
 static void unknown_options_are_named_with_a_suggestion(void **state)

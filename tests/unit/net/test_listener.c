@@ -380,7 +380,7 @@ static void a_slow_handshake_is_closed_in_time(void **state)
 
     (void)state;
     client_start(&client);
-    wait_for_refusal(NET_TIMED_OUT, "within 10 s");
+    wait_for_refusal(NET_TIMED_OUT, "within 10s");
     assert_in_range(uv_now(&harness.loop.uv) - start_ms, NET_HANDSHAKE_MS - 1,
                     NET_HANDSHAKE_MS + 1500);
     client_join(&client); /* ends because we closed */

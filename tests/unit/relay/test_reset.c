@@ -413,7 +413,8 @@ static void nothing_is_sent_while_a_reset_waits(void **state)
 #define QUEUED_MESSAGES 3000
 
 /* Streams of a client that sent more messages than were answered. */
-static struct peer *client_of_queues(struct scene *scene, struct peer_stream **streams, size_t count)
+static struct peer *client_of_queues(struct scene *scene, struct peer_stream **streams,
+                                     size_t count)
 {
     struct peer *client = scene_client(scene);
     open_many(client, streams, count);
@@ -438,15 +439,41 @@ static void resets_that_make_an_endpoint_drop_much_go_one_by_one(void **state)
     scene_run(OLD_MS + 1000);
     peer_abort(client);
     scene_settle();
-    assert_int_equal(conn->resets, 2); /* one is within what may be dropped at once, one goes beyond */
+    assert_int_equal(conn->resets, 2); /* one within what may be dropped at once, one beyond */
     peer_reset(short_one, H2_CANCEL);
     scene_settle();
     assert_int_equal(conn->resets, 3); /* it is in nobody's debt */
     scene_run(3000);
     assert_in_range(conn->resets, 3 + 2, 3 + 4);
     scene_check(&bystander);
-    scene_run(8 * 1000 * QUEUED_MESSAGES / UPSTREAM_DROPPED_PER_S);
+    scene_run(8 * UPSTREAM_DROP_SILENT_MS);
     assert_int_equal(conn->resets, 11);
+    scene_check(&bystander);
+    scene_close(scene);
+}
+
+/* More at a time, while it is seen to bear it. */
+static void an_endpoint_that_goes_on_talking_drops_what_it_has_sooner(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    struct peer_stream *streams[40];
+    struct peer *client = client_of_queues(scene, streams, 40);
+    scene_run(OLD_MS + 1000);
+    peer_abort(client);
+    for (int i = 0; i < 30; i++) {
+        scene_check(&bystander);
+        scene_run(100);
+    }
+    assert_int_equal(conn->resets, 40);
+    scene_run(UPSTREAM_DROP_PAUSE_MS + 1000);
+    client = client_of_queues(scene, streams, 40);
+    scene_run(OLD_MS + 1000);
+    peer_abort(client);
+    scene_settle();
+    assert_int_equal(conn->resets, 42); /* it is asked anew */
     scene_check(&bystander);
     scene_close(scene);
 }
@@ -489,6 +516,7 @@ int main(void)
         cmocka_unit_test(newcomers_wait_while_many_resets_do_and_others_are_served),
         cmocka_unit_test(no_reset_waits_for_ever),
         cmocka_unit_test(resets_that_make_an_endpoint_drop_much_go_one_by_one),
+        cmocka_unit_test(an_endpoint_that_goes_on_talking_drops_what_it_has_sooner),
         cmocka_unit_test(what_was_answered_meanwhile_is_not_dropped),
         cmocka_unit_test(an_endpoint_that_answers_what_has_been_answered_is_not_heard),
         cmocka_unit_test(a_lane_apart_is_not_rationed),

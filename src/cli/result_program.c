@@ -1,0 +1,164 @@
+#include "cli/result_program.h"
+
+#include "base/outfile.h"
+#include "cli/exit.h"
+#include "cli/invocation.h"
+#include "cli/junit.h"
+#include "cli/result.h"
+
+#include <string.h>
+
+static const void *field_of(const struct cli_option *option, const void *options)
+{
+    return (const char *)options + option->offset;
+}
+
+/* NULL: not a result file, or not given. */
+static const char *path_of(const struct cli_option *option, const void *options)
+{
+    return option->kind == CLI_RESULT_FILE ? *(const char *const *)field_of(option, options) : NULL;
+}
+
+static const struct cli_output_options *outputs_of(const struct cli_command *command,
+                                                   const void *options)
+{
+    return (const void *)((const char *)options + command->outputs_offset);
+}
+
+/* ---- before ---------------------------------------------------------------------------------- */
+
+static int check_one_output(const struct cli_command *command, const void *options)
+{
+    unsigned outputs = command->gives_verdict &&
+                       outputs_of(command, options)->output != CLI_OUTPUT_TEXT;
+    for (size_t i = 0; i < command->option_count; i++) {
+        const char *path = path_of(&command->options[i], options);
+        outputs += path != NULL && strcmp(path, "-") == 0;
+    }
+    if (outputs > 1) {
+        cli_error(command->name, "standard output can be only one of --output json or markdown and "
+                                 "the files named -");
+    }
+    return outputs > 1;
+}
+
+static int check_file(const struct cli_command *command, const struct cli_option *option,
+                      const char *path)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "--%s", option->name);
+    return cli_check_file(command->name, name, path);
+}
+
+static int discard_file(const struct cli_command *command, const struct cli_option *option,
+                        const char *path)
+{
+    int rv = path != NULL ? outfile_discard(path) : 0;
+    if (rv != 0) {
+        cli_error(command->name, "--%s: %s: %s", option->name, path, strerror(-rv));
+    }
+    return rv != 0;
+}
+
+int cli_result_prepare(const struct cli_command *command, const void *options)
+{
+    int (*const steps[])(const struct cli_command *, const struct cli_option *, const char *) = {
+        check_file, discard_file};
+    for (size_t step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
+        for (size_t i = 0; i < command->option_count; i++) {
+            const struct cli_option *option = &command->options[i];
+            if (steps[step](command, option, path_of(option, options)) != 0) {
+                return 1;
+            }
+        }
+    }
+    return check_one_output(command, options);
+}
+
+/* The option that `argument` is, with its value where that is in the same word. */
+static bool is_result_file(const struct cli_command *command, const char *argument,
+                           const char **ret_value)
+{
+    size_t len = strncmp(argument, "--", 2) == 0 ? strcspn(argument + 2, "=") : 0;
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct cli_option *option = &command->options[i];
+        if (option->kind == CLI_RESULT_FILE && strlen(option->name) == len &&
+            memcmp(option->name, argument + 2, len) == 0) {
+            *ret_value = argument[2 + len] == '=' ? argument + 3 + len : NULL;
+            return true;
+        }
+    }
+    return false;
+}
+
+void cli_result_discard(const struct cli_command *command, int argc, char **argv)
+{
+    const char *path;
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (!is_result_file(command, argv[i], &path)) {
+            continue;
+        }
+        if (path == NULL && i + 1 < argc && argv[i + 1][0] != '-') {
+            path = argv[++i];
+        }
+        if (path != NULL && path[0] != '\0') {
+            (void)outfile_discard(path); /* the command line is what is told */
+        }
+    }
+}
+
+/* ---- after ----------------------------------------------------------------------------------- */
+
+/* A command that ended before it could say more. */
+struct early_end {
+    const char *command;
+    const char *target;
+    int exit_code;
+};
+
+static void print_junit(FILE *out, const void *found)
+{
+    const struct early_end *end = found;
+    const struct cli_junit_suite suite = {.command = end->command,
+                                          .target = end->target != NULL ? end->target : "none",
+                                          .tests = 1,
+                                          .errors = 1};
+    cli_junit_begin(out, &suite);
+    cli_junit_case_begin(out, &suite, end->command);
+    cli_junit_problem(out, CLI_JUNIT_ERROR, cli_result_word(end->exit_code), cli_last_error());
+    cli_junit_case_end(out);
+    cli_junit_end(out);
+}
+
+/* NULL: the command has none. */
+static const char *find_target(const struct cli_command *command, const void *options,
+                               char out[static TEXT_ADDRESS_BYTES])
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct cli_option *option = &command->options[i];
+        if (option->kind == CLI_TARGET && strcmp(option->name, "target") == 0) {
+            const struct text_address *target = field_of(option, options);
+            return text_format_address(out, TEXT_ADDRESS_BYTES, target->host, target->port);
+        }
+    }
+    return NULL;
+}
+
+int cli_result_finish(const struct cli_command *command, const void *options, int exit_code)
+{
+    bool ended_early = exit_code != EXIT_GOOD && exit_code <= EXIT_NO_EVIDENCE;
+    if (!command->gives_verdict || !ended_early || cli_result_was_told()) {
+        return exit_code;
+    }
+    char target[TEXT_ADDRESS_BYTES];
+    const char *inner = cli_result_inner();
+    const struct early_end end = {
+        .command = inner != NULL ? inner : command->name,
+        .target = inner != NULL ? NULL : find_target(command, options, target),
+        .exit_code = exit_code,
+    };
+    const struct cli_result result = {.command = end.command, .target = end.target,
+                                      .exit_code = exit_code};
+    const struct cli_printers printers = {.junit = print_junit};
+    return cli_result_tell(&result, &printers, &end, outputs_of(command, options));
+}
