@@ -128,30 +128,43 @@ static size_t colour_len(const char *at, size_t len)
     return end < len && (at[end] == 'm' || at[end] == 'K') ? end + 1 : 0;
 }
 
-/* Latin text in UTF-16 that was read byte by byte: every other byte is zero, or nearly. */
-static bool is_wide(const char *line, size_t len)
+/* A zero of UTF-16 or UTF-32 that was read byte by byte, or of a hole in a file, has others beside it
+ * or two bytes away. */
+static bool has_zero_near(const char *at, size_t len)
 {
-    size_t zeros = 0;
-    for (size_t i = 0; i < len; i++) {
-        zeros += line[i] == '\0';
+    return (len > 1 && at[1] == '\0') || (len > 2 && at[2] == '\0');
+}
+
+/* Takes the zeros out, or shows them: the rest of the line stays as it is. */
+static size_t take_zeros_out(char *line, size_t len)
+{
+    char before[2] = {'x', 'x'}; /* what stood before, as it was */
+    size_t kept = 0;
+    for (size_t at = 0; at < len; at++) {
+        char c = line[at];
+        bool is_lone = before[0] != '\0' && before[1] != '\0' && !has_zero_near(line + at, len - at);
+        before[1] = before[0];
+        before[0] = c;
+        if (c != '\0' || is_lone) {
+            line[kept++] = c != '\0' ? c : '\x01';
+        }
     }
-    return len > 3 && zeros * 5 >= len * 2;
+    return kept;
 }
 
 size_t text_clean_line(char *line, size_t len)
 {
-    bool wide = is_wide(line, len);
+    if (memchr(line, '\0', len) != NULL) {
+        len = take_zeros_out(line, len);
+    }
     size_t kept = 0;
     size_t mark = len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     for (size_t at = mark; at < len;) {
         size_t skip = colour_len(line + at, len - at);
         if (skip > 0) {
             at += skip;
-            continue;
-        }
-        char c = line[at++];
-        if (c != '\0' || !wide) {
-            line[kept++] = c != '\0' ? c : '\x01';
+        } else {
+            line[kept++] = line[at++];
         }
     }
     while (kept > 0 && strchr(" \t\r\n", line[kept - 1]) != NULL) {

@@ -269,15 +269,19 @@ static int show_comparison(const struct options *options, char **paths, struct b
     struct comparison comparisons[BENCH_RUNS_MAX];
     int invalid = check_valid(paths[0], page->runs[0]);
     unsigned worse = 0;
+    unsigned missing = 0;
     for (size_t i = 1; i < page->run_count; i++) {
         struct comparison *comparison = &comparisons[i - 1];
         compare_results(page->runs[0], page->runs[i], options->metrics,
                         (double)options->tolerance_percent / 100, comparison);
         worse += comparison->worse;
+        missing += comparison->missing;
         invalid += check_valid(paths[i], page->runs[i]);
     }
     page->comparisons = comparisons;
-    page->exit_code = worse > 0 ? EXIT_CHECK_FAILED : invalid > 0 ? EXIT_NO_EVIDENCE : EXIT_GOOD;
+    page->exit_code = worse > 0                    ? EXIT_CHECK_FAILED
+                      : invalid > 0 || missing > 0 ? EXIT_NO_EVIDENCE
+                                                   : EXIT_GOOD;
     return bench_tell(page, &options->report);
 }
 

@@ -57,7 +57,9 @@ static void add_row(struct comparison *comparison, struct compare_row row, bool 
     row.ratio = row.before > 0 ? row.now / row.before : row.now > 0 ? 2 : 1;
     double tolerance = comparison->tolerance;
     bool worse = more_is_better ? row.ratio < 1 - tolerance : row.ratio > 1 + tolerance;
-    row.worse = row.decides && worse;
+    row.missing = row.missing && row.decides;
+    row.worse = row.decides && worse && !row.missing;
+    comparison->missing += row.missing;
     row.is_uncertain = row.unit[0] == 'u' && row.rests_on > 0 && row.rests_on < COMPARE_SAMPLES_MIN;
     comparison->worse += row.worse;
     if (comparison->row_count < COMPARE_ROWS) {
@@ -88,6 +90,11 @@ static void add_metric(const struct bench_metric *metric, const struct bench_res
         uint64_t second = beyond(&now->latency, metric->quantile);
         row.rests_on = first < second ? first : second;
     }
+    if (metric->unit == BENCH_NANOSECONDS) {
+        row.missing = before->latency.count == 0 || now->latency.count == 0;
+    } else if (metric->unit == BENCH_PER_SECOND) {
+        row.missing = row.before <= 0; /* nothing to be worse than */
+    }
     add_row(comparison, row, metric->unit == BENCH_PER_SECOND);
 }
 
@@ -102,6 +109,30 @@ static bool is_same_load(const struct bench_setup *a, const struct bench_setup *
            a->size_bytes == b->size_bytes && a->tls == b->tls;
 }
 
+/* A row for each process of both. One that only one of them has, or none although it was asked for by
+ * name, is missing. */
+static void add_costs(const struct bench_result *before, const struct bench_result *now,
+                      const char *metrics, struct comparison *ret)
+{
+    size_t first = before->setup.pid_count;
+    size_t second = now->setup.pid_count;
+    size_t wanted = strcmp(metrics, COMPARE_METRICS) == 0 ? 0 : 1;
+    size_t most = first > second ? first : second;
+    for (size_t i = 0; i < (most > 0 ? most : wanted); i++) {
+        struct compare_row row = {
+            .name = "cpu",
+            .unit = "us/message",
+            .before = i < first ? us_per_message(before->costs[i].cpu_seconds, before) : 0,
+            .now = i < second ? us_per_message(now->costs[i].cpu_seconds, now) : 0,
+            .decides = names(metrics, "cpu"),
+            .missing = i >= first || i >= second || before->answered == 0 || now->answered == 0,
+        };
+        if (row.decides || !row.missing) {
+            add_row(ret, row, false);
+        }
+    }
+}
+
 void compare_results(const struct bench_result *before, const struct bench_result *now,
                      const char *metrics, double tolerance, struct comparison *ret)
 {
@@ -113,16 +144,7 @@ void compare_results(const struct bench_result *before, const struct bench_resul
     for (size_t i = 0; (metric = bench_metric(i)) != NULL; i++) {
         add_metric(metric, before, now, names(metrics, metric->name), ret);
     }
-    for (size_t i = 0; i < before->setup.pid_count && i < now->setup.pid_count; i++) {
-        struct compare_row row = {
-            .name = "cpu",
-            .unit = "us/message",
-            .before = us_per_message(before->costs[i].cpu_seconds, before),
-            .now = us_per_message(now->costs[i].cpu_seconds, now),
-            .decides = names(metrics, "cpu"),
-        };
-        add_row(ret, row, false);
-    }
+    add_costs(before, now, metrics, ret);
 }
 
 /* ---- printing -------------------------------------------------------------------------------- */
@@ -149,7 +171,11 @@ static void print_row(FILE *out, const struct compare_row *row, double tolerance
         snprintf(limit, sizeof(limit), "%.0f %%", 100 * tolerance);
     }
     fprintf(out, "%-24s %14.2f %14.2f %8.2f %9s  %s", label, row->before, row->now, row->ratio,
-            limit, !row->decides ? "not judged" : row->worse ? "worse" : "ok");
+            limit,
+            !row->decides  ? "not judged"
+            : row->missing ? "missing"
+            : row->worse   ? "worse"
+                           : "ok");
     if (row->is_uncertain) {
         fprintf(out, ", uncertain: rests on %" PRIu64 " message%s", row->rests_on,
                 row->rests_on == 1 ? "" : "s");
@@ -157,16 +183,35 @@ static void print_row(FILE *out, const struct compare_row *row, double tolerance
     fputc('\n', out);
 }
 
-/* The rows that are worse, or all that decided. */
-static void print_names(FILE *out, const struct comparison *comparison, bool only_worse)
+enum shown { WORSE, MISSING, DECIDING };
+
+static void print_names(FILE *out, const struct comparison *comparison, enum shown shown)
 {
     const char *joint = "";
     for (size_t i = 0; i < comparison->row_count; i++) {
         const struct compare_row *row = &comparison->rows[i];
-        if (only_worse ? row->worse : row->decides) {
+        if (shown == WORSE ? row->worse : shown == MISSING ? row->missing : row->decides) {
             fprintf(out, "%s%s", joint, row->name);
             joint = ", ";
         }
+    }
+    fputc('\n', out);
+}
+
+static void print_verdict(FILE *out, const struct comparison *comparison)
+{
+    double percent = 100 * comparison->tolerance;
+    if (comparison->missing > 0) {
+        fprintf(out, "%s Not compared, since one of the two has no figures of it: ",
+                cli_mark(CLI_MARK_WARN));
+        print_names(out, comparison, MISSING);
+    }
+    if (comparison->worse > 0) {
+        fprintf(out, "%s Worse by more than %.0f %%: ", cli_mark(CLI_MARK_BAD), percent);
+        print_names(out, comparison, WORSE);
+    } else if (comparison->missing == 0) {
+        fprintf(out, "%s Within %.0f %%: ", cli_mark(CLI_MARK_GOOD), percent);
+        print_names(out, comparison, DECIDING);
     }
 }
 
@@ -180,11 +225,7 @@ void compare_print_text(FILE *out, const struct comparison *comparison)
         fprintf(out, "%s The two were not loaded alike (connections, streams, rate, size or TLS)\n",
                 cli_mark(CLI_MARK_WARN));
     }
-    bool worse = comparison->worse > 0;
-    fprintf(out, worse ? "%s Worse by more than %.0f %%: " : "%s Within %.0f %%: ",
-            cli_mark(worse ? CLI_MARK_BAD : CLI_MARK_GOOD), 100 * comparison->tolerance);
-    print_names(out, comparison, worse);
-    fputc('\n', out);
+    print_verdict(out, comparison);
 }
 
 static cJSON *json_row(const struct compare_row *row)
@@ -197,6 +238,7 @@ static cJSON *json_row(const struct compare_row *row)
     cJSON_AddNumberToObject(object, "ratio", row->ratio);
     cJSON_AddBoolToObject(object, "judged", row->decides);
     cJSON_AddBoolToObject(object, "worse", row->worse);
+    cJSON_AddBoolToObject(object, "missing", row->missing);
     if (row->rests_on > 0) {
         cJSON_AddNumberToObject(object, "rests_on_messages", (double)row->rests_on);
         cJSON_AddBoolToObject(object, "uncertain", row->is_uncertain);

@@ -23,6 +23,7 @@ struct compare_row {
     double ratio;
     bool decides;
     bool worse;          /* decides, and is worse by more than the tolerance */
+    bool missing;        /* decides, and one of the two has nothing of it */
     uint64_t rests_on;   /* quantiles: messages beyond it in the smaller result; else 0 */
     bool is_uncertain;   /* a quantile that rests on too few */
 };
@@ -31,6 +32,7 @@ struct comparison {
     struct compare_row rows[COMPARE_ROWS];
     size_t row_count;
     unsigned worse;
+    unsigned missing;
     double tolerance; /* a fraction, e.g. 0.1 */
     bool other_load;  /* the two were not loaded alike */
 };

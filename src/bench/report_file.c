@@ -1,8 +1,8 @@
 /* Finds reports in files and in logs of pods.
  *
- * A line of a report begins with a tab or a brace; what stands before that is the prefix of who
+ * Where all of the text is JSON, its objects and the elements of its lists are looked at. Else a line of a report begins with a tab or a brace; what stands before that is the prefix of who
  * carried it. Lines of one prefix belong together, without its numbers, which are times. Where a
- * report is named outside of those that were read, one was missed, and nothing is read. */
+ * piece of a report is outside of those that were read, one was missed, and nothing is read. */
 #include "bench/report_file.h"
 
 #include "base/buf.h"
@@ -62,7 +62,7 @@ struct source {
 struct sources {
     struct source *all; /* owned, SOURCES_MAX */
     size_t count;
-    size_t missed; /* places outside of what was read that name a report */
+    size_t missed; /* places outside of what was read that are of a report */
 };
 
 /* The prefix without words that begin with a digit. */
@@ -96,9 +96,24 @@ static struct source *find_source(struct sources *sources, const char *prefix)
     return i < SOURCES_MAX ? &sources->all[i] : NULL;
 }
 
-static bool names_report(const char *bytes, size_t len)
+/* Words of reports, from their beginning to their end: what is left of one that was cut has some. */
+static bool is_piece(const char *bytes, size_t len)
 {
-    return memmem(bytes, len, REPORT_FORMAT, strlen(REPORT_FORMAT)) != NULL;
+    static const char *const words[] = {REPORT_FORMAT, "\"driver_cpu_seconds\"", "\"lateness\"",
+                                        "\"timeline\""};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (memmem(bytes, len, words[i], strlen(words[i])) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A line from within an object, as reports are written. */
+static bool is_member(const char *line)
+{
+    const char *word = line + strspn(line, "\t");
+    return word > line && (*word == '"' || *word == '}' || *word == ']');
 }
 
 static void take_line(struct sources *sources, char *line, size_t len)
@@ -109,15 +124,38 @@ static void take_line(struct sources *sources, char *line, size_t len)
     take_prefix(line, prefix_len, prefix);
     struct source *source = prefix_len < len ? find_source(sources, prefix) : NULL;
     if (source == NULL) { /* somebody else's, or one source too many */
-        sources->missed += names_report(line, len);
+        sources->missed += is_piece(line, len);
     } else {
         (void)buf_append(&source->text, line + prefix_len, len - prefix_len, SIZE_MAX);
         (void)buf_append(&source->text, "\n", 1, SIZE_MAX);
     }
 }
 
-/* The text in UTF-8; owned by the caller. */
-static struct buf decode(const struct buf *bytes)
+static size_t count_reports(const struct buf *text)
+{
+    size_t count = 0;
+    const char *at = (const char *)buf_data(text);
+    const char *end = at + text->len;
+    while ((at = memmem(at, (size_t)(end - at), REPORT_FORMAT, strlen(REPORT_FORMAT))) != NULL) {
+        count++;
+        at += strlen(REPORT_FORMAT);
+    }
+    return count;
+}
+
+static struct buf without_zeros(const struct buf *bytes)
+{
+    struct buf text = {0};
+    for (size_t i = 0; i < bytes->len; i++) {
+        if (buf_data(bytes)[i] != '\0') {
+            (void)buf_append(&text, buf_data(bytes) + i, 1, SIZE_MAX);
+        }
+    }
+    (void)buf_append(&text, "\n", 1, SIZE_MAX);
+    return text;
+}
+
+static struct buf decode_all(const struct buf *bytes)
 {
     struct text_decoder decoder = {0};
     struct buf text = {0};
@@ -129,6 +167,17 @@ static struct buf decode(const struct buf *bytes)
     (void)buf_append(&text, out, text_decode_end(&decoder, out), SIZE_MAX);
     (void)buf_append(&text, "\n", 1, SIZE_MAX);
     return text;
+}
+
+/* The text in UTF-8; owned by the caller. Files of several encodings in one have no encoding: their
+ * reports are ASCII, and seen when the zeros of UTF-16 are taken out. */
+static struct buf decode(const struct buf *bytes)
+{
+    struct buf text = decode_all(bytes);
+    struct buf other = without_zeros(bytes);
+    bool has_more = count_reports(&other) > count_reports(&text);
+    buf_deinit(has_more ? &text : &other);
+    return has_more ? other : text;
 }
 
 static void take_lines(struct sources *sources, struct buf *text)
@@ -149,6 +198,7 @@ struct cursor {
     const char *at;
     const char *end;
     size_t missed;
+    bool ours; /* there is a piece of a report in it */
 };
 
 /* Objects begin at the start of a line. Returns false when there is none from here on. */
@@ -157,27 +207,19 @@ static bool find_object(struct cursor *cursor)
     while (cursor->at < cursor->end && *cursor->at != '{') {
         const char *newline = memchr(cursor->at, '\n', (size_t)(cursor->end - cursor->at));
         const char *next = newline != NULL ? newline + 1 : cursor->end;
-        cursor->missed += names_report(cursor->at, (size_t)(next - cursor->at));
+        cursor->missed +=
+            is_member(cursor->at) || is_piece(cursor->at, (size_t)(next - cursor->at));
         cursor->at = next;
     }
     return cursor->at < cursor->end;
 }
 
-/* Reads the report at the cursor into `sum`, or adds it to the `*count` that are there, and moves
- * on; objects of others are passed over. Returns 0, or 1 when it is broken. */
-static int add_report(struct cursor *cursor, size_t *count, struct bench_result *sum)
+/* Reads a report into `sum`, or adds it to the `*count` that are there. Returns 0, or 1 when it is
+ * broken. */
+static int add_report(const cJSON *root, size_t *count, struct bench_result *sum)
 {
-    const char *begin = cursor->at;
-    cJSON *root =
-        cJSON_ParseWithLengthOpts(begin, (size_t)(cursor->end - begin), &cursor->at, false);
-    if (root != NULL && !cJSON_HasObjectItem(root, "format")) {
-        cursor->missed += names_report(begin, (size_t)(cursor->at - begin));
-        cJSON_Delete(root);
-        return 0;
-    }
     struct bench_result *one = mem_new(struct bench_result);
     int rv = report_from_json(root, one);
-    cJSON_Delete(root);
     if (rv == 0 && *count == 0) {
         *sum = *one; /* moved */
     } else {
@@ -191,31 +233,116 @@ static int add_report(struct cursor *cursor, size_t *count, struct bench_result 
     return rv;
 }
 
+/* Reads the object at the cursor, and moves on; those of others are passed over. */
+static int add_object(struct cursor *cursor, size_t *count, struct bench_result *sum)
+{
+    const char *begin = cursor->at;
+    cJSON *root =
+        cJSON_ParseWithLengthOpts(begin, (size_t)(cursor->end - begin), &cursor->at, false);
+    int rv = 0;
+    if (root != NULL ? cJSON_HasObjectItem(root, "format") : cursor->ours) {
+        rv = add_report(root, count, sum);
+    } else if (root != NULL) {
+        cursor->missed += is_piece(begin, (size_t)(cursor->at - begin));
+    } else {
+        cursor->at = memchr(begin, '\n', (size_t)(cursor->end - begin)); /* broken, not ours */
+        cursor->at = cursor->at != NULL ? cursor->at : cursor->end;
+    }
+    cJSON_Delete(root);
+    return rv;
+}
+
 /* Returns 0, or 1 when one is broken. */
 static int add_reports(const struct buf *text, size_t *missed, size_t *count,
                        struct bench_result *sum)
 {
     const char *begin = (const char *)buf_data(text);
-    struct cursor cursor = {.at = begin, .end = begin + text->len};
+    struct cursor cursor = {
+        .at = begin, .end = begin + text->len, .ours = is_piece(begin, text->len)};
     int rv = 0;
     while (rv == 0 && find_object(&cursor)) {
-        rv = add_report(&cursor, count, sum);
+        rv = add_object(&cursor, count, sum);
     }
     *missed += cursor.missed;
     return rv;
 }
 
-static int read_sources(struct sources *sources, struct bench_result *ret,
-                        char reason[static REPORT_REASON_BYTES])
+/* ---- all of a text --------------------------------------------------------------------------- */
+
+/* All values of a text that is JSON to its end, as a list; NULL: it is something else. */
+static cJSON *parse_all(const struct buf *text)
+{
+    cJSON *all = cJSON_CreateArray();
+    const char *at = (const char *)buf_data(text);
+    const char *end = at + text->len;
+    for (;;) {
+        while (at < end && strchr(" \t\r\n\xef\xbb\xbf\xff\xfe", *at) != NULL) {
+            at++; /* byte order marks, too */
+        }
+        cJSON *value =
+            at < end ? cJSON_ParseWithLengthOpts(at, (size_t)(end - at), &at, false) : NULL;
+        if (value == NULL) {
+            break;
+        }
+        cJSON_AddItemToArray(all, value);
+    }
+    if (at < end || all->child == NULL) {
+        cJSON_Delete(all);
+        return NULL;
+    }
+    return all;
+}
+
+static bool holds_piece(const cJSON *object)
+{
+    char *text = cJSON_PrintUnformatted(object);
+    bool holds = text != NULL && is_piece(text, strlen(text));
+    cJSON_free(text);
+    return holds;
+}
+
+static int add_values(const cJSON *list, size_t *missed, size_t *count, struct bench_result *sum)
+{
+    int rv = 0;
+    for (const cJSON *item = list->child; item != NULL && rv == 0; item = item->next) {
+        if (cJSON_IsArray(item)) {
+            rv = add_values(item, missed, count, sum);
+        } else if (cJSON_HasObjectItem(item, "format")) {
+            rv = add_report(item, count, sum);
+        } else {
+            *missed += holds_piece(item);
+        }
+    }
+    return rv;
+}
+
+static int add_lines(struct buf *text, size_t *missed, size_t *count, struct bench_result *sum)
+{
+    struct sources sources = {.all = mem_calloc(SOURCES_MAX, sizeof(struct source))};
+    int rv = 0;
+    take_lines(&sources, text);
+    for (size_t i = 0; i < sources.count; i++) {
+        rv = rv == 0 ? add_reports(&sources.all[i].text, &sources.missed, count, sum) : rv;
+        buf_deinit(&sources.all[i].text);
+    }
+    *missed = sources.missed;
+    free(sources.all);
+    return rv;
+}
+
+static int read_text(struct buf *text, struct bench_result *ret,
+                     char reason[static REPORT_REASON_BYTES])
 {
     size_t count = 0;
-    int rv = 0;
-    for (size_t i = 0; i < sources->count && rv == 0; i++) {
-        rv = add_reports(&sources->all[i].text, &sources->missed, &count, ret);
-    }
-    if (rv == 0 && count > 0 && sources->missed > 0) {
+    size_t missed = 0;
+    cJSON *values = parse_all(text);
+    int rv = values != NULL ? add_values(values, &missed, &count, ret)
+                            : add_lines(text, &missed, &count, ret);
+    cJSON_Delete(values);
+    if (count > 0 && (rv != 0 || missed > 0)) {
         rv = 1;
-        snprintf(reason, REPORT_REASON_BYTES, "holds reports of which only %zu could be read",
+        snprintf(reason, REPORT_REASON_BYTES,
+                 "holds reports of which only %zu could be read; what was cut is not a report",
                  count);
     } else if (rv != 0 || count == 0) {
         rv = 1;
@@ -236,14 +363,8 @@ int report_read(const char *path, struct bench_result *ret, char reason[static R
         return 1;
     }
     struct buf text = decode(&bytes);
-    struct sources sources = {.all = mem_calloc(SOURCES_MAX, sizeof(struct source))};
     buf_deinit(&bytes);
-    take_lines(&sources, &text);
-    int rv = read_sources(&sources, ret, reason);
-    for (size_t i = 0; i < sources.count; i++) {
-        buf_deinit(&sources.all[i].text);
-    }
-    free(sources.all);
+    int rv = read_text(&text, ret, reason);
     buf_deinit(&text);
     return rv;
 }

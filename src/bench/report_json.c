@@ -176,7 +176,7 @@ static int read_number(const cJSON *item, uint64_t *ret)
         return 1;
     }
     *ret = (uint64_t)item->valuedouble;
-    return 0;
+    return (double)*ret == item->valuedouble ? 0 : 1;
 }
 
 static int number_in(const cJSON *object, const char *name, uint64_t *ret)
@@ -359,7 +359,8 @@ static int read_counters(const cJSON *root, struct bench_result *ret)
         uint64_t wanted = ret->setup.connections * ret->setup.streams;
         ret->unopened = wanted > ret->streams_opened ? wanted - ret->streams_opened : 0;
     }
-    return seconds_in(root, "driver_cpu_seconds", &ret->driver_cpu_seconds);
+    return ret->setup.connections == 0 || ret->setup.streams == 0 || ret->answered > ret->sent ||
+           seconds_in(root, "driver_cpu_seconds", &ret->driver_cpu_seconds) != 0;
 }
 
 int report_from_json(const cJSON *root, struct bench_result *ret)

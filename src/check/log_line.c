@@ -1,167 +1,159 @@
-/* Lines from bytes: decoded, cleaned, and joined where containerd cut them. Counts what is not
- * understood. The first and the last line of a file may be cut by who copied it, which is told but
- * takes no evidence away that the file ever had. */
+/* Lines from bytes: cleaned, and joined where a carrier cut them. Encodings are no matter of the
+ * file, since files are appended to each other: the zeros of UTF-16 are taken out of each line.
+ * Counts what is not understood. The first and the last line of a file may be cut by who copied it,
+ * which is told but takes no evidence away that the file ever had. */
 #include "check/log_line.h"
 
-#include "base/text.h"
+#include "base/mem.h"
+#include "base/text_line.h"
+#include "check/log_words.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
-static void put(struct check_log_buffer *buffer, const char *bytes, size_t len)
-{
-    size_t room = sizeof(buffer->bytes) - 1 - buffer->len;
-    size_t part = len < room ? len : room;
-    memcpy(buffer->bytes + buffer->len, bytes, part);
-    buffer->len += part;
-    buffer->too_long = buffer->too_long || part < len;
-}
+#define NUMBERS_MIN 8 /* bytes: no line of ours is as short */
 
-static void clear(struct check_log_buffer *buffer)
-{
-    buffer->len = 0;
-    buffer->too_long = false;
-}
-
-static void count_unread(struct check_log_unread *unread, const char *line, size_t len, bool lost)
-{
-    if (unread->lines++ == 0 || (lost && !unread->quote_lost)) {
-        text_escape(unread->quote, sizeof(unread->quote), line, len);
-        unread->quote_lost = lost;
-    }
-    unread->lost += lost;
-}
-
-void check_log_add_unread(struct check_log_unread *sum, const struct check_log_unread *unread)
-{
-    if (unread->lines > 0 && (sum->lines == 0 || (unread->quote_lost && !sum->quote_lost))) {
-        memcpy(sum->quote, unread->quote, sizeof(sum->quote));
-        sum->quote_lost = unread->quote_lost;
-    }
-    sum->lines += unread->lines;
-    sum->lost += unread->lost;
-}
-
-/* A whole line, or the front of one that is too long. `at_end`: the last of its file. */
-static void take_line(struct check_log_reader *reader, const struct check_log_buffer *line,
-                      bool at_end, check_log_on_event *on_event, void *user)
-{
-    enum check_log_meaning meaning;
-    if (line->too_long) {
-        meaning = check_log_mentions_us(line->bytes) ? CHECK_LOG_LOST : CHECK_LOG_FOREIGN;
-    } else {
-        meaning = check_log_read(line->bytes, line->len, at_end, on_event, user);
-    }
-    bool cut_in_front = reader->lines == 1 && strpbrk(line->bytes, "[{") == NULL &&
-                        check_log_mentions_us(line->bytes);
-    if (meaning <= CHECK_LOG_LOST) {
-        bool lost = meaning == CHECK_LOG_LOST && !at_end && !cut_in_front;
-        count_unread(&reader->unread, line->bytes, line->len, lost);
-    }
-}
-
-/* ---- containerd ------------------------------------------------------------------------------ */
-
-/* "2026-01-02T03:04:05.6Z stdout P TEXT": which stream, whether more follows, where TEXT begins. */
-struct cri {
-    unsigned stream;
-    bool is_part;
-    const char *text;
+/* Where a line goes; passed down together. */
+struct sink {
+    check_log_on_event *on_event;
+    void *user;
+    bool at_end;
 };
 
-static bool is_timestamp(const char *from, const char *end)
+static void count(struct check_log_reader *reader, const struct check_log_line *line,
+                  enum check_log_meaning meaning)
 {
-    return end - from >= 20 && isdigit((unsigned char)from[0]) && from[4] == '-' && from[10] == 'T';
+    reader->lines++;
+    bool cut_in_front = reader->lines == 1 && strpbrk(line->text, "[{") == NULL &&
+                        check_log_mentions_us(line->text);
+    if (meaning <= CHECK_LOG_LOST) {
+        bool lost = meaning == CHECK_LOG_LOST && !line->at_end && !cut_in_front;
+        check_log_count_unread(&reader->unread, line->text, line->len, lost);
+    }
 }
 
-static bool parse_cri(const char *line, struct cri *ret)
+/* ---- arrays of bytes over several lines ------------------------------------------------------ */
+
+/* Appends the numbers at `at`, which are bytes with commas between. Returns what stands behind them,
+ * or NULL where it is something else. */
+static const char *take_numbers(struct check_log_buffer *numbers, const char *at)
 {
-    static const char *const streams[] = {" stdout ", " stderr "};
-    for (unsigned i = 0; i < 2; i++) {
-        const char *at = strstr(line, streams[i]);
-        if (at == NULL) {
-            continue;
+    for (;;) {
+        at += strspn(at, " \t,");
+        if (*at == '\0' || *at == ']') {
+            return at;
         }
-        const char *time = at;
-        while (time > line && time[-1] != ' ') {
-            time--;
+        char *end;
+        unsigned long number = isdigit((unsigned char)*at) ? strtoul(at, &end, 10) : 256;
+        if (number > 255) {
+            return NULL;
         }
-        const char *tag = at + strlen(streams[i]);
-        const char *text = strchr(tag, ' ');
-        bool has_tag = (tag[0] == 'P' || tag[0] == 'F') && (tag[1] == ' ' || tag[1] == ':');
-        const char *front = check_log_find_front(line);
-        /* the text of a part may be empty, and the line then ends behind its tag */
-        bool ends = (tag[0] == 'P' || tag[0] == 'F') && tag[1] == '\0';
-        if (is_timestamp(time, at) && (has_tag || ends) && (front == NULL || front > at)) {
-            *ret = (struct cri){i, tag[0] == 'P', has_tag && text != NULL ? text + 1 : ""};
-            return true;
-        }
+        char byte = number == 0 ? '\x01' : (char)number;
+        check_log_buffer_put(numbers, &byte, 1, CHECK_LOG_PART_BYTES);
+        at = end;
     }
-    return false;
 }
 
-/* A part that never found its rest: one line that was not understood. */
-static void drop_part(struct check_log_reader *reader, struct check_log_buffer *part, bool at_end)
+/* The array has ended: it is a text. */
+static enum check_log_meaning read_numbers(struct check_log_reader *reader, const struct sink *sink)
 {
-    if (part->len > 0) {
-        part->bytes[part->len] = '\0';
-        reader->lines++;
-        count_unread(&reader->unread, part->bytes, part->len,
-                     !at_end && check_log_mentions_us(part->bytes));
-    }
-    clear(part);
+    struct check_log_line text = {.text = check_log_buffer_end(&reader->numbers),
+                                  .len = reader->numbers.len};
+    enum check_log_meaning meaning =
+        text.len < NUMBERS_MIN
+            ? CHECK_LOG_FOREIGN
+            : check_log_read(&text, &reader->parts, sink->on_event, sink->user);
+    check_log_buffer_clear(&reader->numbers);
+    reader->in_numbers = false;
+    return meaning;
 }
 
-static void take_cri(struct check_log_reader *reader, const struct cri *cri, bool at_end,
-                     check_log_on_event *on_event, void *user)
+/* `journalctl -o json-pretty` writes a message with colours as an array, and each number on a line
+ * of its own. False: `line` has no part in such an array. */
+static bool take_array(struct check_log_reader *reader, const struct check_log_line *line,
+                       const struct sink *sink)
 {
-    struct check_log_buffer *part = &reader->parts[cri->stream];
-    part->too_long = part->too_long || reader->line.too_long;
-    put(part, cri->text, strlen(cri->text));
-    if (cri->is_part) {
-        return;
+    const char *at = line->text;
+    if (!reader->in_numbers) {
+        at = strchr(at, '[');
+        if (at == NULL || strchr("\"[", line->text[strspn(line->text, " \t")]) == NULL) {
+            return false;
+        }
+        at++;
     }
-    part->len = text_clean_line(part->bytes, part->len);
-    if (part->len > 0) {
-        reader->lines++;
-        take_line(reader, part, at_end, on_event, user);
+    bool was_in = reader->in_numbers;
+    at = take_numbers(&reader->numbers, at);
+    reader->in_numbers = at != NULL && *at == '\0';
+    if (reader->in_numbers) {
+        count(reader, line, CHECK_LOG_OTHER);
+        return true;
     }
-    clear(part);
+    enum check_log_meaning meaning = read_numbers(reader, sink);
+    bool is_told = meaning != CHECK_LOG_FOREIGN || (was_in && at != NULL);
+    if (is_told) {
+        count(reader, line, meaning == CHECK_LOG_FOREIGN ? CHECK_LOG_OTHER : meaning);
+    }
+    return is_told;
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static void end_line(struct check_log_reader *reader, bool at_end, check_log_on_event *on_event,
-                     void *user)
+static enum check_log_meaning read_line(struct check_log_reader *reader,
+                                        const struct check_log_line *line, const struct sink *sink)
 {
-    struct check_log_buffer *line = &reader->line;
-    struct cri cri;
-    /* Blanks at the end of a part belong to the line, so they are counted first. */
-    size_t blanks = 0;
-    while (blanks < line->len && line->bytes[line->len - 1 - blanks] == ' ') {
-        blanks++;
+    if (!reader->line.too_long) {
+        return check_log_read(line, &reader->parts, sink->on_event, sink->user);
     }
-    line->len = text_clean_line(line->bytes, line->len);
-    if (parse_cri(line->bytes, &cri)) {
-        take_cri(reader, &cri, at_end, on_event, user);
-        for (; cri.is_part && cri.text[0] != '\0' && blanks > 0; blanks--) {
-            put(&reader->parts[cri.stream], " ", 1);
-        }
-    } else if (line->len > 0) {
-        reader->lines++;
-        take_line(reader, line, at_end, on_event, user);
-    }
-    clear(line);
+    bool lost = reader->line.mentions_us || check_log_mentions_us(line->text);
+    return lost ? CHECK_LOG_LOST : CHECK_LOG_FOREIGN;
 }
 
-static void take_decoded(struct check_log_reader *reader, const char *bytes, size_t len,
-                         check_log_on_event *on_event, void *user)
+static void end_line(struct check_log_reader *reader, const struct sink *sink)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i] == '\n') {
-            end_line(reader, false, on_event, user);
-        } else {
-            put(&reader->line, bytes + i, 1);
+    struct check_log_buffer *buffer = &reader->line;
+    struct check_log_line line = {.at_end = sink->at_end, .cut = sink->at_end};
+    while (line.blanks < buffer->len && buffer->bytes[buffer->len - 1 - line.blanks] == ' ') {
+        line.blanks++;
+    }
+    line.text = check_log_buffer_end(buffer);
+    line.len = buffer->len;
+    reader->parts.latest = line.len > 0 ? 0 : reader->parts.latest;
+    if (line.len > 0 && (buffer->too_long || !take_array(reader, &line, sink))) {
+        count(reader, &line, read_line(reader, &line, sink));
+    }
+    check_log_buffer_clear(buffer);
+}
+
+/* Zeros are half of UTF-16, and all of a hole that a rotation left: of a hole two are enough. */
+static bool is_hole(const struct check_log_buffer *line)
+{
+    return line->len == 0 ||
+           (line->len >= 2 && line->bytes[line->len - 1] == '\0' &&
+            line->bytes[line->len - 2] == '\0');
+}
+
+static bool is_plain(char c)
+{
+    return c != '\0' && (c < '\n' || c > '\r');
+}
+
+static void take_bytes(struct check_log_reader *reader, const char *bytes, size_t len,
+                       const struct sink *sink)
+{
+    for (size_t at = 0; at < len; at++) {
+        size_t from = at;
+        while (at < len && is_plain(bytes[at])) {
+            at++;
+        }
+        check_log_buffer_put(&reader->line, bytes + from, at - from, CHECK_LOG_LINE_BYTES);
+        if (at == len) {
+            return;
+        }
+        if (bytes[at] != '\0') { /* LF, VT, FF, CR */
+            end_line(reader, sink);
+        } else if (!is_hole(&reader->line)) {
+            check_log_buffer_put(&reader->line, "", 1, CHECK_LOG_LINE_BYTES);
         }
     }
 }
@@ -169,19 +161,61 @@ static void take_decoded(struct check_log_reader *reader, const char *bytes, siz
 void check_log_feed(struct check_log_reader *reader, const char *bytes, size_t len,
                     check_log_on_event *on_event, void *user)
 {
-    char decoded[TEXT_DECODED_BYTES];
-    for (size_t i = 0; i < len; i++) {
-        size_t decoded_len = text_decode(&reader->decoder, (uint8_t)bytes[i], decoded);
-        take_decoded(reader, decoded, decoded_len, on_event, user);
+    struct sink sink = {.on_event = on_event, .user = user};
+    for (size_t i = 0; i < len && reader->magic_len < CHECK_LOG_MAGIC_BYTES; i++) {
+        reader->magic[reader->magic_len++] = (unsigned char)bytes[i];
     }
+    take_bytes(reader, bytes, len, &sink);
+}
+
+/* What has not ended is read as far as it came. */
+static void end_parts(struct check_log_reader *reader, const struct sink *sink)
+{
+    struct check_log_part *part;
+    while ((part = check_log_parts_oldest(&reader->parts)) != NULL) {
+        bool is_last = part->age == reader->parts.latest;
+        struct check_log_buffer text = check_log_parts_take(part);
+        struct check_log_line line = {
+            .text = check_log_buffer_end(&text), .at_end = is_last, .cut = true};
+        line.len = text.len;
+        if (line.len > 0) {
+            count(reader, &line,
+                  check_log_read(&line, &reader->parts, sink->on_event, sink->user));
+        }
+        check_log_buffer_deinit(&text);
+    }
+    check_log_parts_deinit(&reader->parts);
 }
 
 void check_log_finish(struct check_log_reader *reader, check_log_on_event *on_event, void *user)
 {
-    char decoded[TEXT_DECODED_BYTES];
-    size_t len = text_decode_end(&reader->decoder, decoded);
-    take_decoded(reader, decoded, len, on_event, user);
-    end_line(reader, true, on_event, user);
-    drop_part(reader, &reader->parts[0], true);
-    drop_part(reader, &reader->parts[1], true);
+    struct sink sink = {.on_event = on_event, .user = user, .at_end = true};
+    end_line(reader, &sink);
+    end_parts(reader, &sink);
+    check_log_add_unread(&reader->unread, &reader->parts.unread);
+    reader->lines += reader->parts.unread.lines;
+    reader->parts.unread = (struct check_log_unread){0};
+    check_log_buffer_deinit(&reader->line);
+    check_log_buffer_deinit(&reader->numbers);
+}
+
+const char *check_log_packed(const struct check_log_reader *reader)
+{
+    static const struct {
+        const char *magic;
+        size_t len;
+        const char *name;
+    } formats[] = {
+        {"\x1f\x8b", 2, "gzip"},           {"\x28\xb5\x2f\xfd", 4, "zstd"},
+        {"BZh", 3, "bzip2"},               {"\xfd" "7zXZ", 5, "xz"},
+        {"PK\x03\x04", 4, "zip"},          {"\x04\x22\x4d\x18", 4, "lz4"},
+        {"\x1f\x9d", 2, "compress"},       {"LPKSHHRH", 6, "journald's own format"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (reader->magic_len >= formats[i].len &&
+            memcmp(reader->magic, formats[i].magic, formats[i].len) == 0) {
+            return formats[i].name;
+        }
+    }
+    return NULL;
 }

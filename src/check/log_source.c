@@ -106,13 +106,21 @@ static int read_file(const char *command, const char *path, struct check_logs *l
     if (fd >= 0 && !from_stdin) {
         close(fd);
     }
-    if (error != 0) {
+    const char *packed = check_log_packed(reader);
+    bool is_read = error == 0 && packed == NULL;
+    if (is_read) {
+        finish(command, path, reader, logs);
+    } else if (error != 0) {
         cli_error(command, "--logs: %s: %s", path, strerror(-error));
     } else {
-        finish(command, path, reader, logs);
+        cli_error(command, "--logs: %s: is no text but %s; unpack it and pipe it into --logs -",
+                  path, packed);
+    }
+    if (!is_read) {
+        check_log_finish(reader, check_logs_take, logs);
     }
     free(reader);
-    return error == 0 ? 0 : EXIT_USAGE;
+    return is_read ? 0 : EXIT_USAGE;
 }
 
 /* ---- kubectl --------------------------------------------------------------------------------- */

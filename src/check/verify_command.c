@@ -78,6 +78,9 @@ static int add_versions(struct check_plan *plan, const struct options *options,
     for (size_t i = 0; i < count; i++) {
         add_group(plan, expects, versions[i]);
     }
+    if (options->logs.sources.count == 0) {
+        role_expects_tell_unused(expects, (const char(*)[CLI_AGENT_VERSION_BYTES])versions, count);
+    }
     return count > 0 ? 0 : 1;
 }
 

@@ -21,12 +21,18 @@ static uint32_t bit_of(const struct role_expectation *expect, const char *versio
     return 0;
 }
 
+/* One too many: what is not among them could be right, so nothing is known. */
 static void allow(struct role_expectation *expect, const char *version, size_t len)
 {
     expect->rule = ROLE_EXPECT_SERVER;
-    if (bit_of(expect, version, len) == 0 && expect->version_count < ROLE_EXPECT_MAX) {
+    if (bit_of(expect, version, len) != 0) {
+        return;
+    }
+    if (expect->version_count < ROLE_EXPECT_MAX) {
         snprintf(expect->versions[expect->version_count++], ROLE_VERSION_BYTES, "%.*s", (int)len,
                  version);
+    } else {
+        expect->too_many = true;
     }
 }
 
@@ -99,8 +105,11 @@ struct pair {
 static const char *split(const char *text, struct pair *ret)
 {
     const char *equals = strrchr(text, '=');
-    if (equals == NULL || equals == text) {
-        return "there is nothing before a \"=\"";
+    if (equals == NULL) {
+        return "there is no \"=\" in it";
+    }
+    if (equals == text) {
+        return "there is nothing before the \"=\"";
     }
     *ret = (struct pair){text, (size_t)(equals - text), equals + 1};
     size_t count = 1;
@@ -109,7 +118,11 @@ static const char *split(const char *text, struct pair *ret)
         if (len == 0 || len >= ROLE_VERSION_BYTES || !cli_is_visible(at, len)) {
             return "a server's version is 1 to 71 visible characters";
         }
-        if (at[len] == '\0') {
+        bool is_last = at[len] == '\0';
+        if (len == 1 && at[0] == '*' && (count > 1 || !is_last)) {
+            return "a * stands alone";
+        }
+        if (is_last) {
             return NULL;
         }
         at += len + 1;
@@ -122,7 +135,7 @@ static bool has_key(const struct pair *pair, const char *key)
     return strlen(key) == pair->key_len && memcmp(pair->key, key, pair->key_len) == 0;
 }
 
-/* Finds what the list says of `key`; the list was checked. */
+/* Finds what the list says of `key` itself; the list was checked. */
 static bool find(const struct cli_list *list, const char *key, struct pair *ret)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -141,6 +154,14 @@ static uint32_t bits_of(const struct role_expectation *expect, const struct pair
         bits |= bit_of(expect, at, strcspn(at, "|"));
     }
     return bits;
+}
+
+/* What --expect says of an agent's version: by its name, else of all that have none there ("*"). */
+static bool find_expected(const struct role_expects *expects, const char *agent_version,
+                          struct pair *ret)
+{
+    return find(&expects->options->expect, agent_version, ret) ||
+           find(&expects->options->expect, "*", ret);
 }
 
 static void allow_servers(struct role_expectation *expect, const struct pair *pair)
@@ -244,6 +265,23 @@ static void take_request(struct role_expects *expects, const struct role_connect
         expects->authority_chosen ? connect->authority : expects->default_authority;
 }
 
+void role_expects_tell_unused(const struct role_expects *expects,
+                              const char (*versions)[ROLE_AGENT_VERSION_BYTES], size_t count)
+{
+    const struct cli_list *list = &expects->options->expect;
+    for (size_t i = 0; i < list->count; i++) {
+        struct pair pair = {0};
+        bool used = split(list->values[i], &pair) != NULL || has_key(&pair, "*");
+        for (size_t v = 0; v < count && !used; v++) {
+            used = has_key(&pair, versions[v]);
+        }
+        if (!used) {
+            fprintf(stderr, "note: --expect '%s': no agent of that version is tried (--versions)\n",
+                    list->values[i]);
+        }
+    }
+}
+
 int role_expects_init(struct role_expects *expects, const char *command,
                       const struct role_expect_options *options,
                       const struct role_connect_options *connect)
@@ -298,7 +336,9 @@ static struct role_expectation of_rule(const struct role_expects *expects,
                            backend->name, backend->name);
         }
     }
-    return expect;
+    return expect.too_many ? because(ROLE_EXPECT_UNKNOWN, "more than %d versions may answer it",
+                                     ROLE_EXPECT_MAX)
+                           : expect;
 }
 
 /* The routes are for other hosts: what the user chose is judged, what nobody chose is told. */
@@ -344,7 +384,7 @@ struct role_expectation role_expects_at_edge(const struct role_expects *expects,
 {
     struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
     struct pair pair;
-    if (count == 1 && find(&expects->options->expect, agent_versions[0], &pair)) {
+    if (count == 1 && find_expected(expects, agent_versions[0], &pair)) {
         allow_servers(&expect, &pair);
         return expect;
     }
@@ -356,7 +396,7 @@ struct role_expectation role_expects_of(const struct role_expects *expects,
 {
     struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
     struct pair pair;
-    if (find(&expects->options->expect, agent_version, &pair)) {
+    if (find_expected(expects, agent_version, &pair)) {
         allow_servers(&expect, &pair);
         return expect;
     }

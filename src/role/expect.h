@@ -4,6 +4,7 @@
 #ifndef GRPCROUTE_ROLE_EXPECT_H
 #define GRPCROUTE_ROLE_EXPECT_H
 
+#include "cli/common.h"
 #include "role/connect.h"
 #include "route/table.h"
 
@@ -39,6 +40,7 @@ struct role_expectation {
     size_t version_count;
     struct role_share shares[ROUTE_BACKENDS_MAX]; /* where the expectation comes from --routes */
     size_t share_count;
+    bool too_many; /* while it is filled */
     char reason[ROLE_REASON_BYTES]; /* printable ASCII */
 };
 
@@ -54,7 +56,8 @@ struct role_expect_options {
 #define ROLE_EXPECT_OPTIONS(type, field)                                                           \
     {.name = "expect", .kind = CLI_LIST, .offset = offsetof(type, field.expect),                   \
      .argument = "'VALUE=SERVER[|SERVER...]'",                                                     \
-     .help = "Servers that may answer agents of version VALUE; * for any. Goes before --routes"},  \
+     .help = "Servers that may answer agents of version VALUE. A SERVER of * is any, a VALUE of * "  \
+             "is every version that is not named. Goes before --routes"},                          \
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(type, field.routes),                   \
      .argument = "FILE",                                                                           \
      .help = "GRPCRoute file to take the expectations from; without it vX.Y belongs to vX"},       \
@@ -82,6 +85,10 @@ int role_expects_init(struct role_expects *expects, const char *command,
                       const struct role_expect_options *options,
                       const struct role_connect_options *connect);
 void role_expects_deinit(struct role_expects *expects);
+
+/* Says which --expect is about none of these versions: it was misspelt, or one is missing. */
+void role_expects_tell_unused(const struct role_expects *expects,
+                              const char (*versions)[ROLE_AGENT_VERSION_BYTES], size_t count);
 
 /* For agents of this version. */
 struct role_expectation role_expects_of(const struct role_expects *expects,

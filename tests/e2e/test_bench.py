@@ -302,6 +302,22 @@ def test_reports_that_are_not_valid_prove_nothing(good_report, tmp_path):
     assert grpcroute("bench", "merge", busy).returncode == 4
 
 
+def test_what_one_of_two_reports_does_not_have_is_not_compared(good_report, tmp_path):
+    good, mute, measured = tmp_path / "good", tmp_path / "mute", tmp_path / "measured"
+    punctual = {"count": 0, "sum_ns": 0, "min_ns": 0, "max_ns": 0, "buckets": []}
+    fit = good_report | {"driver_cpu_seconds": 0.01, "lateness": punctual}
+    good.write_text(json.dumps(fit))
+    mute.write_text(json.dumps(fit | {"answered": 0, "latency": punctual}))
+    measured.write_text(json.dumps(fit | {"processes": [{"pid": 1, "cpu_seconds": 1, "memory_kib": 1}]}))
+    for before, now, metric, code in ((good, good, "cpu", 4), (good, mute, "p50", 4), (mute, good, "p50,rate", 4), (mute, mute, "rate", 4),
+                                      (measured, good, "p50,cpu", 4), (measured, measured, "cpu", 0), (good, mute, "p50,rate", 1)):
+        done = grpcroute("bench", "compare", before, now, "--metric", metric)
+        assert done.returncode == code, (before, now, metric, done)
+        assert ("Not compared" in done.stdout) == ("✅" not in done.stdout) == (code != 0), done.stdout
+        rows = json.loads(grpcroute("bench", "compare", before, now, "--metric", metric, "-o", "json").stdout)
+        assert rows["exit_code"] == code and any(row["missing"] for row in rows["metrics"]) == (code != 0)
+
+
 def test_a_report_that_cannot_be_written_whole_is_told(good_report, tmp_path):
     (tmp_path / "good").write_text(json.dumps(good_report))
     done = grpcroute("bench", "merge", tmp_path / "good", "--report-file", "/dev/full")

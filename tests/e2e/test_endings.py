@@ -37,6 +37,10 @@ ENDINGS = {
                        "carry no grpc-status"),
     "reset": (lambda peer, stream: peer.h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR), "INTERNAL_ERROR"),
     "connection-lost": (lambda peer, stream: peer.sock.shutdown(socket.SHUT_RDWR), "connection"),
+    "reset-without-error": (lambda peer, stream: peer.h2.reset_stream(stream, h2.errors.ErrorCodes.NO_ERROR), "NO_ERROR"),
+    "inside-a-message": (lambda peer, stream: (peer.h2.send_data(stream, PONG[:-2]), peer.trailers(stream, 0)),
+                         "ended inside a message"),
+    "no-number": (lambda peer, stream: peer.h2.send_headers(stream, [("grpc-status", "zero")], end_stream=True), "UNKNOWN"),
     "not-ok": (lambda peer, stream: peer.trailers(stream, 2, "EOF"), "UNKNOWN: EOF"),
 }
 COMMANDS = {"verify": ["--versions", "v1.1", "-s", "2", "--timeout", "8s"], "sticky-test": ["--messages", "3"],

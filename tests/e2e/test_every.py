@@ -138,8 +138,8 @@ def test_the_certificate_that_is_served_is_told(started, proxy, certs):
     (["--every", "1s", "--versions", ","], "--versions"),
     (["--every", "1s", "--cacert", "/nowhere.pem"], "/nowhere.pem"),
 ])
-def test_what_cannot_work_is_told_before_anything_starts(args, words):
-    done = grpcroute("verify", *args)
+def test_what_cannot_work_is_told_before_anything_starts(args, words, tmp_path):
+    done = grpcroute("verify", *[arg.replace("out.", f"{tmp_path}/out.") for arg in args])
     assert done.returncode == 2 and words in done.stderr and done.stdout == "", done.stderr
 
 

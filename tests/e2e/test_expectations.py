@@ -186,3 +186,26 @@ def test_a_proxy_that_sees_one_address_of_a_service_is_told(started, backends):
     one_each = started(Relay(lambda number, metadata: backends[int(metadata["agent-version"][1]) - 1][0].address))
     done = verify(one_each.target)
     assert done.returncode == 0 and done.stdout.count("headless") == 2, done.stdout
+
+
+# ---- --expect ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("expect,versions,code", [
+    (["*=v7"], "x,y", 0), (["*=v8"], "x", 1), (["x=v7", "*=v8"], "x", 0), (["*=v8", "x=v7"], "x", 0),
+    (["x=v7", "*=v8"], "x,y", 1), (["*=*"], "x", 0), (["*=v7"], "y" * 64, 0), (["x=v7"], "X", 4)])
+def test_a_star_is_every_version_that_is_not_named(odd, expect, versions, code):
+    done = verify(odd.address, "--versions", versions, *[word for one in expect for word in ("--expect", one)])
+    assert done.returncode == code, done
+    assert ("passed" in done.stdout) == (code == 0)
+
+
+@pytest.mark.parametrize("expect,why", [("x", 'no "="'), ("=v7", 'nothing before the "="'), ("x=*|v7", "stands alone"),
+                                        ("x=v7|*", "stands alone"), ("x=|v7", "visible"), ("x=v7|", "visible")])
+def test_an_expectation_that_says_nothing_is_refused(expect, why):
+    done = grpcroute("verify", "--target", "127.0.0.1:1", "--plaintext", "--expect", expect)
+    assert done.returncode == 2 and why in done.stderr and done.stderr.count("\n") == 1, done
+
+
+def test_an_expectation_of_a_version_that_is_not_tried_is_told(odd):
+    done = verify(odd.address, "--versions", "v7.1", "--expect", "V7.1=v8", "--expect", "*=v7")
+    assert done.returncode == 0 and done.stderr.count("note: --expect 'V7.1=v8': no agent of that version") == 1, done

@@ -239,6 +239,73 @@ static void a_report_that_lacks_a_figure_is_refused(void **state)
     drop(written);
 }
 
+/* Cut anywhere, in front or at its end: a report is read, or the file is refused. */
+static void a_report_that_was_cut_is_never_passed_over(void **state)
+{
+    (void)state;
+    struct bench_result *written = sample(1000);
+    char *text = text_of(written);
+    size_t len = strlen(text);
+    for (size_t cut = 10; cut + 5 < len; cut += 37) {
+        char *pieces[4];
+        assert_true(asprintf(&pieces[0], "%s%s", text, text + cut) > 0);
+        assert_true(asprintf(&pieces[1], "%s%s", text + cut, text) > 0);
+        assert_true(asprintf(&pieces[2], "%s%.*s", text, (int)cut, text) > 0);
+        assert_true(asprintf(&pieces[3], "%.*s\n%s", (int)cut, text, text) > 0);
+        for (unsigned i = 0; i < 4; i++) {
+            struct bench_result *result = mem_new(struct bench_result);
+            assert_int_equal(read_bytes(pieces[i], strlen(pieces[i]), result), 1);
+            free(result);
+            free(pieces[i]);
+        }
+    }
+    free(text);
+    drop(written);
+}
+
+static void reports_in_any_json_are_found(void **state)
+{
+    (void)state;
+    struct bench_result *written = sample(1000);
+    char *text = text_of(written);
+    char *compact = mem_calloc(strlen(text) + 1, 1);
+    for (char *from = text, *to = compact; *from != '\0'; from++) {
+        if (strchr("\t\n", *from) == NULL) {
+            *to++ = *from;
+        }
+    }
+    char *wide = mem_calloc(2 * strlen(text) + 3, 1);
+    size_t wide_len = 0;
+    wide[wide_len++] = (char)0xff;
+    wide[wide_len++] = (char)0xfe;
+    for (const char *at = text; *at != '\0'; at++, wide_len += 2) {
+        wide[wide_len] = *at;
+    }
+    char *files[4];
+    size_t lens[4];
+    lens[0] = (size_t)asprintf(&files[0], "%s%s", compact, compact);
+    lens[1] = (size_t)asprintf(&files[1], "[%s,\n  %s]", text, compact);
+    lens[2] = (size_t)asprintf(&files[2], "%s\r%s", text, text);
+    files[3] = mem_calloc(wide_len + strlen(text), 1);
+    memcpy(files[3], wide, wide_len);
+    memcpy(files[3] + wide_len, text, strlen(text));
+    lens[3] = wide_len + strlen(text);
+    for (char *at = files[2]; *at != '\0'; at++) {
+        *at = *at == '\n' ? '\r' : *at;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        struct bench_result *result = mem_new(struct bench_result);
+        assert_int_equal(read_bytes(files[i], lens[i], result), 0);
+        assert_int_equal(result->lost, 20);
+        drop(result);
+        free(files[i]);
+    }
+    free(wide);
+    free(compact);
+    free(text);
+    drop(written);
+}
+
 /* As a file that was cut, or a log that was rotated, leaves them. */
 static void zero_bytes_do_not_hide_the_reports_behind_them(void **state)
 {
@@ -320,6 +387,8 @@ int main(void)
         cmocka_unit_test(unknown_metrics_are_refused),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(a_report_that_lacks_a_figure_is_refused),
+        cmocka_unit_test(a_report_that_was_cut_is_never_passed_over),
+        cmocka_unit_test(reports_in_any_json_are_found),
         cmocka_unit_test(zero_bytes_do_not_hide_the_reports_behind_them),
         cmocka_unit_test(a_hostile_name_cannot_leave_the_data_of_the_page),
         cmocka_unit_test(causes_beyond_the_table_are_counted_as_other),

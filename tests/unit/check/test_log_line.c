@@ -128,6 +128,14 @@ static void several_lines_in_one_object_are_all_read(void **state)
     assert_int_equal(seen.count, 3);
 }
 
+static void assert_lost(const char *text)
+{
+    char file[1024];
+    snprintf(file, sizeof(file), "x\n%s\ny\n", text);
+    struct seen seen = read_text(file, 5);
+    assert_int_equal(seen.unread.lost, 1);
+}
+
 static struct seen read_utf16(const char *text, bool little, bool mark)
 {
     char bytes[1024];
@@ -177,6 +185,192 @@ static void parts_are_joined(void **state)
     struct seen seen = read_text("2026-01-02T03:04:05.678901234Z stdout P [AGENT_v1.1/a] Rec\n", 5);
     assert_int_equal(seen.count, 0);
     assert_int_equal(seen.unread.lines, 1);
+}
+
+#define OPENED "[SERVER_v2/s] Stream opened from agent-id=a agent-version=v2.1"
+
+/* Appends the form with `part` in the place of its %. */
+static void fill(char text[1024], const char *form, const char *part)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, 1024 - len, "%.*s%s%s", (int)strcspn(form, "%"), form, part,
+             strchr(form, '%') + 1);
+}
+
+/* Each carrier's own mark of a line that it cut. */
+static void parts_of_every_carrier_are_joined(void **state)
+{
+    (void)state;
+    static const char *const halves[][2] = {
+        {"{\"log\":\"%\",\"stream\":\"stdout\",\"time\":\"t\"}\n", /* docker */
+         "{\"log\":\"%\\n\",\"stream\":\"stdout\",\"time\":\"t\"}\n"},
+        {"{\"stream\":\"stdout\",\"logtag\":\"P\",\"log\":\"%\"}\n", /* fluent-bit */
+         "{\"stream\":\"stdout\",\"logtag\":\"F\",\"log\":\"%\"}\n"},
+        {"{\"partial_message\":\"true\",\"container_id\":\"c\",\"log\":\"%\"}\n", /* fluentd */
+         "{\"container_id\":\"c\",\"log\":\"%\"}\n"},
+        {"{\"CONTAINER_PARTIAL_MESSAGE\":\"true\",\"MESSAGE\":\"%\"}\n", /* journald */
+         "{\"MESSAGE\":\"%\"}\n"},
+        {"{\"_partial\":true,\"message\":\"%\"}\n", "{\"_partial\":false,\"message\":\"%\"}\n"},
+        {"{\"line\":\"2026-01-02T03:04:05.678901234Z stdout P %\"}\n", /* promtail */
+         "{\"line\":\"2026-01-02T03:04:05.678901234Z stdout F %\"}\n"},
+        {"/var/log/0.log:2026-01-02T03:04:05.678901234Z stdout P %\n", /* grep -r */
+         "/var/log/0.log:2026-01-02T03:04:05.678901235Z stdout F %\n"},
+    };
+    for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+        for (size_t cut = 1; cut < strlen(PONG); cut++) {
+            char front[128];
+            char text[1024];
+            snprintf(front, sizeof(front), "%.*s", (int)cut, PONG);
+            text[0] = '\0';
+            fill(text, halves[i][0], front);
+            fill(text, halves[i][1], PONG + cut);
+            struct seen seen = read_text(text, 7);
+            assert_is_pong(&seen);
+        }
+    }
+}
+
+static void parts_of_two_containers_are_not_mixed(void **state)
+{
+    (void)state;
+    struct seen seen = read_text("a:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v1.1/a] Recei\n"
+                                 "b:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v2.1/b] Str\n"
+                                 "a:2026-01-02T03:04:05.678901234Z stdout F ved pong from server=v1/pod message=pong\n"
+                                 "b:2026-01-02T03:04:05.678901234Z stdout F eam opened to h:1\n",
+                                 7);
+    assert_int_equal(seen.count, 2);
+    assert_string_equal(seen.last.id, "b");
+    assert_int_equal(seen.unread.lines, 0);
+}
+
+/* Others write docker's members and leave out the line's end. */
+static void records_without_the_end_of_a_line_are_lines(void **state)
+{
+    (void)state;
+    char text[1024];
+    size_t len = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "{\"log\":\"%s\",\"stream\":\"stdout\",\"time\":\"t\"}\n",
+                                i < 2 ? OPENED : PONG);
+    }
+    struct seen seen = read_text(text, 9);
+    assert_int_equal(seen.count, 3);
+}
+
+static void parts_that_never_end_are_counted(void **state)
+{
+    (void)state;
+    char text[64 * 1024];
+    size_t len = 0;
+    for (unsigned i = 0; i < 2 * CHECK_LOG_PARTS; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "f%u:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v1.1/a] Rec\n", i);
+    }
+    snprintf(text + len, sizeof(text) - len, PONG "\n");
+    struct seen seen = read_text(text, 100);
+    assert_int_equal(seen.unread.lost, 2 * CHECK_LOG_PARTS);
+    assert_int_equal(seen.count, 1);
+}
+
+static void bytes_over_several_lines_are_a_line(void **state)
+{
+    (void)state;
+    char text[1024];
+    size_t len = (size_t)snprintf(text, sizeof(text), "{\n\t\"MESSAGE\" : [\n");
+    for (const char *at = "\x1b[32m" PONG; *at != '\0'; at++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "\t\t%d%s\n", *at,
+                                at[1] != '\0' ? "," : "");
+    }
+    snprintf(text + len, sizeof(text) - len, "\t]\n}\n");
+    struct seen seen = read_text(text, 5);
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.last.peer_id, "pod");
+}
+
+/* Nobody ended the first line, so the second must not be taken for its words. */
+static void a_line_in_the_words_of_another_is_lost(void **state)
+{
+    (void)state;
+    assert_lost("[AGENT_v1.1/a] Sent ping" PONG);
+    assert_lost("[AGENT_v1.1/a] Sent ping " PONG);
+    assert_lost("[AGENT_v1.1/a] Stream opened to h:1\x01" PONG);
+    assert_lost(PONG OPENED);
+    assert_lost("[AGENT_v1.1/a] Received pong from server=" PONG);
+    struct seen seen = read_text(PONG "\r" PONG "\r\n" PONG "\f" PONG "\v" PONG, 3);
+    assert_int_equal(seen.count, 5);
+}
+
+static void what_is_packed_is_known(void **state)
+{
+    (void)state;
+    struct check_log_reader reader = {0};
+    struct seen seen = {0};
+    check_log_feed(&reader, "\x1f\x8b\x08", 3, on_event, &seen);
+    assert_string_equal(check_log_packed(&reader), "gzip");
+    check_log_finish(&reader, on_event, &seen);
+    assert_lost("\x1f\x8b\x08 appended to a text");
+    assert_lost("\x02x\x03y\x04\xfe");
+    assert_lost("{\"data\":\"WFtBR0VOVF92MS4xL2FdIFJlY2VpdmVkIHBvbmc=\"}");
+}
+
+/* The name at the end of a line ends where the carrier's own text begins. */
+static void what_stands_behind_a_line_is_no_name(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "textPayload: '" OPENED "'\n",
+        "  \"textPayload\": \"2026/11/25 15:14:10 " OPENED "\\n\",\n",
+        "\"" OPENED "\\n\"\n",
+        "b'" OPENED "\\n'\n",
+        "<div>" OPENED "</div>\n",
+        "1764083650," OPENED ",pod-1\n",
+        "EVENTS\t17\t" OPENED "\t18\n",
+        "| x | " OPENED " |\n",
+        "level=info msg='" OPENED "' pod=x\n",
+        "{\"log\":\"" OPENED "\tx\"}\n",
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct seen seen = read_text(lines[i], 9);
+        assert_int_equal(seen.count, 1);
+        assert_string_equal(seen.last.peer_version, "v2.1");
+    }
+}
+
+static void all_objects_of_a_line_are_read(void **state)
+{
+    (void)state;
+    struct seen seen = read_text("{\"log\":\"" PONG "\"}{\"a\":1}{\"log\":\"" OPENED "\"}\n", 9);
+    assert_int_equal(seen.count, 2);
+    seen = read_text("{\"note\":\"see [AGENT_v9/x] Sent ping\",\"log\":\"" PONG "\"}\n", 9);
+    assert_int_equal(seen.count, 1);
+    seen = read_text("{\"stdout\":\"" PONG "\",\"stderr\":\"" OPENED "\"}\n", 9);
+    assert_int_equal(seen.count, 2);
+    seen = read_text("{\"stdout\":\"" PONG "\\n" PONG "\",\"lines\":[\"" PONG "\",\"" PONG "\"]}\n", 9);
+    assert_int_equal(seen.count, 2); /* twice the same */
+    seen = read_text("[[\"1\",\"" PONG "\"],[\"2\",\"[AGENT_v1.1/a] Received po\"]]\n" PONG "\n", 9);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.unread.lost, 1); /* a line that is lost is not made good by another */
+}
+
+static void files_of_any_encoding_may_be_appended(void **state)
+{
+    (void)state;
+    char bytes[1024];
+    size_t len = 0;
+    bytes[len++] = (char)0xff;
+    bytes[len++] = (char)0xfe;
+    for (const char *at = PONG "\r\n"; *at != '\0'; at++) {
+        bytes[len++] = *at;
+        bytes[len++] = '\0';
+    }
+    len += (size_t)snprintf(bytes + len, sizeof(bytes) - len, "%s", PONG "\n\xff\xfe\xc3 " PONG "\n");
+    memset(bytes + len, 0, 100); /* a hole */
+    len += 100;
+    len += (size_t)snprintf(bytes + len, sizeof(bytes) - len, "%s", PONG "\n");
+    struct seen seen = read_bytes(bytes, len, 7);
+    assert_int_equal(seen.count, 4);
+    assert_int_equal(seen.unread.lines, 0);
 }
 
 static void a_server_names_the_agent_it_saw(void **state)
@@ -284,6 +478,7 @@ static void a_long_line_is_counted_and_the_next_is_read(void **state)
     check_log_feed(&reader, "\n", 1, on_event, &seen);
     assert_int_equal(reader.unread.lost, 1);
     assert_int_equal(seen.count, 1);
+    check_log_finish(&reader, on_event, &seen);
 }
 
 static void control_bytes_are_escaped(void **state)
@@ -303,6 +498,16 @@ int main(void)
         cmocka_unit_test(utf16_is_read_with_and_without_its_mark),
         cmocka_unit_test(utf16_appended_to_another_file_is_read),
         cmocka_unit_test(parts_are_joined),
+        cmocka_unit_test(parts_of_every_carrier_are_joined),
+        cmocka_unit_test(parts_of_two_containers_are_not_mixed),
+        cmocka_unit_test(records_without_the_end_of_a_line_are_lines),
+        cmocka_unit_test(parts_that_never_end_are_counted),
+        cmocka_unit_test(bytes_over_several_lines_are_a_line),
+        cmocka_unit_test(a_line_in_the_words_of_another_is_lost),
+        cmocka_unit_test(what_is_packed_is_known),
+        cmocka_unit_test(what_stands_behind_a_line_is_no_name),
+        cmocka_unit_test(all_objects_of_a_line_are_read),
+        cmocka_unit_test(files_of_any_encoding_may_be_appended),
         cmocka_unit_test(a_server_names_the_agent_it_saw),
         cmocka_unit_test(what_is_not_understood_is_counted),
         cmocka_unit_test(the_first_line_that_may_be_evidence_is_quoted),
