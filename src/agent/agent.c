@@ -180,6 +180,7 @@ static void half_close(struct agent *agent, uint64_t limit_ms)
     uv_timer_stop(&agent->ping);
     uv_timer_start(&agent->wake, on_wake, limit_ms, 0);
     role_pinger_half_close(&agent->pinger);
+    agent_stream_half_closed(&agent->stream, clock_now_ns());
 }
 
 static void send_ping(struct agent *agent)

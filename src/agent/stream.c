@@ -42,6 +42,11 @@ void agent_stream_sent(struct agent_stream *stream, struct agent_stats *stats, u
     stats->sent++;
 }
 
+void agent_stream_half_closed(struct agent_stream *stream, uint64_t now_ns)
+{
+    stream->half_closed_ns = now_ns;
+}
+
 /* Our own clock is used, not the echoed one: a peer can write anything there. */
 static void measure(const struct agent_stream *stream, struct agent_stats *stats, uint64_t sequence,
                     uint64_t now_ns)
@@ -136,5 +141,9 @@ struct rpc_stream_life agent_stream_close(struct agent_stream *stream, struct ag
     return (struct rpc_stream_life){
         .age_ms = (now_ns - stream->opened_ns) / NS_PER_MS,
         .idle_ms = (now_ns - stream->last_message_ns) / NS_PER_MS,
+        .half_closed = stream->half_closed_ns != 0,
+        .half_closed_ms = stream->half_closed_ns != 0
+                              ? (now_ns - stream->half_closed_ns) / NS_PER_MS
+                              : 0,
     };
 }

@@ -35,6 +35,7 @@ struct agent_identity {
 struct agent_stream {
     uint64_t opened_ns;
     uint64_t last_message_ns;  /* in either direction */
+    uint64_t half_closed_ns;   /* 0: not yet */
     uint64_t waiting_since_ns; /* while a ping is unanswered: since it, or since the last answer */
     uint64_t sent;             /* also the sequence of the last ping */
     uint64_t answered;         /* sequence of the last answer */
@@ -49,6 +50,9 @@ void agent_stream_open(struct agent_stream *stream, struct agent_stats *stats, u
 /* Makes the next ping; agent_stream_sent() counts it once it is queued. */
 struct rpc_ping_request agent_stream_next_ping(const struct agent_stream *stream, uint64_t now_ns);
 void agent_stream_sent(struct agent_stream *stream, struct agent_stats *stats, uint64_t now_ns);
+
+/* The agent has half-closed the stream. */
+void agent_stream_half_closed(struct agent_stream *stream, uint64_t now_ns);
 
 /* Counts an answer and judges it. Returns a set of enum agent_finding, 0 when all is well. A server
  * without our extension fields is judged by the original three; its answers are taken to be in

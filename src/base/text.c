@@ -239,3 +239,29 @@ void text_make_readable(char *text)
     }
     *out = '\0';
 }
+
+bool text_is_base64_list(const char *text, size_t len)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t digits = 0;
+    size_t padding = 0;
+    for (size_t i = 0; i <= len; i++) {
+        char c = i < len ? text[i] : ',';
+        if (c == ',') {
+            bool whole = padding == 0 ? digits % 4 != 1 : (digits + padding) % 4 == 0;
+            if (!whole || padding > 2) {
+                return false;
+            }
+            digits = 0;
+            padding = 0;
+        } else if (c == '=') {
+            padding++;
+        } else if (padding > 0 || memchr(alphabet, c, strlen(alphabet)) == NULL) {
+            return false;
+        } else {
+            digits++;
+        }
+    }
+    return true;
+}

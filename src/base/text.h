@@ -72,6 +72,10 @@ size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len);
  * the last step before people read it, where UTF-8 can be shown. */
 void text_make_readable(char *text);
 
+/* Base64 with or without padding, several values separated by commas (gRPC PROTOCOL-HTTP2,
+ * Custom-Metadata). */
+bool text_is_base64_list(const char *text, size_t len);
+
 /* Number of single-character edits between two words, for "did you mean". */
 size_t text_distance(const char *a, const char *b);
 

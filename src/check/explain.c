@@ -228,6 +228,8 @@ static void add_peer_end(struct sentence *sentence, const struct check_run *run,
     struct rpc_stream_life life = {
         .age_ms = seen->open_ns / 1000000,
         .idle_ms = seen->idle_ns / 1000000,
+        .half_closed = seen->half_closed,
+        .half_closed_ms = seen->half_closed_ns / 1000000,
     };
     sentence_add(sentence, "ended after %zu of %" PRIu64 " messages: %s", seen->pong_count,
                  run->plan->messages, rpc_describe_end(&life, &seen->status, cause, sizeof(cause)));

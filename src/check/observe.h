@@ -54,6 +54,8 @@ struct check_observation {
     size_t pong_capacity;
     uint64_t open_ns; /* how long the stream was open */
     uint64_t idle_ns; /* from its last message, in either direction, to its end */
+    bool half_closed;        /* by us, before its end */
+    uint64_t half_closed_ns; /* from that to its end */
     struct rpc_status status;
     struct net_error error;
 };

@@ -173,6 +173,9 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     uint64_t now_ns = next_stamp(stream->probe);
     seen->open_ns = now_ns - stream->opened_ns;
     seen->idle_ns = now_ns - stream->last_message_ns;
+    seen->half_closed = stream->half_closed_ms != 0;
+    seen->half_closed_ns =
+        (uv_now(&stream->probe->loop.uv) - stream->half_closed_ms) * 1000000 * seen->half_closed;
     settle(stream, CHECK_END_BY_PEER);
     stream->conn = NULL;
     conn->live--;

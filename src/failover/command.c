@@ -159,7 +159,9 @@ const struct cli_command failover_test_command = {
                    "Streams that end are opened again at once. Says per stream how long it was "
                    "silent, what it saw, where it came back,\n"
                    "and what was lost, misrouted or answered twice; fails when one was silent for "
-                   "longer than --max-gap.",
+                   "longer than --max-gap,\n"
+                   "or when its server ends it with anything but OK after it was half-closed at "
+                   "last.",
     .examples = "  # A pod goes away\n"
                 "  grpcroute failover-test --fault 'kubectl delete pod -n grpc-routing-poc "
                 "server-v1-abc' --cacert certs/ca.pem\n"

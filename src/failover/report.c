@@ -33,6 +33,14 @@ static cJSON *stream_object(const struct failover_result *result,
     cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
     cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
     cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
+    static const char *const ends[] = {
+        [FAILOVER_END_NONE] = "none",
+        [FAILOVER_END_GOOD] = "ok",
+        [FAILOVER_END_BAD] = "bad",
+        [FAILOVER_END_OPEN] = "open",
+    };
+    cJSON_AddStringToObject(object, "end", ends[stream->end]);
+    cJSON_AddStringToObject(object, "end_cause", stream->end_cause);
     return object;
 }
 
@@ -185,6 +193,9 @@ static const char *problem_of(const struct failover_result *result,
     if (!stream->back) {
         return "not_back";
     }
+    if (stream->end == FAILOVER_END_BAD) {
+        return "end";
+    }
     return stream->gap_ns > result->max_gap_ns ? "gap" : "repeated";
 }
 
@@ -200,16 +211,17 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
                      const struct failover_result *result, const struct failover_stream *stream)
 {
     char gap[DURATION_BYTES];
-    char text[FAILOVER_CAUSE_BYTES + 4 * FAILOVER_NAME_BYTES];
+    char text[2 * FAILOVER_CAUSE_BYTES + 4 * FAILOVER_NAME_BYTES];
     char name[2 * FAILOVER_NAME_BYTES];
     snprintf(name, sizeof(name), "%s %s", stream->agent_id, stream->version);
     snprintf(text, sizeof(text),
              "silent for %s, %s -> %s, %" PRIu64 " of %" PRIu64 " messages lost, %" PRIu64
-             " misrouted, %" PRIu64 " answered twice; saw: %s",
+             " misrouted, %" PRIu64 " answered twice; saw: %s%s%s",
              text_format_duration(gap, sizeof(gap), stream->gap_ns), stream->before,
              stream->back ? stream->after : "not back", stream->lost, stream->sent,
              stream->misrouted, stream->repeated,
-             stream->cause[0] != '\0' ? stream->cause : "silence");
+             stream->cause[0] != '\0' ? stream->cause : "silence",
+             stream->end == FAILOVER_END_BAD ? "; ended at last with " : "", stream->end_cause);
     cli_junit_case_begin(out, suite, name);
     if (is_cut_short(result, stream)) {
         cli_junit_problem(out, CLI_JUNIT_ERROR, failover_stream_result(result, stream),

@@ -31,7 +31,7 @@ size_t failover_interrupted(const struct failover_result *result)
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream)
 {
     return stream->back && stream->gap_ns <= result->max_gap_ns && stream->misrouted == 0 &&
-           stream->repeated == 0;
+           stream->repeated == 0 && stream->end != FAILOVER_END_BAD;
 }
 
 static int judge(const struct failover_result *result)
@@ -132,6 +132,9 @@ static void print_stream(FILE *out, const struct failover_result *result,
     if (stream->repeated > 0) {
         fprintf(out, ", %" PRIu64 " answered twice", stream->repeated);
     }
+    if (stream->end == FAILOVER_END_BAD) {
+        fprintf(out, ", ended at last with %s", stream->end_cause);
+    }
     char cause[FAILOVER_CAUSE_BYTES];
     snprintf(cause, sizeof(cause), "%s", stream->cause[0] != '\0' ? stream->cause : "silence");
     fprintf(out, "; saw: %s\n", cli_readable(cause));
@@ -189,6 +192,50 @@ static void print_unchecked(FILE *out, const struct failover_result *result)
     }
 }
 
+static bool is_version_interrupted(const struct failover_result *result, const char *version)
+{
+    for (size_t i = 0; i < result->stream_count; i++) {
+        if (strcmp(result->streams[i].version, version) == 0 &&
+            failover_is_interrupted(result, &result->streams[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which versions the fault met, and which it did not. */
+static void print_versions(FILE *out, const struct failover_result *result, bool interrupted)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->stream_count; i++) {
+        const char *version = result->streams[i].version;
+        if (is_first_of_version(result, i) &&
+            is_version_interrupted(result, version) == interrupted) {
+            fprintf(out, "%s%s",
+                    count > 0     ? ", "
+                    : interrupted ? "Interrupted versions: "
+                                  : "Never interrupted: ",
+                    version);
+            count++;
+        }
+    }
+    fputs(count > 0 ? "\n" : "", out);
+}
+
+/* Servers that leave streams open. */
+static void print_open(FILE *out, const struct failover_result *result)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->stream_count; i++) {
+        count += result->streams[i].end == FAILOVER_END_OPEN;
+    }
+    if (count > 0) {
+        fprintf(out, "%s %zu streams were not ended by their server after the client had; how they "
+                     "end was not checked\n",
+                cli_mark(CLI_MARK_WARN), count);
+    }
+}
+
 static void print_end(FILE *out, const struct failover_result *result)
 {
     char text[FAILOVER_SUMMARY_BYTES];
@@ -231,6 +278,11 @@ void failover_print_text(FILE *out, const void *printed)
     fprintf(out, "%zu of %zu streams were interrupted (versions in random order, --seed %" PRIu64
                  ")\n",
             failover_interrupted(result), result->stream_count, result->seed);
+    if (failover_interrupted(result) > 0) {
+        print_versions(out, result, true);
+        print_versions(out, result, false);
+    }
+    print_open(out, result);
     print_unchecked(out, result);
     print_end(out, result);
 }

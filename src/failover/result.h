@@ -12,6 +12,14 @@
 
 #define FAILOVER_CAUSE_BYTES 256
 
+/* How the server ended the stream that was half-closed when the test was over. */
+enum failover_end {
+    FAILOVER_END_NONE, /* there was none, or it was not asked for */
+    FAILOVER_END_GOOD, /* with OK */
+    FAILOVER_END_BAD,  /* with anything else: `end_cause` */
+    FAILOVER_END_OPEN, /* not at all, which is told and not judged */
+};
+
 /* One stream from the fault on; gaps are between two answers, or from the last one to the end of
  * the test. */
 struct failover_stream {
@@ -30,6 +38,8 @@ struct failover_stream {
     uint64_t misrouted; /* answers of a server that is not its own */
     bool back;          /* answered again after the fault was over */
     struct failover_lanes lanes; /* owned */
+    enum failover_end end;
+    char end_cause[FAILOVER_CAUSE_BYTES]; /* escaped */
 };
 
 struct failover_result {
@@ -57,12 +67,13 @@ bool failover_is_interrupted(const struct failover_result *result,
 /* How many streams were. */
 size_t failover_interrupted(const struct failover_result *result);
 
-/* Back in time, from the right version, nothing answered twice. */
+/* Back in time, from the right version, nothing answered twice, and not ended badly. */
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
 
-/* An exit code: that of a run that did not come to its end; EXIT_CHECK_FAILED when a stream is not back, was silent for too
- * long, was answered by a wrong version, or was answered twice; EXIT_USAGE when the command failed;
- * EXIT_NO_EVIDENCE when it is not known who must answer; else EXIT_GOOD. */
+/* An exit code: that of a run that did not come to its end; EXIT_CHECK_FAILED when a stream is not
+ * back, was silent for too long, was answered by a wrong version, was answered twice or was ended
+ * badly; EXIT_USAGE when the command failed; EXIT_NO_EVIDENCE when it is not known who must answer;
+ * else EXIT_GOOD. */
 int failover_exit_code(const struct failover_result *result);
 
 /* Frees what the streams and the history own. */

@@ -2,14 +2,16 @@
  *
  *   opening  --every stream answered-->          faulting
  *   faulting --command ended-->                  watching
- *   watching --settle_ns over, all answered-->   closing
- *   watching --max_gap_ns later-->               closing
+ *   watching --settle_ns over, all answered-->   finishing
+ *   watching --max_gap_ns later-->               finishing
+ *   finishing --every stream has ended, or late-> closing
  *   any      --signal-->                         closing
  *   closing  --last connection gone-->           over
  *
  * Failure modes: not every stream is answered in OPENING_MS, or the command cannot be run: closing,
- * with a line on standard error. Each stream has a connection of its own, as agents have, and opens
- * both again whenever they end. */
+ * with a line on standard error. In finishing the streams are half-closed, and it is judged how the
+ * server ends them; one that it leaves open is told. Each stream has a connection of its own, as
+ * agents have, and opens both again whenever they end. */
 #include "failover/run.h"
 
 #include "base/clock.h"
@@ -39,8 +41,10 @@
 /* A stream that waits for longer than its next answer takes is silent, in pictures. */
 #define SILENCE_INTERVALS 2
 #define SILENCE_NS        (50 * NS_PER_MS)
+/* A server has so long to end a stream that is half-closed. */
+#define FINISH_MS 2000
 
-enum phase { OPENING, FAULTING, WATCHING, CLOSING };
+enum phase { OPENING, FAULTING, WATCHING, FINISHING, CLOSING };
 
 struct run;
 
@@ -128,7 +132,7 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
     uint64_t now_ns = clock_now_ns();
     text_escape(server, sizeof(server), pong->server_id, strlen(pong->server_id));
     measure_gap(stream, now_ns, server);
-    if (run->phase != CLOSING) {
+    if (run->phase < FINISHING) { /* the picture ends there */
         failover_lanes_answer(
             &run->result->history, &stream->seen->lanes, now_ns, server, stream->call_answered == 0,
             role_expectation_forbids(stream->seen->expect, pong->server_version));
@@ -175,10 +179,30 @@ static void fail_opening(struct run *run, const char *cause)
     enter(run, CLOSING);
 }
 
+/* A stream that was half-closed is over: trailers that say OK are the one good end. */
+static void note_end(struct stream *stream, const struct rpc_status *status)
+{
+    struct failover_stream *seen = stream->seen;
+    char end[FAILOVER_CAUSE_BYTES];
+    seen->lost += stream->call_sent - stream->call_answered;
+    seen->end = status->code == RPC_OK ? FAILOVER_END_GOOD : FAILOVER_END_BAD;
+    if (seen->end == FAILOVER_END_BAD) {
+        rpc_status_describe(status, end, sizeof(end));
+        text_escape(seen->end_cause, sizeof(seen->end_cause), end, strlen(end));
+    }
+}
+
 static void on_call_closed(void *user, const struct rpc_status *status)
 {
     struct stream *stream = user;
     char cause[FAILOVER_CAUSE_BYTES];
+    if (stream->run->phase == FINISHING) {
+        note_end(stream, status);
+        if (stream->client != NULL) {
+            rpc_client_close(stream->client);
+        }
+        return;
+    }
     if (stream->run->fault_ns != 0 && stream->run->phase != CLOSING) {
         stream->seen->lost += stream->call_sent - stream->call_answered;
         stream->answered_since_fault = false;
@@ -219,6 +243,12 @@ static void on_client_closed(void *user, const struct net_error *why)
     struct stream *stream = user;
     stream->client = NULL;
     stream->run->clients--;
+    if (stream->run->phase == FINISHING) {
+        if (stream->run->clients == 0) {
+            enter(stream->run, CLOSING);
+        }
+        return;
+    }
     note_cause(stream, why->text);
     if (is_fatal(stream)) {
         fail_opening(stream->run, why->text);
@@ -334,6 +364,46 @@ static void on_watching(uv_timer_t *timer)
     if (now_ns >= latest_ns ||
         (now_ns >= run->over_ns + run->config->settle_ns && all_answered(run))) {
         finish_streams(run);
+        enter(run, FINISHING);
+    }
+}
+
+static void on_finishing_late(uv_timer_t *timer)
+{
+    enter(timer->data, CLOSING);
+}
+
+static void close_history(struct run *run)
+{
+    if (run->result->history.ended_ns != 0) {
+        return;
+    }
+    uint64_t now_ns = clock_now_ns();
+    run->result->history.ended_ns = now_ns;
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        if (role_pinger_is_open(&run->streams[i].pinger)) {
+            failover_lanes_close(&run->result->history, &run->streams[i].seen->lanes, now_ns);
+        }
+    }
+}
+
+/* Half-closes what is open. */
+static void end_streams(struct run *run)
+{
+    close_history(run);
+    uv_timer_stop(&run->pinger);
+    uv_timer_start(&run->deadline, on_finishing_late, FINISH_MS, 0);
+    for (size_t i = 0; i < run->result->stream_count; i++) {
+        struct stream *stream = &run->streams[i];
+        uv_timer_stop(&stream->timer);
+        if (role_pinger_is_open(&stream->pinger)) {
+            stream->seen->end = FAILOVER_END_OPEN;
+            role_pinger_half_close(&stream->pinger);
+        } else if (stream->client != NULL) {
+            rpc_client_close(stream->client);
+        }
+    }
+    if (run->clients == 0) {
         enter(run, CLOSING);
     }
 }
@@ -346,17 +416,6 @@ static void on_opening_late(uv_timer_t *timer)
     cli_error("failover-test", "%s", run->result->reason);
     run->rv = EXIT_NO_CONNECTION;
     enter(run, CLOSING);
-}
-
-static void close_history(struct run *run)
-{
-    uint64_t now_ns = clock_now_ns();
-    run->result->history.ended_ns = now_ns;
-    for (size_t i = 0; i < run->result->stream_count; i++) {
-        if (role_pinger_is_open(&run->streams[i].pinger)) {
-            failover_lanes_close(&run->result->history, &run->streams[i].seen->lanes, now_ns);
-        }
-    }
 }
 
 static void close_streams(struct run *run)
@@ -391,6 +450,9 @@ static void enter(struct run *run, enum phase phase)
         return;
     case WATCHING:
         uv_timer_start(&run->deadline, on_watching, WATCH_EVERY_MS, WATCH_EVERY_MS);
+        return;
+    case FINISHING:
+        end_streams(run);
         return;
     case CLOSING:
         close_streams(run);

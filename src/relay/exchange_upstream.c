@@ -202,9 +202,18 @@ static void refuse_large_answer(struct exchange *exchange)
     exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, message);
 }
 
-static void pass_response(struct exchange *exchange, const struct h2_header *fields, size_t n,
+/* `fields` has room for what the rule adds. */
+static void pass_response(struct exchange *exchange, struct h2_header *fields, size_t n,
                           bool end_stream)
 {
+    const struct route_modifier *modifier = &exchange->record.rule->response;
+    n = headers_modify(modifier, fields, n);
+    if (modifier->count > 0 && !headers_fit(fields, n)) {
+        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED,
+                        "with what the routes add, the answer's metadata is larger than the limit "
+                        "of 16384 bytes and 100 fields");
+        return;
+    }
     if (h2_stream_respond(exchange->downstream, fields, n, end_stream) == H2_E_HEADERS) {
         refuse_large_answer(exchange);
         return;
@@ -229,7 +238,7 @@ static void on_upstream_block(void *user, enum h2_block_kind kind, const struct 
                               bool end_stream)
 {
     struct exchange *exchange = user;
-    struct h2_header fields[H2_HEADER_FIELDS];
+    struct h2_header fields[H2_HEADER_FIELDS + RELAY_HEADER_ADDED_MAX];
     if (exchange->downstream == NULL || exchange->state == EXCHANGE_ENDING) {
         return;
     }

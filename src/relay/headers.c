@@ -1,6 +1,7 @@
 #include "relay/headers.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -91,19 +92,63 @@ static struct headers_request *copy_fields(const struct h2_header *fields, size_
     return copy;
 }
 
-struct headers_request *headers_make_request(const struct h2_block *block)
+static bool is_replaced(const struct route_modifier *modifier, const struct h2_header *field)
 {
-    struct h2_header passing[H2_HEADER_FIELDS + 2];
-    size_t count = pass_request(block, passing);
-    size_t text_bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        text_bytes += passing[i].name_len + passing[i].value_len;
+    for (size_t i = 0; i < modifier->count; i++) {
+        if (modifier->changes[i].kind != ROUTE_HEADER_ADD &&
+            has_name(field, modifier->changes[i].name)) {
+            return true;
+        }
     }
-    if (count > H2_HEADER_FIELDS || text_bytes + count * FIELD_OVERHEAD_BYTES >
-                                        H2_HEADER_BLOCK_BYTES - RELAY_HEADER_MARGIN_BYTES) {
+    return false;
+}
+
+size_t headers_modify(const struct route_modifier *modifier, struct h2_header *fields, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_replaced(modifier, &fields[i])) {
+            fields[kept++] = fields[i];
+        }
+    }
+    for (size_t i = 0; i < modifier->count; i++) {
+        const struct route_change *change = &modifier->changes[i];
+        if (change->kind != ROUTE_HEADER_REMOVE) {
+            fields[kept++] = H2_HEADER(change->name, change->value);
+        }
+    }
+    return kept;
+}
+
+static size_t text_bytes_of(const struct h2_header *fields, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += fields[i].name_len + fields[i].value_len;
+    }
+    return bytes;
+}
+
+static bool fits_in(const struct h2_header *fields, size_t count, size_t max_bytes)
+{
+    return count <= H2_HEADER_FIELDS &&
+           text_bytes_of(fields, count) + count * FIELD_OVERHEAD_BYTES <= max_bytes;
+}
+
+bool headers_fit(const struct h2_header *fields, size_t count)
+{
+    return fits_in(fields, count, H2_HEADER_BLOCK_BYTES);
+}
+
+struct headers_request *headers_make_request(const struct h2_block *block,
+                                             const struct route_modifier *modifier)
+{
+    struct h2_header passing[H2_HEADER_FIELDS + 2 + RELAY_HEADER_ADDED_MAX];
+    size_t count = headers_modify(modifier, passing, pass_request(block, passing));
+    if (!fits_in(passing, count, H2_HEADER_BLOCK_BYTES - RELAY_HEADER_MARGIN_BYTES)) {
         return NULL;
     }
-    return copy_fields(passing, count, text_bytes + 2 * count);
+    return copy_fields(passing, count, text_bytes_of(passing, count) + 2 * count);
 }
 
 /* ---- what is refused ------------------------------------------------------------------------- */
@@ -162,34 +207,6 @@ static const char *find_target_fault(const struct h2_block *block)
     return NULL;
 }
 
-/* Base64 with or without padding, several values separated by commas (gRPC PROTOCOL-HTTP2,
- * Custom-Metadata). */
-static bool is_base64_list(const char *text, size_t len)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t digits = 0;
-    size_t padding = 0;
-    for (size_t i = 0; i <= len; i++) {
-        char c = i < len ? text[i] : ',';
-        if (c == ',') {
-            bool whole = padding == 0 ? digits % 4 != 1 : (digits + padding) % 4 == 0;
-            if (!whole || padding > 2) {
-                return false;
-            }
-            digits = 0;
-            padding = 0;
-        } else if (c == '=') {
-            padding++;
-        } else if (padding > 0 || memchr(alphabet, c, strlen(alphabet)) == NULL) {
-            return false;
-        } else {
-            digits++;
-        }
-    }
-    return true;
-}
-
 static const char *find_field_fault(const struct h2_block *block)
 {
     static const char bin[] = "-bin";
@@ -198,7 +215,7 @@ static const char *find_field_fault(const struct h2_block *block)
         size_t bin_len = strlen(bin);
         bool binary = field->name_len > bin_len &&
                       memcmp(field->name + field->name_len - bin_len, bin, bin_len) == 0;
-        if (binary && !is_base64_list(field->value, field->value_len)) {
+        if (binary && !text_is_base64_list(field->value, field->value_len)) {
             return "binary metadata that is not base64";
         }
     }

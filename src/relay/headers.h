@@ -2,7 +2,9 @@
 #ifndef GRPCROUTE_RELAY_HEADERS_H
 #define GRPCROUTE_RELAY_HEADERS_H
 
+#include "h2/limits.h"
 #include "h2/session.h"
+#include "route/table.h"
 #include "rpc/status.h"
 
 #include <stdbool.h>
@@ -11,6 +13,9 @@
 /* Requests larger than this are refused here: what is added on the way, and the endpoint's own way
  * to count, must not make the block pass a limit whose excess ends a connection. */
 #define RELAY_HEADER_MARGIN_BYTES 512
+
+/* Fields that a modifier of the routes may put into a block. */
+#define RELAY_HEADER_ADDED_MAX (2 * ROUTE_CHANGES_MAX)
 
 /* Why a request does not go on. */
 struct headers_refusal {
@@ -32,9 +37,18 @@ struct headers_request {
 
 /* Makes it from a request's block: connection-specific fields, http2-settings and proxy-* go (RFC
  * 9113 section 8.2.2), so does content-length; `te: trailers` is written anew; `host` goes when
- * there is an :authority and becomes it otherwise (gRFC A41). Returns NULL when it is too large for
- * an endpoint; free() frees it. */
-struct headers_request *headers_make_request(const struct h2_block *block);
+ * there is an :authority and becomes it otherwise (gRFC A41); then `modifier` is applied. Returns
+ * NULL when it is too large for an endpoint; free() frees it. */
+struct headers_request *headers_make_request(const struct h2_block *block,
+                                             const struct route_modifier *modifier);
+
+/* Applies `modifier` to `count` fields, with room for RELAY_HEADER_ADDED_MAX more; what is put in
+ * is borrowed from it. Returns how many there are. */
+size_t headers_modify(const struct route_modifier *modifier, struct h2_header *fields,
+                      size_t count);
+
+/* Whether a block is as large as one that we take may be. */
+bool headers_fit(const struct h2_header *fields, size_t count);
 
 /* Fills `out` (room for block->count) with the fields of a response or of its trailers that pass;
  * returns how many. */

@@ -116,7 +116,7 @@ struct relay {
     void (*on_main_ended)(void *user); /* all workers have closed everything; worker 0's thread */
     void *user;
     atomic_uint_fast64_t stream_number;
-    atomic_uint_fast64_t rule_tickets[ROUTE_RULES_MAX]; /* streams per rule, for weights */
+    atomic_uint_fast64_t rule_tickets[ROUTE_RULES_TOTAL_MAX]; /* streams per rule, for weights */
     atomic_bool watched; /* somebody looks at the dashboard: answer times are taken */
     atomic_bool discovery_asked;
     atomic_int drain_requests; /* 0: serving, 1: draining, 2: now */

@@ -41,7 +41,7 @@ static const struct {
 /* clang-format off */
 static const struct cli_option options_table[] = {
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes), .argument = "FILE",
-     .environment = "GRPCROUTE_ROUTES", .help = "GRPCRoute to render, instead of the built-in one"},
+     .environment = "GRPCROUTE_ROUTES", .help = "GRPCRoutes to render, instead of the built-in one"},
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
      .argument = ROLE_ENDPOINTS_ARGUMENT,
      .help = "Endpoints of the backend NAME, instead of the addresses of that name"},
@@ -109,10 +109,11 @@ static int check_weights(const struct route_table *routes)
 {
     for (size_t i = 0; i < routes->rule_count; i++) {
         if (render_weight(&routes->rules[i]) == 0) {
+            char shown[RENDER_RULE_BYTES];
             cli_error("render",
-                      "spec.rules[%zu] has no backend with a weight above 0; a proxy has nowhere "
-                      "to send its streams",
-                      i);
+                      "%s has no backend with a weight above 0; a proxy has nowhere to send its "
+                      "streams",
+                      render_rule_name(routes, &routes->rules[i], shown));
             return 1;
         }
     }
@@ -211,9 +212,9 @@ const struct cli_command render_command = {
     .description =
         "Prints a complete configuration with the same meaning as `grpcroute proxy` has: TLS with "
         "ALPN h2 in front, h2c\n"
-        "behind, the rules of the GRPCRoute, every timeout that would end a long stream off. What "
-        "the proxy cannot\n"
-        "express is an error. Check the proxy that runs with it: grpcroute verify --routes FILE.",
+        "behind, the rules and filters of the GRPCRoutes, every timeout that would end a long stream "
+        "off. What the\n"
+        "proxy cannot express is an error. Check the proxy that runs with it: grpcroute verify --routes FILE.",
     .examples =
         "  # Envoy, behind names that a headless Service gives\n"
         "  grpcroute render envoy --routes routes.yaml > envoy.yaml\n"

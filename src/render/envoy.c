@@ -59,6 +59,54 @@ static void put_path(FILE *out, const struct route_match *match)
     free(text);
 }
 
+/* Envoy reads "%...%" in what it adds. */
+static void put_value(FILE *out, const char *value)
+{
+    char *text = mem_calloc(2 * strlen(value) + 1, 1);
+    char *to = text;
+    for (; *value != '\0'; value++) {
+        *to++ = *value;
+        if (*value == '%') {
+            *to++ = '%';
+        }
+    }
+    put_yaml(out, text);
+    free(text);
+}
+
+static void put_modifier(FILE *out, const struct route_modifier *modifier, const char *direction)
+{
+    size_t added = 0;
+    size_t removed = 0;
+    for (size_t i = 0; i < modifier->count; i++) {
+        const struct route_change *change = &modifier->changes[i];
+        if (change->kind == ROUTE_HEADER_REMOVE) {
+            continue;
+        }
+        if (added++ == 0) {
+            fprintf(out, "                %s_headers_to_add:\n", direction);
+        }
+        fputs("                - {header: {key: ", out);
+        put_yaml(out, change->name);
+        fputs(", value: ", out);
+        put_value(out, change->value);
+        fprintf(out, "}, append_action: %s}\n",
+                change->kind == ROUTE_HEADER_ADD ? "APPEND_IF_EXISTS_OR_ADD"
+                                                 : "OVERWRITE_IF_EXISTS_OR_ADD");
+    }
+    for (size_t i = 0; i < modifier->count; i++) {
+        if (modifier->changes[i].kind != ROUTE_HEADER_REMOVE) {
+            continue;
+        }
+        if (removed++ == 0) {
+            fprintf(out, "                %s_headers_to_remove:\n", direction);
+        }
+        fputs("                - ", out);
+        put_yaml(out, modifier->changes[i].name);
+        fputc('\n', out);
+    }
+}
+
 static void put_action(FILE *out, const struct route_rule *rule)
 {
     fputs("                route:\n", out);
@@ -95,23 +143,38 @@ static int put_candidate(FILE *out, const struct route_candidate *candidate,
     for (size_t i = 0; match != NULL && i < match->header_count && rv == 0; i++) {
         rv = put_header(out, &match->headers[i], reason);
     }
+    put_modifier(out, &candidate->rule->request, "request");
+    put_modifier(out, &candidate->rule->response, "response");
     put_action(out, candidate->rule);
     return rv;
+}
+
+static void put_domains(FILE *out, const struct route_host *host)
+{
+    fputs("              domains: [", out);
+    for (size_t i = 0; i < host->name_count; i++) {
+        fputs(i > 0 ? ", " : "", out);
+        put_yaml(out, host->names[i]);
+    }
+    fputs(host->name_count == 0 ? "\"*\"]\n" : "]\n", out);
 }
 
 static int put_routes(FILE *out, const struct route_table *routes,
                       char reason[static RENDER_REASON_BYTES])
 {
-    fputs("            - name: grpcroute\n              domains: [", out);
-    for (size_t i = 0; i < routes->hostname_count; i++) {
-        fputs(i > 0 ? ", " : "", out);
-        put_yaml(out, routes->hostnames[i]);
-    }
-    fputs(routes->hostname_count == 0 ? "\"*\"]\n" : "]\n", out);
-    fputs("              routes:\n", out);
     int rv = 0;
-    for (size_t i = 0; i < routes->candidate_count && rv == 0; i++) {
-        rv = put_candidate(out, &routes->candidates[i], reason);
+    for (size_t h = 0; h < routes->host_count && rv == 0; h++) {
+        const struct route_host *host = &routes->hosts[h];
+        if (h == 0) {
+            fputs("            - name: grpcroute\n", out);
+        } else {
+            fprintf(out, "            - name: grpcroute-%zu\n", h + 1);
+        }
+        put_domains(out, host);
+        fputs("              routes:\n", out);
+        for (size_t i = 0; i < host->candidate_count && rv == 0; i++) {
+            rv = put_candidate(out, &host->candidates[i], reason);
+        }
     }
     return rv;
 }

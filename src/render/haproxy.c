@@ -1,5 +1,6 @@
 /* HAProxy 2.4 and newer. */
 #include "base/mem.h"
+#include "render/haproxy_match.h"
 #include "render/plan.h"
 #include "render/text.h"
 
@@ -10,117 +11,195 @@
 /* DNS answers of one name that become servers. */
 #define SERVER_TEMPLATE 64
 
-/* ---- conditions ------------------------------------------------------------------------------ */
+/* ---- hosts ----------------------------------------------------------------------------------- */
 
-static void put_condition(FILE *out, const char *sample, const char *method, const char *text)
+static bool has_one_host(const struct route_table *routes)
 {
-    fprintf(out, " { %s -m %s ", sample, method);
-    put_haproxy(out, text);
-    fputs(" }", out);
+    return routes->host_count == 1;
 }
 
-/* Expressions are PCRE2 as ours, but not anchored. */
-static void put_whole(FILE *out, const char *sample, const char *expression)
+static void put_hosts(FILE *out, const struct route_table *routes)
 {
-    size_t len = strlen(expression) + sizeof("^(?:)$");
-    char *whole = mem_calloc(1, len);
-    snprintf(whole, len, "^(?:%s)$", expression);
-    put_condition(out, sample, "reg", whole);
-    free(whole);
-}
-
-static void put_path(FILE *out, const struct route_match *match)
-{
-    char *text;
-    switch (path_of(match, &text)) {
-    case PATH_ANY:
-        break;
-    case PATH_EXACT:
-        put_condition(out, "path", "str", text);
-        break;
-    case PATH_PREFIX:
-        put_condition(out, "path", "beg", text);
-        break;
-    case PATH_REGEX:
-        put_whole(out, "path", text);
-        break;
-    }
-    free(text);
-}
-
-static void put_match(FILE *out, const struct route_match *match)
-{
-    put_path(out, match);
-    for (size_t i = 0; match != NULL && i < match->header_count; i++) {
-        const struct route_header_match *header = &match->headers[i];
-        char sample[ROUTE_VALUE_MAX];
-        snprintf(sample, sizeof(sample), "req.fhdr(%s)", header->name);
-        if (header->pattern.regex != NULL) {
-            put_whole(out, sample, header->pattern.value);
-        } else {
-            put_condition(out, sample, "str", header->pattern.value);
+    for (size_t h = 0; h < routes->host_count; h++) {
+        const struct route_host *host = &routes->hosts[h];
+        for (size_t i = 0; i < host->name_count; i++) {
+            const char *name = host->names[i];
+            fprintf(out, "    acl host-%zu req.hdr(host),field(1,:) -i -m %s %s\n", h + 1,
+                    name[0] == '*' ? "end" : "str", name + (name[0] == '*'));
         }
     }
+    if (has_one_host(routes) && routes->hosts[0].name_count > 0) {
+        fputs("    http-request return status 404 unless host-1\n", out);
+    }
 }
 
-/* ---- frontend -------------------------------------------------------------------------------- */
-
-static bool takes_everything(const struct route_match *match)
+/* Where there are several: a later one takes nothing that an earlier one does not. */
+static void put_host(FILE *out, const struct route_table *routes, const struct route_host *host)
 {
-    return match == NULL || (match->header_count == 0 && match->service.value == NULL &&
-                             match->method.value == NULL);
+    if (!has_one_host(routes) && host->name_count > 0) {
+        fprintf(out, " host-%zu", (size_t)(host - routes->hosts) + 1);
+    }
 }
 
-/* Each backend but the last takes its share by chance. */
-static void put_use(FILE *out, const struct route_candidate *candidate)
+/* ---- decision -------------------------------------------------------------------------------- */
+
+/* One way into a rule, as the conditions of a line. */
+struct way {
+    const struct route_table *routes;
+    const struct route_host *host;
+    const struct route_candidate *candidate;
+    size_t index;
+};
+
+static bool takes_everything(const struct way *way)
 {
-    const struct route_rule *rule = candidate->rule;
+    const struct route_match *match = way->candidate->match;
+    bool any_match = match == NULL || (match->header_count == 0 && match->service.value == NULL &&
+                                       match->method.value == NULL);
+    return any_match && (has_one_host(way->routes) || way->host->name_count == 0);
+}
+
+static void put_way(FILE *out, const struct way *way)
+{
+    put_host(out, way->routes, way->host);
+    haproxy_put_match(out, way->candidate->match, way->index);
+}
+
+/* Each backend but the last takes its share by chance; what `put` says comes before that. */
+static void put_use(FILE *out, const struct way *way, void (*put)(FILE *out, const struct way *way),
+                    bool always)
+{
+    const struct route_rule *rule = way->candidate->rule;
     uint64_t below = 0;
     for (size_t i = 0; i < rule->backend_count; i++) {
         bool last = i + 1 == rule->backend_count;
         below += rule->backends[i].weight;
         fprintf(out, "    use_backend %s if", rule->backends[i].cluster->name);
-        put_match(out, candidate->match);
+        put(out, way);
         if (!last) {
             /* of what those before left */
             uint64_t left = render_weight(rule) - (below - rule->backends[i].weight);
             fprintf(out, " { rand(%" PRIu64 ") -m int lt %" PRIu32 " }", left,
                     rule->backends[i].weight);
-        } else if (takes_everything(candidate->match)) {
+        } else if (always) {
             fputs(" TRUE", out);
         }
         fputc('\n', out);
     }
 }
 
-static void put_hosts(FILE *out, const struct route_table *routes)
+/* Calls `put` for all ways in their order. */
+static void for_each_way(FILE *out, const struct route_table *routes,
+                         void (*put)(FILE *out, const struct way *way))
 {
-    for (size_t i = 0; i < routes->hostname_count; i++) {
-        const char *name = routes->hostnames[i];
-        fprintf(out, "    acl our_host req.hdr(host),field(1,:) -i -m %s %s\n",
-                name[0] == '*' ? "end" : "str", name + (name[0] == '*'));
-    }
-    if (routes->hostname_count > 0) {
-        fputs("    http-request return status 404 unless our_host\n", out);
+    size_t index = 0;
+    for (size_t h = 0; h < routes->host_count; h++) {
+        const struct route_host *host = &routes->hosts[h];
+        for (size_t i = 0; i < host->candidate_count; i++) {
+            const struct way way = {routes, host, &host->candidates[i], index++};
+            put(out, &way);
+        }
     }
 }
 
+static void put_way_names(FILE *out, const struct way *way)
+{
+    haproxy_put_names(out, way->candidate->match, way->index);
+}
+
+static void put_direct_use(FILE *out, const struct way *way)
+{
+    put_use(out, way, put_way, takes_everything(way));
+}
+
+/* ---- filters --------------------------------------------------------------------------------- */
+
+/* Where headers are changed the rule is decided before, and kept in a variable of the stream. */
+
+static void put_decision(FILE *out, const struct way *way)
+{
+    fprintf(out, "    http-request set-var(txn.rule) int(%zu) if !{ var(txn.rule) -m found }",
+            render_rule_index(way->routes, way->candidate->rule) + 1);
+    put_way(out, way);
+    fputc('\n', out);
+}
+
+static void put_is_rule(FILE *out, const struct way *way)
+{
+    fprintf(out, " { var(txn.rule) -m int eq %zu }",
+            render_rule_index(way->routes, way->candidate->rule) + 1);
+}
+
+/* HAProxy reads "%" in what it adds. */
+static void put_format(FILE *out, const char *value)
+{
+    char *text = mem_calloc(2 * strlen(value) + 1, 1);
+    char *to = text;
+    for (; *value != '\0'; value++) {
+        *to++ = *value;
+        if (*value == '%') {
+            *to++ = '%';
+        }
+    }
+    put_haproxy(out, text);
+    free(text);
+}
+
+static void put_modifier(FILE *out, const struct way *way, const struct route_modifier *modifier,
+                         const char *direction)
+{
+    static const char *const verbs[] = {
+        [ROUTE_HEADER_SET] = "set-header",
+        [ROUTE_HEADER_ADD] = "add-header",
+        [ROUTE_HEADER_REMOVE] = "del-header",
+    };
+    for (size_t i = 0; i < modifier->count; i++) {
+        const struct route_change *change = &modifier->changes[i];
+        fprintf(out, "    %s %s %s", direction, verbs[change->kind], change->name);
+        if (change->value != NULL) {
+            fputc(' ', out);
+            put_format(out, change->value);
+        }
+        fputs(" if", out);
+        put_is_rule(out, way);
+        fputc('\n', out);
+    }
+}
+
+static void put_filtered(FILE *out, const struct route_table *routes)
+{
+    for_each_way(out, routes, put_decision);
+    for (size_t i = 0; i < routes->rule_count; i++) {
+        const struct route_candidate candidate = {.rule = &routes->rules[i]};
+        const struct way way = {.routes = routes, .candidate = &candidate};
+        put_modifier(out, &way, &candidate.rule->request, "http-request");
+        put_modifier(out, &way, &candidate.rule->response, "http-response");
+        put_use(out, &way, put_is_rule, false);
+    }
+}
+
+/* ---- frontend -------------------------------------------------------------------------------- */
+
 static void put_frontend(FILE *out, const struct render_plan *plan)
 {
+    const struct route_table *routes = plan->routes;
     char address[TEXT_ADDRESS_BYTES];
     fprintf(out, "frontend grpc\n    bind %s ssl crt ",
             render_address(&plan->listen, "*", address));
     put_haproxy(out, plan->cert);
     fputs(" alpn h2 ssl-min-ver TLSv1.2\n", out);
-    for (size_t i = 0; i < plan->routes->header_name_count; i++) {
+    for (size_t i = 0; i < routes->header_name_count; i++) {
         fprintf(
             out,
             "    http-request return status 400 if { req.fhdr_cnt(%s) gt 1 } # not guessed at\n",
-            plan->routes->header_names[i]);
+            routes->header_names[i]);
     }
-    put_hosts(out, plan->routes);
-    for (size_t i = 0; i < plan->routes->candidate_count; i++) {
-        put_use(out, &plan->routes->candidates[i]);
+    put_hosts(out, routes);
+    for_each_way(out, routes, put_way_names);
+    if (route_table_has_modifiers(routes)) {
+        put_filtered(out, routes);
+    } else {
+        for_each_way(out, routes, put_direct_use);
     }
     fputs(
         "    default_backend no-route\n\n"
@@ -154,7 +233,9 @@ int render_haproxy(FILE *out, const struct render_plan *plan,
                    char reason[static RENDER_REASON_BYTES])
 {
     char address[TEXT_ADDRESS_BYTES];
-    (void)reason;
+    if (haproxy_check(plan->routes, reason) != 0) {
+        return 1;
+    }
     fputs(
         "# Written by `grpcroute render haproxy` from a GRPCRoute; for HAProxy 2.4 and newer.\n"
         "# The file behind crt holds the certificate chain and the key. Checks are TCP: this "

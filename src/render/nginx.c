@@ -2,9 +2,13 @@
 #include "base/mem.h"
 #include "render/plan.h"
 #include "render/text.h"
+#include "route/regex.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A variable for each stands in one word of the configuration, which has 4 KiB at most. */
+#define MATCHES_MAX 250
 
 /* ---- conditions ------------------------------------------------------------------------------ */
 
@@ -44,12 +48,49 @@ static int put_variable(FILE *out, const char *header, char reason[static RENDER
     return 0;
 }
 
+/* render puts "^(?:" and ")$" around an expression, and nginx makes a variable of a named group. */
+static int check_expression(const struct route_pattern *pattern,
+                            char reason[static RENDER_REASON_BYTES])
+{
+    if (pattern->regex == NULL) {
+        return 0;
+    }
+    struct route_regex_facts facts = route_regex_wrapped(pattern->value, true);
+    if (!facts.compiles || facts.names > 0) {
+        snprintf(reason, RENDER_REASON_BYTES, "nginx's maps cannot say \"%.100s\"",
+                 pattern->value);
+        return 1;
+    }
+    return 0;
+}
+
+/* Service and method become one expression, where groups count through. */
+static int check_path(const struct route_match *match, char reason[static RENDER_REASON_BYTES])
+{
+    if (match == NULL) {
+        return 0;
+    }
+    if (check_expression(&match->service, reason) != 0 ||
+        check_expression(&match->method, reason) != 0) {
+        return 1;
+    }
+    if (match->service.regex != NULL && match->method.regex != NULL &&
+        route_regex_wrapped(match->service.value, true).groups > 0 &&
+        route_regex_wrapped(match->method.value, true).back_references > 0) {
+        snprintf(reason, RENDER_REASON_BYTES,
+                 "nginx's maps cannot say \"%.100s\" behind a service with groups",
+                 match->method.value);
+        return 1;
+    }
+    return 0;
+}
+
 /* One map for each condition of a match, 1 when it holds. */
 static int put_conditions(FILE *out, size_t index, const struct route_match *match,
                           char reason[static RENDER_REASON_BYTES])
 {
     char *path = path_expression(match);
-    int rv = 0;
+    int rv = check_path(match, reason);
     if (path != NULL) {
         fprintf(out, "    map $uri $match%zu_path { default 0; ", index);
         const struct route_pattern whole = {.value = path, .regex = (struct route_regex *)path};
@@ -58,7 +99,8 @@ static int put_conditions(FILE *out, size_t index, const struct route_match *mat
     }
     for (size_t i = 0; match != NULL && i < match->header_count && rv == 0; i++) {
         fputs("    map ", out);
-        rv = put_variable(out, match->headers[i].name, reason);
+        rv = put_variable(out, match->headers[i].name, reason) != 0 ||
+             check_expression(&match->headers[i].pattern, reason) != 0;
         fprintf(out, " $match%zu_header%zu { default 0; ", index, i);
         put_expression(out, &match->headers[i].pattern);
         fputs(" 1; }\n", out);
@@ -67,12 +109,15 @@ static int put_conditions(FILE *out, size_t index, const struct route_match *mat
     return rv;
 }
 
-/* 1 when all conditions of the match hold. */
-static void put_and(FILE *out, size_t index, const struct route_match *match)
+/* 1 when all conditions of the match hold; `host`: the number of the host's map, 0: any host. */
+static void put_and(FILE *out, size_t index, size_t host, const struct route_match *match)
 {
     bool has_path = match != NULL && (match->service.value != NULL || match->method.value != NULL);
-    size_t count = has_path + (match != NULL ? match->header_count : 0);
+    size_t count = has_path + (host > 0) + (match != NULL ? match->header_count : 0);
     fputs("    map \"", out);
+    if (host > 0) {
+        fprintf(out, "${host%zu}", host);
+    }
     if (has_path) {
         fprintf(out, "${match%zu_path}", index);
     }
@@ -84,6 +129,21 @@ static void put_and(FILE *out, size_t index, const struct route_match *match)
         fputc('1', out);
     }
     fputs("\" 1; }\n", out);
+}
+
+/* A map for the hosts of an entry, 1 when the request is for one. Returns its number, or 0. */
+static size_t put_host(FILE *out, const struct route_table *routes, size_t index)
+{
+    const struct route_host *host = &routes->hosts[index];
+    if (host->name_count == 0) {
+        return 0;
+    }
+    fprintf(out, "    map $host $host%zu { hostnames; default 0;", index + 1);
+    for (size_t i = 0; i < host->name_count; i++) {
+        fprintf(out, " %s 1;", host->names[i]);
+    }
+    fputs(" }\n", out);
+    return index + 1;
 }
 
 /* ---- decision -------------------------------------------------------------------------------- */
@@ -109,36 +169,65 @@ static void put_split(FILE *out, const struct route_table *routes, size_t index)
     fputs("    }\n", out);
 }
 
-/* The first candidate that matches wins. */
-static void put_decision(FILE *out, const struct route_table *routes)
+/* A map from the first candidate that matches to what its rule is called: `prefix` and the rule's
+ * index. */
+static void put_first(FILE *out, const struct route_table *routes, const char *variable,
+                      const char *none, const char *prefix)
 {
+    size_t count = render_candidates(routes);
+    size_t index = 0;
     fputs("    map \"", out);
-    for (size_t i = 0; i < routes->candidate_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         fprintf(out, "${match%zu}", i);
     }
-    fputs("\" $backend {\n        default no-route;\n", out);
-    for (size_t i = 0; i < routes->candidate_count; i++) {
-        fputs("        \"~^", out);
-        for (size_t before = 0; before < i; before++) {
-            fputc('0', out);
+    fprintf(out, "\" %s {\n        default %s;\n", variable, none);
+    for (size_t h = 0; h < routes->host_count; h++) {
+        const struct route_host *host = &routes->hosts[h];
+        for (size_t i = 0; i < host->candidate_count; i++, index++) {
+            fputs("        \"~^", out);
+            for (size_t before = 0; before < index; before++) {
+                fputc('0', out);
+            }
+            fprintf(out, "1\" %s%zu;\n", prefix,
+                    render_rule_index(routes, host->candidates[i].rule));
         }
-        fprintf(out, "1\" $rule%zu;\n", (size_t)(routes->candidates[i].rule - routes->rules));
     }
     fputs("    }\n", out);
+}
+
+static int put_matches(FILE *out, const struct route_table *routes,
+                       char reason[static RENDER_REASON_BYTES])
+{
+    size_t index = 0;
+    int rv = 0;
+    for (size_t h = 0; h < routes->host_count; h++) {
+        const struct route_host *host = &routes->hosts[h];
+        size_t number = put_host(out, routes, h);
+        for (size_t i = 0; i < host->candidate_count && rv == 0; i++, index++) {
+            rv = put_conditions(out, index, host->candidates[i].match, reason);
+            put_and(out, index, number, host->candidates[i].match);
+        }
+    }
+    return rv;
 }
 
 static int put_routes(FILE *out, const struct route_table *routes,
                       char reason[static RENDER_REASON_BYTES])
 {
-    int rv = 0;
-    for (size_t i = 0; i < routes->candidate_count && rv == 0; i++) {
-        rv = put_conditions(out, i, routes->candidates[i].match, reason);
-        put_and(out, i, routes->candidates[i].match);
+    if (render_candidates(routes) > MATCHES_MAX) {
+        snprintf(reason, RENDER_REASON_BYTES,
+                 "nginx's configuration cannot say more than %d combinations of hosts and matches",
+                 MATCHES_MAX);
+        return 1;
     }
+    int rv = put_matches(out, routes, reason);
     for (size_t i = 0; i < routes->rule_count; i++) {
         put_split(out, routes, i);
     }
-    put_decision(out, routes);
+    put_first(out, routes, "$backend", "no-route", "$rule");
+    if (route_table_has_modifiers(routes)) {
+        put_first(out, routes, "$rule", "none", "rule-");
+    }
     return rv;
 }
 
@@ -155,6 +244,16 @@ static void put_upstream(FILE *out, const struct render_cluster *cluster)
     fputs("    }\n", out);
 }
 
+static void put_pass(FILE *out)
+{
+    fputs("            grpc_pass grpc://$backend;\n"
+          "            grpc_read_timeout 24d;   # 60 s between two messages of the server\n"
+          "            grpc_send_timeout 24d;\n"
+          "            grpc_socket_keepalive on;\n"
+          "            grpc_next_upstream error;\n",
+          out);
+}
+
 static void put_server(FILE *out, const struct render_plan *plan)
 {
     char address[TEXT_ADDRESS_BYTES];
@@ -164,13 +263,6 @@ static void put_server(FILE *out, const struct render_plan *plan)
             render_address(&plan->admin, "*", address));
     fprintf(out, "    server {\n        listen %s ssl http2;\n",
             render_address(&plan->listen, "*", address));
-    if (plan->routes->hostname_count > 0) {
-        fputs("        server_name", out);
-        for (size_t i = 0; i < plan->routes->hostname_count; i++) {
-            fprintf(out, " %s", plan->routes->hostnames[i]);
-        }
-        fputs(";\n", out);
-    }
     fputs("        ssl_certificate ", out);
     put_yaml(out, plan->cert);
     fputs(";\n        ssl_certificate_key ", out);
@@ -179,16 +271,100 @@ static void put_server(FILE *out, const struct render_plan *plan)
           "        client_max_body_size 0;      # 1 MB over the whole life of a stream\n"
           "        client_body_timeout 24d;     # 60 s between two messages of the client\n"
           "        keepalive_requests 100000;   # streams of one connection\n"
-          "        http2_max_concurrent_streams 1000;\n"
-          "        location / {\n"
-          "            if ($backend = no-route) { return 404; } # UNIMPLEMENTED to a gRPC client\n"
-          "            grpc_pass grpc://$backend;\n"
-          "            grpc_read_timeout 24d;   # 60 s between two messages of the server\n"
-          "            grpc_send_timeout 24d;\n"
-          "            grpc_socket_keepalive on;\n"
-          "            grpc_next_upstream error;\n"
-          "        }\n    }\n",
+          "        http2_max_concurrent_streams 1000;\n",
           out);
+}
+
+/* ---- filters --------------------------------------------------------------------------------- */
+
+static bool is_modified(const struct route_rule *rule)
+{
+    return rule->request.count + rule->response.count > 0;
+}
+
+static int complain(const struct route_table *routes, const struct route_rule *rule,
+                    const char *filter, const char *what, const char *name,
+                    char reason[static RENDER_REASON_BYTES])
+{
+    char shown[RENDER_RULE_BYTES];
+    snprintf(reason, RENDER_REASON_BYTES, "%s: nginx cannot %s the header \"%.100s\" (%s)",
+             render_rule_name(routes, rule, shown), what, name, filter);
+    return 1;
+}
+
+/* An empty value takes the header out. */
+static int put_request(FILE *out, const struct route_table *routes, const struct route_rule *rule,
+                       char reason[static RENDER_REASON_BYTES])
+{
+    static const char filter[] = "RequestHeaderModifier";
+    for (size_t i = 0; i < rule->request.count; i++) {
+        const struct route_change *change = &rule->request.changes[i];
+        if (change->kind == ROUTE_HEADER_ADD) {
+            return complain(routes, rule, filter, "add a value to", change->name, reason);
+        }
+        if (change->value != NULL && strchr(change->value, '$') != NULL) {
+            return complain(routes, rule, filter, "say the \"$\" in the value of", change->name,
+                            reason);
+        }
+        fprintf(out, "            grpc_set_header %s ", change->name);
+        put_yaml(out, change->value != NULL ? change->value : "");
+        fputs(";\n", out);
+    }
+    return 0;
+}
+
+static int put_response(FILE *out, const struct route_table *routes, const struct route_rule *rule,
+                        char reason[static RENDER_REASON_BYTES])
+{
+    for (size_t i = 0; i < rule->response.count; i++) {
+        const struct route_change *change = &rule->response.changes[i];
+        if (change->value != NULL && strchr(change->value, '$') != NULL) {
+            return complain(routes, rule, "ResponseHeaderModifier",
+                            "say the \"$\" in the value of", change->name, reason);
+        }
+        if (change->kind != ROUTE_HEADER_ADD) {
+            fprintf(out, "            grpc_hide_header %s;\n", change->name);
+        }
+        if (change->value != NULL) {
+            fprintf(out, "            add_header %s ", change->name);
+            put_yaml(out, change->value);
+            fputs(" always;\n", out);
+        }
+    }
+    return 0;
+}
+
+/* ---- locations ------------------------------------------------------------------------------- */
+
+/* Headers can be changed in a location alone, and a rule gets to its own by way of an error. */
+static int put_locations(FILE *out, const struct route_table *routes,
+                         char reason[static RENDER_REASON_BYTES])
+{
+    int rv = 0;
+    if (route_table_has_modifiers(routes)) {
+        fputs("        error_page 418 = @$rule;\n", out);
+    }
+    fputs("        location / {\n"
+          "            if ($backend = no-route) { return 404; } # UNIMPLEMENTED to a gRPC client\n",
+          out);
+    for (size_t i = 0; i < routes->rule_count; i++) {
+        if (is_modified(&routes->rules[i])) {
+            fprintf(out, "            if ($rule = rule-%zu) { return 418; }\n", i);
+        }
+    }
+    put_pass(out);
+    fputs("        }\n", out);
+    for (size_t i = 0; i < routes->rule_count && rv == 0; i++) {
+        if (is_modified(&routes->rules[i])) {
+            fprintf(out, "        location @rule-%zu {\n", i);
+            rv = put_request(out, routes, &routes->rules[i], reason) != 0 ||
+                 put_response(out, routes, &routes->rules[i], reason) != 0;
+            put_pass(out);
+            fputs("        }\n", out);
+        }
+    }
+    fputs("    }\n", out);
+    return rv;
 }
 
 int render_nginx(FILE *out, const struct render_plan *plan, char reason[static RENDER_REASON_BYTES])
@@ -212,6 +388,7 @@ int render_nginx(FILE *out, const struct render_plan *plan, char reason[static R
     }
     int rv = put_routes(out, plan->routes, reason);
     put_server(out, plan);
+    rv = rv != 0 ? rv : put_locations(out, plan->routes, reason);
     fputs("}\n", out);
     return rv;
 }

@@ -18,3 +18,29 @@ uint64_t render_weight(const struct route_rule *rule)
     }
     return sum;
 }
+
+const char *render_rule_name(const struct route_table *routes, const struct route_rule *rule,
+                             char out[static RENDER_RULE_BYTES])
+{
+    if (routes->object_count == 1) {
+        snprintf(out, RENDER_RULE_BYTES, "spec.rules[%zu]", rule->number);
+    } else {
+        snprintf(out, RENDER_RULE_BYTES, "GRPCRoute %.100s: spec.rules[%zu]", rule->object->id,
+                 rule->number);
+    }
+    return out;
+}
+
+size_t render_rule_index(const struct route_table *routes, const struct route_rule *rule)
+{
+    return (size_t)(rule - routes->rules);
+}
+
+size_t render_candidates(const struct route_table *routes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < routes->host_count; i++) {
+        count += routes->hosts[i].candidate_count;
+    }
+    return count;
+}

@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 #define RENDER_ENDPOINTS_MAX 256
-#define RENDER_REASON_BYTES  256
+#define RENDER_REASON_BYTES  512
+#define RENDER_RULE_BYTES    160
 
 struct render_cluster {
     const struct route_cluster *route; /* borrowed */
@@ -45,5 +46,15 @@ const char *render_address(const struct text_address *address, const char *any,
 
 /* The sum of a rule's weights. */
 uint64_t render_weight(const struct route_rule *rule);
+
+/* "spec.rules[1]", and of which GRPCRoute where there are several. Returns `out`. */
+const char *render_rule_name(const struct route_table *routes, const struct route_rule *rule,
+                             char out[static RENDER_RULE_BYTES]);
+
+/* Of all hosts together. */
+size_t render_candidates(const struct route_table *routes);
+
+/* The rule's place among all of the table. */
+size_t render_rule_index(const struct route_table *routes, const struct route_rule *rule);
 
 #endif

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the first router, where there are no more than so many. */
+#define TOP_PRIORITY 1000
+
 /* ---- routers --------------------------------------------------------------------------------- */
 
 /* Strings of a rule stand in backticks, which know no escapes. */
@@ -62,10 +65,10 @@ static int put_path(FILE *out, const struct route_match *match,
     return rv;
 }
 
-static void put_hosts(FILE *out, const struct route_table *routes)
+static void put_hosts(FILE *out, const struct route_host *host)
 {
-    for (size_t i = 0; i < routes->hostname_count; i++) {
-        const char *name = routes->hostnames[i];
+    for (size_t i = 0; i < host->name_count; i++) {
+        const char *name = host->names[i];
         fputs(i == 0 ? " && (" : " || ", out);
         if (name[0] == '*') {
             fputs("HostRegexp(`^.+", out);
@@ -84,19 +87,37 @@ static void put_hosts(FILE *out, const struct route_table *routes)
             fprintf(out, "Host(`%s`)", name);
         }
     }
-    fputs(routes->hostname_count > 0 ? ")" : "", out);
+    fputs(host->name_count > 0 ? ")" : "", out);
 }
 
-/* Candidates stand in the order of their rank; the highest priority goes first. */
-static int put_router(FILE *out, const struct route_table *routes, size_t index,
+static bool is_modified(const struct route_rule *rule)
+{
+    return rule->request.count + rule->response.count > 0;
+}
+
+static void put_target(FILE *out, const struct route_table *routes, const struct route_rule *rule)
+{
+    size_t index = render_rule_index(routes, rule);
+    if (is_modified(rule)) {
+        fprintf(out, "      middlewares: [rule-%zu]\n", index + 1);
+    }
+    if (rule->backend_count == 1) {
+        fprintf(out, "      service: \"%s\"\n", rule->backends[0].cluster->name);
+    } else {
+        fprintf(out, "      service: rule-%zu\n", index + 1);
+    }
+}
+
+/* Routers stand in the order of their rank; the highest priority goes first. */
+static int put_router(FILE *out, const struct render_plan *plan, const struct route_host *host,
+                      const struct route_candidate *candidate, size_t index, size_t priority,
                       char reason[static RENDER_REASON_BYTES])
 {
-    const struct route_candidate *candidate = &routes->candidates[index];
     const struct route_match *match = candidate->match;
     fprintf(out,
             "    route-%zu:\n      entryPoints: [grpc]\n      tls: {}\n      priority: %zu\n      "
             "rule: \"",
-            index + 1, 1000 - index);
+            index + 1, priority);
     int rv = put_path(out, match, reason);
     for (size_t i = 0; rv == 0 && match != NULL && i < match->header_count; i++) {
         const struct route_header_match *header = &match->headers[i];
@@ -104,12 +125,74 @@ static int put_router(FILE *out, const struct route_table *routes, size_t index,
                 header->name);
         rv = put_pattern(out, &header->pattern, reason);
     }
-    put_hosts(out, routes);
+    put_hosts(out, host);
     fputs("\"\n", out);
-    if (candidate->rule->backend_count == 1) {
-        fprintf(out, "      service: \"%s\"\n", candidate->rule->backends[0].cluster->name);
-    } else {
-        fprintf(out, "      service: rule-%zu\n", (size_t)(candidate->rule - routes->rules) + 1);
+    put_target(out, plan->routes, candidate->rule);
+    return rv;
+}
+
+static int put_routers(FILE *out, const struct render_plan *plan,
+                       char reason[static RENDER_REASON_BYTES])
+{
+    size_t total = render_candidates(plan->routes);
+    size_t top = total > TOP_PRIORITY ? total : TOP_PRIORITY;
+    size_t index = 0;
+    int rv = 0;
+    for (size_t h = 0; h < plan->routes->host_count; h++) {
+        const struct route_host *host = &plan->routes->hosts[h];
+        for (size_t i = 0; i < host->candidate_count && rv == 0; i++, index++) {
+            rv = put_router(out, plan, host, &host->candidates[i], index, top - index, reason);
+        }
+    }
+    return rv;
+}
+
+/* ---- middlewares ----------------------------------------------------------------------------- */
+
+/* An empty value removes the header. */
+static int put_modifier(FILE *out, const struct render_plan *plan, const struct route_rule *rule,
+                        bool request, char reason[static RENDER_REASON_BYTES])
+{
+    const struct route_modifier *modifier = request ? &rule->request : &rule->response;
+    if (modifier->count > 0) {
+        fprintf(out, "        custom%sHeaders:\n", request ? "Request" : "Response");
+    }
+    for (size_t i = 0; i < modifier->count; i++) {
+        const struct route_change *change = &modifier->changes[i];
+        if (change->kind == ROUTE_HEADER_ADD) {
+            char shown[RENDER_RULE_BYTES];
+            snprintf(reason, RENDER_REASON_BYTES,
+                     "%s: Traefik cannot add a value to the header \"%.100s\" "
+                     "(%sHeaderModifier, add); it can set one",
+                     render_rule_name(plan->routes, rule, shown), change->name,
+                     request ? "Request" : "Response");
+            return 1;
+        }
+        fputs("          ", out);
+        put_yaml(out, change->name);
+        fputs(": ", out);
+        put_yaml(out, change->value != NULL ? change->value : "");
+        fputc('\n', out);
+    }
+    return 0;
+}
+
+static int put_middlewares(FILE *out, const struct render_plan *plan,
+                           char reason[static RENDER_REASON_BYTES])
+{
+    int rv = 0;
+    if (route_table_has_modifiers(plan->routes)) {
+        fputs("  middlewares:\n", out);
+    }
+    for (size_t i = 0; i < plan->routes->rule_count && rv == 0; i++) {
+        const struct route_rule *rule = &plan->routes->rules[i];
+        if (is_modified(rule)) {
+            fprintf(out, "    rule-%zu:\n      headers:\n", i + 1);
+            rv = put_modifier(out, plan, rule, true, reason);
+        }
+        if (rv == 0) {
+            rv = put_modifier(out, plan, rule, false, reason);
+        }
     }
     return rv;
 }
@@ -148,7 +231,6 @@ int render_traefik(FILE *out, const struct render_plan *plan,
                    char reason[static RENDER_REASON_BYTES])
 {
     const struct route_table *routes = plan->routes;
-    int rv = 0;
     fputs("# Written by `grpcroute render traefik` from a GRPCRoute: the dynamic configuration, "
           "for Traefik v3.2 and newer.\n"
           "# A server is one address and one connection, so each pod has to be listed; --resolve "
@@ -156,8 +238,9 @@ int render_traefik(FILE *out, const struct render_plan *plan,
           "# Of a repeated header any value may match: this proxy cannot reject it.\n"
           "http:\n  routers:\n",
           out);
-    for (size_t i = 0; i < routes->candidate_count && rv == 0; i++) {
-        rv = put_router(out, routes, i, reason);
+    int rv = put_routers(out, plan, reason);
+    if (rv == 0) {
+        rv = put_middlewares(out, plan, reason);
     }
     fputs("  services:\n", out);
     for (size_t i = 0; i < routes->cluster_count; i++) {

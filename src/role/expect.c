@@ -292,7 +292,7 @@ int role_expects_init(struct role_expects *expects, const char *command,
         cli_error(command, "--backend-version: needs --routes FILE, whose backends it is about");
         return 1;
     }
-    expects->routes = role_routes_load(command, options->routes);
+    expects->routes = role_routes_load_for_checks(command, options->routes);
     return expects->routes == NULL || check_expect(command, &options->expect) != 0 ||
            check_backends(command, &options->backend_versions, expects->routes) != 0;
 }
@@ -345,14 +345,15 @@ static struct role_expectation of_rule(const struct role_expects *expects,
 static struct role_expectation of_foreign_host(const struct role_expects *expects)
 {
     const struct route_table *routes = expects->routes;
-    const char *more = routes->hostname_count > 1 ? " and others" : "";
+    const struct route_host *first = &routes->hosts[0];
+    const char *more = routes->host_count + first->name_count > 2 ? " and others" : "";
     if (expects->authority_chosen) {
         return because(ROLE_EXPECT_REJECTED, "the routes are for %.80s%s, not for --authority %.80s",
-                       routes->hostnames[0], more, expects->authority);
+                       first->names[0], more, expects->authority);
     }
     return because(ROLE_EXPECT_UNKNOWN,
                    "the routes are for %.80s%s, not for %.80s as --target says (--authority NAME)",
-                   routes->hostnames[0], more, expects->authority);
+                   first->names[0], more, expects->authority);
 }
 
 static struct role_expectation of_routes(const struct role_expects *expects,
@@ -366,6 +367,9 @@ static struct role_expectation of_routes(const struct role_expects *expects,
         return of_rule(expects, promised.rule);
     case ROUTE_E_NO_HOST:
         return of_foreign_host(expects);
+    case ROUTE_E_HOST_UNKNOWN:
+        return because(ROLE_EXPECT_UNKNOWN, "the routes differ by host, and it is not known which "
+                                            "one the stream asked for");
     case ROUTE_E_NO_BACKEND:
         return because(ROLE_EXPECT_REJECTED, "its rule has no backend of weight above 0");
     case ROUTE_E_NO_ROUTE:

@@ -21,6 +21,26 @@ struct route_table *role_routes_load(const char *command, const char *path)
     return routes;
 }
 
+struct route_table *role_routes_load_for_checks(const char *command, const char *path)
+{
+    struct route_table *routes;
+    struct route_error error;
+    if (path == NULL) {
+        return route_table_default();
+    }
+    if (route_table_load_file_for_checks(path, &routes, &error) != 0) {
+        cli_error(command, "%s", error.text);
+        return NULL;
+    }
+    for (size_t i = 0; i < routes->notes.count; i++) {
+        cli_error(command, "note: %s; it bears on no stream's way", routes->notes.texts[i]);
+    }
+    if (routes->notes.more > 0) {
+        cli_error(command, "note: and %zu more", routes->notes.more);
+    }
+    return routes;
+}
+
 struct net_tls *role_certificate_load(const char *command, const char *cert, const char *key)
 {
     struct net_error error;

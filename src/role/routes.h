@@ -13,6 +13,9 @@
  * one line on standard error. */
 struct route_table *role_routes_load(const char *command, const char *path);
 
+/* The same for checks, which pass over what bears on no stream's way, with a note for each. */
+struct route_table *role_routes_load_for_checks(const char *command, const char *path);
+
 /* Takes the addresses of `--endpoints` for a cluster, an index into the table's; a later call for
  * the same cluster replaces an earlier one. Borrowed until it returns. */
 typedef void role_endpoints_take(void *user, size_t cluster, const struct text_address *addresses,

@@ -1,32 +1,55 @@
 #include "route/derive.h"
 
 #include "base/mem.h"
+#include "route/hosts.h"
 #include "route/table.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_OF(number)  TEXT_OF_(number)
+#define TEXT_OF_(number) #number
+
 /* ---- clusters -------------------------------------------------------------------------------- */
 
-/* Returns the DNS name of the backend's Service, owned by the caller. */
-static char *host_of(const struct route_table *table, const struct route_backend *backend)
+static bool is_same(const char *a, const char *b)
 {
-    if (backend->namespace == NULL ||
-        (table->namespace != NULL && strcmp(backend->namespace, table->namespace) == 0)) {
+    return a != NULL && b != NULL ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Whether a name without namespace could be two Services. */
+static bool spans_namespaces(const struct route_table *table)
+{
+    for (size_t i = 1; i < table->object_count; i++) {
+        if (!is_same(table->objects[i]->namespace, table->objects[0]->namespace)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the DNS name of the backend's Service, owned by the caller. */
+static char *host_of(const struct route_table *table, const struct route_rule *rule,
+                     const struct route_backend *backend)
+{
+    const char *own = rule->object->namespace;
+    const char *namespace = backend->namespace != NULL ? backend->namespace : own;
+    if (namespace == NULL || (is_same(namespace, own) && !spans_namespaces(table))) {
         return mem_strdup(backend->name);
     }
-    size_t bytes = strlen(backend->name) + strlen(backend->namespace) + 2;
+    size_t bytes = strlen(backend->name) + strlen(namespace) + 2;
     char *host = mem_calloc(bytes, 1);
-    snprintf(host, bytes, "%s.%s", backend->name, backend->namespace);
+    snprintf(host, bytes, "%s.%s", backend->name, namespace);
     return host;
 }
 
 /* The cluster of the backend, added when it is new. */
-static struct route_cluster *cluster_of(struct route_table *table,
+static struct route_cluster *cluster_of(struct route_table *table, const struct route_rule *rule,
                                         const struct route_backend *backend)
 {
-    char *host = host_of(table, backend);
+    char *host = host_of(table, rule, backend);
     for (size_t i = 0; i < table->cluster_count; i++) {
         struct route_cluster *cluster = &table->clusters[i];
         if (cluster->port == backend->port && strcmp(cluster->host, host) == 0) {
@@ -57,11 +80,12 @@ static char *cluster_name(const struct route_table *table, const struct route_cl
 
 static void derive_clusters(struct route_table *table)
 {
-    table->clusters = mem_calloc(ROUTE_RULES_MAX * ROUTE_BACKENDS_MAX, sizeof(*table->clusters));
+    table->clusters =
+        mem_calloc(table->rule_count * ROUTE_BACKENDS_MAX, sizeof(*table->clusters));
     for (size_t i = 0; i < table->rule_count; i++) {
         struct route_rule *rule = &table->rules[i];
         for (size_t k = 0; k < rule->backend_count; k++) {
-            rule->backends[k].cluster = cluster_of(table, &rule->backends[k]);
+            rule->backends[k].cluster = cluster_of(table, rule, &rule->backends[k]);
         }
     }
     for (size_t i = 0; i < table->cluster_count; i++) {
@@ -109,67 +133,16 @@ static int derive_header_names(struct route_table *table)
     return 0;
 }
 
-/* ---- candidates ------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
-/* How specific a pattern is: longer is more, and any exact one more than any regular expression,
- * whose length says little. */
-static size_t specificity(const struct route_pattern *pattern)
-{
-    if (pattern->value == NULL) {
-        return 0;
-    }
-    return strlen(pattern->value) + (pattern->regex == NULL ? ROUTE_METHOD_MAX : 0);
-}
-
-/* True when `a` goes before `b` whatever their places in the file: the longest service, then the
- * longest method, then the most headers (Gateway API, GRPCRouteRule). */
-static bool outranks(const struct route_match *a, const struct route_match *b)
-{
-    static const struct route_match everything;
-    a = a != NULL ? a : &everything;
-    b = b != NULL ? b : &everything;
-    size_t service_a = specificity(&a->service);
-    size_t service_b = specificity(&b->service);
-    if (service_a != service_b) {
-        return service_a > service_b;
-    }
-    size_t method_a = specificity(&a->method);
-    size_t method_b = specificity(&b->method);
-    if (method_a != method_b) {
-        return method_a > method_b;
-    }
-    return a->header_count > b->header_count;
-}
-
-/* Inserts behind all that are as specific, so that the file's order decides between them. */
-static void add_candidate(struct route_table *table, const struct route_rule *rule,
-                          const struct route_match *match)
-{
-    size_t at = table->candidate_count++;
-    for (; at > 0 && outranks(match, table->candidates[at - 1].match); at--) {
-        table->candidates[at] = table->candidates[at - 1];
-    }
-    table->candidates[at] = (struct route_candidate){rule, match};
-}
-
-static void derive_candidates(struct route_table *table)
-{
-    table->candidates =
-        mem_calloc(ROUTE_MATCHES_TOTAL_MAX + ROUTE_RULES_MAX, sizeof(*table->candidates));
-    for (size_t i = 0; i < table->rule_count; i++) {
-        const struct route_rule *rule = &table->rules[i];
-        for (size_t k = 0; k < rule->match_count; k++) {
-            add_candidate(table, rule, &rule->matches[k]);
-        }
-        if (rule->match_count == 0) {
-            add_candidate(table, rule, NULL);
-        }
-    }
-}
-
-int route_derive(struct route_table *table)
+const char *route_derive(struct route_table *table)
 {
     derive_clusters(table);
-    derive_candidates(table);
-    return derive_header_names(table);
+    if (route_hosts_derive(table) != 0) {
+        return "too many combinations of hostnames and matches in this file";
+    }
+    return derive_header_names(table) == 0
+               ? NULL
+               : "the rules match on more than " TEXT_OF(ROUTE_HEADER_NAMES_MAX)
+                 " different headers";
 }

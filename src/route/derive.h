@@ -4,8 +4,8 @@
 
 struct route_table;
 
-/* Fills clusters, header_names and candidates of a table whose rules are complete. Returns 0, or 1
- * when there are more than ROUTE_HEADER_NAMES_MAX header names. */
-int route_derive(struct route_table *table);
+/* Fills clusters, header_names and hosts of a table whose rules are complete. Returns NULL, or what
+ * is too much. */
+const char *route_derive(struct route_table *table);
 
 #endif

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-struct route_expectation route_expect(const struct route_table *table, const char *authority,
-                                      const char *name, const char *const *values, size_t count)
+static struct route_expectation expect_at(const struct route_table *table, const char *authority,
+                                          const char *name, const char *const *values,
+                                          size_t count)
 {
-    const char *usual = table->hostname_count > 0 ? table->hostnames[0] : "localhost";
     struct h2_header fields[2 + ROUTE_EXPECT_VALUES_MAX] = {
         H2_HEADER(":path", "/ping.PingService/PingPong"),
-        H2_HEADER(":authority", authority != NULL ? authority : usual),
+        H2_HEADER(":authority", authority),
     };
     size_t field_count = 2;
     for (size_t i = 0; i < count && i < ROUTE_EXPECT_VALUES_MAX; i++) {
@@ -30,6 +30,60 @@ struct route_expectation route_expect(const struct route_table *table, const cha
     }
     return expectation;
 }
+
+/* ---- a host that nobody told ----------------------------------------------------------------- */
+
+static bool has_backend(const struct route_rule *rule, const struct route_backend *backend)
+{
+    for (size_t i = 0; i < rule->backend_count; i++) {
+        if (rule->backends[i].weight > 0 && strcmp(rule->backends[i].name, backend->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_backends_of(const struct route_rule *rule, const struct route_rule *other)
+{
+    for (size_t i = 0; i < other->backend_count; i++) {
+        if (other->backends[i].weight > 0 && !has_backend(rule, &other->backends[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_alike(const struct route_expectation *a, const struct route_expectation *b)
+{
+    return a->outcome == b->outcome &&
+           (a->rule == b->rule || (a->rule != NULL && b->rule != NULL &&
+                                   has_backends_of(a->rule, b->rule) &&
+                                   has_backends_of(b->rule, a->rule)));
+}
+
+/* A host of the entry; of one for any host, a name that no other entry is likely to have. */
+static const char *usual_name(const struct route_host *host)
+{
+    return host->name_count > 0 ? host->names[0] : "localhost";
+}
+
+struct route_expectation route_expect(const struct route_table *table, const char *authority,
+                                      const char *name, const char *const *values, size_t count)
+{
+    const char *usual = usual_name(&table->hosts[0]);
+    struct route_expectation expectation =
+        expect_at(table, authority != NULL ? authority : usual, name, values, count);
+    for (size_t i = 1; authority == NULL && i < table->host_count; i++) {
+        struct route_expectation other =
+            expect_at(table, usual_name(&table->hosts[i]), name, values, count);
+        if (!is_alike(&expectation, &other)) {
+            return (struct route_expectation){.outcome = ROUTE_E_HOST_UNKNOWN};
+        }
+    }
+    return expectation;
+}
+
+/* ---- versions -------------------------------------------------------------------------------- */
 
 bool route_backend_version(const char *name, char out[static ROUTE_VERSION_BYTES])
 {

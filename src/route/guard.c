@@ -1,9 +1,12 @@
 #include "route/guard.h"
 
+#include "base/mem.h"
 #include "route/table.h"
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <yaml.h>
 
 struct counts {
@@ -11,6 +14,42 @@ struct counts {
     size_t anchors;
     size_t depth;
 };
+
+/* ---- marks ----------------------------------------------------------------------------------- */
+
+void guard_marks_free(struct guard_marks *marks)
+{
+    free(marks->at);
+    *marks = (struct guard_marks){0};
+}
+
+static int compare_marks(const void *a, const void *b)
+{
+    size_t at_a = *(const size_t *)a;
+    size_t at_b = *(const size_t *)b;
+    return at_a < at_b ? -1 : at_a > at_b;
+}
+
+bool guard_marks_have(const struct guard_marks *marks, size_t at)
+{
+    return marks->count > 0 &&
+           bsearch(&at, marks->at, marks->count, sizeof(*marks->at), compare_marks) != NULL;
+}
+
+static void note_mark(struct guard_marks *marks, const yaml_event_t *event)
+{
+    const char *tag = event->type == YAML_SCALAR_EVENT ? (const char *)event->data.scalar.tag : NULL;
+    if (tag == NULL || strcmp(tag, YAML_STR_TAG) != 0) {
+        return;
+    }
+    if ((marks->count & (marks->count - 1)) == 0) { /* full: it doubles */
+        size_t capacity = marks->count > 0 ? 2 * marks->count : 1;
+        marks->at = mem_realloc(marks->at, capacity * sizeof(*marks->at));
+    }
+    marks->at[marks->count++] = event->start_mark.index;
+}
+
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 /* The line of the problem, from 1. The reader of bytes knows only an offset. */
 static size_t problem_line(const yaml_parser_t *parser, const char *bytes, size_t len)
@@ -75,7 +114,7 @@ static const char *count_event(struct counts *counts, const yaml_event_t *event)
 }
 
 static int check_events(yaml_parser_t *parser, const char *bytes, size_t len, const char *name,
-                        struct route_error *error)
+                        struct guard_marks *marks, struct route_error *error)
 {
     struct counts counts = {0};
     for (bool end = false; !end;) {
@@ -86,6 +125,7 @@ static int check_events(yaml_parser_t *parser, const char *bytes, size_t len, co
         end = event.type == YAML_STREAM_END_EVENT;
         size_t line = event.start_mark.line + 1;
         const char *too_much = count_event(&counts, &event);
+        note_mark(marks, &event);
         yaml_event_delete(&event);
         if (too_much != NULL) {
             return complain(error, name, line, too_much);
@@ -94,14 +134,15 @@ static int check_events(yaml_parser_t *parser, const char *bytes, size_t len, co
     return 0;
 }
 
-int guard_check(const char *bytes, size_t len, const char *name, struct route_error *ret_error)
+int guard_check(const char *bytes, size_t len, const char *name, struct guard_marks *marks,
+                struct route_error *ret_error)
 {
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
         return complain(ret_error, name, 1, "no memory");
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, len);
-    int rv = check_events(&parser, bytes, len, name, ret_error);
+    int rv = check_events(&parser, bytes, len, name, marks, ret_error);
     yaml_parser_delete(&parser);
     return rv;
 }

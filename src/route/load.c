@@ -31,7 +31,11 @@ static int complain_file(struct route_error *error, const char *path, int code)
     return 1;
 }
 
-int route_table_load_file(const char *path, struct route_table **ret, struct route_error *ret_error)
+typedef int parse_fn(const char *bytes, size_t len, const char *name, struct route_table **ret,
+                     struct route_error *ret_error);
+
+static int load(const char *path, parse_fn *parse, struct route_table **ret,
+                struct route_error *ret_error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -46,7 +50,18 @@ int route_table_load_file(const char *path, struct route_table **ret, struct rou
     int error = errno;
     close(fd);
     int rv = got < 0 ? complain_file(ret_error, path, error)
-                     : route_table_parse(bytes, len, path, ret, ret_error);
+                     : parse(bytes, len, path, ret, ret_error);
     free(bytes);
     return rv;
+}
+
+int route_table_load_file(const char *path, struct route_table **ret, struct route_error *ret_error)
+{
+    return load(path, route_table_parse, ret, ret_error);
+}
+
+int route_table_load_file_for_checks(const char *path, struct route_table **ret,
+                                     struct route_error *ret_error)
+{
+    return load(path, route_table_parse_for_checks, ret, ret_error);
 }

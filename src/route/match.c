@@ -86,14 +86,21 @@ static bool host_matches(struct text host, const char *hostname)
            strncasecmp(hostname + 1, host.bytes + host.len - (len - 1), len - 1) == 0;
 }
 
-static bool any_host_matches(const struct route_table *table, struct text host)
+/* The most specific entry for the host; NULL when the routes are for others. */
+static const struct route_host *find_host(const struct route_table *table, struct text host)
 {
-    for (size_t i = 0; host.bytes != NULL && i < table->hostname_count; i++) {
-        if (host_matches(host, table->hostnames[i])) {
-            return true;
+    for (size_t i = 0; i < table->host_count; i++) {
+        const struct route_host *entry = &table->hosts[i];
+        for (size_t k = 0; host.bytes != NULL && k < entry->name_count; k++) {
+            if (host_matches(host, entry->names[k])) {
+                return entry;
+            }
+        }
+        if (entry->name_count == 0) {
+            return entry;
         }
     }
-    return table->hostname_count == 0;
+    return NULL;
 }
 
 static enum answer pattern_matches(const struct route_pattern *pattern, struct text text)
@@ -141,11 +148,11 @@ static enum answer match_matches(const struct route_match *match, const struct r
 
 /* The candidates stand in the order of their rank, so the first that matches wins. One that cannot
  * be decided ends the search: what comes behind it may be the wrong backend. */
-static int first_match(const struct route_table *table, const struct request *request,
+static int first_match(const struct route_host *host, const struct request *request,
                        const struct route_rule **ret_rule, const char **ret_header)
 {
-    for (size_t i = 0; i < table->candidate_count; i++) {
-        const struct route_candidate *candidate = &table->candidates[i];
+    for (size_t i = 0; i < host->candidate_count; i++) {
+        const struct route_candidate *candidate = &host->candidates[i];
         const char *header = NULL;
         enum answer answer =
             candidate->match != NULL ? match_matches(candidate->match, request, &header) : YES;
@@ -163,7 +170,7 @@ static int first_match(const struct route_table *table, const struct request *re
 
 bool route_table_is_for(const struct route_table *table, const struct h2_block *request)
 {
-    return any_host_matches(table, host_of(request));
+    return find_host(table, host_of(request)) != NULL;
 }
 
 int route_table_match(const struct route_table *table, const struct h2_block *block,
@@ -175,9 +182,10 @@ int route_table_match(const struct route_table *table, const struct h2_block *bl
         *ret_header = repeated;
         return ROUTE_E_REPEATED_HEADER;
     }
-    if (!any_host_matches(table, host_of(block))) {
+    const struct route_host *host = find_host(table, host_of(block));
+    if (host == NULL) {
         return ROUTE_E_NO_ROUTE;
     }
     split_path(block, &request);
-    return first_match(table, &request, ret_rule, ret_header);
+    return first_match(host, &request, ret_rule, ret_header);
 }

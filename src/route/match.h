@@ -12,15 +12,17 @@ enum route_outcome {
         2,                 /* a header that rules look at occurs more than once: INVALID_ARGUMENT */
     ROUTE_E_UNDECIDED = 3, /* a regular expression reached its limits: INVALID_ARGUMENT */
     ROUTE_E_NO_HOST = 5,    /* UNIMPLEMENTED, too: the routes are for other hosts */
+    ROUTE_E_HOST_UNKNOWN = 6, /* of an expectation only: hosts differ, and none was told */
     ROUTE_E_NO_BACKEND = 4, /* the rule has no backend of weight above 0: UNAVAILABLE */
 };
 
 /* Finds the rule for a request's header block: matches are ORed, conditions in a match ANDed; among
- * those that match the longest service wins, then the longest method, then the most headers, then
- * the first rule; an Exact service or method goes before a RegularExpression. Returns 0, or an
+ * those that match the most specific hostname wins, then the longest service, then the longest
+ * method, then the most headers, then the oldest object, then its "namespace/name", then the first
+ * rule; an Exact service or method goes before a RegularExpression. Returns 0, or an
  * outcome; with ROUTE_E_REPEATED_HEADER and ROUTE_E_UNDECIDED `ret_header` names the header
  * (borrowed from the table, or static). Never returns ROUTE_E_NO_BACKEND, which shows in
- * route_rule_pick(), nor ROUTE_E_NO_HOST, which is a ROUTE_E_NO_ROUTE here. */
+ * route_rule_pick(), nor ROUTE_E_NO_HOST, which is a ROUTE_E_NO_ROUTE here, nor ROUTE_E_HOST_UNKNOWN. */
 int route_table_match(const struct route_table *table, const struct h2_block *request,
                       const struct route_rule **ret_rule, const char **ret_header);
 

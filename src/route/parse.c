@@ -1,177 +1,140 @@
-/* From YAML to a route table: documents, metadata and spec. Each function takes one part;
- * complaints carry the line and the path. */
+/* From YAML to a route table: the documents of a file, and the items of lists in it. */
 #include "route/parse.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "route/derive.h"
 #include "route/guard.h"
-#include "route/names.h"
-#include "route/parse_rule.h"
+#include "route/parse_object.h"
 #include "route/walk.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-#define GROUP       "gateway.networking.k8s.io"
-#define API_VERSION GROUP "/v1"
+#define KIND "GRPCRoute"
 
-/* ---- metadata -------------------------------------------------------------------------------- */
+/* Objects looked at, and Lists in each other: aliases make many of few. */
+#define OBJECTS_MAX    10000
+#define LIST_DEPTH_MAX 3
+/* Slips of the pen that still mean GRPCRoute. */
+#define KIND_EDITS 2
 
-static int take_name(struct walk *walk, const yaml_node_t *node, void *target)
+/* What a file held. */
+struct reading {
+    struct route_table *table;
+    size_t objects;     /* of any kind, lists included */
+    size_t other_kinds;
+    char others[200];   /* the first of them, with their lines */
+};
+
+static int take_anything(struct walk *walk, const yaml_node_t *node, struct reading *reading,
+                         bool in_typed_list, unsigned depth);
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+struct list_draft {
+    struct reading *reading;
+    bool typed; /* a GRPCRouteList, whose items need not say their kind */
+    unsigned depth;
+};
+
+static int take_item(struct walk *walk, const yaml_node_t *node, void *target)
 {
-    return walk_name(walk, node, names_is_subdomain, NAMES_SUBDOMAIN_EXPECTED,
-                     &((struct route_table *)target)->name);
+    const struct list_draft *draft = target;
+    return take_anything(walk, node, draft->reading, draft->typed, draft->depth + 1);
 }
 
-static int take_namespace(struct walk *walk, const yaml_node_t *node, void *target)
+static int take_items(struct walk *walk, const yaml_node_t *node, void *target)
 {
-    return walk_name(walk, node, names_is_label, NAMES_LABEL_EXPECTED,
-                     &((struct route_table *)target)->namespace);
+    return walk_sequence(walk, node, OBJECTS_MAX, take_item, target);
 }
 
-static int take_metadata(struct walk *walk, const yaml_node_t *node, void *target)
+static int take_list(struct walk *walk, const yaml_node_t *node, struct list_draft *draft)
 {
     static const struct walk_field fields[] = {
-        {"name", take_name, false},
-        {"namespace", take_namespace, false},
-        {"labels", walk_any_texts, false},
-        {"annotations", walk_any_texts, false},
-        /* What `kubectl get -o yaml` adds. */
-        {"creationTimestamp", walk_anything, false},
-        {"deletionGracePeriodSeconds", walk_anything, false},
-        {"deletionTimestamp", walk_anything, false},
-        {"finalizers", walk_anything, false},
-        {"generateName", walk_anything, false},
-        {"generation", walk_anything, false},
-        {"managedFields", walk_anything, false},
-        {"ownerReferences", walk_anything, false},
-        {"resourceVersion", walk_anything, false},
-        {"selfLink", walk_anything, false},
-        {"uid", walk_anything, false},
-        {NULL, NULL, false},
+        {"apiVersion", walk_any_text, false}, {"kind", walk_any_text, true},
+        {"metadata", walk_anything, false},   {"items", take_items, false},
+        WALK_END_OPEN,
     };
-    return walk_mapping(walk, node, fields, target);
-}
-
-/* ---- spec ------------------------------------------------------------------------------------ */
-
-static int take_parent_port(struct walk *walk, const yaml_node_t *node, void *target)
-{
-    (void)target;
-    uint64_t port;
-    return walk_number(walk, node, 1, UINT16_MAX, &port);
-}
-
-static int take_parent(struct walk *walk, const yaml_node_t *node, void *target)
-{
-    static const struct walk_field fields[] = {
-        {"group", walk_any_text, false},
-        {"kind", walk_any_text, false},
-        {"namespace", walk_any_text, false},
-        {"name", walk_any_text, true},
-        {"sectionName", walk_any_text, false},
-        {"port", take_parent_port, false},
-        {NULL, NULL, false},
-    };
-    return walk_mapping(walk, node, fields, target);
-}
-
-static int take_parents(struct walk *walk, const yaml_node_t *node, void *target)
-{
-    return walk_sequence(walk, node, ROUTE_PARENTS_MAX, take_parent, target);
-}
-
-static int take_hostname(struct walk *walk, const yaml_node_t *node, void *target)
-{
-    struct route_table *table = target;
-    return walk_name(walk, node, names_is_hostname,
-                     "is not a host name; expected lower case labels, the first may be \"*\"",
-                     &table->hostnames[table->hostname_count++]);
-}
-
-static int take_hostnames(struct walk *walk, const yaml_node_t *node, void *target)
-{
-    return walk_sequence(walk, node, ROUTE_HOSTNAMES_MAX, take_hostname, target);
-}
-
-static int take_spec(struct walk *walk, const yaml_node_t *node, void *target)
-{
-    static const struct walk_field fields[] = {
-        {"parentRefs", take_parents, false},
-        {"useDefaultGateways", walk_any_text, false},
-        {"hostnames", take_hostnames, false},
-        {"rules", parse_rules, true},
-        {NULL, NULL, false},
-    };
-    return walk_mapping(walk, node, fields, target);
-}
-
-/* ---- documents ------------------------------------------------------------------------------- */
-
-static int take_api_version(struct walk *walk, const yaml_node_t *node, void *target)
-{
-    (void)target;
-    const char *text = walk_text(walk, node);
-    if (text == NULL) {
-        return 1;
+    if (draft->depth == LIST_DEPTH_MAX) {
+        return walk_complain(walk, node, "Lists too deep in each other");
     }
-    return strcmp(text, API_VERSION) == 0
-               ? 0
-               : walk_complain_text(walk, node, text,
-                                    "is not supported by grpcroute; expected " API_VERSION);
+    return walk_mapping(walk, node, fields, draft);
 }
 
-static int take_route(struct walk *walk, const yaml_node_t *root, struct route_table *table)
+/* ---- objects --------------------------------------------------------------------------------- */
+
+static int complain_no_object(struct walk *walk, const yaml_node_t *node)
 {
-    static const struct walk_field fields[] = {
-        {"apiVersion", take_api_version, true}, {"kind", walk_any_text, true},
-        {"metadata", take_metadata, false},     {"spec", take_spec, true},
-        {"status", walk_anything, false},       {NULL, NULL, false},
-    };
-    if (walk_mapping(walk, root, fields, table) != 0) {
-        return 1;
+    if (node->type == YAML_SCALAR_NODE) {
+        return walk_complain_text(walk, node, (const char *)node->data.scalar.value,
+                                  "is a text, not a Kubernetes object");
     }
-    return route_derive(table) == 0
-               ? 0
-               : walk_complain(walk, root, "the rules match on more than %d different headers",
-                               ROUTE_HEADER_NAMES_MAX);
+    return walk_complain(walk, node,
+                         node->type == YAML_SEQUENCE_NODE
+                             ? "not a Kubernetes object, but a list; expected kind: List with items"
+                             : "not a Kubernetes object: field \"kind\" is missing");
 }
 
-/* The document's `kind`, or NULL. */
-static const char *kind_of(yaml_document_t *document, const yaml_node_t *root)
+static void note_other(struct reading *reading, const yaml_node_t *node, const char *kind)
 {
-    if (root->type != YAML_MAPPING_NODE) {
-        return NULL;
+    char shown[60];
+    size_t len = strlen(reading->others);
+    text_escape(shown, sizeof(shown), kind, strlen(kind));
+    int more = snprintf(NULL, 0, ", %s at line %zu", shown, node->start_mark.line + 1);
+    reading->other_kinds++;
+    if (len + (size_t)more < sizeof(reading->others)) {
+        snprintf(reading->others + len, sizeof(reading->others) - len, "%s%s at line %zu",
+                 len > 0 ? ", " : "", shown, node->start_mark.line + 1);
     }
-    for (const yaml_node_pair_t *pair = root->data.mapping.pairs.start;
-         pair < root->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(document, pair->key);
-        const yaml_node_t *value = yaml_document_get_node(document, pair->value);
-        if (key->type == YAML_SCALAR_NODE && value->type == YAML_SCALAR_NODE &&
-            strcmp((const char *)key->data.scalar.value, "kind") == 0) {
-            return (const char *)value->data.scalar.value;
-        }
-    }
-    return NULL;
 }
 
-static int take_document(struct walk *walk, const yaml_node_t *root, struct route_table *table)
+static bool is_meant_as(const char *kind, const char *known)
 {
-    if (walk_is_null(root)) { /* nothing between two "---" */
+    return strcasecmp(kind, known) == 0 || text_distance(kind, known) <= KIND_EDITS;
+}
+
+static int take_kind(struct walk *walk, const yaml_node_t *node, const char *kind,
+                     struct reading *reading, unsigned depth)
+{
+    bool typed = strcmp(kind, KIND "List") == 0;
+    struct list_draft list = {reading, typed, depth};
+    if (typed || strcmp(kind, "List") == 0) {
+        return take_list(walk, node, &list);
+    }
+    if (strcmp(kind, KIND) == 0) {
+        return parse_object(walk, node, false, reading->table);
+    }
+    if (is_meant_as(kind, KIND) || is_meant_as(kind, KIND "List") || strcasecmp(kind, "List") == 0) {
+        const yaml_node_t *value = walk_field_of(walk, node, "kind");
+        return walk_complain_text(walk, value != NULL ? value : node, kind,
+                                  "is no kind of the Gateway API; is " KIND " meant?");
+    }
+    note_other(reading, node, kind);
+    return 0;
+}
+
+static int take_anything(struct walk *walk, const yaml_node_t *node, struct reading *reading,
+                         bool in_typed_list, unsigned depth)
+{
+    if (walk_is_null(walk, node)) { /* nothing between two "---" */
         return 0;
     }
-    const char *kind = kind_of(walk->document, root);
-    if (kind == NULL) {
-        return walk_complain(walk, root, "not a Kubernetes object: field \"kind\" is missing");
+    if (++reading->objects > OBJECTS_MAX) {
+        return walk_complain(walk, node, "more than %d objects in this file", OBJECTS_MAX);
     }
-    if (strcmp(kind, "GRPCRoute") != 0) {
-        return 0;
+    const char *kind = walk_peek(walk, node, "kind");
+    if (kind != NULL) {
+        return take_kind(walk, node, kind, reading, depth);
     }
-    if (table->rule_count > 0) {
-        return walk_complain(walk, root, "a second GRPCRoute; exactly one is expected");
+    if (in_typed_list && node->type == YAML_MAPPING_NODE) {
+        return parse_object(walk, node, true, reading->table);
     }
-    return take_route(walk, root, table);
+    return complain_no_object(walk, node);
 }
+
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int complain_file(struct route_error *error, const char *name, const char *what)
 {
@@ -179,20 +142,34 @@ static int complain_file(struct route_error *error, const char *name, const char
     return 1;
 }
 
-static int take_documents(yaml_parser_t *parser, const char *name, struct route_table *table,
-                          struct route_error *error)
+static int complain_nothing(struct route_error *error, const char *name,
+                            const struct reading *reading)
+{
+    char what[300];
+    const char *more = strlen(reading->others) > 0 && reading->other_kinds > 3 ? " and others" : "";
+    if (reading->other_kinds > 0) {
+        snprintf(what, sizeof(what), "no " KIND " in this file, but %s%s", reading->others, more);
+    } else {
+        snprintf(what, sizeof(what), "no " KIND " in this file: %s",
+                 reading->objects > 0 ? "its List has no items" : "it is empty");
+    }
+    return complain_file(error, name, what);
+}
+
+static int take_documents(yaml_parser_t *parser, const struct walk *begin, struct reading *reading)
 {
     for (;;) {
         yaml_document_t document;
         if (!yaml_parser_load(parser, &document)) { /* the syntax was checked: an unknown alias */
-            snprintf(error->text, sizeof(error->text), "%.300s:%zu: not YAML: %s", name,
-                     parser->problem_mark.line + 1,
+            snprintf(begin->error->text, sizeof(begin->error->text), "%.300s:%zu: not YAML: %s",
+                     begin->file, parser->problem_mark.line + 1,
                      parser->problem != NULL ? parser->problem : "no memory");
             return 1;
         }
         const yaml_node_t *root = yaml_document_get_root_node(&document);
-        struct walk walk = {.document = &document, .file = name, .error = error};
-        int rv = root != NULL ? take_document(&walk, root, table) : 0;
+        struct walk walk = *begin;
+        walk.document = &document;
+        int rv = root != NULL ? take_anything(&walk, root, reading, false, 0) : 0;
         yaml_document_delete(&document);
         if (rv != 0 || root == NULL) { /* no root: the end of the file */
             return rv;
@@ -200,31 +177,62 @@ static int take_documents(yaml_parser_t *parser, const char *name, struct route_
     }
 }
 
-int route_table_parse(const char *bytes, size_t len, const char *name, struct route_table **ret,
-                      struct route_error *ret_error)
+static int take_text(const char *bytes, size_t len, const struct walk *begin,
+                     struct reading *reading)
 {
     yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        return complain_file(begin->error, begin->file, "no memory");
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, len);
+    int rv = take_documents(&parser, begin, reading);
+    yaml_parser_delete(&parser);
+    if (rv == 0 && reading->table->object_count == 0) {
+        rv = complain_nothing(begin->error, begin->file, reading);
+    }
+    return rv;
+}
+
+static int parse(const char *bytes, size_t len, const char *name, bool for_checks,
+                 struct route_table *table, struct route_error *ret_error)
+{
+    struct guard_marks marks = {0};
+    struct reading reading = {.table = table};
+    const struct walk begin = {.marks = &marks, .file = name, .error = ret_error,
+                               .notes = for_checks ? &table->notes : NULL};
+    int rv = guard_check(bytes, len, name, &marks, ret_error);
+    if (rv == 0) {
+        rv = take_text(bytes, len, &begin, &reading);
+    }
+    guard_marks_free(&marks);
+    const char *too_much = rv == 0 ? route_derive(table) : NULL;
+    return too_much != NULL ? complain_file(ret_error, name, too_much) : rv;
+}
+
+static int read_table(const char *bytes, size_t len, const char *name, bool for_checks,
+                      struct route_table **ret, struct route_error *ret_error)
+{
     if (len > ROUTE_FILE_BYTES) {
         return complain_file(ret_error, name, "larger than 1 MiB");
     }
-    if (guard_check(bytes, len, name, ret_error) != 0) {
-        return 1;
-    }
-    if (!yaml_parser_initialize(&parser)) {
-        return complain_file(ret_error, name, "no memory");
-    }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, len);
     struct route_table *table = mem_new(struct route_table);
-    int rv = take_documents(&parser, name, table, ret_error);
-    yaml_parser_delete(&parser);
-    if (rv == 0 && table->rule_count == 0) {
-        rv = complain_file(ret_error, name, "no GRPCRoute in this file");
-    }
-    if (rv != 0) {
+    if (parse(bytes, len, name, for_checks, table, ret_error) != 0) {
         route_table_free(table);
         return 1;
     }
     table->source = mem_strndup(bytes, len);
     *ret = table;
     return 0;
+}
+
+int route_table_parse(const char *bytes, size_t len, const char *name, struct route_table **ret,
+                      struct route_error *ret_error)
+{
+    return read_table(bytes, len, name, false, ret, ret_error);
+}
+
+int route_table_parse_for_checks(const char *bytes, size_t len, const char *name,
+                                 struct route_table **ret, struct route_error *ret_error)
+{
+    return read_table(bytes, len, name, true, ret, ret_error);
 }

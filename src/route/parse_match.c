@@ -114,7 +114,7 @@ static int take_header(struct walk *walk, const yaml_node_t *node, void *target)
         {"name", take_header_name, true},
         {"type", take_header_type, false},
         {"value", take_header_value, true},
-        {NULL, NULL, false},
+        WALK_END,
     };
     static const struct pattern_rule rule = {.max = ROUTE_VALUE_MAX};
     struct route_match *match = target;
@@ -161,7 +161,7 @@ static int take_method(struct walk *walk, const yaml_node_t *node, void *target)
         {"type", take_method_type, false},
         {"service", take_service, false},
         {"method", take_method_name, false},
-        {NULL, NULL, false},
+        WALK_END,
     };
     static const struct pattern_rule service_rule = {
         ROUTE_METHOD_MAX, names_is_service, "is not a gRPC service such as package.Service"};
@@ -186,7 +186,7 @@ int parse_match(struct walk *walk, const yaml_node_t *node, void *target)
     static const struct walk_field fields[] = {
         {"method", take_method, false},
         {"headers", take_headers, false},
-        {NULL, NULL, false},
+        WALK_END,
     };
     return walk_mapping(walk, node, fields, target);
 }

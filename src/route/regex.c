@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct route_regex {
     pcre2_code *code;
@@ -96,4 +97,25 @@ enum route_regex_answer route_regex_matches(const struct route_regex *regex, con
     return rv >= 0                     ? ROUTE_REGEX_YES
            : rv == PCRE2_ERROR_NOMATCH ? ROUTE_REGEX_NO
                                        : ROUTE_REGEX_GAVE_UP;
+}
+
+struct route_regex_facts route_regex_wrapped(const char *pattern, bool numbered)
+{
+    struct route_regex_facts facts = {0};
+    size_t bytes = strlen(pattern) + sizeof("^(?:)$");
+    char *whole = mem_calloc(1, bytes);
+    snprintf(whole, bytes, "^(?:%s)$", pattern);
+    int error;
+    PCRE2_SIZE offset;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)whole, PCRE2_ZERO_TERMINATED,
+                                     numbered ? 0 : PCRE2_NO_AUTO_CAPTURE, &error, &offset, NULL);
+    if (code != NULL) {
+        facts.compiles = true;
+        pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &facts.groups);
+        pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &facts.names);
+        pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &facts.back_references);
+        pcre2_code_free(code);
+    }
+    free(whole);
+    return facts;
 }

@@ -20,6 +20,15 @@ static void match_deinit(struct route_match *match)
     }
 }
 
+static void modifier_deinit(struct route_modifier *modifier)
+{
+    for (size_t i = 0; i < modifier->count; i++) {
+        free(modifier->changes[i].name);
+        free(modifier->changes[i].value);
+    }
+    free(modifier->changes);
+}
+
 static void rule_deinit(struct route_rule *rule)
 {
     for (size_t i = 0; i < rule->match_count; i++) {
@@ -30,7 +39,21 @@ static void rule_deinit(struct route_rule *rule)
         free(rule->backends[i].name);
         free(rule->backends[i].namespace);
     }
+    modifier_deinit(&rule->request);
+    modifier_deinit(&rule->response);
     free(rule->name);
+}
+
+static void object_free(struct route_object *object)
+{
+    for (size_t i = 0; i < object->hostname_count; i++) {
+        free(object->hostnames[i]);
+    }
+    free(object->name);
+    free(object->namespace);
+    free(object->id);
+    free(object->created);
+    free(object);
 }
 
 static void clusters_free(struct route_table *table)
@@ -42,6 +65,15 @@ static void clusters_free(struct route_table *table)
     free(table->clusters);
 }
 
+static void hosts_free(struct route_table *table)
+{
+    for (size_t i = 0; i < table->host_count; i++) {
+        free(table->hosts[i].names);
+        free(table->hosts[i].candidates);
+    }
+    free(table->hosts);
+}
+
 void route_table_free(struct route_table *table)
 {
     if (table == NULL) {
@@ -50,13 +82,15 @@ void route_table_free(struct route_table *table)
     for (size_t i = 0; i < table->rule_count; i++) {
         rule_deinit(&table->rules[i]);
     }
-    for (size_t i = 0; i < table->hostname_count; i++) {
-        free(table->hostnames[i]);
+    free(table->rules);
+    for (size_t i = 0; i < table->object_count; i++) {
+        object_free(table->objects[i]);
+    }
+    for (size_t i = 0; i < table->notes.count; i++) {
+        free(table->notes.texts[i]);
     }
     clusters_free(table);
-    free(table->candidates);
-    free(table->name);
-    free(table->namespace);
+    hosts_free(table);
     free(table->source);
     free(table);
 }
@@ -64,4 +98,14 @@ void route_table_free(struct route_table *table)
 const char *route_table_source(const struct route_table *table)
 {
     return table->source;
+}
+
+bool route_table_has_modifiers(const struct route_table *table)
+{
+    for (size_t i = 0; i < table->rule_count; i++) {
+        if (table->rules[i].request.count + table->rules[i].response.count > 0) {
+            return true;
+        }
+    }
+    return false;
 }

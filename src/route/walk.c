@@ -20,6 +20,27 @@ int walk_complain(struct walk *walk, const yaml_node_t *node, const char *format
     return 1;
 }
 
+int walk_pass_over(struct walk *walk, const yaml_node_t *node, const char *format, ...)
+{
+    char text[WALK_SHOWN_BYTES + 400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    int rv = walk_complain(walk, node, "%s", text);
+    struct route_notes *notes = walk->notes;
+    if (notes == NULL) {
+        return rv;
+    }
+    if (notes->count < ROUTE_NOTES_MAX) {
+        notes->texts[notes->count++] = mem_strdup(walk->error->text);
+    } else {
+        notes->more++;
+    }
+    walk->error->text[0] = '\0';
+    return 0;
+}
+
 int walk_complain_text(struct walk *walk, const yaml_node_t *node, const char *text,
                        const char *what)
 {
@@ -30,11 +51,7 @@ int walk_complain_text(struct walk *walk, const yaml_node_t *node, const char *t
 
 /* ---- path ------------------------------------------------------------------------------------ */
 
-static size_t push(struct walk *walk, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Appends to the path; returns the length to go back to. */
-static size_t push(struct walk *walk, const char *format, ...)
+size_t walk_push(struct walk *walk, const char *format, ...)
 {
     size_t before = strlen(walk->path);
     va_list args;
@@ -44,14 +61,14 @@ static size_t push(struct walk *walk, const char *format, ...)
     return before;
 }
 
-static void pop(struct walk *walk, size_t before)
+void walk_pop(struct walk *walk, size_t before)
 {
     walk->path[before] = '\0';
 }
 
 /* ---- scalars --------------------------------------------------------------------------------- */
 
-static const char *shape_name(const yaml_node_t *node)
+const char *walk_shape(const yaml_node_t *node)
 {
     return node->type == YAML_SCALAR_NODE     ? "a scalar"
            : node->type == YAML_SEQUENCE_NODE ? "a list"
@@ -63,26 +80,57 @@ static const char *scalar_value(const yaml_node_t *node)
     return (const char *)node->data.scalar.value;
 }
 
-static enum scalar_type scalar_type(const yaml_node_t *node)
+static const struct {
+    const char *tag;
+    enum scalar_type type;
+} TAGS[] = {
+    {YAML_INT_TAG, SCALAR_NUMBER},
+    {YAML_FLOAT_TAG, SCALAR_NUMBER},
+    {YAML_BOOL_TAG, SCALAR_BOOLEAN},
+    {YAML_NULL_TAG, SCALAR_NULL},
+};
+
+static bool has_known_tag(const yaml_node_t *node)
 {
-    return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? scalar_type_of(scalar_value(node))
-                                                              : SCALAR_TEXT;
+    for (size_t i = 0; i < ARRAY_SIZE(TAGS); i++) {
+        if (strcmp((const char *)node->tag, TAGS[i].tag) == 0) {
+            return true;
+        }
+    }
+    return strcmp((const char *)node->tag, YAML_STR_TAG) == 0;
 }
 
-bool walk_is_null(const yaml_node_t *node)
+/* In quotes, as a block, or by its tag. */
+static bool is_said_to_be_text(const struct walk *walk, const yaml_node_t *node)
 {
-    return node->type == YAML_SCALAR_NODE && scalar_type(node) == SCALAR_NULL;
+    return strcmp((const char *)node->tag, YAML_STR_TAG) == 0 &&
+           (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE ||
+            guard_marks_have(walk->marks, node->start_mark.index));
 }
 
-/* Complains unless `node` is a scalar without tag and NUL. Returns 0 or 1. */
-static int check_scalar(struct walk *walk, const yaml_node_t *node, const char *expected)
+static enum scalar_type scalar_type(const struct walk *walk, const yaml_node_t *node)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(TAGS); i++) {
+        if (strcmp((const char *)node->tag, TAGS[i].tag) == 0) {
+            return TAGS[i].type;
+        }
+    }
+    return is_said_to_be_text(walk, node) ? SCALAR_TEXT : scalar_type_of(scalar_value(node));
+}
+
+bool walk_is_null(const struct walk *walk, const yaml_node_t *node)
+{
+    return node->type == YAML_SCALAR_NODE && scalar_type(walk, node) == SCALAR_NULL;
+}
+
+int walk_check_scalar(struct walk *walk, const yaml_node_t *node, const char *expected)
 {
     if (node->type != YAML_SCALAR_NODE) {
-        return walk_complain(walk, node, "expected %s, found %s", expected, shape_name(node));
+        return walk_complain(walk, node, "expected %s, found %s", expected, walk_shape(node));
     }
-    if (strcmp((const char *)node->tag, YAML_STR_TAG) != 0) {
+    if (!has_known_tag(node)) {
         return walk_complain_text(walk, node, (const char *)node->tag,
-                                  "is a YAML tag; tags are not supported");
+                                  "is a YAML tag that is not supported");
     }
     if (strlen(scalar_value(node)) != node->data.scalar.length) {
         return walk_complain(walk, node, "the text holds a NUL byte");
@@ -97,10 +145,10 @@ const char *walk_text(struct walk *walk, const yaml_node_t *node)
         [SCALAR_BOOLEAN] = "is a boolean; put it in quotes to make it a text",
         [SCALAR_NUMBER] = "is a number; put it in quotes to make it a text",
     };
-    if (check_scalar(walk, node, "a text") != 0) {
+    if (walk_check_scalar(walk, node, "a text") != 0) {
         return NULL;
     }
-    enum scalar_type type = scalar_type(node);
+    enum scalar_type type = scalar_type(walk, node);
     if (type != SCALAR_TEXT) {
         walk_complain_text(walk, node, scalar_value(node), hints[type]);
         return NULL;
@@ -125,12 +173,12 @@ int walk_name(struct walk *walk, const yaml_node_t *node, bool (*is_valid)(const
 int walk_number(struct walk *walk, const yaml_node_t *node, uint64_t min, uint64_t max,
                 uint64_t *ret)
 {
-    if (check_scalar(walk, node, "a number") != 0) {
+    if (walk_check_scalar(walk, node, "a number") != 0) {
         return 1;
     }
     const char *reason;
     char what[100];
-    if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
+    if (is_said_to_be_text(walk, node)) {
         return walk_complain_text(walk, node, scalar_value(node),
                                   "is a text; expected a number without quotes");
     }
@@ -142,93 +190,17 @@ int walk_number(struct walk *walk, const yaml_node_t *node, uint64_t min, uint64
     return 0;
 }
 
-/* ---- mappings -------------------------------------------------------------------------------- */
-
-static int complain_unknown(struct walk *walk, const yaml_node_t *key,
-                            const struct walk_field *fields)
-{
-    char what[300] = "is not a field; expected one of";
-    for (const struct walk_field *field = fields; field->key != NULL; field++) {
-        size_t len = strlen(what);
-        snprintf(what + len, sizeof(what) - len, "%s %s", field == fields ? "" : ",", field->key);
-    }
-    return walk_complain_text(walk, key, scalar_value(key), what);
-}
-
-static const struct walk_field *find_field(const struct walk_field *fields, const yaml_node_t *key)
-{
-    for (const struct walk_field *field = fields; field->key != NULL; field++) {
-        if (strcmp(field->key, scalar_value(key)) == 0) {
-            return field;
-        }
-    }
-    return NULL;
-}
-
-/* Fields met so far, a bit for each. */
-struct progress {
-    uint32_t seen;
-    uint32_t given; /* seen, and not null */
-};
-
-static int take_pair(struct walk *walk, const yaml_node_pair_t *pair,
-                     const struct walk_field *fields, struct progress *progress, void *target)
-{
-    const yaml_node_t *key = yaml_document_get_node(walk->document, pair->key);
-    const yaml_node_t *value = yaml_document_get_node(walk->document, pair->value);
-    if (check_scalar(walk, key, "the name of a field") != 0) {
-        return 1;
-    }
-    const struct walk_field *field = find_field(fields, key);
-    if (field == NULL) {
-        return complain_unknown(walk, key, fields);
-    }
-    uint32_t bit = UINT32_C(1) << (field - fields);
-    if ((progress->seen & bit) != 0) {
-        return walk_complain_text(walk, key, field->key, "is given twice");
-    }
-    progress->seen |= bit;
-    if (walk_is_null(value)) {
-        return 0;
-    }
-    progress->given |= bit;
-    size_t before = push(walk, "%s%s", walk->path[0] != '\0' ? "." : "", field->key);
-    int rv = field->take != NULL ? field->take(walk, value, target)
-                                 : walk_complain(walk, key,
-                                                 "this field of GRPCRoute is not supported by "
-                                                 "grpcroute");
-    pop(walk, before);
-    return rv;
-}
-
-int walk_mapping(struct walk *walk, const yaml_node_t *node, const struct walk_field *fields,
-                 void *target)
-{
-    if (node->type != YAML_MAPPING_NODE) {
-        return walk_complain(walk, node, "expected a mapping, found %s", shape_name(node));
-    }
-    struct progress progress = {0};
-    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        if (take_pair(walk, pair, fields, &progress, target) != 0) {
-            return 1;
-        }
-    }
-    for (const struct walk_field *field = fields; field->key != NULL; field++) {
-        if (field->required && (progress.given & UINT32_C(1) << (field - fields)) == 0) {
-            return walk_complain_text(walk, node, field->key, "is missing");
-        }
-    }
-    return 0;
-}
-
 /* ---- the other shapes ------------------------------------------------------------------------ */
 
 int walk_sequence(struct walk *walk, const yaml_node_t *node, size_t max, walk_take_fn *take,
                   void *target)
 {
     if (node->type != YAML_SEQUENCE_NODE) {
-        return walk_complain(walk, node, "expected a list, found %s", shape_name(node));
+        return walk_complain(walk, node, "expected a list, found %s", walk_shape(node));
+    }
+    if (strcmp((const char *)node->tag, YAML_SEQ_TAG) != 0) {
+        return walk_complain_text(walk, node, (const char *)node->tag,
+                                  "is a YAML tag that is not supported");
     }
     const yaml_node_item_t *items = node->data.sequence.items.start;
     size_t count = (size_t)(node->data.sequence.items.top - items);
@@ -236,9 +208,9 @@ int walk_sequence(struct walk *walk, const yaml_node_t *node, size_t max, walk_t
         return walk_complain(walk, node, "%zu items; at most %zu are allowed", count, max);
     }
     for (size_t i = 0; i < count; i++) {
-        size_t before = push(walk, "[%zu]", i);
+        size_t before = walk_push(walk, "[%zu]", i);
         int rv = take(walk, yaml_document_get_node(walk->document, items[i]), target);
-        pop(walk, before);
+        walk_pop(walk, before);
         if (rv != 0) {
             return 1;
         }
@@ -250,22 +222,6 @@ int walk_any_text(struct walk *walk, const yaml_node_t *node, void *target)
 {
     (void)target;
     return walk_text(walk, node) == NULL;
-}
-
-int walk_any_texts(struct walk *walk, const yaml_node_t *node, void *target)
-{
-    (void)target;
-    if (node->type != YAML_MAPPING_NODE) {
-        return walk_complain(walk, node, "expected a mapping, found %s", shape_name(node));
-    }
-    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-         pair < node->data.mapping.pairs.top; pair++) {
-        if (walk_text(walk, yaml_document_get_node(walk->document, pair->key)) == NULL ||
-            walk_text(walk, yaml_document_get_node(walk->document, pair->value)) == NULL) {
-            return 1;
-        }
-    }
-    return 0;
 }
 
 int walk_anything(struct walk *walk, const yaml_node_t *node, void *target)

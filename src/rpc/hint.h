@@ -5,6 +5,7 @@
 
 #include "rpc/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,8 @@
 struct rpc_stream_life {
     uint64_t age_ms;  /* from its request to its end */
     uint64_t idle_ms; /* from its last message, in either direction, to its end */
+    bool half_closed; /* by the client, before the end */
+    uint64_t half_closed_ms; /* from that to the end */
 };
 
 /* The setting that explains the end, as a static phrase ("Traefik's ... readTimeout, 60s by
@@ -20,8 +23,8 @@ struct rpc_stream_life {
 const char *rpc_hint(const struct rpc_stream_life *life, const struct rpc_status *status);
 
 /* rpc_status_describe(), and in brackets the hint if there is one, else what a stream that was cut
- * off (reset with INTERNAL_ERROR, or without trailers: gRPC servers end streams otherwise) tells
- * about a limit. Escaped. Returns `out`. */
+ * off (reset, or without trailers, as proxies do and gRPC servers do not) tells about a limit.
+ * Escaped. Returns `out`. */
 #define RPC_CAUSE_BYTES 768
 char *rpc_describe_end(const struct rpc_stream_life *life, const struct rpc_status *status,
                        char *out, size_t out_bytes);

@@ -1,4 +1,5 @@
 """How a stream ends when all its pings were answered: what each agent would see as a failure fails each check, too."""
+import json
 import socket
 
 import h2.errors
@@ -45,6 +46,7 @@ ENDINGS = {
 }
 COMMANDS = {"verify": ["--versions", "v1.1", "-s", "2", "--timeout", "8s"], "sticky-test": ["--messages", "3"],
             "bench": ["--versions", "v1.1", "-c", "2", "-r", "20", "-z", "300ms", "--warmup", "0"],
+            "failover-test": ["--fault", "true", "--versions", "v1.1", "--agents", "2", "--settle", "100ms"],
             "agent": ["--version", "v1.1", "-n", "1", "--id", "a", "--interval", "50ms"]}
 
 
@@ -65,6 +67,20 @@ def test_a_stream_that_ends_without_an_ok_fails(started, command, name):
 def test_an_ok_at_the_end_passes(started, command):
     done = run(command, started(H2Server(ending(lambda peer, stream: peer.trailers(stream, 0)))))
     assert done.returncode == 0 or (done.returncode == 4 and "Not valid: the driver" in done.stdout), done
+
+
+def test_failover_test_tells_what_it_could_not_see(started):
+    done = run("failover-test", started(H2Server(ending(lambda peer, stream: None))))
+    assert done.returncode == 0 and "2 streams were not ended by their server" in done.stdout, done
+
+
+def test_failover_test_names_the_end_in_every_report(started, tmp_path):
+    server = started(H2Server(ending(ENDINGS["no-trailers"][0])))
+    done = grpcroute("failover-test", "--target", server.address, "--plaintext", *COMMANDS["failover-test"], "-o", "json",
+                     "--junit-file", tmp_path / "junit")
+    streams = json.loads(done.stdout)["streams"]
+    assert [s["end"] for s in streams] == ["bad"] * 2 and "ended without trailers" in streams[0]["end_cause"]
+    assert 'type="end"' in (tmp_path / "junit").read_text() and "ended without trailers" in (tmp_path / "junit").read_text()
 
 
 def test_a_stream_that_the_server_does_not_end_is_told_as_not_checked(started):

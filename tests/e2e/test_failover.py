@@ -149,8 +149,25 @@ def test_through_the_proxy_a_killed_server_is_survived(started, certs, backends)
     v1[0].expect_signal(9)
     done = failover(proxy.target, f"kill -9 {v1[0].pid}", "-o", "json", tls=("--cacert", certs / "ca.pem"))
     assert done.returncode == 0, done.stdout + done.stderr
+    versions = {s["agent_version"] for s in json.loads(done.stdout)["streams"] if s["cause"]}
+    assert versions <= {"v1.1", "v1.2"} and versions
     hit = [s for s in json.loads(done.stdout)["streams"] if s["before"] == "v1-0" and s["cause"]]
     assert hit and all(s["after"] == "v1-1" and s["misrouted"] == 0 for s in hit)
+
+
+def test_the_versions_that_a_fault_met_are_told(started, certs, backends):
+    """Which stream is on the server that dies is chance: of 40 every version of its major has one."""
+    from testenv.grpcroute import Proxy
+
+    v1 = [started(Server("v1", f"v1-{i}")) for i in range(2)]
+    proxy = started(Proxy(certs, v1, backends[1])).wait_ready()
+    v1[0].expect_signal(9)
+    done = failover(proxy.target, f"kill -9 {v1[0].pid}", "--agents", "80", tls=("--cacert", certs / "ca.pem"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\nInterrupted versions: " in done.stdout
+    told = done.stdout.split("Interrupted versions: ")[1].splitlines()
+    assert sorted(told[0].split(", ")) == ["v1.1", "v1.2"], done.stdout
+    assert told[1].startswith("Never interrupted: ") and sorted(told[1][19:].split(", ")) == ["v2.1", "v2.2"]
 
 
 @pytest.mark.parametrize("args, named", [([], "--fault"), (["--fault", "true", "--versions", ","], "--versions"),

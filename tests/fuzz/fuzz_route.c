@@ -10,6 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct route_table *table;
     struct route_error error;
+    if (route_table_parse_for_checks((const char *)data, size, "fuzz", &table, &error) == 0) {
+        route_table_free(table);
+    }
     if (route_table_parse((const char *)data, size, "fuzz", &table, &error) != 0) {
         return 0;
     }
@@ -19,6 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     route_expect(table, NULL, "agent-version", NULL, 0);
     for (uint64_t ticket = 0; one.outcome == 0 && ticket < 3; ticket++) {
         route_rule_pick(one.rule, ticket);
+    }
+    for (size_t i = 0; i < table->host_count; i++) {
+        const char *host = table->hosts[i].name_count > 0 ? table->hosts[i].names[0] : "x";
+        route_expect(table, host, "agent-version", versions, 1);
     }
     route_table_free(table);
     return 0;

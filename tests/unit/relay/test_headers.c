@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+static const struct route_modifier none;
+
 static const char *value_of(const struct headers_request *request, const char *name)
 {
     const struct h2_block block = {request->fields, request->count};
@@ -33,7 +35,7 @@ static void fields_that_are_not_for_the_endpoint_stay_behind(void **state)
         H2_HEADER("x-bin", "AAE="),
     };
     const struct h2_block block = {fields, ARRAY_SIZE(fields)};
-    struct headers_request *request = headers_make_request(&block);
+    struct headers_request *request = headers_make_request(&block, &none);
     assert_string_equal(value_of(request, ":authority"), "real");
     assert_null(value_of(request, "host"));
     assert_null(value_of(request, "http2-settings"));
@@ -54,7 +56,7 @@ static void never_indexed_fields_stay_so(void **state)
     fields[1].never_indexed = true;
     fields[2].never_indexed = true;
     struct headers_request *request =
-        headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)});
+        headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &none);
     assert_string_equal(request->fields[0].name, ":authority");
     assert_true(request->fields[0].never_indexed);
     assert_false(request->fields[1].never_indexed);
@@ -67,11 +69,75 @@ static void host_becomes_authority_when_there_is_none(void **state)
     (void)state;
     const struct h2_header fields[] = {H2_HEADER(":path", "/a/b"), H2_HEADER("host", "name:1")};
     const struct h2_block block = {fields, ARRAY_SIZE(fields)};
-    struct headers_request *request = headers_make_request(&block);
+    struct headers_request *request = headers_make_request(&block, &none);
     assert_string_equal(value_of(request, ":authority"), "name:1");
     assert_null(value_of(request, "host"));
     assert_string_equal(request->fields[0].name, ":authority"); /* pseudo-header fields come first */
     free(request);
+}
+
+static size_t count_of(const struct h2_header *fields, size_t count, const char *name)
+{
+    const struct h2_block block = {fields, count};
+    size_t found;
+    h2_block_find(&block, name, &found);
+    return found;
+}
+
+static void a_modifier_sets_adds_and_removes(void **state)
+{
+    (void)state;
+    struct route_change changes[] = {
+        {ROUTE_HEADER_SET, (char[]){"set"}, (char[]){"new"}},
+        {ROUTE_HEADER_ADD, (char[]){"add"}, (char[]){"more"}},
+        {ROUTE_HEADER_REMOVE, (char[]){"gone"}, NULL},
+        {ROUTE_HEADER_SET, (char[]){"absent"}, (char[]){"now"}},
+        {ROUTE_HEADER_REMOVE, (char[]){"never"}, NULL},
+    };
+    const struct route_modifier modifier = {changes, ARRAY_SIZE(changes)};
+    const struct h2_header fields[] = {
+        H2_HEADER(":path", "/a/b"), H2_HEADER("set", "1"),    H2_HEADER("gone", "1"),
+        H2_HEADER("set", "2"),      H2_HEADER("add", "1"),    H2_HEADER("gone", "2"),
+        H2_HEADER("settle", "1"),   H2_HEADER("kept", "yes"), H2_HEADER("te", "x"),
+    };
+    struct headers_request *request =
+        headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &modifier);
+    assert_string_equal(request->fields[0].name, ":path");
+    assert_string_equal(value_of(request, "set"), "new");
+    assert_string_equal(value_of(request, "absent"), "now");
+    assert_string_equal(value_of(request, "kept"), "yes");
+    assert_string_equal(value_of(request, "settle"), "1");
+    assert_string_equal(value_of(request, "te"), "trailers");
+    assert_int_equal(count_of(request->fields, request->count, "set"), 1);
+    assert_int_equal(count_of(request->fields, request->count, "add"), 2);
+    assert_int_equal(count_of(request->fields, request->count, "gone"), 0);
+    free(request);
+}
+
+/* 98 fields, `te`, and what a modifier makes of them. */
+static void a_modified_block_is_measured_as_it_is_then(void **state)
+{
+    (void)state;
+    struct h2_header fields[H2_HEADER_FIELDS - 2];
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        fields[i] = H2_HEADER("x", "y");
+    }
+    struct route_change changes[] = {
+        {ROUTE_HEADER_ADD, (char[]){"a"}, (char[]){"1"}},
+        {ROUTE_HEADER_ADD, (char[]){"b"}, (char[]){"1"}},
+        {ROUTE_HEADER_REMOVE, (char[]){"x"}, NULL},
+    };
+    const struct h2_block block = {fields, ARRAY_SIZE(fields)};
+    static const struct {
+        size_t changes;
+        size_t fields; /* 0: refused */
+    } rows[] = {{0, 99}, {1, 100}, {2, 0}, {3, 3}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        const struct route_modifier modifier = {changes, rows[i].changes};
+        struct headers_request *request = headers_make_request(&block, &modifier);
+        assert_int_equal(request != NULL ? request->count : 0, rows[i].fields);
+        free(request);
+    }
 }
 
 /* What is added on the way must not make a block pass the limit that it was below. */
@@ -84,7 +150,7 @@ static void a_block_near_the_limit_is_refused_before_it_grows(void **state)
         const struct h2_header fields[] = {
             H2_HEADER(":path", "/a/b"), H2_HEADER("host", "h"), {"x", value, 1, len, false}};
         struct headers_request *request =
-            headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)});
+            headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &none);
         size_t bytes = 0;
         for (size_t i = 0; request != NULL && i < request->count; i++) {
             bytes += request->fields[i].name_len + request->fields[i].value_len + 32;
@@ -104,9 +170,9 @@ static void too_many_fields_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
         fields[i] = H2_HEADER("x", "y");
     }
-    assert_null(headers_make_request(&(struct h2_block){fields, H2_HEADER_FIELDS}));
+    assert_null(headers_make_request(&(struct h2_block){fields, H2_HEADER_FIELDS}, &none));
     struct headers_request *request =
-        headers_make_request(&(struct h2_block){fields, H2_HEADER_FIELDS - 1}); /* and te */
+        headers_make_request(&(struct h2_block){fields, H2_HEADER_FIELDS - 1}, &none); /* and te */
     assert_int_equal(request->count, H2_HEADER_FIELDS);
     free(request);
 }
@@ -184,6 +250,8 @@ int main(void)
         cmocka_unit_test(fields_that_are_not_for_the_endpoint_stay_behind),
         cmocka_unit_test(never_indexed_fields_stay_so),
         cmocka_unit_test(host_becomes_authority_when_there_is_none),
+        cmocka_unit_test(a_modifier_sets_adds_and_removes),
+        cmocka_unit_test(a_modified_block_is_measured_as_it_is_then),
         cmocka_unit_test(a_block_near_the_limit_is_refused_before_it_grows),
         cmocka_unit_test(too_many_fields_are_refused),
         cmocka_unit_test(what_an_endpoint_takes_amiss_is_refused),

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,104 @@ static void what_a_proxy_cannot_say_is_an_error(void **state)
                          ROUTE("  - matches: [{headers: [{name: h.x, value: a}]}]\n" BACKEND)));
 }
 
+#define FILTERED(filter, changes)                                                                  \
+    ROUTE("  - filters: [{type: " filter "HeaderModifier, " changes "}]\n" BACKEND)
+#define ON_REQUEST(changes)  FILTERED("Request", "requestHeaderModifier: {" changes "}")
+#define ON_RESPONSE(changes) FILTERED("Response", "responseHeaderModifier: {" changes "}")
+
+static void filters_become_what_each_proxy_has_for_them(void **state)
+{
+    (void)state;
+    const char *request = ON_REQUEST("set: [{name: A, value: 'x%y\"'}], remove: [B]");
+    expect("envoy", request, "key: \"a\", value: \"x%%y\\\"\"}, append_action: OVERWRITE_IF_EXISTS_OR_ADD");
+    expect("envoy", request, "request_headers_to_remove:\n                - \"b\"\n");
+    expect("haproxy", request, "http-request set-header a 'x%%y\"' if { var(txn.rule) -m int eq 1 }");
+    expect("haproxy", request, "http-request del-header b if");
+    expect("nginx", request, "grpc_set_header a \"x%y\\\"\";\n            grpc_set_header b \"\";");
+    expect("traefik", request, "customRequestHeaders:\n          \"a\": \"x%y\\\"\"\n          \"b\": \"\"");
+    const char *response = ON_RESPONSE("set: [{name: a, value: x}], remove: [b]");
+    expect("envoy", response, "response_headers_to_add:\n                - {header: {key: \"a\"");
+    expect("haproxy", response, "http-response set-header a 'x' if");
+    expect("nginx", response, "grpc_hide_header a;\n            add_header a \"x\" always;\n"
+                              "            grpc_hide_header b;");
+    expect("traefik", response, "customResponseHeaders:\n          \"a\": \"x\"\n          \"b\": \"\"");
+    expect("envoy", ON_REQUEST("add: [{name: a, value: x}]"), "APPEND_IF_EXISTS_OR_ADD");
+    expect("haproxy", ON_REQUEST("add: [{name: a, value: x}]"), "http-request add-header a 'x'");
+    expect("nginx", ON_RESPONSE("add: [{name: a, value: x}]"), "  add_header a \"x\" always;");
+}
+
+static void a_filter_that_a_proxy_has_nothing_for_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        render_fn *render;
+        const char *yaml;
+        const char *named;
+    } rows[] = {
+        {render_traefik, ON_REQUEST("add: [{name: a, value: x}]"),
+         "spec.rules[0]: Traefik cannot add a value to the header \"a\" (RequestHeaderModifier"},
+        {render_traefik, ON_RESPONSE("add: [{name: a, value: x}]"), "(ResponseHeaderModifier"},
+        {render_nginx, ON_REQUEST("add: [{name: a, value: x}]"),
+         "spec.rules[0]: nginx cannot add a value to the header \"a\" (RequestHeaderModifier)"},
+        {render_nginx, ON_REQUEST("set: [{name: a, value: $x}]"), "nginx cannot say the \"$\""},
+        {render_nginx, ON_RESPONSE("set: [{name: a, value: $x}]"), "(ResponseHeaderModifier)"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        assert_null(rendered(rows[i].render, rows[i].yaml));
+        if (strstr(reason, rows[i].named) == NULL) {
+            fail_msg("%s", reason);
+        }
+    }
+}
+
+/* HAProxy compiles without groups that are only numbered, and a configuration is lines. */
+static void expressions_that_haproxy_reads_otherwise_are_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value; /* of a YAML string in single quotes */
+        bool fits;
+    } rows[] = {
+        {"v1\\.([0-9])\\1", false}, {"(a)(?<n>b)\\1", false},  {"(a)(?1)", false},
+        {"(a)?(?(1)b|c)", false},    {"(?x)a # b", false},        {"(?x)a # b\n\n      ", false},
+        {"(a|b)+", true},            {"(?<n>a)\\k<n>", true},     {"(?:a|b)c", true},
+        {"(?i)v1", true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char yaml[500];
+        snprintf(yaml, sizeof(yaml),
+                 ROUTE("  - matches: [{headers: [{name: h, type: RegularExpression, value: '%s'}]}]\n"
+                           BACKEND),
+                 rows[i].value);
+        char *text = rendered(render_haproxy, yaml);
+        if ((text != NULL) != rows[i].fits) {
+            fail_msg("%s", rows[i].value);
+        }
+        free(text);
+    }
+    assert_null(rendered(render_haproxy,
+                         ROUTE("  - matches: [{headers: [{name: h, value: \"a\\nb\"}]}]\n" BACKEND)));
+    expect("haproxy", ROUTE("  - matches: [{headers: [{name: h, value: '-i'}]}]\n" BACKEND),
+           "-m str -- '-i'");
+}
+
+static void several_hosts_are_told_apart(void **state)
+{
+    (void)state;
+    const char *yaml = "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n"
+                       "spec: {hostnames: ['*.a.org', b.org], rules: [{backendRefs: [{name: one, port: "
+                       "1}]}]}\n---\n"
+                       "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n"
+                       "spec: {rules: [{backendRefs: [{name: two, port: 1}]}]}\n";
+    expect("envoy", yaml, "domains: [\"b.org\", \"*.a.org\"]");
+    expect("envoy", yaml, "- name: grpcroute-2\n              domains: [\"*\"]");
+    expect("haproxy", yaml, "use_backend one if host-1\n");
+    expect("haproxy", yaml, "use_backend two if TRUE\n");
+    expect("nginx", yaml, "map $host $host1 { hostnames; default 0; b.org 1; *.a.org 1; }");
+    expect("nginx", yaml, "map \"${host1}\" $match0 {");
+    expect("traefik", yaml, " && (Host(`b.org`) || HostRegexp(`^.+");
+}
+
 static void no_text_of_the_routes_leaves_its_quotes(void **state)
 {
     (void)state;
@@ -178,6 +277,10 @@ int main(void)
         cmocka_unit_test(weights_share_the_streams),
         cmocka_unit_test(the_more_specific_rule_comes_first),
         cmocka_unit_test(what_a_proxy_cannot_say_is_an_error),
+        cmocka_unit_test(filters_become_what_each_proxy_has_for_them),
+        cmocka_unit_test(a_filter_that_a_proxy_has_nothing_for_is_named),
+        cmocka_unit_test(expressions_that_haproxy_reads_otherwise_are_errors),
+        cmocka_unit_test(several_hosts_are_told_apart),
         cmocka_unit_test(no_text_of_the_routes_leaves_its_quotes),
         cmocka_unit_test(timeouts_that_end_long_streams_are_off),
     };

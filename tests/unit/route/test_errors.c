@@ -33,13 +33,45 @@ static void documents(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"", " no GRPCRoute in this file"},
-        {"kind: Service\n", " no GRPCRoute in this file"},
-        {"- kind: GRPCRoute\n", "1: not a Kubernetes object: field \"kind\" is missing"},
-        {"just a text\n", "1: not a Kubernetes object: field \"kind\" is missing"},
+        {"", " no GRPCRoute in this file: it is empty"},
+        {"# nothing but\n--- # comments\n", " no GRPCRoute in this file: it is empty"},
+        {"kind: Service\n", " no GRPCRoute in this file, but Service at line 1"},
+        {"kind: HTTPRoute\n---\nkind: \"\\e\"\n---\nkind: HTTPRouteList\n",
+         " no GRPCRoute in this file, but HTTPRoute at line 1, \\x1b at line 3, HTTPRouteList at "
+         "line 5"},
+        {"kind: List\nitems: []\n", " no GRPCRoute in this file: its List has no items"},
+        {"kind: List\n", " no GRPCRoute in this file: its List has no items"},
+        {"kind: List\nitems: [{kind: TLSRoute}]\n",
+         " no GRPCRoute in this file, but TLSRoute at line 2"},
+        {"{\n\"kind\": \"HTTPRoute\"\n}", " no GRPCRoute in this file, but HTTPRoute at line 1"},
+        {"a: b\nkind: GrpcRoute\n",
+         "2: \"GrpcRoute\" is no kind of the Gateway API; is GRPCRoute meant?"},
+        {"kind: GRPCRoutes\n",
+         "1: \"GRPCRoutes\" is no kind of the Gateway API; is GRPCRoute meant?"},
+        {"kind: GPRCRoute\n", "1: \"GPRCRoute\" is no kind of the Gateway API; is GRPCRoute meant?"},
+        {"kind: list\n", "1: \"list\" is no kind of the Gateway API; is GRPCRoute meant?"},
+        {"kind: List\nitems:\n- metadata: {}\n",
+         "3: items[0]: not a Kubernetes object: field \"kind\" is missing"},
+        {"kind: List\nitems: {}\n", "2: items: expected a list, found a mapping"},
+        {"- kind: GRPCRoute\n",
+         "1: not a Kubernetes object, but a list; expected kind: List with items"},
+        {"No resources found in default namespace.\n",
+         "1: \"No resources found in default namespace.\" is a text, not a Kubernetes object"},
+        {"kind: List\nitems: &i [{kind: List, items: *i}]\n",
+         "2: items[0].items[0].items[0]: Lists too deep in each other"},
         {"kind: Service\n---\na: b\n", "3: not a Kubernetes object: field \"kind\" is missing"},
-        {RULES "  - name: a\n---\n" RULES "  - name: b\n",
-         "7: a second GRPCRoute; exactly one is expected"},
+        {HEAD "metadata: {name: a}\nspec: {rules: [{}]}\n---\n" HEAD
+              "metadata: {name: a}\nspec: {rules: [{}]}\n",
+         "6: \"a\" is the name of another GRPCRoute of this file"},
+        {HEAD "metadata:\n  creationTimestamp: yesterday\n",
+         "4: metadata.creationTimestamp: \"yesterday\" is not a time such as "
+         "2026-01-31T12:00:00Z"},
+        {"kind: List\nitems:\n- " "apiVersion: gateway.networking.k8s.io/v1\n  kind: GRPCRoute\n"
+         "  spec: {rules: [{}], hosts: []}\n",
+         "5: items[0].spec: \"hosts\" is not a field; expected one of parentRefs, "
+         "useDefaultGateways, hostnames, rules"},
+        {"kind: GRPCRouteList\nitems:\n- spec: {rules: []}\n",
+         "3: items[0].spec.rules: expected 1 to 16 rules, found none"},
         {"kind: GRPCRoute\nspec: {rules: [{}]}\n", "1: \"apiVersion\" is missing"},
         {"kind: GRPCRoute\napiVersion: gateway.networking.k8s.io/v1alpha2\n",
          "2: apiVersion: \"gateway.networking.k8s.io/v1alpha2\" is not supported by grpcroute; "
@@ -128,8 +160,6 @@ static void rules(void **state)
         {RULES "  - backends: []\n",
          "5: spec.rules[0]: \"backends\" is not a field; expected one of name, matches, "
          "backendRefs, filters, sessionPersistence"},
-        {RULES "  - name: a\n    filters: []\n",
-         "6: spec.rules[0].filters: this field of GRPCRoute is not supported by grpcroute"},
         {RULES "  - sessionPersistence: {}\n",
          "5: spec.rules[0].sessionPersistence: this field of GRPCRoute is not supported by "
          "grpcroute"},
@@ -140,11 +170,29 @@ static void rules(void **state)
          "with a letter or digit at both ends"},
         {RULES "  - name: a\n    name: b\n", "6: spec.rules[0]: \"name\" is given twice"},
         {RULES "  - name:\n    name: b\n", "6: spec.rules[0]: \"name\" is given twice"},
-        {RULES "  - <<: {name: a}\n",
+        {RULES "  - <<: {nome: a}\n",
+         "5: spec.rules[0]: \"nome\" is not a field; expected one of name, matches, backendRefs, "
+         "filters, sessionPersistence"},
+        {RULES "  - '<<': {name: a}\n",
          "5: spec.rules[0]: \"<<\" is not a field; expected one of name, matches, backendRefs, "
          "filters, sessionPersistence"},
+        {RULES "  - <<: text\n",
+         "5: spec.rules[0]: << takes a mapping or a list of them, found a scalar"},
+        {RULES "  - <<: [[{name: a}]]\n", "5: spec.rules[0]: << takes a mapping or a list of them, "
+                                         "found a list with a list in it"},
+        {RULES "  - <<: {}\n    <<: {}\n", "6: spec.rules[0]: \"<<\" is given twice"},
+        {RULES "  - &r\n    <<: *r\n", "5: spec.rules[0]: too many merge keys (<<), or too deep in "
+                                      "each other"},
         {RULES "  - name: !mine a\n",
-         "5: spec.rules[0].name: \"!mine\" is a YAML tag; tags are not supported"},
+         "5: spec.rules[0].name: \"!mine\" is a YAML tag that is not supported"},
+        {RULES "  - name: !!binary YQ==\n",
+         "5: spec.rules[0].name: \"tag:yaml.org,2002:binary\" is a YAML tag that is not supported"},
+        {RULES "  - name: !!int a\n",
+         "5: spec.rules[0].name: \"a\" is a number; put it in quotes to make it a text"},
+        {RULES "  - !!set {name}\n",
+         "5: spec.rules[0]: \"tag:yaml.org,2002:set\" is a YAML tag that is not supported"},
+        {RULES "  - matches: !mine []\n",
+         "5: spec.rules[0].matches: \"!mine\" is a YAML tag that is not supported"},
     };
     check_rows(rows, ARRAY_SIZE(rows));
 }
@@ -176,6 +224,10 @@ static void backends(void **state)
                                          "whole number from 1 to 65535"},
         {BACKEND("name: a, port: \"1\""), "6: spec.rules[0].backendRefs[0].port: \"1\" is a text; "
                                           "expected a number without quotes"},
+        {BACKEND("name: a, port: !!str 1"),
+         "6: spec.rules[0].backendRefs[0].port: \"1\" is a text; expected a number without quotes"},
+        {BACKEND("name: a, port: !!int \"x\""),
+         "6: spec.rules[0].backendRefs[0].port: \"x\" is not a whole number from 1 to 65535"},
         {BACKEND("name: a, port: {}"),
          "6: spec.rules[0].backendRefs[0].port: expected a number, found a mapping"},
         {BACKEND("name: a, port: 1, weight: -1"), "6: spec.rules[0].backendRefs[0].weight: \"-1\" "
@@ -279,6 +331,179 @@ static void methods(void **state)
     check_rows(rows, ARRAY_SIZE(rows));
 }
 
+/* The changes of a filter are on line 8. */
+#define REQUEST(changes)                                                                           \
+    RULES "  - filters:\n    - type: RequestHeaderModifier\n      requestHeaderModifier:\n        " \
+          changes "\n"
+#define IN_REQUEST "8: spec.rules[0].filters[0].requestHeaderModifier"
+
+static void filters(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {RULES "  - filters: {}\n", "5: spec.rules[0].filters: expected a list, found a mapping"},
+        {RULES "  - filters: [{}]\n", "5: spec.rules[0].filters[0]: \"type\" is missing"},
+        {RULES "  - filters:\n    - type: RequestMirror\n      requestMirror: {}\n",
+         "6: spec.rules[0].filters[0]: the filter RequestMirror is not supported by grpcroute; "
+         "RequestHeaderModifier and ResponseHeaderModifier are"},
+        {RULES "  - filters:\n    - type: ExtensionRef\n",
+         "6: spec.rules[0].filters[0]: the filter ExtensionRef is not supported by grpcroute; "
+         "RequestHeaderModifier and ResponseHeaderModifier are"},
+        {RULES "  - filters:\n    - type: URLRewrite\n",
+         "6: spec.rules[0].filters[0]: \"URLRewrite\" is not a filter of GRPCRoute; expected "
+         "RequestHeaderModifier or ResponseHeaderModifier"},
+        {RULES "  - filters:\n    - {type: RequestHeaderModifier}\n",
+         "6: spec.rules[0].filters[0]: \"requestHeaderModifier\" is missing"},
+        {RULES "  - filters:\n    - {type: ResponseHeaderModifier, responseHeaderModifier: {},\n"
+               "       requestHeaderModifier: {}}\n",
+         "7: spec.rules[0].filters[0].requestHeaderModifier: \"ResponseHeaderModifier\" is not the "
+         "type of this filter, whose fields are others"},
+        {RULES "  - filters:\n    - {type: RequestHeaderModifier, requestHeaderModifier: {}}\n"
+               "    - {type: RequestHeaderModifier, requestHeaderModifier: {}}\n",
+         "7: spec.rules[0].filters[1]: \"RequestHeaderModifier\" is a filter of this rule already"},
+        {REQUEST("replace: []"), IN_REQUEST ": \"replace\" is not a field; expected one of set, add, "
+                                            "remove"},
+        {REQUEST("set: [{name: a}]"), IN_REQUEST ".set[0]: \"value\" is missing"},
+        {REQUEST("set: [{value: a}]"), IN_REQUEST ".set[0]: \"name\" is missing"},
+        {REQUEST("set: [{name: a, value: ''}]"),
+         IN_REQUEST ".set[0].value: value has 0 characters; expected 1 to 4096"},
+        {REQUEST("set: [{name: a, value: 'b '}]"),
+         IN_REQUEST ".set[0].value: \"b \" is no value of gRPC metadata: visible ASCII, no blank at "
+                    "its ends"},
+        {REQUEST("set: [{name: a, value: \"b\\nc\"}]"),
+         IN_REQUEST ".set[0].value: \"b\\x0ac\" is no value of gRPC metadata: visible ASCII, no "
+                    "blank at its ends"},
+        {REQUEST("add: [{name: a, value: \"\xc3\xbc\"}]"),
+         IN_REQUEST ".add[0].value: \"\\xc3\\xbc\" is no value of gRPC metadata: visible ASCII, no "
+                    "blank at its ends"},
+        {REQUEST("set: [{name: 'a b', value: c}]"),
+         IN_REQUEST ".set[0].name: \"a b\" is not a header name"},
+        {REQUEST("set: [{name: 'a!', value: c}]"),
+         IN_REQUEST ".set[0].name: \"a!\" is no name of gRPC metadata: letters, digits, '-', '_', "
+                    "'.'"},
+        {REQUEST("set: [{name: a-bin, value: '%%'}]"),
+         IN_REQUEST ".set[0]: \"a-bin\" is binary metadata, whose value must be base64"},
+        {REQUEST("set: [{name: a, value: b}]\n        remove: [A]"),
+         "9: spec.rules[0].filters[0].requestHeaderModifier.remove[0]: \"a\" is changed already by "
+         "this filter; header names ignore case, and proxies differ in what goes first"},
+        {REQUEST("remove: [{name: a}]"),
+         IN_REQUEST ".remove[0]: expected a text, found a mapping"},
+    };
+    check_rows(rows, ARRAY_SIZE(rows));
+}
+
+/* Whatever the case, the action and the direction. */
+static void no_filter_touches_what_is_not_the_users(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        ":path", ":authority", ":status", "te", "TE", "Content-Type", "grpc-timeout",
+        "Grpc-Status", "grpc-encoding", "grpc-message", "host", "Connection", "keep-alive",
+        "proxy-connection", "Proxy-Authorization", "transfer-encoding", "Upgrade", "trailer",
+        "content-length", "http2-settings",
+    };
+    static const char *const actions[][2] = {
+        {"set: [{value: x, name: '", "'}]"},
+        {"add: [{value: x, name: '", "'}]"},
+        {"remove: ['", "']"},
+    };
+    static const char *const directions[][2] = {
+        {"RequestHeaderModifier", "requestHeaderModifier"},
+        {"ResponseHeaderModifier", "responseHeaderModifier"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(names) * 6; i++) {
+        char yaml[500];
+        struct route_table *table = NULL;
+        struct route_error error = {{0}};
+        const char *const *direction = directions[i % 2];
+        const char *const *action = actions[i / 2 % 3];
+        snprintf(yaml, sizeof(yaml),
+                 RULES "  - filters:\n    - type: %s\n      %s:\n        %s%s%s\n", direction[0],
+                 direction[1], action[0], names[i / 6], action[1]);
+        if (route_table_parse(yaml, strlen(yaml), "routes.yaml", &table, &error) == 0) {
+            fail_msg("taken: %s", yaml);
+        }
+        if (strncmp(error.text, "routes.yaml:8: ", 15) != 0 ||
+            strstr(error.text, "no filter may change") == NULL) {
+            fail_msg("%s", error.text);
+        }
+    }
+}
+
+/* ---- what checks pass over ------------------------------------------------------------------- */
+
+static const char odd[] = HEAD "more: 1\nmetadata: {colour: red}\nspec:\n  timeouts: 1\n  rules:\n"
+                               "  - sessionPersistence: {}\n    retry: {}\n"
+                               "    filters: [{type: RequestMirror, requestMirror: {}}]\n"
+                               "    backendRefs:\n"
+                               "    - {name: a, port: 1, kind: ServiceImport, group: x.io, filters: "
+                               "[], zone: b}\n";
+
+static void checks_pass_over_what_bears_on_no_streams_way(void **state)
+{
+    (void)state;
+    struct route_table *table = NULL;
+    struct route_error error = {{0}};
+    if (route_table_parse_for_checks(odd, strlen(odd), "routes.yaml", &table, &error) != 0) {
+        fail_msg("%s", error.text);
+    }
+    static const char *const begins[] = {
+        "routes.yaml:3: \"more\" is not a field",
+        "routes.yaml:4: metadata: \"colour\" is not a field",
+        "routes.yaml:6: spec: \"timeouts\" is not a field",
+        "routes.yaml:8: spec.rules[0].sessionPersistence: this field",
+        "routes.yaml:9: spec.rules[0]: \"retry\" is not a field",
+        "routes.yaml:10: spec.rules[0].filters[0]: the filter RequestMirror",
+        "routes.yaml:12: spec.rules[0].backendRefs[0].kind: \"ServiceImport\"",
+        "routes.yaml:12: spec.rules[0].backendRefs[0].group: \"x.io\"",
+        "routes.yaml:12: spec.rules[0].backendRefs[0].filters: this field",
+        "routes.yaml:12: spec.rules[0].backendRefs[0]: \"zone\" is not a field",
+    };
+    assert_int_equal(table->notes.count, ARRAY_SIZE(begins));
+    for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
+        if (strncmp(table->notes.texts[i], begins[i], strlen(begins[i])) != 0) {
+            fail_msg("%s", table->notes.texts[i]);
+        }
+    }
+    route_table_free(table);
+    assert_int_equal(route_table_parse(odd, strlen(odd), "routes.yaml", &table, &error), 1);
+}
+
+/* What may be a slip of the pen, or narrows a match. */
+static void checks_refuse_what_may_bear_on_it(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        RULES "  - match: []\n", RULES "  - matchez: []\n", RULES "  - backendRef: []\n",
+        RULES "  - backends: []\n", HEAD "spec: {hostname: [a], rules: [{}]}\n",
+        MATCH("queryParams: []"), HEADERS("{name: a, value: b, invert: true}"),
+        MATCH("method: {service: a, path: b}"), BACKEND("name: a, port: 1, wieght: 0"),
+        BACKEND("name: a, port: 1, weights: 0"), RULES "  - filters: [{type: URLRewrite}]\n",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct route_table *table = NULL;
+        struct route_error error = {{0}};
+        if (route_table_parse_for_checks(texts[i], strlen(texts[i]), "r", &table, &error) == 0) {
+            fail_msg("taken: %s", texts[i]);
+        }
+    }
+}
+
+static void notes_are_bounded(void **state)
+{
+    (void)state;
+    char yaml[4000] = HEAD "spec:\n  rules: [{}]\n";
+    for (int i = 0; i < ROUTE_NOTES_MAX + 5; i++) {
+        snprintf(yaml + strlen(yaml), sizeof(yaml) - strlen(yaml), "odd%d: 1\n", i);
+    }
+    struct route_table *table = NULL;
+    struct route_error error;
+    assert_int_equal(route_table_parse_for_checks(yaml, strlen(yaml), "r", &table, &error), 0);
+    assert_int_equal(table->notes.count, ROUTE_NOTES_MAX);
+    assert_int_equal(table->notes.more, 5);
+    route_table_free(table);
+}
+
 /* ---- limits that need long texts ------------------------------------------------------------- */
 
 static void expect_error(const char *yaml, const char *part)
@@ -342,7 +567,7 @@ static void matches_and_header_names_are_counted(void **state)
     route_table_free(parse(yaml));
     snprintf(yaml + len, sizeof(yaml) - len,
              "  - matches:\n    - headers: [{name: h64, value: b}]\n");
-    expect_error(yaml, "routes.yaml:1: the rules match on more than 64 different headers");
+    expect_error(yaml, "routes.yaml: the rules match on more than 64 different headers");
 }
 
 int main(void)
@@ -355,6 +580,11 @@ int main(void)
         cmocka_unit_test(backends),
         cmocka_unit_test(headers),
         cmocka_unit_test(methods),
+        cmocka_unit_test(filters),
+        cmocka_unit_test(no_filter_touches_what_is_not_the_users),
+        cmocka_unit_test(checks_pass_over_what_bears_on_no_streams_way),
+        cmocka_unit_test(checks_refuse_what_may_bear_on_it),
+        cmocka_unit_test(notes_are_bounded),
         cmocka_unit_test(long_values_are_counted),
         cmocka_unit_test(matches_and_header_names_are_counted),
     };

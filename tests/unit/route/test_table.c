@@ -45,10 +45,10 @@ static void every_field_arrives(void **state)
 {
     (void)state;
     struct route_table *table = parse(full);
-    assert_string_equal(table->name, "routes");
-    assert_string_equal(table->namespace, "here");
-    assert_int_equal(table->hostname_count, 1);
-    assert_string_equal(table->hostnames[0], "a.example.com");
+    assert_string_equal(table->objects[0]->name, "routes");
+    assert_string_equal(table->objects[0]->namespace, "here");
+    assert_int_equal(table->objects[0]->hostname_count, 1);
+    assert_string_equal(table->objects[0]->hostnames[0], "a.example.com");
     assert_string_equal(route_table_source(table), full);
     assert_int_equal(table->rule_count, 2);
 
@@ -188,7 +188,7 @@ static void a_table_at_all_limits_is_taken(void **state)
     struct draft draft =
         big_route(ROUTE_MATCHES_TOTAL_MAX / ROUTE_RULES_MAX, ROUTE_HEADERS_MAX, ROUTE_BACKENDS_MAX);
     struct route_table *table = parse(draft.text);
-    assert_int_equal(table->candidate_count, ROUTE_MATCHES_TOTAL_MAX);
+    assert_int_equal(table->hosts[0].candidate_count, ROUTE_MATCHES_TOTAL_MAX);
     assert_int_equal(table->cluster_count, ROUTE_RULES_MAX * ROUTE_BACKENDS_MAX);
     assert_int_equal(table->header_name_count, ROUTE_HEADERS_MAX);
     /* and a request that fits none of it is decided at once */
@@ -283,7 +283,7 @@ static void files_are_read_and_named(void **state)
     char expected[200];
 
     assert_int_equal(route_table_load_file(path, &table, &error), 1);
-    snprintf(expected, sizeof(expected), "%s: no GRPCRoute in this file", path);
+    snprintf(expected, sizeof(expected), "%s: no GRPCRoute in this file: it is empty", path);
     assert_string_equal(error.text, expected);
 
     assert_int_equal(write(fd, full, strlen(full)), strlen(full));
@@ -315,7 +315,7 @@ static void built_in_routes_are_the_file_of_deploy(void **state)
     }
     struct route_table *built_in = route_table_default();
     assert_string_equal(route_table_source(built_in), route_table_source(file));
-    assert_string_equal(built_in->namespace, "grpc-routing-poc");
+    assert_string_equal(built_in->objects[0]->namespace, "grpc-routing-poc");
     assert_int_equal(built_in->rule_count, 3);
     assert_int_equal(built_in->cluster_count, 2);
     for (size_t i = 0; i < built_in->cluster_count; i++) {
