@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-struct route_expectation route_expect(const struct route_table *table, const char *authority,
-                                      const char *name, const char *const *values, size_t count)
+struct route_expectation route_expect(const struct route_table *table, const char *path,
+                                      const char *authority, const char *name,
+                                      const char *const *values, size_t count)
 {
     const char *usual = table->hostname_count > 0 ? table->hostnames[0] : "localhost";
     struct h2_header fields[2 + ROUTE_EXPECT_VALUES_MAX] = {
-        H2_HEADER(":path", "/ping.PingService/PingPong"),
+        H2_HEADER(":path", path),
         H2_HEADER(":authority", authority != NULL ? authority : usual),
     };
     size_t field_count = 2;
