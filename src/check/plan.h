@@ -58,6 +58,7 @@ struct check_plan {
     uint64_t seed;
     bool id_hidden;       /* agents say who they are in headers that servers do not echo ... */
     bool version_hidden;
+    const struct role_service *service; /* borrowed; that is checked; NULL: PingPong */
     bool from_logs; /* nothing is sent: what others logged is judged */
 };
 
