@@ -155,6 +155,30 @@ static void put_upstream(FILE *out, const struct render_cluster *cluster)
     fputs("    }\n", out);
 }
 
+/* The last address of those that were tried. Whatever a server says of itself in these headers is
+ * replaced. */
+static void put_identity_map(FILE *out, const char *name)
+{
+    if (name != NULL) {
+        fputs("    map $upstream_addr $chosen { default $upstream_addr; "
+              "\"~(?<last>[^, ]+)$\" $last; }\n",
+              out);
+    }
+}
+
+static void put_identity(FILE *out, const char *name)
+{
+    if (name != NULL) {
+        fprintf(out,
+                "            grpc_hide_header %s;\n"
+                "            grpc_hide_header %s" RENDER_POD_SUFFIX ";\n"
+                "            add_header %s $backend always; # which upstream was chosen, and which "
+                "server\n"
+                "            add_header %s" RENDER_POD_SUFFIX " $chosen always;\n",
+                name, name, name, name);
+    }
+}
+
 static void put_server(FILE *out, const struct render_plan *plan)
 {
     char address[TEXT_ADDRESS_BYTES];
@@ -186,9 +210,10 @@ static void put_server(FILE *out, const struct render_plan *plan)
           "            grpc_read_timeout 24d;   # 60 s between two messages of the server\n"
           "            grpc_send_timeout 24d;\n"
           "            grpc_socket_keepalive on;\n"
-          "            grpc_next_upstream error;\n"
-          "        }\n    }\n",
+          "            grpc_next_upstream error;\n",
           out);
+    put_identity(out, plan->identity);
+    fputs("        }\n    }\n", out);
 }
 
 int render_nginx(FILE *out, const struct render_plan *plan, char reason[static RENDER_REASON_BYTES])
@@ -211,6 +236,7 @@ int render_nginx(FILE *out, const struct render_plan *plan, char reason[static R
         put_upstream(out, &plan->clusters[i]);
     }
     int rv = put_routes(out, plan->routes, reason);
+    put_identity_map(out, plan->identity);
     put_server(out, plan);
     fputs("}\n", out);
     return rv;

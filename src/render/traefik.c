@@ -87,10 +87,26 @@ static void put_hosts(FILE *out, const struct route_table *routes)
     fputs(routes->hostname_count > 0 ? ")" : "", out);
 }
 
+/* Which of several services a rule's stream went to is decided later, and not told. */
+static void put_middleware(FILE *out, const struct render_plan *plan, const struct route_rule *rule)
+{
+    if (plan->identity == NULL) {
+        return;
+    }
+    if (rule->backend_count == 1) {
+        fprintf(out, "      middlewares: [\"identity-of-%s\"]\n", rule->backends[0].cluster->name);
+    } else {
+        fputs("      middlewares: [identity-unknown] # it cannot say which of the services it "
+              "chose\n",
+              out);
+    }
+}
+
 /* Candidates stand in the order of their rank; the highest priority goes first. */
-static int put_router(FILE *out, const struct route_table *routes, size_t index,
+static int put_router(FILE *out, const struct render_plan *plan, size_t index,
                       char reason[static RENDER_REASON_BYTES])
 {
+    const struct route_table *routes = plan->routes;
     const struct route_candidate *candidate = &routes->candidates[index];
     const struct route_match *match = candidate->match;
     fprintf(out,
@@ -106,6 +122,7 @@ static int put_router(FILE *out, const struct route_table *routes, size_t index,
     }
     put_hosts(out, routes);
     fputs("\"\n", out);
+    put_middleware(out, plan, candidate->rule);
     if (candidate->rule->backend_count == 1) {
         fprintf(out, "      service: \"%s\"\n", candidate->rule->backends[0].cluster->name);
     } else {
@@ -134,6 +151,28 @@ static void put_service(FILE *out, const struct render_cluster *cluster, bool he
     }
 }
 
+/* Whatever a server says of itself in these headers is replaced, or, by an empty value, dropped. */
+static void put_identity(FILE *out, const struct render_plan *plan)
+{
+    if (plan->identity == NULL) {
+        return;
+    }
+    fputs("  middlewares: # which service was chosen; which of its servers, this proxy cannot "
+          "say\n",
+          out);
+    fprintf(out,
+            "    identity-unknown: {headers: {customResponseHeaders: {\"%s\": \"\", "
+            "\"%s" RENDER_POD_SUFFIX "\": \"\"}}}\n",
+            plan->identity, plan->identity);
+    for (size_t i = 0; i < plan->routes->cluster_count; i++) {
+        const char *name = plan->clusters[i].route->name;
+        fprintf(out,
+                "    \"identity-of-%s\": {headers: {customResponseHeaders: {\"%s\": \"%s\", \"%s"
+                RENDER_POD_SUFFIX "\": \"\"}}}\n",
+                name, plan->identity, name, plan->identity);
+    }
+}
+
 static void put_weighted(FILE *out, const struct route_table *routes, size_t index)
 {
     const struct route_rule *rule = &routes->rules[index];
@@ -157,8 +196,9 @@ int render_traefik(FILE *out, const struct render_plan *plan,
           "http:\n  routers:\n",
           out);
     for (size_t i = 0; i < routes->candidate_count && rv == 0; i++) {
-        rv = put_router(out, routes, i, reason);
+        rv = put_router(out, plan, i, reason);
     }
+    put_identity(out, plan);
     fputs("  services:\n", out);
     for (size_t i = 0; i < routes->cluster_count; i++) {
         put_service(out, &plan->clusters[i], plan->health_checks);
