@@ -232,7 +232,8 @@ static void on_garbled(void *user)
 static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
     struct agent *agent = user;
-    const struct agent_identity self = {agent->config->version, agent->id, agent->config->expect};
+    const struct agent_identity self = {agent->config->version, agent->id, agent->config->expect,
+                                        agent->config->target->service};
     agent->retried_unprocessed = false;
     report_pong(&agent->source, pong);
     unsigned findings =
@@ -290,7 +291,17 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     }
 }
 
+static void on_named(void *user, const struct role_naming *naming)
+{
+    const struct agent *agent = user;
+    const char *missing = role_naming_missing(agent->config->target->service, naming);
+    if (agent->stream.received > 0 && missing[0] != '\0') {
+        report_unnamed(&agent->source, missing);
+    }
+}
+
 static const struct role_pinger_events pinger_events = {
+    .on_named = on_named,
     .on_pong = on_pong,
     .on_garbled = on_garbled,
     .on_closed = on_call_closed,

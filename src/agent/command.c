@@ -54,6 +54,7 @@ static const struct cli_option options_table[] = {
      .environment = "AGENT_ID",
      .help = "Name of this agent, sent as agent-id; HOSTNAME or a UUID when not given"},
     ROLE_CONNECT_OPTIONS(struct options, connect),
+    ROLE_SERVICE_OPTIONS(struct options, connect.service),
     ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
      .argument = "DURATION", .fallback = "5s", .min = 1000000, .max = UINT64_C(86400000000000),
@@ -183,7 +184,9 @@ static int exit_code(const struct role *role, const struct options *options)
     if (!agent_stats_clean(&role->stats)) {
         return EXIT_CHECK_FAILED;
     }
-    return role->config.expect->rule == ROLE_EXPECT_UNKNOWN ? EXIT_NO_EVIDENCE : EXIT_GOOD;
+    return role->config.expect->rule == ROLE_EXPECT_UNKNOWN || role->stats.unnamed > 0
+               ? EXIT_NO_EVIDENCE
+               : EXIT_GOOD;
 }
 
 static void tell_unchecked(const struct role *role, const char *id)
@@ -282,6 +285,8 @@ static int run(const void *parsed, int argc, char **argv)
     cli_log_apply(&options->log);
     if (cli_check_version("agent", options->version) == 0 && check_id(id) == 0 &&
         role_target_init(&target, "agent", &options->connect) == 0 &&
+        role_service_hold(target.service, "agent", 1U << ROLE_CALL_BIDI,
+                          "an agent pings on the stream that it holds, expected bidi") == 0 &&
         role_expects_init(&expects, "agent", &options->expect, &options->connect) == 0) {
         const struct role_expectation expect = role_expects_of(&expects, options->version);
         process_raise_fd_limit();

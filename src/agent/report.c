@@ -20,6 +20,12 @@ void report_unchecked(const struct log_source *source, const struct role_expecta
               "Which server answers is not checked: %s", expect->reason);
 }
 
+void report_unnamed(const struct log_source *source, const char *why)
+{
+    log_event(LOG_WARN, source, "server_unnamed", LOG_PAIRS({"reason", why}),
+              "Which server answered is not checked: %s", why);
+}
+
 void report_ping(const struct log_source *source, uint64_t sequence)
 {
     if (!log_enabled(LOG_INFO)) {

@@ -11,6 +11,9 @@ void report_opened(const struct log_source *source, const char *target, const ch
 /* Nothing says which server must answer. */
 void report_unchecked(const struct log_source *source, const struct role_expectation *expect);
 
+/* Answers of --method named no server; `why`. */
+void report_unnamed(const struct log_source *source, const char *why);
+
 /* "Sent ping". */
 void report_ping(const struct log_source *source, uint64_t sequence);
 

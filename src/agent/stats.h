@@ -40,6 +40,7 @@ struct agent_stats {
     uint64_t mixed;      /* answers that carry the metadata of another agent */
     uint64_t moved;      /* answers from another pod than the stream's first */
     uint64_t mismatches; /* answers from a server of another version */
+    uint64_t unnamed;    /* answers of --method that do not say which server it was */
     uint64_t bad_ends;   /* streams that had sent all and did not end with an OK */
     uint64_t streams_opened;
     uint64_t streams_active;

@@ -56,6 +56,18 @@ static void measure(const struct agent_stream *stream, struct agent_stats *stats
     }
 }
 
+/* Whatever waited is answered. */
+static unsigned take_service_answer(struct agent_stream *stream, struct agent_stats *stats,
+                                    uint64_t now_ns)
+{
+    if (outstanding(stream) > 0) {
+        measure(stream, stats, stream->sent, now_ns);
+    }
+    stream->answered = stream->sent;
+    stream->waiting_since_ns = now_ns;
+    return 0;
+}
+
 static unsigned judge_sequence(struct agent_stream *stream, struct agent_stats *stats,
                                uint64_t echoed, uint64_t now_ns)
 {
@@ -73,10 +85,15 @@ static unsigned judge_sequence(struct agent_stream *stream, struct agent_stats *
     return sequence > expected ? AGENT_LOST : 0;
 }
 
-static unsigned judge_version(struct agent_stats *stats, const struct role_expectation *expect,
-                              const char *server_version)
+static unsigned judge_version(struct agent_stats *stats, const struct agent_identity *self,
+                              const struct rpc_ping_response *response)
 {
-    if (expect->rule != ROLE_EXPECT_SERVER && expect->rule != ROLE_EXPECT_REJECTED) {
+    const struct role_expectation *expect = self->expect;
+    const char *server_version = response->server_version;
+    bool unnamed = role_is_unnamed(self->service, response);
+    stats->unnamed += unnamed;
+    if (unnamed ||
+        (expect->rule != ROLE_EXPECT_SERVER && expect->rule != ROLE_EXPECT_REJECTED)) {
         agent_stats_answer(stats, server_version, AGENT_STATS_UNCHECKED);
         return 0;
     }
@@ -86,9 +103,12 @@ static unsigned judge_version(struct agent_stats *stats, const struct role_expec
 }
 
 static unsigned judge_pod(struct agent_stream *stream, struct agent_stats *stats,
-                          const char *server_id)
+                          const struct agent_identity *self, const char *server_id)
 {
-    if (stream->received == 1) {
+    if (self->service != NULL && server_id[0] == '\0') {
+        return 0;
+    }
+    if (stream->received == 1 || (self->service != NULL && stream->pod[0] == '\0')) {
         snprintf(stream->pod, sizeof(stream->pod), "%s", server_id);
     }
     if (strncmp(stream->pod, server_id, sizeof(stream->pod) - 1) == 0) {
@@ -121,9 +141,12 @@ unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *st
     stream->received++;
     stream->last_message_ns = now_ns;
     stats->received++;
-    return judge_sequence(stream, stats, response->sequence, now_ns) |
-           judge_version(stats, self->expect, response->server_version) |
-           judge_pod(stream, stats, response->server_id) | judge_metadata(stats, self, response);
+    unsigned order = self->service != NULL
+                         ? take_service_answer(stream, stats, now_ns)
+                         : judge_sequence(stream, stats, response->sequence, now_ns);
+    return order | judge_version(stats, self, response) |
+           judge_pod(stream, stats, self, response->server_id) |
+           judge_metadata(stats, self, response);
 }
 
 bool agent_stream_overdue(const struct agent_stream *stream, uint64_t limit_ms, uint64_t now_ns)

@@ -5,6 +5,7 @@
 
 #include "agent/stats.h"
 #include "role/expect.h"
+#include "role/pinger.h"
 #include "rpc/hint.h"
 #include "rpc/ping.h"
 
@@ -29,6 +30,9 @@ struct agent_identity {
     const char *version;
     const char *id;
     const struct role_expectation *expect; /* of the servers that answer */
+    /* NULL: PingPong. Of another it is not known how many answers are right, and their names may be
+     * missing. */
+    const struct role_service *service;
 };
 
 /* A zeroed struct, then agent_stream_open(). */

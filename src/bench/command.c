@@ -44,6 +44,7 @@ struct options {
 /* clang-format off */
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, connect),
+    ROLE_SERVICE_OPTIONS(struct options, connect.service),
     ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "connections", .short_name = 'c', .kind = CLI_COUNT, .offset = offsetof(struct options, connections),
      .argument = "N", .fallback = "10", .min = 1, .max = STREAMS_MAX, .help = "Connections"},
@@ -177,7 +178,13 @@ static int drive(const struct options *options, const struct threshold *threshol
     int rv = EXIT_USAGE;
     if (take_setup(options, &result->setup) == 0 &&
         role_expects_init(&expects, "bench", &options->expect, &options->connect) == 0 &&
-        role_target_init(&target, "bench", &options->connect) == 0) {
+        role_target_init(&target, "bench", &options->connect) == 0 &&
+        role_service_hold(target.service, "bench", 1U << ROLE_CALL_BIDI,
+                          "bench measures from a message to its answer on an open stream, "
+                          "expected bidi") == 0) {
+        if (target.service != NULL) {
+            result->setup.size_bytes = target.service->message_len;
+        }
         take_expectations(&expects, result, expected);
         rv = drive_at(&target, options, expected, thresholds, result);
     }

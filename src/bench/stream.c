@@ -89,8 +89,13 @@ static void check_answer(struct bench_stream *stream, const struct rpc_ping_resp
                          uint64_t expected)
 {
     struct bench_result *result = stream->conn->driver->result;
-    result->misrouted += role_expectation_forbids(stream->expect, response->server_version);
     result->disordered += response->sequence != 0 && response->sequence != expected;
+    const struct role_service *service = stream->conn->driver->config->target->service;
+    result->misrouted += !role_is_unnamed(service, response) &&
+                         role_expectation_forbids(stream->expect, response->server_version);
+    if (service != NULL && response->server_id[0] == '\0') {
+        return;
+    }
     if (stream->server_id[0] == '\0') {
         snprintf(stream->server_id, sizeof(stream->server_id), "%s", response->server_id);
     } else {
@@ -186,7 +191,18 @@ static void on_closed(void *user, const struct rpc_status *status)
     }
 }
 
+static void on_named(void *user, const struct role_naming *naming)
+{
+    const struct bench_stream *stream = user;
+    const struct driver *driver = stream->conn->driver;
+    const char *missing = role_naming_missing(driver->config->target->service, naming);
+    if (missing[0] != '\0') {
+        bench_add_unchecked(driver->result, stream->version, missing);
+    }
+}
+
 static const struct role_pinger_events events = {
+    .on_named = on_named,
     .on_pong = on_pong,
     .on_garbled = on_garbled,
     .on_closed = on_closed,

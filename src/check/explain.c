@@ -3,6 +3,7 @@
 #include "check/explain.h"
 
 #include "base/text.h"
+#include "check/service.h"
 #include "rpc/hint.h"
 
 #include <inttypes.h>
@@ -240,6 +241,10 @@ void check_explain_end(struct sentence *sentence, const struct check_run *run, s
     const struct check_observation *seen = &run->streams[stream];
     if (seen->garbled) {
         sentence_add(sentence, "an answer is not a ping.PingResponse");
+        return;
+    }
+    if (run->plan->service != NULL) {
+        check_service_explain_end(sentence, run, seen);
         return;
     }
     switch (seen->end) {

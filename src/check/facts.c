@@ -127,6 +127,26 @@ static bool same_pod(const struct check_pong *a, const struct check_pong *b)
     return a->server_id == b->server_id && a->server_version == b->server_version;
 }
 
+static bool differ(uint32_t *first, uint32_t name)
+{
+    *first = *first == CHECK_NAME_EMPTY ? name : *first;
+    return name != CHECK_NAME_EMPTY && name != *first;
+}
+
+/* Only names that are there can differ. Each of several unary calls may go where it likes. */
+static bool service_moved(const struct role_service *service, const struct check_observation *seen)
+{
+    uint32_t version = CHECK_NAME_EMPTY;
+    uint32_t id = CHECK_NAME_EMPTY;
+    bool moved = false;
+    for (size_t i = 0; i < seen->pong_count && service->call != ROLE_CALL_UNARY; i++) {
+        bool other_version = differ(&version, seen->pongs[i].server_version);
+        bool other_id = differ(&id, seen->pongs[i].server_id);
+        moved = moved || other_version || other_id;
+    }
+    return moved;
+}
+
 struct check_facts check_facts_of(const struct check_run *run, size_t stream)
 {
     const struct check_observation *seen = &run->streams[stream];
@@ -134,6 +154,10 @@ struct check_facts check_facts_of(const struct check_run *run, size_t stream)
     learn_extensions(seen, &facts);
     facts.echoes_metadata = facts.echoes_metadata && !run->plan->id_hidden;
     compare_metadata(run, stream, &facts);
+    if (run->plan->service != NULL) { /* how many answers are right is for the service to know */
+        facts.moved = service_moved(run->plan->service, seen);
+        return facts;
+    }
     if (facts.echoes_sequence) {
         follow_sequence(run, seen, &facts);
     } else {

@@ -5,6 +5,7 @@
 #include "check/verdict.h"
 
 #include "check/explain.h"
+#include "check/service.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -79,11 +80,13 @@ static bool was_rejected(const struct check_observation *seen)
 /* A rejection that only a missing or refusing route explains: Envoy and the embedded proxy answer
  * UNIMPLEMENTED, Traefik HTTP 404 (the same code by gRPC's mapping). UNAVAILABLE and resets have
  * many other causes. */
-static bool has_no_route(const struct check_observation *seen)
+static bool has_no_route(const struct check_run *run, const struct check_observation *seen)
 {
+    bool our_server = run->plan->service == NULL; /* another may mean its message */
     return was_rejected(seen) && seen->status.origin != RPC_FROM_RESET &&
-           (seen->status.code == RPC_UNIMPLEMENTED || seen->status.code == RPC_NOT_FOUND ||
-            seen->status.code == RPC_INVALID_ARGUMENT);
+           (seen->status.code == RPC_UNIMPLEMENTED ||
+            (our_server && (seen->status.code == RPC_NOT_FOUND ||
+                            seen->status.code == RPC_INVALID_ARGUMENT)));
 }
 
 static void tally_end(const struct check_run *run, size_t stream, enum role_expect_rule rule,
@@ -98,7 +101,7 @@ static void tally_end(const struct check_run *run, size_t stream, enum role_expe
     }
     if (rule == ROLE_EXPECT_REJECTED && seen->pong_count > 0) {
         tally(&group->accepted, stream, facts, seen->pong_count);
-    } else if (!rejection_is_right && has_no_route(seen)) {
+    } else if (!rejection_is_right && has_no_route(run, seen)) {
         tally(&group->rejected, stream, facts, 1);
     } else if (seen->end != CHECK_END_DONE &&
                !(seen->end == CHECK_END_TIMED_OUT && facts->lost > 0)) {
@@ -112,10 +115,18 @@ static bool ended_badly(const struct check_observation *seen)
     return seen->end == CHECK_END_DONE && seen->ended && seen->status.code != RPC_OK;
 }
 
-static void note_unchecked(const struct check_observation *seen, const struct check_facts *facts,
-                           struct check_verdict *verdict)
+static void note_unchecked(const struct check_run *run, const struct check_observation *seen,
+                           const struct check_facts *facts, struct check_verdict *verdict)
 {
     if (seen->pong_count == 0) {
+        return;
+    }
+    bool told = seen->flooded && run->plan->service == NULL; /* as duplication */
+    if (seen->end == CHECK_END_DONE && !seen->ended && !told) {
+        verdict->unchecked |= 1U << CHECK_ENDING;
+    }
+    if (run->plan->service != NULL) {
+        verdict->unchecked |= check_service_unchecked(run->plan, seen);
         return;
     }
     if (!facts->echoes_metadata) {
@@ -127,9 +138,6 @@ static void note_unchecked(const struct check_observation *seen, const struct ch
     if (!facts->names_pod) {
         verdict->unchecked |= 1U << CHECK_STICKINESS;
     }
-    if (seen->end == CHECK_END_DONE && !seen->ended && !seen->flooded) {
-        verdict->unchecked |= 1U << CHECK_ENDING;
-    }
 }
 
 static void tally_stream(const struct check_run *run, size_t stream, enum role_expect_rule rule,
@@ -137,7 +145,7 @@ static void tally_stream(const struct check_run *run, size_t stream, enum role_e
 {
     struct check_facts facts = check_facts_of(run, stream);
     count_messages(run, stream, verdict);
-    note_unchecked(&run->streams[stream], &facts, verdict);
+    note_unchecked(run, &run->streams[stream], &facts, verdict);
     tally(&group->metadata, stream, &facts, facts.wrong_metadata);
     tally(&group->foreign, stream, &facts, facts.foreign);
     tally(&group->moved, stream, &facts, facts.moved);
@@ -184,21 +192,38 @@ static uint64_t count_wrong_versions(const struct check_run *run, size_t group)
         const struct check_observation *seen = &run->streams[i];
         for (size_t p = 0; run->plan->streams[i].group == group && p < seen->pong_count; p++) {
             const char *version = check_names_text(&run->names, seen->pongs[p].server_version);
-            wrong += !role_expectation_allows(expect, version);
+            bool unnamed = version[0] == '\0' && run->plan->service != NULL;
+            wrong += !unnamed && !role_expectation_allows(expect, version);
         }
     }
     return wrong;
+}
+
+/* A service of one's own whose answers have no name where --server-from looks. */
+static void find_unnamed(const struct check_run *run, size_t group, struct check_verdict *verdict)
+{
+    char text[CHECK_TEXT_BYTES];
+    struct sentence sentence = sentence_begin(text, sizeof(text));
+    enum role_expect_rule rule = run->plan->groups[group].expect.rule;
+    uint64_t unnamed = 0;
+    if (run->plan->service != NULL && (rule == ROLE_EXPECT_SERVER || rule == ROLE_EXPECT_ANY)) {
+        unnamed = check_service_explain_unnamed(&sentence, run, group);
+    }
+    if (unnamed > 0) {
+        struct sentence told = check_add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, unnamed);
+        sentence_add(&told, "%s", text);
+        verdict->unchecked |= 1U << CHECK_VERSION;
+    }
 }
 
 static void find_version(const struct check_run *run, size_t group, struct check_verdict *verdict)
 {
     const struct role_expectation *expect = &run->plan->groups[group].expect;
     check_judge_unknown(run, group, verdict);
-    if (expect->rule != ROLE_EXPECT_SERVER) {
-        return;
-    }
-    uint64_t wrong = count_wrong_versions(run, group);
-    if (wrong > 0) {
+    uint64_t wrong = expect->rule == ROLE_EXPECT_SERVER ? count_wrong_versions(run, group) : 0;
+    if (wrong == 0) {
+        find_unnamed(run, group, verdict);
+    } else {
         char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
         struct sentence text = check_add_finding(verdict, CHECK_VERSION, CHECK_FAILED, wrong);
         sentence_add(&text, "expected server %s, answered: ",
@@ -235,6 +260,10 @@ static void find_rejection(const struct check_run *run, size_t group,
                      rpc_status_describe(&run->streams[facts->rejected.stream].status, status,
                                          sizeof(status)),
                      facts->rejected.count, verdict->streams);
+        if (run->plan->service != NULL) {
+            sentence_add(&text, ": no route takes it, or its server does not know %s",
+                         run->plan->service->path);
+        }
     } else if (facts->accepted.count > 0) {
         struct sentence text =
             check_add_finding(verdict, CHECK_REJECTION, CHECK_FAILED, facts->accepted.count);
@@ -309,7 +338,7 @@ static bool lacks_pod_names(const struct check_run *run, const struct check_verd
     return run->plan->command == CHECK_STICKY && (verdict->unchecked & 1U << CHECK_STICKINESS) != 0;
 }
 
-static void find_gaps(const struct check_run *run, const struct group_facts *facts,
+static void find_gaps(const struct check_run *run, size_t group, const struct group_facts *facts,
                       struct check_verdict *verdict)
 {
     if (facts->undone.count > 0) {
@@ -321,7 +350,11 @@ static void find_gaps(const struct check_run *run, const struct group_facts *fac
         check_explain_end(&text, run, facts->undone.stream);
     } else if (lacks_pod_names(run, verdict)) {
         struct sentence text = check_add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
-        sentence_add(&text, "not enough evidence: server sends no server_id");
+        if (run->plan->service != NULL) {
+            check_service_explain_pods(&text, run, group);
+        } else {
+            sentence_add(&text, "not enough evidence: server sends no server_id");
+        }
     }
 }
 
@@ -358,5 +391,5 @@ void check_judge_group(const struct check_run *run, size_t group, struct check_v
     find_mixing(run, &facts, ret_verdict);
     find_sequence_faults(run, &facts, ret_verdict);
     find_broken_ends(run, &facts, ret_verdict);
-    find_gaps(run, &facts, ret_verdict);
+    find_gaps(run, group, &facts, ret_verdict);
 }

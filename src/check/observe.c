@@ -30,6 +30,8 @@ void check_run_deinit(struct check_run *run)
     for (size_t i = 0; run->streams != NULL && i < run->plan->stream_count; i++) {
         free(run->streams[i].sent_ns);
         free(run->streams[i].pongs);
+        free(run->streams[i].server_missing);
+        free(run->streams[i].pod_missing);
     }
     free(run->streams);
     run->streams = NULL;
@@ -68,4 +70,28 @@ bool check_run_received(struct check_run *run, size_t stream,
         .agent_version = check_names_add(&run->names, response->agent_version),
     };
     return true;
+}
+
+static void keep_first(char **kept, const char *text)
+{
+    if (*kept == NULL && text[0] != '\0') {
+        *kept = mem_strdup(text);
+    }
+}
+
+void check_run_named(struct check_run *run, size_t stream, size_t first,
+                     const struct role_naming *naming)
+{
+    struct check_observation *seen = &run->streams[stream];
+    uint32_t version = check_names_add(&run->names, naming->who.server_version);
+    uint32_t id = check_names_add(&run->names, naming->who.server_id);
+    for (size_t i = first; i < seen->pong_count; i++) {
+        struct check_pong *pong = &seen->pongs[i];
+        pong->server_version = version != CHECK_NAME_EMPTY ? version : pong->server_version;
+        pong->server_id = id != CHECK_NAME_EMPTY ? id : pong->server_id;
+    }
+    if (first < seen->pong_count) {
+        keep_first(&seen->server_missing, naming->server_missing);
+        keep_first(&seen->pod_missing, naming->pod_missing);
+    }
 }

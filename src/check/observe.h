@@ -6,6 +6,7 @@
 #include "check/plan.h"
 #include "net/error.h"
 #include "net/tls.h"
+#include "role/pinger.h"
 #include "rpc/ping.h"
 #include "rpc/status.h"
 
@@ -46,6 +47,8 @@ struct check_observation {
     bool flooded;      /* more than CHECK_EXTRA_PONGS answers too many */
     uint32_t agent_id; /* our own, numbers in the run's names */
     uint32_t agent_version;
+    char *server_missing; /* owned; --method: why an answer has no version; NULL: each has one */
+    char *pod_missing;    /* owned; likewise */
     uint64_t sent; /* pings */
     uint64_t *
         sent_ns; /* owned, plan->messages of them: the time stamp of each ping, unique in the run */
@@ -85,5 +88,10 @@ void check_run_sent(struct check_run *run, size_t stream, uint64_t now_ns);
 /* Notes an answer. Returns false when the peer sends far too many: end the stream. */
 bool check_run_received(struct check_run *run, size_t stream,
                         const struct rpc_ping_response *response);
+
+/* Notes who gave the answers from number `first` on, where only the end of their call told, and why
+ * some have no name. */
+void check_run_named(struct check_run *run, size_t stream, size_t first,
+                     const struct role_naming *naming);
 
 #endif

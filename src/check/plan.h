@@ -65,6 +65,7 @@ struct check_plan {
     uint64_t hold_ms;     /* streams are to live so long; 0: no longer than their messages take */
     bool id_hidden;       /* agents say who they are in headers that servers do not echo ... */
     bool version_hidden;
+    const struct role_service *service; /* borrowed; that is checked; NULL: PingPong */
     bool from_logs; /* nothing is sent: what others logged is judged */
 };
 

@@ -1,7 +1,10 @@
 /* Lines for people: one per version or agent while all is well, one per finding where not. */
 #include "check/print.h"
 
+#include "check/kinds.h"
 #include "check/pods.h"
+#include "check/sentence.h"
+#include "check/service.h"
 #include "check/split_count.h"
 #include "cli/terminal.h"
 #include "role/connect.h"
@@ -26,23 +29,16 @@ const char *check_command_name(enum check_command command)
     return command == CHECK_VERIFY ? "verify" : "sticky-test";
 }
 
-static void add_kinds(struct sentence *text, unsigned kinds)
-{
-    const char *joint = "";
-    for (unsigned kind = 0; kind < CHECK_KIND_COUNT; kind++) {
-        if ((kinds & 1U << kind) != 0) {
-            sentence_add(text, "%s%s", joint, check_kind_words((enum check_kind)kind));
-            joint = ", ";
-        }
-    }
-}
-
 char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, char *out,
                            size_t out_bytes)
 {
     struct sentence text = sentence_begin(out, out_bytes);
+    if (plan->service != NULL) {
+        check_service_explain_unchecked(&text, plan, unchecked);
+        return out;
+    }
     if (plan->from_logs) {
-        add_kinds(&text, unchecked);
+        check_add_kinds(&text, unchecked);
         sentence_add(&text, ": the logs of both agents and servers are needed");
         return out;
     }
@@ -53,18 +49,18 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
         sentence_add(&text, "%s", unchecked != 0 ? "; " : "");
     }
     if ((unchecked & needs_extensions) != 0) {
-        add_kinds(&text, unchecked & needs_extensions);
+        check_add_kinds(&text, unchecked & needs_extensions);
         sentence_add(&text, ": server sends no extension fields");
     }
     const unsigned needs_end = 1U << CHECK_ENDING;
     if ((unchecked & ~(needs_extensions | needs_end)) != 0) {
         sentence_add(&text, "%s", (unchecked & needs_extensions) != 0 ? "; " : "");
-        add_kinds(&text, unchecked & ~(needs_extensions | needs_end));
+        check_add_kinds(&text, unchecked & ~(needs_extensions | needs_end));
         sentence_add(&text, ": server sends no server_id");
     }
     if ((unchecked & needs_end) != 0) {
         sentence_add(&text, "%s", text.len > 0 ? "; " : "");
-        add_kinds(&text, needs_end);
+        check_add_kinds(&text, needs_end);
         sentence_add(&text, ": server did not end it after the last message");
     }
     return out;
@@ -128,6 +124,9 @@ static void print_passed(FILE *out, const char *label, const struct check_report
     char evidence[CHECK_TEXT_BYTES];
     struct sentence text = sentence_begin(evidence, sizeof(evidence));
     add_pods(&text, report, group);
+    if (report->run->plan->service != NULL) {
+        check_service_add_unchecked(&text, verdict->unchecked);
+    }
     if (expect->rule == ROLE_EXPECT_SERVER) {
         print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Server %s: OK%s", label, arrow,
                    role_expectation_text(expect, expected, sizeof(expected)), evidence);
@@ -389,7 +388,12 @@ static void print_agent(FILE *out, const struct check_report *report, size_t str
     if (!check_is_sticky(verdict)) {
         return;
     }
-    const char *pod = check_names_text(&run->names, verdict->answers[0].server_id);
+    char pod[CHECK_TEXT_BYTES];
+    struct sentence text = sentence_begin(pod, sizeof(pod));
+    sentence_add(&text, "%s", check_names_text(&run->names, verdict->answers[0].server_id));
+    if (run->plan->service != NULL) {
+        check_service_add_unchecked(&text, verdict->unchecked);
+    }
     if (run->plan->stream_count == 1) {
         print_line(out, CLI_GOOD, CLI_MARK_GOOD, "All %" PRIu64 " messages routed to same pod: %s",
                    verdict->received, pod);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "check/service.h"
 #include "cli/progress.h"
 #include "net/loop.h"
 #include "net/stream.h"
@@ -36,11 +37,12 @@ struct probe_conn {
 
 struct probe_stream {
     struct probe *probe;
-    struct probe_conn *conn; /* borrowed while the pinger is open */
+    struct probe_conn *conn; /* borrowed while the pinger is open, and between unary calls */
     struct role_pinger pinger;
     uint64_t opened_ns;
     uint64_t last_message_ns; /* in either direction */
-    uint64_t half_closed_ms;  /* 0: not yet */
+    uint64_t half_closed_ms;  /* since when only its end is waited for; 0: not yet */
+    size_t call_first;        /* of the answers, the call's first */
     bool settled;             /* its `end` is final */
 };
 
@@ -94,11 +96,38 @@ static uint64_t next_stamp(struct probe *probe)
     return probe->last_stamp_ns;
 }
 
+/* Messages that a stream sends, and answers after which it is done. */
+static uint64_t to_send(const struct check_plan *plan)
+{
+    return plan->service != NULL ? check_service_sends(plan) : plan->messages;
+}
+
+static uint64_t to_answer(const struct check_plan *plan)
+{
+    return plan->service != NULL ? check_service_wants(plan) : plan->messages;
+}
+
+static bool is_unary(const struct probe *probe)
+{
+    const struct role_service *service = probe->run->plan->service;
+    return service != NULL && service->call == ROLE_CALL_UNARY;
+}
+
+/* The one answer of such a call comes when there is nothing more to be read. */
+static void end_requests(struct probe_stream *stream)
+{
+    const struct check_plan *plan = stream->probe->run->plan;
+    if (plan->service != NULL && plan->service->call == ROLE_CALL_CLIENT_STREAM &&
+        seen_of(stream)->sent == to_send(plan)) {
+        role_pinger_half_close(&stream->pinger);
+    }
+}
+
 static void finish_if_answered(struct probe_stream *stream)
 {
     const struct check_observation *seen = seen_of(stream);
-    uint64_t messages = stream->probe->run->plan->messages;
-    if (!stream->settled && seen->sent == messages && seen->pong_count >= messages) {
+    const struct check_plan *plan = stream->probe->run->plan;
+    if (!stream->settled && seen->sent == to_send(plan) && seen->pong_count >= to_answer(plan)) {
         settle(stream, CHECK_END_DONE);
         stream->half_closed_ms = uv_now(&stream->probe->loop->uv);
         role_pinger_half_close(&stream->pinger);
@@ -121,18 +150,25 @@ static void send_ping(struct probe_stream *stream)
     if (role_pinger_send(&stream->pinger, &ping) == 0) {
         stream->last_message_ns = ping.send_time_ns;
         check_run_sent(probe->run, index_of(stream), ping.send_time_ns);
+        end_requests(stream);
         finish_if_answered(stream);
     }
 }
+
+static void next_call(struct probe_stream *stream);
 
 static void on_pinger(uv_timer_t *timer)
 {
     struct probe *probe = timer->data;
     for (size_t i = 0; i < probe->run->plan->stream_count; i++) {
         struct probe_stream *stream = &probe->streams[i];
-        if (role_pinger_is_open(&stream->pinger) && !stream->settled &&
-            seen_of(stream)->sent < probe->run->plan->messages) {
+        if (stream->settled || seen_of(stream)->sent >= to_send(probe->run->plan)) {
+            continue;
+        }
+        if (!is_unary(probe) && role_pinger_is_open(&stream->pinger)) {
             send_ping(stream);
+        } else if (is_unary(probe) && !role_pinger_is_open(&stream->pinger)) {
+            next_call(stream);
         }
     }
 }
@@ -162,11 +198,38 @@ static void on_garbled(void *user)
     settle(stream, CHECK_END_BY_PEER);
 }
 
+static void on_named(void *user, const struct role_naming *naming)
+{
+    struct probe_stream *stream = user;
+    check_run_named(stream->probe->run, index_of(stream), stream->call_first, naming);
+}
+
+/* One of several unary calls went well; the next is made with the next interval. */
+static bool has_next_call(const struct probe_stream *stream, const struct rpc_status *status)
+{
+    const struct check_observation *seen = seen_of(stream);
+    return is_unary(stream->probe) && !stream->settled && status->code == RPC_OK &&
+           seen->pong_count == seen->sent && seen->sent < to_send(stream->probe->run->plan);
+}
+
+/* The stream has no call and gets no other. */
+static void leave_conn(struct probe_stream *stream)
+{
+    struct probe_conn *conn = stream->conn;
+    stream->conn = NULL;
+    conn->live--;
+    if (conn->live == 0 && conn->started == conn->stream_count) {
+        rpc_client_close(conn->client);
+    }
+}
+
 static void on_call_closed(void *user, const struct rpc_status *status)
 {
     struct probe_stream *stream = user;
     struct check_observation *seen = seen_of(stream);
-    struct probe_conn *conn = stream->conn;
+    if (has_next_call(stream, status)) {
+        return;
+    }
     seen->status = *status;
     seen->ended = !stream->probe->stopping &&
                   !(status->origin == RPC_FROM_HERE && status->code == RPC_CANCELLED);
@@ -175,19 +238,18 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     seen->idle_ns = now_ns - stream->last_message_ns;
     seen->half_closed = stream->half_closed_ms != 0;
     seen->half_closed_ns =
-        (uv_now(&stream->probe->loop.uv) - stream->half_closed_ms) * 1000000 * seen->half_closed;
-    settle(stream, CHECK_END_BY_PEER);
-    stream->conn = NULL;
-    conn->live--;
-    if (conn->live == 0 && conn->started == conn->stream_count) {
-        rpc_client_close(conn->client);
-    }
+        (uv_now(&stream->probe->loop->uv) - stream->half_closed_ms) * 1000000 * seen->half_closed;
+    bool done = stream->probe->run->plan->service != NULL && seen->ended &&
+                check_service_is_done(stream->probe->run->plan, seen);
+    settle(stream, done ? CHECK_END_DONE : CHECK_END_BY_PEER);
+    leave_conn(stream);
 }
 
 static const struct role_pinger_events pinger_events = {
     .on_pong = on_pong,
     .on_garbled = on_garbled,
     .on_closed = on_call_closed,
+    .on_named = on_named,
 };
 
 static struct role_identity identity_of(const struct probe_stream *stream)
@@ -226,6 +288,25 @@ static void fail_stream(struct probe_stream *stream, const struct net_error *why
         seen_of(stream)->error = *why;
         settle(stream, CHECK_END_NOT_CONNECTED);
     }
+}
+
+/* Of a stream whose last unary call went well, or that has not begun yet. */
+static void next_call(struct probe_stream *stream)
+{
+    if (stream->conn == NULL) {
+        return;
+    }
+    const struct role_identity identity = identity_of(stream);
+    stream->call_first = seen_of(stream)->pong_count;
+    if (role_pinger_open(&stream->pinger, stream->conn->client, &identity) == 0) {
+        send_ping(stream);
+        return;
+    }
+    struct net_error why;
+    net_error_set(&why, NET_FAILED, "%s takes no further call on this connection",
+                  rpc_client_peer(stream->conn->client));
+    fail_stream(stream, &why);
+    leave_conn(stream);
 }
 
 /* ---- connections
@@ -320,8 +401,12 @@ static void on_client_closed(void *user, const struct net_error *why)
         probe->run->connection_failed = true;
         probe->run->error = *why;
     }
-    for (size_t i = conn->started; i < conn->stream_count; i++) {
-        fail_stream(&probe->streams[conn->streams[i]], why);
+    for (size_t i = 0; i < conn->stream_count; i++) {
+        struct probe_stream *stream = &probe->streams[conn->streams[i]];
+        if (i >= conn->started || stream->conn == conn) { /* or it is between two unary calls */
+            fail_stream(stream, why);
+            stream->conn = NULL;
+        }
     }
     probe->connecting -= !conn->ready;
     list_remove(&conn->node);
@@ -446,12 +531,26 @@ static void show_progress(struct probe *probe)
                       limit);
 }
 
-/* Half-closed streams that the peer does not end. */
+/* A service that answers less often than it is asked: who waits for more waits for ever. */
+static void half_close_if_quiet(struct probe_stream *stream)
+{
+    const struct check_plan *plan = stream->probe->run->plan;
+    if (plan->service != NULL && plan->service->call == ROLE_CALL_BIDI &&
+        seen_of(stream)->sent == to_send(plan) &&
+        clock_now_ns() > stream->last_message_ns + CHECK_QUIET_MS * UINT64_C(1000000)) {
+        role_pinger_half_close(&stream->pinger);
+    }
+}
+
+/* Streams that the peer does not end, or for whose end it waits itself. */
 static void on_tick(struct net_tick *tick, uint64_t now_ms)
 {
     struct probe *probe = container_of(tick, struct probe, tick);
     for (size_t i = 0; i < probe->run->plan->stream_count; i++) {
         struct probe_stream *stream = &probe->streams[i];
+        if (role_pinger_is_open(&stream->pinger)) {
+            half_close_if_quiet(stream);
+        }
         if (role_pinger_is_open(&stream->pinger) && stream->half_closed_ms != 0 &&
             now_ms >= stream->half_closed_ms + CHECK_LINGER_MS) {
             role_pinger_cancel(&stream->pinger);

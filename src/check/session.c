@@ -61,6 +61,16 @@ static int probe_and_report(const char *command, const struct check_plan *plan,
     return rv;
 }
 
+/* sticky-test compares the answers of a call. */
+static bool can_stick(const struct check_plan *plan)
+{
+    return plan->command != CHECK_STICKY ||
+           role_service_allow(plan->service, "sticky-test",
+                              1U << ROLE_CALL_BIDI | 1U << ROLE_CALL_SERVER_STREAM,
+                              "such a call has one answer, and the next may come from another pod: "
+                              "there is nothing to stick to, expected bidi or server-stream") == 0;
+}
+
 int check_session_run(struct check_plan *plan, const struct check_session_options *options)
 {
     const char *command = check_command_name(plan->command);
@@ -70,7 +80,8 @@ int check_session_run(struct check_plan *plan, const struct check_session_option
     }
     plan->id_hidden = !role_target_id_is_echoed(&target);
     plan->version_hidden = !role_target_version_is_echoed(&target);
-    int rv = probe_and_report(command, plan, options, &target);
+    plan->service = target.service;
+    int rv = can_stick(plan) ? probe_and_report(command, plan, options, &target) : EXIT_USAGE;
     role_target_deinit(&target);
     return rv;
 }

@@ -24,6 +24,7 @@ struct options {
 
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, session.connect),
+    ROLE_SERVICE_OPTIONS(struct options, session.connect.service),
     ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "version", .kind = CLI_STRING, .offset = offsetof(struct options, version),
      .argument = "VERSION", .fallback = "v1.1", .help = "Version of the agents to play"},

@@ -9,36 +9,6 @@
 
 #include <stdlib.h>
 
-const char *check_kind_label(enum check_kind kind)
-{
-    static const char *const labels[] = {
-#define X(name, label, words) label,
-        CHECK_KIND_LIST(X)
-#undef X
-    };
-    return labels[kind];
-}
-
-const char *check_kind_words(enum check_kind kind)
-{
-    static const char *const words_of[] = {
-#define X(name, label, words) words,
-        CHECK_KIND_LIST(X)
-#undef X
-    };
-    return words_of[kind];
-}
-
-const char *check_result_label(enum check_result result)
-{
-    static const char *const labels[] = {
-#define X(name, label) label,
-        CHECK_RESULT_LIST(X)
-#undef X
-    };
-    return labels[result];
-}
-
 static bool never_connected(const struct check_run *run)
 {
     return run->connections_ready == 0 && run->plan->connection_count > 0;

@@ -32,6 +32,7 @@ struct options {
 
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, session.connect),
+    ROLE_SERVICE_OPTIONS(struct options, session.connect.service),
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
      .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
      .help = "Agent versions to try, separated by commas"},

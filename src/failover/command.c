@@ -30,6 +30,7 @@ struct options {
 /* clang-format off */
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, connect),
+    ROLE_SERVICE_OPTIONS(struct options, connect.service),
     ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "fault", .kind = CLI_STRING, .offset = offsetof(struct options, fault), .argument = "COMMAND", .required = true,
      .help = "Shell command that breaks something: kills a pod, restarts the proxy, reloads its configuration"},
@@ -125,7 +126,11 @@ static int test(const struct options *options, const struct versions *versions)
                                      .max_gap_ns = options->max_gap_ns,
                                      .seed = cli_seed(options->seed)};
     int rv = EXIT_USAGE;
-    if (role_target_init(&target, "failover-test", &options->connect) == 0) {
+    if (role_target_init(&target, "failover-test", &options->connect) == 0 &&
+        role_service_hold(target.service, "failover-test",
+                          1U << ROLE_CALL_BIDI | 1U << ROLE_CALL_SERVER_STREAM,
+                          "failover-test watches streams that stay open, expected bidi or "
+                          "server-stream") == 0) {
         result.target = target.name;
         make_streams(&result, (size_t)options->agents, versions);
         rv = run_and_print(options, &result, &target);

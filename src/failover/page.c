@@ -61,7 +61,7 @@ static cJSON *json_stream(const struct failover_result *result,
     cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
     cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
     cJSON_AddStringToObject(object, "unchecked",
-                            failover_is_unchecked(stream) ? stream->expect->reason : "");
+                            failover_is_unchecked(stream) ? failover_unchecked_why(stream) : "");
     cJSON_AddBoolToObject(object, "cut", stream->lanes.cut);
     cJSON_AddItemToObject(object, "lanes", json_lanes(&result->history, &stream->lanes));
     return object;

@@ -41,6 +41,7 @@ static cJSON *stream_object(const struct failover_result *result,
     };
     cJSON_AddStringToObject(object, "end", ends[stream->end]);
     cJSON_AddStringToObject(object, "end_cause", stream->end_cause);
+    cJSON_AddNumberToObject(object, "unnamed", (double)stream->unnamed);
     return object;
 }
 
@@ -229,7 +230,7 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
     } else if (!failover_is_good(result, stream)) {
         cli_junit_problem(out, CLI_JUNIT_FAILURE, problem_of(result, stream), text);
     } else if (failover_is_unchecked(stream)) {
-        cli_junit_problem(out, CLI_JUNIT_ERROR, "not_checked", stream->expect->reason);
+        cli_junit_problem(out, CLI_JUNIT_ERROR, "not_checked", failover_unchecked_why(stream));
     } else {
         cli_junit_output(out, text);
     }

@@ -65,7 +65,13 @@ void failover_result_deinit(struct failover_result *result)
 
 bool failover_is_unchecked(const struct failover_stream *stream)
 {
-    return stream->expect->rule == ROLE_EXPECT_UNKNOWN;
+    return stream->expect->rule == ROLE_EXPECT_UNKNOWN || stream->unnamed > 0;
+}
+
+const char *failover_unchecked_why(const struct failover_stream *stream)
+{
+    return stream->expect->rule == ROLE_EXPECT_UNKNOWN ? stream->expect->reason
+                                                       : stream->unnamed_why;
 }
 
 const char *failover_stream_result(const struct failover_result *result,
@@ -171,10 +177,12 @@ static void put_visible(FILE *out, const char *text)
     }
 }
 
+/* Of the streams that are not checked. */
 static bool is_first_of_version(const struct failover_result *result, size_t stream)
 {
     for (size_t i = 0; i < stream; i++) {
-        if (strcmp(result->streams[i].version, result->streams[stream].version) == 0) {
+        if (failover_is_unchecked(&result->streams[i]) &&
+            strcmp(result->streams[i].version, result->streams[stream].version) == 0) {
             return false;
         }
     }
@@ -187,7 +195,7 @@ static void print_unchecked(FILE *out, const struct failover_result *result)
         const struct failover_stream *stream = &result->streams[i];
         if (failover_is_unchecked(stream) && is_first_of_version(result, i)) {
             fprintf(out, "%s Which server answers %s was not checked: %s\n",
-                    cli_mark(CLI_MARK_WARN), stream->version, stream->expect->reason);
+                    cli_mark(CLI_MARK_WARN), stream->version, failover_unchecked_why(stream));
         }
     }
 }

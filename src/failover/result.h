@@ -36,6 +36,8 @@ struct failover_stream {
     uint64_t lost;      /* sent and never answered, because their stream ended */
     uint64_t repeated;  /* answers beyond the one that was due */
     uint64_t misrouted; /* answers of a server that is not its own */
+    uint64_t unnamed;   /* answers of --method that do not say which server it was */
+    char unnamed_why[FAILOVER_CAUSE_BYTES]; /* escaped */
     bool back;          /* answered again after the fault was over */
     struct failover_lanes lanes; /* owned */
     enum failover_end end;
@@ -58,8 +60,10 @@ struct failover_result {
     char reason[FAILOVER_CAUSE_BYTES]; /* why the streams could not be opened, or the command not begun; escaped */
 };
 
-/* Whether nothing says which server must answer the stream: only its life is judged. */
+/* Whether nothing says which server must answer the stream, or did: only its life is judged. */
 bool failover_is_unchecked(const struct failover_stream *stream);
+/* Why; for one of those. */
+const char *failover_unchecked_why(const struct failover_stream *stream);
 
 /* Whether it ended after the fault, or was silent for longer than max_gap_ns. */
 bool failover_is_interrupted(const struct failover_result *result,

@@ -130,19 +130,25 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
     struct run *run = stream->run;
     char server[FAILOVER_NAME_BYTES];
     uint64_t now_ns = clock_now_ns();
-    text_escape(server, sizeof(server), pong->server_id, strlen(pong->server_id));
+    const struct role_service *service = run->config->target->service;
+    bool unnamed = role_is_unnamed(service, pong);
+    const char *name =
+        service != NULL && pong->server_id[0] == '\0' ? pong->server_version : pong->server_id;
+    text_escape(server, sizeof(server), name, strlen(name));
     measure_gap(stream, now_ns, server);
     if (run->phase < FINISHING) { /* the picture ends there */
         failover_lanes_answer(
             &run->result->history, &stream->seen->lanes, now_ns, server, stream->call_answered == 0,
-            role_expectation_forbids(stream->seen->expect, pong->server_version));
+            !unnamed && role_expectation_forbids(stream->seen->expect, pong->server_version));
     }
     memcpy(stream->server, server, sizeof(server));
     stream->last_pong_ns = now_ns;
+    stream->seen->unnamed += unnamed;
     stream->seen->misrouted +=
-        run->fault_ns != 0 && role_expectation_forbids(stream->seen->expect, pong->server_version);
+        run->fault_ns != 0 && !unnamed &&
+        role_expectation_forbids(stream->seen->expect, pong->server_version);
     if (stream->call_answered == stream->call_sent) {
-        stream->seen->repeated++;
+        stream->seen->repeated += service == NULL; /* another may answer as often as it likes */
     } else {
         stream->call_answered++;
     }
@@ -220,7 +226,18 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     }
 }
 
+static void on_named(void *user, const struct role_naming *naming)
+{
+    const struct stream *stream = user;
+    struct failover_stream *seen = stream->seen;
+    if (seen->unnamed_why[0] == '\0') {
+        snprintf(seen->unnamed_why, sizeof(seen->unnamed_why), "%s",
+                 role_naming_missing(stream->run->config->target->service, naming));
+    }
+}
+
 static const struct role_pinger_events pinger_events = {.on_pong = on_pong,
+                                                        .on_named = on_named,
                                                         .on_closed = on_call_closed};
 
 static void on_ready(void *user)
@@ -282,6 +299,10 @@ static void reopen_soon(struct stream *stream)
 static void on_pinger(uv_timer_t *timer)
 {
     struct run *run = timer->data;
+    const struct role_service *service = run->config->target->service;
+    if (service != NULL && role_service_sends_once(service)) {
+        return; /* the server has its own pace */
+    }
     for (size_t i = 0; i < run->result->stream_count; i++) {
         struct stream *stream = &run->streams[i];
         if (role_pinger_is_open(&stream->pinger) && stream->call_answered == stream->call_sent) {

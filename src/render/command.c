@@ -7,11 +7,14 @@
 #include "render/output.h"
 #include "render/plan.h"
 #include "render/watch.h"
+#include "role/headers.h"
 #include "role/routes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define IDENTITY_MAX 100
 
 struct options {
     const char *routes;
@@ -26,6 +29,7 @@ struct options {
     bool is_static;
     bool resolve;
     bool no_health_checks;
+    const char *identity_header;
 };
 
 static const struct {
@@ -60,6 +64,9 @@ static const struct cli_option options_table[] = {
      .fallback = "/etc/traefik/dynamic", .help = "Traefik: where the static configuration says the dynamic one is"},
     {.name = "no-health-checks", .kind = CLI_FLAG, .offset = offsetof(struct options, no_health_checks),
      .help = "For backends that do not serve grpc.health.v1"},
+    {.name = "identity-header", .kind = CLI_STRING, .offset = offsetof(struct options, identity_header), .argument = "NAME",
+     .help = "Make the proxy say in each response which backend it chose (NAME) and which address of it (NAME-pod), "
+             "for --server-from and --pod-from"},
     {.name = "resolve", .kind = CLI_FLAG, .offset = offsetof(struct options, resolve),
      .help = "Look names up now, and list their addresses"},
     {.name = "watch", .kind = CLI_DURATION, .offset = offsetof(struct options, watch_ns), .argument = "DURATION",
@@ -140,11 +147,38 @@ static int write_once(render_fn *render, const struct render_plan *plan, const c
     return rv == 0 ? EXIT_GOOD : EXIT_USAGE;
 }
 
+/* The header's name in lower case; `out` is empty where none is asked for. Returns 0, or 1 after
+ * one line on standard error. */
+static int take_identity(const char *name, char out[static ROLE_HEADER_NAME_BYTES])
+{
+    out[0] = '\0';
+    if (name == NULL) {
+        return 0;
+    }
+    /* other characters mean something to one proxy or another */
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+    const char *wrong = role_header_name(name, strlen(name), out);
+    if (wrong == NULL && strspn(out, plain) != strlen(out)) {
+        wrong = "a proxy's own header is made of letters, digits, - and _";
+    } else if (wrong == NULL && strlen(out) > IDENTITY_MAX) {
+        wrong = "it is longer than 100 characters";
+    }
+    if (wrong != NULL) {
+        cli_error("render", "--identity-header: \"%.100s\" is not valid: %s", name, wrong);
+    }
+    return wrong != NULL;
+}
+
 static int render_with(const struct options *options, render_fn *render,
                        const struct route_table *routes)
 {
+    char identity[ROLE_HEADER_NAME_BYTES];
+    if (take_identity(options->identity_header, identity) != 0) {
+        return EXIT_USAGE;
+    }
     struct render_plan plan = {
         .routes = routes,
+        .identity = identity[0] != '\0' ? identity : NULL,
         .listen = options->listen,
         .admin = options->admin,
         .cert = options->cert,

@@ -215,6 +215,21 @@ static void put_repeated(FILE *out, const struct route_table *routes)
     fputs("                  end\n", out);
 }
 
+/* Whatever a server says of itself in these headers is replaced. */
+static void put_identity(FILE *out, const char *name)
+{
+    if (name == NULL) {
+        return;
+    }
+    fprintf(out,
+            "            response_headers_to_add: # which cluster was chosen, and which endpoint\n"
+            "            - {header: {key: \"%s\", value: \"%%UPSTREAM_CLUSTER%%\"}, "
+            "append_action: OVERWRITE_IF_EXISTS_OR_ADD}\n"
+            "            - {header: {key: \"%s" RENDER_POD_SUFFIX
+            "\", value: \"%%UPSTREAM_HOST%%\"}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}\n",
+            name, name);
+}
+
 static void put_listener(FILE *out, const struct render_plan *plan)
 {
     fputs("admin:\n  address: ", out);
@@ -264,9 +279,10 @@ static void put_listener(FILE *out, const struct render_plan *plan)
           "            typed_config: {\"@type\": "
           "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}\n"
           "          route_config:\n"
-          "            name: grpcroute\n"
-          "            virtual_hosts:\n",
+          "            name: grpcroute\n",
           out);
+    put_identity(out, plan->identity);
+    fputs("            virtual_hosts:\n", out);
 }
 
 /* ---- clusters -------------------------------------------------------------------------------- */

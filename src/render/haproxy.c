@@ -209,12 +209,25 @@ static void put_frontend(FILE *out, const struct render_plan *plan)
 
 /* ---- backends -------------------------------------------------------------------------------- */
 
-static void put_backend(FILE *out, const struct render_cluster *cluster, bool health_checks)
+/* Whatever a server says of itself in these headers is replaced. */
+static void put_identity(FILE *out, const char *name)
+{
+    if (name != NULL) {
+        fprintf(out,
+                "    http-response set-header %s %%b # which backend was chosen, and which server\n"
+                "    http-response set-header %s" RENDER_POD_SUFFIX " %%si:%%sp\n",
+                name, name);
+    }
+}
+
+static void put_backend(FILE *out, const struct render_cluster *cluster,
+                        const struct render_plan *plan)
 {
     char address[TEXT_ADDRESS_BYTES];
-    const char *check = health_checks ? " check inter 2s" : "";
+    const char *check = plan->health_checks ? " check inter 2s" : "";
     fprintf(out, "backend %s\n    balance roundrobin\n", cluster->route->name);
     fputs("    http-reuse always # streams share connections; without it each has one\n", out);
+    put_identity(out, plan->identity);
     for (size_t i = 0; i < cluster->endpoint_count; i++) {
         render_address(&cluster->endpoints[i], "", address);
         if (cluster->given) {
@@ -259,7 +272,7 @@ int render_haproxy(FILE *out, const struct render_plan *plan,
             render_address(&plan->admin, "*", address));
     put_frontend(out, plan);
     for (size_t i = 0; i < plan->routes->cluster_count; i++) {
-        put_backend(out, &plan->clusters[i], plan->health_checks);
+        put_backend(out, &plan->clusters[i], plan);
     }
     return 0;
 }

@@ -244,7 +244,31 @@ static void put_upstream(FILE *out, const struct render_cluster *cluster)
     fputs("    }\n", out);
 }
 
-static void put_pass(FILE *out)
+/* The last address of those that were tried. Whatever a server says of itself in these headers is
+ * replaced. */
+static void put_identity_map(FILE *out, const char *name)
+{
+    if (name != NULL) {
+        fputs("    map $upstream_addr $chosen { default $upstream_addr; "
+              "\"~(?<last>[^, ]+)$\" $last; }\n",
+              out);
+    }
+}
+
+static void put_identity(FILE *out, const char *name)
+{
+    if (name != NULL) {
+        fprintf(out,
+                "            grpc_hide_header %s;\n"
+                "            grpc_hide_header %s" RENDER_POD_SUFFIX ";\n"
+                "            add_header %s $backend always; # which upstream was chosen, and which "
+                "server\n"
+                "            add_header %s" RENDER_POD_SUFFIX " $chosen always;\n",
+                name, name, name, name);
+    }
+}
+
+static void put_pass(FILE *out, const char *identity)
 {
     fputs("            grpc_pass grpc://$backend;\n"
           "            grpc_read_timeout 24d;   # 60 s between two messages of the server\n"
@@ -252,6 +276,7 @@ static void put_pass(FILE *out)
           "            grpc_socket_keepalive on;\n"
           "            grpc_next_upstream error;\n",
           out);
+    put_identity(out, identity);
 }
 
 static void put_server(FILE *out, const struct render_plan *plan)
@@ -337,7 +362,7 @@ static int put_response(FILE *out, const struct route_table *routes, const struc
 /* ---- locations ------------------------------------------------------------------------------- */
 
 /* Headers can be changed in a location alone, and a rule gets to its own by way of an error. */
-static int put_locations(FILE *out, const struct route_table *routes,
+static int put_locations(FILE *out, const struct route_table *routes, const char *identity,
                          char reason[static RENDER_REASON_BYTES])
 {
     int rv = 0;
@@ -352,14 +377,14 @@ static int put_locations(FILE *out, const struct route_table *routes,
             fprintf(out, "            if ($rule = rule-%zu) { return 418; }\n", i);
         }
     }
-    put_pass(out);
+    put_pass(out, identity);
     fputs("        }\n", out);
     for (size_t i = 0; i < routes->rule_count && rv == 0; i++) {
         if (is_modified(&routes->rules[i])) {
             fprintf(out, "        location @rule-%zu {\n", i);
             rv = put_request(out, routes, &routes->rules[i], reason) != 0 ||
                  put_response(out, routes, &routes->rules[i], reason) != 0;
-            put_pass(out);
+            put_pass(out, identity);
             fputs("        }\n", out);
         }
     }
@@ -387,8 +412,9 @@ int render_nginx(FILE *out, const struct render_plan *plan, char reason[static R
         put_upstream(out, &plan->clusters[i]);
     }
     int rv = put_routes(out, plan->routes, reason);
+    put_identity_map(out, plan->identity);
     put_server(out, plan);
-    rv = rv != 0 ? rv : put_locations(out, plan->routes, reason);
+    rv = rv != 0 ? rv : put_locations(out, plan->routes, plan->identity, reason);
     fputs("}\n", out);
     return rv;
 }

@@ -27,7 +27,11 @@ struct render_plan {
     const char *key;
     const char *dynamic; /* Traefik: the folder of its dynamic configuration */
     bool health_checks;
+    const char *identity; /* the response header in which the proxy names the cluster that it chose,
+                             and with RENDER_POD_SUFFIX the endpoint; NULL: it names none */
 };
+
+#define RENDER_POD_SUFFIX "-pod"
 
 /* Writes a configuration. Returns 0, or 1 with a sentence in `reason` when the proxy cannot express
  * the routes; what was written then is worth nothing. */

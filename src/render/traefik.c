@@ -95,16 +95,36 @@ static bool is_modified(const struct route_rule *rule)
     return rule->request.count + rule->response.count > 0;
 }
 
-static void put_target(FILE *out, const struct route_table *routes, const struct route_rule *rule)
+/* The first has the last word on the answer. Which of several services a rule's stream went to is
+ * decided later, and not told. */
+static void put_chain(FILE *out, const struct render_plan *plan, const struct route_rule *rule)
 {
-    size_t index = render_rule_index(routes, rule);
-    if (is_modified(rule)) {
-        fprintf(out, "      middlewares: [rule-%zu]\n", index + 1);
+    bool both = plan->identity != NULL && is_modified(rule);
+    if (plan->identity == NULL && !is_modified(rule)) {
+        return;
     }
+    fputs("      middlewares: [", out);
+    if (plan->identity != NULL && rule->backend_count == 1) {
+        fprintf(out, "\"identity-of-%s\"", rule->backends[0].cluster->name);
+    } else if (plan->identity != NULL) {
+        fputs("identity-unknown", out);
+    }
+    if (is_modified(rule)) {
+        fprintf(out, "%srule-%zu", both ? ", " : "", render_rule_index(plan->routes, rule) + 1);
+    }
+    fputs(plan->identity != NULL && rule->backend_count != 1
+              ? "] # it cannot say which of the services it chose\n"
+              : "]\n",
+          out);
+}
+
+static void put_target(FILE *out, const struct render_plan *plan, const struct route_rule *rule)
+{
+    put_chain(out, plan, rule);
     if (rule->backend_count == 1) {
         fprintf(out, "      service: \"%s\"\n", rule->backends[0].cluster->name);
     } else {
-        fprintf(out, "      service: rule-%zu\n", index + 1);
+        fprintf(out, "      service: rule-%zu\n", render_rule_index(plan->routes, rule) + 1);
     }
 }
 
@@ -127,7 +147,7 @@ static int put_router(FILE *out, const struct render_plan *plan, const struct ro
     }
     put_hosts(out, host);
     fputs("\"\n", out);
-    put_target(out, plan->routes, candidate->rule);
+    put_target(out, plan, candidate->rule);
     return rv;
 }
 
@@ -177,13 +197,34 @@ static int put_modifier(FILE *out, const struct render_plan *plan, const struct 
     return 0;
 }
 
+/* Whatever a server says of itself in these headers is replaced, or, by an empty value, dropped. */
+static void put_identity(FILE *out, const struct render_plan *plan)
+{
+    if (plan->identity == NULL) {
+        return;
+    }
+    fputs("    # which service was chosen; which of its servers, this proxy cannot say\n", out);
+    fprintf(out,
+            "    identity-unknown: {headers: {customResponseHeaders: {\"%s\": \"\", "
+            "\"%s" RENDER_POD_SUFFIX "\": \"\"}}}\n",
+            plan->identity, plan->identity);
+    for (size_t i = 0; i < plan->routes->cluster_count; i++) {
+        const char *name = plan->clusters[i].route->name;
+        fprintf(out,
+                "    \"identity-of-%s\": {headers: {customResponseHeaders: {\"%s\": \"%s\", \"%s"
+                RENDER_POD_SUFFIX "\": \"\"}}}\n",
+                name, plan->identity, name, plan->identity);
+    }
+}
+
 static int put_middlewares(FILE *out, const struct render_plan *plan,
                            char reason[static RENDER_REASON_BYTES])
 {
     int rv = 0;
-    if (route_table_has_modifiers(plan->routes)) {
+    if (route_table_has_modifiers(plan->routes) || plan->identity != NULL) {
         fputs("  middlewares:\n", out);
     }
+    put_identity(out, plan);
     for (size_t i = 0; i < plan->routes->rule_count && rv == 0; i++) {
         const struct route_rule *rule = &plan->routes->rules[i];
         if (is_modified(rule)) {

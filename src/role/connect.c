@@ -158,6 +158,22 @@ static int make_tls(struct role_target *target, const char *command)
     return 0;
 }
 
+/* Who reads it second would send something else than is meant. */
+static int check_input(const struct role_target *target, const char *command)
+{
+    const struct role_connect_options *options = target->options;
+    const char *const files[] = {options->key_passphrase_file, options->service.message_file};
+    size_t readers = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        readers += files[i] != NULL && strcmp(files[i], "-") == 0;
+    }
+    for (size_t i = 0; i < target->headers->count; i++) {
+        const char *file = target->headers->fields[i].file;
+        readers += file != NULL && strcmp(file, "-") == 0;
+    }
+    return readers > 1 ? refuse(command, "-: standard input can be read only once") : 0;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static int take_options(struct role_target *target, const char *command)
@@ -166,7 +182,9 @@ static int take_options(struct role_target *target, const char *command)
     if (wrong != NULL) {
         return refuse(command, wrong);
     }
-    if (take_authority(target, command) != 0 || take_headers(target, command) != 0) {
+    if (take_authority(target, command) != 0 || take_headers(target, command) != 0 ||
+        check_input(target, command) != 0 ||
+        role_service_load(command, &target->options->service, &target->service) != 0) {
         return 1;
     }
     return target->options->plaintext ? 0 : make_tls(target, command);
@@ -194,6 +212,8 @@ void role_target_deinit(struct role_target *target)
     }
     free(target->headers);
     target->headers = NULL;
+    role_service_free(target->service);
+    target->service = NULL;
 }
 
 struct rpc_client_config role_target_client(const struct role_target *target)

@@ -4,6 +4,7 @@
 
 #include "cli/options.h"
 #include "role/headers.h"
+#include "role/service.h"
 #include "rpc/client.h"
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct role_connect_options {
     const char *id_header;      /* NULL: ROLE_ID_HEADER */
     bool tls_skip_verify;
     bool plaintext;
+    struct role_service_options service; /* with ROLE_SERVICE_OPTIONS; else PingPong */
 };
 
 #define ROLE_VERSION_HEADER "agent-version"
@@ -77,6 +79,7 @@ struct role_target {
     char version_header[ROLE_HEADER_NAME_BYTES]; /* metadata of a call: the agent's version ... */
     char id_header[ROLE_HEADER_NAME_BYTES];      /* ... and who it is */
     struct role_headers *headers;                /* owned */
+    struct role_service *service;                /* owned; NULL: PingPong */
 };
 
 /* Refuses options that contradict each other, so that nobody believes in a check that is not made,

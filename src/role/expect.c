@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "role/routes.h"
 #include "route/expect.h"
+#include "rpc/ping.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -248,6 +249,15 @@ static int check_backends(const char *command, const struct cli_list *list,
     return 0;
 }
 
+/* Of a service that is not PingPong somebody has to say which server a name in its answers is. */
+static bool says_who_answered(const struct role_service_options *service,
+                              const struct role_expectation *expect)
+{
+    return service->method == NULL || service->server_from != NULL ||
+           (expect->rule == ROLE_EXPECT_ANY && service->pod_from != NULL) ||
+           (expect->rule != ROLE_EXPECT_ANY && expect->rule != ROLE_EXPECT_SERVER);
+}
+
 static void take_request(struct role_expects *expects, const struct role_connect_options *connect)
 {
     const char *header = connect != NULL && connect->version_header != NULL
@@ -257,6 +267,10 @@ static void take_request(struct role_expects *expects, const struct role_connect
     (void)role_header_name(header, strlen(header), expects->version_header);
     if (connect == NULL) {
         return;
+    }
+    expects->service = &connect->service;
+    if (connect->service.method != NULL) { /* the same for this one */
+        (void)role_service_path(connect->service.method, expects->path);
     }
     text_format_address(expects->default_authority, sizeof(expects->default_authority),
                         connect->target.host, connect->target.port);
@@ -359,9 +373,10 @@ static struct role_expectation of_foreign_host(const struct role_expects *expect
 static struct role_expectation of_routes(const struct role_expects *expects,
                                          const char *const *agent_versions, size_t count)
 {
+    const char *path = expects->path[0] != '\0' ? expects->path : RPC_PING_PATH;
     struct route_expectation promised =
-        route_expect(expects->routes, expects->authority, expects->version_header, agent_versions,
-                     count);
+        route_expect(expects->routes, path, expects->authority, expects->version_header,
+                     agent_versions, count);
     switch (promised.outcome) {
     case 0:
         return of_rule(expects, promised.rule);
@@ -383,8 +398,20 @@ static struct role_expectation of_routes(const struct role_expects *expects,
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-struct role_expectation role_expects_at_edge(const struct role_expects *expects,
-                                             const char *const *agent_versions, size_t count)
+/* What cannot be seen is not judged. */
+static struct role_expectation visible(const struct role_expects *expects,
+                                       struct role_expectation expect)
+{
+    if (expects->service == NULL || says_who_answered(expects->service, &expect)) {
+        return expect;
+    }
+    return because(ROLE_EXPECT_UNKNOWN,
+                   "nothing says who answered (--server-from header:NAME, trailer:NAME or "
+                   "field:N)");
+}
+
+static struct role_expectation at_edge(const struct role_expects *expects,
+                                       const char *const *agent_versions, size_t count)
 {
     struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
     struct pair pair;
@@ -395,6 +422,12 @@ struct role_expectation role_expects_at_edge(const struct role_expects *expects,
     return of_routes(expects, agent_versions, count);
 }
 
+struct role_expectation role_expects_at_edge(const struct role_expects *expects,
+                                             const char *const *agent_versions, size_t count)
+{
+    return visible(expects, at_edge(expects, agent_versions, count));
+}
+
 struct role_expectation role_expects_of(const struct role_expects *expects,
                                         const char *agent_version)
 {
@@ -402,8 +435,9 @@ struct role_expectation role_expects_of(const struct role_expects *expects,
     struct pair pair;
     if (find_expected(expects, agent_version, &pair)) {
         allow_servers(&expect, &pair);
-        return expect;
+    } else {
+        expect = expects->options->routes != NULL ? of_routes(expects, &agent_version, 1)
+                                                  : of_version(agent_version);
     }
-    return expects->options->routes != NULL ? of_routes(expects, &agent_version, 1)
-                                            : of_version(agent_version);
+    return visible(expects, expect);
 }

@@ -72,6 +72,8 @@ struct role_expect_options {
 struct role_expects {
     const struct role_expect_options *options; /* borrowed */
     struct route_table *routes;                /* owned */
+    const struct role_service_options *service; /* borrowed; NULL: PingPong */
+    char path[ROLE_METHOD_BYTES];               /* of it; "": PingPong's */
     const char *authority;                     /* NULL: any host that the routes are for */
     bool authority_chosen;                     /* by the user */
     char default_authority[TEXT_ADDRESS_BYTES];

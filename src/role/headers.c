@@ -32,7 +32,8 @@ static bool is_reserved(const char *name)
     return strncmp(name, "grpc-", 5) == 0;
 }
 
-const char *role_header_name(const char *text, size_t len, char out[static ROLE_HEADER_NAME_BYTES])
+const char *role_header_spell(const char *text, size_t len,
+                              char out[static ROLE_HEADER_NAME_BYTES])
 {
     static const char token[] = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
     if (len == 0 || len >= ROLE_HEADER_NAME_BYTES) {
@@ -45,6 +46,15 @@ const char *role_header_name(const char *text, size_t len, char out[static ROLE_
         }
     }
     out[len] = '\0';
+    return NULL;
+}
+
+const char *role_header_name(const char *text, size_t len, char out[static ROLE_HEADER_NAME_BYTES])
+{
+    const char *wrong = role_header_spell(text, len, out);
+    if (wrong != NULL) {
+        return wrong;
+    }
     return is_reserved(out) ? "gRPC or HTTP/2 sets this header itself" : NULL;
 }
 

@@ -31,6 +31,10 @@ struct role_headers {
     size_t count;
 };
 
+/* A field name into `out` in lower case. Returns NULL, or what is wrong. */
+const char *role_header_spell(const char *text, size_t len,
+                              char out[static ROLE_HEADER_NAME_BYTES]);
+
 /* A field name that a client may choose, into `out` in lower case. Returns NULL, or what is wrong.
  */
 const char *role_header_name(const char *text, size_t len, char out[static ROLE_HEADER_NAME_BYTES]);

@@ -1,5 +1,8 @@
-/* A PingPong call: who asks, pings out, pongs in. When to ping, and what an answer is worth, is for
- * its owner to know. */
+/* A call of PingPong, or of the service that --method names: who asks, pings out, answers in. When
+ * to ping, and what an answer is worth, is for its owner to know.
+ *
+ * A service of --method looks like PingPong from here: its message for a ping, and for each of its
+ * answers a pong with what --server-from and --pod-from find; all else in it is empty. */
 #ifndef GRPCROUTE_ROLE_PINGER_H
 #define GRPCROUTE_ROLE_PINGER_H
 
@@ -18,6 +21,22 @@ struct role_identity {
     const char *id;
 };
 
+/* Who answered a call of --method, once it is over. Texts of `who` that no trailer names are
+ * empty. The others say why an answer has no name, and what it has instead: "no header x-up, but
+ * server, date"; printable ASCII, empty where every answer has one. */
+struct role_naming {
+    struct rpc_ping_response who;
+    const char *server_missing;
+    const char *pod_missing;
+};
+
+/* Whether an answer of the service, NULL for PingPong, does not say who gave it: which server, or,
+ * where only --pod-from was given, which pod. */
+bool role_is_unnamed(const struct role_service *service, const struct rpc_ping_response *pong);
+/* Why, for a call with such an answer. */
+const char *role_naming_missing(const struct role_service *service,
+                                const struct role_naming *naming);
+
 struct role_pinger_events {
     /* Borrowed until it returns. */
     void (*on_pong)(void *user, const struct rpc_ping_response *pong);
@@ -25,16 +44,22 @@ struct role_pinger_events {
     void (*on_garbled)(void *user);
     /* Exactly once, last; the pinger may be opened again. */
     void (*on_closed)(void *user, const struct rpc_status *status);
+    /* A call of --method: once, before on_closed. Borrowed until it returns. May be NULL. */
+    void (*on_named)(void *user, const struct role_naming *naming);
 };
+
+struct role_heard;
 
 struct role_pinger {
     const struct role_target *target;
     const struct role_pinger_events *events;
     void *user;
-    struct rpc_call *call; /* NULL: not open */
+    struct rpc_call *call;    /* NULL: not open */
+    struct role_heard *heard; /* owned; of an open call of --method */
 };
 
-/* `target` says how calls tell who asks; it and `events` are borrowed. */
+/* `target` says how calls tell who asks, and which service they are of; it and `events` are
+ * borrowed. */
 void role_pinger_init(struct role_pinger *pinger, const struct role_target *target,
                       const struct role_pinger_events *events, void *user);
 
@@ -47,10 +72,12 @@ static inline bool role_pinger_is_open(const struct role_pinger *pinger)
     return pinger->call != NULL;
 }
 
-/* These want an open pinger. Sends a ping; returns what rpc_call_send() does. */
+/* These want an open pinger. Sends a ping, which half-closes a call that takes one message; returns
+ * what rpc_call_send() does. */
 int role_pinger_send(struct role_pinger *pinger, const struct rpc_ping_request *ping);
+/* Repeats are harmless, also of the next. */
 void role_pinger_half_close(struct role_pinger *pinger);
-/* on_closed follows. Repeats are harmless. */
+/* on_closed follows. */
 void role_pinger_cancel(struct role_pinger *pinger);
 
 #endif

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct route_expectation expect_at(const struct route_table *table, const char *authority,
-                                          const char *name, const char *const *values,
-                                          size_t count)
+static struct route_expectation expect_at(const struct route_table *table, const char *path,
+                                          const char *authority, const char *name,
+                                          const char *const *values, size_t count)
 {
     struct h2_header fields[2 + ROUTE_EXPECT_VALUES_MAX] = {
-        H2_HEADER(":path", "/ping.PingService/PingPong"),
+        H2_HEADER(":path", path),
         H2_HEADER(":authority", authority),
     };
     size_t field_count = 2;
@@ -67,15 +67,16 @@ static const char *usual_name(const struct route_host *host)
     return host->name_count > 0 ? host->names[0] : "localhost";
 }
 
-struct route_expectation route_expect(const struct route_table *table, const char *authority,
-                                      const char *name, const char *const *values, size_t count)
+struct route_expectation route_expect(const struct route_table *table, const char *path,
+                                      const char *authority, const char *name,
+                                      const char *const *values, size_t count)
 {
     const char *usual = usual_name(&table->hosts[0]);
     struct route_expectation expectation =
-        expect_at(table, authority != NULL ? authority : usual, name, values, count);
+        expect_at(table, path, authority != NULL ? authority : usual, name, values, count);
     for (size_t i = 1; authority == NULL && i < table->host_count; i++) {
         struct route_expectation other =
-            expect_at(table, usual_name(&table->hosts[i]), name, values, count);
+            expect_at(table, path, usual_name(&table->hosts[i]), name, values, count);
         if (!is_alike(&expectation, &other)) {
             return (struct route_expectation){.outcome = ROUTE_E_HOST_UNKNOWN};
         }

@@ -17,12 +17,13 @@ struct route_expectation {
     const struct route_rule *rule; /* outcome 0 and ROUTE_E_NO_BACKEND; borrowed from the table */
 };
 
-/* Which rule takes a PingPong stream to `authority` with these values of the header `name` (at most
+/* Which rule takes a call of `path` to `authority` with these values of the header `name` (at most
  * ROUTE_EXPECT_VALUES_MAX): none, one, or a header that is repeated. Without an authority the
  * stream asks for a host that the routes are for; where these lead to different backends the outcome
  * is ROUTE_E_HOST_UNKNOWN. */
-struct route_expectation route_expect(const struct route_table *table, const char *authority,
-                                      const char *name, const char *const *values, size_t count);
+struct route_expectation route_expect(const struct route_table *table, const char *path,
+                                      const char *authority, const char *name,
+                                      const char *const *values, size_t count);
 
 /* The version in a backend's name: what follows its last "-v" if that is a number ("server-v1"
  * gives "v1"). Returns false when there is none. */

@@ -198,6 +198,14 @@ static void decide_not_grpc(struct rpc_call *call, uint32_t http_status,
     h2_stream_reset(call->stream, H2_CANCEL);
 }
 
+/* Before they decide the call's end, so that who reads them still has a call. */
+static void tell_trailers(struct rpc_call *call, const struct h2_block *block)
+{
+    if (call->events->on_trailers != NULL) {
+        call->events->on_trailers(call->user, block);
+    }
+}
+
 static void receive_response(struct rpc_call *call, const struct h2_block *block, bool end_stream)
 {
     uint32_t http_status = http_status_of(block);
@@ -205,6 +213,7 @@ static void receive_response(struct rpc_call *call, const struct h2_block *block
     bool grpc = type != NULL && rpc_is_grpc_content_type(type->value, type->value_len);
     struct rpc_status status;
     if (end_stream && read_grpc_status(block, &status)) {
+        tell_trailers(call, block);
         decide(call, &status); /* Trailers-Only */
         end_our_side(call);
     } else if (http_status != 200 || !grpc) {
@@ -225,6 +234,7 @@ static void receive_trailers(struct rpc_call *call, const struct h2_block *block
     if (rpc_frame_reader_pending(&call->reader)) {
         fail(call, RPC_INTERNAL, "response ended inside a message");
     } else if (read_grpc_status(block, &status)) {
+        tell_trailers(call, block);
         decide(call, &status);
         end_our_side(call);
     } else {
@@ -264,9 +274,13 @@ static void on_data(void *user, const uint8_t *bytes, size_t len)
     case 0:
     case RPC_FRAME_E_STOPPED:
         return;
-    case RPC_FRAME_E_TOO_LARGE:
-        fail(call, RPC_RESOURCE_EXHAUSTED, "received message is larger than the limit");
+    case RPC_FRAME_E_TOO_LARGE: {
+        char told[64];
+        snprintf(told, sizeof(told), "received message is larger than the limit of %zu bytes",
+                 call->reader.limit_bytes);
+        fail(call, RPC_RESOURCE_EXHAUSTED, told);
         return;
+    }
     case RPC_FRAME_E_COMPRESSED:
     case RPC_FRAME_E_FLAG:
         fail(call, RPC_INTERNAL, "received message is compressed, which was not asked for");
@@ -376,7 +390,8 @@ int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *conf
     call->client = client;
     call->events = events;
     call->user = user;
-    rpc_frame_reader_init(&call->reader, RPC_MESSAGE_LIMIT_BYTES);
+    size_t limit = config->message_limit_bytes;
+    rpc_frame_reader_init(&call->reader, limit != 0 ? limit : RPC_MESSAGE_LIMIT_BYTES);
     struct h2_session *session = rpc_conn_session(rpc_client_conn(client));
     int rv = h2_stream_open(session, fields, count, false, &stream_events, call, &call->stream);
     if (rv != 0) {

@@ -19,6 +19,8 @@ struct rpc_call_events {
     void (*on_headers)(void *user, const struct h2_block *block);
     /* A whole message, borrowed. */
     void (*on_message)(void *user, const uint8_t *bytes, size_t len);
+    /* The trailers, or a Trailers-Only response. May be NULL. */
+    void (*on_trailers)(void *user, const struct h2_block *block);
     /* Exactly once, last; the call is gone when it returns. */
     void (*on_closed)(void *user, const struct rpc_status *status);
 };
@@ -28,6 +30,7 @@ struct rpc_call_config {
     const struct h2_header *metadata;  /* after gRPC's own fields; copied */
     size_t metadata_count;
     uint64_t timeout_ns;               /* 0: no deadline */
+    size_t message_limit_bytes;        /* of what the peer sends; 0: RPC_MESSAGE_LIMIT_BYTES */
 };
 
 /* Starts a call on a ready client. Returns 0 with `*ret_call`, or H2_E_NO_ROOM or a negative code,

@@ -4,6 +4,8 @@
 #include "route/parse.h"
 #include "route/table.h"
 
+#define PATH "/ping.PingService/PingPong"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -17,9 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     const char *versions[] = {"v1.1", "v2.1"};
-    struct route_expectation one = route_expect(table, NULL, "agent-version", versions, 1);
-    route_expect(table, NULL, "agent-version", versions, 2);
-    route_expect(table, NULL, "agent-version", NULL, 0);
+    struct route_expectation one = route_expect(table, PATH, NULL, "agent-version", versions, 1);
+    route_expect(table, PATH, NULL, "agent-version", versions, 2);
+    route_expect(table, PATH, NULL, "agent-version", NULL, 0);
     for (uint64_t ticket = 0; one.outcome == 0 && ticket < 3; ticket++) {
         route_rule_pick(one.rule, ticket);
     }

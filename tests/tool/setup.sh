@@ -172,6 +172,21 @@ install_traefik() {
     echo "$version" >"$stamp"
 }
 
+# grpc-go's example of all four kinds of call; its module replaces others, too.
+install_route_guide() {
+    local version stamp=.cache/bin/route-guide-server.version
+    version=$(sed -n 's/^require .* v\(.*\)$/\1/p' tests/tool/route_guide/go.mod)
+    [ -x .cache/bin/route-guide-server ] && [ "$(cat "$stamp" 2>/dev/null)" = "$version" ] && return
+    ensure_go
+    say "building route-guide-server (google.golang.org/grpc/examples $version)"
+    rm -rf .cache/route_guide
+    mkdir -p .cache/route_guide
+    cp tests/tool/route_guide/go.mod .cache/route_guide/
+    (cd .cache/route_guide && GOFLAGS='-mod=mod -buildvcs=false' CGO_ENABLED=0 go build -o ../bin/route-guide-server \
+        google.golang.org/grpc/examples/route_guide/server) >.cache/go.log 2>&1 || fail 'building route-guide-server failed' .cache/go.log
+    echo "$version" >"$stamp"
+}
+
 # A server for `make bench-peers` to compare with, and for tests/e2e behind the proxy.
 install_grpc_go() {
     local want stamp=.cache/bin/grpc-go-ping.version
@@ -210,6 +225,7 @@ if [ "$mode" != build ]; then
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
     install_go_tool grpc-interop-client google.golang.org/grpc/interop/client@v1.82.0
     install_go_tool grpc-interop-server google.golang.org/grpc/interop/server@v1.82.0
+    install_route_guide
     install_traefik
     install_grpc_go
     install_grpc_js

@@ -19,6 +19,7 @@
 #define BACKEND "    backendRefs: [{name: one, port: 1}]\n"
 
 static char reason[RENDER_REASON_BYTES];
+static const char *identity; /* the header in which proxies name what they chose */
 
 /* The configuration for these rules, for free(); NULL with `reason`. */
 static char *rendered(render_fn *render, const char *yaml)
@@ -43,6 +44,7 @@ static char *rendered(render_fn *render, const char *yaml)
         .key = "k",
         .dynamic = "/d",
         .health_checks = true,
+        .identity = identity,
     };
     char *text = output_render(render, &plan, reason);
     route_table_free(routes);
@@ -126,6 +128,32 @@ static void the_more_specific_rule_comes_first(void **state)
     expect("haproxy", yaml,
            "use_backend special if { path -m str '/a.B/C' }\n    use_backend any if TRUE");
     expect("nginx", yaml, "\"~^1\" $rule1;\n        \"~^01\" $rule0;");
+}
+
+static void each_proxy_names_what_it_chose_where_that_is_asked_for(void **state)
+{
+    (void)state;
+    const char *yaml = ROUTE("  - matches: [{method: {service: a.B}}]\n" BACKEND
+                             "  - backendRefs: [{name: one, port: 1}, {name: two, port: 1}]\n");
+    for (size_t i = 0; i < ARRAY_SIZE(PROXIES); i++) {
+        char *text = rendered(PROXIES[i].render, yaml);
+        assert_non_null(text);
+        assert_null(strstr(text, "identity"));
+        assert_null(strstr(text, "header x-up"));
+        free(text);
+    }
+    identity = "x-up";
+    expect("envoy", yaml, "{key: \"x-up\", value: \"%UPSTREAM_CLUSTER%\"}, append_action: OVERWRITE");
+    expect("envoy", yaml, "{key: \"x-up-pod\", value: \"%UPSTREAM_HOST%\"}, append_action: OVERWRITE");
+    expect("haproxy", yaml, "http-response set-header x-up %b");
+    expect("haproxy", yaml, "http-response set-header x-up-pod %si:%sp");
+    expect("nginx", yaml, "grpc_hide_header x-up;\n            grpc_hide_header x-up-pod;");
+    expect("nginx", yaml, "add_header x-up $backend always;");
+    expect("nginx", yaml, "add_header x-up-pod $chosen always;");
+    expect("traefik", yaml, "middlewares: [\"identity-of-one\"]\n      service: \"one\"");
+    expect("traefik", yaml, "{\"x-up\": \"one\", \"x-up-pod\": \"\"}");
+    expect("traefik", yaml, "middlewares: [identity-unknown] # it cannot say which of the services");
+    identity = NULL;
 }
 
 static void what_a_proxy_cannot_say_is_an_error(void **state)
@@ -276,6 +304,7 @@ int main(void)
         cmocka_unit_test(exact_values_are_no_expressions),
         cmocka_unit_test(weights_share_the_streams),
         cmocka_unit_test(the_more_specific_rule_comes_first),
+        cmocka_unit_test(each_proxy_names_what_it_chose_where_that_is_asked_for),
         cmocka_unit_test(what_a_proxy_cannot_say_is_an_error),
         cmocka_unit_test(filters_become_what_each_proxy_has_for_them),
         cmocka_unit_test(a_filter_that_a_proxy_has_nothing_for_is_named),

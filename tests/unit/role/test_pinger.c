@@ -29,6 +29,10 @@ struct world {
     char metadata[256];  /* as the server saw it: "NAME=VALUE;..." */
     bool garble;         /* the server's answers are no messages */
     bool refuse_garbled; /* no on_garbled */
+    struct role_service_options service;
+    char server_missing[128];
+    char pod_missing[128];
+    unsigned named;
     unsigned rounds;     /* calls to make, one after the other */
     unsigned pongs;
     uint64_t last_sequence;
@@ -129,8 +133,17 @@ static void on_closed(void *user, const struct rpc_status *status)
     }
 }
 
-static const struct role_pinger_events events = {on_pong, on_garbled, on_closed};
-static const struct role_pinger_events events_without = {on_pong, NULL, on_closed};
+static void on_named(void *user, const struct role_naming *naming)
+{
+    (void)user;
+    world->named++;
+    assert_string_equal(naming->who.server_version, ""); /* no trailer was asked for */
+    snprintf(world->server_missing, sizeof(world->server_missing), "%s", naming->server_missing);
+    snprintf(world->pod_missing, sizeof(world->pod_missing), "%s", naming->pod_missing);
+}
+
+static const struct role_pinger_events events = {on_pong, on_garbled, on_closed, on_named};
+static const struct role_pinger_events events_without = {on_pong, NULL, on_closed, NULL};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -193,7 +206,9 @@ static void run(void)
     world->server = rpc_server_new(&world->loop, &config);
     assert_int_equal(rpc_server_listen(world->server, &any, NULL, &error), 0);
     world->options = (struct role_connect_options){
-        .target = {.host = "127.0.0.1", .port = rpc_server_port(world->server)}, .plaintext = true};
+        .target = {.host = "127.0.0.1", .port = rpc_server_port(world->server)},
+        .plaintext = true,
+        .service = world->service};
     assert_int_equal(role_target_init(&world->target, "agent", &world->options), 0);
     const struct rpc_client_config client = role_target_client(&world->target);
     world->client = rpc_client_open(&world->loop, &client, &client_events, NULL);
@@ -255,6 +270,32 @@ static void an_answer_that_is_none_ends_it_without_a_listener_too(void **state)
     assert_int_equal(world->status.code, RPC_CANCELLED);
 }
 
+static void a_service_is_called_by_its_method_and_names_its_server_in_its_answers(void **state)
+{
+    (void)state;
+    world->rounds = 2;
+    world->service = (struct role_service_options){
+        .method = "ping.PingService/PingPong", .server_from = "field:2", .pod_from = "header:x-pod"};
+    run();
+    assert_int_equal(world->pongs, 2);
+    assert_int_equal(world->named, 2);
+    assert_int_equal(world->last_sequence, 0); /* of PingPong alone */
+    assert_string_equal(world->server_missing, "");
+    assert_non_null(strstr(world->pod_missing, "no header x-pod, but content-type"));
+    assert_int_equal(world->status.code, RPC_OK);
+}
+
+static void a_call_that_takes_one_message_is_half_closed_behind_it(void **state)
+{
+    (void)state;
+    world->service = (struct role_service_options){.method = "ping.PingService.PingPong",
+                                                   .call = ROLE_CALL_SERVER_STREAM,
+                                                   .server_from = "field:2"};
+    run();
+    assert_int_equal(world->pongs, 1);
+    assert_int_equal(world->status.code, RPC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +304,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_version_may_be_missing_or_repeated, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_that_is_none_ends_the_call, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_that_is_none_ends_it_without_a_listener_too,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_service_is_called_by_its_method_and_names_its_server_in_its_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_that_takes_one_message_is_half_closed_behind_it,
                                         setup, teardown),
     };
     return cmocka_run_group_tests_name("role/pinger", tests, NULL, NULL);

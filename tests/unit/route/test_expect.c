@@ -5,11 +5,13 @@
 #include "base/mem.h"
 #include "route/expect.h"
 
+#define PATH "/ping.PingService/PingPong"
+
 /* The versions that may answer, joined with spaces; or "any", or the outcome. */
 static const char *expected(const struct route_table *table, const char *const *values,
                             size_t count, char out[static 64])
 {
-    struct route_expectation expectation = route_expect(table, NULL, "agent-version", values, count);
+    struct route_expectation expectation = route_expect(table, PATH, NULL, "agent-version", values, count);
     if (expectation.outcome != 0) {
         snprintf(out, 64, "outcome %d", expectation.outcome);
         return out;
