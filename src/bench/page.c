@@ -74,7 +74,7 @@ static void headline_of_several(const struct bench_page *page, char out[static B
     }
     double tolerance = 100 * page->comparisons[0].tolerance;
     if (page->exit_code == EXIT_NO_EVIDENCE) {
-        snprintf(out, BENCH_HEADLINE_BYTES, "A report is not valid, so nothing is proven");
+        snprintf(out, BENCH_HEADLINE_BYTES, "A report is not valid or lacks figures, so nothing is proven");
     } else if (worse > 0) {
         snprintf(out, BENCH_HEADLINE_BYTES, "%u figure%s worse by more than %.0f %%", worse,
                  worse == 1 ? " is" : "s are", tolerance);

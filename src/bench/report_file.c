@@ -113,7 +113,7 @@ static bool is_piece(const char *bytes, size_t len)
 static bool is_member(const char *line)
 {
     const char *word = line + strspn(line, "\t");
-    return word > line && (*word == '"' || *word == '}' || *word == ']');
+    return word > line && *word != '\0' && strchr("\"{}[]", *word) != NULL;
 }
 
 static void take_line(struct sources *sources, char *line, size_t len)
