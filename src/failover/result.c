@@ -177,11 +177,11 @@ static void put_visible(FILE *out, const char *text)
     }
 }
 
-/* Of the streams that are not checked. */
-static bool is_first_of_version(const struct failover_result *result, size_t stream)
+/* Whether no stream before it has its version; `unchecked`: none that was not checked. */
+static bool is_first_of_version(const struct failover_result *result, size_t stream, bool unchecked)
 {
     for (size_t i = 0; i < stream; i++) {
-        if (failover_is_unchecked(&result->streams[i]) &&
+        if ((!unchecked || failover_is_unchecked(&result->streams[i])) &&
             strcmp(result->streams[i].version, result->streams[stream].version) == 0) {
             return false;
         }
@@ -193,7 +193,7 @@ static void print_unchecked(FILE *out, const struct failover_result *result)
 {
     for (size_t i = 0; i < result->stream_count; i++) {
         const struct failover_stream *stream = &result->streams[i];
-        if (failover_is_unchecked(stream) && is_first_of_version(result, i)) {
+        if (failover_is_unchecked(stream) && is_first_of_version(result, i, true)) {
             fprintf(out, "%s Which server answers %s was not checked: %s\n",
                     cli_mark(CLI_MARK_WARN), stream->version, failover_unchecked_why(stream));
         }
@@ -217,7 +217,7 @@ static void print_versions(FILE *out, const struct failover_result *result, bool
     size_t count = 0;
     for (size_t i = 0; i < result->stream_count; i++) {
         const char *version = result->streams[i].version;
-        if (is_first_of_version(result, i) &&
+        if (is_first_of_version(result, i, false) &&
             is_version_interrupted(result, version) == interrupted) {
             fprintf(out, "%s%s",
                     count > 0     ? ", "

@@ -205,7 +205,13 @@ static void print_text(FILE *out, const void *report)
 
 static void print_json(FILE *out, const void *report)
 {
-    check_print_json(out, report);
+    cJSON *object = cJSON_CreateObject();
+    check_print_json(object, report);
+    char *text = cJSON_Print(object);
+    FUZZ_CHECK(text != NULL);
+    fputs(text, out);
+    cJSON_free(text);
+    cJSON_Delete(object);
 }
 
 static void check_printed(const struct check_report *report)

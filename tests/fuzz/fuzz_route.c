@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (size_t i = 0; i < table->host_count; i++) {
         const char *host = table->hosts[i].name_count > 0 ? table->hosts[i].names[0] : "x";
-        route_expect(table, host, "agent-version", versions, 1);
+        route_expect(table, PATH, host, "agent-version", versions, 1);
     }
     route_table_free(table);
     return 0;

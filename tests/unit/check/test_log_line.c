@@ -223,7 +223,7 @@ static void parts_of_every_carrier_are_joined(void **state)
             snprintf(front, sizeof(front), "%.*s", (int)cut, PONG);
             text[0] = '\0';
             fill(text, halves[i][0], front);
-            fill(text, halves[i][1], PONG + cut);
+            fill(text, halves[i][1], &PONG[cut]);
             struct seen seen = read_text(text, 7);
             assert_is_pong(&seen);
         }
