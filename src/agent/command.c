@@ -290,6 +290,9 @@ static int run(const void *parsed, int argc, char **argv)
         role_expects_init(&expects, "agent", &options->expect, &options->connect) == 0) {
         const struct role_expectation expect = role_expects_of(&expects, options->version);
         process_raise_fd_limit();
+        if (isatty(STDERR_FILENO)) { /* a log has the agent's lines alone */
+            role_target_warn(&target, "agent");
+        }
         rv = run_role(options, &target, &expect, id);
     }
     role_expects_deinit(&expects);

@@ -185,6 +185,7 @@ static int drive(const struct options *options, const struct threshold *threshol
         if (target.service != NULL) {
             result->setup.size_bytes = target.service->message_len;
         }
+        role_target_warn(&target, "bench");
         take_expectations(&expects, result, expected);
         rv = drive_at(&target, options, expected, thresholds, result);
     }

@@ -144,6 +144,7 @@ static void begin_run(struct every *every)
     (void)error;
     every->plan.id_hidden = !role_target_id_is_echoed(every->target);
     every->plan.version_hidden = !role_target_version_is_echoed(every->target);
+    every->plan.service = every->target->service;
     check_run_init(&every->run, &every->plan, every->target->name, timeout_ns(every));
     every->probe = check_probe_start(&every->loop, &every->run, every->target, on_run_done, every);
 }
@@ -200,6 +201,7 @@ static int serve(struct every *every)
     uv_timer_init(&every->loop.uv, &every->timer);
     every->timer.data = every;
     role_signals_start(&every->signals, &every->loop, on_signal, NULL, every);
+    role_target_warn(every->target, "verify");
     begin_run(every);
     net_loop_run(&every->loop);
     return every_tell_end(&every->stats, every->target->name,

@@ -78,6 +78,7 @@ int check_session_run(struct check_plan *plan, const struct check_session_option
     if (role_target_init(&target, command, &options->connect) != 0) {
         return EXIT_USAGE;
     }
+    role_target_warn(&target, command);
     plan->id_hidden = !role_target_id_is_echoed(&target);
     plan->version_hidden = !role_target_version_is_echoed(&target);
     plan->service = target.service;

@@ -131,6 +131,7 @@ static int test(const struct options *options, const struct versions *versions)
                           1U << ROLE_CALL_BIDI | 1U << ROLE_CALL_SERVER_STREAM,
                           "failover-test watches streams that stay open, expected bidi or "
                           "server-stream") == 0) {
+        role_target_warn(&target, "failover-test");
         result.target = target.name;
         make_streams(&result, (size_t)options->agents, versions);
         rv = run_and_print(options, &result, &target);

@@ -118,21 +118,9 @@ static int read_passphrase(const char *command, const char *path, char out[stati
     return 0;
 }
 
-/* What it finds out then it may have found out from anybody. */
-static void warn_unverified(const char *command)
-{
-    fprintf(stderr,
-            "grpcroute %s: warning: --tls-skip-verify (-k): the certificate is not verified, so anybody "
-            "may be answering; --cacert FILE names who issued it\n",
-            command);
-}
-
 static int make_tls(struct role_target *target, const char *command)
 {
     const struct role_connect_options *options = target->options;
-    if (options->tls_skip_verify) {
-        warn_unverified(command);
-    }
     char passphrase[PASSPHRASE_BYTES];
     struct net_error error;
     if (options->key_passphrase_file != NULL &&
@@ -188,6 +176,16 @@ static int take_options(struct role_target *target, const char *command)
         return 1;
     }
     return target->options->plaintext ? 0 : make_tls(target, command);
+}
+
+void role_target_warn(const struct role_target *target, const char *command)
+{
+    if (target->tls != NULL && target->options->tls_skip_verify) {
+        fprintf(stderr,
+                "grpcroute %s: warning: --tls-skip-verify (-k): the certificate is not verified, so "
+                "anybody may be answering; --cacert FILE names who issued it\n",
+                command);
+    }
 }
 
 int role_target_init(struct role_target *target, const char *command,

@@ -88,6 +88,9 @@ struct role_target {
 int role_target_init(struct role_target *target, const char *command,
                      const struct role_connect_options *options);
 void role_target_deinit(struct role_target *target);
+/* Where the certificate is not verified, says so on standard error: what is found out then may have
+ * been found out from anybody. */
+void role_target_warn(const struct role_target *target, const char *command);
 
 /* For the next rpc_client_open(), while the target is there; reads the files of -H again. Timeouts
  * and keepalive are the caller's to set. */

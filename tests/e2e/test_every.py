@@ -11,6 +11,7 @@ import pytest
 from testenv.grpcio_peers import Relay
 from testenv.grpcroute import BIN, Server, grpcroute
 from testenv.net import ReservedPort
+from testenv.own_service import METHODS, SERVICE, OwnService
 from testenv.process import Process
 from testenv.wait import wait_until
 
@@ -147,3 +148,14 @@ def test_a_port_in_use_is_told(started):
     port = started(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
     done = grpcroute("verify", "--every", "1s", "--metrics-listen", f"127.0.0.1:{port}")
     assert done.returncode == 2 and "in use" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["bidi", "unary", "server-stream"])
+def test_a_service_of_ones_own_is_probed_again_and_again(started, kind):
+    service = started(OwnService())
+    words = ["--method", f"/{SERVICE}/{METHODS[kind]}", "--call", kind, "--server-from", "field:1", "--metrics-listen", "127.0.0.1:0"]
+    good = started(Every(service.target, *words))
+    wrong = started(Every(service.target, *words, "--expect", "v1.1=v2"))
+    wait_until(lambda: good.runs("passed") >= 2, 10, "two good runs")
+    wait_until(lambda: wrong.runs("failed") >= 2, 10, "two bad runs")
+    assert good.runs("failed") == wrong.runs("passed") == 0

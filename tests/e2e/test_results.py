@@ -361,6 +361,8 @@ def test_minus_k_warns(started, certs):
     done = grpcroute("verify", "--target", proxy.target, "-k", "--versions", "v1.1", "-n", "1", "-o", "json")
     assert done.stderr.count("warning: --tls-skip-verify (-k): the certificate is not verified") == 1
     judged(done.stdout)
+    agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "-k", "--messages", "1")
+    assert agent.returncode == 0 and "warning" not in agent.stdout + agent.stderr, "a log has the agent's lines alone"
     assert "warning" not in grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1").stderr
 
 
