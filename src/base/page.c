@@ -21,8 +21,8 @@ static void put_html(FILE *out, uint32_t code_point, const char *bytes, size_t l
     }
 }
 
-/* JSON inside a script element: these occur in strings only, where an escape means the same. What ends the element, or a line of
- * a script of old, does not come through. */
+/* JSON inside a script element: these occur in strings only, where an escape means the same. What
+ * ends the element, or a line of a script of old, does not come through. */
 static void put_json(FILE *out, uint32_t code_point, const char *bytes, size_t len)
 {
     if (code_point == '<' || code_point == '>' || code_point == '&' || code_point == 0x2028 ||

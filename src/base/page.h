@@ -1,5 +1,5 @@
-/* Writing a report as one HTML file. The page is made by src/page/inline.py and has holes; what goes into them may be anybody's
- * text and cannot leave them. */
+/* Writing a report as one HTML file. The page is made by src/page/inline.py and has holes; what
+ * goes into them may be anybody's text and cannot leave them. */
 #ifndef GRPCROUTE_BASE_PAGE_H
 #define GRPCROUTE_BASE_PAGE_H
 

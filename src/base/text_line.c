@@ -128,8 +128,8 @@ static size_t colour_len(const char *at, size_t len)
     return end < len && (at[end] == 'm' || at[end] == 'K') ? end + 1 : 0;
 }
 
-/* A zero of UTF-16 or UTF-32 that was read byte by byte, or of a hole in a file, has others beside it
- * or two bytes away. */
+/* A zero of UTF-16 or UTF-32 that was read byte by byte, or of a hole in a file, has others beside
+ * it or two bytes away. */
 static bool has_zero_near(const char *at, size_t len)
 {
     return (len > 1 && at[1] == '\0') || (len > 2 && at[2] == '\0');

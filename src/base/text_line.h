@@ -29,9 +29,10 @@ size_t text_decode(struct text_decoder *decoder, uint8_t byte,
 size_t text_decode_end(struct text_decoder *decoder,
                             char out[static TEXT_DECODED_BYTES]);
 
-/* Makes a line readable in place: takes out a byte order mark, colours (ECMA-48 SGR and EL), the zeros of UTF-16 that
- * was appended to another file, and blanks at the end; shows other zeros as 0x01, so that they hide
- * nothing. Ends it with NUL, for which there must be room, and returns its new length. */
+/* Makes a line readable in place: takes out a byte order mark, colours (ECMA-48 SGR and EL), the
+ * zeros of UTF-16 that was appended to another file, and blanks at the end; shows other zeros as
+ * 0x01, so that they hide nothing. Ends it with NUL, for which there must be room, and returns its
+ * new length. */
 size_t text_clean_line(char *line, size_t len);
 
 #endif

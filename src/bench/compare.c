@@ -109,8 +109,8 @@ static bool is_same_load(const struct bench_setup *a, const struct bench_setup *
            a->size_bytes == b->size_bytes && a->tls == b->tls;
 }
 
-/* A row for each process of both. One that only one of them has, or none although it was asked for by
- * name, is missing. */
+/* A row for each process of both. One that only one of them has, or none although it was asked for
+ * by name, is missing. */
 static void add_costs(const struct bench_result *before, const struct bench_result *now,
                       const char *metrics, struct comparison *ret)
 {

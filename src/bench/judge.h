@@ -1,4 +1,5 @@
-/* What a result must keep: the limits that were given, and what must not be unless one of them allows it. Pure. */
+/* What a result must keep: the limits that were given, and what must not be unless one of them
+ * allows it. Pure. */
 #ifndef GRPCROUTE_BENCH_JUDGE_H
 #define GRPCROUTE_BENCH_JUDGE_H
 

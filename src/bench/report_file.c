@@ -1,6 +1,7 @@
 /* Finds reports in files and in logs of pods.
  *
- * Where all of the text is JSON, its objects and the elements of its lists are looked at. Else a line of a report begins with a tab or a brace; what stands before that is the prefix of who
+ * Where all of the text is JSON, its objects and the elements of its lists are looked at. Else a
+ * line of a report begins with a tab or a brace; what stands before that is the prefix of who
  * carried it. Lines of one prefix belong together, without its numbers, which are times. Where a
  * piece of a report is outside of those that were read, one was missed, and nothing is read. */
 #include "bench/report_file.h"
@@ -96,7 +97,8 @@ static struct source *find_source(struct sources *sources, const char *prefix)
     return i < SOURCES_MAX ? &sources->all[i] : NULL;
 }
 
-/* Words of reports, from their beginning to their end: what is left of one that was cut has some. */
+/* Words of reports, from their beginning to their end: what is left of one that was cut has some.
+ * */
 static bool is_piece(const char *bytes, size_t len)
 {
     static const char *const words[] = {REPORT_FORMAT, "\"driver_cpu_seconds\"", "\"lateness\"",

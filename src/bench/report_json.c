@@ -169,7 +169,8 @@ void report_json(FILE *out, const struct bench_result *result)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Takes a count. Returns 0, or 1 when there is none: what is missing or out of range must not read as "none happened". */
+/* Takes a count. Returns 0, or 1 when there is none: what is missing or out of range must not read
+ * as "none happened". */
 static int read_number(const cJSON *item, uint64_t *ret)
 {
     if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < NUMBER_MAX)) {

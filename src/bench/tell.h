@@ -5,7 +5,8 @@
 #include "bench/page.h"
 #include "cli/common.h"
 
-/* Also says on standard error what does not hold, so that JSON stays JSON. Returns the exit code. */
+/* Also says on standard error what does not hold, so that JSON stays JSON. Returns the exit code.
+ * */
 int bench_tell(const struct bench_page *page, const struct cli_output_options *outputs);
 
 #endif

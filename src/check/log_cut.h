@@ -1,5 +1,5 @@
-/* How carriers mark a line that they cut: containerd, docker, fluentd, fluent-bit, journald, vector.
- * Pure. */
+/* How carriers mark a line that they cut: containerd, docker, fluentd, fluent-bit, journald,
+ * vector. Pure. */
 #ifndef GRPCROUTE_CHECK_LOG_CUT_H
 #define GRPCROUTE_CHECK_LOG_CUT_H
 

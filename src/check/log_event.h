@@ -20,8 +20,8 @@ struct check_log_line {
 };
 
 /* Reads a line and calls `on_event` for what it says. A whole line of an agent or server counts
- * wherever it begins; what stands before it is a prefix. A part of one waits in `parts` for the rest
- * (CHECK_LOG_OTHER). */
+ * wherever it begins; what stands before it is a prefix. A part of one waits in `parts` for the
+ * rest (CHECK_LOG_OTHER). */
 enum check_log_meaning check_log_read(const struct check_log_line *line,
                                       struct check_log_parts *parts,
                                       check_log_on_event *on_event, void *user);

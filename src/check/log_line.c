@@ -35,8 +35,8 @@ static void count(struct check_log_reader *reader, const struct check_log_line *
 
 /* ---- arrays of bytes over several lines ------------------------------------------------------ */
 
-/* Appends the numbers at `at`, which are bytes with commas between. Returns what stands behind them,
- * or NULL where it is something else. */
+/* Appends the numbers at `at`, which are bytes with commas between. Returns what stands behind
+ * them, or NULL where it is something else. */
 static const char *take_numbers(struct check_log_buffer *numbers, const char *at)
 {
     for (;;) {

@@ -24,7 +24,8 @@ static void add_readable(cJSON *object, const char *name, const char *text)
     cJSON_AddStringToObject(object, name, shown);
 }
 
-/* What an answer of this version is: "expected", "unexpected", or "open" where that is not judged. */
+/* What an answer of this version is: "expected", "unexpected", or "open" where that is not judged.
+ * */
 static const char *judged(const struct check_group *group, const char *server_version)
 {
     switch (group->expect.rule) {

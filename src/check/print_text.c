@@ -214,8 +214,8 @@ static void print_unchecked(FILE *out, const struct check_report *report)
     }
 }
 
-/* Whether the pod answered versions that it does not belong to: then the target is a server, or sends
- * everything to one, and not a proxy that cannot see more of them. */
+/* Whether the pod answered versions that it does not belong to: then the target is a server, or
+ * sends everything to one, and not a proxy that cannot see more of them. */
 static bool answers_others(const struct check_report *report, uint32_t pod)
 {
     for (size_t i = 0; i < report->run->plan->group_count; i++) {

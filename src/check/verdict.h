@@ -103,8 +103,8 @@ void check_judge_group(const struct check_run *run, size_t group,
 /* Whether a stream was seen to stay on one pod, whatever else could not be checked. */
 bool check_is_sticky(const struct check_verdict *verdict);
 
-/* Where nothing says which server belongs to the group, adds that finding to a verdict that has none of
- * CHECK_VERSION. */
+/* Where nothing says which server belongs to the group, adds that finding to a verdict that has
+ * none of CHECK_VERSION. */
 void check_judge_unknown(const struct check_run *run, size_t group, struct check_verdict *verdict);
 
 /* Judges the whole run. check_report_deinit() frees it; the run must outlive it. */

@@ -10,8 +10,8 @@
  * Returns 0, or 1 after a line on standard error. */
 int cli_check_file(const char *command, const char *option, const char *path);
 
-/* Writes the file `path` (NULL: nothing to do; base/outfile.h) with `print`. Returns 0, or 1 after a line on
- * standard error that names the command and the option. */
+/* Writes the file `path` (NULL: nothing to do; base/outfile.h) with `print`. Returns 0, or 1 after
+ * a line on standard error that names the command and the option. */
 int cli_write_file(const char *command, const char *option, const char *path,
                    void (*print)(FILE *out, const void *printed), const void *printed);
 

@@ -55,7 +55,8 @@ static const struct cli_option *option_of(const struct cli_command *command, con
     return NULL;
 }
 
-/* Where the value of a secret option begins in `argument`; its length when the value is the next argument; 0: no secret. */
+/* Where the value of a secret option begins in `argument`; its length when the value is the next
+ * argument; 0: no secret. */
 static size_t secret_at(const struct cli_command *command, const char *argument)
 {
     const struct cli_option *option = NULL;

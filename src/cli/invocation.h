@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* Notes the command line and the time. `argv` is as main() has it, with the program and the word of `command` in front. */
+/* Notes the command line and the time. `argv` is as main() has it, with the program and the word of
+ * `command` in front. */
 void cli_invocation_note(const struct cli_command *command, int argc, char **argv);
 void cli_invocation_forget(void);
 
@@ -18,8 +19,8 @@ struct cli_report {
     int exit_code;
 };
 
-/* Writes `html`, a page of src/page/, with `data`, a JSON object, and with this, the program's version, the date, and the command as typed;
- * values of secret options are not in it. */
+/* Writes `html`, a page of src/page/, with `data`, a JSON object, and with this, the program's
+ * version, the date, and the command as typed; values of secret options are not in it. */
 void cli_write_page(FILE *out, const unsigned char *html, const struct cli_report *report,
                     const char *data);
 

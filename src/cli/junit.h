@@ -1,4 +1,5 @@
-/* JUnit XML, as continuous integration reads it: one suite, a case for each thing that was checked. */
+/* JUnit XML, as continuous integration reads it: one suite, a case for each thing that was checked.
+ * */
 #ifndef GRPCROUTE_CLI_JUNIT_H
 #define GRPCROUTE_CLI_JUNIT_H
 

@@ -1,4 +1,5 @@
-/* Who answered each stream, and when: what a picture needs. Pure, and bounded whatever the servers call themselves. */
+/* Who answered each stream, and when: what a picture needs. Pure, and bounded whatever the servers
+ * call themselves. */
 #ifndef GRPCROUTE_FAILOVER_HISTORY_H
 #define GRPCROUTE_FAILOVER_HISTORY_H
 

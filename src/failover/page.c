@@ -1,4 +1,5 @@
-/* The result as a page. Times in it are microseconds from the fault, or from the begin where there was none. */
+/* The result as a page. Times in it are microseconds from the fault, or from the begin where there
+ * was none. */
 #include "base/text.h"
 #include "cli/exit.h"
 #include "cli/invocation.h"

@@ -26,8 +26,8 @@
  * windows. */
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
 /* The part of a peer's connection window (one in so many bytes) that a client keeps for streams
- * whose peer holds no more unread than this, of all of their group, and how long the others wait for a WINDOW_UPDATE
- * before they use it, too. */
+ * whose peer holds no more unread than this, of all of their group, and how long the others wait
+ * for a WINDOW_UPDATE before they use it, too. */
 #define H2_RESERVE_SHARE 4
 #define H2_RESERVE_UNREAD_BYTES (8 * 1024)
 #define H2_RESERVE_MS 1000

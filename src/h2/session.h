@@ -219,8 +219,8 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
                    bool end_stream, const struct h2_stream_events *events, void *user,
                    struct h2_stream **ret_stream);
 
-/* Client: the stream, that is in no group yet, joins that of `other`, which may have had none: those
- * of one sender, who is behind when all together are. */
+/* Client: the stream, that is in no group yet, joins that of `other`, which may have had none:
+ * those of one sender, who is behind when all together are. */
 void h2_stream_join(struct h2_stream *stream, struct h2_stream *other);
 
 /* Gives a stream its events and their user; NULL for both: nobody's from here on, on_close

@@ -37,7 +37,7 @@ struct net_listener {
     void *user;
     struct net_tls *tls;
     int fd; /* owned */
-    int fd_limit; /* the system gives the lowest that is free: from this one on, the last are in use */
+    int fd_limit; /* the lowest free one is given: from this one on, the last are in use */
     uint16_t port;
     char name[NET_ADDRESS_TEXT_BYTES];
     uv_poll_t poll;

@@ -80,8 +80,8 @@
 #define UPSTREAM_DROP_HEARD_MS  100
 #define UPSTREAM_DROP_SILENT_MS 1000
 #define UPSTREAM_DROP_PAUSE_MS  10000
-/* With this many, the next streams of clients that only just came wait until there are fewer, but no longer than that: a
- * storm may go on, and most of its streams are gone by then. */
+/* With this many, the next streams of clients that only just came wait until there are fewer, but
+ * no longer than that: a storm may go on, and most of its streams are gone by then. */
 #define UPSTREAM_CROWDED_RESETS   200
 #define UPSTREAM_NEWCOMER_MS      10000
 #define UPSTREAM_NEWCOMER_WAIT_MS 3000

@@ -39,7 +39,8 @@ const char *role_header_spell(const char *text, size_t len,
  */
 const char *role_header_name(const char *text, size_t len, char out[static ROLE_HEADER_NAME_BYTES]);
 
-/* Takes the values of -H and reads their files. Returns 0, or 1 after one line on standard error. */
+/* Takes the values of -H and reads their files. Returns 0, or 1 after one line on standard error.
+ * */
 int role_headers_init(struct role_headers *headers, const char *command,
                       const struct cli_list *values);
 void role_headers_deinit(struct role_headers *headers);

@@ -19,8 +19,8 @@ struct route_expectation {
 
 /* Which rule takes a call of `path` to `authority` with these values of the header `name` (at most
  * ROUTE_EXPECT_VALUES_MAX): none, one, or a header that is repeated. Without an authority the
- * stream asks for a host that the routes are for; where these lead to different backends the outcome
- * is ROUTE_E_HOST_UNKNOWN. */
+ * stream asks for a host that the routes are for; where these lead to different backends the
+ * outcome is ROUTE_E_HOST_UNKNOWN. */
 struct route_expectation route_expect(const struct route_table *table, const char *path,
                                       const char *authority, const char *name,
                                       const char *const *values, size_t count);

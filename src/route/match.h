@@ -19,10 +19,10 @@ enum route_outcome {
 /* Finds the rule for a request's header block: matches are ORed, conditions in a match ANDed; among
  * those that match the most specific hostname wins, then the longest service, then the longest
  * method, then the most headers, then the oldest object, then its "namespace/name", then the first
- * rule; an Exact service or method goes before a RegularExpression. Returns 0, or an
- * outcome; with ROUTE_E_REPEATED_HEADER and ROUTE_E_UNDECIDED `ret_header` names the header
- * (borrowed from the table, or static). Never returns ROUTE_E_NO_BACKEND, which shows in
- * route_rule_pick(), nor ROUTE_E_NO_HOST, which is a ROUTE_E_NO_ROUTE here, nor ROUTE_E_HOST_UNKNOWN. */
+ * rule; an Exact service or method goes before a RegularExpression. Returns 0, or an outcome; with
+ * ROUTE_E_REPEATED_HEADER and ROUTE_E_UNDECIDED `ret_header` names the header (borrowed from the
+ * table, or static). Never returns ROUTE_E_NO_BACKEND, which shows in route_rule_pick(), nor
+ * ROUTE_E_NO_HOST, which is a ROUTE_E_NO_ROUTE here, nor ROUTE_E_HOST_UNKNOWN. */
 int route_table_match(const struct route_table *table, const struct h2_block *request,
                       const struct route_rule **ret_rule, const char **ret_header);
 

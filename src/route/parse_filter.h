@@ -4,8 +4,8 @@
 
 #include "route/walk.h"
 
-/* The target is the struct route_rule. A header that is changed must be the user's own: not of HTTP/2
- * or gRPC, not of one hop. */
+/* The target is the struct route_rule. A header that is changed must be the user's own: not of
+ * HTTP/2 or gRPC, not of one hop. */
 walk_take_fn parse_filters;
 
 #endif

@@ -1,5 +1,5 @@
-/* GRPCRoutes (gateway.networking.k8s.io/v1) as a table of rules: read from YAML, checked, immutable,
- * safe to share by threads. */
+/* GRPCRoutes (gateway.networking.k8s.io/v1) as a table of rules: read from YAML, checked,
+ * immutable, safe to share by threads. */
 #ifndef GRPCROUTE_ROUTE_TABLE_H
 #define GRPCROUTE_ROUTE_TABLE_H
 

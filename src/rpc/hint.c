@@ -1,8 +1,8 @@
 /* The time limits of proxies, recognised by the life of the stream they ended.
  *
- * What each of them counts was measured with the limit set to 3 s, for streams that were used, silent
- * one way, silent both ways, open and half-closed (tests/e2e/test_limits_named.py). A limit that
- * never ended one is not named: HAProxy's timeout client, tunnel and http-request, nginx's
+ * What each of them counts was measured with the limit set to 3 s, for streams that were used,
+ * silent one way, silent both ways, open and half-closed (tests/e2e/test_limits_named.py). A limit
+ * that never ended one is not named: HAProxy's timeout client, tunnel and http-request, nginx's
  * grpc_send_timeout and keepalive_*, the idle timeouts of connections. */
 #include "rpc/hint.h"
 
