@@ -117,9 +117,14 @@ static uint32_t http_status_of(const struct h2_block *block)
 /* Reads grpc-status and grpc-message. Returns false when there is no grpc-status. */
 static bool read_grpc_status(const struct h2_block *block, struct rpc_status *status)
 {
-    const struct h2_header *code = h2_block_find(block, "grpc-status", NULL);
+    size_t count;
+    const struct h2_header *code = h2_block_find(block, "grpc-status", &count);
     if (code == NULL) {
         return false;
+    }
+    if (count > 1) { /* which of them holds is nowhere said */
+        rpc_status_set(status, RPC_INTERNAL, "grpc-status is given %zu times", count);
+        return true;
     }
     char *end;
     unsigned long number = strtoul(code->value, &end, 10);

@@ -42,6 +42,8 @@ ENDINGS = {
     "inside-a-message": (lambda peer, stream: (peer.h2.send_data(stream, PONG[:-2]), peer.trailers(stream, 0)),
                          "ended inside a message"),
     "no-number": (lambda peer, stream: peer.h2.send_headers(stream, [("grpc-status", "zero")], end_stream=True), "UNKNOWN"),
+    "twice": (lambda peer, stream: peer.h2.send_headers(stream, [("grpc-status", "0"), ("grpc-status", "13")], end_stream=True),
+              "grpc-status is given 2 times"),
     "not-ok": (lambda peer, stream: peer.trailers(stream, 2, "EOF"), "UNKNOWN: EOF"),
 }
 COMMANDS = {"verify": ["--versions", "v1.1", "-s", "2", "--timeout", "8s"], "sticky-test": ["--messages", "3"],
