@@ -87,7 +87,9 @@ def test_all_processes_of_a_proxy_count():
 
 def test_a_process_that_did_not_do_the_work_is_refused():
     with pytest.raises(Failed, match="something else"):
-        measure.load_sample(report(processes=[{"cpu_seconds": 0.01}]), False)
+        measure.load_sample(report(answered=100_000, processes=[{"cpu_seconds": 0.01}]), False)
+    starved = report(answered=50, processes=[{"cpu_seconds": 0.01}])  # a busy machine lets little through
+    assert measure.load_sample(starved, False).cost == pytest.approx(200)
 
 
 def test_a_driver_at_its_limit_is_refused_or_at_least_gives_no_latency():
