@@ -121,9 +121,14 @@ static const struct carrier carriers[] = {
     {"[pod/server-v1-7d9c/server] 2026-01-02T03:04:05.678901234Z ", "\n"},
 };
 
+/* A line of ours in text, one and whole. With braces, a second bracket, or base64 of our words in it,
+ * it is JSON, several lines or what was cut: how that is read depends on what stands before it. */
 static bool is_ours(const char *line, size_t len)
 {
     return len > 8 && len < LINE_BYTES && memchr(line, '\0', len) == NULL &&
+           memchr(line, '{', len) == NULL && memchr(line, '}', len) == NULL &&
+           memchr(line + 1, '[', len - 1) == NULL && memchr(line, ']', len) == memrchr(line, ']', len) &&
+           memmem(line, len, "FTlRf", 5) == NULL && memmem(line, len, "SVkVSX", 6) == NULL &&
            (memcmp(line, "[AGENT_", 7) == 0 || memcmp(line, "[SERVER_", 8) == 0);
 }
 
