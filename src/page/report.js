@@ -1,25 +1,7 @@
-"use strict";
-// What all reports share. Texts of others reach the page only as textContent or as the value of an attribute that is not executed.
+// What all reports share.
 
-const byId = (id) => document.getElementById(id);
-const format = new Intl.NumberFormat("en");
-const SVG = "http://www.w3.org/2000/svg";
 const about = JSON.parse(byId("about-data").textContent);
 const data = JSON.parse(byId("data").textContent);
-
-function element(name, text, className) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-function drawn(name, attributes, text) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 const plural = (count, one, many) => `${format.format(count)} ${count === 1 ? one : many}`;
 const shortened = (text, length) => text.length > length ? `${text.slice(0, Math.max(1, length - 1))}…` : text;

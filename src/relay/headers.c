@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define FIELD_OVERHEAD_BYTES 32 /* RFC 9113 section 6.5.2 */
-
 static bool has_name(const struct h2_header *field, const char *name)
 {
     return field->name_len == strlen(name) && memcmp(field->name, name, field->name_len) == 0;
@@ -132,7 +130,7 @@ static size_t text_bytes_of(const struct h2_header *fields, size_t count)
 static bool fits_in(const struct h2_header *fields, size_t count, size_t max_bytes)
 {
     return count <= H2_HEADER_FIELDS &&
-           text_bytes_of(fields, count) + count * FIELD_OVERHEAD_BYTES <= max_bytes;
+           text_bytes_of(fields, count) + count * H2_FIELD_OVERHEAD_BYTES <= max_bytes;
 }
 
 bool headers_fit(const struct h2_header *fields, size_t count)

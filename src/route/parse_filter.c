@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD_OVERHEAD_BYTES 32 /* RFC 9113 section 6.5.2 */
-
 struct change_draft {
     struct route_modifier *modifier;
     struct route_change *change; /* the modifier's last one */
@@ -198,7 +196,7 @@ static int check_size(struct walk *walk, const yaml_node_t *node,
         const struct route_change *change = &modifier->changes[i];
         bytes += change->value == NULL
                      ? 0
-                     : strlen(change->name) + strlen(change->value) + FIELD_OVERHEAD_BYTES;
+                     : strlen(change->name) + strlen(change->value) + H2_FIELD_OVERHEAD_BYTES;
     }
     return bytes < H2_HEADER_BLOCK_BYTES / 2
                ? 0
