@@ -1,16 +1,18 @@
 #include "admin/admin.h"
 
+#include "admin/certs.h"
+#include "admin/dashboard.h"
+#include "admin/stats.h"
+#include "admin/streams.h"
+#include "admin/text.h"
+#include "admin/views.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "net/http.h"
 #include "net/loop.h"
-#include "admin/stats.h"
-#include "admin/views.h"
-#include "admin/dashboard.h"
 #include "relay/state.h"
-#include "admin/streams.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,6 +21,7 @@
 
 struct admin {
     struct relay *relay;
+    struct admin_acts acts;
     struct net_loop loop;
     pthread_t thread;
     uv_async_t wake; /* asks to look at the two below; keeps the loop alive */
@@ -147,6 +150,35 @@ static void handle_events(void *user, const struct net_http_request *request,
     dashboard_subscribe(((struct admin *)user)->dashboard, &response->body);
 }
 
+static void handle_certs(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    (void)request;
+    response->content_type = json_type;
+    admin_certs(((struct admin *)user)->relay, &response->body);
+}
+
+static void act(struct admin *admin, enum admin_act act, struct net_http_response *response)
+{
+    char line[ROUTE_ERROR_BYTES];
+    response->status = admin->acts.act(admin->acts.user, act, line, sizeof(line));
+    admin_printf(&response->body, "%s\n", line);
+}
+
+static void handle_reload(void *user, const struct net_http_request *request,
+                          struct net_http_response *response)
+{
+    (void)request;
+    act(user, ADMIN_RELOAD, response);
+}
+
+static void handle_drain(void *user, const struct net_http_request *request,
+                         struct net_http_response *response)
+{
+    (void)request;
+    act(user, ADMIN_DRAIN, response);
+}
+
 static const struct net_http_route routes[] = {
     {"/ready", "LIVE with 200, or 503", handle_ready},
     {"/stats", "counters, Envoy's form", handle_stats},
@@ -156,6 +188,9 @@ static const struct net_http_route routes[] = {
     {"/listeners", "addresses in use (?format=json)", handle_listeners},
     {"/config_dump", "routes and settings in force", handle_config_dump},
     {"/server_info", "version, state, uptime", handle_server_info},
+    {"/certs", "the certificates that clients are shown, and until when", handle_certs},
+    {"/reload", "read routes, endpoints and certificate again", handle_reload, .acts = true},
+    {"/drain", "end as on SIGTERM", handle_drain, .acts = true},
     {"/streams", "every live stream (?limit=N&after=NUMBER&q=TEXT)", handle_streams},
     {"/dashboard", "a live page for people", handle_dashboard},
     {"/events", "what the page lives from, as server-sent events", handle_events, .events = true},
@@ -190,11 +225,12 @@ static void admin_free(struct admin *admin)
     free(admin);
 }
 
-struct admin *admin_start(struct relay *relay, const struct text_address *address,
-                          struct net_error *ret_error)
+struct admin *admin_start(struct relay *relay, const struct admin_acts *acts,
+                          const struct text_address *address, struct net_error *ret_error)
 {
     struct admin *admin = mem_new(struct admin);
     admin->relay = relay;
+    admin->acts = *acts;
     int rv = net_loop_init(&admin->loop);
     if (rv != 0) {
         net_error_from_uv(ret_error, rv, "start an event loop");

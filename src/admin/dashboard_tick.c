@@ -83,16 +83,12 @@ static void add_endpoint(void *ctx, struct endpoint *endpoint)
     cJSON_AddItemToArray(ctx, object);
 }
 
-static void add_clusters(struct relay *relay, cJSON *root)
+static void add_cluster(void *ctx, struct cluster *cluster)
 {
-    cJSON *array = cJSON_AddArrayToObject(root, "clusters");
-    for (size_t i = 0; i < relay->config.cluster_count; i++) {
-        struct cluster *cluster = &relay->config.clusters[i];
-        cJSON *object = cJSON_CreateObject();
-        cJSON_AddStringToObject(object, "name", cluster->name);
-        cluster_each(cluster, add_endpoint, cJSON_AddArrayToObject(object, "endpoints"));
-        cJSON_AddItemToArray(array, object);
-    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "name", cluster->name);
+    cluster_each(cluster, add_endpoint, cJSON_AddArrayToObject(object, "endpoints"));
+    cJSON_AddItemToArray(ctx, object);
 }
 
 /* Adds to the flow of the same version and cluster, which another worker may have had. */
@@ -141,7 +137,7 @@ char *dashboard_tick_json(struct relay *relay, const struct dashboard_sample *no
 {
     cJSON *root = cJSON_CreateObject();
     add_totals(relay, root, now, before, window);
-    add_clusters(relay, root);
+    relay_each_cluster(relay, add_cluster, cJSON_AddArrayToObject(root, "clusters"));
     add_flows(relay, root);
     char *text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);

@@ -1,5 +1,7 @@
 #include "admin/stats.h"
 
+#include "admin/certs.h"
+#include "admin/text.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -7,8 +9,9 @@
 #include "relay/cluster.h"
 #include "relay/state.h"
 
-#include <stdarg.h>
 #include <stdio.h>
+
+#define NS_PER_S 1e9
 
 /* A number of a worker or of an endpoint under its two names. */
 struct stat_entry {
@@ -27,22 +30,6 @@ struct stat_entry {
 
 static const struct stat_entry worker_entries[] = {WORKER_NUMBERS(WORKER_ENTRY)};
 static const struct stat_entry endpoint_entries[] = {ENDPOINT_NUMBERS(ENDPOINT_ENTRY)};
-
-void admin_printf(struct buf *out, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    va_list again;
-    va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    uint8_t *to = len > 0 ? buf_reserve(out, (size_t)len + 1) : NULL;
-    if (to != NULL) {
-        vsnprintf((char *)to, (size_t)len + 1, format, again);
-        buf_commit(out, (size_t)len);
-    }
-    va_end(again);
-}
 
 static uint64_t load(const void *object, size_t offset)
 {
@@ -66,8 +53,9 @@ static void add_endpoint(void *ctx, struct endpoint *endpoint)
     sum->healthy += atomic_load(&endpoint->health) == ENDPOINT_HEALTHY;
 }
 
-static void cluster_text(struct cluster *cluster, struct buf *out)
+static void cluster_text(void *ctx, struct cluster *cluster)
 {
+    struct buf *out = ctx;
     struct cluster_sum sum = {0};
     for (size_t i = 0; i < ARRAY_SIZE(endpoint_entries); i++) {
         sum = (struct cluster_sum){.offset = endpoint_entries[i].offset};
@@ -87,9 +75,7 @@ static void cluster_text(struct cluster *cluster, struct buf *out)
 
 void admin_stats_text(struct relay *relay, struct buf *out)
 {
-    for (size_t i = 0; i < relay->config.cluster_count; i++) {
-        cluster_text(&relay->config.clusters[i], out);
-    }
+    relay_each_cluster(relay, cluster_text, out);
     for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
         admin_printf(out, "http.grpc.%s: %llu\n", worker_entries[i].envoy,
                      (unsigned long long)relay_sum(relay, worker_entries[i].offset));
@@ -102,6 +88,7 @@ void admin_stats_text(struct relay *relay, struct buf *out)
 /* ---- Prometheus ------------------------------------------------------------------------------ */
 
 struct sample_context {
+    void (*visit)(void *ctx, struct endpoint *endpoint);
     struct metrics *out;
     const char *name;
     size_t offset;
@@ -125,12 +112,30 @@ static void healthy_sample(void *ctx, struct endpoint *endpoint)
         atomic_load(&endpoint->health) == ENDPOINT_HEALTHY ? 1 : 0);
 }
 
-static void each_endpoint(struct relay *relay, void (*visit)(void *ctx, struct endpoint *endpoint),
-                          struct sample_context *context)
+static void cluster_samples(void *ctx, struct cluster *cluster)
 {
-    for (size_t i = 0; i < relay->config.cluster_count; i++) {
-        cluster_each(&relay->config.clusters[i], visit, context);
-    }
+    struct sample_context *context = ctx;
+    cluster_each(cluster, context->visit, context);
+}
+
+static void reload_metrics(struct relay *relay, struct metrics *out)
+{
+    static const char reloads[] = "grpcroute_proxy_reloads_total";
+    static const char updated[] = "grpcroute_proxy_config_last_updated_timestamp_seconds";
+    static const char ok[] = "grpcroute_proxy_config_last_reload_successful";
+    pthread_mutex_lock(&relay->force.mutex);
+    uint64_t failed = relay->force.failed_reloads;
+    uint64_t good = relay->force.reloads - failed;
+    double since_s = (double)relay->force.since_ns / NS_PER_S;
+    bool is_ok = relay->force.failure[0] == '\0';
+    pthread_mutex_unlock(&relay->force.mutex);
+    metrics_begin(out, reloads, METRICS_COUNTER, "Reloads of routes, endpoints and certificate");
+    metrics_sample(out, reloads, METRICS_LABELS({"result", "success"}), (double)good);
+    metrics_sample(out, reloads, METRICS_LABELS({"result", "failure"}), (double)failed);
+    metrics_begin(out, ok, METRICS_GAUGE, "0 when the last reload failed and changed nothing");
+    metrics_sample(out, ok, NULL, is_ok ? 1 : 0);
+    metrics_begin(out, updated, METRICS_GAUGE, "When what is in force was put in force");
+    metrics_sample(out, updated, NULL, since_s);
 }
 
 void admin_stats_prometheus(struct relay *relay, struct metrics *out)
@@ -143,12 +148,16 @@ void admin_stats_prometheus(struct relay *relay, struct metrics *out)
     for (size_t i = 0; i < ARRAY_SIZE(endpoint_entries); i++) {
         const struct stat_entry *entry = &endpoint_entries[i];
         metrics_begin(out, entry->prometheus, entry->type, entry->help);
-        each_endpoint(relay, endpoint_sample,
-                      &(struct sample_context){out, entry->prometheus, entry->offset});
+        relay_each_cluster(relay, cluster_samples,
+                           &(struct sample_context){endpoint_sample, out, entry->prometheus,
+                                                    entry->offset});
     }
     static const char healthy[] = "grpcroute_proxy_endpoint_healthy";
     metrics_begin(out, healthy, METRICS_GAUGE, "1 when the last health check was good");
-    each_endpoint(relay, healthy_sample, &(struct sample_context){out, healthy, 0});
+    relay_each_cluster(relay, cluster_samples,
+                       &(struct sample_context){healthy_sample, out, healthy, 0});
+    admin_certs_metrics(relay, out);
+    reload_metrics(relay, out);
     static const char uptime[] = "grpcroute_proxy_uptime_seconds";
     metrics_begin(out, uptime, METRICS_GAUGE, "Seconds since the proxy started");
     metrics_sample(out, uptime, NULL, (double)relay_uptime_s(relay));

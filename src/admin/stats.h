@@ -13,7 +13,4 @@ void admin_stats_text(struct relay *relay, struct buf *out);
 /* Prometheus text exposition. */
 void admin_stats_prometheus(struct relay *relay, struct metrics *out);
 
-/* Appends printf text without a limit. */
-void admin_printf(struct buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 #endif

@@ -1,9 +1,9 @@
 #include "admin/streams.h"
 
+#include "admin/text.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "admin/views.h"
 #include "relay/exchange.h"
 #include "relay/state.h"
 

@@ -1,8 +1,10 @@
 #include "admin/views.h"
 
-#include "admin/stats.h"
+#include "admin/text.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "net/tls.h"
 #include "relay/cluster.h"
 #include "relay/state.h"
 #include "route/table.h"
@@ -10,16 +12,6 @@
 #include <cJSON.h>
 #include <stdlib.h>
 #include <string.h>
-
-void admin_finish_json(cJSON *root, struct buf *out)
-{
-    char *text = cJSON_Print(root);
-    if (text != NULL) {
-        admin_printf(out, "%s\n", text);
-    }
-    cJSON_free(text);
-    cJSON_Delete(root);
-}
 
 /* ---- clusters -------------------------------------------------------------------------------- */
 
@@ -44,13 +36,15 @@ static void endpoint_text(void *ctx, struct endpoint *endpoint)
     }
 }
 
+static void cluster_text(void *ctx, struct cluster *cluster)
+{
+    admin_printf(ctx, "%s::lb_policy::%s\n", cluster->name, lb_policy_names[cluster->policy]);
+    cluster_each(cluster, endpoint_text, ctx);
+}
+
 void admin_clusters_text(struct relay *relay, struct buf *out)
 {
-    for (size_t i = 0; i < relay->config.cluster_count; i++) {
-        struct cluster *cluster = &relay->config.clusters[i];
-        admin_printf(out, "%s::lb_policy::%s\n", cluster->name, lb_policy_names[cluster->policy]);
-        cluster_each(cluster, endpoint_text, out);
-    }
+    relay_each_cluster(relay, cluster_text, out);
 }
 
 static void endpoint_json(void *ctx, struct endpoint *endpoint)
@@ -72,33 +66,44 @@ static void endpoint_json(void *ctx, struct endpoint *endpoint)
     cJSON_AddItemToArray(ctx, object);
 }
 
-static cJSON *clusters_array(struct relay *relay, bool with_endpoints)
+static cJSON *targets_array(struct cluster *cluster)
 {
+    struct text_address targets[CLUSTER_TARGETS_MAX];
+    size_t count = cluster_targets(cluster, targets);
     cJSON *array = cJSON_CreateArray();
-    for (size_t i = 0; i < relay->config.cluster_count; i++) {
-        struct cluster *cluster = &relay->config.clusters[i];
-        cJSON *object = cJSON_CreateObject();
-        cJSON_AddStringToObject(object, "name", cluster->name);
-        cJSON_AddStringToObject(object, "lb_policy", lb_policy_names[cluster->policy]);
-        cJSON *targets = cJSON_AddArrayToObject(object, "targets");
-        for (size_t k = 0; k < cluster->target_count; k++) {
-            char target[TEXT_HOST_BYTES + 8];
-            snprintf(target, sizeof(target), "%s:%u", cluster->targets[k].host,
-                     (unsigned)cluster->targets[k].port);
-            cJSON_AddItemToArray(targets, cJSON_CreateString(target));
-        }
-        if (with_endpoints) {
-            cluster_each(cluster, endpoint_json, cJSON_AddArrayToObject(object, "endpoints"));
-        }
-        cJSON_AddItemToArray(array, object);
+    for (size_t i = 0; i < count; i++) {
+        char target[TEXT_HOST_BYTES + 8];
+        snprintf(target, sizeof(target), "%s:%u", targets[i].host, (unsigned)targets[i].port);
+        cJSON_AddItemToArray(array, cJSON_CreateString(target));
     }
     return array;
+}
+
+static cJSON *add_cluster(cJSON *array, struct cluster *cluster)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "name", cluster->name);
+    cJSON_AddStringToObject(object, "lb_policy", lb_policy_names[cluster->policy]);
+    cJSON_AddItemToObject(object, "targets", targets_array(cluster));
+    cJSON_AddItemToArray(array, object);
+    return object;
+}
+
+static void cluster_settings(void *ctx, struct cluster *cluster)
+{
+    add_cluster(ctx, cluster);
+}
+
+static void cluster_with_endpoints(void *ctx, struct cluster *cluster)
+{
+    cJSON *object = add_cluster(ctx, cluster);
+    cluster_each(cluster, endpoint_json, cJSON_AddArrayToObject(object, "endpoints"));
 }
 
 void admin_clusters_json(struct relay *relay, struct buf *out)
 {
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddItemToObject(root, "clusters", clusters_array(relay, true));
+    relay_each_cluster(relay, cluster_with_endpoints, cJSON_AddArrayToObject(root, "clusters"));
     admin_finish_json(root, out);
 }
 
@@ -120,9 +125,35 @@ void admin_listeners(struct relay *relay, bool json, struct buf *out)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "name", "grpc");
     cJSON_AddStringToObject(object, "address", listener_name(relay));
-    cJSON_AddBoolToObject(object, "tls", relay->config.tls != NULL);
+    struct net_tls *tls = relay_tls(relay);
+    cJSON_AddBoolToObject(object, "tls", tls != NULL);
+    net_tls_free(tls);
     cJSON_AddItemToArray(array, object);
     admin_finish_json(root, out);
+}
+
+static void add_time(cJSON *object, const char *name, uint64_t wall_ns)
+{
+    char text[CLOCK_RFC3339_BYTES];
+    clock_format(wall_ns, text);
+    cJSON_AddStringToObject(object, name, text);
+}
+
+/* Since when what follows is in force, and what became of the last reload. */
+static void add_force(cJSON *root, struct relay *relay)
+{
+    struct relay_force *force = &relay->force;
+    pthread_mutex_lock(&force->mutex);
+    add_time(root, "last_updated", force->since_ns);
+    if (force->last_reload_ns != 0) {
+        cJSON *reload = cJSON_AddObjectToObject(root, "last_reload");
+        add_time(reload, "time", force->last_reload_ns);
+        cJSON_AddBoolToObject(reload, "ok", force->failure[0] == '\0');
+        if (force->failure[0] != '\0') {
+            cJSON_AddStringToObject(reload, "failure", force->failure);
+        }
+    }
+    pthread_mutex_unlock(&force->mutex);
 }
 
 void admin_config_dump(struct relay *relay, struct buf *out)
@@ -134,8 +165,11 @@ void admin_config_dump(struct relay *relay, struct buf *out)
     cJSON_AddNumberToObject(root, "max_streams", config->max_streams);
     cJSON_AddNumberToObject(root, "drain_timeout_ms", (double)config->drain_ms);
     cJSON_AddNumberToObject(root, "max_buffered_bytes", (double)config->max_buffered_bytes);
-    cJSON_AddItemToObject(root, "clusters", clusters_array(relay, false));
-    cJSON_AddItemToObject(root, "routes", cJSON_CreateString(route_table_source(config->routes)));
+    add_force(root, relay);
+    relay_each_cluster(relay, cluster_settings, cJSON_AddArrayToObject(root, "clusters"));
+    struct routing *routing = relay_routing(relay);
+    cJSON_AddItemToObject(root, "routes", cJSON_CreateString(route_table_source(routing->table)));
+    routing_unref(routing);
     admin_finish_json(root, out);
 }
 

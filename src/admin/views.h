@@ -5,11 +5,7 @@
 #include <stdbool.h>
 
 struct buf;
-struct cJSON;
 struct relay;
-
-/* Prints a JSON tree and frees it. */
-void admin_finish_json(struct cJSON *root, struct buf *out);
 
 /* Envoy's "cluster::endpoint::key::value" lines; the same as JSON. */
 void admin_clusters_text(struct relay *relay, struct buf *out);

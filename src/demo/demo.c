@@ -160,18 +160,6 @@ static void on_end_signal(void *user, int number, bool again)
     end(demo);
 }
 
-static void on_hangup(void *user)
-{
-    on_end_signal(user, SIGHUP, false);
-}
-
-/* As under nohup. */
-static bool survives_hangup(void)
-{
-    struct sigaction now;
-    return sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
-}
-
 /* ---- life ------------------------------------------------------------------------------------ */
 
 /* A folder with certificates and a key. Returns 0, or 1 after a line on standard error. */
@@ -202,8 +190,7 @@ static void open_handles(struct demo *demo)
     demo->on_turn = on_turn;
     list_init(&demo->children);
     real_proxy_init(demo);
-    role_signals_start(&demo->signals, &demo->loop, on_end_signal,
-                       survives_hangup() ? NULL : on_hangup, demo);
+    role_signals_start(&demo->signals, &demo->loop, on_end_signal, NULL, demo);
 }
 
 static int run(struct demo *demo)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/http_events.h"
+#include "net/http_guard.h"
 #include "net/listen_socket.h"
 #include "net/resolve.h"
 
@@ -32,6 +33,7 @@ struct net_http {
     const struct net_http_route *routes; /* borrowed */
     void *user;
     int fd; /* listening */
+    bool loopback; /* there alone */
     uv_poll_t listening;
     uv_poll_t working; /* the daemon's epoll descriptor */
     uv_timer_t timer;  /* the daemon's next deadline, or the end of a pause in accepting */
@@ -51,6 +53,11 @@ struct request_state {
     size_t body_bytes;
 };
 
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
 const char *net_http_query(const struct net_http_request *request, const char *name)
 {
     const char *value = NULL;
@@ -65,10 +72,7 @@ const char *net_http_query(const struct net_http_request *request, const char *n
 
 struct metrics net_http_metrics_begin(const struct net_http_request *request)
 {
-    const char *accept =
-        MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept");
-
-    return (struct metrics){.open = metrics_wants_open(accept)};
+    return (struct metrics){.open = metrics_wants_open(header(request->connection, "Accept"))};
 }
 
 void net_http_metrics_end(struct metrics *metrics, struct net_http_response *response)
@@ -132,7 +136,8 @@ static enum MHD_Result send_route_list(const struct net_http *http,
     struct net_http_response out = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     for (const struct net_http_route *route = http->routes; route->path != NULL; route++) {
         char line[256];
-        snprintf(line, sizeof(line), "%-20s %s\n", route->path, route->help);
+        snprintf(line, sizeof(line), "%-20s %s%s\n", route->path, route->help,
+                 route->acts ? " (POST)" : "");
         put(&out.body, line);
     }
     return send_response(connection, &out, NULL);
@@ -161,14 +166,20 @@ static enum MHD_Result answer(struct net_http *http, struct MHD_Connection *conn
 {
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     const struct net_http_route *route = find_route(http, path);
+    const char *refusal = http_guard_refuse(header(connection, "Host"), header(connection, "Origin"),
+                                            http->loopback, !reads);
+    if (refusal != NULL) {
+        return send_text(connection, 403, refusal, NULL);
+    }
     if (route == NULL && strcmp(path, "/") == 0 && reads) {
         return send_route_list(http, connection);
     }
     if (route == NULL) {
         return send_text(connection, 404, "not found; / lists what there is\n", NULL);
     }
-    if (!reads) {
-        return send_text(connection, 405, "method not allowed\n", "GET, HEAD");
+    if (route->acts ? strcmp(method, "POST") != 0 : !reads) {
+        return send_text(connection, 405, "method not allowed\n",
+                         route->acts ? "POST" : "GET, HEAD");
     }
     if (route->events && http->events.count == NET_HTTP_SUBSCRIBERS) {
         return send_text(connection, 503, "too many read events already; try again later\n", NULL);
@@ -333,6 +344,7 @@ struct net_http *net_http_open(struct net_loop *loop, const struct text_address 
     http->user = user;
     http_events_init(&http->events);
     http->port = net_listen_name(fd, http->name);
+    http->loopback = http_guard_is_loopback(http->name);
     http->daemon = start_daemon(http);
     if (http->daemon == NULL) {
         net_error_set(ret_error, NET_FAILED, "%s: cannot start the HTTP server", http->name);

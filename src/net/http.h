@@ -1,7 +1,7 @@
 /* A small HTTP/1.1 server for metrics and administration: libmicrohttpd on the loop, no threads.
  *
  * Happy path: accept -> one request -> the route's handler fills a response -> sent, kept alive.
- * Failure modes: unknown path 404, method not allowed 405, a handler without memory 500; more than
+ * Failure modes: unknown path 404, method not allowed 405, asked by a page from elsewhere 403, a handler without memory 500; more than
  * NET_HTTP_CONNECTIONS, or of one address NET_HTTP_CONNECTIONS_PER_ADDRESS, are closed at once,
  * silent ones after NET_HTTP_TIMEOUT_S (readers of events are not: they are suspended between two
  * events); at the descriptor limit accepting pauses. */
@@ -40,7 +40,7 @@ struct net_http_response {
     struct buf body;          /* empty at first; freed by the server */
 };
 
-/* Answers one GET or HEAD, at once. Must not close the server. */
+/* Answers one GET or HEAD, or the POST of a route that acts, at once. Must not close the server. */
 typedef void (*net_http_handle_fn)(void *user, const struct net_http_request *request,
                                    struct net_http_response *response);
 
@@ -51,6 +51,7 @@ struct net_http_route {
     /* With status 200 the connection stays open and gets, after the body, what net_http_publish()
      * sends: the handler answers with events (net_http_event()) or nothing. */
     bool events;
+    bool acts; /* it changes something: POST alone, whose body is not looked at */
 };
 
 /* Listens on `address` (port 0: any free one). `routes` ends with a NULL path and is borrowed for

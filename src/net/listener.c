@@ -248,6 +248,11 @@ struct net_listener *net_listener_open(struct net_loop *loop,
     return listener;
 }
 
+void net_listener_set_tls(struct net_listener *listener, struct net_tls *tls)
+{
+    listener->tls = tls;
+}
+
 uint16_t net_listener_port(const struct net_listener *listener)
 {
     return listener->port;

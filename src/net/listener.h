@@ -42,6 +42,10 @@ struct net_listener *net_listener_open(struct net_loop *loop,
                                        const struct net_listener_events *events, void *user,
                                        struct net_error *ret_error);
 
+/* Connections accepted from now on are shown what `tls` has (borrowed). Plaintext stays plaintext:
+ * NULL for NULL. */
+void net_listener_set_tls(struct net_listener *listener, struct net_tls *tls);
+
 /* The port in use, also when 0 was asked for; "HOST:PORT" text for messages. */
 uint16_t net_listener_port(const struct net_listener *listener);
 const char *net_listener_name(const struct net_listener *listener);

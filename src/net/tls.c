@@ -233,6 +233,7 @@ static struct net_tls *context_new(const SSL_METHOD *method)
 {
     struct net_tls *tls = mem_new(struct net_tls);
 
+    atomic_store(&tls->owners, 1);
     tls->ctx = SSL_CTX_new(method);
     if (tls->ctx == NULL) {
         abort(); /* no memory, as in mem_calloc() */
@@ -281,6 +282,7 @@ struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
     struct net_tls *tls = context_new(TLS_server_method());
 
     tls->server = true;
+    tls->file = mem_strdup(config->cert_file);
     SSL_CTX_set_client_hello_cb(tls->ctx, tls_io_on_client_hello, NULL);
     SSL_CTX_set_alpn_select_cb(tls->ctx, tls_io_on_alpn, NULL);
     if (load_certificate(tls->ctx, config->cert_file, ret_error) != 0 ||
@@ -292,11 +294,20 @@ struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
     return tls;
 }
 
+struct net_tls *net_tls_ref(struct net_tls *tls)
+{
+    if (tls != NULL) {
+        atomic_fetch_add(&tls->owners, 1);
+    }
+    return tls;
+}
+
 void net_tls_free(struct net_tls *tls)
 {
-    if (tls == NULL) {
+    if (tls == NULL || atomic_fetch_sub(&tls->owners, 1) > 1) {
         return;
     }
     SSL_CTX_free(tls->ctx);
+    free(tls->file);
     free(tls);
 }

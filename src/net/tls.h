@@ -6,6 +6,7 @@
 #include "net/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct net_tls; /* an SSL_CTX; may be shared by threads once made */
@@ -33,13 +34,39 @@ struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
 /* Whether the certificate that the context shows is past its end; false without one. */
 bool net_tls_is_expired(const struct net_tls *tls);
 
+#define NET_CERTIFICATE_NAMES 32
+
+/* A certificate that a context shows, its texts escaped and cut where they are longer. */
+struct net_certificate {
+    char subject[256]; /* RFC 2253 */
+    char serial[48];   /* hexadecimal */
+    struct {
+        const char *kind; /* static; "dns", "ip_address" or "uri" */
+        char text[256];
+    } names[NET_CERTIFICATE_NAMES]; /* of the subjectAltName */
+    size_t name_count;
+    int64_t begin_s; /* seconds since 1970 */
+    int64_t end_s;
+};
+
+/* The file that a server's certificates came from; borrowed. */
+const char *net_tls_file(const struct net_tls *tls);
+
+/* The n-th certificate that the context shows, the leaf first. False when there is none. */
+bool net_tls_certificate(const struct net_tls *tls, size_t n, struct net_certificate *ret);
+
+/* Whether two contexts show the same certificates. */
+bool net_tls_shows_the_same(const struct net_tls *a, const struct net_tls *b);
+
 /* When the peer's certificates end, in seconds since 1970. */
 struct net_expiry {
     int64_t leaf_s;
     int64_t chain_s; /* the first of those that its trust rests on, the leaf and the authority among them */
 };
 
-/* Accepts NULL. Streams made from it keep what they need. */
+/* One owner more; accepts NULL. Returns `tls`. */
+struct net_tls *net_tls_ref(struct net_tls *tls);
+/* One owner less; accepts NULL. Streams made from it keep what they need. */
 void net_tls_free(struct net_tls *tls);
 
 #endif

@@ -5,12 +5,18 @@
 #include "net/tls.h"
 
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 
 struct net_tls {
     SSL_CTX *ctx; /* owned */
+    char *file; /* owned; of a server's certificates */
+    atomic_int owners;
     bool server;
     bool verify; /* the client checks chain and name */
 };
+
+/* Seconds since 1970; 0 where the date is none. */
+int64_t tls_date_s(const ASN1_TIME *date);
 
 /* Called by OpenSSL for every message and record of every session (SSL_CTX_set_msg_callback). */
 void tls_io_on_message(int sent, int version, int content_type, const void *bytes, size_t len,

@@ -1,20 +1,10 @@
 /* Until when the peer's certificates are good. */
 #include "net/tls_io.h"
 
+#include "net/tls_impl.h"
 #include "net/tls_io_impl.h"
 
 #include <openssl/x509.h>
-#include <time.h>
-
-/* Seconds since 1970; 0 where the date is none. */
-static int64_t end_of(const X509 *cert)
-{
-    struct tm date;
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &date) != 1) {
-        return 0;
-    }
-    return (int64_t)timegm(&date);
-}
 
 bool tls_io_peer_expiry(const struct tls_io *io, struct net_expiry *ret_expiry)
 {
@@ -25,9 +15,9 @@ bool tls_io_peer_expiry(const struct tls_io *io, struct net_expiry *ret_expiry)
     if (leaf == NULL) {
         return false;
     }
-    ret_expiry->leaf_s = ret_expiry->chain_s = end_of(leaf);
+    ret_expiry->leaf_s = ret_expiry->chain_s = tls_date_s(X509_get0_notAfter(leaf));
     for (int i = 0; i < sk_X509_num(chain); i++) {
-        int64_t end_s = end_of(sk_X509_value(chain, i));
+        int64_t end_s = tls_date_s(X509_get0_notAfter(sk_X509_value(chain, i)));
         ret_expiry->chain_s = end_s < ret_expiry->chain_s ? end_s : ret_expiry->chain_s;
     }
     return true;

@@ -4,17 +4,9 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "cli/common.h"
-#include "cli/exit.h"
-#include "net/tls.h"
 #include "proxy/life.h"
-#include "relay/cluster.h"
 #include "relay/state.h"
 #include "role/routes.h"
-#include "route/table.h"
-
-#include <ctype.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define NS_PER_MS          1000000u
 #define MAX_BUFFERED_BYTES (UINT64_C(128) << 20) /* where the memory is no limit */
@@ -26,6 +18,7 @@ struct options {
     const char *cert;
     const char *key;
     bool plaintext;
+    bool no_watch;
     struct cli_list endpoints;
     unsigned lb_policy;
     const char *hash_header;
@@ -54,9 +47,13 @@ static const struct cli_option options_table[] = {
      .fallback = "certs/key.pem", .environment = "GRPCROUTE_KEY", .help = "Its private key (PEM)"},
     {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(struct options, plaintext),
      .help = "Listen without TLS (h2c)"},
+    {.name = "no-watch", .kind = CLI_FLAG, .offset = offsetof(struct options, no_watch),
+     .help = "Do not reload by itself when --routes, --cert, --key or a file of --endpoints "
+             "changes; SIGHUP and POST /reload do it then"},
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
      .argument = ROLE_ENDPOINTS_ARGUMENT,
-     .help = "Endpoints of the cluster NAME, instead of the addresses of that name"},
+     .help = "Endpoints of the cluster NAME, instead of the addresses of that name; @FILE holds "
+             "such values, one in a line, and is read again at each reload"},
     {.name = "lb-policy", .kind = CLI_CHOICE, .offset = offsetof(struct options, lb_policy),
      .argument = "POLICY", .fallback = "round-robin", .choices = lb_policy_names,
      .help = "How new streams are spread over a cluster's endpoints"},
@@ -94,37 +91,6 @@ static const struct cli_option options_table[] = {
     CLI_LOG_OPTIONS(struct options, log),
 };
 
-/* ---- clusters -------------------------------------------------------------------------------- */
-
-struct cluster_list {
-    struct cluster *clusters;
-    size_t count;
-};
-
-/* The clusters of the routes; their hosts are resolved unless --endpoints says otherwise. */
-static void clusters_from_routes(const struct route_table *routes, enum lb_policy policy,
-                                 struct cluster_list *list)
-{
-    list->clusters = mem_calloc(routes->cluster_count + 1, sizeof(struct cluster));
-    for (size_t i = 0; i < routes->cluster_count; i++) {
-        const struct route_cluster *from = &routes->clusters[i];
-        struct cluster *cluster = &list->clusters[list->count++];
-        cluster_init(cluster, from->name, policy);
-        cluster->target_count = 1;
-        cluster->targets[0].port = from->port;
-        memcpy(cluster->targets[0].host, from->host, strlen(from->host) + 1);
-    }
-}
-
-static void take_endpoints(void *user, size_t index, const struct text_address *addresses,
-                           size_t count)
-{
-    struct cluster_list *list = user;
-    struct cluster *cluster = &list->clusters[index];
-    memcpy(cluster->targets, addresses, count * sizeof(*addresses));
-    cluster->target_count = count;
-}
-
 /* ---- run ------------------------------------------------------------------------------------- */
 
 /* By default a quarter of what the process may use, as connections need more than their buffers,
@@ -150,31 +116,19 @@ static struct proxy_config make_config(const struct options *options)
                 .drain_ms = options->drain_timeout_ns / NS_PER_MS,
                 .downstream_keepalive_ms = options->keepalive_ns / NS_PER_MS,
             },
+        .sources =
+            {
+                .routes = options->routes,
+                .cert = options->plaintext ? NULL : options->cert,
+                .key = options->key,
+                .endpoints = options->endpoints,
+                .policy = (enum lb_policy)options->lb_policy,
+            },
+        .watch = !options->no_watch,
         .admin = options->admin,
         .health_interval_ms = options->health_interval_ns / NS_PER_MS,
         .dns_refresh_ms = options->dns_refresh_ns / NS_PER_MS,
     };
-}
-
-static int run_with(const struct options *options, struct proxy_config *config)
-{
-    struct cluster_list list = {0};
-    clusters_from_routes(config->relay.routes, (enum lb_policy)options->lb_policy, &list);
-    int rv = EXIT_USAGE;
-    if (role_endpoints_apply("proxy", &options->endpoints, config->relay.routes,
-                             CLUSTER_TARGETS_MAX, take_endpoints, &list) == 0 &&
-        (options->plaintext || (config->relay.tls = role_certificate_load(
-                                    "proxy", options->cert, options->key)) != NULL)) {
-        config->relay.clusters = list.clusters;
-        config->relay.cluster_count = list.count;
-        rv = proxy_run(config);
-    }
-    net_tls_free(config->relay.tls);
-    for (size_t i = 0; i < list.count; i++) {
-        cluster_deinit(&list.clusters[i]);
-    }
-    free(list.clusters);
-    return rv;
 }
 
 static int run(const void *parsed, int argc, char **argv)
@@ -184,13 +138,7 @@ static int run(const void *parsed, int argc, char **argv)
     const struct options *options = parsed;
     cli_log_apply(&options->log);
     struct proxy_config config = make_config(options);
-    config.relay.routes = role_routes_load("proxy", options->routes);
-    if (config.relay.routes == NULL) {
-        return EXIT_USAGE;
-    }
-    int rv = run_with(options, &config);
-    route_table_free(config.relay.routes);
-    return rv;
+    return proxy_run(&config);
 }
 
 const struct cli_command proxy_command = {
@@ -199,7 +147,9 @@ const struct cli_command proxy_command = {
     .description =
         "Terminates TLS, chooses a cluster by the GRPCRoute file and an endpoint once per stream,\n"
         "and keeps the stream there until it ends. SIGTERM drains: no new streams, GOAWAY, and\n"
-        "every stream ends with UNAVAILABLE within --drain-timeout.",
+        "every stream ends with UNAVAILABLE within --drain-timeout. SIGHUP, POST /reload on the admin\n"
+        "port, or a change of a file reads routes, endpoints and certificate again: all or nothing,\n"
+        "and no stream ends.",
     .examples = "  # Two servers of each version on this machine\n"
                 "  grpcroute proxy --endpoints server-v1=localhost:50051,localhost:50052 \\\n"
                 "                  --endpoints server-v2=localhost:50061,localhost:50062\n"

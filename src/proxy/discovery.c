@@ -15,7 +15,7 @@
 /* One name of a cluster. */
 struct lookup {
     struct watch *watch;
-    const struct text_address *target; /* the cluster's */
+    const struct text_address *target; /* the watch's */
     struct net_resolve *resolve;       /* in progress */
     struct sockaddr_storage *addresses; /* owned; the last ones */
     size_t count;
@@ -26,17 +26,20 @@ struct lookup {
 
 /* One cluster. */
 struct watch {
+    struct list node;
     struct proxy_discovery *discovery;
-    struct cluster *cluster;
-    struct lookup *lookups;
+    struct cluster *cluster; /* owned reference */
+    struct text_address targets[CLUSTER_TARGETS_MAX];
+    struct lookup lookups[CLUSTER_TARGETS_MAX];
+    size_t count;
+    bool seen; /* the relay still has it */
 };
 
 struct proxy_discovery {
     struct relay *relay;
     uint64_t refresh_ms;
     struct net_tick tick;
-    struct watch *watches;
-    size_t watch_count;
+    struct list watches;
     uint64_t next_ms;
     uint64_t last_ms;
 };
@@ -55,12 +58,12 @@ static void log_change(struct watch *watch, size_t added, size_t removed)
 static void publish(struct watch *watch)
 {
     size_t total = 0;
-    for (size_t i = 0; i < watch->cluster->target_count; i++) {
+    for (size_t i = 0; i < watch->count; i++) {
         total += watch->lookups[i].count;
     }
     struct sockaddr_storage *all = mem_calloc(total + 1, sizeof(*all));
     size_t count = 0;
-    for (size_t i = 0; i < watch->cluster->target_count; i++) {
+    for (size_t i = 0; i < watch->count; i++) {
         const struct lookup *lookup = &watch->lookups[i];
         if (lookup->count > 0) {
             memcpy(all + count, lookup->addresses, lookup->count * sizeof(*all));
@@ -114,18 +117,25 @@ static void on_resolved(void *user, const struct sockaddr_storage *addresses, si
     }
 }
 
+static void ask(struct watch *watch)
+{
+    struct net_loop *loop = &relay_main_worker(watch->discovery->relay)->loop;
+    for (size_t i = 0; i < watch->count; i++) {
+        struct lookup *lookup = &watch->lookups[i];
+        if (lookup->resolve == NULL) {
+            lookup->resolve = net_resolve_start(loop, lookup->target->host, lookup->target->port,
+                                                on_resolved, lookup);
+        }
+    }
+}
+
 static void ask_all(struct proxy_discovery *discovery)
 {
-    for (size_t i = 0; i < discovery->watch_count; i++) {
-        struct watch *watch = &discovery->watches[i];
-        for (size_t k = 0; k < watch->cluster->target_count; k++) {
-            struct lookup *lookup = &watch->lookups[k];
-            if (lookup->resolve == NULL) {
-                lookup->resolve = net_resolve_start(&relay_main_worker(discovery->relay)->loop,
-                                                    lookup->target->host, lookup->target->port,
-                                                    on_resolved, lookup);
-            }
-        }
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &discovery->watches)
+    {
+        ask(container_of(node, struct watch, node));
     }
 }
 
@@ -141,17 +151,93 @@ static void on_tick(struct net_tick *item, uint64_t now)
     }
 }
 
-static void init_watch(struct proxy_discovery *discovery, struct watch *watch,
-                       struct cluster *cluster)
+/* ---- what is followed ------------------------------------------------------------------------ */
+
+static void forget_lookups(struct watch *watch)
 {
-    watch->discovery = discovery;
-    watch->cluster = cluster;
-    watch->lookups = mem_calloc(cluster->target_count, sizeof(*watch->lookups));
-    for (size_t i = 0; i < cluster->target_count; i++) {
+    for (size_t i = 0; i < watch->count; i++) {
+        if (watch->lookups[i].resolve != NULL) {
+            net_resolve_cancel(watch->lookups[i].resolve);
+        }
+        free(watch->lookups[i].addresses);
+    }
+    memset(watch->lookups, 0, sizeof(watch->lookups));
+    watch->count = 0;
+}
+
+static void watch_free(struct watch *watch)
+{
+    list_remove(&watch->node);
+    forget_lookups(watch);
+    cluster_unref(watch->cluster);
+    free(watch);
+}
+
+/* The cluster keeps its endpoints until the new names have answered. */
+static void take_targets(struct watch *watch)
+{
+    struct text_address targets[CLUSTER_TARGETS_MAX];
+    size_t count = cluster_targets(watch->cluster, targets);
+    if (count == watch->count && memcmp(targets, watch->targets, count * sizeof(*targets)) == 0) {
+        return;
+    }
+    forget_lookups(watch);
+    memcpy(watch->targets, targets, count * sizeof(*targets));
+    watch->count = count;
+    for (size_t i = 0; i < count; i++) {
         watch->lookups[i].watch = watch;
-        watch->lookups[i].target = &cluster->targets[i];
+        watch->lookups[i].target = &watch->targets[i];
+    }
+    ask(watch);
+}
+
+static struct watch *find_watch(struct proxy_discovery *discovery, const struct cluster *cluster)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &discovery->watches)
+    {
+        struct watch *watch = container_of(node, struct watch, node);
+        if (watch->cluster == cluster) {
+            return watch;
+        }
+    }
+    return NULL;
+}
+
+static void follow(void *ctx, struct cluster *cluster)
+{
+    struct proxy_discovery *discovery = ctx;
+    struct watch *watch = find_watch(discovery, cluster);
+    if (watch == NULL) {
+        watch = mem_new(struct watch);
+        watch->discovery = discovery;
+        watch->cluster = cluster_ref(cluster);
+        list_append(&discovery->watches, &watch->node);
+    }
+    watch->seen = true;
+    take_targets(watch);
+}
+
+void proxy_discovery_update(struct proxy_discovery *discovery)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &discovery->watches)
+    {
+        container_of(node, struct watch, node)->seen = false;
+    }
+    relay_each_cluster(discovery->relay, follow, discovery);
+    list_each(node, next, &discovery->watches)
+    {
+        struct watch *watch = container_of(node, struct watch, node);
+        if (!watch->seen) {
+            watch_free(watch);
+        }
     }
 }
+
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct proxy_discovery *proxy_discovery_start(struct relay *relay, uint64_t refresh_ms)
 {
@@ -159,16 +245,12 @@ struct proxy_discovery *proxy_discovery_start(struct relay *relay, uint64_t refr
     struct proxy_discovery *discovery = mem_new(struct proxy_discovery);
     discovery->relay = relay;
     discovery->refresh_ms = refresh_ms;
-    discovery->watch_count = relay->config.cluster_count;
-    discovery->watches = mem_calloc(discovery->watch_count + 1, sizeof(*discovery->watches));
-    for (size_t i = 0; i < discovery->watch_count; i++) {
-        init_watch(discovery, &discovery->watches[i], &relay->config.clusters[i]);
-    }
+    list_init(&discovery->watches);
     discovery->last_ms = uv_now(&loop->uv);
     discovery->next_ms = discovery->last_ms + refresh_ms;
     net_tick_init(&discovery->tick, on_tick);
     net_loop_tick_start(loop, &discovery->tick);
-    ask_all(discovery);
+    proxy_discovery_update(discovery);
     return discovery;
 }
 
@@ -178,26 +260,24 @@ void proxy_discovery_stop(struct proxy_discovery *discovery)
         return;
     }
     net_loop_tick_stop(&discovery->tick);
-    for (size_t i = 0; i < discovery->watch_count; i++) {
-        struct watch *watch = &discovery->watches[i];
-        for (size_t k = 0; k < watch->cluster->target_count; k++) {
-            if (watch->lookups[k].resolve != NULL) {
-                net_resolve_cancel(watch->lookups[k].resolve);
-            }
-            free(watch->lookups[k].addresses);
-        }
-        free(watch->lookups);
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &discovery->watches)
+    {
+        watch_free(container_of(node, struct watch, node));
     }
-    free(discovery->watches);
     free(discovery);
 }
 
 bool proxy_discovery_done_once(const struct proxy_discovery *discovery)
 {
-    for (size_t i = 0; i < discovery->watch_count; i++) {
-        const struct watch *watch = &discovery->watches[i];
-        for (size_t k = 0; k < watch->cluster->target_count; k++) {
-            if (!watch->lookups[k].answered) {
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &discovery->watches)
+    {
+        const struct watch *watch = container_of(node, struct watch, node);
+        for (size_t i = 0; i < watch->count; i++) {
+            if (!watch->lookups[i].answered) {
                 return false;
             }
         }

@@ -291,6 +291,11 @@ static void ensure_probe(void *ctx, struct endpoint *endpoint)
     list_append(&health->probes, &probe->node);
 }
 
+static void ensure_probes(void *ctx, struct cluster *cluster)
+{
+    cluster_each(cluster, ensure_probe, ctx);
+}
+
 static void probe_free(struct probe *probe)
 {
     list_remove(&probe->node);
@@ -301,9 +306,7 @@ static void probe_free(struct probe *probe)
 static void on_tick(struct net_tick *item, uint64_t now)
 {
     struct proxy_health *health = container_of(item, struct proxy_health, tick);
-    for (size_t i = 0; i < health->relay->config.cluster_count; i++) {
-        cluster_each(&health->relay->config.clusters[i], ensure_probe, health);
-    }
+    relay_each_cluster(health->relay, ensure_probes, health);
     struct list *node;
     struct list *next;
     list_each(node, next, &health->probes)

@@ -1,7 +1,8 @@
 /* The life of a proxy.
  *
- * Happy path: workers listen -> names are resolved, endpoints checked -> ready -> SIGTERM or SIGINT
- * -> every worker drains -> exit 0.
+ * Happy path: workers listen -> names are resolved, endpoints checked -> ready -> SIGHUP, a file
+ * that changes or POST /reload: reloaded -> SIGTERM, SIGINT or POST /drain -> every worker drains ->
+ * exit 0.
  * Failure modes: a worker or the admin port cannot listen: nothing is started, one line says why. A
  * second signal ends now. */
 #include "proxy/life.h"
@@ -11,8 +12,11 @@
 #include "cli/exit.h"
 #include "cli/options.h"
 #include "net/error.h"
+#include "net/tls.h"
 #include "proxy/discovery.h"
 #include "proxy/health.h"
+#include "proxy/mailbox.h"
+#include "proxy/reload.h"
 #include "relay/relay.h"
 #include "role/signals.h"
 
@@ -25,21 +29,32 @@ struct proxy {
     const struct proxy_config *config; /* borrowed */
     struct proxy_discovery *discovery; /* owned; worker 0's loop; NULL from the drain on */
     struct proxy_health *health;       /* likewise */
+    struct proxy_reload *reload;       /* likewise */
+    struct proxy_mailbox mailbox;      /* of the admin port, read on worker 0's loop */
     struct admin *admin;               /* owned; a thread of its own */
     struct net_tick ready_tick;
     struct role_signals signals; /* on worker 0's loop */
+    bool initialised;            /* the relay must be deinitialised */
 };
 
 /* ---- drain ----------------------------------------------------------------------------------- */
+
+static void stop_services(struct proxy *proxy)
+{
+    proxy_mailbox_close(&proxy->mailbox);
+    proxy_reload_stop(proxy->reload);
+    proxy->reload = NULL;
+    proxy_discovery_stop(proxy->discovery);
+    proxy->discovery = NULL;
+    proxy_health_stop(proxy->health);
+    proxy->health = NULL;
+}
 
 static void drain(struct proxy *proxy)
 {
     if (relay_drain(&proxy->relay)) {
         log_event(LOG_INFO, &proxy->relay.source, "draining", NULL, "Draining: no new streams");
-        proxy_discovery_stop(proxy->discovery);
-        proxy->discovery = NULL;
-        proxy_health_stop(proxy->health);
-        proxy->health = NULL;
+        stop_services(proxy);
         admin_drain(proxy->admin);
     }
 }
@@ -55,6 +70,36 @@ static void on_main_ended(void *user)
 {
     struct proxy *proxy = user;
     role_signals_unref(&proxy->signals);
+}
+
+/* ---- reload ---------------------------------------------------------------------------------- */
+
+static void on_hangup(void *user)
+{
+    struct proxy *proxy = user;
+    char line[ROUTE_ERROR_BYTES];
+    if (proxy->reload != NULL) {
+        proxy_reload_now(proxy->reload, "SIGHUP", line, sizeof(line));
+    }
+}
+
+/* Asked by the admin port. Answered with a status of HTTP. */
+static unsigned on_asked(void *user, int what, char *out, size_t out_bytes)
+{
+    struct proxy *proxy = user;
+    if (what == ADMIN_RELOAD) {
+        static const unsigned statuses[] = {
+            [PROXY_RELOADED] = 200, [PROXY_RELOADING] = 202, [PROXY_NOT_RELOADED] = 400};
+        return statuses[proxy_reload_now(proxy->reload, "POST /reload", out, out_bytes)];
+    }
+    snprintf(out, out_bytes, "draining");
+    drain(proxy);
+    return 200;
+}
+
+static unsigned ask(void *user, enum admin_act act, char *out, size_t out_bytes)
+{
+    return proxy_mailbox_ask(&((struct proxy *)user)->mailbox, act, out, out_bytes);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -77,16 +122,20 @@ static int start_services(struct proxy *proxy)
 {
     struct net_loop *loop = &relay_main_worker(&proxy->relay)->loop;
     struct net_error error;
-    proxy->admin = admin_start(&proxy->relay, &proxy->config->admin, &error);
+    proxy_mailbox_open(&proxy->mailbox, loop, on_asked, proxy);
+    proxy->admin = admin_start(&proxy->relay, &(struct admin_acts){ask, proxy},
+                               &proxy->config->admin, &error);
     if (proxy->admin == NULL) {
         cli_error("proxy", "admin: %s", error.text);
         return EXIT_USAGE;
     }
     proxy->relay.on_main_ended = on_main_ended;
     proxy->relay.user = proxy;
-    role_signals_start(&proxy->signals, loop, on_end_signal, NULL, proxy);
+    role_signals_start(&proxy->signals, loop, on_end_signal, on_hangup, proxy);
     proxy->discovery = proxy_discovery_start(&proxy->relay, proxy->config->dns_refresh_ms);
     proxy->health = proxy_health_start(&proxy->relay, proxy->config->health_interval_ms);
+    proxy->reload = proxy_reload_start(&proxy->relay, &proxy->config->sources, proxy->discovery,
+                                       proxy->health, proxy->config->watch);
     net_tick_init(&proxy->ready_tick, on_ready_tick);
     net_loop_tick_start(loop, &proxy->ready_tick);
     return EXIT_GOOD;
@@ -123,22 +172,38 @@ static int run(struct proxy *proxy)
         cli_error("proxy", "cannot start %u threads: %s; choose fewer --workers",
                   proxy->relay.worker_count, strerror(error));
     }
-    /* of a drain that no signal began */
-    proxy_discovery_stop(proxy->discovery);
-    proxy_health_stop(proxy->health);
+    stop_services(proxy); /* of a drain that nobody asked for */
     return error == 0 ? EXIT_GOOD : EXIT_USAGE;
+}
+
+/* Reads what the sources say, and listens. */
+static int init_relay(struct proxy *proxy)
+{
+    const struct proxy_config *config = proxy->config;
+    struct proxy_setup setup;
+    struct route_error wrong;
+    struct net_error error;
+    if (proxy_setup_load(&config->sources, &setup, &wrong) != 0) {
+        cli_error("proxy", "%s", wrong.text);
+        proxy_setup_deinit(&setup);
+        return EXIT_USAGE;
+    }
+    struct routing *routing = proxy_setup_routing(&setup, NULL, config->sources.policy);
+    proxy->initialised = true;
+    int rv = relay_init(&proxy->relay, &config->relay, routing, net_tls_ref(setup.tls), &error);
+    proxy_setup_deinit(&setup);
+    if (rv != 0) {
+        cli_error("proxy", "%s", error.text);
+        return EXIT_USAGE;
+    }
+    return EXIT_GOOD;
 }
 
 int proxy_run(const struct proxy_config *config)
 {
     struct proxy *proxy = mem_new(struct proxy);
-    struct net_error error;
     proxy->config = config;
-    int rv = EXIT_GOOD;
-    if (relay_init(&proxy->relay, &config->relay, &error) != 0) {
-        cli_error("proxy", "%s", error.text);
-        rv = EXIT_USAGE;
-    }
+    int rv = init_relay(proxy);
     if (rv == EXIT_GOOD) {
         rv = start_services(proxy);
     }
@@ -147,7 +212,10 @@ int proxy_run(const struct proxy_config *config)
     }
     admin_stop(proxy->admin);
     role_signals_end(&proxy->signals); /* no other thread is left */
-    relay_deinit(&proxy->relay);
+    proxy_mailbox_close(&proxy->mailbox);
+    if (proxy->initialised) {
+        relay_deinit(&proxy->relay);
+    }
     free(proxy);
     return rv;
 }

@@ -3,12 +3,16 @@
 #define GRPCROUTE_PROXY_LIFE_H
 
 #include "base/text.h"
+#include "proxy/setup.h"
 #include "relay/config.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct proxy_config {
     struct relay_config relay;
+    struct proxy_sources sources;
+    bool watch; /* the files of the sources are read again when they change */
     struct text_address admin;
     uint64_t health_interval_ms;
     uint64_t dns_refresh_ms;

@@ -16,7 +16,7 @@ static struct endpoint *endpoint_new(struct cluster *cluster,
                                      const struct sockaddr_storage *address)
 {
     struct endpoint *endpoint = mem_new(struct endpoint);
-    endpoint->cluster = cluster;
+    endpoint->cluster = cluster_ref(cluster);
     endpoint->address = *address;
     net_address_format((const struct sockaddr *)address, endpoint->name);
     atomic_store(&endpoint->references, 1);
@@ -34,6 +34,7 @@ void endpoint_unref(struct endpoint *endpoint)
     if (endpoint != NULL && atomic_fetch_sub(&endpoint->references, 1) == 1) {
         assert(atomic_load(&endpoint->cx_active) == 0 && atomic_load(&endpoint->rq_active) == 0);
         assert(atomic_load(&endpoint->misrouted) == 0);
+        cluster_unref(endpoint->cluster);
         free(endpoint);
     }
 }
@@ -78,12 +79,63 @@ const char *const lb_policy_names[] = {LB_POLICIES(WORD) NULL};
 
 /* ---- clusters -------------------------------------------------------------------------------- */
 
-void cluster_init(struct cluster *cluster, const char *name, enum lb_policy policy)
+struct cluster *cluster_new(const char *name, enum lb_policy policy)
 {
-    memset(cluster, 0, sizeof(*cluster));
+    struct cluster *cluster = mem_new(struct cluster);
     snprintf(cluster->name, sizeof(cluster->name), "%s", name);
     cluster->policy = policy;
+    atomic_store(&cluster->references, 1);
     pthread_mutex_init(&cluster->mutex, NULL);
+    return cluster;
+}
+
+struct cluster *cluster_ref(struct cluster *cluster)
+{
+    atomic_fetch_add(&cluster->references, 1);
+    return cluster;
+}
+
+void cluster_unref(struct cluster *cluster)
+{
+    if (cluster != NULL && atomic_fetch_sub(&cluster->references, 1) == 1) {
+        free(cluster->endpoints); /* which is empty: endpoints hold references */
+        pthread_mutex_destroy(&cluster->mutex);
+        free(cluster);
+    }
+}
+
+static bool are_targets(const struct cluster *cluster, const struct text_address *targets,
+                        size_t count)
+{
+    bool equal = cluster->target_count == count;
+    for (size_t i = 0; i < count && equal; i++) {
+        equal = cluster->targets[i].port == targets[i].port &&
+                strcmp(cluster->targets[i].host, targets[i].host) == 0;
+    }
+    return equal;
+}
+
+bool cluster_set_targets(struct cluster *cluster, const struct text_address *targets, size_t count)
+{
+    assert(count <= CLUSTER_TARGETS_MAX);
+    pthread_mutex_lock(&cluster->mutex);
+    bool changed = !are_targets(cluster, targets, count);
+    if (changed) {
+        memcpy(cluster->targets, targets, count * sizeof(*targets));
+        cluster->target_count = count;
+    }
+    pthread_mutex_unlock(&cluster->mutex);
+    return changed;
+}
+
+size_t cluster_targets(struct cluster *cluster,
+                       struct text_address out[static CLUSTER_TARGETS_MAX])
+{
+    pthread_mutex_lock(&cluster->mutex);
+    size_t count = cluster->target_count;
+    memcpy(out, cluster->targets, count * sizeof(*out));
+    pthread_mutex_unlock(&cluster->mutex);
+    return count;
 }
 
 static void release_endpoints(struct endpoint **endpoints, size_t count)
@@ -92,14 +144,6 @@ static void release_endpoints(struct endpoint **endpoints, size_t count)
         endpoint_unref(endpoints[i]);
     }
     free(endpoints);
-}
-
-void cluster_deinit(struct cluster *cluster)
-{
-    release_endpoints(cluster->endpoints, cluster->endpoint_count);
-    cluster->endpoints = NULL;
-    cluster->endpoint_count = 0;
-    pthread_mutex_destroy(&cluster->mutex);
 }
 
 /* The endpoint of that name, which nearly always is where it was. */
@@ -168,6 +212,13 @@ void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addr
     release_endpoints(old, old_count);
     *ret_added = added;
     *ret_removed = removed;
+}
+
+void cluster_retire(struct cluster *cluster)
+{
+    size_t added;
+    size_t removed;
+    cluster_update(cluster, NULL, 0, &added, &removed);
 }
 
 void cluster_each(struct cluster *cluster, void (*visit)(void *ctx, struct endpoint *endpoint),

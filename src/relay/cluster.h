@@ -3,7 +3,7 @@
  * Shared by all worker threads. Under the cluster's mutex, taken once per stream and never per
  * message: the endpoint array, the round robin ticket, the cause texts. Atomic: health, removal and
  * counters of an endpoint, so that they can be read and written from any worker. An endpoint lives
- * as long as someone holds a reference. */
+ * as long as someone holds a reference, and its cluster with it. */
 #ifndef GRPCROUTE_RELAY_CLUSTER_H
 #define GRPCROUTE_RELAY_CLUSTER_H
 
@@ -53,7 +53,7 @@ enum endpoint_health { ENDPOINT_HEALTHS(ENDPOINT_HEALTH_NAME) };
 struct cluster;
 
 struct endpoint {
-    struct cluster *cluster; /* borrowed */
+    struct cluster *cluster; /* owned reference */
     struct sockaddr_storage address;
     char name[NET_ADDRESS_TEXT_BYTES];
     /* Under the cluster's mutex: */
@@ -87,10 +87,12 @@ extern const char *const lb_policy_names[];
 
 struct cluster {
     char name[CLUSTER_NAME_BYTES];
+    enum lb_policy policy;
+    atomic_int references;
+    pthread_mutex_t mutex;
+    /* Under the mutex: */
     struct text_address targets[CLUSTER_TARGETS_MAX]; /* names whose addresses are the endpoints */
     size_t target_count;
-    enum lb_policy policy;
-    pthread_mutex_t mutex;
     struct endpoint **endpoints; /* owned references, in the order of cluster_update() */
     size_t endpoint_count;
     uint64_t ticket;             /* round robin of the whole process */
@@ -98,8 +100,23 @@ struct cluster {
     atomic_uint_fast64_t retries;
 };
 
-void cluster_init(struct cluster *cluster, const char *name, enum lb_policy policy);
-void cluster_deinit(struct cluster *cluster);
+/* A cluster without targets; the caller has the first reference. */
+struct cluster *cluster_new(const char *name, enum lb_policy policy);
+struct cluster *cluster_ref(struct cluster *cluster);
+/* Accepts NULL. A cluster that had endpoints must have been retired before the last reference that
+ * is not an endpoint's goes. */
+void cluster_unref(struct cluster *cluster);
+
+/* Replaces the names whose addresses are the endpoints, at most CLUSTER_TARGETS_MAX. Returns
+ * whether they are others than before. */
+bool cluster_set_targets(struct cluster *cluster, const struct text_address *targets, size_t count);
+
+/* Copies them; returns how many. */
+size_t cluster_targets(struct cluster *cluster,
+                       struct text_address out[static CLUSTER_TARGETS_MAX]);
+
+/* Lets go of all endpoints: no stream is sent here any more, live ones go on. */
+void cluster_retire(struct cluster *cluster);
 
 /* Replaces the addresses: endpoints that stay keep their health and counters, new ones start
  * unknown, the rest are marked removed and released. `ret_added` and `ret_removed` count the

@@ -1,4 +1,4 @@
-/* What a relay was told: constant once it runs. */
+/* What a relay is told at its start: constant once it runs, but for what a reload replaces. */
 #ifndef GRPCROUTE_RELAY_CONFIG_H
 #define GRPCROUTE_RELAY_CONFIG_H
 
@@ -7,16 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct cluster;
 struct net_tls;
-struct route_table;
+struct routing;
 
 struct relay_config {
     struct text_address listen;
-    struct net_tls *tls;        /* borrowed; NULL: plaintext */
-    struct route_table *routes; /* borrowed */
-    struct cluster *clusters;   /* array, borrowed */
-    size_t cluster_count;
     const char *id;
     const char *hash_header; /* for LB_HASH, lower case; NULL: none */
     unsigned workers;

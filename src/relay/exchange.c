@@ -156,7 +156,8 @@ static void refuse(struct exchange *exchange, const struct router_decision *deci
 static void route(struct exchange *exchange, const struct h2_block *block)
 {
     struct router_decision decision;
-    router_decide(exchange->worker->relay, block, &decision);
+    exchange->routing = relay_routing(exchange->worker->relay);
+    router_decide(exchange->worker->relay, exchange->routing, block, &decision);
     exchange->record.rule = decision.rule;
     if (decision.cluster == NULL) {
         refuse(exchange, &decision);

@@ -30,6 +30,7 @@ struct client;
 struct cluster;
 struct endpoint;
 struct headers_request;
+struct routing;
 struct worker;
 
 enum exchange_state {
@@ -48,7 +49,8 @@ struct exchange {
     struct client *client;            /* borrowed; NULL once the downstream stream has closed */
     struct list client_node;          /* client->exchanges */
     struct stream_record record;      /* what is shown of it */
-    struct cluster *cluster;
+    struct routing *routing;          /* owned reference: by which it was routed; NULL before */
+    struct cluster *cluster;          /* of the routing */
     struct endpoint *endpoint;        /* owned reference */
     struct headers_request *request;  /* owned; kept until something is answered, for a retry */
     struct buf replay;                /* body bytes sent so far, likewise; or not sent yet */

@@ -131,6 +131,7 @@ void exchange_free_when_closed(struct exchange *exchange)
     counter_sub(&worker->stats.downstream_rq_active, 1);
     exchange_forget_request(exchange);
     assert(exchange->endpoint == NULL && exchange->replay.len == 0);
+    routing_unref(exchange->routing);
     free(exchange);
 }
 

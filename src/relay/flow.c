@@ -36,7 +36,8 @@ size_t flows_copy(const struct flows *flows, struct flow_row out[static FLOWS_MA
             struct flow_row *row = &out[count++];
             snprintf(row->version, sizeof(row->version), "%s",
                      i < FLOWS_MAX ? flow->version : "(more versions)");
-            row->cluster = flow->cluster != NULL ? flow->cluster->name : "";
+            snprintf(row->cluster, sizeof(row->cluster), "%s",
+                     flow->cluster != NULL ? flow->cluster->name : "");
             row->streams = streams;
             row->misrouted = atomic_load(&flow->misrouted);
         }

@@ -2,6 +2,8 @@
 #ifndef GRPCROUTE_RELAY_FLOW_H
 #define GRPCROUTE_RELAY_FLOW_H
 
+#include "relay/cluster.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,13 +12,11 @@
 /* Pairs that a worker tells apart at a time; more are counted together. */
 #define FLOWS_MAX 64
 
-struct cluster;
-
 /* Live streams of one agent version on one cluster. Counters have one writer; the rest changes
  * under the mutex of the worker's streams. */
 struct flow {
     char version[FLOW_LABEL_BYTES];
-    const struct cluster *cluster;
+    const struct cluster *cluster; /* as long as it has streams */
     atomic_uint_fast64_t streams; /* 0: the place is free */
     atomic_uint_fast64_t misrouted;
 };
@@ -29,7 +29,7 @@ struct flows {
 /* One flow as it was. */
 struct flow_row {
     char version[FLOW_LABEL_BYTES];
-    const char *cluster; /* borrowed from the cluster */
+    char cluster[CLUSTER_NAME_BYTES];
     uint64_t streams;
     uint64_t misrouted;
 };

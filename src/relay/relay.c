@@ -3,14 +3,21 @@
 #include "base/clock.h"
 #include "net/error.h"
 #include "net/listener.h"
+#include "net/tls.h"
+#include "relay/cluster.h"
 #include "relay/worker.h"
 
 #include <stdio.h>
 #include <string.h>
 
-int relay_init(struct relay *relay, const struct relay_config *config, struct net_error *ret_error)
+int relay_init(struct relay *relay, const struct relay_config *config, struct routing *routing,
+               struct net_tls *tls, struct net_error *ret_error)
 {
     relay->config = *config;
+    pthread_mutex_init(&relay->force.mutex, NULL);
+    relay->force.routing = routing;
+    relay->force.tls = tls;
+    relay->force.since_ns = clock_wall_ns();
     relay->source = (struct log_source){"proxy", NULL, config->id};
     relay->started_ms = clock_now_ms();
     for (unsigned i = 0; i < config->workers; i++) {
@@ -56,10 +63,72 @@ int relay_run(struct relay *relay, void (*on_started)(void *user), void *user)
     return error;
 }
 
+static void retire(void *ctx, struct cluster *cluster)
+{
+    (void)ctx;
+    cluster_retire(cluster);
+}
+
 void relay_deinit(struct relay *relay)
 {
     for (unsigned i = 0; i < relay->worker_count; i++) {
         worker_deinit(&relay->workers[i]);
+    }
+    relay_each_cluster(relay, retire, NULL);
+    routing_unref(relay->force.routing);
+    routing_unref(relay->force.coming);
+    net_tls_free(relay->force.tls);
+    pthread_mutex_destroy(&relay->force.mutex);
+}
+
+/* ---- reload ---------------------------------------------------------------------------------- */
+
+/* Those of `old` that neither of the others has; these may be NULL. */
+static void retire_missing(const struct routing *old, const struct routing *kept,
+                           const struct routing *also)
+{
+    for (size_t i = 0; i < old->cluster_count; i++) {
+        struct cluster *cluster = old->clusters[i];
+        if ((kept == NULL || routing_find(kept, cluster->name) != cluster) &&
+            (also == NULL || routing_find(also, cluster->name) != cluster)) {
+            cluster_retire(cluster);
+        }
+    }
+}
+
+void relay_expect(struct relay *relay, struct routing *routing)
+{
+    pthread_mutex_lock(&relay->force.mutex);
+    struct routing *old = relay->force.coming;
+    relay->force.coming = routing;
+    pthread_mutex_unlock(&relay->force.mutex);
+    if (old != NULL) {
+        retire_missing(old, relay->force.routing, routing);
+        routing_unref(old);
+    }
+}
+
+void relay_replace(struct relay *relay, struct routing *routing, struct net_tls *tls)
+{
+    struct relay_force *force = &relay->force;
+    pthread_mutex_lock(&force->mutex);
+    struct routing *old = force->routing;
+    struct routing *coming = force->coming;
+    struct net_tls *old_tls = force->tls;
+    force->routing = routing;
+    force->coming = NULL;
+    force->tls = tls;
+    force->since_ns = clock_wall_ns();
+    pthread_mutex_unlock(&force->mutex);
+    retire_missing(old, routing, NULL);
+    if (coming != NULL) {
+        retire_missing(coming, routing, NULL);
+    }
+    routing_unref(old);
+    routing_unref(coming);
+    net_tls_free(old_tls);
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        worker_wake(&relay->workers[i]);
     }
 }
 

@@ -8,8 +8,9 @@ struct net_error;
 
 /* Makes the workers and listens. With port 0 all share the port that the first was given. Returns
  * 0, or -1 with `ret_error`; relay_deinit() either way. `config` is copied, what it points to
- * borrowed. */
-int relay_init(struct relay *relay, const struct relay_config *config, struct net_error *ret_error);
+ * borrowed. The references to `routing` and to `tls` (NULL: plaintext) are taken over. */
+int relay_init(struct relay *relay, const struct relay_config *config, struct routing *routing,
+               struct net_tls *tls, struct net_error *ret_error);
 
 /* Runs until a drain is over: worker 0 on the calling thread, the others on their own. `on_started`
  * is called when all run. Returns 0, or a positive errno when a thread could not be started; what
@@ -17,6 +18,15 @@ int relay_init(struct relay *relay, const struct relay_config *config, struct ne
 int relay_run(struct relay *relay, void (*on_started)(void *user), void *user);
 
 void relay_deinit(struct relay *relay);
+
+/* The clusters of `routing` (reference taken over, NULL for none) are to be made ready: they are
+ * visited by relay_each_cluster() from now on. */
+void relay_expect(struct relay *relay, struct routing *routing);
+
+/* Puts `routing` and `tls` in force: new streams and new connections use them from now on, live
+ * ones keep what they have. The references are taken over. Clusters that are no longer led to are
+ * retired. Nothing is expected any more. From any thread. */
+void relay_replace(struct relay *relay, struct routing *routing, struct net_tls *tls);
 
 /* Asks all workers to drain; again: to end now. From worker 0's thread. Returns true the first
  * time. */

@@ -1,6 +1,6 @@
 #include "relay/router.h"
 
-#include "relay/cluster.h"
+#include "relay/routing.h"
 #include "relay/state.h"
 #include "route/match.h"
 
@@ -32,20 +32,7 @@ static void refuse(struct router_decision *decision, enum rpc_code code, const c
     snprintf(decision->reason, sizeof(decision->reason), "%s%.160s", format, detail);
 }
 
-static void pick_backend(struct relay *relay, const struct route_rule *rule,
-                         struct router_decision *decision)
-{
-    size_t index = (size_t)(rule - relay->config.routes->rules);
-    uint64_t ticket = atomic_fetch_add(&relay->rule_tickets[index], 1);
-    const struct route_backend *backend = route_rule_pick(rule, ticket);
-    if (backend == NULL) {
-        refuse(decision, RPC_UNAVAILABLE, "no backend of the matching rule has a weight", "");
-        return;
-    }
-    decision->cluster = relay_find_cluster(relay, backend->cluster->name);
-}
-
-void router_decide(struct relay *relay, const struct h2_block *block,
+void router_decide(const struct relay *relay, struct routing *routing, const struct h2_block *block,
                    struct router_decision *ret_decision)
 {
     const struct route_rule *rule;
@@ -53,10 +40,14 @@ void router_decide(struct relay *relay, const struct h2_block *block,
     ret_decision->cluster = NULL;
     ret_decision->rule = NULL;
     ret_decision->hash = hash_of(relay, block);
-    switch (route_table_match(relay->config.routes, block, &rule, &header)) {
+    switch (route_table_match(routing->table, block, &rule, &header)) {
     case 0:
         ret_decision->rule = rule;
-        pick_backend(relay, rule, ret_decision);
+        ret_decision->cluster = routing_pick(routing, rule);
+        if (ret_decision->cluster == NULL) {
+            refuse(ret_decision, RPC_UNAVAILABLE, "no backend of the matching rule has a weight",
+                   "");
+        }
         return;
     case ROUTE_E_REPEATED_HEADER:
         refuse(ret_decision, RPC_INVALID_ARGUMENT, "header is given more than once: ", header);

@@ -10,16 +10,18 @@
 struct cluster;
 struct relay;
 struct route_rule;
+struct routing;
 
 struct router_decision {
-    struct cluster *cluster;       /* NULL: answer `code` and `reason` instead */
+    struct cluster *cluster;       /* of the routing; NULL: answer `code` and `reason` instead */
     const struct route_rule *rule; /* that took it; NULL: none */
     enum rpc_code code;
     char reason[RPC_MESSAGE_BYTES];
     uint64_t hash; /* of the hash header's value */
 };
 
-void router_decide(struct relay *relay, const struct h2_block *block,
+/* What `ret_decision` borrows lives as long as `routing`. */
+void router_decide(const struct relay *relay, struct routing *routing, const struct h2_block *block,
                    struct router_decision *ret_decision);
 
 #endif

@@ -1,6 +1,7 @@
 #include "relay/state.h"
 
 #include "base/clock.h"
+#include "net/tls.h"
 #include "relay/cluster.h"
 
 #include <stdio.h>
@@ -34,14 +35,58 @@ uint64_t relay_sum(const struct relay *relay, size_t offset)
     return sum;
 }
 
-struct cluster *relay_find_cluster(const struct relay *relay, const char *name)
+struct routing *relay_routing(struct relay *relay)
 {
-    for (size_t i = 0; i < relay->config.cluster_count; i++) {
-        if (strcmp(relay->config.clusters[i].name, name) == 0) {
-            return &relay->config.clusters[i];
+    pthread_mutex_lock(&relay->force.mutex);
+    struct routing *routing = routing_ref(relay->force.routing);
+    pthread_mutex_unlock(&relay->force.mutex);
+    return routing;
+}
+
+/* Those of `routing` that `before`, which may be NULL, does not have. */
+static void visit_clusters(const struct routing *routing, const struct routing *before,
+                           void (*visit)(void *ctx, struct cluster *cluster), void *ctx)
+{
+    for (size_t i = 0; i < routing->cluster_count; i++) {
+        struct cluster *cluster = routing->clusters[i];
+        if (before == NULL || routing_find(before, cluster->name) != cluster) {
+            visit(ctx, cluster);
         }
     }
-    return NULL;
+}
+
+void relay_each_cluster(struct relay *relay, void (*visit)(void *ctx, struct cluster *cluster),
+                        void *ctx)
+{
+    pthread_mutex_lock(&relay->force.mutex);
+    struct routing *routing = routing_ref(relay->force.routing);
+    struct routing *coming = relay->force.coming != NULL ? routing_ref(relay->force.coming) : NULL;
+    pthread_mutex_unlock(&relay->force.mutex);
+    visit_clusters(routing, NULL, visit, ctx);
+    if (coming != NULL) {
+        visit_clusters(coming, routing, visit, ctx);
+    }
+    routing_unref(routing);
+    routing_unref(coming);
+}
+
+void relay_note_reload(struct relay *relay, const char *failure)
+{
+    struct relay_force *force = &relay->force;
+    pthread_mutex_lock(&force->mutex);
+    force->reloads++;
+    force->failed_reloads += failure != NULL;
+    force->last_reload_ns = clock_wall_ns();
+    snprintf(force->failure, sizeof(force->failure), "%s", failure != NULL ? failure : "");
+    pthread_mutex_unlock(&force->mutex);
+}
+
+struct net_tls *relay_tls(struct relay *relay)
+{
+    pthread_mutex_lock(&relay->force.mutex);
+    struct net_tls *tls = net_tls_ref(relay->force.tls);
+    pthread_mutex_unlock(&relay->force.mutex);
+    return tls;
 }
 
 uint64_t relay_next_stream_number(struct relay *relay)

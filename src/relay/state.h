@@ -1,7 +1,8 @@
 /* All state of a relay: what its workers share, and what each of them has of its own.
  *
  * Worker 0 runs on the main thread, which also resolves names and checks health; the admin port has
- * a thread of its own. What threads share: the configuration (constant); clusters
+ * a thread of its own. What threads share: the configuration (constant); what
+ * is in force (struct relay_force, under its mutex, which is taken once per stream); clusters
  * (relay/cluster.h); counters and answer times; the atomics of struct relay; each worker's list of
  * live streams with what was observed of them (relay/streams.h); and the async handles that ask for
  * a drain. Everything else of a worker is its own thread's. */
@@ -16,7 +17,7 @@
 #include "relay/config.h"
 #include "relay/flow.h"
 #include "relay/streams.h"
-#include "route/table.h"
+#include "relay/routing.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,12 +25,14 @@
 #include <stdint.h>
 
 #define RELAY_WORKERS_MAX 64
+#define RELAY_FAILURE_BYTES 512
 /* Upstream connections are shared within a lane: lane 0 is for everybody, the others for clients
  * that were moved apart. */
 #define RELAY_LANES 9
 
 struct endpoint;
 struct net_listener;
+struct net_tls;
 struct relay;
 
 /* The numbers of a worker: field, Envoy's name, type and name for Prometheus, help. Written by the
@@ -86,6 +89,7 @@ struct worker {
     uv_async_t wake; /* asks to look at the relay's drain requests */
     struct net_tick tick;
     struct net_listener *listener;
+    struct net_tls *tls; /* owned reference, of the listener; NULL: plaintext */
     struct list downstreams;
     struct list upstreams;
     struct streams streams;   /* the live ones */
@@ -105,8 +109,24 @@ struct worker {
     struct answer_time answer_time;
 };
 
+/* What a reload replaces. */
+struct relay_force {
+    pthread_mutex_t mutex;
+    struct routing *routing; /* owned reference: where new streams go */
+    struct routing *coming;  /* owned reference, or NULL: the next one, whose clusters are made
+                                ready first */
+    struct net_tls *tls;     /* owned reference, for new connections; NULL: plaintext */
+    uint64_t since_ns;       /* of the wall clock */
+    /* Reloads, also those that changed nothing: */
+    uint64_t reloads;
+    uint64_t failed_reloads;
+    uint64_t last_reload_ns; /* of the wall clock; 0: none */
+    char failure[RELAY_FAILURE_BYTES]; /* why the last one failed; empty: it did not */
+};
+
 struct relay {
     struct relay_config config;
+    struct relay_force force;
     struct log_source source;
     struct worker workers[RELAY_WORKERS_MAX];
     unsigned worker_count;
@@ -116,7 +136,6 @@ struct relay {
     void (*on_main_ended)(void *user); /* all workers have closed everything; worker 0's thread */
     void *user;
     atomic_uint_fast64_t stream_number;
-    atomic_uint_fast64_t rule_tickets[ROUTE_RULES_TOTAL_MAX]; /* streams per rule, for weights */
     atomic_bool watched; /* somebody looks at the dashboard: answer times are taken */
     atomic_bool discovery_asked;
     atomic_int drain_requests; /* 0: serving, 1: draining, 2: now */
@@ -131,8 +150,15 @@ bool relay_drain_is_forced(const struct relay *relay);
 uint64_t relay_uptime_s(const struct relay *relay);
 /* The sum over the workers of the number at `offset` in struct worker_stats. */
 uint64_t relay_sum(const struct relay *relay, size_t offset);
-/* The cluster of that name, or NULL. */
-struct cluster *relay_find_cluster(const struct relay *relay, const char *name);
+/* The routing in force, with a reference for the caller. */
+struct routing *relay_routing(struct relay *relay);
+/* Calls `visit` for each cluster in force, and for those that are coming. */
+void relay_each_cluster(struct relay *relay, void (*visit)(void *ctx, struct cluster *cluster),
+                        void *ctx);
+/* Counts a reload; `failure` is why it failed, NULL: it did not. */
+void relay_note_reload(struct relay *relay, const char *failure);
+/* The certificate for new connections, with a reference for the caller; NULL: plaintext. */
+struct net_tls *relay_tls(struct relay *relay);
 /* A number for a new stream, unique in the process. */
 uint64_t relay_next_stream_number(struct relay *relay);
 /* Names should be resolved again soon. */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "net/listener.h"
+#include "net/tls.h"
 #include "relay/counter.h"
 #include "relay/downstream.h"
 #include "relay/exchange.h"
@@ -94,9 +95,21 @@ static void advance_drain(struct worker *worker, uint64_t now)
     }
 }
 
+/* Connections that come from now on are shown the certificate in force. */
+static void update_tls(struct worker *worker)
+{
+    struct net_tls *old = worker->tls;
+    worker->tls = relay_tls(worker->relay);
+    net_listener_set_tls(worker->listener, worker->tls);
+    net_tls_free(old);
+}
+
 static void on_wake(uv_async_t *handle)
 {
     struct worker *worker = handle->data;
+    if (worker->listener != NULL) {
+        update_tls(worker);
+    }
     if (relay_is_draining(worker->relay) && !worker->draining) {
         begin_drain(worker);
     }
@@ -177,9 +190,10 @@ int worker_init(struct worker *worker, struct relay *relay, unsigned index,
     worker->wake.data = worker;
     net_tick_init(&worker->tick, on_tick);
     net_loop_tick_start(&worker->loop, &worker->tick);
+    worker->tls = relay_tls(relay);
     const struct net_listener_config config = {
         .address = relay->config.listen,
-        .tls = relay->config.tls,
+        .tls = worker->tls,
         .reuse_port = relay->config.workers > 1,
     };
     worker->listener =
@@ -220,6 +234,7 @@ void worker_deinit(struct worker *worker)
     }
     net_loop_flush_cancel(&worker->relief);
     net_loop_deinit(&worker->loop);
+    net_tls_free(worker->tls);
     assert_idle(worker);
     streams_deinit(&worker->streams);
 }

@@ -1,9 +1,11 @@
 #include "role/routes.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "net/tls.h"
 #include "route/load.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,12 +56,29 @@ struct net_tls *role_certificate_load(const char *command, const char *cert, con
 
 /* ---- --endpoints ----------------------------------------------------------------------------- */
 
-static int complain(const char *command, const char *text, const char *what)
+/* Where values go, and what was wrong with the last one. */
+struct application {
+    const struct route_table *routes;
+    struct text_address *addresses; /* room for `max` */
+    size_t max;
+    role_endpoints_take *take;
+    void *user;
+    const char *file; /* NULL: the command line */
+    unsigned line;
+    struct route_error *error;
+};
+
+static int complain(const struct application *application, const char *text, const char *what)
 {
     char shown[120];
+    char place[300] = "--endpoints";
+    if (application->file != NULL) {
+        snprintf(place, sizeof(place), "%.255s:%u", application->file, application->line);
+    }
     text_escape(shown, sizeof(shown), text, strlen(text));
-    cli_error(command, "--endpoints: \"%s\": %s; expected " ROLE_ENDPOINTS_ARGUMENT, shown, what);
-    return 1;
+    snprintf(application->error->text, sizeof(application->error->text),
+             "%s: \"%s\": %s; expected " ROLE_ENDPOINTS_ARGUMENT, place, shown, what);
+    return -1;
 }
 
 /* "HOST:PORT[,HOST:PORT...]" into `addresses`. Returns NULL, or what is wrong. */
@@ -97,36 +116,90 @@ static size_t find_cluster(const struct route_table *routes, const char *name, s
     return i;
 }
 
-static int apply_one(const char *command, const char *text, const struct route_table *routes,
-                     size_t max, struct text_address *addresses, role_endpoints_take *take,
-                     void *user)
+static int apply_one(const struct application *application, const char *text)
 {
     const char *equals = strchr(text, '=');
     if (equals == NULL) {
-        return complain(command, text, "no \"=\"");
+        return complain(application, text, "no \"=\"");
     }
     size_t count;
-    const char *reason = parse_addresses(equals + 1, max, addresses, &count);
+    const char *reason =
+        parse_addresses(equals + 1, application->max, application->addresses, &count);
     if (reason != NULL) {
-        return complain(command, text, reason);
+        return complain(application, text, reason);
     }
+    const struct route_table *routes = application->routes;
     size_t cluster = find_cluster(routes, text, (size_t)(equals - text));
     if (cluster == routes->cluster_count) {
-        return complain(command, text, "no rule of the routes has a backend of that name");
+        return complain(application, text, "no rule of the routes has a backend of that name");
     }
-    take(user, cluster, addresses, count);
+    application->take(application->user, cluster, application->addresses, count);
     return 0;
 }
 
-int role_endpoints_apply(const char *command, const struct cli_list *values,
-                         const struct route_table *routes, size_t max, role_endpoints_take *take,
-                         void *user)
+static int apply_lines(struct application *application, char *text)
 {
-    struct text_address *addresses = mem_calloc(max, sizeof(*addresses));
+    int rv = 0;
+    application->line = 0;
+    for (char *line = strsep(&text, "\n"); line != NULL && rv == 0; line = strsep(&text, "\n")) {
+        application->line++;
+        line += strspn(line, " \t");
+        size_t len = strcspn(line, "#\r");
+        while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t')) {
+            len--;
+        }
+        line[len] = '\0';
+        rv = len > 0 ? apply_one(application, line) : 0;
+    }
+    return rv;
+}
+
+static int apply_file(struct application *application, const char *path)
+{
+    char *text;
+    size_t len;
+    int error = file_read(path, ROLE_ENDPOINTS_FILE_BYTES, &text, &len);
+    if (error != 0) {
+        snprintf(application->error->text, sizeof(application->error->text),
+                 "--endpoints: %.300s: %s", path, strerror(error));
+        return -1;
+    }
+    int rv = -1;
+    application->file = path;
+    if (len <= ROLE_ENDPOINTS_FILE_BYTES) {
+        rv = apply_lines(application, text);
+    } else {
+        snprintf(application->error->text, sizeof(application->error->text),
+                 "%.300s: larger than 1 MiB", path);
+    }
+    application->file = NULL;
+    free(text);
+    return rv;
+}
+
+const char *role_endpoints_file(const char *value)
+{
+    return value[0] == '@' ? value + 1 : NULL;
+}
+
+int role_endpoints_apply(const struct cli_list *values, const struct route_table *routes,
+                         size_t max, role_endpoints_take *take, void *user,
+                         struct route_error *ret_error)
+{
+    struct application application = {
+        .routes = routes,
+        .addresses = mem_calloc(max, sizeof(struct text_address)),
+        .max = max,
+        .take = take,
+        .user = user,
+        .error = ret_error,
+    };
     int rv = 0;
     for (size_t i = 0; i < values->count && rv == 0; i++) {
-        rv = apply_one(command, values->values[i], routes, max, addresses, take, user);
+        const char *file = role_endpoints_file(values->values[i]);
+        rv = file != NULL ? apply_file(&application, file)
+                          : apply_one(&application, values->values[i]);
     }
-    free(addresses);
+    free(application.addresses);
     return rv;
 }

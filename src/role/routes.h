@@ -8,6 +8,8 @@
 
 /* What a value of --endpoints looks like. */
 #define ROLE_ENDPOINTS_ARGUMENT "NAME=HOST:PORT[,HOST:PORT...]"
+/* Of a file that holds such values. */
+#define ROLE_ENDPOINTS_FILE_BYTES (1024 * 1024)
 
 /* The table of --routes, for route_table_free(); the built-in one where `path` is NULL. NULL after
  * one line on standard error. */
@@ -21,11 +23,15 @@ struct route_table *role_routes_load_for_checks(const char *command, const char 
 typedef void role_endpoints_take(void *user, size_t cluster, const struct text_address *addresses,
                                  size_t count);
 
-/* Hands the values of --endpoints on, at most `max` addresses each. Returns 0, or 1 after one line
- * on standard error. */
-int role_endpoints_apply(const char *command, const struct cli_list *values,
-                         const struct route_table *routes, size_t max, role_endpoints_take *take,
-                         void *user);
+/* Hands the values of --endpoints on, at most `max` addresses each. A value `@FILE` stands for the
+ * lines of that file, a value in each; empty ones and those that begin with # are passed over.
+ * Returns 0, or -1 with a line in `ret_error`. */
+int role_endpoints_apply(const struct cli_list *values, const struct route_table *routes,
+                         size_t max, role_endpoints_take *take, void *user,
+                         struct route_error *ret_error);
+
+/* The file of a value that stands for one, borrowed from it, or NULL. */
+const char *role_endpoints_file(const char *value);
 
 struct net_tls;
 

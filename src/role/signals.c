@@ -10,7 +10,7 @@ static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct role_signals *signals = handle->data;
-    if (number == SIGHUP) {
+    if (number == SIGHUP && signals->on_hangup != NULL) {
         signals->on_hangup(signals->user);
         return;
     }
@@ -22,6 +22,13 @@ static void on_signal(uv_signal_t *handle, int number)
 static_assert(ARRAY_SIZE(numbers) == ARRAY_SIZE(((struct role_signals *)NULL)->handles),
               "a handle for each");
 
+/* As under nohup. */
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 void role_signals_start(struct role_signals *signals, struct net_loop *loop,
                         void (*on_end)(void *user, int number, bool again),
                         void (*on_hangup)(void *user), void *user)
@@ -31,7 +38,7 @@ void role_signals_start(struct role_signals *signals, struct net_loop *loop,
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         uv_signal_init(&loop->uv, &signals->handles[i]);
         signals->handles[i].data = signals;
-        if (numbers[i] != SIGHUP || on_hangup != NULL) {
+        if (numbers[i] != SIGHUP || on_hangup != NULL || !is_ignored(SIGHUP)) {
             uv_signal_start(&signals->handles[i], on_signal, numbers[i]);
         }
     }
@@ -62,6 +69,7 @@ void role_signals_end(struct role_signals *signals)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     role_signals_close(signals);
 }

@@ -16,8 +16,8 @@ struct role_signals {
 };
 
 /* From now on SIGINT and SIGTERM call `on_end`, `again` from the second one on, and SIGHUP calls
- * `on_hangup`; where that is NULL, SIGHUP does what it did before. Keeps the loop running until
- * role_signals_close(). */
+ * `on_hangup`; where that is NULL, SIGHUP is an end like the others, unless it was ignored (nohup)
+ * and stays so. Keeps the loop running until role_signals_close(). */
 void role_signals_start(struct role_signals *signals, struct net_loop *loop,
                         void (*on_end)(void *user, int number, bool again),
                         void (*on_hangup)(void *user), void *user);
@@ -34,8 +34,8 @@ void role_signals_unref(struct role_signals *signals);
  * and this must be the only thread that signals can come to. */
 void role_signals_end(struct role_signals *signals);
 
-/* The exit code of a command that ended early because of signal `number`: 130 for SIGINT, 143 for
- * SIGTERM. */
+/* The exit code of a command that ended early because of signal `number`: 129 for SIGHUP, 130 for
+ * SIGINT, 143 for SIGTERM. */
 int role_signals_exit_code(int number);
 
 #endif

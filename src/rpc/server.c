@@ -168,6 +168,13 @@ int rpc_server_listen(struct rpc_server *server, const struct text_address *addr
     return server->listener != NULL ? 0 : -1;
 }
 
+void rpc_server_set_tls(struct rpc_server *server, struct net_tls *tls)
+{
+    if (server->listener != NULL) {
+        net_listener_set_tls(server->listener, tls);
+    }
+}
+
 uint16_t rpc_server_port(const struct rpc_server *server)
 {
     return net_listener_port(server->listener);

@@ -48,6 +48,9 @@ struct rpc_server *rpc_server_new(struct net_loop *loop, const struct rpc_server
 /* Listens; NULL `tls` is h2c. Returns 0, or -1 with `ret_error`. */
 int rpc_server_listen(struct rpc_server *server, const struct text_address *address,
                       struct net_tls *tls, struct net_error *ret_error);
+/* Connections that come from now on are shown what `tls` has (borrowed); h2c stays h2c. Nothing
+ * happens once it drains. */
+void rpc_server_set_tls(struct rpc_server *server, struct net_tls *tls);
 uint16_t rpc_server_port(const struct rpc_server *server);
 
 /* Stops accepting, GOAWAY on every connection, and ends every call within `window_ms` (each at a

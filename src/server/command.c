@@ -19,6 +19,7 @@
 #include "rpc/health.h"
 #include "rpc/ping.h"
 #include "rpc/reflection.h"
+#include "server/certificate.h"
 #include "server/server.h"
 
 #include <stdio.h>
@@ -58,7 +59,8 @@ static const struct cli_option options_table[] = {
      .argument = "[HOST]:PORT", .fallback = ":50051", .environment = "PORT",
      .help = "Where to listen; h2c unless --cert and --key are given"},
     {.name = "cert", .kind = CLI_FILE, .offset = offsetof(struct options, cert), .argument = "FILE",
-     .help = "Certificate chain (PEM), to serve TLS where no proxy does"},
+     .help = "Certificate chain (PEM), to serve TLS where no proxy does; read again when it "
+             "changes, and on SIGHUP"},
     {.name = "key", .kind = CLI_FILE, .offset = offsetof(struct options, key), .argument = "FILE",
      .help = "Private key (PEM) of --cert"},
     {.name = "drain-timeout", .kind = CLI_DURATION,
@@ -79,7 +81,7 @@ struct role {
     struct server server;
     struct net_loop loop;
     struct rpc_server *rpc;
-    struct net_tls *tls; /* owned; NULL: h2c */
+    struct server_certificate certificate; /* none: h2c */
     struct net_http *http;
     struct role_signals signals;
     uint64_t drain_ms;
@@ -120,6 +122,7 @@ static void on_drained(void *user)
 {
     struct role *role = user;
     role_signals_end(&role->signals);
+    server_certificate_keep(&role->certificate);
     net_http_close(role->http);
     role->http = NULL;
 }
@@ -135,6 +138,11 @@ static void on_signal(void *user, int number, bool again)
         server_health_drain(&role->server);
     }
     rpc_server_drain(role->rpc, role->drain_ms, on_drained, role);
+}
+
+static void on_hangup(void *user)
+{
+    server_certificate_reload(&((struct role *)user)->certificate);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -156,7 +164,7 @@ static const struct net_http_route http_routes[] = {
 static int listen_all(struct role *role, const struct options *options)
 {
     struct net_error error;
-    if (rpc_server_listen(role->rpc, &options->listen, role->tls, &error) != 0) {
+    if (rpc_server_listen(role->rpc, &options->listen, role->certificate.tls, &error) != 0) {
         cli_error("server", "%s", error.text);
         return 1;
     }
@@ -189,7 +197,9 @@ static void announce(const struct role *role, const struct options *options)
 
 static void serve(struct role *role, const struct options *options)
 {
-    role_signals_start(&role->signals, &role->loop, on_signal, NULL, role);
+    bool is_tls = role->certificate.tls != NULL;
+    role_signals_start(&role->signals, &role->loop, on_signal, is_tls ? on_hangup : NULL, role);
+    server_certificate_watch(&role->certificate, &role->loop, role->rpc);
     announce(role, options);
     net_loop_run(&role->loop);
 }
@@ -263,11 +273,12 @@ static int run(const void *parsed, int argc, char **argv)
     role->server.source = (struct log_source){"server", role->server.version, role->server.id};
     role->drain_ms = options->drain_timeout_ns / NS_PER_MS;
     list_init(&role->server.watchers);
-    if (options->cert != NULL) {
-        role->tls = role_certificate_load("server", options->cert, options->key);
+    int rv = EXIT_USAGE;
+    if (server_certificate_load(&role->certificate, &role->server.source, options->cert,
+                                options->key) == 0) {
+        rv = run_role(role, options);
     }
-    int rv = options->cert == NULL || role->tls != NULL ? run_role(role, options) : EXIT_USAGE;
-    net_tls_free(role->tls);
+    net_tls_free(role->certificate.tls);
     free(role);
     return rv;
 }

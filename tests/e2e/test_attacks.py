@@ -580,9 +580,9 @@ ADMIN = {
     "http-2": raw.PREFACE + setting(),
     "long-line": b"GET /" + b"x" * 200000 + b" HTTP/1.1\r\n\r\n",
     "long-headers": b"GET /ready HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n",
-    "endless-body": b"POST /ready HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n" + bytes(1000000),
-    "negative-length": b"POST /ready HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n" + bytes(1000),
-    "pipeline": b"GET /stats HTTP/1.1\r\nHost: x\r\n\r\n" * 5000,
+    "endless-body": b"POST /ready HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n" + bytes(1000000),
+    "negative-length": b"POST /ready HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n" + bytes(1000),
+    "pipeline": b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5000,
 }
 
 

@@ -73,18 +73,17 @@ static void add_endpoint(struct cluster *cluster)
     endpoint_set_health(cluster->endpoints[0], ENDPOINT_HEALTHY, "");
 }
 
-static void begin(struct route_table *routes, struct cluster *clusters)
+static void begin(struct route_table *routes)
 {
     struct net_error error;
+    struct cluster *clusters[8];
+    FUZZ_CHECK(routes->cluster_count <= ARRAY_SIZE(clusters));
     for (size_t i = 0; i < routes->cluster_count; i++) {
-        cluster_init(&clusters[i], routes->clusters[i].name, LB_ROUND_ROBIN);
-        add_endpoint(&clusters[i]);
+        clusters[i] = cluster_new(routes->clusters[i].name, LB_ROUND_ROBIN);
+        add_endpoint(clusters[i]);
     }
     const struct relay_config config = {
         .listen = {.host = "127.0.0.1"},
-        .routes = routes,
-        .clusters = clusters,
-        .cluster_count = routes->cluster_count,
         .id = "fuzz",
         .workers = 1,
         .max_streams = 100,
@@ -93,7 +92,7 @@ static void begin(struct route_table *routes, struct cluster *clusters)
         .downstream_keepalive_ms = 10000,
     };
     relay = mem_new(struct relay);
-    FUZZ_CHECK(relay_init(relay, &config, &error) == 0);
+    FUZZ_CHECK(relay_init(relay, &config, routing_new(routes, clusters), NULL, &error) == 0);
     peers_begin();
     bystander_connect(&bystander, relay->config.listen.port);
 }
@@ -122,7 +121,7 @@ static void its_streams_end(void)
 }
 
 /* What remains of the bystander works; then all ends, and the relay's own assertions look for what is left. */
-static void end(struct route_table *routes, struct cluster *clusters)
+static void end(void)
 {
     disconnect();
     bystander_pings(&bystander, PATIENCE_MS);
@@ -136,9 +135,6 @@ static void end(struct route_table *routes, struct cluster *clusters)
     peers_advance(NULL, 3000);
     peers_end();
     relay_deinit(relay);
-    for (size_t i = 0; i < routes->cluster_count; i++) {
-        cluster_deinit(&clusters[i]);
-    }
     free(relay);
 }
 
@@ -361,21 +357,17 @@ static void (*const commands[])(struct input *input) = {do_frame,  do_request, d
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
-    struct route_table *routes = route_table_default();
-    struct cluster *clusters = mem_calloc(routes->cluster_count, sizeof(*clusters));
     log_configure(LOG_ERROR, LOG_TEXT);
     advanced_ms = 0;
     repeated = 0;
     memset(peers_fuzzed, 0, sizeof(peers_fuzzed));
-    begin(routes, clusters);
+    begin(route_table_default());
     connect_client();
     while (input.len > 0) {
         commands[take(&input) % ARRAY_SIZE(commands)](&input);
         peers_settle(&bystander);
         bystander_pings(&bystander, PATIENCE_MS);
     }
-    end(routes, clusters);
-    free(clusters);
-    route_table_free(routes);
+    end();
     return 0;
 }

@@ -126,6 +126,15 @@ struct net_listener *net_listener_open(struct net_loop *loop,
     return listener;
 }
 
+/* Everything here is plaintext. */
+void net_listener_set_tls(struct net_listener *listener, struct net_tls *tls)
+{
+    (void)listener;
+    if (tls != NULL) {
+        abort();
+    }
+}
+
 uint16_t net_listener_port(const struct net_listener *listener)
 {
     return listener->port;

@@ -75,12 +75,24 @@ static void handle_events(void *user, const struct net_http_request *request,
     net_http_event(&response->body, "hello", 5);
 }
 
+static unsigned acts;
+
+static void handle_act(void *user, const struct net_http_request *request,
+                       struct net_http_response *response)
+{
+    (void)user;
+    (void)request;
+    (void)response;
+    acts++;
+}
+
 static const struct net_http_route routes[] = {
     {"/hello", "says hello", handle_hello},
     {"/big", "more than one write", handle_big},
     {"/ready", "503", handle_unready},
     {"/events", "events", handle_events, .events = true},
     {"/closed", "no events today", handle_unready, .events = true},
+    {"/act", "does something", handle_act, .acts = true},
     {0},
 };
 
@@ -237,19 +249,74 @@ static void only_reading_is_allowed(void **state)
     assert_answer(fetch(world, "DELETE", "/hello", ""), "HTTP/1.1 405 ", NULL);
 }
 
+static void only_a_post_acts(void **state)
+{
+    acts = 0;
+    assert_answer(fetch(*state, "GET", "/act", ""), "HTTP/1.1 405 ", "Allow: POST");
+    assert_answer(fetch(*state, "HEAD", "/act", ""), "HTTP/1.1 405 ", NULL);
+    assert_answer(fetch(*state, "PUT", "/act", "Content-Length: 0\r\n"), "HTTP/1.1 405 ", NULL);
+    assert_int_equal(acts, 0);
+    assert_answer(fetch(*state, "POST", "/act", "Content-Length: 3\r\n\r\nabc"), "HTTP/1.1 200 ",
+                  NULL);
+    assert_int_equal(acts, 1);
+}
+
+/* What a browser sends of a page that somebody else wrote. */
+static void a_page_from_elsewhere_is_refused(void **state)
+{
+    static const char *const foreign[] = {
+        "Origin: https://evil.example\r\n",      "Origin: null\r\n",
+        "Origin: http://localhost:8080\r\n",     "Origin: localhost\r\n",
+        "Origin: http://localhost.evil.com\r\n",
+    };
+    acts = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
+        assert_answer(fetch(*state, "POST", "/act", foreign[i]), "HTTP/1.1 403 ", "another origin");
+        assert_answer(fetch(*state, "GET", "/hello", foreign[i]), "HTTP/1.1 403 ", NULL);
+    }
+    assert_int_equal(acts, 0);
+    assert_answer(fetch(*state, "POST", "/act", "Origin: http://localhost\r\n"), "HTTP/1.1 200 ",
+                  NULL);
+    assert_int_equal(acts, 1);
+}
+
+static char *fetch_at(struct world *world, const char *host)
+{
+    char request[512];
+    int len = snprintf(request, sizeof(request),
+                       "GET /hello HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host);
+    return exchange(world, request, (size_t)len);
+}
+
+/* A name that somebody else's DNS server made an address of loopback. */
+static void a_foreign_host_is_refused(void **state)
+{
+    static const char *const own[] = {"localhost",  "LocalHost:1", "127.0.0.1:9901", "127.8.0.1",
+                                      "[::1]:9901", "[::1]"};
+    static const char *const foreign[] = {"evil.example:9901",    "10.0.0.1",    "localhost.evil.example",
+                                          "127.0.0.1.evil.example", "[::2]:1",   "128.0.0.1",
+                                          "1.127.0.0.1",          "xlocalhost", ""};
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        assert_answer(fetch_at(*state, own[i]), "HTTP/1.1 200 ", NULL);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
+        assert_answer(fetch_at(*state, foreign[i]), "HTTP/1.1 403 ", "this machine");
+    }
+}
+
 static void a_body_is_dropped_and_a_large_one_refused(void **state)
 {
     struct world *world = *state;
     static char request[4 * NET_HTTP_BODY_BYTES + 256];
     size_t big = 4 * NET_HTTP_BODY_BYTES;
     assert_answer(exchange(world,
-                           "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                           "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                            "Content-Length: 5\r\n\r\nhello",
-                           strlen("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                           strlen("GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                                   "Content-Length: 5\r\n\r\nhello")),
                   "HTTP/1.1 200 ", NULL);
     int len = snprintf(request, sizeof(request),
-                       "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", big);
+                       "GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", big);
     char *answer = exchange(world, request, (size_t)len + big);
     assert_null(strstr(answer, "200 OK"));
     free(answer);
@@ -521,6 +588,9 @@ int main(void)
         TEST(a_big_answer_arrives_whole),
         TEST(the_root_lists_the_routes),
         TEST(only_reading_is_allowed),
+        TEST(only_a_post_acts),
+        TEST(a_page_from_elsewhere_is_refused),
+        TEST(a_foreign_host_is_refused),
         TEST(a_body_is_dropped_and_a_large_one_refused),
         TEST(garbage_and_oversized_headers_end_the_connection),
         TEST(connections_over_the_limit_are_closed_and_room_returns),

@@ -1,6 +1,7 @@
 /* Names, their addresses, and the endpoints that these become. */
 #include "../relay/scene.h"
 
+#include "base/mem.h"
 #include "proxy/discovery.h"
 
 #include <stdio.h>
@@ -20,18 +21,11 @@ static const char *endpoints_of(const struct cluster *cluster)
     return text;
 }
 
-static struct cluster *find(struct scene *scene, const char *name)
-{
-    struct cluster *cluster = relay_find_cluster(scene->relay, name);
-    assert_non_null(cluster);
-    return cluster;
-}
-
 static void addresses_come_and_go(void **state)
 {
     (void)state;
     struct scene *scene = scene_open(NULL);
-    struct cluster *cluster = find(scene, "server-v1");
+    struct cluster *cluster = scene_cluster(scene, "server-v1");
     fake_resolve("server-v1", "10.0.0.1 10.0.0.2");
     fake_resolve("server-v2", "10.0.1.1");
     struct endpoint *first = endpoint_ref(scene_view(scene, 0));
@@ -40,7 +34,7 @@ static void addresses_come_and_go(void **state)
     scene_settle();
     assert_true(proxy_discovery_done_once(discovery));
     assert_string_equal(endpoints_of(cluster), "10.0.0.1:50051 10.0.0.2:50051");
-    assert_string_equal(endpoints_of(find(scene, "server-v2")), "10.0.1.1:50051");
+    assert_string_equal(endpoints_of(scene_cluster(scene, "server-v2")), "10.0.1.1:50051");
     assert_ptr_equal(scene_view(scene, 0), first); /* with its health and counters */
     assert_int_equal(atomic_load(&cluster->endpoints[1]->health), ENDPOINT_UNKNOWN);
     fake_resolve("server-v1", "10.0.0.2 10.0.0.3");
@@ -58,7 +52,7 @@ static void a_look_up_that_fails_keeps_the_old_addresses(void **state)
 {
     (void)state;
     struct scene *scene = scene_open(NULL);
-    struct cluster *cluster = find(scene, "server-v1");
+    struct cluster *cluster = scene_cluster(scene, "server-v1");
     struct scene_bystander bystander = scene_bystander(scene);
     fake_resolve("server-v1", "10.0.0.1 10.0.0.2");
     struct proxy_discovery *discovery = proxy_discovery_start(scene->relay, REFRESH_MS);
@@ -86,7 +80,7 @@ static void an_address_that_goes_keeps_its_streams(void **state)
     fake_resolve("server-v1", "10.0.0.2");
     struct proxy_discovery *discovery = proxy_discovery_start(scene->relay, REFRESH_MS);
     scene_run(60000);
-    assert_string_equal(endpoints_of(find(scene, "server-v1")), "10.0.0.2:50051");
+    assert_string_equal(endpoints_of(scene_cluster(scene, "server-v1")), "10.0.0.2:50051");
     scene_check(&bystander);
     struct peer *client = scene_client(scene);
     for (int i = 0; i < 4; i++) {
@@ -101,12 +95,11 @@ static void a_lost_connection_asks_for_addresses_once_a_second(void **state)
 {
     (void)state;
     struct scene *scene = scene_open(NULL);
-    scene->clusters[0].target_count = 1;
     fake_resolve("server-v1", "10.0.0.1");
     fake_resolve("server-v2", "10.0.1.1");
     struct proxy_discovery *discovery = proxy_discovery_start(scene->relay, 3600000);
     scene_run(2000);
-    size_t names = scene->relay->config.cluster_count;
+    size_t names = scene->routes->cluster_count;
     assert_int_equal(fake_resolve_count(), names);
     struct peer *client = scene_client(scene);
     for (int i = 0; i < 20; i++) { /* five a second */
@@ -129,14 +122,9 @@ static void several_names_of_a_cluster_are_one_set(void **state)
 {
     (void)state;
     struct scene *scene = scene_open(NULL);
-    struct cluster *cluster = find(scene, "server-v1");
-    cluster->target_count = 3;
-    snprintf(cluster->targets[0].host, sizeof(cluster->targets[0].host), "a");
-    cluster->targets[0].port = 1;
-    snprintf(cluster->targets[1].host, sizeof(cluster->targets[1].host), "b");
-    cluster->targets[1].port = 2;
-    snprintf(cluster->targets[2].host, sizeof(cluster->targets[2].host), "c");
-    cluster->targets[2].port = 3;
+    struct cluster *cluster = scene_cluster(scene, "server-v1");
+    static const struct text_address targets[] = {{"a", 1}, {"b", 2}, {"c", 3}};
+    cluster_set_targets(cluster, targets, ARRAY_SIZE(targets));
     fake_resolve("a", "10.0.0.1");
     fake_resolve("b", "10.0.0.1 10.0.0.2");
     struct proxy_discovery *discovery = proxy_discovery_start(scene->relay, REFRESH_MS);
@@ -155,10 +143,9 @@ static void the_same_address_of_two_names_is_one_endpoint(void **state)
 {
     (void)state;
     struct scene *scene = scene_open(NULL);
-    struct cluster *cluster = find(scene, "server-v1");
-    cluster->target_count = 2;
-    cluster->targets[1] = cluster->targets[0];
-    snprintf(cluster->targets[1].host, sizeof(cluster->targets[1].host), "alias");
+    struct cluster *cluster = scene_cluster(scene, "server-v1");
+    static const struct text_address targets[] = {{"server-v1", 50051}, {"alias", 50051}};
+    cluster_set_targets(cluster, targets, ARRAY_SIZE(targets));
     fake_resolve("server-v1", "10.0.0.1 10.0.0.2");
     fake_resolve("alias", "10.0.0.2 10.0.0.3");
     struct proxy_discovery *discovery = proxy_discovery_start(scene->relay, REFRESH_MS);
@@ -176,12 +163,12 @@ static void a_slow_look_up_is_not_started_twice_and_may_be_stopped(void **state)
     fake_resolve_delay(7 * REFRESH_MS);
     struct proxy_discovery *discovery = proxy_discovery_start(scene->relay, REFRESH_MS);
     scene_run(5 * REFRESH_MS);
-    assert_int_equal(fake_resolve_count(), scene->relay->config.cluster_count);
+    assert_int_equal(fake_resolve_count(), scene->routes->cluster_count);
     assert_false(proxy_discovery_done_once(discovery));
-    assert_string_equal(endpoints_of(find(scene, "server-v1")), "10.0.0.1:50051");
+    assert_string_equal(endpoints_of(scene_cluster(scene, "server-v1")), "10.0.0.1:50051");
     proxy_discovery_stop(discovery);
     scene_run(5 * REFRESH_MS);
-    assert_string_equal(endpoints_of(find(scene, "server-v1")), "10.0.0.1:50051");
+    assert_string_equal(endpoints_of(scene_cluster(scene, "server-v1")), "10.0.0.1:50051");
     scene_close(scene);
 }
 

@@ -65,10 +65,19 @@ struct peer *scene_conn(struct scene *scene, size_t endpoint, size_t n)
     return scene->endpoints[endpoint].peers[n];
 }
 
+struct cluster *scene_cluster(struct scene *scene, const char *name)
+{
+    struct routing *routing = relay_routing(scene->relay);
+    struct cluster *cluster = routing_find(routing, name);
+    routing_unref(routing); /* the relay has it, too */
+    assert_non_null(cluster);
+    return cluster;
+}
+
 struct endpoint *scene_view(struct scene *scene, size_t endpoint)
 {
-    for (size_t i = 0; i < scene->relay->config.cluster_count; i++) {
-        const struct cluster *cluster = &scene->clusters[i];
+    for (size_t i = 0; i < scene->routes->cluster_count; i++) {
+        const struct cluster *cluster = scene->clusters[i];
         for (size_t k = 0; k < cluster->endpoint_count; k++) {
             if (strcmp(cluster->endpoints[k]->name, scene->endpoints[endpoint].name) == 0) {
                 return cluster->endpoints[k];
@@ -93,7 +102,7 @@ static void fill_cluster(struct scene *scene, const char *name, size_t count,
         addresses[i] = endpoint->address;
     }
     for (size_t i = 0; i < scene->routes->cluster_count; i++) {
-        struct cluster *cluster = &scene->clusters[i];
+        struct cluster *cluster = scene->clusters[i];
         if (strcmp(cluster->name, name) == 0) {
             cluster_update(cluster, addresses, count, &added, &removed);
             for (size_t k = 0; k < count && !config->unchecked; k++) {
@@ -108,11 +117,11 @@ static void make_clusters(struct scene *scene, const struct scene_config *config
     assert_true(scene->routes->cluster_count <= CLUSTERS_MAX);
     for (size_t i = 0; i < scene->routes->cluster_count; i++) {
         const struct route_cluster *from = &scene->routes->clusters[i];
-        struct cluster *cluster = &scene->clusters[i];
-        cluster_init(cluster, from->name, config->hash_header != NULL ? LB_HASH : LB_ROUND_ROBIN);
-        cluster->target_count = 1;
-        cluster->targets[0].port = from->port;
-        snprintf(cluster->targets[0].host, sizeof(cluster->targets[0].host), "%s", from->host);
+        struct text_address target = {.port = from->port};
+        snprintf(target.host, sizeof(target.host), "%s", from->host);
+        scene->clusters[i] =
+            cluster_new(from->name, config->hash_header != NULL ? LB_HASH : LB_ROUND_ROBIN);
+        cluster_set_targets(scene->clusters[i], &target, 1);
     }
     fill_cluster(scene, "server-v1", config->v1 > 0 ? config->v1 : 1, config);
     fill_cluster(scene, "server-v2", config->v2, config);
@@ -140,9 +149,6 @@ struct scene *scene_open(const struct scene_config *config)
     make_clusters(scene, config);
     scene->relay = mem_new(struct relay);
     const struct relay_config relay_config = {
-        .routes = scene->routes,
-        .clusters = scene->clusters,
-        .cluster_count = scene->routes->cluster_count,
         .id = "test",
         .hash_header = config->hash_header,
         .workers = 1,
@@ -151,7 +157,8 @@ struct scene *scene_open(const struct scene_config *config)
         .drain_ms = config->drain_ms,
         .downstream_keepalive_ms = 0,
     };
-    assert_int_equal(relay_init(scene->relay, &relay_config, &error), 0);
+    struct routing *routing = routing_new(scene->routes, scene->clusters);
+    assert_int_equal(relay_init(scene->relay, &relay_config, routing, NULL, &error), 0);
     scene->worker = relay_main_worker(scene->relay);
     fake_adopt(&scene->worker->loop);
     fake_dial_hook(on_dial, scene);
@@ -177,13 +184,18 @@ static void free_peers(struct scene *scene)
     }
 }
 
-static void assert_at_rest(void *user, struct endpoint *endpoint)
+static void assert_endpoint_at_rest(void *user, struct endpoint *endpoint)
 {
     (void)user;
     assert_int_equal(atomic_load(&endpoint->cx_active), 0);
     assert_int_equal(atomic_load(&endpoint->rq_active), 0);
     assert_int_equal(atomic_load(&endpoint->misrouted), 0);
     assert_int_equal(atomic_load(&endpoint->references), 1);
+}
+
+static void assert_at_rest(void *user, struct cluster *cluster)
+{
+    cluster_each(cluster, assert_endpoint_at_rest, user);
 }
 
 void scene_close(struct scene *scene)
@@ -205,13 +217,9 @@ void scene_close(struct scene *scene)
     for (unsigned lane = 0; lane < RELAY_LANES; lane++) {
         assert_int_equal(worker->lane_clients[lane], 0);
     }
+    relay_each_cluster(scene->relay, assert_at_rest, NULL);
     relay_deinit(scene->relay);
-    for (size_t i = 0; i < scene->relay->config.cluster_count; i++) {
-        cluster_each(&scene->clusters[i], assert_at_rest, NULL);
-        cluster_deinit(&scene->clusters[i]);
-    }
     free_peers(scene);
-    route_table_free(scene->routes);
     free(scene->relay);
     free(scene);
     is_open = false;

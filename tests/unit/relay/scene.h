@@ -52,7 +52,7 @@ struct scene {
     struct relay *relay;
     struct worker *worker;
     struct route_table *routes;
-    struct cluster clusters[4];
+    struct cluster *clusters[4]; /* borrowed from the relay */
     struct scene_endpoint endpoints[SCENE_ENDPOINTS_MAX];
     size_t endpoint_count;
     struct peer *clients[SCENE_CLIENTS_MAX];
@@ -80,6 +80,9 @@ const char *scene_request(const char *version, const char *more_fields);
 
 /* The n-th connection made to an endpoint. */
 struct peer *scene_conn(struct scene *scene, size_t endpoint, size_t n);
+/* The relay's cluster of that name; borrowed. */
+struct cluster *scene_cluster(struct scene *scene, const char *name);
+
 /* The relay's own view of an endpoint; borrowed while its cluster has it. */
 struct endpoint *scene_view(struct scene *scene, size_t endpoint);
 /* The last live exchange. */

@@ -12,7 +12,7 @@
 
 #define ENDPOINTS 4
 
-static struct cluster cluster;
+static struct cluster *cluster;
 
 static void set_addresses(unsigned first, unsigned count)
 {
@@ -26,19 +26,25 @@ static void set_addresses(unsigned first, unsigned count)
     }
     size_t added;
     size_t removed;
-    cluster_update(&cluster, addresses, count, &added, &removed);
+    cluster_update(cluster, addresses, count, &added, &removed);
 }
 
 static void begin(enum lb_policy policy)
 {
-    cluster_init(&cluster, "server-v1", policy);
+    cluster = cluster_new("server-v1", policy);
     set_addresses(1, ENDPOINTS);
+}
+
+static void end(void)
+{
+    cluster_retire(cluster);
+    cluster_unref(cluster);
 }
 
 static size_t index_of(const struct endpoint *endpoint)
 {
-    for (size_t i = 0; i < cluster.endpoint_count; i++) {
-        if (cluster.endpoints[i] == endpoint) {
+    for (size_t i = 0; i < cluster->endpoint_count; i++) {
+        if (cluster->endpoints[i] == endpoint) {
             return i;
         }
     }
@@ -50,7 +56,7 @@ static void count_picks(unsigned times, unsigned counts[static ENDPOINTS])
 {
     memset(counts, 0, ENDPOINTS * sizeof(*counts));
     for (unsigned i = 0; i < times; i++) {
-        struct endpoint *endpoint = cluster_pick(&cluster, i, NULL);
+        struct endpoint *endpoint = cluster_pick(cluster, i, NULL);
         counts[index_of(endpoint)]++;
         endpoint_unref(endpoint);
     }
@@ -64,15 +70,15 @@ static void round_robin_is_even_also_when_one_is_unhealthy(void **state)
     count_picks(40, counts);
     for (size_t i = 0; i < ENDPOINTS; i++) {
         assert_int_equal(counts[i], 10);
-        endpoint_set_health(cluster.endpoints[i], ENDPOINT_HEALTHY, NULL);
+        endpoint_set_health(cluster->endpoints[i], ENDPOINT_HEALTHY, NULL);
     }
-    endpoint_set_health(cluster.endpoints[1], ENDPOINT_UNHEALTHY, "refused");
+    endpoint_set_health(cluster->endpoints[1], ENDPOINT_UNHEALTHY, "refused");
     count_picks(30, counts);
     assert_int_equal(counts[0], 10);
     assert_int_equal(counts[1], 0);
     assert_int_equal(counts[2], 10);
     assert_int_equal(counts[3], 10);
-    cluster_deinit(&cluster);
+    end();
 }
 
 static void unknown_is_used_only_while_none_is_healthy(void **state)
@@ -80,10 +86,10 @@ static void unknown_is_used_only_while_none_is_healthy(void **state)
     (void)state;
     unsigned counts[ENDPOINTS];
     begin(LB_ROUND_ROBIN);
-    endpoint_set_health(cluster.endpoints[2], ENDPOINT_HEALTHY, NULL);
+    endpoint_set_health(cluster->endpoints[2], ENDPOINT_HEALTHY, NULL);
     count_picks(8, counts);
     assert_int_equal(counts[2], 8);
-    cluster_deinit(&cluster);
+    end();
 }
 
 static void nothing_healthy_gives_nothing_and_a_reason(void **state)
@@ -92,33 +98,33 @@ static void nothing_healthy_gives_nothing_and_a_reason(void **state)
     char text[CLUSTER_CAUSE_BYTES];
     begin(LB_ROUND_ROBIN);
     for (size_t i = 0; i < ENDPOINTS; i++) {
-        endpoint_set_health(cluster.endpoints[i], ENDPOINT_UNHEALTHY, "connection refused");
+        endpoint_set_health(cluster->endpoints[i], ENDPOINT_UNHEALTHY, "connection refused");
     }
-    assert_null(cluster_pick(&cluster, 0, NULL));
-    assert_non_null(strstr(cluster_explain(&cluster, text, sizeof(text)), "connection refused"));
+    assert_null(cluster_pick(cluster, 0, NULL));
+    assert_non_null(strstr(cluster_explain(cluster, text, sizeof(text)), "connection refused"));
     set_addresses(1, 0);
-    assert_null(cluster_pick(&cluster, 0, NULL));
-    assert_non_null(strstr(cluster_explain(&cluster, text, sizeof(text)), "no address"));
-    cluster_deinit(&cluster);
+    assert_null(cluster_pick(cluster, 0, NULL));
+    assert_non_null(strstr(cluster_explain(cluster, text, sizeof(text)), "no address"));
+    end();
 }
 
 static void avoided_endpoint_is_taken_only_when_it_is_the_last(void **state)
 {
     (void)state;
     begin(LB_ROUND_ROBIN);
-    struct endpoint *avoid = cluster.endpoints[0];
+    struct endpoint *avoid = cluster->endpoints[0];
     for (int i = 0; i < 12; i++) {
-        struct endpoint *endpoint = cluster_pick(&cluster, 0, avoid);
+        struct endpoint *endpoint = cluster_pick(cluster, 0, avoid);
         assert_ptr_not_equal(endpoint, avoid);
         endpoint_unref(endpoint);
     }
     for (size_t i = 1; i < ENDPOINTS; i++) {
-        endpoint_set_health(cluster.endpoints[i], ENDPOINT_UNHEALTHY, "gone");
+        endpoint_set_health(cluster->endpoints[i], ENDPOINT_UNHEALTHY, "gone");
     }
-    struct endpoint *last = cluster_pick(&cluster, 0, avoid);
+    struct endpoint *last = cluster_pick(cluster, 0, avoid);
     assert_ptr_equal(last, avoid);
     endpoint_unref(last);
-    cluster_deinit(&cluster);
+    end();
 }
 
 static void least_request_takes_the_idlest(void **state)
@@ -127,14 +133,14 @@ static void least_request_takes_the_idlest(void **state)
     unsigned counts[ENDPOINTS];
     begin(LB_LEAST_REQUEST);
     for (size_t i = 0; i < ENDPOINTS; i++) {
-        atomic_store(&cluster.endpoints[i]->rq_active, i == 3 ? 1 : 5);
+        atomic_store(&cluster->endpoints[i]->rq_active, i == 3 ? 1 : 5);
     }
     count_picks(6, counts);
     assert_int_equal(counts[3], 6);
     for (size_t i = 0; i < ENDPOINTS; i++) { /* who is freed has no streams */
-        atomic_store(&cluster.endpoints[i]->rq_active, 0);
+        atomic_store(&cluster->endpoints[i]->rq_active, 0);
     }
-    cluster_deinit(&cluster);
+    end();
 }
 
 static void hash_moves_only_the_keys_of_a_lost_endpoint(void **state)
@@ -143,39 +149,39 @@ static void hash_moves_only_the_keys_of_a_lost_endpoint(void **state)
     begin(LB_HASH);
     size_t before[100];
     for (uint64_t key = 0; key < 100; key++) {
-        struct endpoint *endpoint = cluster_pick(&cluster, key * 7919, NULL);
+        struct endpoint *endpoint = cluster_pick(cluster, key * 7919, NULL);
         before[key] = index_of(endpoint);
         endpoint_unref(endpoint);
     }
-    endpoint_set_health(cluster.endpoints[0], ENDPOINT_UNHEALTHY, "gone");
+    endpoint_set_health(cluster->endpoints[0], ENDPOINT_UNHEALTHY, "gone");
     unsigned moved = 0;
     for (uint64_t key = 0; key < 100; key++) {
-        struct endpoint *endpoint = cluster_pick(&cluster, key * 7919, NULL);
+        struct endpoint *endpoint = cluster_pick(cluster, key * 7919, NULL);
         moved += before[key] == 0;
         assert_true(before[key] == 0 || index_of(endpoint) == before[key]);
         endpoint_unref(endpoint);
     }
     assert_in_range(moved, 10, 45);
-    cluster_deinit(&cluster);
+    end();
 }
 
 static void endpoints_that_stay_keep_health_and_counters(void **state)
 {
     (void)state;
     begin(LB_ROUND_ROBIN);
-    struct endpoint *stays = endpoint_ref(cluster.endpoints[3]);
-    struct endpoint *goes = endpoint_ref(cluster.endpoints[0]);
+    struct endpoint *stays = endpoint_ref(cluster->endpoints[3]);
+    struct endpoint *goes = endpoint_ref(cluster->endpoints[0]);
     endpoint_set_health(stays, ENDPOINT_HEALTHY, NULL);
     atomic_store(&stays->rq_total, 17);
     set_addresses(4, 2);
-    assert_int_equal(cluster.endpoint_count, 2);
-    assert_ptr_equal(cluster.endpoints[0], stays);
+    assert_int_equal(cluster->endpoint_count, 2);
+    assert_ptr_equal(cluster->endpoints[0], stays);
     assert_int_equal(atomic_load(&stays->rq_total), 17);
     assert_false(atomic_load(&stays->removed));
     assert_true(atomic_load(&goes->removed));
     endpoint_unref(stays);
     endpoint_unref(goes);
-    cluster_deinit(&cluster);
+    end();
 }
 
 int main(void)

@@ -20,7 +20,7 @@
 struct world {
     struct relay relay;
     struct worker worker;
-    struct cluster cluster;
+    struct cluster *cluster;
     struct endpoint endpoint;
     struct route_table *routes;
 };
@@ -30,8 +30,8 @@ static int setup(void **state)
     struct world *world = calloc(1, sizeof(*world));
     world->worker.relay = &world->relay;
     streams_init(&world->worker.streams);
-    cluster_init(&world->cluster, "server-v1", LB_ROUND_ROBIN);
-    world->endpoint.cluster = &world->cluster;
+    world->cluster = cluster_new("server-v1", LB_ROUND_ROBIN);
+    world->endpoint.cluster = world->cluster;
     world->routes = route_table_default();
     *state = world;
     return 0;
@@ -41,7 +41,7 @@ static int teardown(void **state)
 {
     struct world *world = *state;
     route_table_free(world->routes);
-    cluster_deinit(&world->cluster);
+    cluster_unref(world->cluster);
     streams_deinit(&world->worker.streams);
     free(world);
     return 0;

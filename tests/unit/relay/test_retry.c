@@ -42,7 +42,7 @@ static void a_refused_stream_goes_elsewhere_with_its_body(void **state)
     scene_settle();
     scene_assert_status(near, 0, "");
     assert_int_equal(scene_stat(scene, retries), 1);
-    assert_int_equal(atomic_load(&relay_find_cluster(scene->relay, "server-v1")->retries), 1);
+    assert_int_equal(atomic_load(&scene_cluster(scene, "server-v1")->retries), 1);
     scene_close(scene);
 }
 

@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -41,9 +43,10 @@ static int apply(struct taken *taken, const char **ret_told, const char *first, 
     va_end(words);
     struct route_table *routes = role_routes_load("proxy", NULL);
     *taken = (struct taken){0};
-    capture_begin(&capture, stderr);
-    int rv = role_endpoints_apply("proxy", &values, routes, MAX, take, taken);
-    *ret_told = capture_end(&capture);
+    static struct route_error error;
+    error = (struct route_error){0};
+    int rv = role_endpoints_apply(&values, routes, MAX, take, taken, &error);
+    *ret_told = error.text;
     route_table_free(routes);
     return rv;
 }
@@ -98,11 +101,42 @@ static void endpoints_that_mean_nothing_are_one_line(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct taken taken;
         const char *told;
-        assert_int_equal(apply(&taken, &told, bad[i].value, NULL), 1);
+        assert_int_equal(apply(&taken, &told, bad[i].value, NULL), -1);
         assert_non_null(strstr(told, bad[i].complaint));
-        assert_ptr_equal(strchr(told, '\n'), told + strlen(told) - 1);
+        assert_null(strchr(told, '\n'));
         assert_int_equal(taken.counts[0] + taken.counts[1], 0);
     }
+}
+
+static const char *write_file(const char *text)
+{
+    static char path[64];
+    static char value[80];
+    snprintf(path, sizeof(path), "endpoints-%d.txt", (int)getpid());
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    snprintf(value, sizeof(value), "@%s", path);
+    return value;
+}
+
+static void endpoints_may_stand_in_a_file(void **state)
+{
+    (void)state;
+    struct taken taken;
+    const char *told;
+    size_t v1 = cluster_named("server-v1");
+    const char *value = write_file("# ours\n\n  server-v1=a:1,b:2  # two\r\nserver-v2=[::1]:1");
+    assert_int_equal(apply(&taken, &told, value, NULL), 0);
+    assert_int_equal(taken.counts[v1], 2);
+    assert_string_equal(taken.addresses[v1][1].host, "b");
+    assert_int_equal(taken.counts[cluster_named("server-v2")], 1);
+    assert_int_equal(apply(&taken, &told, write_file("server-v1=a:1\n\nserver-v1\n"), NULL), -1);
+    assert_non_null(strstr(told, ".txt:3: \"server-v1\": no \"=\""));
+    unlink(value + 1);
+    assert_int_equal(apply(&taken, &told, value, NULL), -1);
+    assert_non_null(strstr(told, "No such file"));
 }
 
 static void routes_that_cannot_be_read_are_one_line(void **state)
@@ -131,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(endpoints_reach_their_cluster),
         cmocka_unit_test(endpoints_that_mean_nothing_are_one_line),
+        cmocka_unit_test(endpoints_may_stand_in_a_file),
         cmocka_unit_test(routes_that_cannot_be_read_are_one_line),
         cmocka_unit_test(a_certificate_that_cannot_be_read_is_one_line),
     };

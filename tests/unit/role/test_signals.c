@@ -61,20 +61,32 @@ static void the_first_end_differs_from_all_after_it(void **state)
     net_loop_deinit(&heard.loop);
 }
 
-static void a_hangup_that_nobody_wants_keeps_its_effect(void **state)
+static void a_hangup_that_means_nothing_else_is_an_end(void **state)
 {
     (void)state;
     struct heard heard = {.wanted = 1};
-    struct sigaction before;
-    struct sigaction during;
-    sigaction(SIGHUP, NULL, &before);
     net_loop_init(&heard.loop);
     role_signals_start(&heard.signals, &heard.loop, on_end, NULL, &heard);
-    sigaction(SIGHUP, NULL, &during);
-    assert_true(during.sa_handler == before.sa_handler);
+    raise(SIGHUP);
+    net_loop_run(&heard.loop);
+    net_loop_deinit(&heard.loop);
+    assert_int_equal(heard.ends[0], SIGHUP);
+}
+
+static void a_hangup_that_was_ignored_stays_so(void **state)
+{
+    (void)state;
+    struct heard heard = {.wanted = 1};
+    void (*before)(int) = signal(SIGHUP, SIG_IGN);
+    net_loop_init(&heard.loop);
+    role_signals_start(&heard.signals, &heard.loop, on_end, NULL, &heard);
+    raise(SIGHUP);
     raise(SIGINT);
     net_loop_run(&heard.loop);
     net_loop_deinit(&heard.loop);
+    signal(SIGHUP, before);
+    assert_int_equal(heard.end_count, 1);
+    assert_int_equal(heard.ends[0], SIGINT);
 }
 
 static void at_the_very_end_no_signal_does_anything(void **state)
@@ -102,6 +114,7 @@ static void at_the_very_end_no_signal_does_anything(void **state)
 static void exit_codes_are_those_of_a_shell(void **state)
 {
     (void)state;
+    assert_int_equal(role_signals_exit_code(SIGHUP), 129);
     assert_int_equal(role_signals_exit_code(SIGINT), 130);
     assert_int_equal(role_signals_exit_code(SIGTERM), 143);
 }
@@ -118,7 +131,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_end_differs_from_all_after_it),
-        cmocka_unit_test(a_hangup_that_nobody_wants_keeps_its_effect),
+        cmocka_unit_test(a_hangup_that_means_nothing_else_is_an_end),
+        cmocka_unit_test(a_hangup_that_was_ignored_stays_so),
         cmocka_unit_test(at_the_very_end_no_signal_does_anything),
         cmocka_unit_test(exit_codes_are_those_of_a_shell),
         cmocka_unit_test(what_was_never_started_can_be_closed),

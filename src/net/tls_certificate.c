@@ -1,0 +1,125 @@
+/* What a context shows to peers, in words. */
+#include "net/tls.h"
+
+#include "base/text.h"
+#include "net/tls_impl.h"
+
+#include <arpa/inet.h>
+#include <openssl/bn.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Seconds since 1970; 0 where the date is none. */
+int64_t tls_date_s(const ASN1_TIME *date)
+{
+    struct tm parts;
+    return ASN1_TIME_to_tm(date, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+/* A certificate's bytes are not to be trusted with a terminal. */
+static void set_text(char *out, size_t out_bytes, const char *bytes, size_t len)
+{
+    text_escape(out, out_bytes, bytes, len);
+}
+
+static void set_subject(struct net_certificate *out, const X509 *cert)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *bytes = NULL;
+    X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, XN_FLAG_RFC2253);
+    long len = BIO_get_mem_data(bio, &bytes);
+    set_text(out->subject, sizeof(out->subject), bytes, len > 0 ? (size_t)len : 0);
+    BIO_free(bio);
+}
+
+static void set_serial(struct net_certificate *out, const X509 *cert)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+    char *text = number != NULL ? BN_bn2hex(number) : NULL;
+    snprintf(out->serial, sizeof(out->serial), "%s", text != NULL ? text : "");
+    OPENSSL_free(text);
+    BN_free(number);
+}
+
+/* Returns the kind of the name, or NULL for one that is not shown. */
+static const char *format_name(const GENERAL_NAME *name, char *out, size_t out_bytes)
+{
+    int type;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+    if (type != GEN_DNS && type != GEN_URI && type != GEN_IPADD) {
+        return NULL;
+    }
+    const unsigned char *bytes = ASN1_STRING_get0_data(value);
+    int len = ASN1_STRING_length(value);
+    if (type != GEN_IPADD) {
+        set_text(out, out_bytes, (const char *)bytes, (size_t)len);
+        return type == GEN_DNS ? "dns" : "uri";
+    }
+    return (len == 4 || len == 16) &&
+                   inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, out, (socklen_t)out_bytes) != NULL
+               ? "ip_address"
+               : NULL;
+}
+
+static void set_names(struct net_certificate *out, const X509 *cert)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && out->name_count < NET_CERTIFICATE_NAMES; i++) {
+        size_t n = out->name_count;
+        out->names[n].kind = format_name(sk_GENERAL_NAME_value(names, i), out->names[n].text,
+                                         sizeof(out->names[n].text));
+        out->name_count += out->names[n].kind != NULL;
+    }
+    GENERAL_NAMES_free(names);
+}
+
+static void describe(struct net_certificate *out, const X509 *cert)
+{
+    memset(out, 0, sizeof(*out));
+    set_subject(out, cert);
+    set_serial(out, cert);
+    set_names(out, cert);
+    out->begin_s = tls_date_s(X509_get0_notBefore(cert));
+    out->end_s = tls_date_s(X509_get0_notAfter(cert));
+}
+
+/* The n-th certificate that is shown, or NULL. */
+static X509 *shown(const struct net_tls *tls, size_t n)
+{
+    STACK_OF(X509) *chain = NULL;
+    if (n == 0) {
+        return SSL_CTX_get0_certificate(tls->ctx);
+    }
+    SSL_CTX_get0_chain_certs(tls->ctx, &chain);
+    return (int)n <= sk_X509_num(chain) ? sk_X509_value(chain, (int)n - 1) : NULL;
+}
+
+bool net_tls_certificate(const struct net_tls *tls, size_t n, struct net_certificate *ret)
+{
+    const X509 *cert = shown(tls, n);
+    if (cert != NULL) {
+        describe(ret, cert);
+    }
+    return cert != NULL;
+}
+
+const char *net_tls_file(const struct net_tls *tls)
+{
+    return tls->file;
+}
+
+bool net_tls_shows_the_same(const struct net_tls *a, const struct net_tls *b)
+{
+    for (size_t n = 0;; n++) {
+        const X509 *one = shown(a, n);
+        const X509 *other = shown(b, n);
+        if (one == NULL || other == NULL) {
+            return one == other;
+        }
+        if (X509_cmp(one, other) != 0) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+#include "relay/routing.h"
+
+#include "base/mem.h"
+#include "relay/cluster.h"
+#include "route/match.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct routing *routing_new(struct route_table *table, struct cluster *const *clusters)
+{
+    struct routing *routing = mem_new(struct routing);
+    routing->table = table;
+    routing->cluster_count = table->cluster_count;
+    routing->clusters = mem_calloc(table->cluster_count + 1, sizeof(struct cluster *));
+    memcpy(routing->clusters, clusters, table->cluster_count * sizeof(struct cluster *));
+    routing->tickets = mem_calloc(table->rule_count + 1, sizeof(*routing->tickets));
+    atomic_store(&routing->references, 1);
+    return routing;
+}
+
+struct routing *routing_ref(struct routing *routing)
+{
+    atomic_fetch_add(&routing->references, 1);
+    return routing;
+}
+
+void routing_unref(struct routing *routing)
+{
+    if (routing == NULL || atomic_fetch_sub(&routing->references, 1) > 1) {
+        return;
+    }
+    for (size_t i = 0; i < routing->cluster_count; i++) {
+        cluster_unref(routing->clusters[i]);
+    }
+    route_table_free(routing->table);
+    free(routing->clusters);
+    free(routing->tickets);
+    free(routing);
+}
+
+struct cluster *routing_find(const struct routing *routing, const char *name)
+{
+    for (size_t i = 0; i < routing->cluster_count; i++) {
+        if (strcmp(routing->clusters[i]->name, name) == 0) {
+            return routing->clusters[i];
+        }
+    }
+    return NULL;
+}
+
+struct cluster *routing_pick(struct routing *routing, const struct route_rule *rule)
+{
+    size_t index = (size_t)(rule - routing->table->rules);
+    const struct route_backend *backend =
+        route_rule_pick(rule, atomic_fetch_add(&routing->tickets[index], 1));
+    return backend != NULL ? routing->clusters[backend->cluster - routing->table->clusters] : NULL;
+}
