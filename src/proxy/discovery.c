@@ -54,12 +54,15 @@ static void log_change(struct watch *watch, size_t added, size_t removed)
     }
 }
 
-/* All lookups' addresses together become the cluster's endpoints. */
+/* All lookups' addresses together become the cluster's endpoints; none at all is no news. */
 static void publish(struct watch *watch)
 {
     size_t total = 0;
     for (size_t i = 0; i < watch->count; i++) {
         total += watch->lookups[i].count;
+    }
+    if (total == 0) {
+        return;
     }
     struct sockaddr_storage *all = mem_calloc(total + 1, sizeof(*all));
     size_t count = 0;
@@ -97,6 +100,16 @@ static void tell_cut(struct lookup *lookup, const struct net_error *error)
     lookup->cut = error != NULL;
 }
 
+static bool all_answered(const struct watch *watch)
+{
+    for (size_t i = 0; i < watch->count; i++) {
+        if (!watch->lookups[i].answered) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void on_resolved(void *user, const struct sockaddr_storage *addresses, size_t count,
                         const struct net_error *error)
 {
@@ -107,13 +120,16 @@ static void on_resolved(void *user, const struct sockaddr_storage *addresses, si
     if (count > 0) {
         keep(lookup, addresses, count);
         tell_cut(lookup, error);
-        publish(watch);
     } else if (!lookup->failed) {
         lookup->failed = true;
         log_event(LOG_WARN, &watch->discovery->relay->source, "resolve_failed",
                   LOG_PAIRS({"cluster", watch->cluster->name}, {"cause", error->text}),
                   "Cluster %s: %s; keeping %zu endpoints", watch->cluster->name, error->text,
                   watch->cluster->endpoint_count);
+    }
+    /* Some are better than none; but who has some waits for all of the new ones. */
+    if (watch->cluster->endpoint_count == 0 || all_answered(watch)) {
+        publish(watch);
     }
 }
 
@@ -275,11 +291,8 @@ bool proxy_discovery_done_once(const struct proxy_discovery *discovery)
     struct list *next;
     list_each(node, next, &discovery->watches)
     {
-        const struct watch *watch = container_of(node, struct watch, node);
-        for (size_t i = 0; i < watch->count; i++) {
-            if (!watch->lookups[i].answered) {
-                return false;
-            }
+        if (!all_answered(container_of(node, struct watch, node))) {
+            return false;
         }
     }
     return true;

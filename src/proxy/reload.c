@@ -216,7 +216,7 @@ enum proxy_reload_result proxy_reload_now(struct proxy_reload *reload, const cha
 {
     struct proxy_setup setup;
     struct route_error error;
-    if (proxy_setup_load(reload->sources, &setup, &error) != 0) {
+    if (proxy_setup_load(reload->sources, true, &setup, &error) != 0) {
         proxy_setup_deinit(&setup);
         return fail(reload, by, error.text, out, out_bytes);
     }

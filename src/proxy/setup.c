@@ -58,16 +58,16 @@ static int load_certificate(const struct proxy_sources *sources, struct proxy_se
     return 0;
 }
 
-int proxy_setup_load(const struct proxy_sources *sources, struct proxy_setup *ret_setup,
-                     struct route_error *ret_error)
+int proxy_setup_load(const struct proxy_sources *sources, bool again,
+                     struct proxy_setup *ret_setup, struct route_error *ret_error)
 {
     *ret_setup = (struct proxy_setup){0};
     if (load_routes(sources, ret_setup, ret_error) != 0) {
         return -1;
     }
     fill_targets(ret_setup);
-    return role_endpoints_apply(&sources->endpoints, ret_setup->routes, CLUSTER_TARGETS_MAX,
-                                take_endpoints, ret_setup, ret_error) != 0 ||
+    return role_endpoints_apply(&sources->endpoints, ret_setup->routes, again,
+                                CLUSTER_TARGETS_MAX, take_endpoints, ret_setup, ret_error) != 0 ||
                    load_certificate(sources, ret_setup, ret_error) != 0
                ? -1
                : 0;

@@ -31,9 +31,10 @@ struct proxy_setup {
     struct net_tls *tls; /* owned; NULL: plaintext */
 };
 
-/* Reads all of it. Returns 0, or -1 with a line in `ret_error`; proxy_setup_deinit() either way. */
-int proxy_setup_load(const struct proxy_sources *sources, struct proxy_setup *ret_setup,
-                     struct route_error *ret_error);
+/* Reads all of it; `again`: not for the first time. Returns 0, or -1 with a line in `ret_error`;
+ * proxy_setup_deinit() either way. */
+int proxy_setup_load(const struct proxy_sources *sources, bool again,
+                     struct proxy_setup *ret_setup, struct route_error *ret_error);
 void proxy_setup_deinit(struct proxy_setup *setup);
 
 /* The routes as a routing, for who takes over the reference. Clusters that `current` (NULL: none)

@@ -172,7 +172,7 @@ static int take_identity(const char *name, char out[static ROLE_HEADER_NAME_BYTE
 static int apply_endpoints(const struct cli_list *endpoints, struct render_plan *plan)
 {
     struct route_error error;
-    if (role_endpoints_apply(endpoints, plan->routes, RENDER_ENDPOINTS_MAX, take_endpoints, plan,
+    if (role_endpoints_apply(endpoints, plan->routes, false, RENDER_ENDPOINTS_MAX, take_endpoints, plan,
                              &error) != 0) {
         cli_error("render", "%s", error.text);
         return -1;

@@ -63,6 +63,7 @@ struct application {
     size_t max;
     role_endpoints_take *take;
     void *user;
+    bool again;
     const char *file; /* NULL: the command line */
     unsigned line;
     struct route_error *error;
@@ -131,6 +132,9 @@ static int apply_one(const struct application *application, const char *text)
     const struct route_table *routes = application->routes;
     size_t cluster = find_cluster(routes, text, (size_t)(equals - text));
     if (cluster == routes->cluster_count) {
+        if (application->again && application->file == NULL) {
+            return 0;
+        }
         return complain(application, text, "no rule of the routes has a backend of that name");
     }
     application->take(application->user, cluster, application->addresses, count);
@@ -183,7 +187,7 @@ const char *role_endpoints_file(const char *value)
 }
 
 int role_endpoints_apply(const struct cli_list *values, const struct route_table *routes,
-                         size_t max, role_endpoints_take *take, void *user,
+                         bool again, size_t max, role_endpoints_take *take, void *user,
                          struct route_error *ret_error)
 {
     struct application application = {
@@ -192,6 +196,7 @@ int role_endpoints_apply(const struct cli_list *values, const struct route_table
         .max = max,
         .take = take,
         .user = user,
+        .again = again,
         .error = ret_error,
     };
     int rv = 0;

@@ -25,9 +25,11 @@ typedef void role_endpoints_take(void *user, size_t cluster, const struct text_a
 
 /* Hands the values of --endpoints on, at most `max` addresses each. A value `@FILE` stands for the
  * lines of that file, a value in each; empty ones and those that begin with # are passed over.
- * Returns 0, or -1 with a line in `ret_error`. */
+ * `again`: the routes were others at the start, so that a value of the command line may name a
+ * backend that they do not have any more, and is passed over. Returns 0, or -1 with a line in
+ * `ret_error`. */
 int role_endpoints_apply(const struct cli_list *values, const struct route_table *routes,
-                         size_t max, role_endpoints_take *take, void *user,
+                         bool again, size_t max, role_endpoints_take *take, void *user,
                          struct route_error *ret_error);
 
 /* The file of a value that stands for one, borrowed from it, or NULL. */

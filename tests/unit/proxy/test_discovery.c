@@ -139,6 +139,32 @@ static void several_names_of_a_cluster_are_one_set(void **state)
     scene_close(scene);
 }
 
+static void other_names_take_over_when_all_have_answered(void **state)
+{
+    (void)state;
+    static const struct text_address targets[] = {{"a", 1}, {"b", 2}, {"c", 3}};
+    struct scene *scene = scene_open(NULL);
+    struct cluster *cluster = scene_cluster(scene, "server-v1");
+    fake_resolve("server-v1", "10.0.0.1");
+    struct proxy_discovery *discovery = proxy_discovery_start(scene->relay, REFRESH_MS);
+    scene_settle();
+    fake_resolve("a", "10.0.0.7"); /* b and c have no address */
+    fake_resolve_delay(3 * NET_TICK_MS);
+    cluster_set_targets(cluster, targets, ARRAY_SIZE(targets));
+    proxy_discovery_update(discovery);
+    assert_false(proxy_discovery_done_once(discovery));
+    assert_string_equal(endpoints_of(cluster), "10.0.0.1:50051");
+    scene_run(4 * NET_TICK_MS);
+    assert_true(proxy_discovery_done_once(discovery));
+    assert_string_equal(endpoints_of(cluster), "10.0.0.7:1");
+    cluster_set_targets(cluster, targets + 1, 2); /* nothing is known of these */
+    proxy_discovery_update(discovery);
+    scene_run(4 * NET_TICK_MS);
+    assert_string_equal(endpoints_of(cluster), "10.0.0.7:1");
+    proxy_discovery_stop(discovery);
+    scene_close(scene);
+}
+
 static void the_same_address_of_two_names_is_one_endpoint(void **state)
 {
     (void)state;
@@ -180,6 +206,7 @@ int main(void)
         cmocka_unit_test(an_address_that_goes_keeps_its_streams),
         cmocka_unit_test(a_lost_connection_asks_for_addresses_once_a_second),
         cmocka_unit_test(several_names_of_a_cluster_are_one_set),
+        cmocka_unit_test(other_names_take_over_when_all_have_answered),
         cmocka_unit_test(the_same_address_of_two_names_is_one_endpoint),
         cmocka_unit_test(a_slow_look_up_is_not_started_twice_and_may_be_stopped),
     };

@@ -45,7 +45,7 @@ static int apply(struct taken *taken, const char **ret_told, const char *first, 
     *taken = (struct taken){0};
     static struct route_error error;
     error = (struct route_error){0};
-    int rv = role_endpoints_apply(&values, routes, MAX, take, taken, &error);
+    int rv = role_endpoints_apply(&values, routes, false, MAX, take, taken, &error);
     *ret_told = error.text;
     route_table_free(routes);
     return rv;
