@@ -105,6 +105,19 @@ static uint64_t soon_ms(void)
     return random_below(AGENT_RETRY_SPREAD_MS);
 }
 
+/* The other end wanted it, and can take the stream again: now, or when it says. */
+static void retry_planned(struct agent *agent, const char *cause, uint64_t delay_ms)
+{
+    rpc_backoff_reset(&agent->backoff);
+    agent_stats_reconnect(agent->config->stats, "planned");
+    if (delay_ms == 0) {
+        report_planned(&agent->source, cause);
+    } else {
+        report_reconnecting(&agent->source, "Stream closed as planned", "planned", cause, delay_ms);
+    }
+    wait_for(agent, delay_ms);
+}
+
 static uint64_t delay_after_stream(struct agent *agent, bool unprocessed)
 {
     bool worked = agent->stream.received > 0 && agent->life.age_ms >= AGENT_WORKED_MS;
@@ -273,6 +286,9 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     bool finishing = agent->state == AGENT_FINISHING;
     uv_timer_stop(&agent->ping);
     uv_timer_stop(&agent->wake);
+    if (status->planned) {
+        agent_stream_received(&agent->stream, agent->config->stats, status->received);
+    }
     agent->life = agent_stream_close(&agent->stream, agent->config->stats, clock_now_ns());
     if (agent->given_up_label != NULL) {
         do_after_stream(agent, agent->given_up_label, agent->given_up, false);
@@ -287,6 +303,10 @@ static void on_call_closed(void *user, const struct rpc_status *status)
             drop_client(agent);
         }
         rpc_describe_end(&agent->life, status, cause, sizeof(cause));
+        if (status->planned && !agent->stopping && !has_sent_all(agent)) {
+            retry_planned(agent, cause, status->pushback_ms);
+            return;
+        }
         do_after_stream(agent, reason_of(status), cause, status->unprocessed);
     }
 }

@@ -108,6 +108,14 @@ void report_reconnecting(const struct log_source *source, const char *what, cons
               "%s: %s; reconnecting in %s", what, cause, delay);
 }
 
+void report_planned(const struct log_source *source, const char *cause)
+{
+    log_event(LOG_INFO, source, "reconnecting",
+              LOG_PAIRS({"cause", cause}, {"reason", "planned"}, {"delay", "0s"},
+                        {"delay_ns", "0", true}),
+              "Stream closed as planned: %s; reconnecting at once", cause);
+}
+
 void report_closed(const struct log_source *source, const char *reason, const char *cause)
 {
     log_event(LOG_WARN, source, "stream_closed", LOG_PAIRS({"cause", cause}, {"reason", reason}),

@@ -139,6 +139,8 @@ static void put_messages(const struct agent_stats *stats, struct metrics *metric
     put(metrics, "grpcroute_messages_sent_total", METRICS_COUNTER, "Pings sent.", stats->sent);
     put(metrics, "grpcroute_messages_received_total", METRICS_COUNTER, "Pongs received.",
         stats->received);
+    put(metrics, "grpcroute_messages_withdrawn_total", METRICS_COUNTER,
+        "Pings that nobody saw, as their stream was ended as planned.", stats->withdrawn);
     put(metrics, "grpcroute_messages_lost_total", METRICS_COUNTER, "Pings without an answer.",
         stats->lost);
     put(metrics, "grpcroute_messages_unexpected_total", METRICS_COUNTER,

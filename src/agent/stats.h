@@ -34,6 +34,7 @@ struct agent_stats_reason {
 struct agent_stats {
     uint64_t sent;
     uint64_t received;
+    uint64_t withdrawn;  /* pings that nobody saw, as their stream was ended as planned */
     uint64_t lost;       /* pings whose stream ended, or went on, without an answer */
     uint64_t unexpected; /* answers to no ping of the stream: repeated, or never asked for */
     uint64_t skipped;    /* pings not sent because the server did not read */

@@ -154,6 +154,15 @@ bool agent_stream_overdue(const struct agent_stream *stream, uint64_t limit_ms, 
     return outstanding(stream) > 0 && now_ns - stream->waiting_since_ns > limit_ms * NS_PER_MS;
 }
 
+void agent_stream_received(struct agent_stream *stream, struct agent_stats *stats,
+                           uint64_t received)
+{
+    if (received < stream->sent && received >= stream->answered) {
+        stats->withdrawn += stream->sent - received;
+        stream->sent = received;
+    }
+}
+
 struct rpc_stream_life agent_stream_close(struct agent_stream *stream, struct agent_stats *stats,
                                           uint64_t now_ns)
 {

@@ -68,6 +68,10 @@ unsigned agent_stream_answer(struct agent_stream *stream, struct agent_stats *st
 /* True when pings wait and no answer has come for longer than `limit_ms`. */
 bool agent_stream_overdue(const struct agent_stream *stream, uint64_t limit_ms, uint64_t now_ns);
 
+/* Nobody saw what was sent after the first `received` messages: it is not lost. */
+void agent_stream_received(struct agent_stream *stream, struct agent_stats *stats,
+                           uint64_t received);
+
 /* Counts the end; what is outstanding is lost. Returns how the stream lived. */
 struct rpc_stream_life agent_stream_close(struct agent_stream *stream, struct agent_stats *stats,
                                           uint64_t now_ns);

@@ -25,6 +25,11 @@ void log_show_utf8(bool shown)
     log_line_set_readable(shown);
 }
 
+void log_show_time(bool shown)
+{
+    log_line_set_timestamps(shown);
+}
+
 bool log_enabled(enum log_level level)
 {
     return (int)level >= atomic_load_explicit(&configured_level, memory_order_relaxed);

@@ -13,6 +13,8 @@
 void log_configure(enum log_level level, enum log_format format);
 /* Whether warnings and errors show a peer's visible UTF-8 as such; by default all is escaped. */
 void log_show_utf8(bool shown);
+/* Whether text lines begin with the time (RFC 3339); by default they do not. */
+void log_show_time(bool shown);
 bool log_enabled(enum log_level level);
 
 /* Writes one line: LOG_INFO and below to standard output, the rest to standard error.

@@ -15,10 +15,16 @@
 static atomic_int configured_format = LOG_TEXT;
 
 static atomic_bool readable;
+static atomic_bool timestamps;
 
 void log_line_set_readable(bool is_readable)
 {
     atomic_store(&readable, is_readable);
+}
+
+void log_line_set_timestamps(bool stamped)
+{
+    atomic_store(&timestamps, stamped);
 }
 
 void log_line_set_format(enum log_format format)
@@ -79,6 +85,12 @@ static void put_readable(struct buf *line, const char *text)
 static void put_text_line(struct buf *line, enum log_level level, const struct log_source *source,
                           const char *message)
 {
+    if (atomic_load_explicit(&timestamps, memory_order_relaxed)) {
+        char now[CLOCK_RFC3339_BYTES];
+        clock_format_now(now);
+        put(line, now);
+        put(line, " ");
+    }
     put(line, "[");
     put_role_in_capitals(line, source->role);
     if (source->version != NULL) {

@@ -20,6 +20,7 @@ void cli_log_apply(const struct cli_log_options *options)
 {
     log_configure((enum log_level)options->level, (enum log_format)options->format);
     log_show_utf8(cli_shows_utf8());
+    log_show_time(options->timestamps);
 }
 
 static int complain_file(const char *command, const char *option, const char *path, int error)

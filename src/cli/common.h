@@ -71,6 +71,7 @@ uint64_t cli_seed(uint64_t given);
 struct cli_log_options {
     unsigned format; /* enum log_format */
     unsigned level;  /* enum log_level */
+    bool timestamps;
 };
 
 extern const char *const cli_log_format_choices[];
@@ -80,6 +81,8 @@ extern const char *const cli_log_level_choices[];
     {.name = "log-format", .kind = CLI_CHOICE, .offset = offsetof(type, field.format),             \
      .argument = "FORMAT", .fallback = "text", .environment = "GRPCROUTE_LOG_FORMAT",              \
      .choices = cli_log_format_choices, .help = "Log lines as text or as one JSON object each"},   \
+    {.name = "log-timestamps", .kind = CLI_FLAG, .offset = offsetof(type, field.timestamps),       \
+     .help = "Begin text lines with the time (RFC 3339); JSON always has it"},                     \
     {.name = "log-level", .kind = CLI_CHOICE, .offset = offsetof(type, field.level),               \
      .argument = "LEVEL", .fallback = "info", .environment = "GRPCROUTE_LOG_LEVEL",                \
      .choices = cli_log_level_choices, .help = "Least important events to log"}

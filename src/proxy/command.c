@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "cli/common.h"
+#include "cli/exit.h"
 #include "proxy/life.h"
+#include "relay/cluster.h"
 #include "relay/state.h"
 #include "role/routes.h"
 
@@ -28,10 +30,20 @@ struct options {
     uint64_t max_buffered;
     uint64_t drain_timeout_ns;
     uint64_t keepalive_ns;
+    uint64_t max_stream_age_ns;
+    uint64_t age_jitter;
+    bool rebalance;
+    unsigned on_removed;
+    unsigned on_unhealthy;
+    uint64_t move_window_ns;
     uint64_t health_interval_ns;
     uint64_t dns_refresh_ns;
     struct cli_log_options log;
 };
+
+/* What becomes of the live streams of an endpoint that new ones do not go to any more. */
+enum fate { FATE_KEEP, FATE_END };
+static const char *const fate_names[] = {"keep", "end", NULL};
 
 static const struct cli_option options_table[] = {
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes),
@@ -78,6 +90,26 @@ static const struct cli_option options_table[] = {
     {.name = "keepalive", .kind = CLI_DURATION, .offset = offsetof(struct options, keepalive_ns),
      .argument = "DURATION", .fallback = "1m",
      .help = "PING a client that was silent for this long; 0 for never"},
+    {.name = "max-stream-age", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, max_stream_age_ns), .argument = "DURATION",
+     .fallback = "0", .max = UINT64_C(31536000000000000),
+     .help = "End a stream that is older, between two messages and with UNAVAILABLE; 0 for never"},
+    {.name = "age-jitter", .kind = CLI_COUNT, .offset = offsetof(struct options, age_jitter),
+     .argument = "PERCENT", .fallback = "10", .min = 0, .max = 100,
+     .help = "Each stream's --max-stream-age is by up to this much less or more"},
+    {.name = "rebalance", .kind = CLI_FLAG, .offset = offsetof(struct options, rebalance),
+     .help = "When endpoints came, end as many streams as the others have too many, so that they "
+             "come back there"},
+    {.name = "on-removed", .kind = CLI_CHOICE, .offset = offsetof(struct options, on_removed),
+     .argument = "FATE", .fallback = "keep", .choices = fate_names,
+     .help = "What becomes of the live streams of an endpoint that is removed"},
+    {.name = "on-unhealthy", .kind = CLI_CHOICE, .offset = offsetof(struct options, on_unhealthy),
+     .argument = "FATE", .fallback = "keep", .choices = fate_names,
+     .help = "What becomes of the live streams of an endpoint that is unhealthy"},
+    {.name = "move-window", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, move_window_ns), .argument = "DURATION",
+     .fallback = "30s", .min = 1000000000, .max = UINT64_C(86400000000000),
+     .help = "Streams that end for one of these reasons do so spread over this time"},
     {.name = "health-interval", .kind = CLI_DURATION,
      .offset = offsetof(struct options, health_interval_ns), .argument = "DURATION",
      .fallback = "5s", .min = 100000000, .max = UINT64_C(3600000000000),
@@ -115,6 +147,15 @@ static struct proxy_config make_config(const struct options *options)
                 .max_buffered_bytes = max_buffered(options),
                 .drain_ms = options->drain_timeout_ns / NS_PER_MS,
                 .downstream_keepalive_ms = options->keepalive_ns / NS_PER_MS,
+                .max_stream_age_ms = options->max_stream_age_ns / NS_PER_MS,
+                .age_jitter_ms = options->max_stream_age_ns / NS_PER_MS * options->age_jitter / 100,
+            },
+        .moves =
+            {
+                .rebalance = options->rebalance,
+                .end_removed = options->on_removed == FATE_END,
+                .end_unhealthy = options->on_unhealthy == FATE_END,
+                .window_ms = options->move_window_ns / NS_PER_MS,
             },
         .sources =
             {
@@ -137,6 +178,11 @@ static int run(const void *parsed, int argc, char **argv)
     (void)argv;
     const struct options *options = parsed;
     cli_log_apply(&options->log);
+    if (options->rebalance && options->lb_policy == LB_HASH) {
+        cli_error("proxy", "--rebalance: with --lb-policy hash the header alone says where a stream "
+                           "goes");
+        return EXIT_USAGE;
+    }
     struct proxy_config config = make_config(options);
     return proxy_run(&config);
 }

@@ -30,6 +30,7 @@ struct proxy {
     struct proxy_discovery *discovery; /* owned; worker 0's loop; NULL from the drain on */
     struct proxy_health *health;       /* likewise */
     struct proxy_reload *reload;       /* likewise */
+    struct proxy_moves *moves;         /* likewise */
     struct proxy_mailbox mailbox;      /* of the admin port, read on worker 0's loop */
     struct admin *admin;               /* owned; a thread of its own */
     struct net_tick ready_tick;
@@ -44,6 +45,8 @@ static void stop_services(struct proxy *proxy)
     proxy_mailbox_close(&proxy->mailbox);
     proxy_reload_stop(proxy->reload);
     proxy->reload = NULL;
+    proxy_moves_stop(proxy->moves);
+    proxy->moves = NULL;
     proxy_discovery_stop(proxy->discovery);
     proxy->discovery = NULL;
     proxy_health_stop(proxy->health);
@@ -134,6 +137,7 @@ static int start_services(struct proxy *proxy)
     role_signals_start(&proxy->signals, loop, on_end_signal, on_hangup, proxy);
     proxy->discovery = proxy_discovery_start(&proxy->relay, proxy->config->dns_refresh_ms);
     proxy->health = proxy_health_start(&proxy->relay, proxy->config->health_interval_ms);
+    proxy->moves = proxy_moves_start(&proxy->relay, &proxy->config->moves);
     proxy->reload = proxy_reload_start(&proxy->relay, &proxy->config->sources, proxy->discovery,
                                        proxy->health, proxy->config->watch);
     net_tick_init(&proxy->ready_tick, on_ready_tick);

@@ -3,6 +3,7 @@
 #define GRPCROUTE_PROXY_LIFE_H
 
 #include "base/text.h"
+#include "proxy/moves.h"
 #include "proxy/setup.h"
 #include "relay/config.h"
 
@@ -13,6 +14,7 @@ struct proxy_config {
     struct relay_config relay;
     struct proxy_sources sources;
     bool watch; /* the files of the sources are read again when they change */
+    struct proxy_moves_config moves;
     struct text_address admin;
     uint64_t health_interval_ms;
     uint64_t dns_refresh_ms;

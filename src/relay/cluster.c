@@ -258,10 +258,10 @@ static bool eligible(const struct candidates *candidates, const struct endpoint 
 }
 
 /* True when `a` is a better choice than `b` under the policy (not round robin). */
-static bool better(const struct cluster *cluster, const struct endpoint *a,
-                   const struct endpoint *b, uint64_t hash)
+static bool better(enum lb_policy policy, const struct endpoint *a, const struct endpoint *b,
+                   uint64_t hash)
 {
-    if (cluster->policy == LB_HASH) {
+    if (policy == LB_HASH) {
         return rendezvous_score(a, hash) > rendezvous_score(b, hash);
     }
     return atomic_load(&a->rq_active) < atomic_load(&b->rq_active);
@@ -272,6 +272,7 @@ static struct endpoint *choose(struct cluster *cluster, const struct candidates 
 {
     size_t count = 0;
     struct endpoint *best = NULL;
+    enum lb_policy policy = atomic_load(&cluster->evening) ? LB_LEAST_REQUEST : cluster->policy;
     /* ties go to the next in turn, so that least-request also spreads equals */
     size_t start = cluster->endpoint_count > 0 ? cluster->ticket % cluster->endpoint_count : 0;
     for (size_t i = 0; i < cluster->endpoint_count; i++) {
@@ -280,12 +281,12 @@ static struct endpoint *choose(struct cluster *cluster, const struct candidates 
             continue;
         }
         count++;
-        if (best == NULL || (cluster->policy != LB_ROUND_ROBIN &&
-                             better(cluster, endpoint, best, hash))) {
+        if (best == NULL ||
+            (policy != LB_ROUND_ROBIN && better(policy, endpoint, best, hash))) {
             best = endpoint;
         }
     }
-    if (cluster->policy != LB_ROUND_ROBIN || count < 2) {
+    if (policy != LB_ROUND_ROBIN || count < 2) {
         return best;
     }
     /* the n-th eligible one, so that an unhealthy neighbour does not double anyone's share */

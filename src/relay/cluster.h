@@ -68,6 +68,8 @@ struct endpoint {
 #define ENDPOINT_NUMBER(name, type, metric, help) atomic_uint_fast64_t name;
     ENDPOINT_NUMBERS(ENDPOINT_NUMBER)
 #undef ENDPOINT_NUMBER
+    atomic_int leave_asked;  /* so many of its streams are to end on purpose */
+    atomic_int leave_reason; /* enum leave_reason: why */
     atomic_uint_fast64_t misrouted; /* live streams whose server is none that the rule names */
 };
 
@@ -96,6 +98,7 @@ struct cluster {
     struct endpoint **endpoints; /* owned references, in the order of cluster_update() */
     size_t endpoint_count;
     uint64_t ticket;             /* round robin of the whole process */
+    atomic_bool evening; /* whatever the policy, the idlest endpoint is next */
     atomic_uint_fast64_t rq_no_healthy;
     atomic_uint_fast64_t retries;
 };

@@ -19,6 +19,8 @@ struct relay_config {
     uint64_t max_buffered_bytes;
     uint64_t drain_ms;
     uint64_t downstream_keepalive_ms;
+    uint64_t max_stream_age_ms; /* 0: none */
+    uint64_t age_jitter_ms;     /* a stream's own limit is by up to this much less or more */
 };
 
 #endif

@@ -91,6 +91,11 @@ static void drain_conn(struct rpc_conn *conn)
     rpc_conn_drain(conn, "proxy is shutting down");
 }
 
+void downstream_drain(struct client *client, const char *why)
+{
+    rpc_conn_drain(client->conn, why);
+}
+
 static void close_conn(struct rpc_conn *conn)
 {
     rpc_conn_close(conn, H2_NO_ERROR, NULL);

@@ -2,6 +2,7 @@
 #ifndef GRPCROUTE_RELAY_DOWNSTREAM_H
 #define GRPCROUTE_RELAY_DOWNSTREAM_H
 
+struct client;
 struct net_stream;
 struct worker;
 
@@ -13,6 +14,8 @@ void downstream_new(struct worker *worker, struct net_stream *stream);
 
 /* GOAWAY on every connection of the worker; they close with their last stream. */
 void downstream_drain_all(struct worker *worker);
+/* GOAWAY on a client's connection, with a text about why. */
+void downstream_drain(struct client *client, const char *why);
 /* Closes every connection now. */
 void downstream_close_all(struct worker *worker);
 

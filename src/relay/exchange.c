@@ -2,6 +2,7 @@
 #include "relay/exchange_internal.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "relay/client.h"
 #include "relay/counter.h"
@@ -122,6 +123,17 @@ static void init_record(struct stream_record *record, const struct worker *worke
     observe_request(record, block);
 }
 
+/* When a stream that begins now is too old; 0: never. */
+static uint64_t age_due(const struct worker *worker)
+{
+    const struct relay_config *config = worker_config(worker);
+    if (config->max_stream_age_ms == 0) {
+        return 0;
+    }
+    return worker_now_ms(worker) + config->max_stream_age_ms - config->age_jitter_ms +
+           random_below(2 * config->age_jitter_ms + 1);
+}
+
 static struct exchange *exchange_new(struct client *client, struct h2_stream *downstream,
                                      const struct h2_block *block, bool end_stream)
 {
@@ -134,6 +146,7 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
     exchange->downstream = downstream;
     exchange->request_ended = end_stream;
     exchange->reply_form = reply_form_of(block);
+    exchange->age_due_ms = age_due(worker);
     list_append(&client->exchanges, &exchange->client_node);
     init_record(&exchange->record, worker, block);
     streams_add(&worker->streams, &exchange->record);

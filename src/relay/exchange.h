@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "h2/session.h"
+#include "relay/leave.h"
 #include "relay/reply.h"
 #include "relay/streams.h"
 #include "relay/upstream.h"
@@ -57,6 +58,9 @@ struct exchange {
     size_t credit_held; /* downstream bytes whose window credit waits for a frame upstream */
     uint64_t hash;
     uint64_t drain_ms; /* when the drain ends it; 0: not draining */
+    uint64_t age_due_ms;       /* when it is too old; 0: never */
+    enum leave_reason leaving; /* why it is to end between two messages */
+    uint64_t leaving_ms;       /* since when */
     enum exchange_state state;
     bool request_ended; /* the client half-closed */
     enum reply_form reply_form;
@@ -70,6 +74,10 @@ void exchange_begin(struct client *client, struct h2_stream *downstream,
 
 /* Ends it with UNAVAILABLE because the proxy is going away. */
 void exchange_shut_down(struct exchange *exchange);
+
+/* Ends it with UNAVAILABLE on purpose: the client may come back at once, and is told how many of
+ * its messages went to the endpoint. */
+void exchange_leave(struct exchange *exchange, const char *message);
 
 /* Bytes that wait in it, in either direction, and are given back when it is shed. */
 size_t exchange_loose_bytes(const struct exchange *exchange);

@@ -127,6 +127,7 @@ void exchange_free_when_closed(struct exchange *exchange)
     assert(exchange->client == NULL && exchange->upstream.upstream == NULL);
     exchange_enter(exchange, EXCHANGE_GONE);
     exchange_leave_endpoint(exchange, true);
+    worker->leaving -= leave_counts(exchange->leaving);
     streams_remove(&worker->streams, &exchange->record);
     counter_sub(&worker->stats.downstream_rq_active, 1);
     exchange_forget_request(exchange);
@@ -180,6 +181,24 @@ void exchange_answer_http(struct exchange *exchange, enum rpc_code code, const c
 void exchange_answer(struct exchange *exchange, enum rpc_code code, const char *message)
 {
     exchange_answer_http(exchange, code, NULL, message);
+}
+
+void exchange_leave(struct exchange *exchange, const char *message)
+{
+    struct h2_stream *downstream = exchange->downstream;
+    bool grpc = exchange->reply_form == REPLY_GRPC && exchange->state != EXCHANGE_ENDING;
+    bool begun = exchange->state == EXCHANGE_ANSWERING;
+    uint64_t received =
+        exchange->upstream.stream != NULL ? atomic_load(&exchange->record.up.messages) : 0;
+    if (!grpc || downstream == NULL) {
+        exchange_answer(exchange, RPC_UNAVAILABLE, message);
+        return;
+    }
+    exchange_enter(exchange, EXCHANGE_ENDING);
+    exchange_end_upstream(exchange, H2_CANCEL);
+    exchange_forget_request(exchange);
+    reply_planned(downstream, begun, received, message);
+    exchange_return_credit(exchange, exchange->credit_held);
 }
 
 void exchange_shut_down(struct exchange *exchange)

@@ -6,6 +6,7 @@
 #include "rpc/frame.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,12 @@ struct message_count {
     uint8_t prefix[RPC_FRAME_PREFIX_BYTES];
     uint8_t prefix_len;
 };
+
+/* Whether the last byte was the last of a message, or none came yet. */
+static inline bool message_count_is_between(const struct message_count *count)
+{
+    return count->skip_bytes == 0 && count->prefix_len == 0;
+}
 
 /* Passes over `len` body bytes; returns how many messages began in them. */
 size_t message_count_add(struct message_count *count, const uint8_t *bytes, size_t len);

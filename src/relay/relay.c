@@ -127,6 +127,11 @@ void relay_replace(struct relay *relay, struct routing *routing, struct net_tls 
     routing_unref(old);
     routing_unref(coming);
     net_tls_free(old_tls);
+    relay_wake(relay);
+}
+
+void relay_wake(struct relay *relay)
+{
     for (unsigned i = 0; i < relay->worker_count; i++) {
         worker_wake(&relay->workers[i]);
     }
@@ -135,8 +140,6 @@ void relay_replace(struct relay *relay, struct routing *routing, struct net_tls 
 bool relay_drain(struct relay *relay)
 {
     int requests = atomic_fetch_add(&relay->drain_requests, 1);
-    for (unsigned i = 0; i < relay->worker_count; i++) {
-        worker_wake(&relay->workers[i]);
-    }
+    relay_wake(relay);
     return requests == 0;
 }

@@ -55,6 +55,20 @@ static void reply_http(struct h2_stream *downstream, bool with_body, bool reques
     }
 }
 
+#define STATUS_FIELDS 2 /* that go before a Trailers-Only answer's own */
+
+/* `fields` begin with :status and content-type, which trailers do not have. */
+static void end_grpc(struct h2_stream *downstream, bool response_begun,
+                     const struct h2_header *fields, size_t count)
+{
+    int rv = response_begun ? h2_stream_trailers(downstream, fields + STATUS_FIELDS,
+                                                 count - STATUS_FIELDS)
+                            : h2_stream_respond(downstream, fields, count, true);
+    if (rv == H2_E_HEADERS) { /* a client that takes next to nothing */
+        h2_stream_reset(downstream, H2_INTERNAL_ERROR);
+    }
+}
+
 static void reply_grpc(struct h2_stream *downstream, bool response_begun, enum rpc_code code,
                        const char *message)
 {
@@ -68,11 +82,25 @@ static void reply_grpc(struct h2_stream *downstream, bool response_begun, enum r
         H2_HEADER("grpc-status", number),
         H2_HEADER("grpc-message", encoded),
     };
-    int rv = response_begun ? h2_stream_trailers(downstream, fields + 2, 2)
-                            : h2_stream_respond(downstream, fields, ARRAY_SIZE(fields), true);
-    if (rv == H2_E_HEADERS) { /* a client that takes next to nothing */
-        h2_stream_reset(downstream, H2_INTERNAL_ERROR);
-    }
+    end_grpc(downstream, response_begun, fields, ARRAY_SIZE(fields));
+}
+
+void reply_planned(struct h2_stream *downstream, bool response_begun, uint64_t received,
+                   const char *message)
+{
+    char count[24];
+    char encoded[ENCODED_BYTES];
+    snprintf(count, sizeof(count), "%llu", (unsigned long long)received);
+    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    const struct h2_header fields[] = {
+        H2_HEADER(":status", "200"),
+        H2_HEADER("content-type", "application/grpc"),
+        H2_HEADER("grpc-status", "14"),
+        H2_HEADER("grpc-message", encoded),
+        H2_HEADER(RPC_PUSHBACK_HEADER, "0"),
+        H2_HEADER(RPC_RECEIVED_HEADER, count),
+    };
+    end_grpc(downstream, response_begun, fields, ARRAY_SIZE(fields));
 }
 
 void reply_status(struct h2_stream *downstream, enum reply_form form, bool response_begun,

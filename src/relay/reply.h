@@ -6,6 +6,7 @@
 #include "rpc/status.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* How a client wants to be answered; read off its request. */
 enum reply_form {
@@ -23,5 +24,11 @@ enum reply_form reply_form_of(const struct h2_block *request);
 void reply_status(struct h2_stream *downstream, enum reply_form form, bool response_begun,
                   bool request_ended, enum rpc_code code, const char *http_status,
                   const char *message);
+
+/* Ends a gRPC stream with UNAVAILABLE as planned: `grpc-retry-pushback-ms: 0` says that it may be
+ * opened again at once (gRFC A6), `grpcroute-received` how many messages of the client went on to
+ * the endpoint: nobody saw what it sent after them. */
+void reply_planned(struct h2_stream *downstream, bool response_begun, uint64_t received,
+                   const char *message);
 
 #endif

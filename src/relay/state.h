@@ -61,6 +61,14 @@ struct relay;
       "Streams whose endpoint ended them without a status")                                        \
     X(rq_shed, "rq_shed", COUNTER, "shed_total",                                                   \
       "Streams ended because their client held too much of what all share")                        \
+    X(ended_old, "rq_ended_age", COUNTER, "ended_age_total",                                       \
+      "Streams ended because of --max-stream-age")                                                 \
+    X(ended_moved, "rq_ended_rebalance", COUNTER, "ended_rebalance_total",                         \
+      "Streams ended to spread them over endpoints that came (--rebalance)")                       \
+    X(ended_removed, "rq_ended_removed", COUNTER, "ended_removed_total",                           \
+      "Streams ended because their endpoint was removed (--on-removed end)")                       \
+    X(ended_unhealthy, "rq_ended_unhealthy", COUNTER, "ended_unhealthy_total",                     \
+      "Streams ended because their endpoint was unhealthy (--on-unhealthy end)")                   \
     X(retries, "rq_retry", COUNTER, "retries_total",                                               \
       "Unprocessed streams sent to another endpoint")                                              \
     X(trailers_dropped, "rq_trailers_dropped", COUNTER, "request_trailers_dropped_total",          \
@@ -88,6 +96,7 @@ struct worker {
     pthread_t thread;
     uv_async_t wake; /* asks to look at the relay's drain requests */
     struct net_tick tick;
+    uv_timer_t leave; /* runs while streams are ended on purpose */
     struct net_listener *listener;
     struct net_tls *tls; /* owned reference, of the listener; NULL: plaintext */
     struct list downstreams;
@@ -100,6 +109,7 @@ struct worker {
     unsigned lane_clients[RELAY_LANES]; /* clients in each lane but the shared one */
     uint64_t told_ms; /* begin of the second in which `told` lines about clients were written */
     unsigned told;
+    size_t leaving; /* streams that are to end, for another reason than age */
     unsigned untold; /* left out since then */
     bool draining;
     bool ended; /* everything is closed; the loop runs out */
@@ -138,6 +148,7 @@ struct relay {
     atomic_uint_fast64_t stream_number;
     atomic_bool watched; /* somebody looks at the dashboard: answer times are taken */
     atomic_bool discovery_asked;
+    atomic_bool moving; /* streams are asked to leave endpoints: see relay/leave.h */
     atomic_int drain_requests; /* 0: serving, 1: draining, 2: now */
     atomic_bool ready;         /* names resolved, first health checks made */
     atomic_bool trailers_told; /* that request trailers are not passed on was said once */

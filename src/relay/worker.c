@@ -15,6 +15,7 @@
 #include "relay/counter.h"
 #include "relay/downstream.h"
 #include "relay/exchange.h"
+#include "relay/leave.h"
 #include "relay/relief.h"
 #include "relay/state.h"
 #include "relay/upstream.h"
@@ -70,6 +71,7 @@ static void end_worker(struct worker *worker)
     if (!worker->ended && last) {
         worker->ended = true;
         net_loop_tick_stop(&worker->tick);
+        leave_close(worker);
         uv_close((uv_handle_t *)&worker->wake, NULL);
         if (worker->index != 0) {
             atomic_fetch_sub(&worker->relay->others, 1);
@@ -110,6 +112,7 @@ static void on_wake(uv_async_t *handle)
     if (worker->listener != NULL) {
         update_tls(worker);
     }
+    leave_on_tick(worker);
     if (relay_is_draining(worker->relay) && !worker->draining) {
         begin_drain(worker);
     }
@@ -134,6 +137,7 @@ static void on_tick(struct net_tick *item, uint64_t now)
     struct worker *worker = container_of(item, struct worker, tick);
     upstream_tick_all(worker);
     note_freed(worker);
+    leave_on_tick(worker);
     atomic_store_explicit(&worker->stats.buffered_bytes, worker->queued_bytes,
                           memory_order_relaxed);
     if (worker->draining) {
@@ -188,6 +192,7 @@ int worker_init(struct worker *worker, struct relay *relay, unsigned index,
     }
     uv_async_init(&worker->loop.uv, &worker->wake, on_wake);
     worker->wake.data = worker;
+    leave_open(worker);
     net_tick_init(&worker->tick, on_tick);
     net_loop_tick_start(&worker->loop, &worker->tick);
     worker->tls = relay_tls(relay);
@@ -229,6 +234,7 @@ void worker_deinit(struct worker *worker)
         worker->ended = true;
         net_listener_close(worker->listener);
         net_loop_tick_stop(&worker->tick);
+        leave_close(worker);
         uv_close((uv_handle_t *)&worker->wake, NULL);
         net_loop_run(&worker->loop);
     }

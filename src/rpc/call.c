@@ -114,6 +114,27 @@ static uint32_t http_status_of(const struct h2_block *block)
     return status != NULL ? (uint32_t)strtoul(status->value, NULL, 10) : 0;
 }
 
+/* Reads a decimal number. Returns false when there is none, or no number of at most `max`. */
+static bool read_number(const struct h2_block *block, const char *name, uint64_t max,
+                        uint64_t *ret)
+{
+    const struct h2_header *field = h2_block_find(block, name, NULL);
+    const char *reason;
+    return field != NULL && text_parse_u64(field->value, 0, max, ret, &reason) == 0;
+}
+
+/* Only both together say what an end that is planned says. */
+static void read_plan(const struct h2_block *block, struct rpc_status *status)
+{
+    uint64_t pushback_ms;
+    if (status->code == RPC_UNAVAILABLE &&
+        read_number(block, RPC_PUSHBACK_HEADER, UINT32_MAX, &pushback_ms) &&
+        read_number(block, RPC_RECEIVED_HEADER, UINT64_MAX, &status->received)) {
+        status->planned = true;
+        status->pushback_ms = (uint32_t)pushback_ms;
+    }
+}
+
 /* Reads grpc-status and grpc-message. Returns false when there is no grpc-status. */
 static bool read_grpc_status(const struct h2_block *block, struct rpc_status *status)
 {
@@ -136,6 +157,7 @@ static bool read_grpc_status(const struct h2_block *block, struct rpc_status *st
         rpc_percent_decode(status->message, sizeof(status->message), message->value,
                            message->value_len);
     }
+    read_plan(block, status);
     return true;
 }
 

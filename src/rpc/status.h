@@ -44,12 +44,21 @@ enum rpc_status_origin {
     RPC_FROM_HERE,       /* this side: deadline, limit, cancellation */
 };
 
+/* Trailers of an end that is planned: gRFC A6, and ours. */
+#define RPC_PUSHBACK_HEADER "grpc-retry-pushback-ms"
+#define RPC_RECEIVED_HEADER "grpcroute-received"
+
 struct rpc_status {
     enum rpc_code code;
     enum rpc_status_origin origin;
     uint32_t h2_error;    /* RPC_FROM_RESET: the code */
     uint32_t http_status; /* RPC_FROM_HTTP: the status */
     bool unprocessed;     /* the peer provably did not look at the call */
+    /* The peer ended the call as planned: it may be made again after `pushback_ms` (gRFC A6), and
+     * what was sent after the first `received` messages was seen by nobody. */
+    bool planned;
+    uint32_t pushback_ms;
+    uint64_t received;
     char message[RPC_MESSAGE_BYTES]; /* decoded; may hold any bytes of the peer: to be escaped */
 };
 

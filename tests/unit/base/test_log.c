@@ -280,11 +280,31 @@ static void a_full_non_blocking_pipe_loses_nothing(void **state)
     assert_int_equal(read_len, 10000 * 31);
 }
 
+static void a_line_may_begin_with_the_time(void **state)
+{
+    (void)state;
+    regex_t pattern;
+    assert_int_equal(regcomp(&pattern,
+                             "^20[0-9-]{8}T[0-9:]{8}\\.[0-9]{3}Z \\[SERVER_v1/server-v1-a\\] hello\n"
+                             "\\[SERVER_v1/server-v1-a\\] hello\n$",
+                             REG_EXTENDED | REG_NOSUB),
+                     0);
+    capture();
+    log_show_time(true);
+    log_event(LOG_INFO, &SERVER, "hello", NULL, "hello");
+    log_finish();
+    log_show_time(false);
+    log_event(LOG_INFO, &SERVER, "hello", NULL, "hello");
+    assert_int_equal(regexec(&pattern, captured(), 0, NULL, 0), 0);
+    regfree(&pattern);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(text_lines_name_role_version_and_id, defaults),
         cmocka_unit_test_setup(text_escapes_all_256_byte_values, defaults),
+        cmocka_unit_test_setup(a_line_may_begin_with_the_time, defaults),
         cmocka_unit_test_setup(json_lines_have_the_same_facts_as_fields, defaults),
         cmocka_unit_test_setup(json_leaves_out_what_is_unknown, defaults),
         cmocka_unit_test_setup(lines_below_the_level_are_not_written, defaults),

@@ -1,0 +1,146 @@
+#include "relay/leave.h"
+
+#include "base/mem.h"
+#include "relay/client.h"
+#include "relay/cluster.h"
+#include "relay/counter.h"
+#include "relay/downstream.h"
+#include "relay/exchange.h"
+#include "relay/state.h"
+
+static const struct {
+    const char *message;
+    size_t counter; /* in struct worker_stats */
+} REASONS[] = {
+    [LEAVE_OLD] = {"the stream reached --max-stream-age of the proxy: open it again",
+                   offsetof(struct worker_stats, ended_old)},
+    [LEAVE_MOVED] = {"the proxy moves the stream to an endpoint that came: open it again",
+                     offsetof(struct worker_stats, ended_moved)},
+    [LEAVE_REMOVED] = {"the endpoint of the stream was removed: open it again",
+                       offsetof(struct worker_stats, ended_removed)},
+    [LEAVE_UNHEALTHY] = {"the endpoint of the stream is unhealthy: open it again",
+                         offsetof(struct worker_stats, ended_unhealthy)},
+};
+
+/* Takes one of those that are asked to leave the endpoint. */
+static bool take_ask(struct endpoint *endpoint)
+{
+    int asked = atomic_load(&endpoint->leave_asked);
+    while (asked > 0 &&
+           !atomic_compare_exchange_weak(&endpoint->leave_asked, &asked, asked - 1)) {
+    }
+    return asked > 0;
+}
+
+static enum leave_reason ask(const struct exchange *exchange, uint64_t now, bool moving)
+{
+    if (exchange->age_due_ms != 0 && now >= exchange->age_due_ms) {
+        return LEAVE_OLD;
+    }
+    if (moving && exchange->endpoint != NULL && take_ask(exchange->endpoint)) {
+        return (enum leave_reason)atomic_load(&exchange->endpoint->leave_reason);
+    }
+    return LEAVE_NOT;
+}
+
+static bool may_end(const struct exchange *exchange, uint64_t now)
+{
+    const struct stream_record *record = &exchange->record;
+    bool answered = atomic_load(&record->up.messages) <= atomic_load(&record->down.messages);
+    return message_count_is_between(&record->up) && message_count_is_between(&record->down) &&
+           (answered || now - exchange->leaving_ms >= LEAVE_GRACE_MS);
+}
+
+static bool has_others(const struct client *client, const struct exchange *one)
+{
+    for (const struct list *node = client->exchanges.next; node != &client->exchanges;
+         node = node->next) {
+        const struct exchange *exchange = container_of(node, struct exchange, client_node);
+        if (exchange != one && exchange->state != EXCHANGE_ENDING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The last stream of an old connection takes it along: the next one may come elsewhere. */
+static void end(struct worker *worker, struct exchange *exchange)
+{
+    struct client *client = exchange->client;
+    const char *message = REASONS[exchange->leaving].message;
+    char *stats = (char *)&worker->stats;
+    counter_add((atomic_uint_fast64_t *)(void *)(stats + REASONS[exchange->leaving].counter), 1);
+    if (exchange->leaving == LEAVE_OLD && client != NULL && !has_others(client, exchange)) {
+        downstream_drain(client, message);
+    }
+    exchange_leave(exchange, message);
+}
+
+static void look_at(struct worker *worker, struct exchange *exchange, uint64_t now, bool moving)
+{
+    if (exchange->state == EXCHANGE_ENDING) {
+        return;
+    }
+    if (exchange->leaving == LEAVE_NOT) {
+        exchange->leaving = ask(exchange, now, moving);
+        exchange->leaving_ms = now;
+        worker->leaving += leave_counts(exchange->leaving);
+    }
+    if (exchange->leaving != LEAVE_NOT && may_end(exchange, now)) {
+        end(worker, exchange);
+    }
+}
+
+/* Whether any stream may have to end soon. */
+static bool is_needed(const struct worker *worker)
+{
+    return !worker->draining && (worker_config(worker)->max_stream_age_ms != 0 ||
+                                 atomic_load(&worker->relay->moving) || worker->leaving > 0);
+}
+
+/* Streams are in the order of their begin: behind one that is far from its age, nobody is due. */
+static void look_at_all(struct worker *worker)
+{
+    uint64_t now = worker_now_ms(worker);
+    uint64_t jitter_ms = worker_config(worker)->age_jitter_ms;
+    bool moving = atomic_load(&worker->relay->moving);
+    bool all = moving || worker->leaving > 0;
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &worker->streams.records)
+    {
+        struct exchange *exchange = exchange_at(node);
+        if (!all && exchange->age_due_ms > now + 2 * jitter_ms) {
+            return;
+        }
+        look_at(worker, exchange, now, moving);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    if (is_needed(worker)) {
+        look_at_all(worker);
+    } else {
+        uv_timer_stop(timer);
+    }
+}
+
+void leave_open(struct worker *worker)
+{
+    uv_timer_init(&worker->loop.uv, &worker->leave);
+    worker->leave.data = worker;
+}
+
+void leave_close(struct worker *worker)
+{
+    uv_close((uv_handle_t *)&worker->leave, NULL);
+}
+
+void leave_on_tick(struct worker *worker)
+{
+    if (is_needed(worker) && !uv_is_active((uv_handle_t *)&worker->leave)) {
+        uv_timer_start(&worker->leave, on_timer, 0, LEAVE_TICK_MS);
+    }
+}

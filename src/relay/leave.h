@@ -1,0 +1,35 @@
+/* Streams that the proxy ends on purpose, because its user asked for that: too old, on an endpoint
+ * that is removed or unhealthy, or one of the surplus when endpoints came.
+ *
+ * Such an end comes between two messages, and, for LEAVE_GRACE_MS, only when all that the client
+ * sent was answered. Who asks streams to leave an endpoint sets its leave_reason, adds to its
+ * leave_asked, and sets the relay's `moving`; any worker takes them from there. */
+#ifndef GRPCROUTE_RELAY_LEAVE_H
+#define GRPCROUTE_RELAY_LEAVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LEAVE_GRACE_MS 2000
+/* How often it is looked who is to end: the ends are spread that finely. */
+#define LEAVE_TICK_MS 50
+
+enum leave_reason { LEAVE_NOT, LEAVE_OLD, LEAVE_MOVED, LEAVE_REMOVED, LEAVE_UNHEALTHY };
+
+/* Whether a stream that leaves for this reason may be any; those that are too old come first. */
+static inline bool leave_counts(enum leave_reason reason)
+{
+    return reason > LEAVE_OLD;
+}
+
+struct worker;
+
+/* Around the life of a worker's loop. */
+void leave_open(struct worker *worker);
+void leave_close(struct worker *worker);
+
+/* Asks those whose time has come, and ends those that were asked and are between two messages;
+ * while there may be any, every LEAVE_TICK_MS again. */
+void leave_on_tick(struct worker *worker);
+
+#endif
