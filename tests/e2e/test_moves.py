@@ -29,7 +29,8 @@ class Fleet(Process):
 
     def counted(self, name):
         found = re.search(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", fetch(self.metrics)[1], re.M)
-        return float(found.group(1)) if found else 0
+        assert found, f"no {name}"
+        return float(found.group(1))
 
     def planned(self):
         """When each end that was planned came, in seconds."""
