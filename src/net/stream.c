@@ -109,6 +109,11 @@ bool net_stream_wants_certificate(const struct net_stream *stream)
     return stream->tls != NULL && tls_io_certificate_wanted(stream->tls);
 }
 
+char *net_stream_peer_identity(const struct net_stream *stream)
+{
+    return stream->tls != NULL ? tls_io_peer_identity(stream->tls) : NULL;
+}
+
 bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *ret_expiry)
 {
     return stream->tls != NULL && tls_io_peer_expiry(stream->tls, ret_expiry);

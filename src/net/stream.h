@@ -68,6 +68,9 @@ const char *net_stream_peer(const struct net_stream *stream);
 bool net_stream_wants_certificate(const struct net_stream *stream);
 /* Returns false where the peer showed no certificate. */
 bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *ret_expiry);
+/* Who a client proved to be by its certificate, as Envoy writes x-forwarded-client-cert: owned text
+ * of visible ASCII; NULL: it showed none. */
+char *net_stream_peer_identity(const struct net_stream *stream);
 /* Bytes of user memory held for sending. */
 size_t net_stream_kept_bytes(const struct net_stream *stream);
 

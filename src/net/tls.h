@@ -22,6 +22,10 @@ struct net_tls_client_config {
 struct net_tls_server_config {
     const char *cert_file; /* PEM, leaf first */
     const char *key_file;  /* PEM, must fit the leaf */
+    /* PEM: authorities that sign the certificates of clients, who are asked for one; NULL: they are
+     * not asked. Who shows one that these did not sign is refused. */
+    const char *client_ca_file;
+    bool client_cert_optional; /* who shows none is let in */
 };
 
 /* Make a context. NULL on failure, with a sentence in `ret_error` that names the file and what is
@@ -55,8 +59,8 @@ const char *net_tls_file(const struct net_tls *tls);
 /* The n-th certificate that the context shows, the leaf first. False when there is none. */
 bool net_tls_certificate(const struct net_tls *tls, size_t n, struct net_certificate *ret);
 
-/* Whether two contexts show the same certificates. */
-bool net_tls_shows_the_same(const struct net_tls *a, const struct net_tls *b);
+/* Whether two contexts of servers show the same certificates, and ask clients for the same. */
+bool net_tls_is_same(const struct net_tls *a, const struct net_tls *b);
 
 /* When the peer's certificates end, in seconds since 1970. */
 struct net_expiry {

@@ -1,8 +1,11 @@
 /* What a context shows to peers, in words. */
 #include "net/tls.h"
 
+#include "base/buf.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "net/tls_impl.h"
+#include "net/tls_io_impl.h"
 
 #include <arpa/inet.h>
 #include <openssl/bn.h>
@@ -110,16 +113,73 @@ const char *net_tls_file(const struct net_tls *tls)
     return tls->file;
 }
 
-bool net_tls_shows_the_same(const struct net_tls *a, const struct net_tls *b)
+bool net_tls_is_same(const struct net_tls *a, const struct net_tls *b)
 {
-    for (size_t n = 0;; n++) {
-        const X509 *one = shown(a, n);
-        const X509 *other = shown(b, n);
-        if (one == NULL || other == NULL) {
-            return one == other;
+    bool same = memcmp(a->client_ca_digest, b->client_ca_digest, TLS_DIGEST_BYTES) == 0;
+    const X509 *one;
+    const X509 *other;
+    size_t n = 0;
+    do {
+        one = shown(a, n);
+        other = shown(b, n);
+        n++;
+        same = same && (one == NULL) == (other == NULL) &&
+               (one == NULL || X509_cmp(one, other) == 0);
+    } while (same && one != NULL);
+    return same;
+}
+
+/* ---- of a peer ------------------------------------------------------------------------------- */
+
+/* Appends `;KEY="VALUE"`, with what the value has of quotes and backslashes escaped. */
+static void append_field(struct buf *out, const char *key, const char *value, bool quoted)
+{
+    char head[32];
+    int len = snprintf(head, sizeof(head), ";%s=%s", key, quoted ? "\"" : "");
+    (void)buf_append(out, head, (size_t)len, SIZE_MAX);
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\') {
+            (void)buf_append(out, "\\", 1, SIZE_MAX);
         }
-        if (X509_cmp(one, other) != 0) {
-            return false;
+        (void)buf_append(out, at, 1, SIZE_MAX);
+    }
+    if (quoted) {
+        (void)buf_append(out, "\"", 1, SIZE_MAX);
+    }
+}
+
+static void append_hash(struct buf *out, const X509 *cert)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int len = 0;
+    char hex[2 * EVP_MAX_MD_SIZE + 8] = "Hash=";
+    X509_digest(cert, EVP_sha256(), digest, &len);
+    for (unsigned int i = 0; i < len; i++) {
+        snprintf(hex + 5 + 2 * (size_t)i, 3, "%02x", digest[i]);
+    }
+    (void)buf_append(out, hex, strlen(hex), SIZE_MAX);
+}
+
+char *tls_io_peer_identity(const struct tls_io *io)
+{
+    const X509 *cert = SSL_get0_peer_certificate(io->ssl);
+    struct net_certificate described;
+    struct buf out = {0};
+    if (cert == NULL) {
+        return NULL;
+    }
+    describe(&described, cert);
+    append_hash(&out, cert);
+    append_field(&out, "Subject", described.subject, true);
+    for (size_t i = 0; i < described.name_count; i++) {
+        bool uri = strcmp(described.names[i].kind, "uri") == 0;
+        bool dns = strcmp(described.names[i].kind, "dns") == 0;
+        if (uri || dns) {
+            append_field(&out, uri ? "URI" : "DNS", described.names[i].text, true);
         }
     }
+    (void)buf_append(&out, "", 1, SIZE_MAX);
+    char *text = mem_strdup((const char *)buf_data(&out));
+    buf_deinit(&out);
+    return text;
 }

@@ -114,6 +114,10 @@ static void explain_verdict(const struct tls_io *io, struct net_error *error)
     const char *whose = verdict->depth > 0 ? "a certificate in the chain" : "certificate";
     char wanted[TLS_IO_NAMES_BYTES];
 
+    const char *mend = io->server_name != NULL
+                           ? "pass its CA with --cacert FILE"
+                           : "it is none of the authorities of clients (--client-ca)";
+
     switch (verdict->code) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
@@ -139,9 +143,8 @@ static void explain_verdict(const struct tls_io *io, struct net_error *error)
     case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* a CA of the same name with another key */
         net_error_set(
             error, NET_TLS_UNKNOWN_CA,
-            "certificate of %s is signed by an unknown authority (issuer \"%s\"): pass its "
-            "CA with --cacert FILE",
-            io->peer_label, verdict->issuer);
+            "certificate of %s is signed by an unknown authority (issuer \"%s\"): %s",
+            io->peer_label, verdict->issuer, mend);
         break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
         net_error_set(error, NET_TLS_EXPIRED,
@@ -234,7 +237,13 @@ static void explain_server(const struct tls_io *io, struct net_error *error)
 {
     int alert = alert_of(io->reason);
 
-    if (io->not_tls) {
+    if (io->verdict != NULL) {
+        explain_verdict(io, error);
+    } else if (ERR_GET_LIB(io->reason) == ERR_LIB_SSL &&
+               ERR_GET_REASON(io->reason) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+        net_error_set(error, NET_TLS_FAILED,
+                      "client %s shows no certificate, which --client-ca asks for", io->peer_label);
+    } else if (io->not_tls) {
         net_error_set(error, NET_TLS_NOT_TLS, "client %s does not speak TLS", io->peer_label);
     } else if (io->no_alpn) {
         net_error_set(error, NET_TLS_ALPN, "client %s does not offer HTTP/2 (ALPN h2)",

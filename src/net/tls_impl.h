@@ -7,12 +7,16 @@
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
+#define TLS_DIGEST_BYTES 32 /* SHA-256 */
+
 struct net_tls {
     SSL_CTX *ctx; /* owned */
     char *file; /* owned; of a server's certificates */
+    unsigned char client_ca_digest[TLS_DIGEST_BYTES]; /* of the file, zeros without one */
     atomic_int owners;
     bool server;
     bool verify; /* the client checks chain and name */
+    int client_verify; /* a server's SSL_VERIFY flags; SSL_VERIFY_NONE: it asks for no certificate */
 };
 
 /* Seconds since 1970; 0 where the date is none. */

@@ -218,6 +218,8 @@ struct tls_io *tls_io_new(struct net_tls *tls, struct net_loop *loop, const char
     SSL_set_bio(io->ssl, bio, bio); /* moves both references, which are one when they are equal */
     if (tls->server) {
         SSL_set_accept_state(io->ssl);
+        SSL_set_verify(io->ssl, tls->client_verify,
+                       tls->client_verify != SSL_VERIFY_NONE ? tls_verdict_on_verify : NULL);
         return io;
     }
     SSL_set_connect_state(io->ssl);

@@ -58,6 +58,8 @@ void tls_io_explain(struct tls_io *io, const char *peer, struct net_error *ret_e
 void tls_io_explain_end(struct tls_io *io, int status, struct net_error *ret_error);
 /* The server asked for a client certificate in the handshake and got none. */
 bool tls_io_certificate_wanted(const struct tls_io *io);
+/* As net_stream_peer_identity(). */
+char *tls_io_peer_identity(const struct tls_io *io);
 /* As net_stream_peer_expiry(). */
 bool tls_io_peer_expiry(const struct tls_io *io, struct net_expiry *ret_expiry);
 

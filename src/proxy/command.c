@@ -19,6 +19,9 @@ struct options {
     const char *routes;
     const char *cert;
     const char *key;
+    const char *client_ca;
+    unsigned client_cert;
+    bool forward_client_cert;
     bool plaintext;
     bool no_watch;
     struct cli_list endpoints;
@@ -45,6 +48,9 @@ struct options {
 enum fate { FATE_KEEP, FATE_END };
 static const char *const fate_names[] = {"keep", "end", NULL};
 
+enum client_cert { CLIENT_CERT_REQUIRED, CLIENT_CERT_OPTIONAL };
+static const char *const client_cert_names[] = {"required", "optional", NULL};
+
 static const struct cli_option options_table[] = {
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes),
      .argument = "FILE", .environment = "GRPCROUTE_ROUTES",
@@ -57,6 +63,15 @@ static const struct cli_option options_table[] = {
      .help = "Certificate chain (PEM), leaf first"},
     {.name = "key", .kind = CLI_FILE, .offset = offsetof(struct options, key), .argument = "FILE",
      .fallback = "certs/key.pem", .environment = "GRPCROUTE_KEY", .help = "Its private key (PEM)"},
+    {.name = "client-ca", .kind = CLI_FILE, .offset = offsetof(struct options, client_ca),
+     .argument = "FILE",
+     .help = "Ask clients for a certificate that one of these authorities (PEM) has signed"},
+    {.name = "client-cert", .kind = CLI_CHOICE, .offset = offsetof(struct options, client_cert),
+     .argument = "WHICH", .fallback = "required", .choices = client_cert_names,
+     .help = "Whether a client without a certificate is let in"},
+    {.name = "forward-client-cert", .kind = CLI_FLAG,
+     .offset = offsetof(struct options, forward_client_cert),
+     .help = "Tell servers who a client proved to be (x-forwarded-client-cert)"},
     {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(struct options, plaintext),
      .help = "Listen without TLS (h2c)"},
     {.name = "no-watch", .kind = CLI_FLAG, .offset = offsetof(struct options, no_watch),
@@ -147,6 +162,8 @@ static struct proxy_config make_config(const struct options *options)
                 .max_buffered_bytes = max_buffered(options),
                 .drain_ms = options->drain_timeout_ns / NS_PER_MS,
                 .downstream_keepalive_ms = options->keepalive_ns / NS_PER_MS,
+                .client_certs = options->client_ca != NULL,
+                .forward_client_cert = options->forward_client_cert,
                 .max_stream_age_ms = options->max_stream_age_ns / NS_PER_MS,
                 .age_jitter_ms = options->max_stream_age_ns / NS_PER_MS * options->age_jitter / 100,
             },
@@ -162,6 +179,8 @@ static struct proxy_config make_config(const struct options *options)
                 .routes = options->routes,
                 .cert = options->plaintext ? NULL : options->cert,
                 .key = options->key,
+                .client_ca = options->client_ca,
+                .client_cert_optional = options->client_cert == CLIENT_CERT_OPTIONAL,
                 .endpoints = options->endpoints,
                 .policy = (enum lb_policy)options->lb_policy,
             },
@@ -172,15 +191,30 @@ static struct proxy_config make_config(const struct options *options)
     };
 }
 
+/* What the table cannot say. Returns NULL, or what is wrong. */
+static const char *find_contradiction(const struct options *options)
+{
+    if (options->rebalance && options->lb_policy == LB_HASH) {
+        return "--rebalance: with --lb-policy hash the header alone says where a stream goes";
+    }
+    if (options->client_ca != NULL && options->plaintext) {
+        return "--client-ca: there are no certificates with --plaintext";
+    }
+    if (options->client_ca == NULL && options->forward_client_cert) {
+        return "--forward-client-cert: nobody proves who he is without --client-ca";
+    }
+    return NULL;
+}
+
 static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
+    const char *contradiction = find_contradiction(options);
     cli_log_apply(&options->log);
-    if (options->rebalance && options->lb_policy == LB_HASH) {
-        cli_error("proxy", "--rebalance: with --lb-policy hash the header alone says where a stream "
-                           "goes");
+    if (contradiction != NULL) {
+        cli_error("proxy", "%s", contradiction);
         return EXIT_USAGE;
     }
     struct proxy_config config = make_config(options);

@@ -91,8 +91,7 @@ static void compare_certificates(struct relay *relay, const struct net_tls *next
 {
     struct net_tls *current = relay_tls(relay);
     struct net_certificate leaf;
-    if (next != NULL && !net_tls_shows_the_same(current, next) &&
-        net_tls_certificate(next, 0, &leaf)) {
+    if (next != NULL && !net_tls_is_same(current, next) && net_tls_certificate(next, 0, &leaf)) {
         char until[CLOCK_RFC3339_BYTES];
         clock_format((uint64_t)leaf.end_s * NS_PER_S, until);
         add_change(changes, "certificate (%.120s, until %s)",
@@ -240,6 +239,7 @@ static void watch_sources(struct proxy_reload *reload, struct net_loop *loop)
     role_watch_add(reload->watch, sources->routes);
     role_watch_add(reload->watch, sources->cert);
     role_watch_add(reload->watch, sources->key);
+    role_watch_add(reload->watch, sources->client_ca);
     for (size_t i = 0; i < sources->endpoints.count; i++) {
         role_watch_add(reload->watch, role_endpoints_file(sources->endpoints.values[i]));
     }

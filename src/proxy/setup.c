@@ -49,7 +49,12 @@ static int load_certificate(const struct proxy_sources *sources, struct proxy_se
     if (sources->cert == NULL) {
         return 0;
     }
-    const struct net_tls_server_config config = {sources->cert, sources->key};
+    const struct net_tls_server_config config = {
+        .cert_file = sources->cert,
+        .key_file = sources->key,
+        .client_ca_file = sources->client_ca,
+        .client_cert_optional = sources->client_cert_optional,
+    };
     setup->tls = net_tls_server_new(&config, &why);
     if (setup->tls == NULL) {
         snprintf(error->text, sizeof(error->text), "%s", why.text);

@@ -14,6 +14,8 @@ struct proxy_sources {
     const char *routes; /* NULL: the built-in ones */
     const char *cert;   /* NULL: plaintext */
     const char *key;
+    const char *client_ca; /* NULL: clients are not asked for certificates */
+    bool client_cert_optional;
     struct cli_list endpoints; /* of --endpoints */
     enum lb_policy policy;
 };

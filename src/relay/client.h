@@ -36,6 +36,7 @@ struct client {
     unsigned lane;     /* 0: shared */
     uint64_t lane_lost_ms; /* when it last lost streams with a connection of its lane; 0: never */
     size_t held_bytes; /* scratch of sums over clients */
+    char *identity; /* owned; as x-forwarded-client-cert says it, where that is asked for; or NULL */
     bool ended;
 };
 

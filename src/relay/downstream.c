@@ -1,6 +1,7 @@
 #include "relay/downstream.h"
 
 #include "base/mem.h"
+#include "net/stream.h"
 #include "relay/client.h"
 #include "relay/counter.h"
 #include "relay/exchange.h"
@@ -44,6 +45,7 @@ static void on_closed(void *user, const struct net_error *why)
     (void)why;
     counter_sub(&worker->stats.downstream_cx_active, 1);
     list_remove(&downstream->node);
+    free(downstream->client.identity);
     client_deinit(&downstream->client);
     free(downstream);
 }
@@ -70,6 +72,9 @@ void downstream_new(struct worker *worker, struct net_stream *stream)
     list_append(&worker->downstreams, &downstream->node);
     counter_add(&worker->stats.downstream_cx_active, 1);
     counter_add(&worker->stats.downstream_cx_total, 1);
+    if (config->forward_client_cert) {
+        downstream->client.identity = net_stream_peer_identity(stream);
+    }
     downstream->client.conn = rpc_conn_new(stream, &conn_config, &conn_events, downstream);
     if (worker->draining) {
         rpc_conn_drain(downstream->client.conn, NULL);

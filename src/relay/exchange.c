@@ -178,7 +178,10 @@ static void route(struct exchange *exchange, const struct h2_block *block)
     }
     exchange->cluster = decision.cluster;
     exchange->hash = decision.hash;
-    struct headers_request *request = headers_make_request(block, &decision.rule->request);
+    const struct headers_identity identity = {exchange->client->identity};
+    bool certs = worker_config(exchange->worker)->client_certs;
+    struct headers_request *request =
+        headers_make_request(block, &decision.rule->request, certs ? &identity : NULL);
     if (request == NULL) {
         exchange_refuse_large(exchange, H2_HEADER_BLOCK_BYTES - RELAY_HEADER_MARGIN_BYTES);
         return;

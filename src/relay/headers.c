@@ -138,11 +138,31 @@ bool headers_fit(const struct h2_header *fields, size_t count)
     return fits_in(fields, count, H2_HEADER_BLOCK_BYTES);
 }
 
-struct headers_request *headers_make_request(const struct h2_block *block,
-                                             const struct route_modifier *modifier)
+static size_t set_identity(const struct headers_identity *identity, struct h2_header *fields,
+                           size_t count)
 {
-    struct h2_header passing[H2_HEADER_FIELDS + 2 + RELAY_HEADER_ADDED_MAX];
+    static const char name[] = "x-forwarded-client-cert";
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!has_name(&fields[i], name)) {
+            fields[kept++] = fields[i];
+        }
+    }
+    if (identity->text != NULL) {
+        fields[kept++] = H2_HEADER(name, identity->text);
+    }
+    return kept;
+}
+
+struct headers_request *headers_make_request(const struct h2_block *block,
+                                             const struct route_modifier *modifier,
+                                             const struct headers_identity *identity)
+{
+    struct h2_header passing[H2_HEADER_FIELDS + 3 + RELAY_HEADER_ADDED_MAX];
     size_t count = headers_modify(modifier, passing, pass_request(block, passing));
+    if (identity != NULL) {
+        count = set_identity(identity, passing, count);
+    }
     if (!fits_in(passing, count, H2_HEADER_BLOCK_BYTES - RELAY_HEADER_MARGIN_BYTES)) {
         return NULL;
     }

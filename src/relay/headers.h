@@ -28,6 +28,11 @@ struct headers_refusal {
  * (RFC 9113 section 8, gRPC PROTOCOL-HTTP2 Requests). Returns true when the request may go on. */
 bool headers_check(const struct h2_block *block, struct headers_refusal *ret_refusal);
 
+/* What x-forwarded-client-cert says of a client is for us to say. */
+struct headers_identity {
+    const char *text; /* NULL: nothing */
+};
+
 /* An owned request as it goes to an endpoint; one allocation holds fields and texts. */
 struct headers_request {
     struct h2_header *fields;
@@ -37,10 +42,12 @@ struct headers_request {
 
 /* Makes it from a request's block: connection-specific fields, http2-settings and proxy-* go (RFC
  * 9113 section 8.2.2), so does content-length; `te: trailers` is written anew; `host` goes when
- * there is an :authority and becomes it otherwise (gRFC A41); then `modifier` is applied. Returns
+ * there is an :authority and becomes it otherwise (gRFC A41); then `modifier` is applied, and
+ * `identity` (NULL: none). Returns
  * NULL when it is too large for an endpoint; free() frees it. */
 struct headers_request *headers_make_request(const struct h2_block *block,
-                                             const struct route_modifier *modifier);
+                                             const struct route_modifier *modifier,
+                                             const struct headers_identity *identity);
 
 /* Applies `modifier` to `count` fields, with room for RELAY_HEADER_ADDED_MAX more; what is put in
  * is borrowed from it. Returns how many there are. */

@@ -40,7 +40,7 @@ void server_certificate_reload(struct server_certificate *certificate)
     if (tls == NULL) {
         log_event(LOG_ERROR, certificate->source, "reload_failed", LOG_PAIRS({"cause", error.text}),
                   "Not reloaded, all stays as it was: %s", error.text);
-    } else if (net_tls_shows_the_same(tls, certificate->tls)) {
+    } else if (net_tls_is_same(tls, certificate->tls)) {
         net_tls_free(tls);
         log_event(LOG_INFO, certificate->source, "reloaded", NULL, "Reloaded: nothing has changed");
     } else {

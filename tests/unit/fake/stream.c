@@ -473,6 +473,12 @@ struct net_loop *net_stream_loop(const struct net_stream *stream)
     return end_of(stream)->loop;
 }
 
+char *net_stream_peer_identity(const struct net_stream *stream)
+{
+    (void)stream;
+    return NULL; /* plaintext */
+}
+
 bool net_stream_wants_certificate(const struct net_stream *stream)
 {
     (void)stream;

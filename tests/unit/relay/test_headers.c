@@ -35,7 +35,7 @@ static void fields_that_are_not_for_the_endpoint_stay_behind(void **state)
         H2_HEADER("x-bin", "AAE="),
     };
     const struct h2_block block = {fields, ARRAY_SIZE(fields)};
-    struct headers_request *request = headers_make_request(&block, &none);
+    struct headers_request *request = headers_make_request(&block, &none, NULL);
     assert_string_equal(value_of(request, ":authority"), "real");
     assert_null(value_of(request, "host"));
     assert_null(value_of(request, "http2-settings"));
@@ -56,7 +56,7 @@ static void never_indexed_fields_stay_so(void **state)
     fields[1].never_indexed = true;
     fields[2].never_indexed = true;
     struct headers_request *request =
-        headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &none);
+        headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &none, NULL);
     assert_string_equal(request->fields[0].name, ":authority");
     assert_true(request->fields[0].never_indexed);
     assert_false(request->fields[1].never_indexed);
@@ -69,7 +69,7 @@ static void host_becomes_authority_when_there_is_none(void **state)
     (void)state;
     const struct h2_header fields[] = {H2_HEADER(":path", "/a/b"), H2_HEADER("host", "name:1")};
     const struct h2_block block = {fields, ARRAY_SIZE(fields)};
-    struct headers_request *request = headers_make_request(&block, &none);
+    struct headers_request *request = headers_make_request(&block, &none, NULL);
     assert_string_equal(value_of(request, ":authority"), "name:1");
     assert_null(value_of(request, "host"));
     assert_string_equal(request->fields[0].name, ":authority"); /* pseudo-header fields come first */
@@ -101,7 +101,7 @@ static void a_modifier_sets_adds_and_removes(void **state)
         H2_HEADER("settle", "1"),   H2_HEADER("kept", "yes"), H2_HEADER("te", "x"),
     };
     struct headers_request *request =
-        headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &modifier);
+        headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &modifier, NULL);
     assert_string_equal(request->fields[0].name, ":path");
     assert_string_equal(value_of(request, "set"), "new");
     assert_string_equal(value_of(request, "absent"), "now");
@@ -134,7 +134,7 @@ static void a_modified_block_is_measured_as_it_is_then(void **state)
     } rows[] = {{0, 99}, {1, 100}, {2, 0}, {3, 3}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         const struct route_modifier modifier = {changes, rows[i].changes};
-        struct headers_request *request = headers_make_request(&block, &modifier);
+        struct headers_request *request = headers_make_request(&block, &modifier, NULL);
         assert_int_equal(request != NULL ? request->count : 0, rows[i].fields);
         free(request);
     }
@@ -150,7 +150,7 @@ static void a_block_near_the_limit_is_refused_before_it_grows(void **state)
         const struct h2_header fields[] = {
             H2_HEADER(":path", "/a/b"), H2_HEADER("host", "h"), {"x", value, 1, len, false}};
         struct headers_request *request =
-            headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &none);
+            headers_make_request(&(struct h2_block){fields, ARRAY_SIZE(fields)}, &none, NULL);
         size_t bytes = 0;
         for (size_t i = 0; request != NULL && i < request->count; i++) {
             bytes += request->fields[i].name_len + request->fields[i].value_len + 32;
@@ -170,9 +170,9 @@ static void too_many_fields_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
         fields[i] = H2_HEADER("x", "y");
     }
-    assert_null(headers_make_request(&(struct h2_block){fields, H2_HEADER_FIELDS}, &none));
+    assert_null(headers_make_request(&(struct h2_block){fields, H2_HEADER_FIELDS}, &none, NULL));
     struct headers_request *request =
-        headers_make_request(&(struct h2_block){fields, H2_HEADER_FIELDS - 1}, &none); /* and te */
+        headers_make_request(&(struct h2_block){fields, H2_HEADER_FIELDS - 1}, &none, NULL); /* and te */
     assert_int_equal(request->count, H2_HEADER_FIELDS);
     free(request);
 }
