@@ -36,7 +36,11 @@ struct options {
     unsigned on_removed;
     unsigned on_unhealthy;
     uint64_t move_window_ns;
+    bool no_health_checks;
     uint64_t health_interval_ns;
+    uint64_t health_timeout_ns;
+    uint64_t unhealthy_threshold;
+    uint64_t healthy_threshold;
     uint64_t dns_refresh_ns;
     struct cli_log_options log;
 };
@@ -113,7 +117,25 @@ static const struct cli_option options_table[] = {
     {.name = "health-interval", .kind = CLI_DURATION,
      .offset = offsetof(struct options, health_interval_ns), .argument = "DURATION",
      .fallback = "5s", .min = 100000000, .max = UINT64_C(3600000000000),
-     .help = "How often a healthy endpoint is checked (grpc.health.v1)"},
+     .help = "How often a healthy endpoint is checked: grpc.health.v1 Check of the whole server, the first "
+             "at once; one whose last check failed is asked every second"},
+    {.name = "health-timeout", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, health_timeout_ns), .argument = "DURATION",
+     .fallback = "2s", .min = 100000000, .max = UINT64_C(3600000000000),
+     .help = "How long the answer to a check may take"},
+    {.name = "unhealthy-threshold", .kind = CLI_COUNT,
+     .offset = offsetof(struct options, unhealthy_threshold), .argument = "N", .fallback = "2",
+     .min = 1, .max = 1000,
+     .help = "Checks in a row that are late, reset or answered with an error before an endpoint gets no "
+             "new streams. The first check, NOT_SERVING, UNKNOWN and SERVICE_UNKNOWN count at once; "
+             "UNIMPLEMENTED and HTTP 404, 405, 415 mean that there is no health service: healthy"},
+    {.name = "healthy-threshold", .kind = CLI_COUNT,
+     .offset = offsetof(struct options, healthy_threshold), .argument = "N", .fallback = "1",
+     .min = 1, .max = 1000,
+     .help = "Checks in a row that must be answered SERVING before an unhealthy endpoint gets new streams"},
+    {.name = "no-health-checks", .kind = CLI_FLAG,
+     .offset = offsetof(struct options, no_health_checks),
+     .help = "Do not call grpc.health.v1: an endpoint that takes connections is healthy"},
     {.name = "dns-refresh", .kind = CLI_DURATION,
      .offset = offsetof(struct options, dns_refresh_ns), .argument = "DURATION", .fallback = "5s",
      .min = 100000000, .max = UINT64_C(3600000000000),
@@ -134,6 +156,17 @@ static uint64_t max_buffered(const struct options *options)
     return options->max_buffered > 0 ? options->max_buffered : fallback;
 }
 
+static struct relay_health make_health(const struct options *options)
+{
+    return (struct relay_health){
+        .checks = !options->no_health_checks,
+        .interval_ms = options->health_interval_ns / NS_PER_MS,
+        .timeout_ms = options->health_timeout_ns / NS_PER_MS,
+        .unhealthy_threshold = (unsigned)options->unhealthy_threshold,
+        .healthy_threshold = (unsigned)options->healthy_threshold,
+    };
+}
+
 static struct proxy_config make_config(const struct options *options)
 {
     return (struct proxy_config){
@@ -147,6 +180,7 @@ static struct proxy_config make_config(const struct options *options)
                 .max_buffered_bytes = max_buffered(options),
                 .drain_ms = options->drain_timeout_ns / NS_PER_MS,
                 .downstream_keepalive_ms = options->keepalive_ns / NS_PER_MS,
+                .health = make_health(options),
                 .max_stream_age_ms = options->max_stream_age_ns / NS_PER_MS,
                 .age_jitter_ms = options->max_stream_age_ns / NS_PER_MS * options->age_jitter / 100,
             },
@@ -167,7 +201,6 @@ static struct proxy_config make_config(const struct options *options)
             },
         .watch = !options->no_watch,
         .admin = options->admin,
-        .health_interval_ms = options->health_interval_ns / NS_PER_MS,
         .dns_refresh_ms = options->dns_refresh_ns / NS_PER_MS,
     };
 }

@@ -4,11 +4,21 @@
 
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct net_tls;
 struct routing;
+
+/* How endpoints are checked. */
+struct relay_health {
+    bool checks; /* else an endpoint to which there is a connection is healthy */
+    uint64_t interval_ms;
+    uint64_t timeout_ms;
+    unsigned unhealthy_threshold; /* faults in a row */
+    unsigned healthy_threshold;   /* passed checks in a row */
+};
 
 struct relay_config {
     struct text_address listen;
@@ -21,6 +31,7 @@ struct relay_config {
     uint64_t downstream_keepalive_ms;
     uint64_t max_stream_age_ms; /* 0: none */
     uint64_t age_jitter_ms;     /* a stream's own limit is by up to this much less or more */
+    struct relay_health health;
 };
 
 #endif
