@@ -772,8 +772,8 @@ def health_answer(body, status="0"):
 
 UNHEALTHY = {
     "not-serving": (health_answer(b"\x08\x02"), "health check answered NOT_SERVING"),
-    "unknown": (health_answer(b"\x08\x00"), "health check answered neither SERVING nor NOT_SERVING"),
-    "another-number": (health_answer(b"\x08\x63"), "health check answered neither SERVING nor NOT_SERVING"),
+    "unknown": (health_answer(b"\x08\x00"), "health check answered UNKNOWN"),
+    "another-number": (health_answer(b"\x08\x63"), "health check answered 99, which is no serving status"),
     "noise": (health_answer(b"\xff\xff\xff"), "health check was answered with what is no HealthCheckResponse"),
     "unavailable": (health_answer(b"\x08\x01", "14"), "health check failed with UNAVAILABLE"),
     "http-500": (lambda peer, s: peer.exchange(fields(s, (":status", "500"), end=True)), "health check was answered with HTTP status 500"),
