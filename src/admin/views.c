@@ -119,10 +119,35 @@ static const char *listener_name(struct relay *relay)
     return relay_is_draining(relay) ? "closed" : relay->listen_name;
 }
 
+static void workers_text(struct relay *relay, struct buf *out)
+{
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        const struct worker_stats *stats = &relay->workers[i].stats;
+        admin_printf(out, "grpc::worker_%u::connections::%llu\ngrpc::worker_%u::streams::%llu\n", i,
+                     (unsigned long long)atomic_load(&stats->downstream_cx_active), i,
+                     (unsigned long long)atomic_load(&stats->downstream_rq_active));
+    }
+}
+
+static void workers_json(struct relay *relay, cJSON *array)
+{
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        const struct worker_stats *stats = &relay->workers[i].stats;
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddNumberToObject(object, "worker", i);
+        cJSON_AddNumberToObject(object, "connections",
+                                (double)atomic_load(&stats->downstream_cx_active));
+        cJSON_AddNumberToObject(object, "streams",
+                                (double)atomic_load(&stats->downstream_rq_active));
+        cJSON_AddItemToArray(array, object);
+    }
+}
+
 void admin_listeners(struct relay *relay, bool json, struct buf *out)
 {
     if (!json) {
         admin_printf(out, "grpc::%s\n", listener_name(relay));
+        workers_text(relay, out);
         return;
     }
     cJSON *root = cJSON_CreateObject();
@@ -133,6 +158,7 @@ void admin_listeners(struct relay *relay, bool json, struct buf *out)
     struct net_tls *tls = relay_tls(relay);
     cJSON_AddBoolToObject(object, "tls", tls != NULL);
     net_tls_free(tls);
+    workers_json(relay, cJSON_AddArrayToObject(object, "workers"));
     cJSON_AddItemToArray(array, object);
     admin_finish_json(root, out);
 }

@@ -12,6 +12,8 @@
 
 #define NS_PER_MS          1000000u
 #define MAX_BUFFERED_BYTES (UINT64_C(128) << 20) /* where the memory is no limit */
+/* Of memory, for each worker: on a machine of many CPUs a small limit would be theirs alone. */
+#define WORKER_MEMORY_BYTES (UINT64_C(32) << 20)
 
 struct options {
     struct text_address listen;
@@ -79,8 +81,10 @@ static const struct cli_option options_table[] = {
      .argument = "[HOST]:PORT", .fallback = "127.0.0.1:9901",
      .help = "Where the admin port listens; it has no authentication"},
     {.name = "workers", .kind = CLI_COUNT, .offset = offsetof(struct options, workers),
-     .argument = "N", .fallback = "1", .min = 1, .max = RELAY_WORKERS_MAX,
-     .help = "Threads, each with its own listener and upstream connections"},
+     .argument = "N", .min = 1, .max = RELAY_WORKERS_MAX,
+     .help = "Threads, each with its own upstream connections; a client's connection goes to the one "
+             "that has the fewest (default: one per usable CPU, by affinity and CPU limit, with 32 MiB "
+             "of the memory limit for each)"},
     {.name = "max-streams", .kind = CLI_COUNT, .offset = offsetof(struct options, max_streams),
      .argument = "N", .fallback = "100", .min = 1, .max = 100000,
      .help = "Streams a client may hold on one connection"},
@@ -156,6 +160,16 @@ static uint64_t max_buffered(const struct options *options)
     return options->max_buffered > 0 ? options->max_buffered : fallback;
 }
 
+static unsigned count_workers(const struct options *options)
+{
+    uint64_t roomy = process_memory_limit() / WORKER_MEMORY_BYTES;
+    uint64_t fallback = process_cpus();
+    fallback = fallback < roomy ? fallback : roomy;
+    fallback = fallback < RELAY_WORKERS_MAX ? fallback : RELAY_WORKERS_MAX;
+    fallback = fallback > 0 ? fallback : 1;
+    return (unsigned)(options->workers > 0 ? options->workers : fallback);
+}
+
 static struct relay_health make_health(const struct options *options)
 {
     return (struct relay_health){
@@ -175,7 +189,7 @@ static struct proxy_config make_config(const struct options *options)
                 .listen = options->listen,
                 .id = options->id,
                 .hash_header = options->lb_policy == LB_HASH ? options->hash_header : NULL,
-                .workers = (unsigned)options->workers,
+                .workers = count_workers(options),
                 .max_streams = (uint32_t)options->max_streams,
                 .max_buffered_bytes = max_buffered(options),
                 .drain_ms = options->drain_timeout_ns / NS_PER_MS,
