@@ -82,9 +82,9 @@ static const struct cli_option options_table[] = {
      .help = "Where the admin port listens; it has no authentication"},
     {.name = "workers", .kind = CLI_COUNT, .offset = offsetof(struct options, workers),
      .argument = "N", .min = 1, .max = RELAY_WORKERS_MAX,
-     .help = "Threads, each with its own upstream connections; a client's connection goes to the one "
-             "that has the fewest (default: one per usable CPU, by affinity and CPU limit, with 32 MiB "
-             "of the memory limit for each)"},
+     .help = "Threads, each with its own upstream connections; a client's connection goes to the "
+             "one that has the fewest (default: one per usable CPU, by affinity and CPU limit, and "
+             "per 32 MiB of the memory limit)"},
     {.name = "max-streams", .kind = CLI_COUNT, .offset = offsetof(struct options, max_streams),
      .argument = "N", .fallback = "100", .min = 1, .max = 100000,
      .help = "Streams a client may hold on one connection"},
@@ -121,8 +121,8 @@ static const struct cli_option options_table[] = {
     {.name = "health-interval", .kind = CLI_DURATION,
      .offset = offsetof(struct options, health_interval_ns), .argument = "DURATION",
      .fallback = "5s", .min = 100000000, .max = UINT64_C(3600000000000),
-     .help = "How often a healthy endpoint is checked: grpc.health.v1 Check of the whole server, the first "
-             "at once; one whose last check failed is asked every second"},
+     .help = "How often a healthy endpoint is checked: grpc.health.v1 Check of the whole server, "
+             "the first at once; one whose last check failed is asked every second"},
     {.name = "health-timeout", .kind = CLI_DURATION,
      .offset = offsetof(struct options, health_timeout_ns), .argument = "DURATION",
      .fallback = "2s", .min = 100000000, .max = UINT64_C(3600000000000),
@@ -130,13 +130,14 @@ static const struct cli_option options_table[] = {
     {.name = "unhealthy-threshold", .kind = CLI_COUNT,
      .offset = offsetof(struct options, unhealthy_threshold), .argument = "N", .fallback = "2",
      .min = 1, .max = 1000,
-     .help = "Checks in a row that are late, reset or answered with an error before an endpoint gets no "
-             "new streams. The first check, NOT_SERVING, UNKNOWN and SERVICE_UNKNOWN count at once; "
-             "UNIMPLEMENTED and HTTP 404, 405, 415 mean that there is no health service: healthy"},
+     .help = "Checks in a row that are late, reset or answered with an error before an endpoint gets "
+             "no new streams. The first check, NOT_SERVING, UNKNOWN and SERVICE_UNKNOWN count at "
+             "once; UNIMPLEMENTED and HTTP 404, 405, 415 mean that there is no health service: "
+             "healthy"},
     {.name = "healthy-threshold", .kind = CLI_COUNT,
      .offset = offsetof(struct options, healthy_threshold), .argument = "N", .fallback = "1",
      .min = 1, .max = 1000,
-     .help = "Checks in a row that must be answered SERVING before an unhealthy endpoint gets new streams"},
+     .help = "Good checks in a row before an unhealthy endpoint gets new streams again"},
     {.name = "no-health-checks", .kind = CLI_FLAG,
      .offset = offsetof(struct options, no_health_checks),
      .help = "Do not call grpc.health.v1: an endpoint that takes connections is healthy"},

@@ -2,7 +2,7 @@
  *
  * Happy path: due -> a Check call on a pooled connection -> SERVING -> healthy, due again after the
  * interval. Without checks: due -> there is a connection, or one is made -> healthy.
- * Failure modes: no connection, a reset, NOT_SERVING, no answer in time: see health_state.h for what
+ * Failure modes: no connection, a reset, NOT_SERVING, no answer in time: health_state.h says what
  * they do to the endpoint, which is asked again every second. A check that the server did not look
  * at (its connection went away with a GOAWAY) tells nothing: it is asked once more. */
 #include "proxy/health.h"
@@ -98,8 +98,8 @@ static void note_no_service(struct probe *probe, const char *how)
         log_event(LOG_INFO, &probe->health->relay->source, "no_health_service",
                   LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name},
                             {"cause", how}),
-                  "Endpoint %s of cluster %s has no health service (%s): it counts as healthy while "
-                  "it answers",
+                  "Endpoint %s of cluster %s has no health service (%s): it counts as healthy "
+                  "while it answers",
                   endpoint->name, endpoint->cluster->name, how);
     }
 }

@@ -96,8 +96,8 @@ struct worker {
     unsigned index;
     struct net_loop loop;
     pthread_t thread;
-    struct inbox inbox;       /* connections for it; drain requests */
-    atomic_uint connections;  /* given to it and not gone; counted where there are several workers */
+    struct inbox inbox; /* connections for it; a word that a drain or a reload is asked for */
+    atomic_uint connections; /* given to it and not gone; counted where there are several workers */
     struct net_tick tick;
     uv_timer_t leave; /* runs while streams are ended on purpose */
     struct net_listener *listener; /* worker 0's has the socket */

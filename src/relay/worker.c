@@ -1,8 +1,8 @@
 /* One thread of the proxy.
  *
- * Happy path: worker_init() listens, or waits for what worker 0 accepts for it -> worker_run() relays until a drain is asked -> GOAWAY on
- * every connection, each exchange ends at its own moment of the window -> all connections closed ->
- * the loop has nothing left and returns.
+ * Happy path: worker_init() listens, or waits for what worker 0 accepts for it -> worker_run()
+ * relays until a drain is asked -> GOAWAY on every connection, each exchange ends at its own moment
+ * of the window -> all connections closed -> the loop has nothing left and returns.
  * Failure modes: accept errors are counted and logged once per pause; a second request to drain
  * ends everything now. */
 #include "relay/worker.h"
