@@ -1,5 +1,5 @@
-/* What the control groups of this process allow: the lowest of its own and of all those above it, of
- * version 2 or 1. Inside a container its own group is the root of what is seen.
+/* What the control groups of this process allow: the lowest of its own and of all those above it,
+ * of version 2 or 1. Inside a container its own group is the root of what is seen.
  *
  * `root` stands before /proc and /sys: "", or a test's folder. */
 #ifndef GRPCROUTE_BASE_CGROUP_H

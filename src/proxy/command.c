@@ -130,8 +130,8 @@ static const struct cli_option options_table[] = {
     {.name = "unhealthy-threshold", .kind = CLI_COUNT,
      .offset = offsetof(struct options, unhealthy_threshold), .argument = "N", .fallback = "2",
      .min = 1, .max = 1000,
-     .help = "Checks in a row that are late, reset or answered with an error before an endpoint gets "
-             "no new streams. The first check, NOT_SERVING, UNKNOWN and SERVICE_UNKNOWN count at "
+     .help = "Checks in a row that are late, reset or answered with an error before an endpoint "
+             "gets no new streams. The first check, NOT_SERVING, UNKNOWN and SERVICE_UNKNOWN count at "
              "once; UNIMPLEMENTED and HTTP 404, 405, 415 mean that there is no health service: "
              "healthy"},
     {.name = "healthy-threshold", .kind = CLI_COUNT,
