@@ -10,6 +10,7 @@
 #include "relay/state.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define NS_PER_S 1e9
 
@@ -30,6 +31,24 @@ struct stat_entry {
 
 static const struct stat_entry worker_entries[] = {WORKER_NUMBERS(WORKER_ENTRY)};
 static const struct stat_entry endpoint_entries[] = {ENDPOINT_NUMBERS(ENDPOINT_ENTRY)};
+
+/* What is told of each worker, too: how connections and streams are spread. */
+static const size_t spread_offsets[] = {
+    offsetof(struct worker_stats, downstream_cx_active),
+    offsetof(struct worker_stats, downstream_cx_total),
+    offsetof(struct worker_stats, downstream_rq_active),
+    offsetof(struct worker_stats, downstream_rq_total),
+};
+
+static bool is_spread(const struct stat_entry *entry)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(spread_offsets); i++) {
+        if (entry->offset == spread_offsets[i]) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static uint64_t load(const void *object, size_t offset)
 {
@@ -73,12 +92,26 @@ static void cluster_text(void *ctx, struct cluster *cluster)
                  (unsigned long long)atomic_load(&cluster->retries));
 }
 
+/* Envoy's "listener.ADDRESS.worker_N.downstream_cx_active". */
+static void workers_text(struct relay *relay, const struct stat_entry *entry, struct buf *out)
+{
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        admin_printf(out, "listener.grpc.worker_%u.%s: %llu\n", i, entry->envoy,
+                     (unsigned long long)load(&relay->workers[i].stats, entry->offset));
+    }
+}
+
 void admin_stats_text(struct relay *relay, struct buf *out)
 {
     relay_each_cluster(relay, cluster_text, out);
     for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
         admin_printf(out, "http.grpc.%s: %llu\n", worker_entries[i].envoy,
                      (unsigned long long)relay_sum(relay, worker_entries[i].offset));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
+        if (is_spread(&worker_entries[i])) {
+            workers_text(relay, &worker_entries[i], out);
+        }
     }
     admin_printf(out, "server.concurrency: %u\n", relay->worker_count);
     admin_printf(out, "server.live: %d\n", relay_is_draining(relay) ? 0 : 1);
@@ -138,12 +171,33 @@ static void reload_metrics(struct relay *relay, struct metrics *out)
     metrics_sample(out, updated, NULL, since_s);
 }
 
+/* As "grpcroute_proxy_worker_..." beside the sum. */
+static void workers_prometheus(struct relay *relay, const struct stat_entry *entry,
+                               struct metrics *out)
+{
+    char name[96];
+    char help[160];
+    static const char prefix[] = "grpcroute_proxy_";
+    snprintf(name, sizeof(name), "%sworker_%s", prefix, entry->prometheus + strlen(prefix));
+    snprintf(help, sizeof(help), "%s, by worker", entry->help);
+    metrics_begin(out, name, entry->type, help);
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        char number[12];
+        snprintf(number, sizeof(number), "%u", i);
+        metrics_sample(out, name, METRICS_LABELS({"worker", number}),
+                       (double)load(&relay->workers[i].stats, entry->offset));
+    }
+}
+
 void admin_stats_prometheus(struct relay *relay, struct metrics *out)
 {
     for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
         const struct stat_entry *entry = &worker_entries[i];
         metrics_begin(out, entry->prometheus, entry->type, entry->help);
         metrics_sample(out, entry->prometheus, NULL, (double)relay_sum(relay, entry->offset));
+        if (is_spread(entry)) {
+            workers_prometheus(relay, entry, out);
+        }
     }
     for (size_t i = 0; i < ARRAY_SIZE(endpoint_entries); i++) {
         const struct stat_entry *entry = &endpoint_entries[i];

@@ -26,7 +26,11 @@ static void endpoint_text(void *ctx, struct endpoint *endpoint)
     enum endpoint_health health = (enum endpoint_health)atomic_load(&endpoint->health);
     admin_printf(out, "%s::%s::health_flags::%s\n", endpoint->cluster->name, endpoint->name,
                  endpoint_health_name(health));
-    if (health == ENDPOINT_UNHEALTHY) {
+    if (atomic_load(&endpoint->no_health_service)) {
+        admin_printf(out, "%s::%s::health_service::none\n", endpoint->cluster->name,
+                     endpoint->name);
+    }
+    if (endpoint->cause[0] != '\0') {
         admin_printf(out, "%s::%s::cause::%s\n", endpoint->cluster->name, endpoint->name,
                      endpoint->cause);
     }
@@ -53,6 +57,7 @@ static void endpoint_json(void *ctx, struct endpoint *endpoint)
     cJSON_AddStringToObject(object, "address", endpoint->name);
     enum endpoint_health health = (enum endpoint_health)atomic_load(&endpoint->health);
     cJSON_AddStringToObject(object, "health", endpoint_health_name(health));
+    cJSON_AddBoolToObject(object, "no_health_service", atomic_load(&endpoint->no_health_service));
     if (endpoint->cause[0] != '\0') {
         cJSON_AddStringToObject(object, "cause", endpoint->cause);
     }
@@ -114,10 +119,35 @@ static const char *listener_name(struct relay *relay)
     return relay_is_draining(relay) ? "closed" : relay->listen_name;
 }
 
+static void workers_text(struct relay *relay, struct buf *out)
+{
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        const struct worker_stats *stats = &relay->workers[i].stats;
+        admin_printf(out, "grpc::worker_%u::connections::%llu\ngrpc::worker_%u::streams::%llu\n", i,
+                     (unsigned long long)atomic_load(&stats->downstream_cx_active), i,
+                     (unsigned long long)atomic_load(&stats->downstream_rq_active));
+    }
+}
+
+static void workers_json(struct relay *relay, cJSON *array)
+{
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        const struct worker_stats *stats = &relay->workers[i].stats;
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddNumberToObject(object, "worker", i);
+        cJSON_AddNumberToObject(object, "connections",
+                                (double)atomic_load(&stats->downstream_cx_active));
+        cJSON_AddNumberToObject(object, "streams",
+                                (double)atomic_load(&stats->downstream_rq_active));
+        cJSON_AddItemToArray(array, object);
+    }
+}
+
 void admin_listeners(struct relay *relay, bool json, struct buf *out)
 {
     if (!json) {
         admin_printf(out, "grpc::%s\n", listener_name(relay));
+        workers_text(relay, out);
         return;
     }
     cJSON *root = cJSON_CreateObject();
@@ -128,6 +158,7 @@ void admin_listeners(struct relay *relay, bool json, struct buf *out)
     struct net_tls *tls = relay_tls(relay);
     cJSON_AddBoolToObject(object, "tls", tls != NULL);
     net_tls_free(tls);
+    workers_json(relay, cJSON_AddArrayToObject(object, "workers"));
     cJSON_AddItemToArray(array, object);
     admin_finish_json(root, out);
 }
@@ -156,6 +187,16 @@ static void add_force(cJSON *root, struct relay *relay)
     pthread_mutex_unlock(&force->mutex);
 }
 
+static void add_health(const struct relay_health *health, cJSON *root)
+{
+    cJSON *object = cJSON_AddObjectToObject(root, "health_checks");
+    cJSON_AddBoolToObject(object, "enabled", health->checks);
+    cJSON_AddNumberToObject(object, "interval_ms", (double)health->interval_ms);
+    cJSON_AddNumberToObject(object, "timeout_ms", (double)health->timeout_ms);
+    cJSON_AddNumberToObject(object, "unhealthy_threshold", health->unhealthy_threshold);
+    cJSON_AddNumberToObject(object, "healthy_threshold", health->healthy_threshold);
+}
+
 void admin_config_dump(struct relay *relay, struct buf *out)
 {
     const struct relay_config *config = &relay->config;
@@ -165,6 +206,7 @@ void admin_config_dump(struct relay *relay, struct buf *out)
     cJSON_AddNumberToObject(root, "max_streams", config->max_streams);
     cJSON_AddNumberToObject(root, "drain_timeout_ms", (double)config->drain_ms);
     cJSON_AddNumberToObject(root, "max_buffered_bytes", (double)config->max_buffered_bytes);
+    add_health(&config->health, root);
     add_force(root, relay);
     relay_each_cluster(relay, cluster_settings, cJSON_AddArrayToObject(root, "clusters"));
     struct routing *routing = relay_routing(relay);

@@ -1,11 +1,12 @@
 /* The process as /proc and getrusage() see it. */
 #include "base/process.h"
 
+#include "base/cgroup.h"
 #include "base/log.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,70 +133,24 @@ size_t process_raise_fd_limit(void)
     return (size_t)files.rlim_cur;
 }
 
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-/* Reads a limit file of a control group; UINT64_MAX when there is none ("max", or no file). */
-static uint64_t read_limit(const char *path)
-{
-    char text[32];
-    FILE *file = fopen(path, "re");
-    uint64_t limit = UINT64_MAX;
-    if (file == NULL) {
-        return limit;
-    }
-    if (fgets(text, sizeof(text), file) != NULL && text[0] >= '0' && text[0] <= '9') {
-        limit = strtoull(text, NULL, 10);
-    }
-    fclose(file);
-    return limit;
-}
-
-/* The lowest limit of the group `group` and those above it, below the folder `root`. */
-static uint64_t lowest_limit(const char *root, const char *group, const char *name)
-{
-    char path[PATH_MAX];
-    uint64_t lowest = UINT64_MAX;
-    size_t len = strcspn(group, "\n");
-    for (;;) {
-        snprintf(path, sizeof(path), "%s%.*s/%s", root, (int)len, group, name);
-        uint64_t limit = read_limit(path);
-        lowest = limit < lowest ? limit : lowest;
-        if (len <= 1) {
-            return lowest;
-        }
-        do {
-            len--;
-        } while (len > 0 && group[len] != '/');
-    }
-}
-
-/* One line of cgroup(7): "0::/path" of version 2, "4:memory:/path" of version 1. */
-static uint64_t limit_of_line(const char *line)
-{
-    const char *controllers = strchr(line, ':');
-    const char *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
-    if (group == NULL) {
-        return UINT64_MAX;
-    }
-    if (controllers + 1 == group) {
-        return lowest_limit("/sys/fs/cgroup", group + 1, "memory.max");
-    }
-    return strncmp(controllers, ":memory:", strlen(":memory:")) == 0
-               ? lowest_limit("/sys/fs/cgroup/memory", group + 1, "memory.limit_in_bytes")
-               : UINT64_MAX;
-}
+/* ---- what it may use ------------------------------------------------------------------------- */
 
 uint64_t process_memory_limit(void)
 {
-    uint64_t lowest = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    char line[PATH_MAX];
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        uint64_t limit = limit_of_line(line);
-        lowest = limit < lowest ? limit : lowest;
+    uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t limit = cgroup_memory_limit("");
+    return limit < machine ? limit : machine;
+}
+
+unsigned process_cpus(void)
+{
+    cpu_set_t allowed;
+    double quota = cgroup_cpu_quota("");
+    long cpus = sched_getaffinity(0, sizeof(allowed), &allowed) == 0
+                    ? CPU_COUNT(&allowed)
+                    : sysconf(_SC_NPROCESSORS_ONLN); /* more than a cpu_set_t can name */
+    if (quota < (double)cpus) {
+        cpus = (long)quota + (quota > (double)(long)quota);
     }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return lowest;
+    return cpus > 0 ? (unsigned)cpus : 1;
 }

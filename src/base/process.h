@@ -20,6 +20,10 @@ void process_keep_standard_streams(void);
  * the machine has. */
 uint64_t process_memory_limit(void);
 
+/* The CPUs that the process may use, rounded up: those of its affinity, and no more than its
+ * control groups give it time for. At least 1. */
+unsigned process_cpus(void);
+
 /* Raises the soft limit of open files to the hard one; many streams need many. Returns the limit.
  */
 size_t process_raise_fd_limit(void);

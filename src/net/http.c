@@ -334,7 +334,7 @@ struct net_http *net_http_open(struct net_loop *loop, const struct text_address 
                                const struct net_http_route *routes, void *user,
                                struct net_error *ret_error)
 {
-    int fd = net_listen_socket(address, false, ret_error);
+    int fd = net_listen_socket(address, ret_error);
     if (fd < 0) {
         return NULL;
     }

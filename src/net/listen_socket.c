@@ -41,7 +41,7 @@ static void explain(struct net_error *ret_error, const struct text_address *addr
 }
 
 /* Returns a descriptor or a negative errno. */
-static int listen_on(const struct sockaddr *address, socklen_t len, bool reuse_port)
+static int listen_on(const struct sockaddr *address, socklen_t len)
 {
     int on = 1;
     int off = 0;
@@ -50,9 +50,6 @@ static int listen_on(const struct sockaddr *address, socklen_t len, bool reuse_p
         return -errno;
     }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (reuse_port) {
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    }
     if (address->sa_family == AF_INET6) { /* all interfaces: IPv4 as well */
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     }
@@ -64,20 +61,20 @@ static int listen_on(const struct sockaddr *address, socklen_t len, bool reuse_p
     return fd;
 }
 
-static int listen_everywhere(uint16_t port, bool reuse_port)
+static int listen_everywhere(uint16_t port)
 {
     const struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     const struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = listen_on((const struct sockaddr *)&any6, sizeof(any6), reuse_port);
+    int fd = listen_on((const struct sockaddr *)&any6, sizeof(any6));
     if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) { /* a machine without IPv6 */
-        fd = listen_on((const struct sockaddr *)&any4, sizeof(any4), reuse_port);
+        fd = listen_on((const struct sockaddr *)&any4, sizeof(any4));
     }
     return fd;
 }
 
 /* Tries each address of the name. Returns a descriptor or a negative errno; `*ret_lookup` is
  * getaddrinfo()'s result. */
-static int listen_on_host(const struct text_address *address, bool reuse_port, int *ret_lookup)
+static int listen_on_host(const struct text_address *address, int *ret_lookup)
 {
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
@@ -90,18 +87,18 @@ static int listen_on_host(const struct text_address *address, bool reuse_port, i
         return fd;
     }
     for (struct addrinfo *info = list; info != NULL && fd < 0; info = info->ai_next) {
-        fd = listen_on(info->ai_addr, info->ai_addrlen, reuse_port);
+        fd = listen_on(info->ai_addr, info->ai_addrlen);
     }
     freeaddrinfo(list);
     return fd;
 }
 
-int net_listen_socket(const struct text_address *address, bool reuse_port,
+int net_listen_socket(const struct text_address *address,
                       struct net_error *ret_error)
 {
     int lookup = 0;
-    int fd = address->host[0] == '\0' ? listen_everywhere(address->port, reuse_port)
-                                      : listen_on_host(address, reuse_port, &lookup);
+    int fd = address->host[0] == '\0' ? listen_everywhere(address->port)
+                                      : listen_on_host(address, &lookup);
     if (lookup != 0) {
         net_error_set(ret_error, NET_RESOLVE_FAILED, "cannot listen on %s: %s", address->host,
                       gai_strerror(lookup));

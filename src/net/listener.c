@@ -36,7 +36,7 @@ struct net_listener {
     struct net_listener_events events;
     void *user;
     struct net_tls *tls;
-    int fd; /* owned */
+    int fd; /* owned; -1: it has none */
     int fd_limit; /* the lowest free one is given: from this one on, the last are in use */
     uint16_t port;
     char name[NET_ADDRESS_TEXT_BYTES];
@@ -116,14 +116,19 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
 
 /* --- accepting --- */
 
-static void take_connection(struct net_listener *listener, int fd)
+void net_listener_take(struct net_listener *listener, int fd)
 {
     struct net_stream *stream = net_stream_new(listener->loop);
     struct handshake *handshake;
+    int rv = uv_tcp_open(&stream->tcp, fd);
 
-    if (uv_tcp_open(&stream->tcp, fd) != 0) {
+    if (rv != 0) {
+        struct net_error error;
+
         close(fd);
         net_stream_close(stream);
+        net_error_from_uv(&error, rv, "accepted connection");
+        refuse(listener, &error);
         return;
     }
     net_stream_connected(stream);
@@ -133,6 +138,15 @@ static void take_connection(struct net_listener *listener, int fd)
     handshake->deadline_ms = uv_now(&listener->loop->uv) + NET_HANDSHAKE_MS;
     list_append(&listener->handshakes, &handshake->node);
     net_stream_handshake(stream, listener->tls, net_stream_peer(stream), NULL, on_ready, handshake);
+}
+
+static void keep_or_give(struct net_listener *listener, int fd)
+{
+    if (listener->events.on_accepted != NULL) {
+        listener->events.on_accepted(listener->user, fd);
+    } else {
+        net_listener_take(listener, fd);
+    }
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events);
@@ -200,7 +214,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            take_connection(listener, fd);
+            keep_or_give(listener, fd);
             if (fd >= listener->fd_limit && !listener->closing) {
                 pause_accepting(listener, EMFILE);
                 return;
@@ -216,36 +230,53 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 /* --- opening --- */
 
-struct net_listener *net_listener_open(struct net_loop *loop,
-                                       const struct net_listener_config *config,
-                                       const struct net_listener_events *events, void *user,
-                                       struct net_error *ret_error)
+/* With the pause's timer, so that the memory always goes with a closed handle. */
+static struct net_listener *new_listener(struct net_loop *loop, struct net_tls *tls,
+                                         const struct net_listener_events *events, void *user)
 {
-    int fd = net_listen_socket(&config->address, config->reuse_port, ret_error);
-    struct net_listener *listener;
+    struct net_listener *listener = mem_new(struct net_listener);
 
-    if (fd < 0) {
-        return NULL;
-    }
-    listener = mem_new(struct net_listener);
     listener->loop = loop;
     listener->events = *events;
     listener->user = user;
-    listener->tls = config->tls;
-    listener->fd = fd;
-    learn_fd_limit(listener);
-    listener->port = net_listen_name(fd, listener->name);
+    listener->tls = tls;
+    listener->fd = -1;
     list_init(&listener->handshakes);
     list_init(&listener->tick.node);
     listener->tick.tick = on_tick;
     net_loop_tick_start(loop, &listener->tick);
     uv_timer_init(&loop->uv, &listener->pause);
-    uv_poll_init(&loop->uv, &listener->poll, fd);
     listener->pause.data = listener;
+    listener->open_handles = 1;
+    return listener;
+}
+
+struct net_listener *net_listener_open(struct net_loop *loop,
+                                       const struct net_listener_config *config,
+                                       const struct net_listener_events *events, void *user,
+                                       struct net_error *ret_error)
+{
+    int fd = net_listen_socket(&config->address, ret_error);
+    struct net_listener *listener;
+
+    if (fd < 0) {
+        return NULL;
+    }
+    listener = new_listener(loop, config->tls, events, user);
+    listener->fd = fd;
+    learn_fd_limit(listener);
+    listener->port = net_listen_name(fd, listener->name);
+    uv_poll_init(&loop->uv, &listener->poll, fd);
     listener->poll.data = listener;
-    listener->open_handles = 2;
+    listener->open_handles++;
     uv_poll_start(&listener->poll, UV_READABLE, on_readable);
     return listener;
+}
+
+struct net_listener *net_listener_open_fed(struct net_loop *loop, struct net_tls *tls,
+                                           const struct net_listener_events *events, void *user)
+{
+    return new_listener(loop, tls, events, user);
 }
 
 void net_listener_set_tls(struct net_listener *listener, struct net_tls *tls)
@@ -283,7 +314,9 @@ void net_listener_close(struct net_listener *listener)
             handshake_free(container_of(listener->handshakes.next, struct handshake, node)));
     }
     net_loop_tick_stop(&listener->tick);
-    uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
+    if (listener->fd >= 0) {
+        uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
+        close(listener->fd);
+    }
     uv_close((uv_handle_t *)&listener->pause, on_handle_closed);
-    close(listener->fd);
 }

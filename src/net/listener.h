@@ -1,5 +1,8 @@
 /* A listening socket that hands over streams which are ready to use (handshake done).
  *
+ * Where several threads serve, one of them listens and gives what it accepts to the listeners of
+ * the others, which have no socket: net_listener_open_fed(), net_listener_take().
+ *
  * Failure modes: a handshake that fails or takes longer than NET_HANDSHAKE_MS is closed and
  * counted; at the descriptor limit accepting pauses for a second with one log-worthy callback, so
  * the loop never spins. */
@@ -27,12 +30,14 @@ struct net_listener_events {
     /* A connection was lost before it became a stream: failed or slow handshake (the address is in
      * the text), or NET_FD_LIMIT, at most once per pause. May be NULL. */
     void (*on_refused)(void *user, const struct net_error *why);
+    /* A descriptor was accepted and is moved to the callee, who gives it to a listener. NULL: this
+     * one keeps it. */
+    void (*on_accepted)(void *user, int fd);
 };
 
 struct net_listener_config {
     struct text_address address; /* port 0: any free one */
     struct net_tls *tls;         /* borrowed; NULL: plaintext */
-    bool reuse_port;             /* several threads listen on the same address */
 };
 
 /* Binds and listens. NULL on failure with a sentence such as "address 127.0.0.1:8443 is in use".
@@ -41,6 +46,15 @@ struct net_listener *net_listener_open(struct net_loop *loop,
                                        const struct net_listener_config *config,
                                        const struct net_listener_events *events, void *user,
                                        struct net_error *ret_error);
+
+/* The same without a socket: it makes streams only of what net_listener_take() gives it, with the
+ * handshake on its loop. `tls` is borrowed; NULL: plaintext. */
+struct net_listener *net_listener_open_fed(struct net_loop *loop, struct net_tls *tls,
+                                           const struct net_listener_events *events, void *user);
+
+/* Takes a descriptor that was accepted, on the listener's thread. on_stream or on_refused follows,
+ * unless it is closed before. */
+void net_listener_take(struct net_listener *listener, int fd);
 
 /* Connections accepted from now on are shown what `tls` has (borrowed). Plaintext stays plaintext:
  * NULL for NULL. */

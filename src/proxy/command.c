@@ -12,6 +12,8 @@
 
 #define NS_PER_MS          1000000u
 #define MAX_BUFFERED_BYTES (UINT64_C(128) << 20) /* where the memory is no limit */
+/* Of memory, for each worker: on a machine of many CPUs a small limit would be theirs alone. */
+#define WORKER_MEMORY_BYTES (UINT64_C(32) << 20)
 
 struct options {
     struct text_address listen;
@@ -39,7 +41,11 @@ struct options {
     unsigned on_removed;
     unsigned on_unhealthy;
     uint64_t move_window_ns;
+    bool no_health_checks;
     uint64_t health_interval_ns;
+    uint64_t health_timeout_ns;
+    uint64_t unhealthy_threshold;
+    uint64_t healthy_threshold;
     uint64_t dns_refresh_ns;
     struct cli_log_options log;
 };
@@ -90,8 +96,10 @@ static const struct cli_option options_table[] = {
      .argument = "[HOST]:PORT", .fallback = "127.0.0.1:9901",
      .help = "Where the admin port listens; it has no authentication"},
     {.name = "workers", .kind = CLI_COUNT, .offset = offsetof(struct options, workers),
-     .argument = "N", .fallback = "1", .min = 1, .max = RELAY_WORKERS_MAX,
-     .help = "Threads, each with its own listener and upstream connections"},
+     .argument = "N", .min = 1, .max = RELAY_WORKERS_MAX,
+     .help = "Threads, each with its own upstream connections; a client's connection goes to the "
+             "one that has the fewest (default: one per usable CPU, by affinity and CPU limit, and "
+             "per 32 MiB of the memory limit)"},
     {.name = "max-streams", .kind = CLI_COUNT, .offset = offsetof(struct options, max_streams),
      .argument = "N", .fallback = "100", .min = 1, .max = 100000,
      .help = "Streams a client may hold on one connection"},
@@ -128,7 +136,26 @@ static const struct cli_option options_table[] = {
     {.name = "health-interval", .kind = CLI_DURATION,
      .offset = offsetof(struct options, health_interval_ns), .argument = "DURATION",
      .fallback = "5s", .min = 100000000, .max = UINT64_C(3600000000000),
-     .help = "How often a healthy endpoint is checked (grpc.health.v1)"},
+     .help = "How often a healthy endpoint is checked: grpc.health.v1 Check of the whole server, "
+             "the first at once; one whose last check failed is asked every second"},
+    {.name = "health-timeout", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, health_timeout_ns), .argument = "DURATION",
+     .fallback = "2s", .min = 100000000, .max = UINT64_C(3600000000000),
+     .help = "How long the answer to a check may take"},
+    {.name = "unhealthy-threshold", .kind = CLI_COUNT,
+     .offset = offsetof(struct options, unhealthy_threshold), .argument = "N", .fallback = "2",
+     .min = 1, .max = 1000,
+     .help = "Checks in a row that are late, reset or answered with an error before an endpoint "
+             "gets no new streams. The first check, NOT_SERVING, UNKNOWN and SERVICE_UNKNOWN count at "
+             "once; UNIMPLEMENTED and HTTP 404, 405, 415 mean that there is no health service: "
+             "healthy"},
+    {.name = "healthy-threshold", .kind = CLI_COUNT,
+     .offset = offsetof(struct options, healthy_threshold), .argument = "N", .fallback = "1",
+     .min = 1, .max = 1000,
+     .help = "Good checks in a row before an unhealthy endpoint gets new streams again"},
+    {.name = "no-health-checks", .kind = CLI_FLAG,
+     .offset = offsetof(struct options, no_health_checks),
+     .help = "Do not call grpc.health.v1: an endpoint that takes connections is healthy"},
     {.name = "dns-refresh", .kind = CLI_DURATION,
      .offset = offsetof(struct options, dns_refresh_ns), .argument = "DURATION", .fallback = "5s",
      .min = 100000000, .max = UINT64_C(3600000000000),
@@ -149,6 +176,27 @@ static uint64_t max_buffered(const struct options *options)
     return options->max_buffered > 0 ? options->max_buffered : fallback;
 }
 
+static unsigned count_workers(const struct options *options)
+{
+    uint64_t roomy = process_memory_limit() / WORKER_MEMORY_BYTES;
+    uint64_t fallback = process_cpus();
+    fallback = fallback < roomy ? fallback : roomy;
+    fallback = fallback < RELAY_WORKERS_MAX ? fallback : RELAY_WORKERS_MAX;
+    fallback = fallback > 0 ? fallback : 1;
+    return (unsigned)(options->workers > 0 ? options->workers : fallback);
+}
+
+static struct relay_health make_health(const struct options *options)
+{
+    return (struct relay_health){
+        .checks = !options->no_health_checks,
+        .interval_ms = options->health_interval_ns / NS_PER_MS,
+        .timeout_ms = options->health_timeout_ns / NS_PER_MS,
+        .unhealthy_threshold = (unsigned)options->unhealthy_threshold,
+        .healthy_threshold = (unsigned)options->healthy_threshold,
+    };
+}
+
 static struct proxy_config make_config(const struct options *options)
 {
     return (struct proxy_config){
@@ -157,13 +205,14 @@ static struct proxy_config make_config(const struct options *options)
                 .listen = options->listen,
                 .id = options->id,
                 .hash_header = options->lb_policy == LB_HASH ? options->hash_header : NULL,
-                .workers = (unsigned)options->workers,
+                .workers = count_workers(options),
                 .max_streams = (uint32_t)options->max_streams,
                 .max_buffered_bytes = max_buffered(options),
                 .drain_ms = options->drain_timeout_ns / NS_PER_MS,
                 .downstream_keepalive_ms = options->keepalive_ns / NS_PER_MS,
                 .client_certs = options->client_ca != NULL,
                 .forward_client_cert = options->forward_client_cert,
+                .health = make_health(options),
                 .max_stream_age_ms = options->max_stream_age_ns / NS_PER_MS,
                 .age_jitter_ms = options->max_stream_age_ns / NS_PER_MS * options->age_jitter / 100,
             },
@@ -186,7 +235,6 @@ static struct proxy_config make_config(const struct options *options)
             },
         .watch = !options->no_watch,
         .admin = options->admin,
-        .health_interval_ms = options->health_interval_ns / NS_PER_MS,
         .dns_refresh_ms = options->dns_refresh_ns / NS_PER_MS,
     };
 }

@@ -1,28 +1,23 @@
 /* Active health checks.
  *
  * Happy path: due -> a Check call on a pooled connection -> SERVING -> healthy, due again after the
- * interval.
- * Failure modes: no connection, a reset, NOT_SERVING, no answer in time: unhealthy, asked again
- * every second. A server without the health service (UNIMPLEMENTED) answered, so it lives. A check
- * that the server did not look at (its connection went away with a GOAWAY) tells nothing: it is
- * asked once more. */
+ * interval. Without checks: due -> there is a connection, or one is made -> healthy.
+ * Failure modes: no connection, a reset, NOT_SERVING, no answer in time: health_state.h says what
+ * they do to the endpoint, which is asked again every second. A check that the server did not look
+ * at (its connection went away with a GOAWAY) tells nothing: it is asked once more. */
 #include "proxy/health.h"
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "relay/cluster.h"
+#include "proxy/health_answer.h"
 #include "relay/state.h"
 #include "relay/upstream.h"
 #include "rpc/frame.h"
 #include "rpc/health.h"
-#include "rpc/status.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ANSWER_BYTES 64
-#define HTTP_OK      200
 
 struct probe {
     struct list node;
@@ -31,87 +26,91 @@ struct probe {
     struct upstream_request request;
     uint64_t due_ms;
     uint64_t deadline_ms; /* of the check in flight; 0: none */
-    uint8_t answer[ANSWER_BYTES];
-    size_t answer_len;
-    int grpc_status;  /* -1: none came */
-    long http_status; /* 0: none came */
+    struct health_answer answer;
+    struct health_streak streak;
     bool decided;    /* the check in flight has its result; only the stream's end is awaited */
     bool checked_once;
     bool refused; /* the check before this one was not looked at */
+    bool told;    /* that there is no health service was said */
 };
 
 struct proxy_health {
     struct relay *relay;
-    uint64_t interval_ms;
+    struct relay_health config;
     struct net_tick tick;
     struct list probes;
 };
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static void decide(struct probe *probe, enum endpoint_health result, const char *cause)
+static uint64_t retry_ms(const struct proxy_health *health)
 {
-    struct relay *relay = probe->health->relay;
-    struct worker *worker = relay_main_worker(relay);
+    uint64_t interval = health->config.interval_ms;
+    return interval < PROXY_HEALTH_RETRY_MS ? interval : PROXY_HEALTH_RETRY_MS;
+}
+
+static void came_back(struct probe *probe)
+{
     struct endpoint *endpoint = probe->endpoint;
-    uint64_t wait_ms = result == ENDPOINT_HEALTHY ? probe->health->interval_ms
-                                                  : PROXY_HEALTH_RETRY_MS;
-    probe->decided = true;
-    probe->checked_once = true;
-    probe->refused = false;
-    probe->deadline_ms = 0;
-    probe->due_ms = worker_now_ms(worker) + wait_ms;
-    if (result == ENDPOINT_UNHEALTHY) {
-        worker_endpoint_failed(worker, endpoint, cause);
-    } else if (endpoint_set_health(endpoint, result, NULL)) {
-        log_event(LOG_INFO, &relay->source, "endpoint_healthy",
+    if (endpoint_set_health(endpoint, ENDPOINT_HEALTHY, NULL)) {
+        log_event(LOG_INFO, &probe->health->relay->source, "endpoint_healthy",
                   LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
                   "Endpoint %s of cluster %s is healthy", endpoint->name, endpoint->cluster->name);
     }
 }
 
-/* What the answer to a check that ended well says against the server; NULL: nothing. */
-static const char *find_fault(const struct probe *probe)
+static void decide(struct probe *probe, enum health_result result, const char *cause)
 {
-    enum rpc_health_status status;
-    if (probe->answer_len <= RPC_FRAME_PREFIX_BYTES ||
-        rpc_health_response_decode(probe->answer + RPC_FRAME_PREFIX_BYTES,
-                                   probe->answer_len - RPC_FRAME_PREFIX_BYTES, &status) != 0) {
-        return "health check was answered with what is no HealthCheckResponse";
+    struct relay *relay = probe->health->relay;
+    struct worker *worker = relay_main_worker(relay);
+    struct endpoint *endpoint = probe->endpoint;
+    const struct health_thresholds thresholds = {
+        .unhealthy = probe->health->config.unhealthy_threshold,
+        .healthy = probe->health->config.healthy_threshold,
+    };
+    enum endpoint_health health =
+        health_next(&thresholds, &probe->streak,
+                    (enum endpoint_health)atomic_load(&endpoint->health), result);
+    bool good = result == HEALTH_PASSED && health == ENDPOINT_HEALTHY;
+    probe->decided = true;
+    probe->checked_once = true;
+    probe->refused = false;
+    probe->deadline_ms = 0;
+    probe->due_ms = worker_now_ms(worker) +
+                    (good ? probe->health->config.interval_ms : retry_ms(probe->health));
+    atomic_store(&endpoint->check_failures, probe->streak.failed);
+    if (good) {
+        came_back(probe);
+    } else if (result != HEALTH_PASSED && health == ENDPOINT_UNHEALTHY) {
+        worker_endpoint_failed(worker, endpoint, cause);
+    } else if (result != HEALTH_PASSED) {
+        endpoint_set_cause(endpoint, cause);
     }
-    return status == RPC_HEALTH_SERVING ? NULL
-           : status == RPC_HEALTH_NOT_SERVING
-               ? "health check answered NOT_SERVING"
-               : "health check answered neither SERVING nor NOT_SERVING";
 }
 
-/* It answers, but not this: UNIMPLEMENTED, or what a server that routes by path or content type
- * says in HTTP (http-grpc-status-mapping.md; 405 and 415 are what net/http and others answer). */
-static bool has_no_health_service(const struct probe *probe)
+/* It answers, but not this; said once. */
+static void note_no_service(struct probe *probe, const char *how)
 {
-    return probe->grpc_status == RPC_UNIMPLEMENTED ||
-           (probe->grpc_status < 0 && (probe->http_status == 404 || probe->http_status == 405 ||
-                                       probe->http_status == 415));
+    const struct endpoint *endpoint = probe->endpoint;
+    atomic_store(&probe->endpoint->no_health_service, how[0] != '\0');
+    if (how[0] != '\0' && !probe->told) {
+        probe->told = true;
+        log_event(LOG_INFO, &probe->health->relay->source, "no_health_service",
+                  LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name},
+                            {"cause", how}),
+                  "Endpoint %s of cluster %s has no health service (%s): it counts as healthy "
+                  "while it answers",
+                  endpoint->name, endpoint->cluster->name, how);
+    }
 }
 
-static void decide_by_status(struct probe *probe)
+static void decide_by_answer(struct probe *probe)
 {
     char cause[CLUSTER_CAUSE_BYTES];
-    const char *fault = probe->grpc_status == RPC_OK ? find_fault(probe) : NULL;
-    if (fault != NULL) {
-        decide(probe, ENDPOINT_UNHEALTHY, fault);
-    } else if (probe->grpc_status == RPC_OK || has_no_health_service(probe)) {
-        decide(probe, ENDPOINT_HEALTHY, NULL);
-    } else if (probe->grpc_status > RPC_OK) {
-        snprintf(cause, sizeof(cause), "health check failed with %s",
-                 rpc_code_name((enum rpc_code)probe->grpc_status));
-        decide(probe, ENDPOINT_UNHEALTHY, cause);
-    } else if (probe->http_status != HTTP_OK) {
-        snprintf(cause, sizeof(cause), "health check was answered with HTTP status %ld",
-                 probe->http_status);
-        decide(probe, ENDPOINT_UNHEALTHY, cause);
-    } else {
-        decide(probe, ENDPOINT_UNHEALTHY, "health check was not answered in gRPC");
+    enum health_result result = health_answer_judge(&probe->answer, cause);
+    decide(probe, result, cause);
+    if (result == HEALTH_PASSED) {
+        note_no_service(probe, cause);
     }
 }
 
@@ -122,6 +121,10 @@ static const struct h2_stream_events stream_events;
 static int on_ready(struct upstream_request *request, struct h2_session *session)
 {
     struct probe *probe = container_of(request, struct probe, request);
+    if (!probe->health->config.checks) { /* there is a connection, which is all that is asked */
+        decide(probe, HEALTH_PASSED, NULL);
+        return H2_E_CLOSED;
+    }
     static const uint8_t whole_server[RPC_FRAME_PREFIX_BYTES]; /* a message that names no service */
     const struct h2_header fields[] = {
         H2_HEADER(":method", "POST"),
@@ -135,10 +138,10 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
     int rv = h2_stream_open(session, fields, ARRAY_SIZE(fields), false, &stream_events, probe,
                             &request->stream);
     if (rv == 0) {
-        h2_stream_write(request->stream, whole_server, sizeof(whole_server), ANSWER_BYTES);
+        h2_stream_write(request->stream, whole_server, sizeof(whole_server), HEALTH_ANSWER_BYTES);
         h2_stream_end(request->stream);
     } else if (rv != H2_E_NO_ROOM) {
-        decide(probe, ENDPOINT_UNHEALTHY,
+        decide(probe, HEALTH_FAULT,
                "health check cannot be sent: its header block is too large");
     }
     return rv;
@@ -149,10 +152,11 @@ static void on_failed(struct upstream_request *request, const struct net_error *
     struct probe *probe = container_of(request, struct probe, request);
     if (why->kind == NET_FD_LIMIT) { /* tells nothing of the endpoint */
         probe->deadline_ms = 0;
-        probe->due_ms = worker_now_ms(relay_main_worker(probe->health->relay)) + PROXY_HEALTH_RETRY_MS;
+        probe->due_ms =
+            worker_now_ms(relay_main_worker(probe->health->relay)) + retry_ms(probe->health);
         return;
     }
-    decide(probe, ENDPOINT_UNHEALTHY, why->text);
+    decide(probe, HEALTH_FAULT, why->text);
 }
 
 static void on_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
@@ -160,26 +164,16 @@ static void on_block(void *user, enum h2_block_kind kind, const struct h2_block 
 {
     (void)kind;
     struct probe *probe = user;
-    const struct h2_header *http_status = h2_block_find(block, ":status", NULL);
-    const struct h2_header *status = h2_block_find(block, "grpc-status", NULL);
-    if (http_status != NULL) {
-        probe->http_status = strtol(http_status->value, NULL, 10);
-    }
-    if (status != NULL) {
-        probe->grpc_status = (int)strtol(status->value, NULL, 10);
-    }
+    health_answer_take_block(&probe->answer, block);
     if (end_stream && !probe->decided) {
-        decide_by_status(probe);
+        decide_by_answer(probe);
     }
 }
 
 static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct probe *probe = user;
-    size_t room = ANSWER_BYTES - probe->answer_len;
-    size_t keep = len < room ? len : room;
-    memcpy(probe->answer + probe->answer_len, bytes, keep);
-    probe->answer_len += keep;
+    health_answer_take_data(&probe->answer, bytes, len);
     h2_stream_consume(probe->request.stream, len);
 }
 
@@ -187,7 +181,7 @@ static void on_end(void *user)
 {
     struct probe *probe = user;
     if (!probe->decided) {
-        decide_by_status(probe);
+        decide_by_answer(probe);
     }
 }
 
@@ -207,7 +201,7 @@ static void on_close(void *user, uint32_t error, bool unprocessed)
     char cause[CLUSTER_CAUSE_BYTES];
     snprintf(cause, sizeof(cause), "health check ended with %s",
              error == H2_CONNECTION_LOST ? "the connection" : h2_error_name(error));
-    decide(probe, ENDPOINT_UNHEALTHY, cause);
+    decide(probe, HEALTH_FAULT, cause);
 }
 
 static const struct h2_stream_events stream_events = {
@@ -227,10 +221,8 @@ static const struct upstream_request_events request_events = {
 static void start_check(struct probe *probe, uint64_t now)
 {
     probe->decided = false;
-    probe->answer_len = 0;
-    probe->grpc_status = -1;
-    probe->http_status = 0;
-    probe->deadline_ms = now + PROXY_HEALTH_TIMEOUT_MS;
+    health_answer_init(&probe->answer);
+    probe->deadline_ms = now + probe->health->config.timeout_ms;
     upstream_submit(upstream_get(relay_main_worker(probe->health->relay), probe->endpoint),
                     &probe->request);
 }
@@ -247,16 +239,18 @@ static void advance(struct probe *probe, uint64_t now)
 {
     if (probe->deadline_ms != 0) {
         if (now >= probe->deadline_ms) {
-            decide(probe, ENDPOINT_UNHEALTHY, "health check was not answered in time");
+            decide(probe, HEALTH_FAULT,
+                   probe->health->config.checks ? "health check was not answered in time"
+                                                : "no connection in time");
             withdraw(probe);
         }
         return;
     }
     bool asked = atomic_exchange(&probe->endpoint->recheck, false);
     bool failed = atomic_load(&probe->endpoint->health) == ENDPOINT_UNHEALTHY &&
-                  probe->due_ms > now + PROXY_HEALTH_RETRY_MS;
+                  probe->due_ms > now + retry_ms(probe->health);
     if (failed) { /* a worker lost it meanwhile */
-        probe->due_ms = now + PROXY_HEALTH_RETRY_MS;
+        probe->due_ms = now + retry_ms(probe->health);
     }
     bool idle = probe->request.upstream == NULL;
     if (idle && (asked || now >= probe->due_ms)) {
@@ -323,11 +317,11 @@ static void on_tick(struct net_tick *item, uint64_t now)
     }
 }
 
-struct proxy_health *proxy_health_start(struct relay *relay, uint64_t interval_ms)
+struct proxy_health *proxy_health_start(struct relay *relay)
 {
     struct proxy_health *health = mem_new(struct proxy_health);
     health->relay = relay;
-    health->interval_ms = interval_ms;
+    health->config = relay->config.health;
     list_init(&health->probes);
     net_tick_init(&health->tick, on_tick);
     net_loop_tick_start(&relay_main_worker(relay)->loop, &health->tick);

@@ -1,20 +1,17 @@
 /* Active health checks: grpc.health.v1 Check on the pooled connections of worker 0, the first one
- * at once. */
+ * at once; how often and what counts is said by the relay's configuration. */
 #ifndef GRPCROUTE_PROXY_HEALTH_H
 #define GRPCROUTE_PROXY_HEALTH_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-/* An unhealthy endpoint is asked this often, whatever the interval for healthy ones. */
+/* An endpoint whose last check failed is asked this often, unless healthy ones are more often. */
 #define PROXY_HEALTH_RETRY_MS 1000
-/* An answer may take this long. */
-#define PROXY_HEALTH_TIMEOUT_MS 2000
 
 struct relay;
 struct proxy_health;
 
-struct proxy_health *proxy_health_start(struct relay *relay, uint64_t interval_ms);
+struct proxy_health *proxy_health_start(struct relay *relay);
 /* Accepts NULL. */
 void proxy_health_stop(struct proxy_health *health);
 /* Every endpoint known now was checked at least once. */

@@ -136,7 +136,7 @@ static int start_services(struct proxy *proxy)
     proxy->relay.user = proxy;
     role_signals_start(&proxy->signals, loop, on_end_signal, on_hangup, proxy);
     proxy->discovery = proxy_discovery_start(&proxy->relay, proxy->config->dns_refresh_ms);
-    proxy->health = proxy_health_start(&proxy->relay, proxy->config->health_interval_ms);
+    proxy->health = proxy_health_start(&proxy->relay);
     proxy->moves = proxy_moves_start(&proxy->relay, &proxy->config->moves);
     proxy->reload = proxy_reload_start(&proxy->relay, &proxy->config->sources, proxy->discovery,
                                        proxy->health, proxy->config->watch);

@@ -16,7 +16,6 @@ struct proxy_config {
     bool watch; /* the files of the sources are read again when they change */
     struct proxy_moves_config moves;
     struct text_address admin;
-    uint64_t health_interval_ms;
     uint64_t dns_refresh_ms;
 };
 

@@ -39,11 +39,16 @@ void endpoint_unref(struct endpoint *endpoint)
     }
 }
 
-bool endpoint_set_health(struct endpoint *endpoint, enum endpoint_health health, const char *cause)
+void endpoint_set_cause(struct endpoint *endpoint, const char *cause)
 {
     pthread_mutex_lock(&endpoint->cluster->mutex);
-    snprintf(endpoint->cause, sizeof(endpoint->cause), "%s", cause != NULL ? cause : "");
+    snprintf(endpoint->cause, sizeof(endpoint->cause), "%s", cause);
     pthread_mutex_unlock(&endpoint->cluster->mutex);
+}
+
+bool endpoint_set_health(struct endpoint *endpoint, enum endpoint_health health, const char *cause)
+{
+    endpoint_set_cause(endpoint, cause != NULL ? cause : "");
     return atomic_exchange(&endpoint->health, (int)health) != (int)health;
 }
 

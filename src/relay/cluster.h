@@ -45,6 +45,8 @@ enum endpoint_health { ENDPOINT_HEALTHS(ENDPOINT_HEALTH_NAME) };
     X(rq_error, COUNTER, "errors_total", "Streams that the endpoint reset or lost")                \
     X(faults, COUNTER, "faults_total",                                                             \
       "Answers of the endpoint that break HTTP/2 or a limit, and GOAWAYs with an error")           \
+    X(check_failures, GAUGE, "check_failures",                                                     \
+      "Health checks of the endpoint that failed in a row")                                        \
     X(messages_up, COUNTER, "messages_up_total",                                                   \
       "gRPC messages towards the endpoint, of ended streams")                                      \
     X(messages_down, COUNTER, "messages_down_total",                                               \
@@ -58,12 +60,13 @@ struct endpoint {
     char name[NET_ADDRESS_TEXT_BYTES];
     /* Under the cluster's mutex: */
     char pod[CLUSTER_POD_BYTES];     /* the id its server gave last; empty: not known */
-    char cause[CLUSTER_CAUSE_BYTES]; /* why it is unhealthy */
+    char cause[CLUSTER_CAUSE_BYTES]; /* why it is unhealthy, or may soon be; empty: nothing is */
     char fault[CLUSTER_CAUSE_BYTES]; /* what it did wrong last; empty: nothing */
     atomic_uint_fast64_t fault_told_ms; /* when a fault of it was last logged; 0: never */
     atomic_int references;
     atomic_int health;      /* enum endpoint_health */
     atomic_bool removed;    /* no longer an address of its name */
+    atomic_bool no_health_service; /* its answer to the last check */
     atomic_bool recheck;    /* something happened: check its health now */
 #define ENDPOINT_NUMBER(name, type, metric, help) atomic_uint_fast64_t name;
     ENDPOINT_NUMBERS(ENDPOINT_NUMBER)
@@ -142,6 +145,9 @@ char *cluster_explain(struct cluster *cluster, char *out, size_t out_bytes);
 
 /* Sets the health; `cause` is kept for people. Returns true when it changed. */
 bool endpoint_set_health(struct endpoint *endpoint, enum endpoint_health health, const char *cause);
+
+/* What speaks against an endpoint whose health does not change. */
+void endpoint_set_cause(struct endpoint *endpoint, const char *cause);
 
 /* Notes what the endpoint did wrong. Returns true when it is time to log such a thing again (once a
  * second for each endpoint); `now_ms` of any one monotonic clock. */

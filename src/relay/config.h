@@ -11,6 +11,15 @@
 struct net_tls;
 struct routing;
 
+/* How endpoints are checked. */
+struct relay_health {
+    bool checks; /* else an endpoint to which there is a connection is healthy */
+    uint64_t interval_ms;
+    uint64_t timeout_ms;
+    unsigned unhealthy_threshold; /* faults in a row */
+    unsigned healthy_threshold;   /* passed checks in a row */
+};
+
 struct relay_config {
     struct text_address listen;
     const char *id;
@@ -24,6 +33,7 @@ struct relay_config {
     bool forward_client_cert;  /* endpoints are told who a client proved to be */
     uint64_t max_stream_age_ms; /* 0: none */
     uint64_t age_jitter_ms;     /* a stream's own limit is by up to this much less or more */
+    struct relay_health health;
 };
 
 #endif

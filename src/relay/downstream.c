@@ -44,6 +44,7 @@ static void on_closed(void *user, const struct net_error *why)
     struct worker *worker = downstream->client.worker;
     (void)why;
     counter_sub(&worker->stats.downstream_cx_active, 1);
+    worker_connection_gone(worker);
     list_remove(&downstream->node);
     free(downstream->client.identity);
     client_deinit(&downstream->client);

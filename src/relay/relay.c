@@ -26,8 +26,8 @@ int relay_init(struct relay *relay, const struct relay_config *config, struct ro
         if (rv != 0) {
             return rv;
         }
-        relay->config.listen.port = net_listener_port(relay->workers[i].listener);
     }
+    relay->config.listen.port = net_listener_port(relay->workers[0].listener);
     snprintf(relay->listen_name, sizeof(relay->listen_name), "%s",
              net_listener_name(relay->workers[0].listener));
     return 0;

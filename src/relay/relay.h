@@ -6,9 +6,9 @@
 
 struct net_error;
 
-/* Makes the workers and listens. With port 0 all share the port that the first was given. Returns
- * 0, or -1 with `ret_error`; relay_deinit() either way. `config` is copied, what it points to
- * borrowed. The references to `routing` and to `tls` (NULL: plaintext) are taken over. */
+/* Makes the workers and listens. Returns 0, or -1 with `ret_error`; relay_deinit() either way.
+ * `config` is copied, what it points to borrowed. The references to `routing` and to `tls` (NULL:
+ * plaintext) are taken over. */
 int relay_init(struct relay *relay, const struct relay_config *config, struct routing *routing,
                struct net_tls *tls, struct net_error *ret_error);
 

@@ -4,8 +4,9 @@
  * a thread of its own. What threads share: the configuration (constant); what
  * is in force (struct relay_force, under its mutex, which is taken once per stream); clusters
  * (relay/cluster.h); counters and answer times; the atomics of struct relay; each worker's list of
- * live streams with what was observed of them (relay/streams.h); and the async handles that ask for
- * a drain. Everything else of a worker is its own thread's. */
+ * live streams with what was observed of them (relay/streams.h); its number of connections; and its
+ * inbox, through which worker 0 gives it connections and asks for a drain. Everything else of a
+ * worker is its own thread's. */
 #ifndef GRPCROUTE_RELAY_STATE_H
 #define GRPCROUTE_RELAY_STATE_H
 
@@ -16,6 +17,7 @@
 #include "relay/answer_time.h"
 #include "relay/config.h"
 #include "relay/flow.h"
+#include "relay/inbox.h"
 #include "relay/streams.h"
 #include "relay/routing.h"
 
@@ -88,16 +90,17 @@ struct worker_stats {
 #undef WORKER_NUMBER
 };
 
-/* One thread: a loop, a listener, downstream connections, upstream pools. */
+/* One thread: a loop, downstream connections, upstream pools. */
 struct worker {
     struct relay *relay; /* borrowed */
     unsigned index;
     struct net_loop loop;
     pthread_t thread;
-    uv_async_t wake; /* asks to look at the relay's drain requests */
+    struct inbox inbox; /* connections for it; a word that a drain or a reload is asked for */
+    atomic_uint connections; /* given to it and not gone; counted where there are several workers */
     struct net_tick tick;
     uv_timer_t leave; /* runs while streams are ended on purpose */
-    struct net_listener *listener;
+    struct net_listener *listener; /* worker 0's has the socket */
     struct net_tls *tls; /* owned reference, of the listener; NULL: plaintext */
     struct list downstreams;
     struct list upstreams;
@@ -142,6 +145,7 @@ struct relay {
     unsigned worker_count;
     char listen_name[NET_ADDRESS_TEXT_BYTES];
     uint64_t started_ms;
+    unsigned next_worker;              /* whose turn it is among equals; worker 0's thread */
     atomic_uint others;                /* workers that run, beside worker 0 */
     void (*on_main_ended)(void *user); /* all workers have closed everything; worker 0's thread */
     void *user;
@@ -187,6 +191,14 @@ static inline const struct relay_config *worker_config(const struct worker *work
 static inline uint64_t worker_now_ms(const struct worker *worker)
 {
     return uv_now(&worker->loop.uv);
+}
+
+/* A connection that was given to the worker has ended. */
+static inline void worker_connection_gone(struct worker *worker)
+{
+    if (worker->relay->config.workers > 1) {
+        atomic_fetch_sub(&worker->connections, 1);
+    }
 }
 
 /* An endpoint cannot be reached or dropped a connection: no new streams until a health check

@@ -105,20 +105,22 @@ static void fail_overdue(struct upstream *upstream)
     }
 }
 
-/* A peer that stopped answering health checks may be gone without a word: make each connection
- * prove itself, once. */
+/* A peer that left a health check unanswered may be gone without a word: make each connection prove
+ * itself, once, also while the endpoint is not given up for it. */
 static void probe_suspect(struct upstream *upstream)
 {
-    bool unhealthy = atomic_load(&upstream->endpoint->health) == ENDPOINT_UNHEALTHY;
+    const struct endpoint *endpoint = upstream->endpoint;
+    bool suspect = atomic_load(&endpoint->health) == ENDPOINT_UNHEALTHY ||
+                   atomic_load(&endpoint->check_failures) > 0;
     struct list *node;
     struct list *next;
     list_each(node, next, &upstream->conns)
     {
-        if (unhealthy && !upstream->suspect && conn_at(node)->conn != NULL) {
+        if (suspect && !upstream->suspect && conn_at(node)->conn != NULL) {
             rpc_conn_check_alive(conn_at(node)->conn);
         }
     }
-    upstream->suspect = unhealthy;
+    upstream->suspect = suspect;
 }
 
 static bool is_needless(const struct upstream_conn *conn, uint64_t now)

@@ -1,8 +1,8 @@
 /* One thread of the proxy.
  *
- * Happy path: worker_init() listens -> worker_run() relays until a drain is asked -> GOAWAY on
- * every connection, each exchange ends at its own moment of the window -> all connections closed ->
- * the loop has nothing left and returns.
+ * Happy path: worker_init() listens, or waits for what worker 0 accepts for it -> worker_run()
+ * relays until a drain is asked -> GOAWAY on every connection, each exchange ends at its own moment
+ * of the window -> all connections closed -> the loop has nothing left and returns.
  * Failure modes: accept errors are counted and logged once per pause; a second request to drain
  * ends everything now. */
 #include "relay/worker.h"
@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "relay/balance.h"
 #include "relay/counter.h"
 #include "relay/downstream.h"
 #include "relay/exchange.h"
@@ -21,7 +22,9 @@
 #include "relay/upstream.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* After the drain window, how long connections may take to say goodbye. */
 #define GOODBYE_MS 1000
@@ -72,7 +75,7 @@ static void end_worker(struct worker *worker)
         worker->ended = true;
         net_loop_tick_stop(&worker->tick);
         leave_close(worker);
-        uv_close((uv_handle_t *)&worker->wake, NULL);
+        inbox_close(&worker->inbox);
         if (worker->index != 0) {
             atomic_fetch_sub(&worker->relay->others, 1);
             worker_wake(&worker->relay->workers[0]);
@@ -106,12 +109,28 @@ static void update_tls(struct worker *worker)
     net_tls_free(old);
 }
 
+static void take_connections(struct worker *worker)
+{
+    int *fds;
+    size_t count = inbox_take(&worker->inbox, &fds);
+    for (size_t i = 0; i < count; i++) {
+        if (worker->listener != NULL) {
+            net_listener_take(worker->listener, fds[i]);
+        } else { /* draining */
+            close(fds[i]);
+            worker_connection_gone(worker);
+        }
+    }
+    free(fds);
+}
+
 static void on_wake(uv_async_t *handle)
 {
     struct worker *worker = handle->data;
     if (worker->listener != NULL) {
         update_tls(worker);
     }
+    take_connections(worker);
     leave_on_tick(worker);
     if (relay_is_draining(worker->relay) && !worker->draining) {
         begin_drain(worker);
@@ -156,15 +175,31 @@ static void on_refused(void *user, const struct net_error *why)
 {
     struct worker *worker = user;
     counter_add(&worker->stats.downstream_cx_refused, 1);
-    bool serious = why->kind == NET_FD_LIMIT;
+    bool serious = why->kind == NET_FD_LIMIT; /* of which there is no connection */
+    if (!serious) {
+        worker_connection_gone(worker);
+    }
     log_event(serious ? LOG_ERROR : LOG_DEBUG, &worker->relay->source, "connection_refused",
               LOG_PAIRS({"cause", net_error_label(why->kind)}), "Connection refused: %s",
               why->text);
 }
 
+static void on_accepted(void *user, int fd)
+{
+    struct worker *worker = user;
+    balance_connection(worker->relay, fd);
+}
+
 static const struct net_listener_events listener_events = {
     .on_stream = on_stream,
     .on_refused = on_refused,
+};
+
+/* Of the one that accepts for several. */
+static const struct net_listener_events balancing_events = {
+    .on_stream = on_stream,
+    .on_refused = on_refused,
+    .on_accepted = on_accepted,
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -181,6 +216,18 @@ static void init_state(struct worker *worker, struct relay *relay, unsigned inde
     net_flush_init(&worker->relief, relief_on_flush);
 }
 
+static struct net_listener *open_listener(struct worker *worker, struct net_error *ret_error)
+{
+    const struct relay_config *config = worker_config(worker);
+    const struct net_listener_config listener = {.address = config->listen, .tls = worker->tls};
+    if (worker->index > 0) {
+        return net_listener_open_fed(&worker->loop, worker->tls, &listener_events, worker);
+    }
+    return net_listener_open(&worker->loop, &listener,
+                             config->workers > 1 ? &balancing_events : &listener_events, worker,
+                             ret_error);
+}
+
 int worker_init(struct worker *worker, struct relay *relay, unsigned index,
                 struct net_error *ret_error)
 {
@@ -190,19 +237,12 @@ int worker_init(struct worker *worker, struct relay *relay, unsigned index,
         net_error_from_uv(ret_error, rv, "start an event loop");
         return -1;
     }
-    uv_async_init(&worker->loop.uv, &worker->wake, on_wake);
-    worker->wake.data = worker;
+    inbox_init(&worker->inbox, &worker->loop.uv, on_wake, worker);
     leave_open(worker);
     net_tick_init(&worker->tick, on_tick);
     net_loop_tick_start(&worker->loop, &worker->tick);
     worker->tls = relay_tls(relay);
-    const struct net_listener_config config = {
-        .address = relay->config.listen,
-        .tls = worker->tls,
-        .reuse_port = relay->config.workers > 1,
-    };
-    worker->listener =
-        net_listener_open(&worker->loop, &config, &listener_events, worker, ret_error);
+    worker->listener = open_listener(worker, ret_error);
     return worker->listener != NULL ? 0 : -1;
 }
 
@@ -235,11 +275,12 @@ void worker_deinit(struct worker *worker)
         net_listener_close(worker->listener);
         net_loop_tick_stop(&worker->tick);
         leave_close(worker);
-        uv_close((uv_handle_t *)&worker->wake, NULL);
+        inbox_close(&worker->inbox);
         net_loop_run(&worker->loop);
     }
     net_loop_flush_cancel(&worker->relief);
     net_loop_deinit(&worker->loop);
+    inbox_deinit(&worker->inbox);
     net_tls_free(worker->tls);
     assert_idle(worker);
     streams_deinit(&worker->streams);
@@ -247,5 +288,5 @@ void worker_deinit(struct worker *worker)
 
 void worker_wake(struct worker *worker)
 {
-    uv_async_send(&worker->wake);
+    inbox_wake(&worker->inbox);
 }

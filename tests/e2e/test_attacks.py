@@ -47,7 +47,7 @@ class World:
         self.cacert = certs / "ca.pem"
         self.server = start(Server, "v1", "good")
         self.other = start(Server, "v2", "good-2")
-        self.proxy = start(Proxy, certs, [self.server], [self.other]).wait_ready()
+        self.proxy = start(Proxy, certs, [self.server], [self.other], "--workers", "1").wait_ready()  # all on one upstream connection
         self.agents = [start(Agent, "v1.1", "bystander", self.proxy.target, "--interval", "50ms", cacert=self.cacert),
                        start(Agent, "v1.2", "bystander-2", self.server.address, "--interval", "50ms")]
         for agent in self.agents:
@@ -716,7 +716,7 @@ def heard_by_client(peer):
 def test_hostile_upstream(world, started, certs, name):
     answer, expected, _ = SERVERS[name]
     hostile = hostile_server(answer, started)
-    proxy = started(Proxy(certs, [world.server], [hostile], env=ENV)).wait_ready()
+    proxy = started(Proxy(certs, [world.server], [hostile], "--workers", "1", env=ENV)).wait_ready()
     bystander = started(Agent("v1.1", "b", proxy.target, "--interval", "50ms", cacert=world.cacert, env=ENV))
     bystander.wait_for("Received pong", count=2)
     proxy.wait_for(f"Endpoint {hostile.address} of cluster server-v2 is healthy")
@@ -732,7 +732,7 @@ def test_hostile_upstream(world, started, certs, name):
 
 def test_agents_leave_a_hostile_endpoint_for_the_good_one(world, started, certs):
     hostile = hostile_server(SERVERS["window-update-0"][0], started)
-    proxy = started(Proxy(certs, [hostile, world.server], [world.other], env=ENV)).wait_ready()
+    proxy = started(Proxy(certs, [hostile, world.server], [world.other], "--workers", "1", env=ENV)).wait_ready()
     client = started(Agent("v1.1", "a", proxy.target, "--count", "6", cacert=world.cacert, env=ENV))
     for number in range(1, 7):
         client.wait_for(rf"a-{number}\] Received pong from server=v1/good", count=3)
@@ -741,7 +741,7 @@ def test_agents_leave_a_hostile_endpoint_for_the_good_one(world, started, certs)
 
 def test_requests_that_a_server_refuses_go_to_another(world, started, certs):
     hostile = hostile_server(SERVERS["goaway-refusing"][0], started)
-    proxy = started(Proxy(certs, [hostile, world.server], [world.other], env=ENV)).wait_ready()
+    proxy = started(Proxy(certs, [hostile, world.server], [world.other], "--workers", "1", env=ENV)).wait_ready()
     client = started(Agent("v1.1", "a", proxy.target, "--count", "6", cacert=world.cacert, env=ENV))
     for number in range(1, 7):
         client.wait_for(rf"a-{number}\] Received pong from server=v1/good", count=3)
@@ -772,8 +772,8 @@ def health_answer(body, status="0"):
 
 UNHEALTHY = {
     "not-serving": (health_answer(b"\x08\x02"), "health check answered NOT_SERVING"),
-    "unknown": (health_answer(b"\x08\x00"), "health check answered neither SERVING nor NOT_SERVING"),
-    "another-number": (health_answer(b"\x08\x63"), "health check answered neither SERVING nor NOT_SERVING"),
+    "unknown": (health_answer(b"\x08\x00"), "health check answered UNKNOWN"),
+    "another-number": (health_answer(b"\x08\x63"), "health check answered 99, which is no serving status"),
     "noise": (health_answer(b"\xff\xff\xff"), "health check was answered with what is no HealthCheckResponse"),
     "unavailable": (health_answer(b"\x08\x01", "14"), "health check failed with UNAVAILABLE"),
     "http-500": (lambda peer, s: peer.exchange(fields(s, (":status", "500"), end=True)), "health check was answered with HTTP status 500"),

@@ -15,6 +15,8 @@ from test_reload import fetch, metric
 
 STREAMS = 1000 if os.environ.get("SLOW_TESTS") else 300
 WINDOW_S = 4
+# A stopped server is unhealthy long before its connections are given up, which takes 6 s.
+QUICK_HEALTH = ["--health-interval", "500ms", "--health-timeout", "500ms", "--unhealthy-threshold", "1"]
 
 
 class Fleet(Process):
@@ -133,8 +135,9 @@ def test_endpoints_that_come_get_the_surplus_and_no_message_is_lost(started, cer
 
 def test_nothing_moves_unless_that_is_asked_for(started, certs, endpoints):
     endpoints.use(0, 1)
-    front = start(started, certs, endpoints)
+    front = start(started, certs, endpoints, *QUICK_HEALTH)
     fleet = started(Fleet(front, 40))
+    wait_until(lambda: sum(shares(front).values()) == 40, 20, "the proxy has them, too")
     before = shares(front)
     endpoints.use(1, 2, 3)  # one gone, two came
     front.wait_for(r"Cluster server-v1 has 3 endpoints \(2 new, 1 gone\)")
@@ -148,7 +151,7 @@ def test_nothing_moves_unless_that_is_asked_for(started, certs, endpoints):
 
 def test_streams_of_an_unhealthy_endpoint_end_when_that_is_asked_for(started, certs, endpoints):
     endpoints.use(0, 1)
-    front = start(started, certs, endpoints, "--on-unhealthy", "end", "--health-interval", "1s")
+    front = start(started, certs, endpoints, "--on-unhealthy", "end", *QUICK_HEALTH, "--move-window", "2s")
     fleet = started(Fleet(front, 40))
     with stopped(endpoints.servers[0]):
         front.wait_for(rf"Endpoint {endpoints.servers[0].address} of cluster server-v1 is unhealthy: its 20 streams end within")

@@ -24,7 +24,7 @@ def connections(proxy):
 def test_a_burst_is_served_by_an_endpoint_with_few_streams_per_connection(started, certs, tmp_path, limit):
     """As after a restart: 300 streams at once, before the SETTINGS of most connections are known."""
     endpoint = started(GrpcGo(tmp_path, "v1", "-max-streams", str(limit)))
-    proxy = started(Proxy(certs, [endpoint], [endpoint])).wait_ready()
+    proxy = started(Proxy(certs, [endpoint], [endpoint], "--workers", "1")).wait_ready()
     old = started(Agent("v1.1", "old", proxy.target, cacert=certs / "ca.pem"))
     old.wait_for("Received pong", count=2)
     with contextlib.ExitStack() as stack:
@@ -49,7 +49,7 @@ def test_an_endpoint_that_allows_no_stream_is_not_dialled_again_and_again(starte
     endpoint = started(raw.RawServer(lambda peer, stream: peer.exchange(raw.reset(stream, 7)),
                                      greeting=raw.setting((MAX_CONCURRENT_STREAMS, 0))))
     other = started(Server("v2", "other"))
-    proxy = started(Proxy(certs, [endpoint], [other]))
+    proxy = started(Proxy(certs, [endpoint], [other], "--workers", "1"))
     bystander = started(Agent("v2.1", "bystander", proxy.target, cacert=certs / "ca.pem"))
     bystander.wait_for("Received pong")
     with contextlib.closing(flow.connect(proxy.port, certs / "ca.pem")) as client:
@@ -74,7 +74,7 @@ def test_a_secret_is_never_indexed_where_the_client_said_so(started, certs, firs
         raw.has_no_health_service(peer, stream)
 
     endpoint = started(raw.RawServer(answer))
-    proxy = started(Proxy(certs, [endpoint], [endpoint]))
+    proxy = started(Proxy(certs, [endpoint], [endpoint], "--workers", "1"))
     with contextlib.closing(flow.connect(proxy.port, certs / "ca.pem")) as client:
         for _ in range(2):
             stream, = client.take()
@@ -87,7 +87,7 @@ def test_a_secret_is_never_indexed_where_the_client_said_so(started, certs, firs
 def test_windows_are_heeded_whatever_the_flags_of_settings(started, certs):
     """RFC 9113 section 4.1: flags without a meaning are ignored."""
     server = started(Server("v1", "s"))
-    proxy = started(Proxy(certs, [server], [server])).wait_ready()
+    proxy = started(Proxy(certs, [server], [server], "--workers", "1")).wait_ready()
     for port, cacert in ((proxy.port, certs / "ca.pem"), (server.port, None)):
         for flags in (0, 2, 0x80):
             for before, now, expected in ((65535, 0, False), (0, 65535, True)):

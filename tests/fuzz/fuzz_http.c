@@ -29,11 +29,9 @@ static char answer[ANSWER_BYTES];
 
 /* ---- in place of net/listen_socket.c and accept4() ------------------------------------------- */
 
-int net_listen_socket(const struct text_address *address, bool reuse_port,
-                      struct net_error *ret_error)
+int net_listen_socket(const struct text_address *address, struct net_error *ret_error)
 {
     (void)address;
-    (void)reuse_port;
     (void)ret_error;
     bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return bell;

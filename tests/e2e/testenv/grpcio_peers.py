@@ -14,11 +14,13 @@ def _identity(data):
 
 
 class _GrpcioServer:
-    """A plaintext grpcio server with one generic handler."""
+    """A plaintext grpcio server with one generic handler, and what `add` adds to it."""
 
-    def __init__(self, handler, certs=None):
+    def __init__(self, handler, certs=None, add=None):
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=128))
         self._server.add_generic_rpc_handlers((handler,))
+        if add is not None:
+            add(self._server)
         if certs is None:
             self.port = self._server.add_insecure_port("127.0.0.1:0")
         else:
@@ -52,7 +54,7 @@ class _Handler(grpc.GenericRpcHandler):
 class PingServer(_GrpcioServer):
     """Answers pings; with the stubs of ping_pb2 in full, with those of plain_pb2 only fields 1 to 3."""
 
-    def __init__(self, messages, version="v1", ident="grpcio-1", certs=None):
+    def __init__(self, messages, version="v1", ident="grpcio-1", certs=None, add=None):
         full = hasattr(messages.PingResponse(), "sequence")
 
         def behaviour(requests, context):
@@ -68,7 +70,7 @@ class PingServer(_GrpcioServer):
                     response.agent_version = metadata.get("agent-version", "")
                 yield response.SerializeToString()
 
-        super().__init__(_Handler(behaviour), certs)
+        super().__init__(_Handler(behaviour), certs, add)
 
 
 class Relay(_GrpcioServer):

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -36,6 +37,25 @@ static void a_process_tells_its_cpu_memory_files_and_age(void **state)
     buf_deinit(&metrics.text);
 }
 
+/* What else bounds it is in test_cgroup.c. */
+static void cpus_are_those_of_the_affinity(void **state)
+{
+    (void)state;
+    cpu_set_t before;
+    cpu_set_t one;
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    assert_in_range(process_cpus(), 1, CPU_COUNT(&before));
+    CPU_ZERO(&one);
+    for (int cpu = 0; CPU_COUNT(&one) == 0; cpu++) {
+        if (CPU_ISSET(cpu, &before)) {
+            CPU_SET(cpu, &one);
+        }
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    assert_int_equal(process_cpus(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
 static void the_limit_of_open_files_is_raised_to_the_hard_one(void **state)
 {
     (void)state;
@@ -51,6 +71,7 @@ static void the_limit_of_open_files_is_raised_to_the_hard_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cpus_are_those_of_the_affinity),
         cmocka_unit_test(a_process_tells_its_cpu_memory_files_and_age),
         cmocka_unit_test(the_limit_of_open_files_is_raised_to_the_hard_one),
     };

@@ -111,7 +111,7 @@ struct net_listener *net_listener_open(struct net_loop *loop,
                                        struct net_error *ret_error)
 {
     uint16_t port = config->address.port != 0 ? config->address.port : next_port++;
-    if (find_listener(port) != NULL && !config->reuse_port) {
+    if (find_listener(port) != NULL) {
         net_error_set(ret_error, NET_FAILED, "address 127.0.0.1:%u is in use", port);
         return NULL;
     }
@@ -133,6 +133,21 @@ void net_listener_set_tls(struct net_listener *listener, struct net_tls *tls)
     if (tls != NULL) {
         abort();
     }
+}
+
+/* Descriptors are none of this world: nothing ever feeds it. */
+struct net_listener *net_listener_open_fed(struct net_loop *loop, struct net_tls *tls,
+                                           const struct net_listener_events *events, void *user)
+{
+    const struct net_listener_config config = {.tls = tls};
+    return net_listener_open(loop, &config, events, user, NULL);
+}
+
+void net_listener_take(struct net_listener *listener, int fd)
+{
+    (void)listener;
+    (void)fd;
+    assert(false);
 }
 
 uint16_t net_listener_port(const struct net_listener *listener)

@@ -260,6 +260,7 @@ void harness_deinit(struct harness *harness)
     end_deinit(&harness->client);
     end_deinit(&harness->server);
     net_listener_close(harness->listener);
+    net_listener_close(harness->fed);
     net_loop_deinit(&harness->loop);
     buf_deinit(&harness->client.received);
     buf_deinit(&harness->server.received);
@@ -276,6 +277,26 @@ void harness_listen(struct harness *harness)
     struct net_error error;
 
     harness->listener = net_listener_open(&harness->loop, &config, &events, harness, &error);
+    assert_non_null(harness->listener);
+}
+
+static void on_accepted(void *user, int fd)
+{
+    struct harness *harness = user;
+
+    net_listener_take(harness->fed, fd);
+}
+
+void harness_listen_fed(struct harness *harness)
+{
+    struct net_listener_config config = {.address = {.host = "127.0.0.1"}};
+    struct net_listener_events accepts = {.on_accepted = on_accepted};
+    struct net_listener_events serves = {.on_stream = on_stream, .on_refused = on_refused};
+    struct net_error error;
+
+    harness->listener = net_listener_open(&harness->loop, &config, &accepts, harness, &error);
+    harness->fed =
+        net_listener_open_fed(&harness->loop, harness->server_tls, &serves, harness);
     assert_non_null(harness->listener);
 }
 

@@ -49,6 +49,7 @@ struct harness {
     struct net_tls *server_tls;
     struct net_tls *client_tls;
     struct net_listener *listener;
+    struct net_listener *fed; /* that takes what `listener` accepts; NULL: it keeps it */
     struct end server; /* the last one accepted */
     struct end client;
     bool drop; /* close every accepted stream at once, without a start */
@@ -70,6 +71,8 @@ void harness_init(struct harness *harness, bool tls);
 void harness_deinit(struct harness *harness);
 /* Listens on 127.0.0.1. */
 void harness_listen(struct harness *harness);
+/* The same with one that accepts, and one that it gives everything to. */
+void harness_listen_fed(struct harness *harness);
 /* Dials the listener (or `port` when not 0) as localhost, at 127.0.0.1. */
 struct net_dial *harness_dial(struct harness *harness, uint16_t port, uint64_t timeout_ms);
 /* Both, and waits until both ends are ready and started. */

@@ -41,10 +41,9 @@ static void wait_for_refusal(enum net_error_kind kind, const char *text)
 
 /* --- opening --- */
 
-static struct net_listener *open_at(const char *host, uint16_t port, bool reuse_port,
-                                    struct net_error *error)
+static struct net_listener *open_at(const char *host, uint16_t port, struct net_error *error)
 {
-    struct net_listener_config config = {.reuse_port = reuse_port};
+    struct net_listener_config config = {0};
     struct net_listener_events events = {0};
 
     snprintf(config.address.host, sizeof(config.address.host), "%s", host);
@@ -59,7 +58,7 @@ static void an_address_in_use_is_named(void **state)
 
     (void)state;
     harness_listen(&harness);
-    assert_null(open_at("127.0.0.1", net_listener_port(harness.listener), false, &error));
+    assert_null(open_at("127.0.0.1", net_listener_port(harness.listener), &error));
     snprintf(text, sizeof(text),
              "address 127.0.0.1:%u is already in use: stop the other process or choose another "
              "address",
@@ -72,23 +71,10 @@ static void an_address_of_another_machine_is_named(void **state)
     struct net_error error = {0};
 
     (void)state;
-    assert_null(open_at("192.0.2.1", 0, false, &error));
+    assert_null(open_at("192.0.2.1", 0, &error));
     assert_non_null(strstr(error.text, "192.0.2.1:0 does not belong to this machine"));
-    assert_null(open_at("no..name", 0, false, &error));
+    assert_null(open_at("no..name", 0, &error));
     assert_non_null(strstr(error.text, "no..name"));
-}
-
-static void several_listeners_share_an_address_when_asked(void **state)
-{
-    struct net_error error;
-    struct net_listener *first = open_at("127.0.0.1", 0, true, &error);
-    struct net_listener *second = open_at("127.0.0.1", net_listener_port(first), true, &error);
-
-    (void)state;
-    assert_non_null(second);
-    net_listener_close(first);
-    net_listener_close(second);
-    net_listener_close(NULL);
 }
 
 static void an_empty_host_takes_ipv4_as_well(void **state)
@@ -96,10 +82,43 @@ static void an_empty_host_takes_ipv4_as_well(void **state)
     struct net_error error;
 
     (void)state;
-    harness.listener = open_at("", 0, false, &error);
+    harness.listener = open_at("", 0, &error);
     assert_non_null(harness.listener);
     assert_int_not_equal(net_listener_port(harness.listener), 0);
     close(raw_connect(net_listener_port(harness.listener))); /* to 127.0.0.1 */
+}
+
+/* --- accepting for another --- */
+
+static void what_one_listener_accepts_another_serves(void **state)
+{
+    (void)state;
+    harness_listen_fed(&harness);
+    harness_dial(&harness, 0, TEST_DEADLINE_MS);
+    run_until(&harness.loop, &harness.client.ready);
+    run_until(&harness.loop, &harness.server.ready);
+    harness.server.echo = true;
+    end_send_text(&harness.client, "handed over");
+    run_until_received(&harness.client, strlen("handed over"));
+    int odd = raw_connect(net_listener_port(harness.listener));
+    assert_int_equal(send(odd, "no TLS", 6, MSG_NOSIGNAL), 6);
+    wait_for_refusal(NET_TLS_NOT_TLS, "client 127.0.0.1:");
+    close(odd);
+}
+
+static void a_fed_listener_may_close_with_an_unfinished_handshake(void **state)
+{
+    (void)state;
+    harness_listen_fed(&harness);
+    int silent = raw_connect(net_listener_port(harness.listener));
+    run_for(&harness.loop, 20);
+    net_listener_close(harness.fed);
+    harness.fed = NULL;
+    run_for(&harness.loop, 20);
+    assert_int_equal(harness.accepted + harness.refused, 0);
+    net_listener_close(harness.listener);
+    harness.listener = NULL;
+    close(silent);
 }
 
 /* --- the descriptor limit --- */
@@ -514,7 +533,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(an_address_in_use_is_named),
         CASE(an_address_of_another_machine_is_named),
-        CASE(several_listeners_share_an_address_when_asked),
+        TLS(what_one_listener_accepts_another_serves),
+        TLS(a_fed_listener_may_close_with_an_unfinished_handshake),
         CASE(an_empty_host_takes_ipv4_as_well),
         CASE(the_descriptor_limit_pauses_without_spinning),
         TLS(the_last_descriptors_are_not_for_who_connects),

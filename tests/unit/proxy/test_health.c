@@ -8,8 +8,6 @@
 
 #include <stdio.h>
 
-#define INTERVAL_MS 5000
-
 static enum endpoint_health health_of(struct scene *scene)
 {
     return (enum endpoint_health)atomic_load(&scene_view(scene, 0)->health);
@@ -42,6 +40,8 @@ static void answer(struct peer_stream *stream)
 
 #define GRPC "content-type: application/grpc\n"
 
+static bool without_service; /* the last check said so */
+
 /* The health after one check that was answered so, and its cause. */
 static enum endpoint_health check_once(const char *fields, const void *bytes, size_t len,
                                        const char *trailers, char cause[static CLUSTER_CAUSE_BYTES])
@@ -52,12 +52,15 @@ static enum endpoint_health check_once(const char *fields, const void *bytes, si
     reply.len = len;
     reply.trailers = trailers;
     scene->endpoints[0].config.on_end = answer;
-    struct proxy_health *health = proxy_health_start(scene->relay, INTERVAL_MS);
+    struct proxy_health *health = proxy_health_start(scene->relay);
     assert_int_equal(health_of(scene), ENDPOINT_UNKNOWN);
     scene_run(2 * NET_TICK_MS);
     enum endpoint_health result = health_of(scene);
     assert_true(proxy_health_done_once(health));
     snprintf(cause, CLUSTER_CAUSE_BYTES, "%s", scene_view(scene, 0)->cause);
+    without_service = atomic_load(&scene_view(scene, 0)->no_health_service);
+    assert_int_equal(atomic_load(&scene_view(scene, 0)->check_failures),
+                     result == ENDPOINT_HEALTHY ? 0 : 1);
     struct peer_stream *check = peer_stream(scene_conn(scene, 0, 0), 0);
     assert_string_equal(peer_value(check, ":path"), RPC_HEALTH_CHECK_PATH);
     assert_int_equal(check->body_bytes, RPC_FRAME_PREFIX_BYTES);
@@ -83,12 +86,23 @@ static void only_serving_is_healthy(void **state)
     char cause[CLUSTER_CAUSE_BYTES];
     assert_int_equal(check_status(RPC_HEALTH_SERVING, cause), ENDPOINT_HEALTHY);
     assert_string_equal(cause, "");
+    assert_false(without_service);
     assert_int_equal(check_status(RPC_HEALTH_NOT_SERVING, cause), ENDPOINT_UNHEALTHY);
     assert_string_equal(cause, "health check answered NOT_SERVING");
     assert_int_equal(check_status(RPC_HEALTH_SERVICE_UNKNOWN, cause), ENDPOINT_UNHEALTHY);
-    assert_string_equal(cause, "health check answered neither SERVING nor NOT_SERVING");
+    assert_string_equal(cause, "health check answered SERVICE_UNKNOWN");
     /* UNKNOWN is proto3's default: an empty message, of which nothing is on the wire */
     assert_int_equal(check_status(RPC_HEALTH_UNKNOWN, cause), ENDPOINT_UNHEALTHY);
+    static const uint8_t unknown[] = {0, 0, 0, 0, 2, 8, 0};
+    assert_int_equal(check_once(":status: 200\n" GRPC, unknown, sizeof(unknown),
+                                "grpc-status: 0\n", cause),
+                     ENDPOINT_UNHEALTHY);
+    assert_string_equal(cause, "health check answered UNKNOWN");
+    static const uint8_t other[] = {0, 0, 0, 0, 2, 8, 9};
+    assert_int_equal(check_once(":status: 200\n" GRPC, other, sizeof(other), "grpc-status: 0\n",
+                                cause),
+                     ENDPOINT_UNHEALTHY);
+    assert_string_equal(cause, "health check answered 9, which is no serving status");
 }
 
 static void a_server_without_the_service_lives(void **state)
@@ -105,6 +119,7 @@ static void a_server_without_the_service_lives(void **state)
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         assert_int_equal(check_once(answers[i], NULL, 0, NULL, cause), ENDPOINT_HEALTHY);
         assert_string_equal(cause, "");
+        assert_true(without_service);
     }
     assert_int_equal(check_once(":status: 200\n" GRPC, "", 0, "grpc-status: 12\n", cause),
                      ENDPOINT_HEALTHY);
@@ -117,6 +132,17 @@ static void other_answers_are_unhealthy_and_named(void **state)
     static const char *const answers[][2] = {
         {":status: 200\n" GRPC "grpc-status: 14\n", "health check failed with UNAVAILABLE"},
         {":status: 200\n" GRPC "grpc-status: 7\n", "health check failed with PERMISSION_DENIED"},
+        {":status: 200\n" GRPC "grpc-status: 5\n",
+         "health check failed with NOT_FOUND: its health service says nothing of the whole server, the "
+         "service \"\""},
+        {":status: 404\n" GRPC "grpc-status: 14\n", "health check failed with UNAVAILABLE"},
+        {":status: 400\n", "health check was answered with HTTP status 400"},
+        {":status: 403\n", "health check was answered with HTTP status 403"},
+        {":status: 200\ncontent-type: text/html\n",
+         "health check was not answered in gRPC, but with content-type text/html"},
+        {":status: 200\ncontent-type: \xc3\xa9\n",
+         "health check was not answered in gRPC, but with content-type \\xc3\\xa9"},
+        {":status: 200\n" GRPC, "health check was not answered in gRPC"},
         {":status: 503\n", "health check was answered with HTTP status 503"},
         {":status: 301\nlocation: x\n", "health check was answered with HTTP status 301"},
         {":status: 401\n", "health check was answered with HTTP status 401"},

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define INTERVAL_MS 5000
+#define INTERVAL_MS SCENE_CHECK_INTERVAL_MS
 
 static bool is_check(const struct peer_stream *stream)
 {
@@ -57,7 +57,20 @@ static struct scene *open_checked(struct proxy_health **ret_health)
     serves = true;
     refusals = 0;
     scene->endpoints[0].config.on_end = answer_check;
-    *ret_health = proxy_health_start(scene->relay, INTERVAL_MS);
+    *ret_health = proxy_health_start(scene->relay);
+    return scene;
+}
+
+static struct scene *open_thresholds(unsigned unhealthy, unsigned healthy,
+                                     struct proxy_health **ret_health)
+{
+    struct scene *scene = scene_open(&(struct scene_config){.unchecked = true, .drain_ms = 2000});
+    serves = true;
+    refusals = 0;
+    scene->endpoints[0].config.on_end = answer_check;
+    scene->relay->config.health.unhealthy_threshold = unhealthy;
+    scene->relay->config.health.healthy_threshold = healthy;
+    *ret_health = proxy_health_start(scene->relay);
     return scene;
 }
 
@@ -116,7 +129,17 @@ static void ignore(struct peer_stream *stream)
     (void)stream;
 }
 
-static void an_answer_that_is_late_is_unhealthy_and_then_harmless(void **state)
+static void refuse_check(struct peer_stream *stream)
+{
+    if (is_check(stream)) {
+        peer_status(stream, 13, "");
+    }
+}
+
+/* Time for one check that is not answered, and for it to begin. */
+#define LATE_MS (SCENE_CHECK_TIMEOUT_MS + 2 * NET_TICK_MS)
+
+static void a_first_answer_that_is_late_decides_and_is_then_harmless(void **state)
 {
     (void)state;
     struct proxy_health *health;
@@ -125,7 +148,7 @@ static void an_answer_that_is_late_is_unhealthy_and_then_harmless(void **state)
     scene_run(NET_TICK_MS);
     struct scene_bystander bystander = scene_bystander(scene);
     struct peer *conn = scene_conn(scene, 0, 0);
-    scene_run(PROXY_HEALTH_TIMEOUT_MS + NET_TICK_MS);
+    scene_run(SCENE_CHECK_TIMEOUT_MS + NET_TICK_MS);
     assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
     assert_string_equal(scene_view(scene, 0)->cause, "health check was not answered in time");
     struct peer_stream *check = peer_stream(conn, 0);
@@ -135,6 +158,114 @@ static void an_answer_that_is_late_is_unhealthy_and_then_harmless(void **state)
     scene_run(3000);
     assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
     scene_check(&bystander);
+    proxy_health_stop(health);
+    scene_close(scene);
+}
+
+static bool has_failed_once(void *user)
+{
+    return atomic_load(&scene_view(user, 0)->check_failures) == 1;
+}
+
+static void one_late_answer_takes_no_endpoint_out_but_two_do(void **state)
+{
+    (void)state;
+    struct proxy_health *health;
+    struct scene *scene = open_checked(&health);
+    scene_run(2 * NET_TICK_MS);
+    struct scene_bystander bystander = scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    const struct endpoint *view = scene_view(scene, 0);
+    for (int i = 0; i < 5; i++) { /* late once, again and again */
+        conn->config.on_end = ignore;
+        assert_true(fake_advance_until(has_failed_once, scene, INTERVAL_MS + LATE_MS));
+        assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
+        assert_string_equal(view->cause, "health check was not answered in time");
+        assert_false(scene_ask(scene->clients[0], "")->closed);
+        conn->config.on_end = answer_check;
+        scene_run(PROXY_HEALTH_RETRY_MS + 2 * NET_TICK_MS);
+        assert_int_equal(atomic_load(&view->check_failures), 0);
+        assert_string_equal(view->cause, "");
+    }
+    conn->config.on_end = ignore;
+    scene_run(INTERVAL_MS + PROXY_HEALTH_RETRY_MS + 2 * LATE_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
+    assert_int_equal(atomic_load(&view->check_failures), 2);
+    scene_check(&bystander);
+    proxy_health_stop(health);
+    scene_close(scene);
+}
+
+static void thresholds_are_what_was_asked_for(void **state)
+{
+    (void)state;
+    struct proxy_health *health;
+    struct scene *scene = open_thresholds(4, 3, &health);
+    scene_run(2 * NET_TICK_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_HEALTHY); /* the first one needs no others */
+    scene_bystander(scene);
+    struct peer *conn = scene_conn(scene, 0, 0);
+    conn->config.on_end = refuse_check;
+    scene_run(INTERVAL_MS + NET_TICK_MS);
+    for (unsigned failed = 1; failed < 4; failed++) {
+        assert_int_equal(atomic_load(&scene_view(scene, 0)->check_failures), failed);
+        assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
+        scene_run(PROXY_HEALTH_RETRY_MS);
+    }
+    assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
+    assert_string_equal(scene_view(scene, 0)->cause, "health check failed with INTERNAL");
+    conn->config.on_end = answer_check;
+    scene_run(2 * PROXY_HEALTH_RETRY_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
+    assert_string_equal(scene_view(scene, 0)->cause, "health check failed with INTERNAL");
+    scene_run(PROXY_HEALTH_RETRY_MS + NET_TICK_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
+    proxy_health_stop(health);
+    scene_close(scene);
+}
+
+/* It is an answer, whatever the threshold. */
+static void not_serving_counts_at_once(void **state)
+{
+    (void)state;
+    struct proxy_health *health;
+    struct scene *scene = open_thresholds(1000, 1, &health);
+    scene_run(2 * NET_TICK_MS);
+    struct scene_bystander bystander = scene_bystander(scene);
+    serves = false;
+    scene_run(INTERVAL_MS + NET_TICK_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
+    scene_assert_status(scene_ask(scene_client(scene), ""), 14, "health check answered NOT_SERVING");
+    scene_run(60000);
+    scene_check(&bystander);
+    proxy_health_stop(health);
+    scene_close(scene);
+}
+
+static void without_checks_a_connection_is_all_that_is_asked(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(&(struct scene_config){.unchecked = true});
+    scene->relay->config.health.checks = false;
+    scene->endpoints[0].config.on_end = answer_check;
+    serves = false;
+    struct proxy_health *health = proxy_health_start(scene->relay);
+    scene_run(2 * NET_TICK_MS);
+    assert_true(proxy_health_done_once(health));
+    assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
+    struct scene_bystander bystander = scene_bystander(scene);
+    scene_run(20 * INTERVAL_MS);
+    scene_check(&bystander);
+    assert_int_equal(count_checks(scene, 0), 0);
+    assert_int_equal(scene->endpoints[0].peer_count, 1);
+    scene->endpoints[0].dial = SCENE_REFUSES;
+    peer_abort(scene_conn(scene, 0, 0));
+    scene_run(5 * PROXY_HEALTH_RETRY_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
+    assert_non_null(strstr(scene_view(scene, 0)->cause, "connection refused"));
+    scene->endpoints[0].dial = SCENE_ACCEPTS;
+    scene_run(PROXY_HEALTH_RETRY_MS + 2 * NET_TICK_MS);
+    assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
     proxy_health_stop(health);
     scene_close(scene);
 }
@@ -181,8 +312,12 @@ static void a_check_that_was_not_looked_at_is_made_once_more(void **state)
     assert_int_equal(count_checks(scene, 0) - before, 2);
     refusals = 2;
     assert_true(fake_advance_until(all_refused, NULL, 2 * INTERVAL_MS));
-    assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
+    assert_int_equal(atomic_load(&scene_view(scene, 0)->check_failures), 1);
     assert_non_null(strstr(scene_view(scene, 0)->cause, "health check ended with REFUSED_STREAM"));
+    scene_run(2000);
+    refusals = 4;
+    assert_true(fake_advance_until(all_refused, NULL, 2 * INTERVAL_MS));
+    assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
     scene_run(2000);
     assert_int_equal(health_of(scene), ENDPOINT_HEALTHY);
     proxy_health_stop(health);
@@ -309,7 +444,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_check_is_made_at_once_and_then_at_intervals),
         cmocka_unit_test(an_endpoint_that_turns_unhealthy_keeps_its_streams),
-        cmocka_unit_test(an_answer_that_is_late_is_unhealthy_and_then_harmless),
+        cmocka_unit_test(a_first_answer_that_is_late_decides_and_is_then_harmless),
+        cmocka_unit_test(one_late_answer_takes_no_endpoint_out_but_two_do),
+        cmocka_unit_test(thresholds_are_what_was_asked_for),
+        cmocka_unit_test(not_serving_counts_at_once),
+        cmocka_unit_test(without_checks_a_connection_is_all_that_is_asked),
         cmocka_unit_test(checks_that_are_never_answered_are_nobodys_trouble),
         cmocka_unit_test(a_check_that_was_not_looked_at_is_made_once_more),
         cmocka_unit_test(a_goaway_asks_for_a_check_at_once),

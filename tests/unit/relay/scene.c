@@ -156,6 +156,14 @@ struct scene *scene_open(const struct scene_config *config)
         .max_buffered_bytes = config->max_buffered > 0 ? config->max_buffered : (size_t)64 << 20,
         .drain_ms = config->drain_ms,
         .downstream_keepalive_ms = 0,
+        .health =
+            {
+                .checks = true,
+                .interval_ms = SCENE_CHECK_INTERVAL_MS,
+                .timeout_ms = SCENE_CHECK_TIMEOUT_MS,
+                .unhealthy_threshold = 2,
+                .healthy_threshold = 1,
+            },
     };
     struct routing *routing = routing_new(scene->routes, scene->clusters);
     assert_int_equal(relay_init(scene->relay, &relay_config, routing, NULL, &error), 0);
