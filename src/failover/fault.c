@@ -23,7 +23,7 @@ static const struct role_child_events child_events = {.on_exit = on_exit_of_chil
 int failover_fault_start(struct failover_fault *fault, uv_loop_t *loop,
                          struct failover_result *result, void (*on_end)(void *user), void *user)
 {
-    const char *const arguments[] = {"-c", result->fault, NULL};
+    const char *const arguments[] = {"-c", result->command, NULL};
     const struct role_child_command command = {
         .program = "/bin/sh", .arguments = arguments, .out = 2, .err = 2};
     *fault = (struct failover_fault){.result = result, .on_end = on_end, .user = user};

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "failover/pod.h"
 #include "role/pinger.h"
 
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct failover_held_stream {
     uv_timer_t timer;                 /* opens again */
     char server[FAILOVER_NAME_BYTES]; /* that answered last; escaped */
     uint64_t last_pong_ns;
+    uint64_t call_heard_ns; /* its last answer, or its begin */
     uint64_t call_sent;
     uint64_t call_answered;
     bool answered_since_fault;
@@ -74,6 +76,29 @@ static void measure_gap(struct failover_held_stream *stream, uint64_t now_ns, co
     }
 }
 
+/* The open call was silent until now. */
+static void measure_silence(struct failover_held_stream *stream, uint64_t now_ns,
+                            enum failover_hole_end end)
+{
+    struct failover_stream *seen = stream->seen;
+    const struct failover_history *history = &stream->held->result->history;
+    const struct failover_lanes *lanes = &seen->lanes;
+    uint64_t took_ns = now_ns - stream->call_heard_ns;
+    if (!fault_began(stream->held) || took_ns <= seen->silence.took_ns) {
+        return;
+    }
+    const struct failover_pod *pod = stream->call_answered > 0 && lanes->count > 0
+                                         ? &history->pods[lanes->all[lanes->count - 1].pod]
+                                         : NULL;
+    seen->silence = (struct failover_silence){
+        .from_ns = stream->call_heard_ns,
+        .took_ns = took_ns,
+        .pod = pod != NULL ? pod->name : "",
+        .version = pod != NULL ? pod->version : "",
+        .end = end,
+    };
+}
+
 static void note_cause(struct failover_held_stream *stream, const char *text)
 {
     struct failover_stream *seen = stream->seen;
@@ -104,19 +129,18 @@ static void note_answer(struct failover_held_stream *stream, const struct rpc_pi
 {
     struct failover_held *held = stream->held;
     struct failover_stream *seen = stream->seen;
-    const struct role_service *service = held->target->service;
-    char server[FAILOVER_NAME_BYTES];
-    bool unnamed = role_is_unnamed(service, pong);
+    struct failover_pod pod;
+    bool unnamed = role_is_unnamed(held->target->service, pong);
     bool wrong = !unnamed && role_expectation_forbids(seen->expect, pong->server_version);
-    const char *name =
-        service != NULL && pong->server_id[0] == '\0' ? pong->server_version : pong->server_id;
-    text_escape(server, sizeof(server), name, strlen(name));
-    measure_gap(stream, now_ns, server);
+    failover_pod_take(&pod, held->target->service, pong);
+    measure_gap(stream, now_ns, pod.name);
+    measure_silence(stream, now_ns, FAILOVER_HOLE_ANSWERED);
     if (held->stage < FAILOVER_HELD_FINISHING) { /* the picture ends there */
-        failover_lanes_answer(&held->result->history, &seen->lanes, now_ns, server,
+        failover_lanes_answer(&held->result->history, &seen->lanes, now_ns, &pod,
                               stream->call_answered == 0, wrong);
     }
-    memcpy(stream->server, server, sizeof(server));
+    memcpy(stream->server, pod.name, sizeof(stream->server));
+    seen->podless += pong->server_id[0] == '\0';
     seen->unnamed += unnamed;
     seen->misrouted += fault_began(held) && wrong;
 }
@@ -142,7 +166,7 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
     uint64_t now_ns = clock_now_ns();
     note_answer(stream, pong, now_ns);
     held->opened += stream->last_pong_ns == 0;
-    stream->last_pong_ns = now_ns;
+    stream->last_pong_ns = stream->call_heard_ns = now_ns;
     if (stream->call_answered == stream->call_sent) {
         /* a service of others may answer as often as it likes */
         stream->seen->repeated += held->target->service == NULL;
@@ -174,6 +198,7 @@ static void on_call_closed(void *user, const struct rpc_status *status)
             stream->seen->lost += stream->call_sent - stream->call_answered;
             stream->answered_since_fault = false;
         }
+        measure_silence(stream, clock_now_ns(), FAILOVER_HOLE_ENDED);
         if (stream->call_answered > 0) {
             failover_history_call_ended(&held->result->history, clock_now_ns());
         }
@@ -208,6 +233,7 @@ static void on_ready(void *user)
     const struct role_identity self = {.version = stream->seen->version,
                                        .id = stream->seen->agent_id};
     stream->call_sent = stream->call_answered = 0;
+    stream->call_heard_ns = clock_now_ns();
     if (role_pinger_open(&stream->pinger, stream->client, &self) != 0) {
         rpc_client_close(stream->client);
         return;
@@ -299,6 +325,9 @@ void failover_held_judge(struct failover_held *held)
         stream->seen->back = stream->answered_since_fault;
         if (!stream->answered_since_fault) {
             measure_gap(stream, now_ns, "");
+        }
+        if (role_pinger_is_open(&stream->pinger)) {
+            measure_silence(stream, now_ns, FAILOVER_HOLE_OPEN);
         }
     }
 }

@@ -2,8 +2,9 @@
  *
  *   opening  --every stream answered-->          faulting
  *   faulting --command ended-->                  watching
- *   watching --settle_ns over, all answered-->   finishing
- *   watching --max_gap_ns later-->               finishing
+ *   watching --settle_ns over, all answered-->   calling, where a roll call is wanted
+ *   watching --max_gap_ns later-->               calling
+ *   calling  --the roll call is over-->          finishing
  *   finishing --every stream has ended, or late-> closing
  *   any      --signal-->                         closing
  *   closing  --last connection gone-->           over
@@ -21,6 +22,7 @@
 #include "cli/progress.h"
 #include "failover/fault.h"
 #include "failover/held.h"
+#include "failover/roll_call.h"
 #include "net/loop.h"
 #include "role/signals.h"
 
@@ -40,7 +42,9 @@
 /* A server has so long to end a stream that is half-closed. */
 #define FINISH_MS 2000
 
-enum phase { OPENING, FAULTING, WATCHING, FINISHING, CLOSING };
+#define SHOWN_BYTES (4 * 2048)
+
+enum phase { OPENING, FAULTING, WATCHING, CALLING, FINISHING, CLOSING };
 
 struct run {
     struct net_loop loop;
@@ -48,6 +52,7 @@ struct run {
     const struct failover_config *config;
     struct failover_held held;
     struct failover_fault fault;
+    struct failover_roll_caller caller;
     enum phase phase;
     uv_timer_t deadline;
     struct role_signals signals;
@@ -114,9 +119,21 @@ static void on_command_stays(uv_timer_t *timer)
     failover_fault_end(&run->fault, SIGKILL);
 }
 
+/* What a short name stands for, so that a person can do it by hand. */
+static void show_command(const struct failover_result *result)
+{
+    char *shown = mem_calloc(1, SHOWN_BYTES);
+    text_escape(shown, SHOWN_BYTES, result->command, strlen(result->command));
+    fprintf(stderr, "Running: %s\n", shown);
+    free(shown);
+}
+
 static void start_fault(struct run *run)
 {
     struct failover_result *result = run->result;
+    if (result->command != result->fault) {
+        show_command(result);
+    }
     int error = failover_fault_start(&run->fault, &run->loop.uv, result, on_fault_ended, run);
     if (error != 0) {
         snprintf(result->reason, sizeof(result->reason), "the command could not be begun: %s",
@@ -142,8 +159,17 @@ static void on_watching(uv_timer_t *timer)
     uint64_t settled_ns = run->result->history.over_ns + run->config->settle_ns;
     if (now_ns >= settled_ns + run->result->max_gap_ns ||
         (now_ns >= settled_ns && all_answered(run))) {
-        failover_held_judge(&run->held);
+        enter(run, run->result->roll_call.wanted ? CALLING : FINISHING);
+    }
+}
+
+static void on_called(void *user)
+{
+    struct run *run = user;
+    if (run->phase == CALLING) {
         enter(run, FINISHING);
+    } else {
+        close_when_idle(run);
     }
 }
 
@@ -179,12 +205,18 @@ static void enter(struct run *run, enum phase phase)
     case WATCHING:
         uv_timer_start(&run->deadline, on_watching, WATCH_EVERY_MS, WATCH_EVERY_MS);
         return;
+    case CALLING:
+        failover_roll_call_start(&run->caller, &run->loop, run->result, run->config->target,
+                                 on_called, run);
+        return;
     case FINISHING:
+        failover_held_judge(&run->held);
         uv_timer_start(&run->deadline, on_finishing_late, FINISH_MS, 0);
         failover_held_finish(&run->held);
         return;
     case CLOSING:
         failover_held_close(&run->held);
+        failover_roll_call_close(&run->caller);
         failover_fault_end(&run->fault, SIGTERM);
         uv_timer_start(&run->deadline, on_command_stays, COMMAND_END_MS, 0);
         close_when_idle(run);
@@ -195,7 +227,7 @@ static void enter(struct run *run, enum phase phase)
 static void close_when_idle(struct run *run)
 {
     if (run->phase != CLOSING || run->held.clients > 0 || failover_fault_runs(&run->fault) ||
-        run->closed) {
+        failover_roll_call_runs(&run->caller) || run->closed) {
         return;
     }
     run->closed = true;
@@ -203,6 +235,7 @@ static void close_when_idle(struct run *run)
     role_signals_close(&run->signals);
     net_loop_tick_stop(&run->tick);
     failover_held_stop(&run->held);
+    failover_roll_call_stop(&run->caller);
 }
 
 /* While the command runs the terminal is its own. */
@@ -225,7 +258,7 @@ static void on_signal(void *user, int number, bool again)
     run->rv = role_signals_exit_code(number);
     if (run->phase == CLOSING) {
         failover_fault_end(&run->fault, SIGKILL);
-    } else if (run->result->history.fault_ns != 0) {
+    } else if (run->result->history.fault_ns != 0 && run->phase < FINISHING) {
         failover_held_judge(&run->held);
     }
     enter(run, CLOSING);
@@ -263,6 +296,7 @@ int failover_run(struct failover_result *result, const struct failover_config *c
         cli_progress_end(&run->progress);
         net_loop_deinit(&run->loop);
         failover_held_deinit(&run->held);
+        failover_roll_call_deinit(&run->caller);
         rv = run->rv;
     }
     result->run_exit = rv;
