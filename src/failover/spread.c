@@ -160,6 +160,9 @@ static void add_lanes(const struct failover_history *history, const struct failo
         uint64_t to_ns = next != NULL && !next->first ? next->from_ns - 1 : lane->to_ns;
         uint64_t from_bin = bin_from(history, lane->from_ns);
         uint64_t to_bin = bin_from(history, to_ns + 1);
+        if (to_bin == 0 && (next == NULL || next->from_ns > history->fault_ns)) {
+            to_bin = 1; /* who ends with the fault is there when it begins */
+        }
         if (place < spread->pod_count && to_bin > from_bin) {
             add_event(events, from_bin, place, 1);
             add_event(events, to_bin, place, -1);
