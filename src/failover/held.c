@@ -87,6 +87,9 @@ static void measure_silence(struct failover_held_stream *stream, uint64_t now_ns
     if (!fault_began(stream->held) || took_ns <= seen->silence.took_ns) {
         return;
     }
+    if (stream->call_answered == 0 && end != FAILOVER_HOLE_OPEN) {
+        return; /* the target was still looking for a pod */
+    }
     const struct failover_pod *pod = stream->call_answered > 0 && lanes->count > 0
                                          ? &history->pods[lanes->all[lanes->count - 1].pod]
                                          : NULL;
@@ -96,6 +99,7 @@ static void measure_silence(struct failover_held_stream *stream, uint64_t now_ns
         .pod = pod != NULL ? pod->name : "",
         .version = pod != NULL ? pod->version : "",
         .end = end,
+        .is_cause = end == FAILOVER_HOLE_ENDED && seen->cause[0] == '\0',
     };
 }
 

@@ -24,6 +24,7 @@ struct failover_silence {
     const char *pod; /* that answered last on the call, "": none; borrowed from the history */
     const char *version; /* of its server */
     enum failover_hole_end end;
+    bool is_cause; /* the end of the call is the stream's cause */
 };
 
 /* The silences of a pod's streams that are too long to be a pause. */

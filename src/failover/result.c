@@ -65,7 +65,8 @@ const char *failover_saw(const struct failover_result *result, const struct fail
     if (!failover_is_hole(result, stream)) {
         snprintf(out, FAILOVER_SAW_BYTES, "%s", cause);
     } else if (silence->end == FAILOVER_HOLE_ENDED) {
-        snprintf(out, FAILOVER_SAW_BYTES, "%s, after %s of silence", cause, took);
+        snprintf(out, FAILOVER_SAW_BYTES, "%s, %s %s of silence", cause,
+                 silence->is_cause ? "after" : "and later", took);
     } else {
         snprintf(out, FAILOVER_SAW_BYTES, "%s: the stream stayed open, and %s answered nothing for %s",
                  cause, silence->pod[0] != '\0' ? silence->pod : "whoever took it", took);

@@ -239,6 +239,8 @@ static void sweep(const struct failover_result *result, struct failover_spread *
     }
     if (spread->after_percent > result->even_percent) {
         spread->even_after_ns = FAILOVER_NEVER;
+    } else if (!even) { /* it became even behind the last moment of the grid */
+        spread->even_after_ns = history->ended_ns - history->fault_ns;
     }
     free(counts);
     free(events.all);

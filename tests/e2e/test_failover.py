@@ -414,6 +414,19 @@ def test_a_pod_that_goes_on_in_time_is_told_and_good(stoppable, started):
     assert done.returncode == 0 and (hole["pod"], hole["answered_again"], hole["still_open"]) == ("stopped", 3, 0)
 
 
+def test_a_stopped_pod_whose_streams_end_at_last_is_told_from_a_killed_one(started, tmp_path):
+    servers = [started(Server("v1", name)) for name in ("stopped", "other")]
+    servers[0].expect_signal(9)
+    target = started(Relay(in_turn((6, servers), (None, servers[1:])))).target
+    fault = f"kill -STOP {servers[0].pid}; sleep 1.5; kill -9 {servers[0].pid}"
+    done = failover(target, fault, "--versions", "v1.1", "--agents", "6", "--json-file", tmp_path / "json")
+    report = json.loads((tmp_path / "json").read_text())
+    (hole,) = report["black_holes"]
+    assert done.returncode == 0 and (hole["pod"], hole["ended"], hole["still_open"]) == ("stopped", 3, 0), done.stdout
+    assert {stream["black_hole"] for stream in report["streams"] if stream["before"] == "stopped"} == {"ended"}
+    assert done.stdout.count("s of silence") == 3
+
+
 def test_a_stopped_target_is_told_from_a_stopped_pod(started, certs, backends):
     from testenv.grpcroute import Proxy
 

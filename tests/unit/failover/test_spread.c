@@ -71,6 +71,22 @@ static void time_until_even_is_that_of_the_last_stream_that_matters(void **state
     (void)state;
 }
 
+static void what_becomes_even_at_the_very_end_was_not_even_before(void **state)
+{
+    struct failover_result *result = scene_new(4);
+    for (size_t i = 0; i < 4; i++) {
+        scene_answer(result, i, i % 2 ? "b" : "a", "v1", 100, i % 2 ? 2000 : 1000, true);
+        if (i % 2 == 0) {
+            scene_answer(result, i, "b", "v1", 2020, 2020, true);
+        }
+    }
+    scene_end(result, 2040);
+    assert_true(only(result)->after_percent == 0);
+    assert_int_equal(only(result)->even_after_ns, 1040 * MS);
+    scene_free(result);
+    (void)state;
+}
+
 static void less_than_one_stream_is_no_deviation(void **state)
 {
     struct failover_result *result = scene_new(10);
@@ -214,6 +230,7 @@ int main(void)
         cmocka_unit_test(streams_that_stay_are_even_all_the_time),
         cmocka_unit_test(pods_without_a_stream_make_it_uneven),
         cmocka_unit_test(time_until_even_is_that_of_the_last_stream_that_matters),
+        cmocka_unit_test(what_becomes_even_at_the_very_end_was_not_even_before),
         cmocka_unit_test(less_than_one_stream_is_no_deviation),
         cmocka_unit_test(backends_are_judged_apart),
         cmocka_unit_test(pods_of_one_name_and_two_versions_are_two),

@@ -1,0 +1,139 @@
+"""failover-test through proxies that others wrote: what docs/failover.md says of them."""
+import json
+import signal
+
+import jsonschema
+import pytest
+
+from testenv.grpcroute import BIN, ROOT, Proxy, Server, grpcroute
+from testenv.net import ReservedPort
+from testenv.process import Process
+from testenv.proxies import REAL_PROXIES
+from testenv.wait import wait_until
+
+SCHEMA = json.loads((ROOT / "docs/schema/failover-test.json").read_text())
+
+
+class Embedded:
+    """grpcroute's own proxy, started as the others are."""
+
+    def __init__(self, certs, folder, v1, v2):
+        self.certs, self.servers = certs, (v1, v2)
+        self._reserved = [ReservedPort(), ReservedPort()]
+        self.process = None
+        self.start()
+
+    @property
+    def target(self):
+        return f"localhost:{self._reserved[0].port}"
+
+    def start(self):
+        port, admin = (reserved.port for reserved in self._reserved)
+        self.process = Proxy(self.certs, *self.servers, port=port, admin_port=admin)
+        self.process.wait_ready()
+
+    def stop(self):
+        self.process.kill()
+        self.process.close()
+
+    def close(self):
+        self.process.close()
+        for reserved in self._reserved:
+            reserved.close()
+
+
+PROXIES = {"embedded": Embedded, **REAL_PROXIES}
+
+
+class Endpoint:
+    """A place for a server that may come later."""
+
+    def __init__(self, name):
+        self.reserved, self.name, self.server = ReservedPort(), name, None
+        self.address = f"127.0.0.1:{self.reserved.port}"
+
+    def come(self):
+        self.server = Server("v1", self.name, port=self.reserved.port)
+
+    def close(self):
+        if self.server is not None:
+            self.server.close()
+        self.reserved.close()
+
+
+@pytest.fixture(params=sorted(PROXIES))
+def proxied(request, started, certs, tmp_path):
+    """Starts the proxy before these servers of v1 and one of v2."""
+    def start(*v1):
+        return started(PROXIES[request.param](certs, tmp_path, list(v1), [started(Server("v2", "other"))]))
+    return start
+
+
+@pytest.fixture
+def tested(started, certs, tmp_path):
+    """Runs failover-test with a fault that act() makes, and returns its report."""
+    def test(proxy, act, *args, versions="v1.1"):
+        begun, done, file = tmp_path / "begun", tmp_path / "done", tmp_path / "report.json"
+        fault = f"touch {begun}; while [ ! -e {done} ]; do sleep 0.05; done"
+        run = started(Process([BIN, "failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault", fault, "--versions", versions,
+                               "--json-file", file, *args]))
+        wait_until(begun.exists, 20, "the fault has begun", lambda: run.output)
+        act()
+        done.touch()
+        code = run.wait(90)
+        report = json.loads(file.read_text())
+        jsonschema.Draft202012Validator(SCHEMA).validate(report)
+        assert report["exit_code"] == code
+        return report, run.output
+    return test
+
+
+def test_live_streams_stay_where_they_are_when_endpoints_come(proxied, tested, started, certs):
+    """2 to 4 servers: nobody is interrupted, all new streams are shared, and the live ones stay on the two that were there."""
+    places = [started(Endpoint(name)) for name in "abcd"]
+    for place in places[:2]:
+        place.come()
+    proxy = proxied(*places)
+    wait_until(lambda: grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-s", "8").returncode == 0, 20,
+               "the proxy knows which servers are there")
+    report, said = tested(proxy, lambda: [place.come() for place in places[2:]], "--agents", "40", "--settle", "6s", "--max-spread", "10%")
+    assert report["exit_code"] == 1 and report["interrupted"] == 0, said
+    (spread,) = report["spreads"]
+    pods = {pod["pod"]: pod for pod in spread["pods"]}
+    assert spread["before_percent"] <= 20 and spread["after_percent"] >= 100 and spread["even_after_ns"] is None, said
+    assert pods["c"]["after"] == pods["d"]["after"] == 0 and pods["a"]["after"] + pods["b"]["after"] == 40, said
+    assert all(pod["roll_call"] > 0 for pod in pods.values()) and sorted(pods) == list("abcd"), said
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_stopped_server_is_told_from_a_killed_one(proxied, tested, started, number):
+    servers = [started(Server("v1", name)) for name in ("hit", "other")]
+    proxy = proxied(*servers)
+    try:
+        report, said = tested(proxy, lambda: servers[0].send_signal(number), "--agents", "8", "--max-gap", "4s", "--settle", "500ms")
+    finally:
+        servers[0].send_signal(signal.SIGCONT)
+    hit = [stream for stream in report["streams"] if stream["before"] == "hit"]
+    if number == signal.SIGKILL:
+        assert report["black_holes"] == [] and hit and all(stream["cause"] and stream["back"] for stream in hit), said
+        assert report["exit_code"] == 0, said
+    else:
+        (hole,) = report["black_holes"]
+        assert (hole["pod"], hole["still_open"], hole["streams"]) == ("hit", len(hit), len(hit)) and hit, said
+        assert report["exit_code"] == 1 and not any(stream["cause"] for stream in hit), said
+
+
+def test_a_proxy_that_crashes_brings_a_herd(proxied, tested, started):
+    proxy = proxied(*[started(Server("v1", name)) for name in "ab"])
+
+    def restart():
+        if proxy.process.argv[0] == "nginx":
+            proxy.process.send_signal(signal.SIGTERM)  # a killed master leaves its workers, which serve on
+            proxy.process.wait()
+        proxy.stop()
+        proxy.start()
+    report, said = tested(proxy, restart, "--agents", "60", "--settle", "1s", "--max-herd", "2", "--max-gap", "20s", versions="v1.1,v2.1")
+    assert report["exit_code"] == 1 and report["interrupted"] == 60, said
+    assert {t["metric"]: t["verdict"] for t in report["thresholds"]} == {
+        "gap": "passed", "not_back": "passed", "misrouted": "passed", "repeated": "passed", "herd": "failed"}, said
+    assert {v["fault"] for v in report["versions"]} == {"met"}
