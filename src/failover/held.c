@@ -155,8 +155,11 @@ size_t failover_held_answered(const struct failover_held *held)
     if (!fault_is_over(held)) {
         return held->opened;
     }
+    uint64_t now_ns = clock_now_ns();
     for (size_t i = 0; i < held->result->stream_count; i++) {
-        answered += held->streams[i].answered_since_fault;
+        const struct failover_held_stream *stream = &held->streams[i];
+        answered += stream->answered_since_fault &&
+                    now_ns - stream->last_pong_ns <= failover_hole_ns(held->result);
     }
     return answered;
 }
@@ -326,8 +329,9 @@ void failover_held_judge(struct failover_held *held)
     uint64_t now_ns = clock_now_ns();
     for (size_t i = 0; i < held->result->stream_count; i++) {
         struct failover_held_stream *stream = &held->streams[i];
-        stream->seen->back = stream->answered_since_fault;
-        if (!stream->answered_since_fault) {
+        bool silent = now_ns - stream->last_pong_ns > held->result->max_gap_ns;
+        stream->seen->back = stream->answered_since_fault && !silent;
+        if (!stream->seen->back) {
             measure_gap(stream, now_ns, "");
         }
         if (role_pinger_is_open(&stream->pinger)) {

@@ -48,7 +48,7 @@ void failover_held_start(struct failover_held *held, struct net_loop *loop,
                          struct failover_result *result, const struct role_target *target,
                          const struct failover_held_events *events, void *user);
 
-/* How many were answered, since the fault was over where it is. */
+/* How many were answered; where the fault is over, since then, and are not silent again. */
 size_t failover_held_answered(const struct failover_held *held);
 
 /* The end of the watch: what is silent now counts as that, and who is back is back. */

@@ -275,11 +275,12 @@ static void say_failures(const struct failover_result *result, char out[static H
     size_t count = failover_limits(result, limits);
     for (size_t i = 4; i < count && len > 0 && len < HEADLINE_BYTES; i++) {
         char value[FAILOVER_LIMIT_BYTES];
+        char limit[FAILOVER_LIMIT_BYTES];
         if (failover_limit_exit(result, &limits[i]) == EXIT_CHECK_FAILED) {
-            len += snprintf(out + len, (size_t)(HEADLINE_BYTES - len), "; %s is %s, not %s",
+            len += snprintf(out + len, (size_t)(HEADLINE_BYTES - len), "; the %s is %s, above %s",
                             limits[i].metric,
                             failover_limit_text(&limits[i], limits[i].value, value),
-                            limits[i].text);
+                            failover_limit_text(&limits[i], limits[i].limit, limit));
         }
     }
 }

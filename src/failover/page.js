@@ -259,7 +259,7 @@ function showSpread() {
   if (spreads.length > 1) part.append(legend(spreads.map((spread, i) => [colour(i), spread.backend])));
   part.append(makeTable([["Server"], ["Streams", true], ["Pods", true], ["Spread at the fault", true], ["At the end", true], ["Even for good after", true]], spreads.map((spread) => [
     spread.backend, format.format(spread.streams), format.format(spread.pods.filter((pod) => pod.state !== "gone").length), percent(spread.before),
-    [percent(spread.after), data.spread_judged && spread.after > data.even_percent ? "bad" : ""], spread.even_after_ns < 0 ? "never" : duration(spread.even_after_ns)])));
+    [percent(spread.after), data.spread_judged && spread.after > data.even_percent ? "bad" : ""], spread.even_after_ns < 0 ? "never" : spread.even_after_ns === 0 ? "all the time" : duration(spread.even_after_ns)])));
   if (data.roll_call_made) showRollCall(part);
 }
 
@@ -354,7 +354,7 @@ function reasons() {
   const unchecked = new Map(streams.filter((stream) => stream.unchecked).map((stream) => [stream.version, stream.unchecked]));
   const cut = streams.filter((stream) => stream.cut).length;
   return [...[...unchecked].map(([version, reason]) => [`which server answers ${version} was not checked: ${reason}`, "warn"]),
-    ...data.notes, ...data.limits.filter((limit) => limit.why).map((limit) => [`whether ${limit.text} could not be judged: ${limit.why}`, "warn"]),
+    ...data.notes, ...data.limits.filter((limit) => limit.why && limit.verdict === "no_evidence").map((limit) => [`whether ${limit.text} could not be judged: ${limit.why}`, "warn"]),
     ...(cut > 0 ? [[`${plural(cut, "stream", "streams")} went from pod to pod more often than is drawn`, "warn"]] : [])];
 }
 

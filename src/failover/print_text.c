@@ -320,7 +320,7 @@ static void print_unjudged(FILE *out, const struct failover_result *result)
     struct failover_limit limits[FAILOVER_LIMITS_MAX];
     size_t count = failover_limits(result, limits);
     for (size_t i = 0; i < count && result->run_exit == 0; i++) {
-        if (!limits[i].known) {
+        if (limits[i].why != NULL && failover_limit_exit(result, &limits[i]) == EXIT_NO_EVIDENCE) {
             fprintf(out, "%s Whether %s could not be judged: %s\n", cli_mark(CLI_MARK_WARN),
                     limits[i].text, limits[i].why);
         }

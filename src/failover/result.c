@@ -42,8 +42,11 @@ const char *failover_unchecked_why(const struct failover_stream *stream)
                                                        : stream->unnamed_why;
 }
 
-static uint64_t hole_ns(const struct failover_result *result)
+uint64_t failover_hole_ns(const struct failover_result *result)
 {
+    if (result->own_pace) {
+        return result->max_gap_ns;
+    }
     uint64_t intervals_ns = HOLE_INTERVALS * result->interval_ns;
     uint64_t ns = intervals_ns > HOLE_NS ? intervals_ns : HOLE_NS;
     return result->max_gap_ns < ns ? result->max_gap_ns : ns;
@@ -52,7 +55,7 @@ static uint64_t hole_ns(const struct failover_result *result)
 bool failover_is_hole(const struct failover_result *result, const struct failover_stream *stream)
 {
     return stream->silence.end != FAILOVER_HOLE_NONE &&
-           stream->silence.took_ns > hole_ns(result);
+           stream->silence.took_ns > failover_hole_ns(result);
 }
 
 const char *failover_saw(const struct failover_result *result, const struct failover_stream *stream,
@@ -68,8 +71,9 @@ const char *failover_saw(const struct failover_result *result, const struct fail
         snprintf(out, FAILOVER_SAW_BYTES, "%s, %s %s of silence", cause,
                  silence->is_cause ? "after" : "and later", took);
     } else {
-        snprintf(out, FAILOVER_SAW_BYTES, "%s: the stream stayed open, and %s answered nothing for %s",
-                 cause, silence->pod[0] != '\0' ? silence->pod : "whoever took it", took);
+        snprintf(out, FAILOVER_SAW_BYTES, "%s%s, and %s answered nothing for %s", cause,
+                 stream->cause[0] != '\0' ? "; then it was open" : ": the stream stayed open",
+                 silence->pod[0] != '\0' ? silence->pod : "whoever took it", took);
     }
     return out;
 }

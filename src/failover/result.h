@@ -88,6 +88,7 @@ struct failover_result {
     struct failover_roll_call roll_call;
     struct failover_found found;
     uint64_t interval_ns;            /* between the pings of a stream */
+    bool own_pace;                   /* servers answer once and then as often as they like */
     int run_exit;                    /* of failover_run(): why the test ended before it was over, or 0 */
     char reason[FAILOVER_CAUSE_BYTES]; /* why the streams could not be opened, or the command not begun; escaped */
 };
@@ -106,7 +107,9 @@ size_t failover_interrupted(const struct failover_result *result);
 /* Back in time, from the right version, nothing answered twice, and not ended badly. */
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
 
-/* Whether it was open and silent for too long to be a pause. */
+/* From how long on a silence of an open stream is no pause. */
+uint64_t failover_hole_ns(const struct failover_result *result);
+/* Whether it was open and silent for so long. */
 bool failover_is_hole(const struct failover_result *result, const struct failover_stream *stream);
 
 /* What the stream saw, in words. */

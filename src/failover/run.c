@@ -2,7 +2,7 @@
  *
  *   opening  --every stream answered-->          faulting
  *   faulting --command ended-->                  watching
- *   watching --settle_ns over, all answered-->   calling, where a roll call is wanted
+ *   watching --settle_ns over, all answer-->     calling, where a roll call is wanted
  *   watching --max_gap_ns later-->               calling
  *   calling  --the roll call is over-->          finishing
  *   finishing --every stream has ended, or late-> closing
@@ -150,8 +150,8 @@ static bool all_answered(const struct run *run)
     return failover_held_answered(&run->held) == run->result->stream_count;
 }
 
-/* Ends settle_ns after the command did, once every stream was answered since; max_gap_ns later at
- * the latest, and who is not back by then is not back. */
+/* Ends settle_ns after the command did, once every stream is answered; max_gap_ns later at the
+ * latest, and who is silent by then is not back. */
 static void on_watching(uv_timer_t *timer)
 {
     struct run *run = timer->data;
@@ -284,6 +284,8 @@ int failover_run(struct failover_result *result, const struct failover_config *c
     run->result = result;
     run->config = config;
     result->interval_ns = config->interval_ns;
+    result->own_pace = config->target->service != NULL &&
+                       role_service_sends_once(config->target->service);
     result->history.silence_ns = SILENCE_INTERVALS * config->interval_ns + SILENCE_NS;
     result->history.began_ns = clock_now_ns();
     int rv = EXIT_USAGE;

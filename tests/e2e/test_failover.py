@@ -427,6 +427,20 @@ def test_a_stopped_pod_whose_streams_end_at_last_is_told_from_a_killed_one(start
     assert done.stdout.count("s of silence") == 3
 
 
+def test_a_pod_that_stops_when_the_fault_is_over_is_a_black_hole_too(stoppable, started, tmp_path):
+    """Its streams were answered since, and are silent at the end."""
+    target = started(Relay(in_turn((None, stoppable)))).target
+    run = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s",
+                           "--settle", "3s", "--json-file", tmp_path / "json", "--fault", f"touch {tmp_path}/begun"]))
+    wait_until((tmp_path / "begun").exists, 20, "the fault has begun")
+    time.sleep(1)  # behind the fault, within --settle
+    stoppable[0].send_signal(signal.SIGSTOP)
+    assert run.wait() == 1, run.output
+    report = json.loads((tmp_path / "json").read_text())
+    assert [hole["pod"] for hole in report["black_holes"]] == ["stopped"]
+    assert {stream["before"]: stream["back"] for stream in report["streams"] if stream["gap_ns"] > 2e9} == {"stopped": False}
+
+
 def test_a_stopped_target_is_told_from_a_stopped_pod(started, certs, backends):
     from testenv.grpcroute import Proxy
 
