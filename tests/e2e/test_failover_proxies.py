@@ -1,5 +1,6 @@
 """failover-test through proxies that others wrote: what docs/failover.md says of them."""
 import json
+import re
 import signal
 
 import jsonschema
@@ -61,6 +62,17 @@ class Endpoint:
         self.reserved.close()
 
 
+def wait_known(proxy, servers):
+    """Until the proxy sends streams to each of these, and to no other, which its checks have to find out first."""
+    pods = {getattr(server, "name", None) or server.ident for server in servers}
+
+    def known():
+        done = grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1", "-s", "12")
+        named = re.search(r"\(pods? ([^)]*)\)", done.stdout)
+        return done.returncode == 0 and named is not None and set(named.group(1).split(", ")) == pods
+    wait_until(known, 20, f"the proxy knows {pods}")
+
+
 @pytest.fixture(params=sorted(PROXIES))
 def proxied(request, started, certs, tmp_path):
     """Starts the proxy before these servers of v1 and one of v2."""
@@ -88,14 +100,13 @@ def tested(started, certs, tmp_path):
     return test
 
 
-def test_live_streams_stay_where_they_are_when_endpoints_come(proxied, tested, started, certs):
+def test_live_streams_stay_where_they_are_when_endpoints_come(proxied, tested, started):
     """2 to 4 servers: nobody is interrupted, all new streams are shared, and the live ones stay on the two that were there."""
     places = [started(Endpoint(name)) for name in "abcd"]
     for place in places[:2]:
         place.come()
     proxy = proxied(*places)
-    wait_until(lambda: grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-s", "8").returncode == 0, 20,
-               "the proxy knows which servers are there")
+    wait_known(proxy, places[:2])
     report, said = tested(proxy, lambda: [place.come() for place in places[2:]], "--agents", "40", "--settle", "6s", "--max-spread", "10%")
     assert report["exit_code"] == 1 and report["interrupted"] == 0, said
     (spread,) = report["spreads"]
@@ -137,3 +148,38 @@ def test_a_proxy_that_crashes_brings_a_herd(proxied, tested, started):
     assert {t["metric"]: t["verdict"] for t in report["thresholds"]} == {
         "gap": "passed", "not_back": "passed", "misrouted": "passed", "repeated": "passed", "herd": "failed"}, said
     assert {v["fault"] for v in report["versions"]} == {"met"}
+
+
+def test_after_a_death_the_streams_are_even_on_the_rest(proxied, tested, started):
+    servers = [started(Server("v1", name)) for name in ("dies", "stays", "stays-too")]
+    proxy = proxied(*servers)
+    wait_known(proxy, servers)
+    report, said = tested(proxy, lambda: servers[0].send_signal(signal.SIGKILL), "--agents", "24", "--max-spread", "40%", "--settle", "4s")
+    assert report["exit_code"] == 0, said
+    (spread,) = report["spreads"]
+    pods = {pod["pod"]: pod for pod in spread["pods"]}
+    assert not pods["dies"]["there"] and pods["stays"]["after"] + pods["stays-too"]["after"] == 24, said
+    assert spread["even_after_ns"] > 0 and pods["dies"]["before"] == report["interrupted"] == report["reconnects"]["count"], said
+
+
+@pytest.mark.parametrize("name", ["embedded", "nginx"])
+def test_a_reload_of_the_certificate_interrupts_nobody(started, certs, tmp_path, name):
+    """reload-cert tells the process to; nginx lets its old workers keep their streams."""
+    proxy = started(PROXIES[name](certs, tmp_path, [started(Server("v1", pod)) for pod in "ab"], [started(Server("v2", "other"))]))
+    where = str(tmp_path / "nginx.pid") if name == "nginx" else str(proxy.process.pid)
+    done = grpcroute("failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault", f"reload-cert:{where}", "--max-gap", "1s",
+                     "--roll-call", "-o", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0 and report["interrupted"] == 0 and report["roll_call"]["answered"] == 64, done.stdout + done.stderr
+    assert report["fault_command"].startswith("kill -s HUP ") and report["fault_exit_code"] == 0
+
+
+def test_a_reload_that_cuts_streams_is_seen(started, certs, backends, tmp_path):
+    """HAProxy without its master ends at once when it is told to stop for another: what a reload must not do."""
+    proxy = started(REAL_PROXIES["haproxy"](certs, tmp_path, *backends))
+    proxy.process.expect_signal(signal.SIGTERM)
+    done = grpcroute("failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault", f"kill -s TERM {proxy.process.pid}",
+                     "--max-gap", "1s", "--settle", "500ms", "-o", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1 and report["interrupted"] == 20, done.stdout + done.stderr
+    assert {version["fault"] for version in report["versions"]} == {"met"} and report["black_holes"] == []
