@@ -35,7 +35,6 @@ void failover_holes_find(const struct failover_result *result, struct failover_h
         hole->from_ns = silence->from_ns < hole->from_ns ? silence->from_ns : hole->from_ns;
         hole->longest_ns =
             silence->took_ns > hole->longest_ns ? silence->took_ns : hole->longest_ns;
-        ret->streams++;
     }
 }
 
@@ -46,5 +45,17 @@ void failover_holes_deinit(struct failover_holes *holes)
 
 bool failover_is_all_silent(const struct failover_result *result)
 {
-    return result->found.holes.count > 1 && result->found.holes.streams == result->stream_count;
+    const struct failover_holes *holes = &result->found.holes;
+    size_t ends[FAILOVER_HOLE_ENDS] = {0};
+    for (size_t i = 0; i < holes->count; i++) {
+        for (size_t end = 0; end < FAILOVER_HOLE_ENDS; end++) {
+            ends[end] += holes->all[i].ends[end];
+        }
+    }
+    for (size_t end = 0; end < FAILOVER_HOLE_ENDS; end++) {
+        if (holes->count > 1 && ends[end] == result->stream_count) {
+            return true;
+        }
+    }
+    return false;
 }

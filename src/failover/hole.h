@@ -1,5 +1,6 @@
 /* Pods that are there and do not answer: their streams stay open and silent. A pod that is gone
- * ends its streams; one that is stopped, stalled or cut off does not. Pure. */
+ * ends its streams; one that is stopped, stalled or cut off does not, nor does a proxy that has not
+ * noticed the end. Pure. */
 #ifndef GRPCROUTE_FAILOVER_HOLE_H
 #define GRPCROUTE_FAILOVER_HOLE_H
 
@@ -40,13 +41,13 @@ struct failover_hole {
 struct failover_holes {
     struct failover_hole *all; /* owned */
     size_t count;
-    size_t streams;
 };
 
 void failover_holes_find(const struct failover_result *result, struct failover_holes *ret);
 void failover_holes_deinit(struct failover_holes *holes);
 
-/* Whether every stream fell silent, whatever its pod: then it is the target, or the way to it. */
+/* Whether every stream fell silent in the same way, whatever its pod: then it is the target, or the
+ * way to it. */
 bool failover_is_all_silent(const struct failover_result *result);
 
 #endif

@@ -286,8 +286,8 @@ static void print_holes(FILE *out, const struct failover_result *result)
         fputs(failover_is_all_silent(result)
                   ? "  every stream of every pod fell silent: the target itself or the way to it is "
                     "stopped, rather than a pod\n"
-                  : "  a pod that is gone ends its streams; one that is stopped, stalled or cut off "
-                    "leaves them open\n",
+                  : "  the end of a pod ends its streams: it is stopped, stalled or cut off, or the "
+                    "target has not noticed\n",
               out);
     }
 }
