@@ -242,8 +242,14 @@ static void close_when_idle(struct run *run)
 static void on_tick(struct net_tick *tick, uint64_t now_ms)
 {
     struct run *run = container_of(tick, struct run, tick);
+    const struct failover_roll_call *call = &run->result->roll_call;
     (void)now_ms;
-    if (!cli_progress_due(&run->progress) || (run->phase != OPENING && run->phase != WATCHING)) {
+    if (run->phase == FAULTING || run->phase > CALLING || !cli_progress_due(&run->progress)) {
+        return;
+    }
+    if (run->phase == CALLING) {
+        cli_progress_show(&run->progress, "failover-test: roll call: %zu of %zu new streams answered",
+                          call->answered, call->calls);
         return;
     }
     cli_progress_show(&run->progress, "failover-test: %zu of %zu streams answered %s",

@@ -48,6 +48,14 @@ def replaced(started, tmp_path, monkeypatch):
     wait_until(lambda: not is_running(pid), 5, "the server that took over has ended")
 
 
+@pytest.fixture
+def stoppable(started):
+    """Two servers, of which the first may be stopped; it goes on at the end, to end in order."""
+    servers = [started(Server("v1", name)) for name in ("stopped", "other")]
+    yield servers
+    servers[0].send_signal(signal.SIGCONT)
+
+
 def test_streams_come_back_on_the_server_that_takes_over(replaced):
     server, fault = replaced
     server.expect_signal(9)  # the fault's
@@ -298,6 +306,22 @@ def test_a_spread_that_nobody_can_see_is_not_checked(started, tmp_path):
         assert not words or "ended on purpose" in call["cause"] or "UNKNOWN" in call["cause"]
 
 
+def test_an_interrupted_roll_call_was_not_made(stoppable, started, tmp_path):
+    """New streams go to a server that is stopped; the first signal ends the wait for them."""
+    stoppable[0].send_signal(signal.SIGSTOP)
+    target = started(Relay(in_turn((4, stoppable[1:]), (None, stoppable[:1])))).target
+    test = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents", "4", "--fault", "echo begun",
+                            "--settle", "100ms", "--roll-call", "--json-file", tmp_path / "json"]))
+    test.wait_for("begun")
+    time.sleep(1)  # behind --settle, within the roll call
+    test.send_signal(signal.SIGINT)
+    assert test.wait() == 130, test.output
+    report = json.loads((tmp_path / "json").read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(report)
+    assert report["result"] == "interrupted" and not report["roll_call"]["made"] and report["roll_call"]["streams"] == 16
+    assert "The roll call was not made" in test.output
+
+
 def test_new_streams_of_the_roll_call_are_routed_rightly(started):
     pods = [started(Server("v1", name)) for name in "ab"]
     target = started(Relay(in_turn((4, pods), (None, [*pods, started(Server("v2", "other"))])))).target
@@ -359,14 +383,6 @@ def test_one_stream_is_no_herd_and_no_proof(replaced):
 
 
 # ---- black holes ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def stoppable(started):
-    """Two servers, of which the first may be stopped; it goes on at the end, to end in order."""
-    servers = [started(Server("v1", name)) for name in ("stopped", "other")]
-    yield servers
-    servers[0].send_signal(signal.SIGCONT)
 
 
 def holes(report):

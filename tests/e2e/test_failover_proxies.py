@@ -83,7 +83,7 @@ def proxied(request, started, certs, tmp_path):
 
 @pytest.fixture
 def tested(started, certs, tmp_path):
-    """Runs failover-test with a fault that act() makes, and returns its report."""
+    """Runs failover-test with a fault that act() makes, and returns its report and what it said."""
     def test(proxy, act, *args, versions="v1.1"):
         begun, done, file = tmp_path / "begun", tmp_path / "done", tmp_path / "report.json"
         fault = f"touch {begun}; while [ ! -e {done} ]; do sleep 0.05; done"
@@ -114,6 +114,21 @@ def test_live_streams_stay_where_they_are_when_endpoints_come(proxied, tested, s
     assert spread["before_percent"] <= 20 and spread["after_percent"] >= 100 and spread["even_after_ns"] is None, said
     assert pods["c"]["after"] == pods["d"]["after"] == 0 and pods["a"]["after"] + pods["b"]["after"] == 40, said
     assert all(pod["roll_call"] > 0 for pod in pods.values()) and sorted(pods) == list("abcd"), said
+
+
+def test_rebalancing_evens_them_out_and_is_no_herd(tested, started, certs):
+    """What the other test shows nobody does by itself: the surplus moves, one after the other, and the rest stays."""
+    places = [started(Endpoint(name)) for name in "abcd"]
+    for place in places[:2]:
+        place.come()
+    proxy = started(Proxy(certs, places, [], "--rebalance", "--move-window", "5s", "--health-interval", "200ms")).wait_ready()
+    wait_known(proxy, places[:2])
+    report, said = tested(proxy, lambda: [place.come() for place in places[2:]], "--agents", "400", "--interval", "500ms", "--settle", "12s",
+                          "--max-spread", "10%", "--max-herd", "4")
+    assert report["exit_code"] == 0, said
+    (spread,) = report["spreads"]
+    assert spread["before_percent"] <= 10 and spread["after_percent"] <= 10 and spread["even_after_ns"] > 1e9, said
+    assert report["interrupted"] <= 210 and sum(stream["lost"] for stream in report["streams"]) == 0, said
 
 
 def hit(proxied, tested, servers, number):
