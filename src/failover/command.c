@@ -77,6 +77,7 @@ static const struct cli_option options_table[] = {
 struct versions {
     char names[VERSIONS_MAX][CLI_AGENT_VERSION_BYTES];
     struct role_expectation expects[VERSIONS_MAX];
+    const char *all[VERSIONS_MAX];
     size_t count;
 };
 
@@ -138,6 +139,7 @@ static int take_versions(const struct options *options, struct versions *version
                                                        &options->connect) != 0;
     for (size_t i = 0; i < versions->count && rv == 0; i++) {
         versions->expects[i] = role_expects_of(&expects, versions->names[i]);
+        versions->all[i] = versions->names[i];
     }
     role_expects_deinit(&expects);
     return rv;
@@ -275,6 +277,8 @@ static int run(const void *parsed, int argc, char **argv)
     int rv = EXIT_USAGE;
     if (take_command(options, command, &result) == 0 && take_limits(options, &result) == 0 &&
         take_versions(options, versions) == 0 && take_meet(options->meet, versions, meet) == 0) {
+        result.versions = versions->all;
+        result.version_count = versions->count;
         result.must_meet = meet->all;
         result.must_meet_count = meet->count;
         rv = test(options, versions, &result);

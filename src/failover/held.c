@@ -8,9 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/text.h"
-#include "failover/pod.h"
-#include "role/pinger.h"
+#include "failover/held_note.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,132 +19,20 @@
 /* Soon, so that the gap is the target's and not ours. */
 #define REOPEN_MS 100
 
-struct failover_held_stream {
-    struct failover_held *held;
-    struct failover_stream *seen;
-    struct rpc_client *client;
-    struct role_pinger pinger;
-    uv_timer_t timer;                 /* opens again */
-    char server[FAILOVER_NAME_BYTES]; /* that answered last; escaped */
-    uint64_t last_pong_ns;
-    uint64_t call_heard_ns; /* its last answer, or its begin */
-    uint64_t call_sent;
-    uint64_t call_answered;
-    bool answered_since_fault;
-};
-
-static bool fault_began(const struct failover_held *held)
-{
-    return held->result->history.fault_ns != 0;
-}
+/* ---- what is seen ---------------------------------------------------------------------------- */
 
 static bool fault_is_over(const struct failover_held *held)
 {
     return held->result->history.over_ns != 0;
 }
 
-/* ---- what is seen ---------------------------------------------------------------------------- */
-
 static void send_ping(struct failover_held_stream *stream)
 {
     const struct rpc_ping_request ping = {.message = "ping", .sequence = stream->call_sent + 1};
     if (role_pinger_send(&stream->pinger, &ping) == 0) {
         stream->call_sent++;
-        stream->seen->sent += fault_began(stream->held);
+        stream->seen->sent += failover_fault_began(stream->held);
     }
-}
-
-/* The longest silence that lies behind the fault. Who answered at its ends is told of the
- * interruption where there was one, for a longer silence later on may only be a slow machine. */
-static void measure_gap(struct failover_held_stream *stream, uint64_t now_ns, const char *server)
-{
-    struct failover_stream *seen = stream->seen;
-    if (!fault_began(stream->held)) {
-        return;
-    }
-    bool longest = now_ns - stream->last_pong_ns >= seen->gap_ns;
-    if (longest) {
-        seen->gap_ns = now_ns - stream->last_pong_ns;
-    }
-    if (seen->cause[0] != '\0' && seen->after[0] == '\0') {
-        snprintf(seen->after, sizeof(seen->after), "%s", server);
-    } else if (seen->cause[0] == '\0' && longest) {
-        snprintf(seen->before, sizeof(seen->before), "%s", stream->server);
-        snprintf(seen->after, sizeof(seen->after), "%s", server);
-    }
-}
-
-/* The open call was silent until now. */
-static void measure_silence(struct failover_held_stream *stream, uint64_t now_ns,
-                            enum failover_hole_end end)
-{
-    struct failover_stream *seen = stream->seen;
-    const struct failover_history *history = &stream->held->result->history;
-    const struct failover_lanes *lanes = &seen->lanes;
-    uint64_t took_ns = now_ns - stream->call_heard_ns;
-    if (!fault_began(stream->held) || took_ns <= seen->silence.took_ns) {
-        return;
-    }
-    if (stream->call_answered == 0 && end != FAILOVER_HOLE_OPEN) {
-        return; /* the target was still looking for a pod */
-    }
-    const struct failover_pod *pod = stream->call_answered > 0 && lanes->count > 0
-                                         ? &history->pods[lanes->all[lanes->count - 1].pod]
-                                         : NULL;
-    seen->silence = (struct failover_silence){
-        .from_ns = stream->call_heard_ns,
-        .took_ns = took_ns,
-        .pod = pod != NULL ? pod->name : "",
-        .version = pod != NULL ? pod->version : "",
-        .end = end,
-        .is_cause = end == FAILOVER_HOLE_ENDED && seen->cause[0] == '\0',
-    };
-}
-
-static void note_cause(struct failover_held_stream *stream, const char *text)
-{
-    struct failover_stream *seen = stream->seen;
-    if (fault_began(stream->held) && seen->cause[0] == '\0' &&
-        stream->held->stage != FAILOVER_HELD_CLOSING) {
-        text_escape(seen->cause, sizeof(seen->cause), text, strlen(text));
-        snprintf(seen->before, sizeof(seen->before), "%s", stream->server);
-        seen->after[0] = '\0';
-    }
-}
-
-/* A stream that was half-closed is over: trailers that say OK are the one good end. */
-static void note_end(struct failover_held_stream *stream, const struct rpc_status *status)
-{
-    struct failover_stream *seen = stream->seen;
-    char end[FAILOVER_CAUSE_BYTES];
-    seen->lost += stream->call_sent - stream->call_answered;
-    seen->end = status->code == RPC_OK ? FAILOVER_END_GOOD : FAILOVER_END_BAD;
-    if (seen->end == FAILOVER_END_BAD) {
-        rpc_status_describe(status, end, sizeof(end));
-        text_escape(seen->end_cause, sizeof(seen->end_cause), end, strlen(end));
-    }
-}
-
-/* What this answer says of its server, and whether it may. */
-static void note_answer(struct failover_held_stream *stream, const struct rpc_ping_response *pong,
-                        uint64_t now_ns)
-{
-    struct failover_held *held = stream->held;
-    struct failover_stream *seen = stream->seen;
-    struct failover_pod pod;
-    bool unnamed = role_is_unnamed(held->target->service, pong);
-    bool wrong = !unnamed && role_expectation_forbids(seen->expect, pong->server_version);
-    failover_pod_take(&pod, held->target->service, pong);
-    measure_gap(stream, now_ns, pod.name);
-    measure_silence(stream, now_ns, FAILOVER_HOLE_ANSWERED);
-    if (held->stage < FAILOVER_HELD_FINISHING) { /* the picture ends there */
-        failover_lanes_answer(&held->result->history, &seen->lanes, now_ns, &pod,
-                              stream->call_answered == 0, wrong);
-    }
-    memcpy(stream->server, pod.name, sizeof(stream->server));
-    seen->podless += pong->server_id[0] == '\0';
-    seen->unnamed += unnamed;
-    seen->misrouted += fault_began(held) && wrong;
 }
 
 size_t failover_held_answered(const struct failover_held *held)
@@ -171,7 +57,7 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
     struct failover_held_stream *stream = user;
     struct failover_held *held = stream->held;
     uint64_t now_ns = clock_now_ns();
-    note_answer(stream, pong, now_ns);
+    failover_note_answer(stream, pong, now_ns);
     held->opened += stream->last_pong_ns == 0;
     stream->last_pong_ns = stream->call_heard_ns = now_ns;
     if (stream->call_answered == stream->call_sent) {
@@ -199,18 +85,18 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     struct failover_held *held = stream->held;
     char cause[FAILOVER_CAUSE_BYTES];
     if (held->stage == FAILOVER_HELD_FINISHING) {
-        note_end(stream, status);
+        failover_note_end(stream, status);
     } else if (held->stage != FAILOVER_HELD_CLOSING) {
-        if (fault_began(held)) {
+        if (failover_fault_began(held)) {
             stream->seen->lost += stream->call_sent - stream->call_answered;
             stream->answered_since_fault = false;
         }
-        measure_silence(stream, clock_now_ns(), FAILOVER_HOLE_ENDED);
+        failover_note_silence(stream, clock_now_ns(), FAILOVER_HOLE_ENDED);
         if (stream->call_answered > 0) {
             failover_history_call_ended(&held->result->history, clock_now_ns());
         }
         rpc_status_describe(status, cause, sizeof(cause));
-        note_cause(stream, cause);
+        failover_note_cause(stream, cause);
         if (is_fatal(stream)) {
             held->events->on_unopened(held->user, cause);
         }
@@ -262,7 +148,7 @@ static void on_client_closed(void *user, const struct net_error *why)
     stream->client = NULL;
     held->clients--;
     if (held->stage < FAILOVER_HELD_FINISHING) {
-        note_cause(stream, why->text);
+        failover_note_cause(stream, why->text);
         if (is_fatal(stream)) {
             held->events->on_unopened(held->user, why->text);
         } else {
@@ -332,10 +218,10 @@ void failover_held_judge(struct failover_held *held)
         bool silent = now_ns - stream->last_pong_ns > held->result->max_gap_ns;
         stream->seen->back = stream->answered_since_fault && !silent;
         if (!stream->seen->back) {
-            measure_gap(stream, now_ns, "");
+            failover_note_gap(stream, now_ns, "");
         }
         if (role_pinger_is_open(&stream->pinger)) {
-            measure_silence(stream, now_ns, FAILOVER_HOLE_OPEN);
+            failover_note_silence(stream, now_ns, FAILOVER_HOLE_OPEN);
         }
     }
 }

@@ -15,7 +15,7 @@
 
 struct failover_pod {
     char name[FAILOVER_NAME_BYTES];    /* escaped, as is the next */
-    char version[FAILOVER_NAME_BYTES]; /* of its server; pods of one name and two versions are two */
+    char version[FAILOVER_NAME_BYTES]; /* of its server; one name and two versions are two pods */
     uint32_t called;                   /* new streams of the roll call that it answered */
 };
 

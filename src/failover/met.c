@@ -126,6 +126,16 @@ static bool is_version_met(const struct failover_mets *mets, const char *version
     return false;
 }
 
+static bool has_streams(const struct failover_result *result, const char *version)
+{
+    for (size_t i = 0; i < result->stream_count; i++) {
+        if (strcmp(result->streams[i].version, version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void failover_mets_find(const struct failover_result *result, struct failover_mets *ret)
 {
     *ret = (struct failover_mets){.probability = 1};
@@ -141,13 +151,19 @@ void failover_mets_find(const struct failover_result *result, struct failover_me
             met->interrupted += failover_is_interrupted(result, stream);
         }
     }
+    for (size_t i = 0; i < result->version_count; i++) {
+        if (!has_streams(result, result->versions[i])) {
+            met_of(ret, result->versions[i], "");
+        }
+    }
     sum_backends(ret);
     for (size_t i = 0; i < ret->count; i++) {
         struct failover_met *met = &ret->all[i];
         bool wanted = must_meet(result, met->version) && !is_version_met(ret, met->version);
-        met->meeting = met->interrupted > 0                       ? FAILOVER_MET
-                       : met->backend_interrupted > 0 || wanted ? FAILOVER_MISSED
-                                                                : FAILOVER_UNTOUCHED;
+        met->meeting = met->interrupted > 0 ? FAILOVER_MET
+                       : met->backend_interrupted > 0 || wanted || met->streams == 0
+                           ? FAILOVER_MISSED
+                           : FAILOVER_UNTOUCHED;
     }
     find_chances(result, ret);
 }

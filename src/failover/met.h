@@ -16,7 +16,8 @@ enum failover_meeting {
     FAILOVER_MISSED,
 };
 
-/* The streams of a version on a backend, a version of servers. */
+/* The streams of a version on a backend, a version of servers; of a version for which there were
+ * not enough streams none, on none. */
 struct failover_met {
     const char *version; /* borrowed, as is the next */
     const char *backend;

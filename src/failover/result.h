@@ -76,7 +76,9 @@ struct failover_result {
     double max_spread_percent; /* negative: not judged */
     double even_percent;       /* it, or FAILOVER_EVEN_PERCENT */
     double max_herd;           /* negative: not judged */
-    const char *const *must_meet; /* versions that the fault must interrupt; borrowed */
+    const char *const *versions;  /* that were asked for; borrowed, as is the next */
+    size_t version_count;
+    const char *const *must_meet; /* those that the fault must interrupt */
     size_t must_meet_count;
     uint64_t seed; /* that decided which version has which stream */
     uint64_t fault_ns;               /* how long the command ran */
@@ -89,8 +91,9 @@ struct failover_result {
     struct failover_found found;
     uint64_t interval_ns;            /* between the pings of a stream */
     bool own_pace;                   /* servers answer once and then as often as they like */
-    int run_exit;                    /* of failover_run(): why the test ended before it was over, or 0 */
-    char reason[FAILOVER_CAUSE_BYTES]; /* why the streams could not be opened, or the command not begun; escaped */
+    int run_exit; /* of failover_run(): why the test ended before it was over, or 0 */
+    /* why the streams could not be opened, or the command not begun; escaped */
+    char reason[FAILOVER_CAUSE_BYTES];
 };
 
 /* Whether nothing says which server must answer the stream, or did: only its life is judged. */

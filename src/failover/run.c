@@ -248,7 +248,8 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
         return;
     }
     if (run->phase == CALLING) {
-        cli_progress_show(&run->progress, "failover-test: roll call: %zu of %zu new streams answered",
+        cli_progress_show(&run->progress,
+                          "failover-test: roll call: %zu of %zu new streams answered",
                           call->answered, call->calls);
         return;
     }

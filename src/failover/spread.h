@@ -1,9 +1,10 @@
 /* Where the streams are: how evenly the pods of each backend version hold them. Pure.
  *
  * The streams of a backend are those that its version answered when the fault began; its pods, at
- * the end, those that hold one of them then, answered or not, or that the roll call found. Of n streams on p pods
- * each pod's even share is n / p. The spread is the largest deviation from it, in percent of it; a
- * deviation of less than one stream is none, for streams cannot be divided. */
+ * the end, those that hold one of them then, answered or not, or that the roll call found. Of n
+ * streams on p pods each pod's even share is n / p. The spread is the largest deviation from it, in
+ * percent of it; a deviation of less than one stream is none, for streams cannot be divided.
+ */
 #ifndef GRPCROUTE_FAILOVER_SPREAD_H
 #define GRPCROUTE_FAILOVER_SPREAD_H
 

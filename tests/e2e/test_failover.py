@@ -244,6 +244,12 @@ def test_what_the_fault_has_to_meet(started, meet, code, missed):
     assert sorted(v["agent_version"] for v in judged(done)["versions"] if v["fault"] == "missed") == missed
 
 
+def test_a_version_without_a_stream_is_not_checked(started):
+    server = started(Server("v1", "s"))
+    done = failover(server.address, "true", "--versions", "v1.1,v1.2,v1.3", "--agents", "2")
+    assert done.returncode == 4 and "v1.3 has no stream, so nothing of it was checked; --agents 3 or more" in done.stdout, done.stdout
+
+
 def test_a_fault_that_meets_all_it_has_to_is_good(replaced):
     server, fault = replaced
     server.expect_signal(9)
