@@ -348,6 +348,24 @@ def test_how_the_spread_was_over_time(replaced):
     assert [point["at_ns"] for point in points] == sorted(point["at_ns"] for point in points)
 
 
+@pytest.mark.parametrize("fault, code, more", [("true", 1, []), ("exit 3", 2, []), ("kill -s INT $PPID; sleep 5", 130, []),
+                                               ("true", 4, ["--meet", "all", "--max-spread", "100%"])])
+def test_junit_counts_what_it_says(started, tmp_path, fault, code, more):
+    """The totals are those of the cases, however the test ends."""
+    pods = [started(Server("v1", name)) for name in "abcd"]
+    target = started(Relay(in_turn((8, pods[:2]), (None, pods)))).target
+    done = failover(target, fault, "--versions", "v1.1", "--agents", "8", "--max-spread", "10%", "--max-herd", "3", "--junit-file", tmp_path / "junit",
+                    "-o", "json", *more)
+    assert done.returncode == code == judged(done)["exit_code"], done.stdout + done.stderr
+    suite = xml.parse(tmp_path / "junit").getroot()
+    cases = list(suite.iter("testcase"))
+    names = [case.get("name") for case in cases]
+    assert len(set(names)) == len(names) and any(name.startswith("spread<=") for name in names) and "herd<=3" in names
+    counted = {kind: sum(case.find(tag) is not None for case in cases) for kind, tag in (("failures", "failure"), ("errors", "error"))}
+    assert {kind: int(suite.get(kind)) for kind in counted} == counted and int(suite.get("tests")) == len(cases)
+    assert counted["failures" if code == 1 else "errors"] > 0 and (counted["errors"] > 0) == (code > 1)
+
+
 # ---- how they come back --------------------------------------------------------------------------
 
 

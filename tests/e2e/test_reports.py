@@ -330,6 +330,16 @@ def test_failover_says_in_its_page_what_it_could_not_judge(opened, started, tmp_
     assert "did not meet v1.1" in said and "16 of 16 new streams" in said and "whether spread<=10% could not be judged" in said
 
 
+def test_failover_shows_what_a_short_name_ran(opened, started, tmp_path):
+    page, server = tmp_path / "page.html", started(Server("v1", "s"))
+    done = grpcroute("failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--agents", "1", "--fault", "rollout:a",
+                     "--settle", "100ms", "--report-file", page, env={"KUBECTL": "true '<img src=q>'"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = opened(page)
+    assert report.about()["Fault"] == "rollout:a"
+    assert report.about()["It ran"].startswith("true '<img src=q>' -n grpc-routing-poc rollout restart deployment/a && ")
+
+
 def with_data(page, change):
     """The same page with other data, as the program would have written it."""
     head, data, tail = re.fullmatch(r'(?s)(.*<script type="application/json" id="data">)(.*?)(</script>.*)', page.read_text()).groups()
