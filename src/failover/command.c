@@ -6,8 +6,12 @@
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "cli/result.h"
+#include "failover/judge.h"
+#include "failover/print.h"
+#include "failover/recipe.h"
 #include "failover/run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +22,12 @@ struct options {
     struct role_connect_options connect;
     struct role_expect_options expect;
     const char *fault;
+    const char *namespace;
     const char *versions;
+    const char *meet;
+    const char *max_spread;
+    const char *max_herd;
+    bool roll_call;
     uint64_t agents;
     uint64_t max_gap_ns;
     uint64_t interval_ns;
@@ -33,17 +42,31 @@ static const struct cli_option options_table[] = {
     ROLE_SERVICE_OPTIONS(struct options, connect.service),
     ROLE_EXPECT_OPTIONS(struct options, expect),
     {.name = "fault", .kind = CLI_STRING, .offset = offsetof(struct options, fault), .argument = "COMMAND", .required = true,
-     .help = "Shell command that breaks something: kills a pod, restarts the proxy, reloads its configuration"},
+     .help = "Shell command that breaks something: kills a pod, restarts the proxy, reloads its configuration. Or a short name of one, which is "
+             "shown before it runs: scale:NAME=N, rollout:NAME, reload-cert[:...]"},
+    {.name = "namespace", .kind = CLI_STRING, .offset = offsetof(struct options, namespace), .argument = "NAME",
+     .fallback = "grpc-routing-poc", .help = "Where scale:, rollout: and reload-cert find what they name; KUBECTL in the environment names another kubectl"},
     {.name = "agents", .kind = CLI_COUNT, .offset = offsetof(struct options, agents), .argument = "N", .fallback = "20",
      .min = 1, .max = 5000, .help = "Streams to hold, each on a connection of its own"},
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions), .argument = "LIST",
      .fallback = "v1.1,v1.2,v2.1,v2.2", .help = "Agent versions, spread evenly over the streams, in random order"},
+    {.name = "meet", .kind = CLI_STRING, .offset = offsetof(struct options, meet), .argument = "LIST",
+     .help = "Versions that the fault must interrupt, or all; one that it missed is exit code 4. Without it: every version of a backend of which it "
+             "interrupted a stream"},
     {.name = "max-gap", .kind = CLI_DURATION, .offset = offsetof(struct options, max_gap_ns), .argument = "DURATION",
      .fallback = "10s", .min = 1000000, .max = UINT64_C(3600000000000), .help = "How long a stream may be silent"},
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns), .argument = "DURATION",
      .fallback = "100ms", .min = 1000000, .max = UINT64_C(60000000000), .help = "Time between the pings of a stream"},
     {.name = "settle", .kind = CLI_DURATION, .offset = offsetof(struct options, settle_ns), .argument = "DURATION",
      .fallback = "2s", .max = UINT64_C(3600000000000), .help = "How long the streams are watched after the fault"},
+    {.name = "max-spread", .kind = CLI_STRING, .offset = offsetof(struct options, max_spread), .argument = "PERCENT",
+     .help = "Fails when the streams of a backend version are less evenly spread at the end. The spread is the largest deviation of a pod's share from "
+             "even, in percent of even: of 100 streams on 4 pods 30 on one of them is 20%. Less than one stream is no deviation. Makes a roll call"},
+    {.name = "max-herd", .kind = CLI_STRING, .offset = offsetof(struct options, max_herd), .argument = "RATIO",
+     .help = "Fails when more than so many times the mean came back within 100ms. The mean is from the first end to the last reconnect, over at least 1s; "
+             "a stream is opened again 100ms after it ended"},
+    {.name = "roll-call", .kind = CLI_FLAG, .offset = offsetof(struct options, roll_call),
+     .help = "Behind the watch, open 16 new streams or more of each version to find the pods that hold none: those that came and those that get no new ones"},
     CLI_SEED_OPTION(struct options, seed),
     CLI_OUTPUT_OPTIONS(struct options, report),
     CLI_REPORT_OPTION(struct options, report),
@@ -54,6 +77,7 @@ static const struct cli_option options_table[] = {
 struct versions {
     char names[VERSIONS_MAX][CLI_AGENT_VERSION_BYTES];
     struct role_expectation expects[VERSIONS_MAX];
+    const char *all[VERSIONS_MAX];
     size_t count;
 };
 
@@ -96,6 +120,7 @@ static int run_and_print(const struct options *options, struct failover_result *
     };
     char message[FAILOVER_SUMMARY_BYTES];
     (void)failover_run(result, &config); /* which the result says, too */
+    failover_find(result);
     const struct cli_result told = {
         .command = "failover-test",
         .target = result->target,
@@ -114,17 +139,115 @@ static int take_versions(const struct options *options, struct versions *version
                                                        &options->connect) != 0;
     for (size_t i = 0; i < versions->count && rv == 0; i++) {
         versions->expects[i] = role_expects_of(&expects, versions->names[i]);
+        versions->all[i] = versions->names[i];
     }
     role_expects_deinit(&expects);
     return rv;
 }
 
-static int test(const struct options *options, const struct versions *versions)
+/* What the fault stands for. */
+static int take_command(const struct options *options, char out[static FAILOVER_COMMAND_BYTES],
+                        struct failover_result *result)
+{
+    const char *kubectl = getenv("KUBECTL");
+    const struct failover_recipe_setting setting = {
+        .kubectl = kubectl != NULL && kubectl[0] != '\0' ? kubectl : "kubectl",
+        .namespace = options->namespace,
+    };
+    const char *reason;
+    if (!text_is_utf8(options->fault, strlen(options->fault)) ||
+        !text_is_utf8(setting.kubectl, strlen(setting.kubectl))) {
+        cli_error("failover-test",
+                  "--fault: expected a command in UTF-8, for the reports to show it");
+        return 1;
+    }
+    int rv = failover_recipe_expand(options->fault, &setting, out, &reason);
+    if (rv < 0) {
+        cli_error("failover-test", "--fault '%s': %s", options->fault, reason);
+        return 1;
+    }
+    result->fault = options->fault;
+    result->command = rv == 0 ? out : options->fault;
+    return 0;
+}
+
+/* "10%" or "2.5"; NULL: -1. */
+static int take_number(const char *option, const char *text, const char *unit, double least,
+                       double *ret)
+{
+    char *end = NULL;
+    *ret = -1;
+    if (text == NULL) {
+        return 0;
+    }
+    double number = text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : -1;
+    if (end != NULL && *end != '\0') {
+        end += *end == ' ';
+        end = strcmp(end, unit) == 0 ? end + strlen(unit) : end;
+    }
+    if (end == NULL || *end != '\0' || !isfinite(number) || number < least || number > 1e6) {
+        cli_error("failover-test", "--%s '%s': expected a number such as %s%s, at least %g", option,
+                  text, unit[0] != '\0' ? "10" : "3", unit, least);
+        return 1;
+    }
+    *ret = number;
+    return 0;
+}
+
+static int take_limits(const struct options *options, struct failover_result *result)
+{
+    if (take_number("max-spread", options->max_spread, "%", 0, &result->max_spread_percent) != 0 ||
+        take_number("max-herd", options->max_herd, "", 1, &result->max_herd) != 0) {
+        return 1;
+    }
+    bool judged = result->max_spread_percent >= 0;
+    result->even_percent = judged ? result->max_spread_percent : FAILOVER_EVEN_PERCENT;
+    result->roll_call.wanted = options->roll_call || judged;
+    return 0;
+}
+
+static bool has_version(const struct versions *versions, const char *version)
+{
+    for (size_t i = 0; i < versions->count; i++) {
+        if (strcmp(versions->names[i], version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Versions that --meet names: some of those that are tried. */
+struct meet {
+    char names[VERSIONS_MAX][CLI_AGENT_VERSION_BYTES];
+    const char *all[VERSIONS_MAX];
+    size_t count;
+};
+
+static int take_meet(const char *list, const struct versions *versions, struct meet *meet)
+{
+    if (list != NULL && strcmp(list, "all") == 0) {
+        memcpy(meet->names, versions->names, sizeof(meet->names));
+        meet->count = versions->count;
+    } else if (list != NULL) {
+        meet->count = cli_take_versions("failover-test", list, VERSIONS_MAX, meet->names);
+        if (meet->count == 0) {
+            return 1;
+        }
+    }
+    for (size_t i = 0; i < meet->count; i++) {
+        meet->all[i] = meet->names[i];
+        if (!has_version(versions, meet->names[i])) {
+            cli_error("failover-test", "--meet: %s is none of --versions", meet->names[i]);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int test(const struct options *options, const struct versions *versions,
+                struct failover_result *result)
 {
     struct role_target target;
-    struct failover_result result = {.fault = options->fault,
-                                     .max_gap_ns = options->max_gap_ns,
-                                     .seed = cli_seed(options->seed)};
     int rv = EXIT_USAGE;
     if (role_target_init(&target, "failover-test", &options->connect) == 0 &&
         role_service_hold(target.service, "failover-test",
@@ -132,11 +255,11 @@ static int test(const struct options *options, const struct versions *versions)
                           "failover-test watches streams that stay open, expected bidi or "
                           "server-stream") == 0) {
         role_target_warn(&target, "failover-test");
-        result.target = target.name;
-        make_streams(&result, (size_t)options->agents, versions);
-        rv = run_and_print(options, &result, &target);
+        result->target = target.name;
+        make_streams(result, (size_t)options->agents, versions);
+        rv = run_and_print(options, result, &target);
     }
-    failover_result_deinit(&result);
+    failover_result_deinit(result);
     role_target_deinit(&target);
     return rv;
 }
@@ -146,13 +269,21 @@ static int run(const void *parsed, int argc, char **argv)
     (void)argc;
     (void)argv;
     const struct options *options = parsed;
-    if (!text_is_utf8(options->fault, strlen(options->fault))) {
-        cli_error("failover-test",
-                  "--fault: expected a command in UTF-8, for the reports to show it");
-        return EXIT_USAGE;
-    }
+    char command[FAILOVER_COMMAND_BYTES];
+    struct failover_result result = {.max_gap_ns = options->max_gap_ns,
+                                     .seed = cli_seed(options->seed)};
     struct versions *versions = mem_new(struct versions);
-    int rv = take_versions(options, versions) == 0 ? test(options, versions) : EXIT_USAGE;
+    struct meet *meet = mem_new(struct meet);
+    int rv = EXIT_USAGE;
+    if (take_command(options, command, &result) == 0 && take_limits(options, &result) == 0 &&
+        take_versions(options, versions) == 0 && take_meet(options->meet, versions, meet) == 0) {
+        result.versions = versions->all;
+        result.version_count = versions->count;
+        result.must_meet = meet->all;
+        result.must_meet_count = meet->count;
+        rv = test(options, versions, &result);
+    }
+    free(meet);
     free(versions);
     return rv;
 }
@@ -167,7 +298,23 @@ const struct cli_command failover_test_command = {
                    "and what was lost, misrouted or answered twice; fails when one was silent for "
                    "longer than --max-gap,\n"
                    "or when its server ends it with anything but OK after it was half-closed at "
-                   "last.",
+                   "last.\n"
+                   "Says where the streams are: how they are spread over the pods of each backend "
+                   "version before, after and over time,\n"
+                   "how they came back, and which pods are black holes: stopped or cut off, with "
+                   "streams that stay open and silent.\n"
+                   "Versions have their streams in random order, so that the end of a pod meets "
+                   "each version with a probability that is told.\n"
+                   "A version that the fault missed, while it met others of the same backend, is "
+                   "exit code 4: how it comes back was not checked.\n\n"
+                   "Short names for --fault, with --namespace and the kubectl that KUBECTL names:\n"
+                   "  scale:[KIND/]NAME=N            kubectl scale --replicas=N, and rollout "
+                   "status\n"
+                   "  rollout:[KIND/]NAME            kubectl rollout restart, and rollout status\n"
+                   "  reload-cert[:SECRET=FOLDER]    a Secret anew from cert.pem and key.pem; "
+                   "proxy-certs=certs without it\n"
+                   "  reload-cert:[SIGNAL@]PID       kill -s HUP, USR1 or USR2; PID or a file with "
+                   "it, with a / in its path",
     .examples = "  # A pod goes away\n"
                 "  grpcroute failover-test --fault 'kubectl delete pod -n grpc-routing-poc "
                 "server-v1-abc' --cacert certs/ca.pem\n"
@@ -176,7 +323,11 @@ const struct cli_command failover_test_command = {
                 "proxy:8443 --cacert ca.pem\n"
                 "  # 5000 streams, with a picture of who was where and when\n"
                 "  grpcroute failover-test --agents 5000 --fault 'kubectl rollout restart deployment/proxy-ingress' "
-                "--report-file failover.html\n",
+                "--report-file failover.html\n"
+                "  # Two more pods: are the streams evenly spread 30s later, and did they not all "
+                "come at once?\n"
+                "  grpcroute failover-test --agents 200 --fault scale:server-v1=4 --settle 30s "
+                "--max-spread 10% --max-herd 3 --cacert certs/ca.pem\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

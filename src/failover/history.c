@@ -32,24 +32,59 @@ void failover_lanes_deinit(struct failover_lanes *lanes)
     *lanes = (struct failover_lanes){0};
 }
 
-static uint32_t pod_number(struct failover_history *history, const char *pod)
+static bool is_pod(const struct failover_pod *one, const struct failover_pod *other)
 {
+    return strcmp(one->name, other->name) == 0 && strcmp(one->version, other->version) == 0;
+}
+
+static uint32_t pod_number(struct failover_history *history, const struct failover_pod *pod)
+{
+    static const struct failover_pod others = {.name = "(other pods)"};
     size_t i = 0;
     if (history->pods == NULL) {
         history->pods = mem_calloc(FAILOVER_PODS_MAX, sizeof(*history->pods));
     }
-    while (i < history->pod_count && strcmp(history->pods[i], pod) != 0) {
+    while (i < history->pod_count && !is_pod(&history->pods[i], pod)) {
         i++;
     }
     if (i == FAILOVER_PODS_MAX) {
         return FAILOVER_PODS_MAX - 1;
     }
     if (i == history->pod_count) {
-        bool last = i == FAILOVER_PODS_MAX - 1;
-        snprintf(history->pods[i], FAILOVER_NAME_BYTES, "%s", last ? "(other pods)" : pod);
+        history->pods[i] = i == FAILOVER_PODS_MAX - 1 ? others : *pod;
+        history->pods[i].called = 0;
         history->pod_count++;
     }
     return (uint32_t)i;
+}
+
+void failover_history_called(struct failover_history *history, const struct failover_pod *pod)
+{
+    history->pods[pod_number(history, pod)].called++;
+}
+
+bool failover_history_is_full(const struct failover_history *history)
+{
+    return history->pod_count == FAILOVER_PODS_MAX;
+}
+
+const struct failover_pod *failover_lanes_before(const struct failover_history *history,
+                                                 const struct failover_lanes *lanes)
+{
+    const struct failover_pod *before = NULL;
+    for (size_t i = 0; i < lanes->count; i++) {
+        if (before == NULL || lanes->all[i].from_ns <= history->fault_ns) {
+            before = &history->pods[lanes->all[i].pod];
+        }
+    }
+    return before;
+}
+
+const struct failover_pod *failover_lanes_after(const struct failover_history *history,
+                                                const struct failover_lanes *lanes)
+{
+    const struct failover_lane *last = lanes->count > 0 ? &lanes->all[lanes->count - 1] : NULL;
+    return last != NULL && last->to_ns >= history->ended_ns ? &history->pods[last->pod] : NULL;
 }
 
 /* From the fault on; before it there is none. */
@@ -90,10 +125,10 @@ static struct failover_lane *add_lane(struct failover_lanes *lanes)
 }
 
 void failover_lanes_answer(struct failover_history *history, struct failover_lanes *lanes,
-                           uint64_t now_ns, const char *pod, bool first, bool wrong)
+                           uint64_t now_ns, const struct failover_pod *pod, bool first, bool wrong)
 {
     struct failover_lane *last = lanes->count > 0 ? &lanes->all[lanes->count - 1] : NULL;
-    bool same = last != NULL && strcmp(history->pods[last->pod], pod) == 0;
+    bool same = last != NULL && is_pod(&history->pods[last->pod], pod);
     bool goes_on = same && !first && last->wrong == wrong &&
                    now_ns - last->to_ns <= history->silence_ns;
     if (first && last != NULL) {
@@ -108,6 +143,7 @@ void failover_lanes_answer(struct failover_history *history, struct failover_lan
         if (!lanes->cut) {
             *last = (struct failover_lane){.from_ns = now_ns,
                                            .pod = pod_number(history, pod),
+                                           .first = first,
                                            .reopened = reopened,
                                            .wrong = wrong};
         }

@@ -4,12 +4,14 @@
 #include "cli/exit.h"
 #include "cli/invocation.h"
 #include "failover/failover_page.h" /* written by inline.py */
-#include "failover/result.h"
+#include "failover/judge.h"
+#include "failover/print.h"
 
 #include <cJSON.h>
 #include <stdlib.h>
 
-#define HEADLINE_BYTES 400
+#define HEADLINE_BYTES 600
+#define NOTE_BYTES     400
 #define DURATION_BYTES 24
 #define NS_PER_US      1000
 
@@ -52,7 +54,10 @@ static cJSON *json_stream(const struct failover_result *result,
     cJSON_AddStringToObject(object, "version", stream->version);
     add_name(object, "before", stream->before);
     add_name(object, "after", stream->after);
-    add_name(object, "cause", stream->cause);
+    char saw[FAILOVER_SAW_BYTES];
+    failover_saw(result, stream, saw);
+    text_make_readable(saw);
+    cJSON_AddStringToObject(object, "saw", saw);
     cJSON_AddBoolToObject(object, "back", stream->back);
     cJSON_AddBoolToObject(object, "good", failover_is_good(result, stream));
     cJSON_AddBoolToObject(object, "interrupted", failover_is_interrupted(result, stream));
@@ -79,6 +84,128 @@ static void add_bins(cJSON *root, const struct failover_history *history)
     }
 }
 
+static cJSON *json_points(const struct failover_spread *spread)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < spread->point_count; i++) {
+        const struct failover_spread_point *point = &spread->points[i];
+        cJSON_AddItemToArray(list, cJSON_CreateNumber((double)(point->at_ns / NS_PER_US)));
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(point->percent));
+    }
+    return list;
+}
+
+static cJSON *json_pods(const struct failover_result *result, const struct failover_spread *spread)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < spread->pod_count; i++) {
+        const struct failover_spread_pod *pod = &spread->pods[i];
+        cJSON *object = cJSON_CreateObject();
+        add_name(object, "name", result->history.pods[pod->pod].name);
+        cJSON_AddNumberToObject(object, "before", pod->before);
+        cJSON_AddNumberToObject(object, "after", pod->after);
+        cJSON_AddNumberToObject(object, "called", result->history.pods[pod->pod].called);
+        cJSON_AddStringToObject(object, "state",
+                                pod->silent > 0 ? "silent"
+                                : pod->there    ? ""
+                                                : "gone");
+        cJSON_AddItemToArray(list, object);
+    }
+    return list;
+}
+
+/* Points are pairs of a time and a percentage. */
+static void add_spreads(cJSON *root, const struct failover_result *result)
+{
+    cJSON *spreads = cJSON_AddArrayToObject(root, "spreads");
+    cJSON_AddNumberToObject(root, "even_percent", result->even_percent);
+    cJSON_AddBoolToObject(root, "spread_judged", result->max_spread_percent >= 0);
+    cJSON_AddBoolToObject(root, "roll_call_made", result->roll_call.made);
+    for (size_t i = 0; i < result->found.spreads.count; i++) {
+        const struct failover_spread *spread = &result->found.spreads.all[i];
+        bool never = spread->even_after_ns == FAILOVER_NEVER;
+        cJSON *object = cJSON_CreateObject();
+        add_name(object, "backend", spread->backend);
+        cJSON_AddNumberToObject(object, "streams", (double)spread->streams);
+        cJSON_AddNumberToObject(object, "before", spread->before_percent);
+        cJSON_AddNumberToObject(object, "after", spread->after_percent);
+        cJSON_AddNumberToObject(object, "even_after_ns",
+                                never ? -1 : (double)spread->even_after_ns);
+        cJSON_AddStringToObject(object, "unknown", spread->unknown != NULL ? spread->unknown : "");
+        cJSON_AddItemToObject(object, "pods", json_pods(result, spread));
+        cJSON_AddItemToObject(object, "points", json_points(spread));
+        cJSON_AddItemToArray(spreads, object);
+    }
+}
+
+/* Thresholds beyond those of the streams, which have tiles. */
+static void add_limits(cJSON *root, const struct failover_result *result)
+{
+    struct failover_limit limits[FAILOVER_LIMITS_MAX];
+    size_t count = failover_limits(result, limits);
+    cJSON *list = cJSON_AddArrayToObject(root, "limits");
+    for (size_t i = 0; i < count; i++) {
+        char value[FAILOVER_LIMIT_BYTES];
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "text", limits[i].text);
+        cJSON_AddStringToObject(object, "metric", limits[i].metric);
+        cJSON_AddStringToObject(object, "value",
+                                failover_limit_text(&limits[i], limits[i].value, value));
+        cJSON_AddStringToObject(object, "verdict",
+                                cli_result_word(failover_limit_exit(result, &limits[i])));
+        cJSON_AddStringToObject(object, "why", limits[i].known ? "" : limits[i].why);
+        cJSON_AddItemToArray(list, object);
+    }
+}
+
+static void add_herd(cJSON *root, const struct failover_result *result)
+{
+    const struct failover_herd *herd = &result->found.herd;
+    cJSON *object = cJSON_AddObjectToObject(root, "herd");
+    cJSON_AddNumberToObject(object, "count", (double)herd->count);
+    cJSON_AddNumberToObject(object, "peak", (double)herd->peak);
+    cJSON_AddNumberToObject(object, "mean", herd->mean);
+    cJSON_AddNumberToObject(object, "ratio", herd->ratio);
+    cJSON_AddNumberToObject(object, "window_ns", (double)(herd->bins * FAILOVER_BIN_NS));
+}
+
+/* What is to be said above the pictures: [text, mood]. */
+static void add_note(cJSON *list, const char *text, const char *mood)
+{
+    cJSON *pair = cJSON_CreateArray();
+    cJSON_AddItemToArray(pair, cJSON_CreateString(text));
+    cJSON_AddItemToArray(pair, cJSON_CreateString(mood));
+    cJSON_AddItemToArray(list, pair);
+}
+
+static void add_notes(cJSON *root, const struct failover_result *result)
+{
+    const struct failover_found *found = &result->found;
+    cJSON *list = cJSON_AddArrayToObject(root, "notes");
+    char text[NOTE_BYTES];
+    for (size_t i = 0; i < found->mets.count && result->fault_ended; i++) {
+        if (found->mets.all[i].meeting == FAILOVER_MISSED) {
+            snprintf(text, sizeof(text), "the fault did not meet %s: how it comes back was not "
+                     "checked", found->mets.all[i].version);
+            add_note(list, text, "warn");
+        }
+    }
+    for (size_t i = 0; i < found->holes.count; i++) {
+        const struct failover_hole *hole = &found->holes.all[i];
+        char took[DURATION_BYTES];
+        snprintf(text, sizeof(text), "black hole: %s answered nothing on %zu open streams for up "
+                 "to %s", hole->pod[0] != '\0' ? hole->pod : "an unknown pod", hole->streams,
+                 text_format_duration(took, sizeof(took), hole->longest_ns));
+        text_make_readable(text);
+        add_note(list, text, "bad");
+    }
+    if (result->roll_call.made && result->roll_call.answered < result->roll_call.calls) {
+        snprintf(text, sizeof(text), "%zu of %zu new streams of the roll call were not answered",
+                 result->roll_call.calls - result->roll_call.answered, result->roll_call.calls);
+        add_note(list, text, "warn");
+    }
+}
+
 static void add_times(cJSON *root, const struct failover_result *result)
 {
     const struct failover_history *history = &result->history;
@@ -99,12 +226,17 @@ static char *data_of(const struct failover_result *result)
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "target", result->target);
     cJSON_AddStringToObject(root, "fault", result->fault);
+    cJSON_AddStringToObject(root, "command", result->command);
     add_times(root, result);
     add_bins(root, &result->history);
+    add_spreads(root, result);
+    add_limits(root, result);
+    add_herd(root, result);
+    add_notes(root, result);
     cJSON *pods = cJSON_AddArrayToObject(root, "pods");
     for (size_t i = 0; i < result->history.pod_count; i++) {
         char shown[FAILOVER_NAME_BYTES];
-        snprintf(shown, sizeof(shown), "%s", result->history.pods[i]);
+        snprintf(shown, sizeof(shown), "%s", result->history.pods[i].name);
         text_make_readable(shown);
         cJSON_AddItemToArray(pods, cJSON_CreateString(shown));
     }
@@ -133,29 +265,44 @@ static void say_failures(const struct failover_result *result, char out[static H
         misrouted += stream->misrouted > 0;
         repeated += stream->repeated > 0;
     }
-    snprintf(out, HEADLINE_BYTES,
-             "Of %zu streams %zu are not back, %zu were silent for more than %s, %zu were answered "
-             "by a wrong version, %zu were answered twice",
-             result->stream_count, lost, late,
-             text_format_duration(most, sizeof(most), result->max_gap_ns), misrouted, repeated);
+    int len = snprintf(out, HEADLINE_BYTES,
+                       "Of %zu streams %zu are not back, %zu were silent for more than %s, %zu "
+                       "were answered by a wrong version, %zu were answered twice",
+                       result->stream_count, lost, late,
+                       text_format_duration(most, sizeof(most), result->max_gap_ns), misrouted,
+                       repeated);
+    struct failover_limit limits[FAILOVER_LIMITS_MAX];
+    size_t count = failover_limits(result, limits);
+    for (size_t i = 4; i < count && len > 0 && len < HEADLINE_BYTES; i++) {
+        char value[FAILOVER_LIMIT_BYTES];
+        char limit[FAILOVER_LIMIT_BYTES];
+        if (failover_limit_exit(result, &limits[i]) == EXIT_CHECK_FAILED) {
+            len += snprintf(out + len, (size_t)(HEADLINE_BYTES - len), "; the %s is %s, above %s",
+                            limits[i].metric,
+                            failover_limit_text(&limits[i], limits[i].value, value),
+                            failover_limit_text(&limits[i], limits[i].limit, limit));
+        }
+    }
 }
 
 static void say(const struct failover_result *result, int exit_code,
                 char out[static HEADLINE_BYTES])
 {
     char most[DURATION_BYTES];
+    char summary[FAILOVER_SUMMARY_BYTES];
+    char end[FAILOVER_COMMAND_END_BYTES];
     if (exit_code > EXIT_NO_EVIDENCE) {
         snprintf(out, HEADLINE_BYTES, "Interrupted; this is what was seen until then");
     } else if (result->run_exit != 0) {
         snprintf(out, HEADLINE_BYTES, "%s", result->reason);
         text_make_readable(out);
     } else if (result->fault_exit != 0) {
-        snprintf(out, HEADLINE_BYTES, "The command of the fault failed with exit code %d",
-                 result->fault_exit);
+        snprintf(out, HEADLINE_BYTES, "The command of the fault failed with %s",
+                 failover_command_end(result, end));
     } else if (exit_code == EXIT_CHECK_FAILED) {
         say_failures(result, out);
     } else if (exit_code == EXIT_NO_EVIDENCE) {
-        snprintf(out, HEADLINE_BYTES, "Every stream is back, but not all could be checked");
+        snprintf(out, HEADLINE_BYTES, "%s", failover_summary(result, summary));
     } else {
         snprintf(out, HEADLINE_BYTES,
                  "Every stream is back and rightly routed, none was silent for more than %s",

@@ -169,7 +169,7 @@ function bandText(band, first) {
   if (band.length === 1) {
     const { stream } = band[0];
     return `${stream.id} ${stream.version}: silent for ${duration(stream.gap_ns)}, ${stream.before || "?"} → ${stream.back ? stream.after : "not back"}, ` +
-      `${stream.lost} of ${stream.sent} messages lost${stream.cause ? `; saw: ${stream.cause}` : ""}`;
+      `${stream.lost} of ${stream.sent} messages lost${stream.interrupted ? `; saw: ${stream.saw}` : ""}`;
   }
   const hit = band.filter((one) => one.stream.interrupted).length;
   return `streams ${first + 1} to ${first + band.length}: ${hit} interrupted, longest silence ${duration(longest)}`;
@@ -228,6 +228,47 @@ function legendOfPods() {
   return legend(items);
 }
 
+// ---- the spread ----------------------------------------------------------------------------------
+
+const percent = (value) => `${rounded(value)} %`;
+const spreads = data.spreads.filter((spread) => !spread.unknown && (spread.pods.length > 1 || data.spread_judged));
+
+// Each value holds until the next.
+function stepsOf(spread) {
+  const steps = [];
+  for (let i = 0; i < spread.points.length; i += 2) {
+    const until = i + 2 < spread.points.length ? spread.points[i + 2] : data.ended_us;
+    steps.push([spread.points[i], spread.points[i + 1]], [until, spread.points[i + 1]]);
+  }
+  return steps;
+}
+
+function showSpread() {
+  if (!data.fault_began || spreads.length === 0) return;
+  const part = section("spread", "How unevenly the pods hold them", "The largest deviation of a pod's share from even, in percent of even, of the pods that are there at the end." +
+    (data.roll_call_made ? "" : " Pods that hold no stream are not known without --roll-call."));
+  const lines = spreads.map((spread) => [spread, stepsOf(spread)]);
+  const most = Math.max(data.even_percent * 1.5, ...lines.flatMap(([, steps]) => steps.map(([, value]) => value))) * 1.08;
+  const y = { low: 0, high: most, text: (value) => `${format.format(value)} %`, title: "from even" };
+  const bad = spreads.some((spread) => spread.after > data.even_percent);
+  chart(part, { label: `spread of ${plural(spreads.length, "backend", "backends")} over time`, height: 180, x: timeAxis, y, left: margin, paint: (plot) => {
+    lines.forEach(([spread, steps], i) => paintLine(plot, steps, colour(i), spread.backend));
+    if (data.spread_judged) paintLimitY(plot, y, data.even_percent, percent(data.even_percent), bad ? "missed" : "kept");
+    paintFault(plot, false);
+  } }).id = "spread-chart";
+  if (spreads.length > 1) part.append(legend(spreads.map((spread, i) => [colour(i), spread.backend])));
+  part.append(makeTable([["Server"], ["Streams", true], ["Pods", true], ["Spread at the fault", true], ["At the end", true], ["Even for good after", true]], spreads.map((spread) => [
+    spread.backend, format.format(spread.streams), format.format(spread.pods.filter((pod) => pod.state !== "gone").length), percent(spread.before),
+    [percent(spread.after), data.spread_judged && spread.after > data.even_percent ? "bad" : ""], spread.even_after_ns < 0 ? "never" : spread.even_after_ns === 0 ? "all the time" : duration(spread.even_after_ns)])));
+  if (data.roll_call_made) showRollCall(part);
+}
+
+function showRollCall(part) {
+  part.append(makeTable([["Server"], ["Pod"], ["Streams at the fault", true], ["At the end", true], ["New streams of the roll call", true]],
+    spreads.flatMap((spread) => spread.pods.map((pod) => [spread.backend, pod.state ? `${pod.name} (${pod.state})` : pod.name,
+      ...[pod.before, pod.after, pod.called].map((value) => format.format(value))]))));
+}
+
 // Sums of bins, so that bars are not thinner than they can be drawn.
 function joined(bins, size) {
   const sums = [];
@@ -236,6 +277,8 @@ function joined(bins, size) {
 }
 
 const sum = (counts) => counts.reduce((all, count) => all + count, 0);
+
+const herdText = data.herd.count > 0 ? `At most ${plural(data.herd.peak, "stream", "streams")} came back within 100 ms, ${rounded(data.herd.ratio)} times the mean over ${duration(data.herd.window_ns)}.` : "";
 
 function showReconnects() {
   if (!data.fault_began || sum(data.back) + sum(data.ended) === 0) return;
@@ -250,7 +293,7 @@ function showReconnects() {
   responsive(place, (width) => {
     const size = sizeFor(width - margin(width));
     const y = { low: 0, high: tallest(size) * 1.08, whole: true, text: (value) => format.format(value), title: "streams" };
-    note.textContent = `Per ${duration(size * data.bin_us * 1e3)}.`;
+    note.textContent = `Per ${duration(size * data.bin_us * 1e3)}. ${herdText}`;
     place.replaceChildren();
     chart(place, { label: `${plural(sum(data.back), "reconnect", "reconnects")} over time`, height: 180, x: timeAxis, y, left: margin, paint: (plot) => paintBins(plot, size) }).id = "reconnects-chart";
   });
@@ -296,7 +339,7 @@ function showStreams() {
   const part = section("streams", "Interrupted streams", told.length > ROWS_MAX ? `The first ${ROWS_MAX} of ${format.format(told.length)}; -o json has all of them.` : "");
   part.append(makeTable([["Stream", false, true], ["Version"], ["Silent for", true], ["From", false, true], ["To", false, true], ["Lost", true], ["Verdict"], ["Saw"]], told.slice(0, ROWS_MAX).map((stream) => [
     stream.id, stream.version, [duration(stream.gap_ns), stream.gap_ns > data.max_gap_ns ? "bad" : ""], stream.before, stream.back ? stream.after : ["not back", "bad"],
-    `${stream.lost} of ${stream.sent}`, stream.good ? ["good", "good"] : [problemOf(stream), "bad"], stream.cause || "silence"])));
+    `${stream.lost} of ${stream.sent}`, stream.good ? ["good", "good"] : [problemOf(stream), "bad"], stream.saw])));
 }
 
 function problemOf(stream) {
@@ -311,6 +354,7 @@ function reasons() {
   const unchecked = new Map(streams.filter((stream) => stream.unchecked).map((stream) => [stream.version, stream.unchecked]));
   const cut = streams.filter((stream) => stream.cut).length;
   return [...[...unchecked].map(([version, reason]) => [`which server answers ${version} was not checked: ${reason}`, "warn"]),
+    ...data.notes, ...data.limits.filter((limit) => limit.why && limit.verdict === "no_evidence").map((limit) => [`whether ${limit.text} could not be judged: ${limit.why}`, "warn"]),
     ...(cut > 0 ? [[`${plural(cut, "stream", "streams")} went from pod to pod more often than is drawn`, "warn"]] : [])];
 }
 
@@ -318,7 +362,7 @@ const gaps = interrupted.map((stream) => stream.gap_ns).sort((a, b) => a - b);
 const gapAt = (part) => gaps.length === 0 ? "–" : duration(gaps[Math.min(gaps.length - 1, Math.ceil(part * gaps.length) - 1)]);
 const totalOf = (name) => sum(streams.map((stream) => stream[name]));
 
-showAbout([["Target", data.target], ["Fault", element("code", data.fault)],
+showAbout([["Target", data.target], ["Fault", element("code", data.fault)], ...(data.command !== data.fault ? [["It ran", element("code", data.command)]] : []),
   ["It ran for", data.fault_ended ? `${duration(data.over_us * 1e3)}, exit code ${data.fault_exit_code}` : data.fault_began ? "was not over" : "was not begun"],
   ["Streams", `${format.format(streams.length)}, a ping every ${duration(data.interval_ns)}, order by --seed ${data.seed}`]], reasons());
 showTiles([
@@ -328,10 +372,13 @@ showTiles([
   ["notback", "Not back", format.format(data.fault_began ? streams.filter((stream) => !stream.back).length : 0), "", data.fault_began && streams.some((stream) => !stream.back) ? "bad" : ""],
   ["lost", "Messages lost", format.format(totalOf("lost")), `of ${format.format(totalOf("sent"))} since the fault`],
   ["misrouted", "Misrouted", format.format(totalOf("misrouted")), totalOf("repeated") > 0 ? `${format.format(totalOf("repeated"))} answered twice` : "", totalOf("misrouted") + totalOf("repeated") > 0 ? "bad" : ""],
+  ...data.limits.filter((limit) => ["spread", "herd"].includes(limit.metric)).map((limit) =>
+    [limit.metric, limit.metric === "spread" ? "Spread at the end" : "Herd", limit.value, limit.text, moodOf(limit.verdict) === "good" ? "" : moodOf(limit.verdict)]),
 ]);
 if (streams.some((stream) => stream.lanes.length > 0)) {
   showShares();
   showLanes();
+  showSpread();
   showReconnects();
   showPods();
   showStreams();

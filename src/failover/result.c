@@ -1,17 +1,14 @@
 #include "failover/result.h"
 
-#include "base/histogram.h"
-#include "base/mem.h"
 #include "base/text.h"
-#include "cli/exit.h"
-#include "cli/invocation.h"
-#include "cli/terminal.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #define DURATION_BYTES 24
+/* From here on, or from --max-gap on where that is less, a silence of an open stream is no pause of
+ * a busy machine. */
+#define HOLE_NS        UINT64_C(1000000000)
+#define HOLE_INTERVALS 5
 
 bool failover_is_interrupted(const struct failover_result *result,
                              const struct failover_stream *stream)
@@ -34,35 +31,6 @@ bool failover_is_good(const struct failover_result *result, const struct failove
            stream->repeated == 0 && stream->end != FAILOVER_END_BAD;
 }
 
-static int judge(const struct failover_result *result)
-{
-    if (result->fault_exit != 0) {
-        return EXIT_USAGE;
-    }
-    int rv = EXIT_GOOD;
-    for (size_t i = 0; i < result->stream_count; i++) {
-        if (!failover_is_good(result, &result->streams[i])) {
-            return EXIT_CHECK_FAILED;
-        }
-        rv = failover_is_unchecked(&result->streams[i]) ? EXIT_NO_EVIDENCE : rv;
-    }
-    return rv;
-}
-
-int failover_exit_code(const struct failover_result *result)
-{
-    return result->run_exit != 0 ? result->run_exit : judge(result);
-}
-
-void failover_result_deinit(struct failover_result *result)
-{
-    for (size_t i = 0; i < result->stream_count; i++) {
-        failover_lanes_deinit(&result->streams[i].lanes);
-    }
-    free(result->streams);
-    failover_history_deinit(&result->history);
-}
-
 bool failover_is_unchecked(const struct failover_stream *stream)
 {
     return stream->expect->rule == ROLE_EXPECT_UNKNOWN || stream->unnamed > 0;
@@ -74,223 +42,38 @@ const char *failover_unchecked_why(const struct failover_stream *stream)
                                                        : stream->unnamed_why;
 }
 
-const char *failover_stream_result(const struct failover_result *result,
-                                   const struct failover_stream *stream)
+uint64_t failover_hole_ns(const struct failover_result *result)
 {
-    if (result->run_exit == EXIT_NO_CONNECTION) {
-        return cli_result_word(result->run_exit);
+    if (result->own_pace) {
+        return result->max_gap_ns;
     }
-    if (result->fault_ended && !failover_is_good(result, stream)) {
-        return cli_result_word(EXIT_CHECK_FAILED);
-    }
-    return cli_result_word(result->run_exit != 0         ? result->run_exit
-                           : failover_is_unchecked(stream) ? EXIT_NO_EVIDENCE
-                                                           : EXIT_GOOD);
+    uint64_t intervals_ns = HOLE_INTERVALS * result->interval_ns;
+    uint64_t ns = intervals_ns > HOLE_NS ? intervals_ns : HOLE_NS;
+    return result->max_gap_ns < ns ? result->max_gap_ns : ns;
 }
 
-const char *failover_summary(const struct failover_result *result,
-                             char out[static FAILOVER_SUMMARY_BYTES])
+bool failover_is_hole(const struct failover_result *result, const struct failover_stream *stream)
 {
-    char most[DURATION_BYTES];
-    switch (failover_exit_code(result)) {
-    case EXIT_GOOD:
-        snprintf(out, FAILOVER_SUMMARY_BYTES,
-                 "Every stream is back and rightly routed, none was silent for more than %s",
-                 text_format_duration(most, sizeof(most), result->max_gap_ns));
-        return out;
-    case EXIT_CHECK_FAILED:
-        return "Failover test failed";
-    case EXIT_NO_EVIDENCE:
-        return "Every stream is back, but not all could be checked";
-    case EXIT_NO_CONNECTION:
-        return NULL;
-    case EXIT_USAGE:
-        return result->fault_ended ? "The command of the fault failed" : NULL;
-    default:
-        return "Failover test interrupted";
-    }
+    return stream->silence.end != FAILOVER_HOLE_NONE &&
+           stream->silence.took_ns > failover_hole_ns(result);
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
-
-static const char *duration(char out[static DURATION_BYTES], uint64_t ns)
+const char *failover_saw(const struct failover_result *result, const struct failover_stream *stream,
+                         char out[static FAILOVER_SAW_BYTES])
 {
-    return text_format_duration(out, DURATION_BYTES, ns);
-}
-
-static void print_stream(FILE *out, const struct failover_result *result,
-                         const struct failover_stream *stream)
-{
-    char gap[DURATION_BYTES];
-    fprintf(out,
-            "%s %s %s: ", cli_mark(failover_is_good(result, stream) ? CLI_MARK_GOOD : CLI_MARK_BAD),
-            stream->agent_id, stream->version);
-    if (stream->back) {
-        fprintf(out, "silent for %s, %s %s %s", duration(gap, stream->gap_ns), stream->before,
-                cli_mark(CLI_MARK_ARROW), stream->after);
-    } else {
-        fprintf(out, "not back, last answered by %s", stream->before);
-    }
-    fprintf(out, ", %" PRIu64 " of %" PRIu64 " messages lost", stream->lost, stream->sent);
-    if (stream->misrouted > 0) {
-        fprintf(out, ", %" PRIu64 " misrouted", stream->misrouted);
-    }
-    if (stream->repeated > 0) {
-        fprintf(out, ", %" PRIu64 " answered twice", stream->repeated);
-    }
-    if (stream->end == FAILOVER_END_BAD) {
-        fprintf(out, ", ended at last with %s", stream->end_cause);
-    }
-    char cause[FAILOVER_CAUSE_BYTES];
-    snprintf(cause, sizeof(cause), "%s", stream->cause[0] != '\0' ? stream->cause : "silence");
-    fprintf(out, "; saw: %s\n", cli_readable(cause));
-}
-
-static void print_gaps(FILE *out, const struct failover_result *result)
-{
-    static const struct {
-        const char *name;
-        double fraction;
-    } shown[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"max", 1}};
-    struct histogram *gaps = mem_new(struct histogram);
-    for (size_t i = 0; i < result->stream_count; i++) {
-        if (failover_is_interrupted(result, &result->streams[i])) {
-            histogram_add(gaps, result->streams[i].gap_ns);
-        }
-    }
-    for (size_t i = 0; gaps->count > 0 && i < ARRAY_SIZE(shown); i++) {
-        char text[DURATION_BYTES];
-        fprintf(out, "%s%s %s", i == 0 ? "Gap of the interrupted streams: " : "  ", shown[i].name,
-                duration(text, histogram_quantile(gaps, shown[i].fraction)));
-    }
-    fputs(gaps->count > 0 ? "\n" : "", out);
-    free(gaps);
-}
-
-static void put_visible(FILE *out, const char *text)
-{
-    size_t taken;
-    for (size_t len = strlen(text); len > 0; text += taken, len -= taken) {
-        uint32_t code_point;
-        taken = text_next_visible(text, len, &code_point);
-        fwrite(code_point == '?' ? "?" : text, 1, code_point == '?' ? 1 : taken, out);
-    }
-}
-
-/* Whether no stream before it has its version; `unchecked`: none that was not checked. */
-static bool is_first_of_version(const struct failover_result *result, size_t stream, bool unchecked)
-{
-    for (size_t i = 0; i < stream; i++) {
-        if ((!unchecked || failover_is_unchecked(&result->streams[i])) &&
-            strcmp(result->streams[i].version, result->streams[stream].version) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void print_unchecked(FILE *out, const struct failover_result *result)
-{
-    for (size_t i = 0; i < result->stream_count; i++) {
-        const struct failover_stream *stream = &result->streams[i];
-        if (failover_is_unchecked(stream) && is_first_of_version(result, i, true)) {
-            fprintf(out, "%s Which server answers %s was not checked: %s\n",
-                    cli_mark(CLI_MARK_WARN), stream->version, failover_unchecked_why(stream));
-        }
-    }
-}
-
-static bool is_version_interrupted(const struct failover_result *result, const char *version)
-{
-    for (size_t i = 0; i < result->stream_count; i++) {
-        if (strcmp(result->streams[i].version, version) == 0 &&
-            failover_is_interrupted(result, &result->streams[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Which versions the fault met, and which it did not. */
-static void print_versions(FILE *out, const struct failover_result *result, bool interrupted)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < result->stream_count; i++) {
-        const char *version = result->streams[i].version;
-        if (is_first_of_version(result, i, false) &&
-            is_version_interrupted(result, version) == interrupted) {
-            fprintf(out, "%s%s",
-                    count > 0     ? ", "
-                    : interrupted ? "Interrupted versions: "
-                                  : "Never interrupted: ",
-                    version);
-            count++;
-        }
-    }
-    fputs(count > 0 ? "\n" : "", out);
-}
-
-/* Servers that leave streams open. */
-static void print_open(FILE *out, const struct failover_result *result)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < result->stream_count; i++) {
-        count += result->streams[i].end == FAILOVER_END_OPEN;
-    }
-    if (count > 0) {
-        fprintf(out, "%s %zu streams were not ended by their server after the client had; how they "
-                     "end was not checked\n",
-                cli_mark(CLI_MARK_WARN), count);
-    }
-}
-
-static void print_end(FILE *out, const struct failover_result *result)
-{
-    char text[FAILOVER_SUMMARY_BYTES];
-    int code = failover_exit_code(result);
-    fprintf(out, "%s %s\n",
-            cli_mark(code == EXIT_GOOD                                ? CLI_MARK_DONE
-                     : code == EXIT_CHECK_FAILED || code == EXIT_USAGE ? CLI_MARK_BAD
-                                                                      : CLI_MARK_WARN),
-            failover_summary(result, text));
-}
-
-static void print_fault(FILE *out, const struct failover_result *result)
-{
+    const struct failover_silence *silence = &stream->silence;
     char took[DURATION_BYTES];
-    fputs("Fault: ", out);
-    put_visible(out, result->fault);
-    if (result->fault_ended) {
-        fprintf(out, " (exit code %d after %s)\n", result->fault_exit,
-                duration(took, result->fault_ns));
+    const char *cause = stream->cause[0] != '\0' ? stream->cause : "silence";
+    text_format_duration(took, sizeof(took), silence->took_ns);
+    if (!failover_is_hole(result, stream)) {
+        snprintf(out, FAILOVER_SAW_BYTES, "%s", cause);
+    } else if (silence->end == FAILOVER_HOLE_ENDED) {
+        snprintf(out, FAILOVER_SAW_BYTES, "%s, %s %s of silence", cause,
+                 silence->is_cause ? "after" : "and later", took);
     } else {
-        fputs(" (did not run to its end)\n", out);
+        snprintf(out, FAILOVER_SAW_BYTES, "%s%s, and %s answered nothing for %s", cause,
+                 stream->cause[0] != '\0' ? "; then it was open" : ": the stream stayed open",
+                 silence->pod[0] != '\0' ? silence->pod : "whoever took it", took);
     }
-}
-
-void failover_print_text(FILE *out, const void *printed)
-{
-    const struct failover_result *result = printed;
-    char summary[FAILOVER_SUMMARY_BYTES];
-    if (failover_summary(result, summary) == NULL) {
-        return; /* nothing was seen */
-    }
-    print_fault(out, result);
-    for (size_t i = 0; i < result->stream_count && result->fault_ended; i++) {
-        if (failover_is_interrupted(result, &result->streams[i]) ||
-            !failover_is_good(result, &result->streams[i])) {
-            print_stream(out, result, &result->streams[i]);
-        }
-    }
-    print_gaps(out, result);
-    fprintf(out, "%zu of %zu streams were interrupted (versions in random order, --seed %" PRIu64
-                 ")\n",
-            failover_interrupted(result), result->stream_count, result->seed);
-    if (failover_interrupted(result) > 0) {
-        print_versions(out, result, true);
-        print_versions(out, result, false);
-    }
-    print_open(out, result);
-    print_unchecked(out, result);
-    print_end(out, result);
+    return out;
 }

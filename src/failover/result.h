@@ -1,14 +1,17 @@
-/* What a failover test has seen, and its verdict. Pure. */
+/* What a failover test has seen, and what follows from it for each stream. Pure. */
 #ifndef GRPCROUTE_FAILOVER_RESULT_H
 #define GRPCROUTE_FAILOVER_RESULT_H
 
+#include "failover/herd.h"
 #include "failover/history.h"
+#include "failover/hole.h"
+#include "failover/met.h"
+#include "failover/spread.h"
 #include "role/expect.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #define FAILOVER_CAUSE_BYTES 256
 
@@ -38,16 +41,45 @@ struct failover_stream {
     uint64_t misrouted; /* answers of a server that is not its own */
     uint64_t unnamed;   /* answers of --method that do not say which server it was */
     char unnamed_why[FAILOVER_CAUSE_BYTES]; /* escaped */
+    uint64_t podless;   /* answers that do not name their pod */
     bool back;          /* answered again after the fault was over */
+    struct failover_silence silence;
     struct failover_lanes lanes; /* owned */
     enum failover_end end;
     char end_cause[FAILOVER_CAUSE_BYTES]; /* escaped */
 };
 
+/* New streams that were opened behind the watch, each on a connection of its own, to find the pods
+ * that no held stream is on. */
+struct failover_roll_call {
+    bool wanted;
+    bool made;
+    size_t calls;
+    size_t answered;
+    size_t misrouted;
+    char cause[FAILOVER_CAUSE_BYTES]; /* why the first was not answered; escaped */
+};
+
+/* What failover_find() has found. */
+struct failover_found {
+    struct failover_mets mets;       /* owned */
+    struct failover_spreads spreads; /* owned */
+    struct failover_holes holes;     /* owned */
+    struct failover_herd herd;
+};
+
 struct failover_result {
     const char *target;
-    const char *fault; /* the command */
+    const char *fault;   /* as the user names it */
+    const char *command; /* for the shell: the same, or what its short name stands for */
     uint64_t max_gap_ns;
+    double max_spread_percent; /* negative: not judged */
+    double even_percent;       /* it, or FAILOVER_EVEN_PERCENT */
+    double max_herd;           /* negative: not judged */
+    const char *const *versions;  /* that were asked for; borrowed, as is the next */
+    size_t version_count;
+    const char *const *must_meet; /* those that the fault must interrupt */
+    size_t must_meet_count;
     uint64_t seed; /* that decided which version has which stream */
     uint64_t fault_ns;               /* how long the command ran */
     int fault_exit;                  /* its exit code, or 128 and its signal */
@@ -55,9 +87,13 @@ struct failover_result {
     struct failover_stream *streams; /* owned */
     size_t stream_count;
     struct failover_history history; /* owned */
+    struct failover_roll_call roll_call;
+    struct failover_found found;
     uint64_t interval_ns;            /* between the pings of a stream */
-    int run_exit;                    /* of failover_run(): why the test ended before it was over, or 0 */
-    char reason[FAILOVER_CAUSE_BYTES]; /* why the streams could not be opened, or the command not begun; escaped */
+    bool own_pace;                   /* servers answer once and then as often as they like */
+    int run_exit; /* of failover_run(): why the test ended before it was over, or 0 */
+    /* why the streams could not be opened, or the command not begun; escaped */
+    char reason[FAILOVER_CAUSE_BYTES];
 };
 
 /* Whether nothing says which server must answer the stream, or did: only its life is judged. */
@@ -74,31 +110,14 @@ size_t failover_interrupted(const struct failover_result *result);
 /* Back in time, from the right version, nothing answered twice, and not ended badly. */
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
 
-/* An exit code: that of a run that did not come to its end; EXIT_CHECK_FAILED when a stream is not
- * back, was silent for too long, was answered by a wrong version, was answered twice or was ended
- * badly; EXIT_USAGE when the command failed; EXIT_NO_EVIDENCE when it is not known who must answer;
- * else EXIT_GOOD. */
-int failover_exit_code(const struct failover_result *result);
+/* From how long on a silence of an open stream is no pause. */
+uint64_t failover_hole_ns(const struct failover_result *result);
+/* Whether it was open and silent for so long. */
+bool failover_is_hole(const struct failover_result *result, const struct failover_stream *stream);
 
-/* Frees what the streams and the history own. */
-void failover_result_deinit(struct failover_result *result);
-
-/* The result of one stream: a word. */
-const char *failover_stream_result(const struct failover_result *result,
-                                   const struct failover_stream *stream);
-
-#define FAILOVER_SUMMARY_BYTES 160
-
-/* The verdict in a sentence; NULL where an error line has said it. */
-const char *failover_summary(const struct failover_result *result,
-                             char out[static FAILOVER_SUMMARY_BYTES]);
-
-/* The forms of a result (cli/result.h). */
-struct cJSON;
-void failover_print_text(FILE *out, const void *result /* struct failover_result */);
-void failover_print_json(struct cJSON *object, const void *result);
-void failover_print_markdown(FILE *out, const void *result);
-void failover_print_junit(FILE *out, const void *result); /* a case for each stream */
-void failover_print_page(FILE *out, const void *result);  /* with pictures */
+/* What the stream saw, in words. */
+#define FAILOVER_SAW_BYTES (FAILOVER_CAUSE_BYTES + FAILOVER_NAME_BYTES + 120)
+const char *failover_saw(const struct failover_result *result, const struct failover_stream *stream,
+                         char out[static FAILOVER_SAW_BYTES]);
 
 #endif

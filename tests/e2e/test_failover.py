@@ -6,13 +6,16 @@ import signal
 import time
 import xml.etree.ElementTree as xml
 
+import jsonschema
 import pytest
 
 from testenv.grpcio_peers import Relay
-from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.grpcroute import BIN, ROOT, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.process import Process
 from testenv.wait import wait_until
+
+SCHEMA = json.loads((ROOT / "docs/schema/failover-test.json").read_text())
 
 
 def failover(target, fault, *args, tls=("--plaintext",)):
@@ -43,6 +46,14 @@ def replaced(started, tmp_path, monkeypatch):
     pid = int((tmp_path / "pid").read_text())
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not is_running(pid), 5, "the server that took over has ended")
+
+
+@pytest.fixture
+def stoppable(started):
+    """Two servers, of which the first may be stopped; it goes on at the end, to end in order."""
+    servers = [started(Server("v1", name)) for name in ("stopped", "other")]
+    yield servers
+    servers[0].send_signal(signal.SIGCONT)
 
 
 def test_streams_come_back_on_the_server_that_takes_over(replaced):
@@ -177,3 +188,387 @@ def test_the_versions_that_a_fault_met_are_told(started, certs, backends):
 def test_bad_input_is_one_line(args, named):
     done = grpcroute("failover-test", *args)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr
+
+
+# ---- which versions the fault meets --------------------------------------------------------------
+
+
+def judged(done):
+    """The JSON of a run, which keeps its schema."""
+    report = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(SCHEMA).validate(report)
+    return report
+
+
+def by_version(started, broken, first, second):
+    """A target that has agents of v1.1 on the first server until `broken` is there, and all others on the second."""
+    def choose(number, metadata):
+        apart = metadata["agent-version"] == "v1.1"
+        return lambda index: second.address if not apart else None if broken.exists() and number < 4 else first.address
+
+    return started(Relay(choose)).target
+
+
+def test_a_version_that_the_fault_missed_is_not_checked(started, tmp_path):
+    """Both are of one backend, but a pod has the streams of one version alone, as behind a proxy that hashes on it."""
+    target = by_version(started, tmp_path / "broken", started(Server("v1", "a")), started(Server("v1", "b")))
+    junit = tmp_path / "junit"
+    done = failover(target, f"touch {tmp_path}/broken", "--versions", "v1.1,v1.2", "--agents", "4", "--junit-file", junit, "--json-file",
+                    tmp_path / "json")
+    report = json.loads((tmp_path / "json").read_text())
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "The fault did not meet v1.2: it interrupted" in done.stdout and "did not meet every version" in done.stdout
+    assert {v["agent_version"]: v["fault"] for v in report["versions"]} == {"v1.1": "met", "v1.2": "missed"}
+    cases = {case.get("name"): case for case in xml.parse(junit).getroot().iter("testcase")}
+    assert cases["the fault meets v1.2"].find("error") is not None and "the fault meets v1.1" not in cases
+    suite = xml.parse(junit).getroot()
+    assert suite.attrib["errors"] == "1" and int(suite.attrib["tests"]) == len(cases)
+
+
+def test_the_probability_that_a_pod_meets_each_version_is_told(started, certs, backends):
+    from testenv.grpcroute import Proxy
+
+    proxy = started(Proxy(certs, *backends)).wait_ready()
+    few = failover(proxy.target, "true", "--agents", "8", tls=("--cacert", certs / "ca.pem"))
+    assert few.returncode == 0, few.stdout + few.stderr
+    assert "meets each version of its backend with a probability of at least 66.7 % (99 %: --agents 24)" in few.stdout
+    many = failover(proxy.target, "true", "--agents", "80", "-o", "json", tls=("--cacert", certs / "ca.pem"))
+    assert judged(many)["probability_to_meet"] > 0.999999
+
+
+@pytest.mark.parametrize("meet, code, missed", [(None, 0, []), ("v1.1", 4, ["v1.1"]), ("all", 4, ["v1.1", "v1.2"])])
+def test_what_the_fault_has_to_meet(started, meet, code, missed):
+    server = started(Server("v1", "s"))
+    done = failover(server.address, "true", "--versions", "v1.1,v1.2", "--agents", "4", "-o", "json", *(["--meet", meet] if meet else []))
+    assert done.returncode == code
+    assert sorted(v["agent_version"] for v in judged(done)["versions"] if v["fault"] == "missed") == missed
+
+
+def test_a_version_without_a_stream_is_not_checked(started):
+    server = started(Server("v1", "s"))
+    done = failover(server.address, "true", "--versions", "v1.1,v1.2,v1.3", "--agents", "2")
+    assert done.returncode == 4 and "v1.3 has no stream, so nothing of it was checked; --agents 3 or more" in done.stdout, done.stdout
+
+
+def test_a_fault_that_meets_all_it_has_to_is_good(replaced):
+    server, fault = replaced
+    server.expect_signal(9)
+    done = failover(server.address, fault, "--versions", "v1.1,v1.2", "--agents", "4", "--meet", "all", "-o", "json")
+    assert done.returncode == 0 and {v["fault"] for v in judged(done)["versions"]} == {"met"}, done.stdout + done.stderr
+
+
+# ---- where streams are ---------------------------------------------------------------------------
+
+
+def in_turn(*places):
+    """Chooses by a stream's number: each place is (how many streams, servers that take them in turn); the last takes the rest."""
+    def choose(number, metadata):
+        for count, servers in places:
+            if count is None or number < count:
+                server = servers[number % len(servers)]
+                return None if server is None else server.address
+            number -= count
+        raise AssertionError("no place is left")
+    return choose
+
+
+def test_pods_without_a_stream_fail_the_spread(started, tmp_path):
+    """Two servers came and hold nothing: without new streams nobody could see them."""
+    pods = [started(Server("v1", name)) for name in "abcd"]
+    files = [tmp_path / name for name in ("junit", "markdown")]
+    words = ["--versions", "v1.1", "--agents", "8", "--max-spread", "10%"]
+    target = started(Relay(in_turn((8, pods[:2]), (None, pods)))).target
+    done = failover(target, "true", *words, "--junit-file", files[0], "-o", "json")
+    report = judged(done)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (spread,) = report["spreads"]
+    assert spread["before_percent"] == 0 and spread["after_percent"] == 100 and spread["even_after_ns"] is None
+    assert {pod["pod"]: (pod["before"], pod["after"]) for pod in spread["pods"]} == {"a": (4, 4), "b": (4, 4), "c": (0, 0), "d": (0, 0)}
+    assert report["roll_call"] == {"made": True, "streams": 16, "answered": 16, "misrouted": 0, "cause": ""}
+    assert {t["metric"]: t["verdict"] for t in report["thresholds"]}["spread"] == "failed"
+    cases = {case.get("name"): case for case in xml.parse(files[0]).getroot().iter("testcase")}
+    assert cases["spread<=10%"].find("failure").get("type") == "spread" and cases["roll call"].find("failure") is None
+    target = started(Relay(in_turn((8, pods[:2]), (None, pods)))).target
+    markdown = failover(target, "true", *words, "-o", "markdown").stdout
+    assert "| failed | spread | 100% | 10% |" in markdown and "| v1 | c | 0 | 0 | 4 |" in markdown
+
+
+def test_an_even_spread_passes(started):
+    pods = [started(Server("v1", name)) for name in "abcd"]
+    done = failover(started(Relay(in_turn((None, pods)))).target, "true", "--versions", "v1.1", "--agents", "10", "--max-spread", "10%")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✅ Spread of 10 streams over the pods of server v1:" in done.stdout and "16 of 16 new streams" in done.stdout
+
+
+def test_a_spread_that_nobody_can_see_is_not_checked(started, tmp_path):
+    """New streams are not answered, so there may be pods that are not known."""
+    pods = [started(Server("v1", name)) for name in "ab"]
+    for words, code in ((["--max-spread", "10"], 4), (["--roll-call"], 4), ([], 0)):
+        target = started(Relay(in_turn((4, pods), (None, [None])))).target
+        done = failover(target, "true", "--versions", "v1.1", "--agents", "4", *words, "-o", "json")
+        assert done.returncode == code, done.stdout + done.stderr
+        call = judged(done)["roll_call"]
+        assert call["made"] == bool(words) and call["answered"] == 0
+        assert not words or "ended on purpose" in call["cause"] or "UNKNOWN" in call["cause"]
+
+
+def test_an_interrupted_roll_call_was_not_made(stoppable, started, tmp_path):
+    """New streams go to a server that is stopped; the first signal ends the wait for them."""
+    stoppable[0].send_signal(signal.SIGSTOP)
+    target = started(Relay(in_turn((4, stoppable[1:]), (None, stoppable[:1])))).target
+    test = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents", "4", "--fault", "echo begun",
+                            "--settle", "100ms", "--roll-call", "--json-file", tmp_path / "json"]))
+    test.wait_for("begun")
+    time.sleep(1)  # behind --settle, within the roll call
+    test.send_signal(signal.SIGINT)
+    assert test.wait() == 130, test.output
+    report = json.loads((tmp_path / "json").read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(report)
+    assert report["result"] == "interrupted" and not report["roll_call"]["made"] and report["roll_call"]["streams"] == 16
+    assert "The roll call was not made" in test.output
+
+
+def test_new_streams_of_the_roll_call_are_routed_rightly(started):
+    pods = [started(Server("v1", name)) for name in "ab"]
+    target = started(Relay(in_turn((4, pods), (None, [*pods, started(Server("v2", "other"))])))).target
+    done = failover(target, "true", "--versions", "v1.1", "--agents", "4", "--roll-call")
+    assert done.returncode == 1 and "by a server of a wrong version" in done.stdout, done.stdout + done.stderr
+
+
+def test_how_the_spread_was_over_time(replaced):
+    """Everything goes from one pod to another: absent for a while, then even for good."""
+    server, fault = replaced
+    server.expect_signal(9)
+    done = failover(server.address, fault, "--versions", "v1.1", "--agents", "10", "-o", "json")
+    (spread,) = judged(done)["spreads"]
+    points = spread["over_time"]
+    assert points[0]["at_ns"] == 0 and points[0]["streams"] == [10, 0]
+    assert any(point["absent"] == 10 for point in points) and points[-1]["streams"] == [0, 10] and points[-1]["absent"] == 0
+    assert spread["even_after_ns"] == points[-1]["at_ns"] > 0
+    assert [point["at_ns"] for point in points] == sorted(point["at_ns"] for point in points)
+
+
+@pytest.mark.parametrize("fault, code, more", [("true", 1, []), ("exit 3", 2, []), ("kill -s INT $PPID; sleep 5", 130, []),
+                                               ("true", 4, ["--meet", "all", "--max-spread", "100%"])])
+def test_junit_counts_what_it_says(started, tmp_path, fault, code, more):
+    """The totals are those of the cases, however the test ends."""
+    pods = [started(Server("v1", name)) for name in "abcd"]
+    target = started(Relay(in_turn((8, pods[:2]), (None, pods)))).target
+    done = failover(target, fault, "--versions", "v1.1", "--agents", "8", "--max-spread", "10%", "--max-herd", "3", "--junit-file", tmp_path / "junit",
+                    "-o", "json", *more)
+    assert done.returncode == code == judged(done)["exit_code"], done.stdout + done.stderr
+    suite = xml.parse(tmp_path / "junit").getroot()
+    cases = list(suite.iter("testcase"))
+    names = [case.get("name") for case in cases]
+    assert len(set(names)) == len(names) and any(name.startswith("spread<=") for name in names) and "herd<=3" in names
+    counted = {kind: sum(case.find(tag) is not None for case in cases) for kind, tag in (("failures", "failure"), ("errors", "error"))}
+    assert {kind: int(suite.get(kind)) for kind in counted} == counted and int(suite.get("tests")) == len(cases)
+    assert counted["failures" if code == 1 else "errors"] > 0 and (counted["errors"] > 0) == (code > 1)
+
+
+# ---- how they come back --------------------------------------------------------------------------
+
+
+def ending(broken, server, wait):
+    """Streams that are open when `broken` comes end after as many of their messages as wait() says."""
+    def choose(number, metadata):
+        seen = []
+
+        def route(index):
+            if number < 40 and broken.exists():
+                seen.append(index)
+                if len(seen) > wait(number):
+                    return None
+            return server.address
+        return route
+    return choose
+
+
+@pytest.mark.parametrize("wait, code", [(lambda number: 0, 1), (lambda number: number // 2, 0)])
+def test_a_herd_fails_and_a_queue_does_not(started, tmp_path, wait, code):
+    server, broken, junit = started(Server("v1", "s")), tmp_path / "broken", tmp_path / "junit"
+    target = started(Relay(ending(broken, server, wait))).target
+    done = failover(target, f"touch {broken}", "--versions", "v1.1", "--agents", "40", "--max-herd", "3.5", "--settle", "4s", "-o", "json",
+                    "--junit-file", junit)
+    report = judged(done)
+    assert done.returncode == code, done.stdout + done.stderr
+    back = report["reconnects"]
+    assert back["count"] == 40 == sum(back["curve"]) and back["peak"] == max(back["curve"]) and back["bin_ns"] == 100_000_000
+    assert (back["peak_over_mean"] > 3.5) == (code == 1)
+    cases = {case.get("name"): case for case in xml.parse(junit).getroot().iter("testcase")}
+    assert (cases["herd<=3.5"].find("failure") is not None) == (code == 1)
+
+
+def test_one_stream_is_no_herd_and_no_proof(replaced):
+    server, fault = replaced
+    server.expect_signal(9)
+    done = failover(server.address, fault, "--versions", "v1.1", "--agents", "1", "--max-herd", "3")
+    assert done.returncode == 4 and "Whether herd<=3 could not be judged" in done.stdout, done.stdout + done.stderr
+
+
+# ---- black holes ---------------------------------------------------------------------------------
+
+
+def holes(report):
+    """By pod; on a busy machine there may be pauses of others."""
+    return {hole["pod"]: hole for hole in report["black_holes"]}
+
+
+def test_a_stopped_pod_is_a_black_hole(stoppable, started):
+    target = started(Relay(in_turn((None, stoppable)))).target
+    done = failover(target, f"kill -STOP {stoppable[0].pid}", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s", "-o", "json")
+    report = judged(done)
+    assert done.returncode == 1
+    hole = holes(report)["stopped"]
+    assert (hole["server_version"], hole["streams"], hole["still_open"]) == ("v1", 3, 3)
+    assert hole["longest_ns"] > 2e9 and hole["ended"] == hole["answered_again"] == 0
+    for stream in report["streams"]:
+        silent = stream["before"] == "stopped"
+        assert (stream["black_hole"] == "still_open") == silent and stream["cause"] == ""
+        assert stream["back"] != silent
+    pods = {pod["pod"]: pod for spread in report["spreads"] for pod in spread["pods"]}
+    assert pods["stopped"]["there"] and pods["stopped"]["silent"] == 3 and pods["stopped"]["after"] == 0
+
+
+def test_a_black_hole_is_named_in_the_text(stoppable, started):
+    target = started(Relay(in_turn((None, stoppable)))).target
+    done = failover(target, f"kill -STOP {stoppable[0].pid}", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s")
+    assert "Black hole: stopped answered nothing on 3 open streams" in done.stdout and "3 are silent still" in done.stdout
+    assert "saw: silence: the stream stayed open, and stopped answered nothing for" in done.stdout
+    assert "every stream of every pod" not in done.stdout
+
+
+def test_a_pod_that_is_killed_is_none(started):
+    servers = [started(Server("v1", name)) for name in ("killed", "other")]
+    servers[0].expect_signal(9)
+    target = started(Relay(in_turn((6, servers), (None, servers[1:])))).target
+    done = failover(target, f"kill -9 {servers[0].pid}", "--versions", "v1.1", "--agents", "6", "-o", "json")
+    report = judged(done)
+    assert "killed" not in holes(report)
+    ended = [stream for stream in report["streams"] if stream["before"] == "killed"]
+    assert len(ended) == 3 and all(stream["cause"] for stream in ended)
+    (spread,) = report["spreads"]
+    assert {pod["pod"]: pod["there"] for pod in spread["pods"]} == {"killed": False, "other": True}
+
+
+def test_a_pod_that_goes_on_in_time_is_told_and_good(stoppable, started):
+    target = started(Relay(in_turn((None, stoppable)))).target
+    fault = f"kill -STOP {stoppable[0].pid}; sleep 1.5; kill -CONT {stoppable[0].pid}"
+    done = failover(target, fault, "--versions", "v1.1", "--agents", "6", "-o", "json")
+    hole = holes(judged(done))["stopped"]
+    assert done.returncode == 0 and (hole["answered_again"], hole["still_open"]) == (3, 0)
+
+
+def test_a_stopped_pod_whose_streams_end_at_last_is_told_from_a_killed_one(started, tmp_path):
+    servers = [started(Server("v1", name)) for name in ("stopped", "other")]
+    servers[0].expect_signal(9)
+    target = started(Relay(in_turn((6, servers), (None, servers[1:])))).target
+    fault = f"kill -STOP {servers[0].pid}; sleep 1.5; kill -9 {servers[0].pid}"
+    done = failover(target, fault, "--versions", "v1.1", "--agents", "6", "--json-file", tmp_path / "json")
+    report = json.loads((tmp_path / "json").read_text())
+    hole = holes(report)["stopped"]
+    assert done.returncode == 0 and (hole["ended"], hole["still_open"]) == (3, 0), done.stdout
+    assert {stream["black_hole"] for stream in report["streams"] if stream["before"] == "stopped"} == {"ended"}
+    assert done.stdout.count("s of silence") == 3
+
+
+def test_a_pod_that_stops_when_the_fault_is_over_is_a_black_hole_too(stoppable, started, tmp_path):
+    """Its streams were answered since, and are silent at the end."""
+    target = started(Relay(in_turn((None, stoppable)))).target
+    run = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s",
+                           "--settle", "3s", "--json-file", tmp_path / "json", "--fault", f"touch {tmp_path}/begun"]))
+    wait_until((tmp_path / "begun").exists, 20, "the fault has begun")
+    time.sleep(1)  # behind the fault, within --settle
+    stoppable[0].send_signal(signal.SIGSTOP)
+    assert run.wait() == 1, run.output
+    report = json.loads((tmp_path / "json").read_text())
+    assert holes(report)["stopped"]["still_open"] == 3
+    assert {stream["before"]: stream["back"] for stream in report["streams"] if stream["gap_ns"] > 2e9} == {"stopped": False}
+
+
+def test_a_stopped_target_is_told_from_a_stopped_pod(started, certs, backends):
+    from testenv.grpcroute import Proxy
+
+    proxy = started(Proxy(certs, *backends)).wait_ready()
+    try:
+        done = failover(proxy.target, f"kill -STOP {proxy.pid}", "--max-gap", "2s", tls=("--cacert", certs / "ca.pem"))
+    finally:
+        proxy.send_signal(signal.SIGCONT)
+    assert done.returncode == 1 and "every stream of every pod fell silent: the target itself" in done.stdout, done.stdout
+
+
+# ---- short names ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kubectl(tmp_path, monkeypatch):
+    """A kubectl that notes what it was asked, and ends as the file `code` says."""
+    program = tmp_path / "kubectl"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> {tmp_path}/asked\nexit $(cat {tmp_path}/code)\n")
+    program.chmod(0o755)
+    (tmp_path / "code").write_text("0")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("KUBECTL", raising=False)
+    return tmp_path
+
+
+def test_short_names_are_shown_and_run(started, kubectl):
+    server = started(Server("v1", "s"))
+    done = failover(server.address, "scale:server-v1=4", "--namespace", "prod", "--versions", "v1.1", "--agents", "1", "-o", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    words = "-n prod scale deployment/server-v1 --replicas=4", "-n prod rollout status deployment/server-v1 --timeout=5m"
+    assert (kubectl / "asked").read_text().splitlines() == list(words)
+    report = judged(done)
+    assert report["fault"] == "scale:server-v1=4" and report["fault_command"] == f"kubectl {words[0]} && kubectl {words[1]}"
+    assert done.stderr.splitlines()[0] == f"Running: {report['fault_command']}"
+
+
+def test_a_short_name_is_shown_before_it_runs(started, kubectl):
+    (kubectl / "kubectl").write_text("#!/bin/sh\necho it runs\nsleep 60\n")
+    server = started(Server("v1", "s"))
+    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--fault", "rollout:proxy-ingress"]))
+    test.wait_for("it runs")
+    assert test.lines[0].startswith("Running: kubectl -n grpc-routing-poc rollout restart deployment/proxy-ingress && ")
+    test.send_signal(signal.SIGINT)
+    assert test.wait() == 130
+
+
+def test_another_kubectl_and_its_exit_code(started, kubectl, monkeypatch):
+    server = started(Server("v1", "s"))
+    (kubectl / "kubectl").rename(kubectl / "k8s")
+    (kubectl / "code").write_text("7")
+    monkeypatch.setenv("KUBECTL", "k8s --context kind")
+    done = failover(server.address, "rollout:a", "--versions", "v1.1", "--agents", "1", "--junit-file", kubectl / "junit")
+    assert done.returncode == 2 and "Fault: rollout:a (exit code 7 after" in done.stdout and "failed with exit code 7" in done.stdout
+    assert "\nIt ran: k8s --context kind -n grpc-routing-poc rollout restart deployment/a" in done.stdout
+    assert (kubectl / "asked").read_text() == "--context kind -n grpc-routing-poc rollout restart deployment/a\n"
+    assert "exit code 7" in next(xml.parse(kubectl / "junit").getroot().iter("error")).get("message", "") + (kubectl / "junit").read_text()
+    monkeypatch.setenv("KUBECTL", "no-such-program")
+    done = failover(server.address, "rollout:a", "--versions", "v1.1", "--agents", "1")
+    assert done.returncode == 2 and "exit code 127 (the shell did not find the program)" in done.stdout
+
+
+def test_a_signal_as_a_short_name(started, tmp_path):
+    """reload-cert:PID: the process is told, and so is what the shell runs."""
+    server = started(Server("v1", "s"))
+    waiting = started(Process(["sh", "-c", "trap 'echo reloaded' HUP; trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done"]))
+    waiting.wait_for("ready")
+    file = tmp_path / "proxy.pid"
+    file.write_text(f"{waiting.pid}\n")
+    for count, name in enumerate((f"reload-cert:{waiting.pid}", f"reload-cert:{file}"), 1):
+        done = failover(server.address, name, "--versions", "v1.1", "--agents", "1", "--settle", "100ms")
+        assert done.returncode == 0 and "It ran: kill -s HUP " in done.stdout, done.stdout + done.stderr
+        waiting.wait_for("reloaded", count=count)
+
+
+@pytest.mark.parametrize("args, named", [
+    (["--fault", "scale:server-v1"], "expected scale:NAME=N"), (["--fault", "scale:a;reboot=1"], "expected scale:NAME=N"),
+    (["--fault", "rollout:"], "expected rollout:NAME"), (["--fault", "reload-cert:nginx"], "PIDFILE"),
+    (["--fault", "rollout:a", "--namespace", "x y"], "--namespace"), (["--fault", "true", "--max-spread", "ten"], "--max-spread"),
+    (["--fault", "true", "--max-spread", "-1%"], "--max-spread"), (["--fault", "true", "--max-spread", "10%%"], "--max-spread"),
+    (["--fault", "true", "--max-spread", "nan"], "--max-spread"), (["--fault", "true", "--max-herd", "0.5"], "--max-herd"),
+    (["--fault", "true", "--max-herd", "3x"], "--max-herd"), (["--fault", "true", "--meet", "v9.9"], "--meet"),
+    (["--fault", "true", "--meet", ","], "--versions")])
+def test_bad_limits_and_short_names_are_one_line(args, named):
+    done = grpcroute("failover-test", *args)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr, done.stderr

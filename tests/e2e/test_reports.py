@@ -276,7 +276,7 @@ def test_failover_shows_what_was_not_interrupted(opened, started, tmp_path):
     page, server = tmp_path / "page.html", started(Server("v1", "s"))
     assert failover(server.address, "true", "--versions", "v1.1", "--agents", "3", "--report-file", page).returncode == 0
     report = opened(page, viewport=PHONE)
-    assert report.tile("interrupted") == "0" and report.page.locator("#reconnects, #streams").count() == 0
+    assert report.tile("interrupted") == "0" and report.page.locator("#reconnects, #streams, #spread").count() == 0
     assert all([kind for kind, _, _ in merged(pieces(report, band))] == [0] for band in range(3))
 
 
@@ -298,6 +298,46 @@ def test_failover_shows_wrong_versions_and_who_is_not_back(moving, opened, start
     assert [kind for kind, _, _ in parts] == [0, -1]
     right = report.page.locator("#lanes-chart svg").evaluate("svg => svg.width.baseVal.value") - 8
     assert parts[1][2] == pytest.approx(right, abs=1), "silent to the end"
+
+
+def test_failover_draws_how_unevenly_pods_hold_streams(opened, started, tmp_path):
+    """Two servers hold nothing and are there: the roll call found them."""
+    page, pods = tmp_path / "page.html", [started(Server("v1", name)) for name in "abcd"]
+    target = started(Relay(lambda number, metadata: pods[number % (2 if number < 8 else 4)].address)).target
+    done = failover(target, "true", "--versions", "v1.1", "--agents", "8", "--max-spread", "10%", "--max-herd", "3", "--report-file", page)
+    assert done.returncode == 1, done.stdout + done.stderr
+    for viewport, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
+        report = opened(page, viewport=viewport, color_scheme=scheme)
+        assert report.verdict() == "Failed" and report.headline().endswith("the spread is 100%, above 10%")
+        assert report.tile("spread") == "100%" and report.tile("herd") == "0"
+        assert report.page.locator("#tile-spread.bad").count() == 1 and report.page.locator("#tile-herd.bad").count() == 0
+        assert report.page.locator("#spread-chart .line").count() == 1
+        assert report.page.locator("#spread-chart line.limit.missed").get_attribute("data-value") == "10"
+        assert report.rows("spread") == [["v1", "8", "4", "0 %", "100 %", "never"], *[["v1", name, count, count, "4"] for name, count in
+                                                                                   (("a", "4"), ("b", "4"), ("c", "0"), ("d", "0"))]]
+        assert_linear(report.ticks("#spread-chart", "x"))
+        assert report.ticks("#spread-chart", "x") == report.ticks("#lanes-chart", "x")
+
+
+def test_failover_says_in_its_page_what_it_could_not_judge(opened, started, tmp_path):
+    page, pods = tmp_path / "page.html", [started(Server("v1", name)) for name in "ab"]
+    target = started(Relay(lambda number, metadata: pods[number % 2].address if number < 4 else None)).target
+    done = failover(target, "true", "--versions", "v1.1", "--agents", "4", "--max-spread", "10%", "--meet", "v1.1", "--report-file", page)
+    assert done.returncode == 4, done.stdout + done.stderr
+    report = opened(page)
+    assert report.verdict() == "Not enough evidence" and "did not meet every version" in report.headline()
+    said = " / ".join(report.reasons())
+    assert "did not meet v1.1" in said and "16 of 16 new streams" in said and "whether spread<=10% could not be judged" in said
+
+
+def test_failover_shows_what_a_short_name_ran(opened, started, tmp_path):
+    page, server = tmp_path / "page.html", started(Server("v1", "s"))
+    done = grpcroute("failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--agents", "1", "--fault", "rollout:a",
+                     "--settle", "100ms", "--report-file", page, env={"KUBECTL": "true '<img src=q>'"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = opened(page)
+    assert report.about()["Fault"] == "rollout:a"
+    assert report.about()["It ran"].startswith("true '<img src=q>' -n grpc-routing-poc rollout restart deployment/a && ")
 
 
 def with_data(page, change):

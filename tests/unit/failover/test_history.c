@@ -35,16 +35,24 @@ static int end(void **state)
     return 0;
 }
 
+static struct failover_pod pod_named(const char *name)
+{
+    struct failover_pod pod = {.version = "v1"};
+    snprintf(pod.name, sizeof(pod.name), "%s", name);
+    return pod;
+}
+
 static void answer(struct scene *scene, uint64_t at_ms, const char *pod, bool first)
 {
-    failover_lanes_answer(&scene->history, &scene->lanes, at_ms * MS, pod, first, false);
+    struct failover_pod of = pod_named(pod);
+    failover_lanes_answer(&scene->history, &scene->lanes, at_ms * MS, &of, first, false);
 }
 
 static void assert_lane(const struct scene *scene, size_t number, const char *pod, uint64_t from_ms, uint64_t to_ms)
 {
     assert_true(number < scene->lanes.count);
     const struct failover_lane *lane = &scene->lanes.all[number];
-    assert_string_equal(scene->history.pods[lane->pod], pod);
+    assert_string_equal(scene->history.pods[lane->pod].name, pod);
     assert_int_equal(lane->from_ns, from_ms * MS);
     assert_int_equal(lane->to_ns, to_ms * MS);
 }
@@ -120,11 +128,12 @@ static void a_server_of_many_names_is_bounded(void **state)
         struct failover_lanes lanes = {0};
         snprintf(pod, sizeof(pod), "pod-%u", i);
         answer(scene, i, pod, i == 0);
-        failover_lanes_answer(&scene->history, &lanes, i * MS, pod, true, false);
+        struct failover_pod of = pod_named(pod);
+        failover_lanes_answer(&scene->history, &lanes, i * MS, &of, true, false);
         failover_lanes_deinit(&lanes);
     }
     assert_int_equal(scene->history.pod_count, FAILOVER_PODS_MAX);
-    assert_string_equal(scene->history.pods[FAILOVER_PODS_MAX - 1], "(other pods)");
+    assert_string_equal(scene->history.pods[FAILOVER_PODS_MAX - 1].name, "(other pods)");
     assert_int_equal(scene->lanes.count, FAILOVER_LANES_MAX);
     assert_true(scene->lanes.cut);
     assert_int_equal(scene->lanes.all[FAILOVER_LANES_MAX - 1].to_ns, 4999 * MS);
@@ -133,8 +142,9 @@ static void a_server_of_many_names_is_bounded(void **state)
 static void what_is_wrong_is_never_cut_away(void **state)
 {
     struct scene *scene = *state;
+    struct failover_pod of = pod_named("a");
     for (unsigned i = 0; i < 200; i++) {
-        failover_lanes_answer(&scene->history, &scene->lanes, i * 1000 * MS, "a", false, i == 199);
+        failover_lanes_answer(&scene->history, &scene->lanes, i * 1000 * MS, &of, false, i == 199);
     }
     assert_true(scene->lanes.cut);
     assert_true(scene->lanes.all[FAILOVER_LANES_MAX - 1].wrong);
