@@ -55,6 +55,9 @@ static void on_timer(uv_timer_t *timer)
     }
     struct rpc_client_config config = role_target_client(driver->config->target);
     config.connect_timeout_ms = CONNECT_MS;
+    if (conn->was_ready) { /* a fleet comes back all at once */
+        config.gate = NULL;
+    }
     driver->clients++;
     conn->client = rpc_client_open(&driver->loop, &config, &events, conn);
 }

@@ -66,6 +66,7 @@ struct driver {
     struct bench_stream *streams;
     size_t stream_count;
     size_t pending; /* streams that were neither open nor failed yet */
+    size_t pending_before; /* when the opening was last looked at */
     size_t clients; /* connections that are not gone */
     bool closed;    /* nothing is left but closing handles */
     char *text;     /* of every ping; owned */

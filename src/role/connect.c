@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define PASSPHRASE_BYTES 1024
+/* Handshakes under way at once. More make none of them faster on a machine of a few dozen cores, and
+ * with so many a round trip of 100 ms still leaves some hundred new connections a second. */
+#define CONNECTING_MAX 128
 
 static int refuse(const char *command, const char *text)
 {
@@ -194,6 +197,8 @@ int role_target_init(struct role_target *target, const char *command,
     *target = (struct role_target){.options = options};
     text_format_address(target->name, sizeof(target->name), options->target.host,
                         options->target.port);
+    target->gate = mem_new(struct rpc_gate);
+    rpc_gate_init(target->gate, CONNECTING_MAX);
     int rv = take_options(target, command);
     if (rv != 0) {
         role_target_deinit(target);
@@ -212,6 +217,8 @@ void role_target_deinit(struct role_target *target)
     target->headers = NULL;
     role_service_free(target->service);
     target->service = NULL;
+    free(target->gate);
+    target->gate = NULL;
 }
 
 struct rpc_client_config role_target_client(const struct role_target *target)
@@ -224,6 +231,7 @@ struct rpc_client_config role_target_client(const struct role_target *target)
         .tls = target->tls,
         .authority = target->authority,
         .server_name = target->server_name,
+        .gate = target->gate,
     };
 }
 

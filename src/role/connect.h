@@ -80,6 +80,7 @@ struct role_target {
     char id_header[ROLE_HEADER_NAME_BYTES];      /* ... and who it is */
     struct role_headers *headers;                /* owned */
     struct role_service *service;                /* owned; NULL: PingPong */
+    struct rpc_gate *gate;                       /* owned */
 };
 
 /* Refuses options that contradict each other, so that nobody believes in a check that is not made,
@@ -93,7 +94,8 @@ void role_target_deinit(struct role_target *target);
 void role_target_warn(const struct role_target *target, const char *command);
 
 /* For the next rpc_client_open(), while the target is there; reads the files of -H again. Timeouts
- * and keepalive are the caller's to set. */
+ * and keepalive are the caller's to set. Connections that are lost and made again must not wait for
+ * each other, since agents do not either: there the gate is the caller's to take away. */
 struct rpc_client_config role_target_client(const struct role_target *target);
 
 /* Servers of ours tell what they saw in the headers of these names, and in no others. */
