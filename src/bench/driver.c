@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "bench/account.h"
 #include "bench/conn.h"
 #include "bench/cost.h"
 #include "bench/pacer.h"
@@ -173,7 +174,10 @@ static void on_opening_late(uv_timer_t *timer)
     struct driver *driver = timer->data;
     for (size_t i = 0; i < driver->stream_count && driver->phase == PHASE_OPENING; i++) {
         if (!driver->streams[i].settled) {
-            bench_count_cause(driver->result, "the first message was not answered in time", 1);
+            bench_count_cause(driver->result,
+                              driver->per_call ? "the first call did not end in time"
+                                               : "the first message was not answered in time",
+                              1);
             bench_stream_settle(&driver->streams[i]);
         }
     }
@@ -252,7 +256,7 @@ static void on_draining(uv_timer_t *timer)
     uint64_t now_ns = clock_now_ns();
     if (all_answered(driver) || now_ns > driver->end_ns + DRAIN_MS * NS_PER_MS) {
         for (size_t i = 0; i < driver->stream_count; i++) {
-            bench_stream_account_rest(&driver->streams[i], now_ns);
+            bench_account_rest(&driver->streams[i], now_ns);
         }
         enter(driver, PHASE_ENDING);
     }
@@ -275,11 +279,12 @@ static void begin_ending(struct driver *driver)
 static void on_ending(uv_timer_t *timer)
 {
     struct driver *driver = timer->data;
-    bool open = false;
-    for (size_t i = 0; i < driver->stream_count && !open; i++) {
-        open = role_pinger_is_open(&driver->streams[i].pinger);
+    uint64_t open = 0;
+    for (size_t i = 0; i < driver->stream_count; i++) {
+        open += role_pinger_is_open(&driver->streams[i].pinger);
     }
-    if (!open || clock_now_ns() > driver->ending_ns) {
+    if (open == 0 || clock_now_ns() > driver->ending_ns) {
+        driver->result->left_open = driver->per_call ? 0 : open; /* unanswered calls are counted */
         enter(driver, PHASE_CLOSING);
     }
 }
@@ -425,6 +430,7 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
     driver->on_all_settled = on_all_settled;
     driver->on_client_gone = close_when_idle;
     driver->timer_fd = -1;
+    driver->per_call = bench_is_per_call(result->setup.call);
     driver->started_ns = clock_now_ns();
     list_init(&driver->owed);
     result->timeline = mem_calloc(BENCH_SECONDS_MAX, sizeof(*result->timeline));

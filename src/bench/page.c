@@ -16,6 +16,7 @@ static cJSON *json_check(const struct bench_check *check)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "text", check->text);
     cJSON_AddBoolToObject(object, "holds", check->holds);
+    cJSON_AddBoolToObject(object, "unproven", check->unproven);
     if (check->threshold != NULL) {
         cJSON_AddStringToObject(object, "metric", check->threshold->metric->name);
         cJSON_AddStringToObject(object, "unit", units[check->threshold->metric->unit]);

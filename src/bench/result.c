@@ -105,8 +105,20 @@ static void merge_timeline(struct bench_result *into, const struct bench_result 
     }
 }
 
+bool bench_is_alike(const struct bench_setup *a, const struct bench_setup *b)
+{
+    bool alike = strcmp(a->method, b->method) == 0 && a->call == b->call && a->tls == b->tls &&
+                 a->size_bytes == b->size_bytes && (a->rate > 0) == (b->rate > 0) &&
+                 a->version_count == b->version_count;
+    for (size_t i = 0; i < a->version_count && alike; i++) {
+        alike = strcmp(a->versions[i], b->versions[i]) == 0;
+    }
+    return alike;
+}
+
 void bench_merge(struct bench_result *into, const struct bench_result *from)
 {
+    into->unlike = into->unlike || from->unlike || !bench_is_alike(&into->setup, &from->setup);
     into->setup.connections += from->setup.connections;
     into->setup.rate += from->setup.rate;
     into->seconds_ns = larger(into->seconds_ns, from->seconds_ns);
@@ -117,9 +129,12 @@ void bench_merge(struct bench_result *into, const struct bench_result *from)
     into->misrouted += from->misrouted;
     into->moved += from->moved;
     into->disordered += from->disordered;
+    into->unsequenced += from->unsequenced;
+    into->unplaced += from->unplaced;
     into->streams_opened += from->streams_opened;
     into->unopened += from->unopened;
     into->reopened += from->reopened;
+    into->left_open += from->left_open;
     into->opening_ns = larger(into->opening_ns, from->opening_ns);
     histogram_merge(&into->latency, &from->latency);
     histogram_merge(&into->lateness, &from->lateness);

@@ -342,7 +342,6 @@ def test_failover_test_watches_a_stream_that_has_its_own_pace(started):
     ("verify", ["--message-file", "/none"], "--message-file: needs --method"),
     ("verify", ["--call", "unary"], "--call: needs --method"),
     ("agent", ["--version", "v1.1", "--method", "a.B/C", "--call", "server-stream"], "expected bidi"),
-    ("bench", ["--method", "a.B/C", "--call", "unary"], "expected bidi"),
     ("failover-test", ["--fault", "true", "--method", "a.B/C", "--call", "unary"], "expected bidi or server-stream"),
     ("bench", ["--method", "a.B/C", "--server-from", "trailer:x"], "a trailer comes when a call is over"),
     ("agent", ["--version", "v1.1", "--method", "a.B/C", "--pod-from", "trailer:x"], "a trailer comes when a call is over"),

@@ -16,8 +16,8 @@ def _identity(data):
 class _GrpcioServer:
     """A plaintext grpcio server with one generic handler."""
 
-    def __init__(self, handler, certs=None):
-        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=128))
+    def __init__(self, handler, certs=None, options=()):
+        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=128), options=options)
         self._server.add_generic_rpc_handlers((handler,))
         if certs is None:
             self.port = self._server.add_insecure_port("127.0.0.1:0")

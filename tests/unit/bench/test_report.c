@@ -16,6 +16,7 @@
 static struct bench_result *sample(uint64_t step_ns)
 {
     struct bench_result *result = mem_new(struct bench_result);
+    snprintf(result->setup.method, sizeof(result->setup.method), "/ping.PingService/PingPong");
     snprintf(result->setup.target, sizeof(result->setup.target), "</script><b>");
     snprintf(result->setup.versions[result->setup.version_count++], TEXT_VERSION_BYTES, "v1.1");
     result->setup.connections = 2;
@@ -126,6 +127,8 @@ static void only_the_metrics_that_are_named_decide(void **state)
     assert_int_equal(worse(before, now, "rate", 0.1), 1);
     now->unopened = 1;
     assert_int_equal(worse(before, now, "unopened", 0.1), 1);
+    assert_int_equal(worse(before, now, "unopened", 10), 1); /* there were none: that is no ratio */
+    assert_int_equal(worse(now, before, "unopened", 0.1), 0);
     now->costs[0].cpu_seconds = 2;
     assert_int_equal(worse(before, now, "cpu", 0.1), 1);
     drop(before);
