@@ -5,6 +5,7 @@
 #include "cli/invocation.h"
 #include "failover/failover_page.h" /* written by inline.py */
 #include "failover/result.h"
+#include "role/service_json.h"
 
 #include <cJSON.h>
 #include <stdlib.h>
@@ -98,6 +99,7 @@ static char *data_of(const struct failover_result *result)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "target", result->target);
+    role_service_add_json(root, result->service);
     cJSON_AddStringToObject(root, "fault", result->fault);
     add_times(root, result);
     add_bins(root, &result->history);

@@ -5,6 +5,7 @@
 #include "cli/junit.h"
 #include "cli/markdown.h"
 #include "failover/result.h"
+#include "role/service_json.h"
 
 #include <cJSON.h>
 #include <inttypes.h>
@@ -101,6 +102,7 @@ static void add_limits(cJSON *object, const struct failover_result *result)
 void failover_print_json(struct cJSON *object, const void *printed)
 {
     const struct failover_result *result = printed;
+    role_service_add_json(object, result->service);
     cJSON_AddStringToObject(object, "fault", result->fault);
     cJSON_AddItemToObject(object, "fault_exit_code", result->fault_ended
                                                          ? cJSON_CreateNumber(result->fault_exit)

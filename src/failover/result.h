@@ -46,6 +46,7 @@ struct failover_stream {
 
 struct failover_result {
     const char *target;
+    const struct role_service *service; /* borrowed; NULL: PingPong */
     const char *fault; /* the command */
     uint64_t max_gap_ns;
     uint64_t seed; /* that decided which version has which stream */
