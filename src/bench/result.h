@@ -7,7 +7,7 @@
 #include "role/expect.h"
 
 #define BENCH_CAUSES_MAX  16 /* the last one takes all further causes */
-#define BENCH_CAUSE_BYTES 128
+#define BENCH_CAUSE_BYTES 256
 #define BENCH_SECONDS_MAX 7200 /* of the time line; longer runs count on without it */
 
 struct bench_cause {

@@ -80,12 +80,20 @@ struct role_target {
     char id_header[ROLE_HEADER_NAME_BYTES];      /* ... and who it is */
     struct role_headers *headers;                /* owned */
     struct role_service *service;                /* owned; NULL: PingPong */
-    struct rpc_gate *gate;                       /* owned */
+    struct role_contacts *contacts;              /* owned */
+};
+
+/* What its connections share, and what was seen of them. */
+struct role_contacts {
+    const char *command;
+    struct rpc_gate gate;
+    unsigned credentials;  /* a bit for each enum net_credential */
 };
 
 /* Refuses options that contradict each other, so that nobody believes in a check that is not made,
  * and reads the files. Returns 0, or 1 after one line on standard error. `options` is
- * borrowed until role_target_deinit(), which also takes a zeroed target. */
+ * borrowed until role_target_deinit(), which also takes a zeroed target, and says on standard error
+ * when the client certificate was shown to nobody. */
 int role_target_init(struct role_target *target, const char *command,
                      const struct role_connect_options *options);
 void role_target_deinit(struct role_target *target);

@@ -39,6 +39,9 @@ const char *role_header_spell(const char *text, size_t len,
  */
 const char *role_header_name(const char *text, size_t len, char out[static ROLE_HEADER_NAME_BYTES]);
 
+/* Whether its values are base64 of anything (gRPC PROTOCOL-HTTP2.md, Binary-Header). */
+bool role_header_is_binary(const char *name);
+
 /* Takes the values of -H and reads their files. Returns 0, or 1 after one line on standard error.
  * */
 int role_headers_init(struct role_headers *headers, const char *command,

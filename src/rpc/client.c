@@ -120,12 +120,20 @@ static void on_ready(void *user)
     client->settings_came = true;
 }
 
+static void note_certificate(const struct rpc_client *client)
+{
+    if (client->config.credentials != NULL) {
+        *client->config.credentials |= 1U << rpc_conn_credential(client->conn);
+    }
+}
+
 /* A server may allow no stream at first, or for a while (RFC 9113 section 6.5.2). */
 static void on_room(void *user)
 {
     struct rpc_client *client = user;
     if (client->state == CLIENT_WAITING && h2_session_room(rpc_conn_session(client->conn)) > 0) {
         enter(client, CLIENT_READY);
+        note_certificate(client);
         client->events->on_ready(client->user);
     }
 }

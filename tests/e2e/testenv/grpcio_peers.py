@@ -50,13 +50,15 @@ class _Handler(grpc.GenericRpcHandler):
 
 
 class PingServer(_GrpcioServer):
-    """Answers pings; with the stubs of ping_pb2 in full, with those of plain_pb2 only fields 1 to 3."""
+    """Answers pings; with the stubs of ping_pb2 in full, with those of plain_pb2 only fields 1 to 3. `heard` gets each call's
+    metadata."""
 
-    def __init__(self, messages, version="v1", ident="grpcio-1", certs=None):
+    def __init__(self, messages, version="v1", ident="grpcio-1", certs=None, heard=lambda metadata: None):
         full = hasattr(messages.PingResponse(), "sequence")
 
         def behaviour(requests, context):
             metadata = dict(context.invocation_metadata())
+            heard(metadata)
             for data in requests:
                 request = messages.PingRequest.FromString(data)
                 response = messages.PingResponse(message="pong", server_version=version,

@@ -473,10 +473,10 @@ struct net_loop *net_stream_loop(const struct net_stream *stream)
     return end_of(stream)->loop;
 }
 
-bool net_stream_wants_certificate(const struct net_stream *stream)
+enum net_credential net_stream_credential(const struct net_stream *stream)
 {
     (void)stream;
-    return false;
+    return NET_CREDENTIAL_NOT_ASKED;
 }
 
 const char *net_stream_peer(const struct net_stream *stream)
