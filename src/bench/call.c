@@ -92,7 +92,7 @@ static const char *fault_of(const struct bench_stream *stream, const struct rpc_
     if (kind == ROLE_CALL_SERVER_STREAM || stream->call_answers == 1) {
         return NULL;
     }
-    return stream->call_answers == 0 ? "OK without an answer" : "more than one answer to one call";
+    return stream->call_answers == 0 ? "OK without an answer" : "more than one answer to one call; if it streams them: --call server-stream";
 }
 
 static void take_good_end(struct bench_stream *stream)

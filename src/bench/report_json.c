@@ -157,6 +157,7 @@ void report_add_json(cJSON *root, const struct bench_result *result)
     add_counters(root, result, FIELDS, ARRAY_SIZE(FIELDS));
     add_counters(root, result, LATER_FIELDS, ARRAY_SIZE(LATER_FIELDS));
     cJSON_AddBoolToObject(root, "merged_unlike", result->unlike);
+    cJSON_AddBoolToObject(root, "merged_invalid", result->holds_invalid);
     cJSON_AddNumberToObject(root, "streams_unopened", (double)result->unopened);
     add_causes(root, result);
     add_costs(root, result);
@@ -403,6 +404,7 @@ static int read_counters(const cJSON *root, struct bench_result *ret)
         read_fields(root, LATER_FIELDS, ARRAY_SIZE(LATER_FIELDS), true, ret) != 0) {
         return 1;
     }
+    ret->holds_invalid = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "merged_invalid"));
     ret->unlike = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "merged_unlike"));
     if (number_in(root, "streams_unopened", &ret->unopened) != 0) {
         /* written by a version that did not count them */
@@ -424,8 +426,7 @@ int report_from_json(const cJSON *root, struct bench_result *ret)
     ret->setup.tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "tls"));
     read_versions(root, ret);
     if (read_service(root, &ret->setup) != 0 || read_counters(root, ret) != 0 ||
-        read_causes(root, ret) != 0 ||
-        read_costs(root, ret) != 0 || read_timeline(root, ret) != 0 ||
+        read_causes(root, ret) != 0 || read_costs(root, ret) != 0 || read_timeline(root, ret) != 0 ||
         read_unchecked(root, ret) != 0) {
         return 1;
     }

@@ -76,6 +76,9 @@ const char *bench_invalid(const struct bench_result *result)
     if (fault == NULL && result->cut_short) {
         return "a load was interrupted before its end";
     }
+    if (fault == NULL && result->holds_invalid) {
+        return "a load that was merged was not valid";
+    }
     if (fault == NULL && result->answered == 0) {
         return "no message was answered in the time that counts";
     }
@@ -118,6 +121,8 @@ bool bench_is_alike(const struct bench_setup *a, const struct bench_setup *b)
 
 void bench_merge(struct bench_result *into, const struct bench_result *from)
 {
+    into->holds_invalid = into->holds_invalid || from->holds_invalid ||
+                          bench_driver_fault(into) != NULL || bench_driver_fault(from) != NULL;
     into->unlike = into->unlike || from->unlike || !bench_is_alike(&into->setup, &from->setup);
     into->setup.connections += from->setup.connections;
     into->setup.rate += from->setup.rate;

@@ -76,6 +76,7 @@ struct bench_result {
     size_t timeline_count;
     int interrupted_by; /* signal number, or 0 */
     bool unlike;        /* merged from loads that were not alike */
+    bool holds_invalid; /* a load that was merged was not valid */
     bool cut_short;     /* read from a report: that load was interrupted */
 };
 

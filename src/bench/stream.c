@@ -99,6 +99,19 @@ static void on_garbled(void *user)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* An OK is an error where more was to come. */
+static const char *describe(const struct bench_stream *stream, const struct rpc_status *status,
+                            char out[static BENCH_CAUSE_BYTES])
+{
+    if (status->code != RPC_OK) {
+        return rpc_status_describe(status, out, BENCH_CAUSE_BYTES);
+    }
+    return stream->conn->driver->config->target->service == NULL
+               ? "OK before the client had ended the stream"
+               : "OK before the client had ended the stream; if the method takes one message: --call "
+                 "unary or server-stream";
+}
+
 static void on_closed(void *user, const struct rpc_status *status)
 {
     struct bench_stream *stream = user;
@@ -107,8 +120,8 @@ static void on_closed(void *user, const struct rpc_status *status)
     if (driver->phase == PHASE_CLOSING || is_expected) {
         return;
     }
-    char cause[256];
-    bench_count_cause(driver->result, rpc_status_describe(status, cause, sizeof(cause)), 1);
+    char cause[BENCH_CAUSE_BYTES];
+    bench_count_cause(driver->result, describe(stream, status, cause), 1);
     bench_lose_rest(stream);
     stream->open = false;
     bench_stream_settle(stream);

@@ -139,6 +139,16 @@ def test_two_answers_to_one_call_are_too_many(started):
     assert fine(bench(twice.address, "server-stream", "-r", "20", "-z", "500ms", *NAMED))
 
 
+def test_a_unary_method_called_as_another_kind_is_told_with_its_mend(started):
+    service = started(OwnService())
+    words = ["bench", "--target", service.target, "--plaintext", "--versions", "v1.1", "-c", "1", "-r", "20", "-z", "300ms", "--warmup",
+             "0", *NAMED]
+    done = grpcroute(*words, "--method", f"{SERVICE}/Ask")
+    assert done.returncode == 1 and "OK before the client had ended the stream; if the method takes one message: --call unary" in done.stdout
+    done = grpcroute(*words, "--method", f"{SERVICE}/Watch", "--call", "unary")
+    assert done.returncode == 3 and "if it streams them: --call server-stream" in done.stderr, done
+
+
 def test_a_stream_without_end_is_no_call_to_measure(started):
     endless = started(OwnService(count=0))
     done = bench(endless.target, "server-stream", "-c", "1", "-z", "200ms", *NAMED)
