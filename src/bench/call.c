@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-/* A call that the server provably did not look at is made again, as gRPC's clients do: so often, and
- * a moment later, since a server may count a call that it has answered for a while. */
+/* A call that the server provably did not look at is made again, as gRPC's clients do: so often,
+ * and a moment later, since a server may count a call that it has answered for a while. */
 #define TRIES_MAX 5
 #define AGAIN_MS  2
 
@@ -92,7 +92,9 @@ static const char *fault_of(const struct bench_stream *stream, const struct rpc_
     if (kind == ROLE_CALL_SERVER_STREAM || stream->call_answers == 1) {
         return NULL;
     }
-    return stream->call_answers == 0 ? "OK without an answer" : "more than one answer to one call; if it streams them: --call server-stream";
+    return stream->call_answers == 0
+               ? "OK without an answer"
+               : "more than one answer to one call; if it streams them: --call server-stream";
 }
 
 static void take_good_end(struct bench_stream *stream)

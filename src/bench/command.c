@@ -47,32 +47,45 @@ static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, connect),
     ROLE_SERVICE_OPTIONS(struct options, connect.service),
     ROLE_EXPECT_OPTIONS(struct options, expect),
-    {.name = "connections", .short_name = 'c', .kind = CLI_COUNT, .offset = offsetof(struct options, connections),
-     .argument = "N", .fallback = "10", .min = 1, .max = STREAMS_MAX, .help = "Connections"},
-    {.name = "streams", .short_name = 's', .kind = CLI_COUNT, .offset = offsetof(struct options, streams),
-     .argument = "N", .fallback = "1", .min = 1, .max = 10000, .help = "Streams on each connection, or calls at a time"},
+    {.name = "connections", .short_name = 'c', .kind = CLI_COUNT,
+     .offset = offsetof(struct options, connections), .argument = "N", .fallback = "10", .min = 1,
+     .max = STREAMS_MAX, .help = "Connections"},
+    {.name = "streams", .short_name = 's', .kind = CLI_COUNT,
+     .offset = offsetof(struct options, streams), .argument = "N", .fallback = "1", .min = 1,
+     .max = 10000, .help = "Streams on each connection, or calls at a time"},
     {.name = "rate", .short_name = 'r', .kind = CLI_COUNT, .offset = offsetof(struct options, rate),
      .argument = "N", .fallback = "1000", .max = 10000000,
-     .help = "Messages per second over all streams, sent when due whatever the answers do (open loop); 0: each stream sends when it was answered"},
-    {.name = "duration", .short_name = 'z', .kind = CLI_DURATION, .offset = offsetof(struct options, duration_ns),
-     .argument = "DURATION", .fallback = "10s", .min = 100000000, .max = 24 * HOUR_NS, .help = "Time that counts"},
+     .help = "Messages per second over all streams, sent when due whatever the answers do (open "
+             "loop); 0: each stream sends when it was answered"},
+    {.name = "duration", .short_name = 'z', .kind = CLI_DURATION,
+     .offset = offsetof(struct options, duration_ns), .argument = "DURATION", .fallback = "10s",
+     .min = 100000000, .max = 24 * HOUR_NS, .help = "Time that counts"},
     {.name = "warmup", .kind = CLI_DURATION, .offset = offsetof(struct options, warmup_ns),
-     .argument = "DURATION", .fallback = "1s", .max = HOUR_NS, .help = "Load before it that does not count"},
+     .argument = "DURATION", .fallback = "1s", .max = HOUR_NS,
+     .help = "Load before it that does not count"},
     {.name = "ramp", .kind = CLI_DURATION, .offset = offsetof(struct options, ramp_ns),
-     .argument = "DURATION", .fallback = "0", .max = HOUR_NS, .help = "Time over which connections are opened"},
+     .argument = "DURATION", .fallback = "0", .max = HOUR_NS,
+     .help = "Time over which connections are opened"},
     {.name = "size", .kind = CLI_COUNT, .offset = offsetof(struct options, size_bytes),
-     .argument = "BYTES", .fallback = "4", .min = 1, .max = 60000, .help = "Bytes of text in a ping"},
+     .argument = "BYTES", .fallback = "4", .min = 1, .max = 60000,
+     .help = "Bytes of text in a ping"},
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
-     .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2", .help = "Agent versions, which streams take in turn"},
+     .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
+     .help = "Agent versions, which streams take in turn"},
     {.name = "pid", .kind = CLI_LIST, .offset = offsetof(struct options, pids),
      .argument = "PID", .help = "Also measure CPU and memory of this process on this machine"},
     {.name = "threshold", .kind = CLI_LIST, .offset = offsetof(struct options, thresholds),
-     .argument = "LIMIT", .help = "Fail unless this holds, e.g. 'p99<5ms', 'rate>=1000'; errors, unopened streams, lost, unanswered and disordered messages fail it unless one allows them, e.g. 'errors<=3'"},
+     .argument = "LIMIT",
+     .help = "Fail unless this holds, e.g. 'p99<5ms', 'rate>=1000'; errors, unopened streams, "
+             "lost, unanswered and disordered messages fail it unless one allows them, e.g. "
+             "'errors<=3'"},
     {.name = "tolerance", .kind = CLI_COUNT, .offset = offsetof(struct options, tolerance_percent),
-     .argument = "PERCENT", .fallback = "10", .max = 1000, .help = "How much worse bench compare lets a figure be"},
+     .argument = "PERCENT", .fallback = "10", .max = 1000,
+     .help = "How much worse bench compare lets a figure be"},
     {.name = "metric", .kind = CLI_STRING, .offset = offsetof(struct options, metrics),
      .argument = "LIST", .fallback = COMPARE_METRICS,
-     .help = "Figures that bench compare judges, those of --threshold and cpu, separated by commas"},
+     .help = "Figures that bench compare judges, those of --threshold and cpu, separated by "
+             "commas"},
     CLI_OUTPUT_OPTIONS(struct options, report),
     CLI_REPORT_OPTION(struct options, report),
 };
@@ -387,12 +400,11 @@ const struct cli_command bench_command = {
                    "in full. Every answer is checked\n"
                    "as verify does. With --call unary, client-stream or server-stream each message "
                    "is a call of its own, --streams\n"
-                   "of them at a time on a connection, and its latency counts to the call's end. "
-                   "`bench merge FILE...` adds reports of several machines (-o "
-                   "json; - is standard input),\n"
-                   "`bench compare BEFORE NOW...` shows them side by side and fails when one is "
-                   "worse; with --report-file\n"
-                   "as charts over each other.",
+                   "of them at a time on a connection, and its latency counts to the call's end.\n\n"
+                   "`bench merge FILE...` adds reports of several machines (-o json; - is standard "
+                   "input), `bench compare BEFORE NOW...`\n"
+                   "shows them side by side and fails when one is worse; with --report-file as "
+                   "charts over each other.",
     .examples =
         "  # 50 agents, 1000 messages/s, and what that costs the proxy\n"
         "  grpcroute bench -c 50 -r 1000 -z 30s --cacert certs/ca.pem --pid $(pidof envoy)\n"

@@ -226,7 +226,9 @@ void compare_print_text(FILE *out, const struct comparison *comparison)
         print_row(out, &comparison->rows[i], comparison->tolerance);
     }
     if (comparison->other_load) {
-        fprintf(out, "%s The two were not loaded alike (method, versions, connections, streams, rate, size or TLS)\n",
+        fprintf(out,
+                "%s The two were not loaded alike (method, versions, connections, streams, rate, "
+                "size or TLS)\n",
                 cli_mark(CLI_MARK_WARN));
     }
     print_verdict(out, comparison);

@@ -115,7 +115,8 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
         cli_progress_show(&driver->progress, "opening streams: %" PRIu64 " of %zu",
                           driver->result->streams_opened, driver->stream_count);
     } else if (driver->phase != PHASE_LOADING) {
-        const char *what = driver->phase == PHASE_IDLE ? "all streams are open" : "the last answers";
+        const char *what =
+            driver->phase == PHASE_IDLE ? "all streams are open" : "the last answers";
         cli_progress_show(&driver->progress, "%s", what);
     }
 }

@@ -12,7 +12,7 @@
 /* One thing that was judged. */
 struct bench_check {
     const struct threshold *threshold; /* NULL: it must not be, and no threshold names it */
-    char text[BENCH_CHECK_BYTES];      /* "p99<5ms", "3 messages were lost with their stream (...)" */
+    char text[BENCH_CHECK_BYTES];      /* "p99<5ms", "3 messages were lost ..." */
     char value[THRESHOLD_SHOWN_BYTES]; /* of a threshold */
     bool holds;
     bool unproven; /* it could not be seen, so that nothing holds */
@@ -23,8 +23,8 @@ struct bench_verdict {
     size_t count;
     size_t missed;
     size_t unproven;
-    /* EXIT_GOOD, EXIT_CHECK_FAILED, or EXIT_NO_EVIDENCE when the figures are not valid, or a version
-     * or what a threshold is about is not checked. */
+    /* EXIT_GOOD, EXIT_CHECK_FAILED, or EXIT_NO_EVIDENCE when the figures are not valid, or a
+     * version or what a threshold is about is not checked. */
     int exit_code;
 };
 

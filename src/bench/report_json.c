@@ -281,7 +281,7 @@ static int read_timeline(const cJSON *root, struct bench_result *ret)
             return 1;
         }
         if (number_in(item, "length_ns", &second->length_ns) != 0) {
-            second->length_ns = UINT64_C(1000000000); /* written by a version that kept whole ones only */
+            second->length_ns = UINT64_C(1000000000); /* of a version that kept whole ones only */
         }
     }
     return 0;
@@ -314,7 +314,8 @@ static void read_versions(const cJSON *root, struct bench_result *ret)
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "versions"))
     {
         if (cJSON_IsString(item) && ret->setup.version_count < BENCH_VERSIONS_MAX) {
-            read_text(item, ret->setup.versions[ret->setup.version_count++], CLI_AGENT_VERSION_BYTES);
+            read_text(item, ret->setup.versions[ret->setup.version_count++],
+                      CLI_AGENT_VERSION_BYTES);
         }
     }
 }
@@ -426,8 +427,8 @@ int report_from_json(const cJSON *root, struct bench_result *ret)
     ret->setup.tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "tls"));
     read_versions(root, ret);
     if (read_service(root, &ret->setup) != 0 || read_counters(root, ret) != 0 ||
-        read_causes(root, ret) != 0 || read_costs(root, ret) != 0 || read_timeline(root, ret) != 0 ||
-        read_unchecked(root, ret) != 0) {
+        read_causes(root, ret) != 0 || read_costs(root, ret) != 0 ||
+        read_timeline(root, ret) != 0 || read_unchecked(root, ret) != 0) {
         return 1;
     }
     for (size_t i = 0; i < ARRAY_SIZE(HISTOGRAMS); i++) {

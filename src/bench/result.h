@@ -57,7 +57,7 @@ struct bench_result {
     uint64_t moved;     /* answered by another server than the stream's first */
     uint64_t disordered;
     uint64_t unsequenced; /* answers that do not say which message they are to: in any order */
-    uint64_t unplaced;    /* answers that do not say which server gave them, of several of a version */
+    uint64_t unplaced;    /* answers that do not name their pod: nobody sees a stream move */
 
     uint64_t streams_opened;
     uint64_t unopened; /* that were asked for and never answered their first message */

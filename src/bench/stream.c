@@ -108,8 +108,8 @@ static const char *describe(const struct bench_stream *stream, const struct rpc_
     }
     return stream->conn->driver->config->target->service == NULL
                ? "OK before the client had ended the stream"
-               : "OK before the client had ended the stream; if the method takes one message: --call "
-                 "unary or server-stream";
+               : "OK before the client had ended the stream; if the method takes one message: "
+                 "--call unary or server-stream";
 }
 
 static void on_closed(void *user, const struct rpc_status *status)

@@ -283,7 +283,8 @@ static void put_comparison_cases(struct cases *cases, const struct bench_page *p
         const struct compare_row *row = &comparison->rows[i];
         if (row->decides) {
             snprintf(name, sizeof(name), "%s %s", run, row->name);
-            snprintf(text, sizeof(text), "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %.0f %%",
+            snprintf(text, sizeof(text),
+                     "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %.0f %%",
                      row->before, row->unit, row->now, row->unit, row->ratio,
                      100 * comparison->tolerance);
             put_case(cases, name,

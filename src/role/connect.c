@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define PASSPHRASE_BYTES 1024
-/* Handshakes under way at once. More make none of them faster on a machine of a few dozen cores, and
- * with so many a round trip of 100 ms still leaves some hundred new connections a second. */
+/* Handshakes under way at once. More make none of them faster on a machine of a few dozen cores,
+ * and with so many a round trip of 100 ms still leaves some hundred new connections a second. */
 #define CONNECTING_MAX 128
 
 static int refuse(const char *command, const char *text)

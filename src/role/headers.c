@@ -154,7 +154,8 @@ static const char *load(struct role_header *field)
     size_t bytes = strlen(field->text) + strlen(read) + 1;
     char *value = mem_calloc(1, bytes);
     snprintf(value, bytes, "%s%s", field->text, read);
-    reason = field->file != NULL && read[0] == '\0' ? "it is empty" : check_value(field->name, value);
+    reason = field->file != NULL && read[0] == '\0' ? "it is empty"
+                                                    : check_value(field->name, value);
     free(read);
     if (reason != NULL) {
         free(value);

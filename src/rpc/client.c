@@ -1,6 +1,7 @@
 /* A connection to a gRPC server.
  *
- * Happy path: its turn at the gate -> dial -> rpc_conn -> the peer's SETTINGS, which allow a stream -> on_ready -> calls.
+ * Happy path: its turn at the gate -> dial -> rpc_conn -> the peer's SETTINGS, which allow a stream
+ * -> on_ready -> calls.
  * Failure modes: the dial fails; the peer speaks something else than HTTP/2, sends no SETTINGS or
  * allows no stream in time, says GOAWAY; the connection is lost: on_closed, once, with the first
  * reason that was seen.
