@@ -55,6 +55,7 @@ void bench_check_answer(struct bench_stream *stream, const struct rpc_ping_respo
 void bench_first_answer(struct bench_stream *stream)
 {
     struct driver *driver = stream->conn->driver;
+    stream->conn->served = true;
     histogram_add(&driver->result->opening, clock_now_ns() - stream->opened_ns);
     stream->open = true;
     if (stream->settled) {
@@ -69,6 +70,7 @@ void bench_load_answer(struct bench_stream *stream)
 {
     struct driver *driver = stream->conn->driver;
     uint64_t from_ns = started_ns(stream);
+    stream->conn->served = true;
     stream->answered++;
     bench_answered(driver, clock_now_ns() - from_ns, bench_counts(driver, from_ns));
 }

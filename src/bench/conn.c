@@ -77,9 +77,9 @@ static void on_closed(void *user, const struct net_error *why)
     struct bench_conn *conn = user;
     struct driver *driver = conn->driver;
     bool was_ready = conn->ready;
-    bool was_spent = was_ready && conn->spent;
+    bool was_spent = conn->served && conn->spent; /* else it may say the same again at once */
     conn->client = NULL;
-    conn->ready = conn->spent = false;
+    conn->ready = conn->served = conn->spent = false;
     if (driver->phase < (driver->per_call ? PHASE_ENDING : PHASE_DRAINING)) {
         if (!was_ready) {
             bench_count_cause(driver->result, why->text, 1);

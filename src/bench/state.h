@@ -62,7 +62,8 @@ struct bench_conn {
     struct net_flush resume;      /* of what waits and has nothing under way */
     bool ready;
     bool was_ready;
-    bool spent; /* GOAWAY: it takes no more calls */
+    bool served; /* something was answered on it */
+    bool spent;  /* GOAWAY: it takes no more calls */
 };
 
 struct driver {

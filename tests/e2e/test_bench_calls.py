@@ -186,6 +186,34 @@ def test_a_server_that_ends_connections_now_and_then_loses_no_call(started, cert
         assert fine(done) and "Errors" not in done.stdout, done.stdout + done.stderr + proxy.process.output
 
 
+@pytest.mark.parametrize("kind", ["unary", "bidi"])
+def test_a_server_that_takes_nobody_is_not_run_down(started, kind):
+    """It serves one connection, and tells all others to go away as soon as they call."""
+    first = []
+
+    def behaviour(peer, event):
+        name = type(event).__name__
+        first.append(peer)
+        if peer is not first[0]:
+            peer.h2.close_connection(last_stream_id=0)
+        elif name == "RequestReceived":
+            peer.respond(event.stream_id)
+        elif kind == "bidi" and name == "DataReceived":
+            peer.h2.send_data(event.stream_id, message(answer("v1", "p")))
+            if peer.messages[event.stream_id] == 3:
+                peer.h2.close_connection()
+        elif kind == "unary" and name == "StreamEnded":
+            peer.h2.send_data(event.stream_id, message(answer("v1", "p")))
+            peer.trailers(event.stream_id, 0)
+            if event.stream_id == 5:
+                peer.h2.close_connection()
+
+    server = started(H2Server(behaviour))
+    done = bench(server.address, kind, "-c", "1", "-r", "100", "-z", "1s", *NAMED)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert 2 <= server.connections <= 45, server.connections  # one each 100 ms, also while the last are waited for
+
+
 def test_a_killed_server_is_lost_calls_and_a_cause(started, certs, tmp_path):
     port = started(ReservedPort()).port
     server = started(Server("v1", "s", port=port))
