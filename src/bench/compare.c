@@ -87,13 +87,14 @@ static void add_metric(const struct bench_metric *metric, const struct bench_res
         .decides = decides,
     };
     snprintf(row.name, sizeof(row.name), "%s", metric->name);
-    if (metric->quantile > 0) {
+    bool both = before->latency.count > 0 && now->latency.count > 0;
+    if (metric->quantile > 0 && both) {
         uint64_t first = beyond(&before->latency, metric->quantile);
         uint64_t second = beyond(&now->latency, metric->quantile);
         row.rests_on = first < second ? first : second;
     }
     if (metric->unit == BENCH_NANOSECONDS) {
-        row.missing = before->latency.count == 0 || now->latency.count == 0;
+        row.missing = !both;
     } else if (metric->unit == BENCH_PER_SECOND) {
         row.missing = row.before <= 0; /* nothing to be worse than */
     }

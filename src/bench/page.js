@@ -104,7 +104,7 @@ function paintBuckets(plot, groups, run) {
       plot.svg.append(bar);
     }
   }
-  if (several) plot.svg.append(drawn("path", { class: "line", d: `${outline}V${plot.bottom}`, stroke: strokeOf(run) }));
+  if (outline !== "") plot.svg.append(drawn("path", { class: "line", d: `${outline}V${plot.bottom}`, stroke: strokeOf(run) }));
 }
 
 // On a scale of nines: 90 % is 1, 99 % is 2. No further than there are messages for.
