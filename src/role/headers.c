@@ -265,7 +265,9 @@ void role_headers_refresh(struct role_headers *headers)
     for (size_t i = 0; i < headers->count; i++) {
         struct role_header *field = &headers->fields[i];
         const char *reason = field->file == NULL || field->read_once ? NULL : load(field);
-        if (reason != NULL) {
+        bool is_news = reason != NULL && !field->is_stale;
+        field->is_stale = reason != NULL;
+        if (is_news) {
             cli_error(headers->command, "-H %s: cannot use %s: %s; the value read before is sent",
                       field->name, field->file, reason);
         }

@@ -108,6 +108,8 @@ static void a_file_is_read_again_and_a_bad_one_changes_nothing(void **state)
     assert_string_equal(only_field(&headers).value, "Bearer two");
     static const char *const bad[] = {"", " \n", "three\nfour", "f\x01ve"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        write_text(path, "two");
+        role_headers_refresh(&headers);
         write_text(path, bad[i]);
         capture_begin(&capture, stderr);
         role_headers_refresh(&headers);
@@ -116,11 +118,16 @@ static void a_file_is_read_again_and_a_bad_one_changes_nothing(void **state)
         assert_null(strstr(told, "three"));
         assert_string_equal(only_field(&headers).value, "Bearer two");
     }
-    unlink(path);
-    capture_begin(&capture, stderr);
+    write_text(path, "two");
     role_headers_refresh(&headers);
-    assert_non_null(strstr(capture_end(&capture), "No such file"));
-    assert_string_equal(only_field(&headers).value, "Bearer two");
+    unlink(path);
+    for (int i = 0; i < 3; i++) { /* thousands of agents read it, and it is told once */
+        capture_begin(&capture, stderr);
+        role_headers_refresh(&headers);
+        const char *told = capture_end(&capture);
+        assert_int_equal(strstr(told, "No such file") != NULL, i == 0);
+        assert_string_equal(only_field(&headers).value, "Bearer two");
+    }
     role_headers_deinit(&headers);
 }
 
