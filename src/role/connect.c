@@ -200,6 +200,10 @@ int role_target_init(struct role_target *target, const char *command,
     *target = (struct role_target){.options = options};
     text_format_address(target->name, sizeof(target->name), options->target.host,
                         options->target.port);
+    target->connect_to = options->connect_to;
+    if (options->connect_to.port == 0) {
+        target->connect_to.port = options->target.port;
+    }
     target->contacts = mem_new(struct role_contacts);
     target->contacts->command = command;
     rpc_gate_init(&target->contacts->gate, CONNECTING_MAX);
@@ -248,7 +252,7 @@ struct rpc_client_config role_target_client(const struct role_target *target)
     role_headers_refresh(target->headers);
     return (struct rpc_client_config){
         .target = options->target,
-        .connect_to = options->connect_to.host[0] != '\0' ? &options->connect_to : NULL,
+        .connect_to = target->connect_to.host[0] != '\0' ? &target->connect_to : NULL,
         .tls = target->tls,
         .authority = target->authority,
         .server_name = target->server_name,

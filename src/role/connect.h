@@ -11,7 +11,7 @@
 
 struct role_connect_options {
     struct text_address target;
-    struct text_address connect_to;  /* no host: the target */
+    struct text_address connect_to;  /* no host: the target; no port: the target's */
     const char *cacert;              /* NULL: the system's authorities */
     const char *cert;                /* NULL: the client shows no certificate */
     const char *key;                 /* NULL: in the certificate's file, too */
@@ -49,9 +49,10 @@ struct role_connect_options {
     {.name = "authority", .kind = CLI_STRING, .offset = offsetof(type, field.authority),           \
      .argument = "NAME[:PORT]",                                                                    \
      .help = "Sent as :authority instead of the target; its name is checked in the certificate"},  \
-    {.name = "connect-to", .kind = CLI_TARGET, .offset = offsetof(type, field.connect_to),         \
-     .argument = "HOST:PORT",                                                                      \
-     .help = "Connect there; the target still gives :authority and the certificate's name"},       \
+    {.name = "connect-to", .kind = CLI_PEER, .offset = offsetof(type, field.connect_to),           \
+     .argument = "HOST[:PORT]",                                                                    \
+     .help = "Connect there, to the target's port without one; the target still gives :authority " \
+             "and the certificate's name"},                                                        \
     {.name = "header", .short_name = 'H', .kind = CLI_LIST, .secret = true,                        \
      .offset = offsetof(type, field.headers), .argument = "'NAME: VALUE'",                         \
      .help = "Send this with each call, too; a last word @FILE is read from FILE, again at each "  \
@@ -72,6 +73,7 @@ struct role_connect_options {
 /* What all connections of a command have in common. A zeroed struct is none. */
 struct role_target {
     char name[TEXT_ADDRESS_BYTES];              /* "HOST:PORT" as given, for reports */
+    struct text_address connect_to;             /* no host: there */
     const struct role_connect_options *options; /* borrowed */
     struct net_tls *tls;                        /* owned; NULL: plaintext */
     const char *authority;                      /* that calls send; borrowed */

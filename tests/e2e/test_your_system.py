@@ -316,7 +316,7 @@ def test_a_header_of_its_own_routes_through_each_rendered_configuration(program,
 
 @pytest.mark.parametrize("args", [["--version-header", "a b"], ["--version-header", "te"], ["--version-header", "x", "--id-header", "X"],
                                   ["--id-header", ":path"], ["--authority", "a/b"], ["--authority", ":443"],
-                                  ["--connect-to", ":1"]])
+                                  ["--connect-to", ":1"], ["--connect-to", "a:0"], ["--connect-to", "::1"]])
 def test_names_that_cannot_be_are_refused(args):
     done = grpcroute("verify", "--target", "localhost:1", "--plaintext", *args)
     assert done.returncode == 2 and args[-2] in done.stderr, done.stderr
@@ -325,6 +325,9 @@ def test_names_that_cannot_be_are_refused(args):
 def test_connect_to_goes_there_and_verifies_the_targets_name(proxy, certs, verify):
     for target in "localhost:1", "localhost":
         done = verify(target, "--connect-to", f"127.0.0.1:{proxy.port}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    for there in "127.0.0.1", "localhost":  # the port is the target's
+        done = verify(f"localhost:{proxy.port}", "--connect-to", there)
         assert done.returncode == 0, done.stdout + done.stderr
     done = verify("proxy.example.com:443", "--connect-to", proxy.target)
     assert done.returncode == 3 and "not \"proxy.example.com\"" in done.stderr, done.stderr
