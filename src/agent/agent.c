@@ -55,6 +55,7 @@ struct agent {
     struct rpc_client *client; /* NULL: none */
     struct role_pinger pinger;
     bool client_closing;
+    bool was_connected;
     bool client_spent; /* GOAWAY: good for no further stream */
     bool stopping;
     bool retried_unprocessed; /* gRFC A6: at once, once */
@@ -351,6 +352,7 @@ static void do_open(struct agent *agent)
 static void on_client_ready(void *user)
 {
     struct agent *agent = user;
+    agent->was_connected = true;
     if (agent->state == AGENT_CONNECTING) {
         do_open(agent);
     }
@@ -419,6 +421,9 @@ static void do_connect(struct agent *agent)
     }
     struct rpc_client_config config = role_target_client(agent->config->target);
     config.keepalive_ms = agent->keepalive_ms;
+    if (agent->was_connected) { /* a fleet comes back all at once */
+        config.gate = NULL;
+    }
     agent->client_spent = false;
     agent->client = rpc_client_open(agent->config->loop, &config, &client_events, agent);
 }

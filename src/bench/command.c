@@ -13,6 +13,7 @@
 #include "cli/exit.h"
 #include "cli/result.h"
 #include "cli/terminal.h"
+#include "rpc/ping.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -46,32 +47,45 @@ static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, connect),
     ROLE_SERVICE_OPTIONS(struct options, connect.service),
     ROLE_EXPECT_OPTIONS(struct options, expect),
-    {.name = "connections", .short_name = 'c', .kind = CLI_COUNT, .offset = offsetof(struct options, connections),
-     .argument = "N", .fallback = "10", .min = 1, .max = STREAMS_MAX, .help = "Connections"},
-    {.name = "streams", .short_name = 's', .kind = CLI_COUNT, .offset = offsetof(struct options, streams),
-     .argument = "N", .fallback = "1", .min = 1, .max = 10000, .help = "Streams on each connection"},
+    {.name = "connections", .short_name = 'c', .kind = CLI_COUNT,
+     .offset = offsetof(struct options, connections), .argument = "N", .fallback = "10", .min = 1,
+     .max = STREAMS_MAX, .help = "Connections"},
+    {.name = "streams", .short_name = 's', .kind = CLI_COUNT,
+     .offset = offsetof(struct options, streams), .argument = "N", .fallback = "1", .min = 1,
+     .max = 10000, .help = "Streams on each connection, or calls at a time"},
     {.name = "rate", .short_name = 'r', .kind = CLI_COUNT, .offset = offsetof(struct options, rate),
      .argument = "N", .fallback = "1000", .max = 10000000,
-     .help = "Messages per second over all streams, sent when due whatever the answers do (open loop); 0: each stream sends when it was answered"},
-    {.name = "duration", .short_name = 'z', .kind = CLI_DURATION, .offset = offsetof(struct options, duration_ns),
-     .argument = "DURATION", .fallback = "10s", .min = 100000000, .max = 24 * HOUR_NS, .help = "Time that counts"},
+     .help = "Messages per second over all streams, sent when due whatever the answers do (open "
+             "loop); 0: each stream sends when it was answered"},
+    {.name = "duration", .short_name = 'z', .kind = CLI_DURATION,
+     .offset = offsetof(struct options, duration_ns), .argument = "DURATION", .fallback = "10s",
+     .min = 100000000, .max = 24 * HOUR_NS, .help = "Time that counts"},
     {.name = "warmup", .kind = CLI_DURATION, .offset = offsetof(struct options, warmup_ns),
-     .argument = "DURATION", .fallback = "1s", .max = HOUR_NS, .help = "Load before it that does not count"},
+     .argument = "DURATION", .fallback = "1s", .max = HOUR_NS,
+     .help = "Load before it that does not count"},
     {.name = "ramp", .kind = CLI_DURATION, .offset = offsetof(struct options, ramp_ns),
-     .argument = "DURATION", .fallback = "0", .max = HOUR_NS, .help = "Time over which connections are opened"},
+     .argument = "DURATION", .fallback = "0", .max = HOUR_NS,
+     .help = "Time over which connections are opened"},
     {.name = "size", .kind = CLI_COUNT, .offset = offsetof(struct options, size_bytes),
-     .argument = "BYTES", .fallback = "4", .min = 1, .max = 60000, .help = "Bytes of text in a ping"},
+     .argument = "BYTES", .fallback = "4", .min = 1, .max = 60000,
+     .help = "Bytes of text in a ping"},
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
-     .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2", .help = "Agent versions, which streams take in turn"},
+     .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
+     .help = "Agent versions, which streams take in turn"},
     {.name = "pid", .kind = CLI_LIST, .offset = offsetof(struct options, pids),
      .argument = "PID", .help = "Also measure CPU and memory of this process on this machine"},
     {.name = "threshold", .kind = CLI_LIST, .offset = offsetof(struct options, thresholds),
-     .argument = "LIMIT", .help = "Fail unless this holds, e.g. 'p99<5ms', 'rate>=1000'; errors, unopened streams, lost, unanswered and disordered messages fail it unless one allows them, e.g. 'errors<=3'"},
+     .argument = "LIMIT",
+     .help = "Fail unless this holds, e.g. 'p99<5ms', 'rate>=1000'; errors, unopened streams, "
+             "lost, unanswered and disordered messages fail it unless one allows them, e.g. "
+             "'errors<=3'"},
     {.name = "tolerance", .kind = CLI_COUNT, .offset = offsetof(struct options, tolerance_percent),
-     .argument = "PERCENT", .fallback = "10", .max = 1000, .help = "How much worse bench compare lets a figure be"},
+     .argument = "PERCENT", .fallback = "10", .max = 1000,
+     .help = "How much worse bench compare lets a figure be"},
     {.name = "metric", .kind = CLI_STRING, .offset = offsetof(struct options, metrics),
      .argument = "LIST", .fallback = COMPARE_METRICS,
-     .help = "Figures that bench compare judges, those of --threshold and cpu, separated by commas"},
+     .help = "Figures that bench compare judges, those of --threshold and cpu, separated by "
+             "commas"},
     CLI_OUTPUT_OPTIONS(struct options, report),
     CLI_REPORT_OPTION(struct options, report),
 };
@@ -132,6 +146,13 @@ static int parse_thresholds(const struct cli_list *list, struct threshold *thres
             cli_error("bench", "--threshold %s: expected " THRESHOLD_EXPECTED, list->values[i]);
             return 1;
         }
+        for (size_t k = 0; k < i; k++) {
+            if (threshold_excludes(&thresholds[k], &thresholds[i])) {
+                cli_error("bench", "--threshold %s: contradicts %s, which no value can keep too",
+                          list->values[i], list->values[k]);
+                return 1;
+            }
+        }
     }
     return 0;
 }
@@ -169,6 +190,20 @@ static void take_expectations(const struct role_expects *expects, struct bench_r
     }
 }
 
+static int take_service(const struct role_service *service, struct bench_setup *setup)
+{
+    snprintf(setup->method, sizeof(setup->method), "%s",
+             service != NULL ? service->path : RPC_PING_PATH);
+    if (service == NULL) {
+        return 0;
+    }
+    setup->call = service->call;
+    setup->size_bytes = service->message_len;
+    return bench_is_per_call(service->call)
+               ? 0 /* trailers are there in time */
+               : role_service_hold(service, "bench", 1U << ROLE_CALL_BIDI, "");
+}
+
 static int drive(const struct options *options, const struct threshold *thresholds)
 {
     struct bench_result *result = mem_new(struct bench_result);
@@ -179,12 +214,7 @@ static int drive(const struct options *options, const struct threshold *threshol
     if (take_setup(options, &result->setup) == 0 &&
         role_expects_init(&expects, "bench", &options->expect, &options->connect) == 0 &&
         role_target_init(&target, "bench", &options->connect) == 0 &&
-        role_service_hold(target.service, "bench", 1U << ROLE_CALL_BIDI,
-                          "bench measures from a message to its answer on an open stream, "
-                          "expected bidi") == 0) {
-        if (target.service != NULL) {
-            result->setup.size_bytes = target.service->message_len;
-        }
+        take_service(target.service, &result->setup) == 0) {
         role_target_warn(&target, "bench");
         take_expectations(&expects, result, expected);
         rv = drive_at(&target, options, expected, thresholds, result);
@@ -368,16 +398,21 @@ const struct cli_command bench_command = {
                    "at --rate. Each message has a\n"
                    "due time and its latency counts from there, so a stall of the target is seen "
                    "in full. Every answer is checked\n"
-                   "as verify does. `bench merge FILE...` adds reports of several machines (-o "
-                   "json; - is standard input),\n"
-                   "`bench compare BEFORE NOW...` shows them side by side and fails when one is "
-                   "worse; with --report-file\n"
-                   "as charts over each other.",
+                   "as verify does. With --call unary, client-stream or server-stream each message "
+                   "is a call of its own, --streams\n"
+                   "of them at a time on a connection, and its latency counts to the call's end.\n\n"
+                   "`bench merge FILE...` adds reports of several machines (-o json; - is standard "
+                   "input), `bench compare BEFORE NOW...`\n"
+                   "shows them side by side and fails when one is worse; with --report-file as "
+                   "charts over each other.",
     .examples =
         "  # 50 agents, 1000 messages/s, and what that costs the proxy\n"
         "  grpcroute bench -c 50 -r 1000 -z 30s --cacert certs/ca.pem --pid $(pidof envoy)\n"
         "  # A gate for CI, with a page to look at\n"
-        "  grpcroute bench --threshold 'p99<5ms' --threshold 'rate>=990' --report-file bench.html\n",
+        "  grpcroute bench --threshold 'p99<5ms' --threshold 'rate>=990' --report-file bench.html\n"
+        "  # Unary calls of a service of your own, 500 a second\n"
+        "  grpcroute bench --method /shop.Cart/Get --call unary --message-file get.bin -r 500 "
+        "--server-from header:x-version\n",
     .positional = "[merge FILE... | compare BEFORE NOW...]",
     .positional_words = inner_commands,
     .positional_files = true,

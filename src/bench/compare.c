@@ -56,7 +56,9 @@ static void add_row(struct comparison *comparison, struct compare_row row, bool 
 {
     row.ratio = row.before > 0 ? row.now / row.before : row.now > 0 ? 2 : 1;
     double tolerance = comparison->tolerance;
-    bool worse = more_is_better ? row.ratio < 1 - tolerance : row.ratio > 1 + tolerance;
+    bool is_new = row.before <= 0 && row.now > 0; /* no tolerance is wide enough for it */
+    bool worse = more_is_better ? row.ratio < 1 - tolerance
+                                : row.ratio > 1 + tolerance || is_new;
     row.missing = row.missing && row.decides;
     row.worse = row.decides && worse && !row.missing;
     comparison->missing += row.missing;
@@ -85,13 +87,14 @@ static void add_metric(const struct bench_metric *metric, const struct bench_res
         .decides = decides,
     };
     snprintf(row.name, sizeof(row.name), "%s", metric->name);
-    if (metric->quantile > 0) {
+    bool both = before->latency.count > 0 && now->latency.count > 0;
+    if (metric->quantile > 0 && both) {
         uint64_t first = beyond(&before->latency, metric->quantile);
         uint64_t second = beyond(&now->latency, metric->quantile);
         row.rests_on = first < second ? first : second;
     }
     if (metric->unit == BENCH_NANOSECONDS) {
-        row.missing = before->latency.count == 0 || now->latency.count == 0;
+        row.missing = !both;
     } else if (metric->unit == BENCH_PER_SECOND) {
         row.missing = row.before <= 0; /* nothing to be worse than */
     }
@@ -106,7 +109,7 @@ static double us_per_message(double cpu_seconds, const struct bench_result *resu
 static bool is_same_load(const struct bench_setup *a, const struct bench_setup *b)
 {
     return a->connections == b->connections && a->streams == b->streams && a->rate == b->rate &&
-           a->size_bytes == b->size_bytes && a->tls == b->tls;
+           bench_is_alike(a, b);
 }
 
 /* A row for each process of both. One that only one of them has, or none although it was asked for
@@ -162,6 +165,11 @@ static void row_label(const struct compare_row *row, char out[static LABEL_BYTES
     }
 }
 
+const char *compare_row_word(const struct compare_row *row)
+{
+    return !row->decides ? "not judged" : row->missing ? "missing" : row->worse ? "worse" : "ok";
+}
+
 static void print_row(FILE *out, const struct compare_row *row, double tolerance)
 {
     char label[LABEL_BYTES];
@@ -172,10 +180,7 @@ static void print_row(FILE *out, const struct compare_row *row, double tolerance
     }
     fprintf(out, "%-24s %14.2f %14.2f %8.2f %9s  %s", label, row->before, row->now, row->ratio,
             limit,
-            !row->decides  ? "not judged"
-            : row->missing ? "missing"
-            : row->worse   ? "worse"
-                           : "ok");
+            compare_row_word(row));
     if (row->is_uncertain) {
         fprintf(out, ", uncertain: rests on %" PRIu64 " message%s", row->rests_on,
                 row->rests_on == 1 ? "" : "s");
@@ -222,7 +227,9 @@ void compare_print_text(FILE *out, const struct comparison *comparison)
         print_row(out, &comparison->rows[i], comparison->tolerance);
     }
     if (comparison->other_load) {
-        fprintf(out, "%s The two were not loaded alike (connections, streams, rate, size or TLS)\n",
+        fprintf(out,
+                "%s The two were not loaded alike (method, versions, connections, streams, rate, "
+                "size or TLS)\n",
                 cli_mark(CLI_MARK_WARN));
     }
     print_verdict(out, comparison);

@@ -45,6 +45,9 @@ int compare_check_metrics(const char *metrics, char ret_unknown[static 32]);
 void compare_results(const struct bench_result *before, const struct bench_result *now,
                      const char *metrics, double tolerance, struct comparison *ret);
 
+/* "ok", "worse", "missing", or "not judged". */
+const char *compare_row_word(const struct compare_row *row);
+
 void compare_print_text(FILE *out, const struct comparison *comparison);
 
 /* The figures as an object, owned by the caller, or added to one. */

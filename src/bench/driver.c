@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "bench/account.h"
 #include "bench/conn.h"
 #include "bench/cost.h"
 #include "bench/pacer.h"
@@ -26,7 +27,7 @@
 #define DRAIN_POLL_MS 10
 /* How long servers may take to end streams that were half-closed. */
 #define ENDING_MS 2000
-/* From the last connection's start to the first answers on its streams. */
+/* From the last connection's start, or from the last stream that was settled, to the next. */
 #define OPENING_MS 15000
 /* From all streams open to the first message, so that idle memory can be read. */
 #define IDLE_MS 300
@@ -92,16 +93,30 @@ static void show_progress(struct driver *driver, const struct bench_second *seco
                       bench_errors(driver->result));
 }
 
+static void on_opening_late(uv_timer_t *timer);
+
+/* Thousands take longer than one: the limit is for the next. */
+static void await_next_stream(struct driver *driver)
+{
+    if (driver->pending != driver->pending_before) {
+        driver->pending_before = driver->pending;
+        uv_timer_start(&driver->phase_timer, on_opening_late,
+                       OPENING_MS + driver->result->setup.ramp_ns / NS_PER_MS, 0);
+    }
+}
+
 /* Where no seconds are counted: before the load and after it. */
 static void on_tick(struct net_tick *tick, uint64_t now_ms)
 {
     struct driver *driver = container_of(tick, struct driver, tick);
     (void)now_ms;
     if (driver->phase == PHASE_OPENING) {
+        await_next_stream(driver);
         cli_progress_show(&driver->progress, "opening streams: %" PRIu64 " of %zu",
                           driver->result->streams_opened, driver->stream_count);
     } else if (driver->phase != PHASE_LOADING) {
-        const char *what = driver->phase == PHASE_IDLE ? "all streams are open" : "the last answers";
+        const char *what =
+            driver->phase == PHASE_IDLE ? "all streams are open" : "the last answers";
         cli_progress_show(&driver->progress, "%s", what);
     }
 }
@@ -160,7 +175,10 @@ static void on_opening_late(uv_timer_t *timer)
     struct driver *driver = timer->data;
     for (size_t i = 0; i < driver->stream_count && driver->phase == PHASE_OPENING; i++) {
         if (!driver->streams[i].settled) {
-            bench_count_cause(driver->result, "the first message was not answered in time", 1);
+            bench_count_cause(driver->result,
+                              driver->per_call ? "the first call did not end in time"
+                                               : "the first message was not answered in time",
+                              1);
             bench_stream_settle(&driver->streams[i]);
         }
     }
@@ -239,7 +257,7 @@ static void on_draining(uv_timer_t *timer)
     uint64_t now_ns = clock_now_ns();
     if (all_answered(driver) || now_ns > driver->end_ns + DRAIN_MS * NS_PER_MS) {
         for (size_t i = 0; i < driver->stream_count; i++) {
-            bench_stream_account_rest(&driver->streams[i], now_ns);
+            bench_account_rest(&driver->streams[i], now_ns);
         }
         enter(driver, PHASE_ENDING);
     }
@@ -262,11 +280,12 @@ static void begin_ending(struct driver *driver)
 static void on_ending(uv_timer_t *timer)
 {
     struct driver *driver = timer->data;
-    bool open = false;
-    for (size_t i = 0; i < driver->stream_count && !open; i++) {
-        open = role_pinger_is_open(&driver->streams[i].pinger);
+    uint64_t open = 0;
+    for (size_t i = 0; i < driver->stream_count; i++) {
+        open += role_pinger_is_open(&driver->streams[i].pinger);
     }
-    if (!open || clock_now_ns() > driver->ending_ns) {
+    if (open == 0 || clock_now_ns() > driver->ending_ns) {
+        driver->result->left_open = driver->per_call ? 0 : open; /* unanswered calls are counted */
         enter(driver, PHASE_CLOSING);
     }
 }
@@ -307,8 +326,7 @@ static void enter(struct driver *driver, enum phase phase)
     driver->phase = phase;
     switch (phase) {
     case PHASE_OPENING:
-        uv_timer_start(&driver->phase_timer, on_opening_late,
-                       OPENING_MS + driver->result->setup.ramp_ns / NS_PER_MS, 0);
+        await_next_stream(driver);
         return;
     case PHASE_IDLE:
         uv_timer_start(&driver->phase_timer, on_idle_over, IDLE_MS, 0);
@@ -413,6 +431,7 @@ int bench_drive(struct bench_result *result, const struct bench_driver_config *c
     driver->on_all_settled = on_all_settled;
     driver->on_client_gone = close_when_idle;
     driver->timer_fd = -1;
+    driver->per_call = bench_is_per_call(result->setup.call);
     driver->started_ns = clock_now_ns();
     list_init(&driver->owed);
     result->timeline = mem_calloc(BENCH_SECONDS_MAX, sizeof(*result->timeline));

@@ -1,10 +1,18 @@
 #include "bench/judge.h"
 
 #include "cli/exit.h"
+#include "cli/invocation.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+const char *bench_check_word(const struct bench_check *check)
+{
+    return cli_result_word(check->holds      ? EXIT_GOOD
+                           : check->unproven ? EXIT_NO_EVIDENCE
+                                             : EXIT_CHECK_FAILED);
+}
 
 static struct bench_check *add(struct bench_verdict *verdict, bool holds)
 {
@@ -37,21 +45,34 @@ static void judge_unnamed(const struct bench_result *result, const struct thresh
     }
 }
 
+/* What could not be seen is no zero. */
+static void judge_threshold(const struct bench_result *result, const struct threshold *threshold,
+                            struct bench_verdict *verdict)
+{
+    char value[THRESHOLD_SHOWN_BYTES];
+    bool holds = threshold_holds(threshold, result, value);
+    bool unproven = holds && threshold_is_blind(threshold, result);
+    struct bench_check *check = add(verdict, holds);
+    check->threshold = threshold;
+    snprintf(check->value, sizeof(check->value), "%s", unproven ? "not checked" : value);
+    snprintf(check->text, sizeof(check->text), "%s", threshold->text);
+    if (unproven) {
+        check->holds = false;
+        check->unproven = true;
+        verdict->unproven++;
+    }
+}
+
 void bench_judge(const struct bench_result *result, const struct threshold *thresholds,
                  size_t threshold_count, struct bench_verdict *ret)
 {
     memset(ret, 0, sizeof(*ret));
     judge_answers(result, ret);
     for (size_t i = 0; i < threshold_count; i++) {
-        char value[THRESHOLD_SHOWN_BYTES];
-        struct bench_check *check = add(ret, threshold_holds(&thresholds[i], result, value));
-        check->threshold = &thresholds[i];
-        memcpy(check->value, value, sizeof(value));
-        snprintf(check->text, sizeof(check->text), "%s", thresholds[i].text);
+        judge_threshold(result, &thresholds[i], ret);
     }
     judge_unnamed(result, thresholds, threshold_count, ret);
-    ret->exit_code = ret->missed > 0                 ? EXIT_CHECK_FAILED
-                     : bench_invalid(result) != NULL ? EXIT_NO_EVIDENCE
-                     : result->unchecked_count > 0   ? EXIT_NO_EVIDENCE
-                                                     : EXIT_GOOD;
+    bool unproven = bench_invalid(result) != NULL || result->unchecked_count > 0 ||
+                    ret->unproven > 0;
+    ret->exit_code = ret->missed > 0 ? EXIT_CHECK_FAILED : unproven ? EXIT_NO_EVIDENCE : EXIT_GOOD;
 }

@@ -12,17 +12,24 @@
 /* One thing that was judged. */
 struct bench_check {
     const struct threshold *threshold; /* NULL: it must not be, and no threshold names it */
-    char text[BENCH_CHECK_BYTES];      /* "p99<5ms", "3 messages were lost with their stream (...)" */
+    char text[BENCH_CHECK_BYTES];      /* "p99<5ms", "3 messages were lost ..." */
     char value[THRESHOLD_SHOWN_BYTES]; /* of a threshold */
     bool holds;
+    bool unproven; /* it could not be seen, so that nothing holds */
 };
 
 struct bench_verdict {
     struct bench_check checks[BENCH_CHECKS_MAX];
     size_t count;
     size_t missed;
-    int exit_code; /* EXIT_GOOD, EXIT_CHECK_FAILED, or EXIT_NO_EVIDENCE when the figures are not valid or a version is not checked */
+    size_t unproven;
+    /* EXIT_GOOD, EXIT_CHECK_FAILED, or EXIT_NO_EVIDENCE when the figures are not valid, or a
+     * version or what a threshold is about is not checked. */
+    int exit_code;
 };
+
+/* "passed", "failed" or "no_evidence". */
+const char *bench_check_word(const struct bench_check *check);
 
 /* `thresholds` must outlive the verdict. */
 void bench_judge(const struct bench_result *result, const struct threshold *thresholds,

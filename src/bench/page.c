@@ -16,6 +16,7 @@ static cJSON *json_check(const struct bench_check *check)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "text", check->text);
     cJSON_AddBoolToObject(object, "holds", check->holds);
+    cJSON_AddBoolToObject(object, "unproven", check->unproven);
     if (check->threshold != NULL) {
         cJSON_AddStringToObject(object, "metric", check->threshold->metric->name);
         cJSON_AddStringToObject(object, "unit", units[check->threshold->metric->unit]);
@@ -66,7 +67,8 @@ static char *data_of(const struct bench_page *page)
 
 /* ---- headline -------------------------------------------------------------------------------- */
 
-static void headline_of_several(const struct bench_page *page, char out[static BENCH_HEADLINE_BYTES])
+static void headline_of_several(const struct bench_page *page,
+                                char out[static BENCH_HEADLINE_BYTES])
 {
     unsigned worse = 0;
     for (size_t i = 0; i + 1 < page->run_count; i++) {
@@ -74,7 +76,8 @@ static void headline_of_several(const struct bench_page *page, char out[static B
     }
     double tolerance = 100 * page->comparisons[0].tolerance;
     if (page->exit_code == EXIT_NO_EVIDENCE) {
-        snprintf(out, BENCH_HEADLINE_BYTES, "A report is not valid or lacks figures, so nothing is proven");
+        snprintf(out, BENCH_HEADLINE_BYTES,
+                 "A report is not valid or lacks figures, so nothing is proven");
     } else if (worse > 0) {
         snprintf(out, BENCH_HEADLINE_BYTES, "%u figure%s worse by more than %.0f %%", worse,
                  worse == 1 ? " is" : "s are", tolerance);
@@ -101,7 +104,8 @@ static void headline_of_one(const struct bench_page *page, char out[static BENCH
     } else if (page->exit_code == EXIT_NO_EVIDENCE) {
         snprintf(out, BENCH_HEADLINE_BYTES, "Not everything could be checked");
     } else {
-        snprintf(out, BENCH_HEADLINE_BYTES, "Every condition holds, and every answer came from where it must");
+        snprintf(out, BENCH_HEADLINE_BYTES,
+                 "Every condition holds, and every answer came from where it must");
     }
 }
 

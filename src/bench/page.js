@@ -10,8 +10,11 @@ const share = (part) => part === 0 ? "0 %" : part < 0.0001 ? "< 0.01 %" : `${Num
 const QUANTILES = [["p50", 0.5], ["p90", 0.9], ["p95", 0.95], ["p99", 0.99], ["p99.9", 0.999], ["p99.99", 0.9999], ["max", 1]];
 const quantileOf = (run, name) => run.latency[`${name.replace(".", "_")}_ns`];
 
-const setupOf = (run) => `${run.connections} connections × ${run.streams_per_connection} streams, agents ${run.versions.join(" ")}, ` +
-  `${run.rate > 0 ? `open loop at ${format.format(run.rate)} messages/s` : "closed loop"}, ${run.size_bytes} bytes, ` +
+const perCall = runs[0].call !== "bidi"; // a call for each, or messages on streams that stay
+const UNIT = perCall ? ["call", "calls"] : ["message", "messages"];
+const setupOf = (run) => `${run.method} (${run.call}), ${run.connections} connections × ${run.streams_per_connection} ` +
+  `${perCall ? "calls at a time" : "streams"}, agents ${run.versions.join(" ")}, ` +
+  `${run.rate > 0 ? `open loop at ${format.format(run.rate)} ${UNIT[1]}/s` : "closed loop"}, ${run.size_bytes} bytes, ` +
   `${duration(run.seconds_ns)} of ${duration(run.duration_ns)} after ${duration(run.warmup_ns)}`;
 
 function driverOf(run) {
@@ -51,6 +54,9 @@ function grouped(buckets, size) {
 const limits = data.checks.filter((check) => check.limit !== undefined);
 const limitsOf = (names) => limits.filter((check) => names.includes(check.metric));
 const moodOfLimit = (check) => check.holds ? "kept" : "missed";
+const verdictOf = (check) => check.holds ? ["kept", "good"] : check.unproven ? ["not checked", "warn"] : ["missed", "bad"];
+// What nobody could see is no zero.
+const seen = (count, unseen) => count === 0 && unseen > 0 ? "not checked" : count;
 // An axis shows a limit that is not far beyond its figures; a limit further out stands at the edge.
 const withLimits = (high, values, reach) => Math.max(high, ...values.filter((value) => value <= high * reach).map((value) => value * 1.08));
 
@@ -62,16 +68,16 @@ function showHistogram() {
   const counts = runs.map(bucketsOf);
   const all = counts.flat();
   if (all.length === 0) return;
-  const part = section("histogram", "Latency: how many messages took how long",
-    "Both scales are logarithmic; one message is seen as well as a million. Bars are the buckets that were counted in, whose width is at most " +
+  const part = section("histogram", `Latency: how many ${UNIT[1]} took how long`,
+    "Both scales are logarithmic; a single one is seen as well as a million. Bars are the buckets that were counted in, whose width is at most " +
     "1/128 of their value, joined where they are narrower than a bar can be.");
   const times = limits.filter((check) => check.unit === "ns" && check.metric !== "mean");
   const low = Math.max(1, Math.min(...all.map((bucket) => boundsOf(bucket.number)[0])) * 0.9);
   const most = Math.max(...all.map((bucket) => boundsOf(bucket.number)[1])) * 1.1;
   const x = time(low, withLimits(most, times.map((check) => check.limit), 20));
   const highest = Math.max(...counts.map((buckets) => Math.max(0, ...grouped(buckets, 128).map((group) => group.count))));
-  const y = { low: 0.7, high: highest * 1.3, log: true, title: "messages", text: (value) => value < 1 ? "" : format.format(value) };
-  const made = chart(part, { label: `latency of ${plural(runs[0].latency.count, "message", "messages")}`, height: 300, x, y, paint: (plot) => {
+  const y = { low: 0.7, high: highest * 1.3, log: true, title: UNIT[1], text: (value) => value < 1 ? "" : format.format(value) };
+  const made = chart(part, { label: `latency of ${plural(runs[0].latency.count, ...UNIT)}`, height: 300, x, y, paint: (plot) => {
     const octave = plot.x(x.low * 2) - plot.x(x.low);
     let size = 1;
     while (size < 64 && octave * size / 128 < 3) size *= 2;
@@ -88,7 +94,7 @@ function paintBuckets(plot, groups, run) {
   let end = null;
   for (const { low, high, count } of groups) {
     const [left, right, top] = [plot.x(low), plot.x(high), plot.y(count)];
-    const text = `${duration(low)} to ${duration(high)}: ${plural(count, "message", "messages")}`;
+    const text = `${duration(low)} to ${duration(high)}: ${plural(count, ...UNIT)}`;
     if (several) {
       outline += `${end === low ? "L" : `${end === null ? "" : `V${plot.bottom}`}M${left.toFixed(1)} ${plot.bottom}L`}${left.toFixed(1)} ${top.toFixed(1)}H${right.toFixed(1)}`;
       end = high;
@@ -98,7 +104,7 @@ function paintBuckets(plot, groups, run) {
       plot.svg.append(bar);
     }
   }
-  if (several) plot.svg.append(drawn("path", { class: "line", d: `${outline}V${plot.bottom}`, stroke: strokeOf(run) }));
+  if (outline !== "") plot.svg.append(drawn("path", { class: "line", d: `${outline}V${plot.bottom}`, stroke: strokeOf(run) }));
 }
 
 // On a scale of nines: 90 % is 1, 99 % is 2. No further than there are messages for.
@@ -159,7 +165,7 @@ function showTimeline() {
   const rates = section("rate", "Answers per second");
   const rateLimits = limitsOf(["rate"]);
   const top = Math.max(...lines.flat().map((second) => second.rate), 1);
-  const y = { low: 0, high: withLimits(top * 1.08, rateLimits.map((check) => check.limit), 4), text: rounded, title: "messages/s" };
+  const y = { low: 0, high: withLimits(top * 1.08, rateLimits.map((check) => check.limit), 4), text: rounded, title: `${UNIT[1]}/s` };
   chart(rates, { label: "answers per second over time", height: 220, x, y, paint: (plot) => {
     lines.forEach((seconds, i) => paintLine(plot, stepsOf(seconds, (second) => second.rate), strokeOf(i), nameOf(runs[i], i)));
     rateLimits.forEach((check) => paintLimitY(plot, y, check.limit, check.text, moodOfLimit(check)));
@@ -190,22 +196,24 @@ function showLatencies(lines, x) {
 function showLimits() {
   if (data.checks.length === 0) return;
   section("limits", "Limits").append(makeTable([["Limit"], ["Value", true], ["Verdict"]], data.checks.map((check) =>
-    [check.text, check.value || "", check.holds ? ["kept", "good"] : ["missed", "bad"]])));
+    [check.text, check.value || "", verdictOf(check)])));
 }
 
 function showFigures(run) {
   const rows = [
     ["Sent", run.sent], ["Answered", run.answered], ["Not answered", run.unanswered, true], ["Lost with their stream", run.lost, true],
-    ["Answered by the wrong version", run.misrouted, true], ["Moved to another server", run.moved, true], ["Out of order or too many", run.disordered, true],
+    ["Answered by the wrong version", seen(run.misrouted, data.unchecked.length), true],
+    ...(perCall ? [] : [["Moved to another server", seen(run.moved, run.unplaced), true], ["Out of order or too many", seen(run.disordered, run.unsequenced), true]]),
     ["Streams opened", run.streams_opened], ["Streams not opened", run.streams_unopened, true], ["Streams opened again", run.reopened],
+    ["Left open by the server", run.streams_left_open],
     ...Object.entries(run.errors).map(([cause, count]) => [cause, count, true]),
   ];
-  section("figures", "Messages, streams and errors").append(makeTable([["What"], ["Count", true]],
-    rows.map(([name, count, isBad]) => [name, isBad && count > 0 ? [format.format(count), "bad"] : format.format(count)])));
-  section("percentiles", "Percentiles").append(makeTable([["Percentile"], ["Latency", true], ["Messages beyond it", true]],
+  section("figures", perCall ? "Calls and errors" : "Messages, streams and errors").append(makeTable([["What"], ["Count", true]],
+    rows.map(([name, count, isBad]) => [name, typeof count === "string" ? [count, "warn"] : isBad && count > 0 ? [format.format(count), "bad"] : format.format(count)])));
+  section("percentiles", "Percentiles").append(makeTable([["Percentile"], ["Latency", true], [perCall ? "Calls beyond it" : "Messages beyond it", true]],
     QUANTILES.map(([name, quantile]) => [name, duration(quantileOf(run, name)), format.format(Math.round(run.latency.count * (1 - quantile)))])));
   if (run.processes.length === 0) return;
-  section("cost", "Cost").append(makeTable([["Process"], ["CPU per message", true], ["Cores", true], ["Memory", true], ["Memory per idle stream", true]],
+  section("cost", "Cost").append(makeTable([["Process"], [`CPU per ${UNIT[0]}`, true], ["Cores", true], ["Memory", true], ["Memory per idle stream", true]],
     run.processes.map((cost) => cost.ended ? [String(cost.pid), ["ended before the load did", "bad"], "", "", ""] : [
       String(cost.pid), run.answered > 0 ? duration(cost.cpu_seconds * 1e9 / run.answered) : "–", (cost.cpu_seconds * 1e9 / run.seconds_ns).toFixed(2),
       `${rounded(cost.memory_kib / 1024)} MiB`, run.streams_opened > 0 ? `${rounded(Math.max(0, cost.idle_streams_kib) / run.streams_opened)} KiB` : "–"])));
@@ -216,23 +224,24 @@ const figure = (row, value) => row.unit === "us" ? duration(value * 1e3) : `${Nu
 function showComparison(comparison, number) {
   const run = runs[number + 1];
   const part = section(`comparison-${number + 1}`, `${run.name} with ${runs[0].name}`,
-    comparison.same_load ? "" : "The two were not loaded alike (connections, streams, rate, size or TLS).");
+    comparison.same_load ? "" : "The two were not loaded alike (method, versions, connections, streams, rate, size or TLS).");
   part.append(makeTable([["Figure"], ["Before", true], ["Now", true], ["Ratio", true], ["Verdict"]], comparison.metrics.map((row) => [
     row.metric, figure(row, row.before), figure(row, row.now), row.ratio.toFixed(2),
-    [(row.judged ? row.worse ? "worse" : `within ${Math.round(comparison.tolerance * 100)} %` : "not judged") +
-      (row.uncertain ? `, uncertain: rests on ${plural(row.rests_on_messages, "message", "messages")}` : ""),
-      row.judged ? row.worse ? "bad" : "good" : "soft"]])));
+    [(row.judged ? row.missing ? "missing" : row.worse ? "worse" : `within ${Math.round(comparison.tolerance * 100)} %` : "not judged") +
+      (row.uncertain ? `, uncertain: rests on ${plural(row.rests_on_messages, ...UNIT)}` : ""),
+      row.judged ? row.missing ? "warn" : row.worse ? "bad" : "good" : "soft"]])));
 }
 
 // ---- the page ------------------------------------------------------------------------------------
 
 function showOne(run) {
   showAbout([["Target", `${run.target}${run.tls ? " with TLS" : ""}`], ["Load", setupOf(run)], ["Driver", driverOf(run)]],
-    [...data.checks.filter((check) => !check.holds).map((check) => [check.value ? `${check.text}: ${check.value}` : check.text, "bad"]),
+    [...data.checks.filter((check) => !check.holds).map((check) => [check.value ? `${check.text}: ${check.value}` : check.text, verdictOf(check)[1]]),
+      ...(run.merged_unlike ? [["merged from loads that were not alike", "warn"]] : []),
       ...data.unchecked.map((one) => [`which server answers ${one.version} was not checked: ${one.reason}`, "warn"]),
       ...(run.valid ? [] : [[run.invalid_because, "warn"]])]);
   showTiles([
-    ["rate", "Messages per second", rounded(rateOf(run)), run.rate > 0 ? `of ${format.format(run.rate)} wanted` : "closed loop"],
+    ["rate", perCall ? "Calls per second" : "Messages per second", rounded(rateOf(run)), run.rate > 0 ? `of ${format.format(run.rate)} wanted` : "closed loop"],
     ["p50", "Latency, p50", duration(quantileOf(run, "p50"))], ["p99", "Latency, p99", duration(quantileOf(run, "p99"))],
     ["max", "Latency, max", duration(quantileOf(run, "max"))],
     ["answered", "Answered", format.format(run.answered), `of ${format.format(run.sent)} sent`, run.answered < run.sent ? "warn" : ""],

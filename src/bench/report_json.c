@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "bench/report_file.h"
+#include "rpc/ping.h"
 
 #include <cJSON.h>
 #include <stdlib.h>
@@ -30,6 +31,13 @@ static const struct field {
     {"streams_opened", offsetof(struct bench_result, streams_opened)},
     {"reopened", offsetof(struct bench_result, reopened)},
     {"opening_ns", offsetof(struct bench_result, opening_ns)},
+};
+
+/* Those that reports of older versions do not have. */
+static const struct field LATER_FIELDS[] = {
+    {"unsequenced", offsetof(struct bench_result, unsequenced)},
+    {"unplaced", offsetof(struct bench_result, unplaced)},
+    {"streams_left_open", offsetof(struct bench_result, left_open)},
 };
 
 static const struct histogram_field {
@@ -121,9 +129,21 @@ static void add_unchecked(cJSON *root, const struct bench_result *result)
     }
 }
 
+static void add_counters(cJSON *root, const struct bench_result *result, const struct field *fields,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)result + fields[i].offset, sizeof(value));
+        cJSON_AddNumberToObject(root, fields[i].name, (double)value);
+    }
+}
+
 void report_add_json(cJSON *root, const struct bench_result *result)
 {
     cJSON_AddStringToObject(root, "format", REPORT_FORMAT);
+    cJSON_AddStringToObject(root, "method", result->setup.method);
+    cJSON_AddStringToObject(root, "call", role_call_choices[result->setup.call]);
     cJSON_AddBoolToObject(root, "tls", result->setup.tls);
     cJSON *versions = cJSON_AddArrayToObject(root, "versions");
     for (size_t i = 0; i < result->setup.version_count; i++) {
@@ -134,11 +154,10 @@ void report_add_json(cJSON *root, const struct bench_result *result)
     if (invalid != NULL) {
         cJSON_AddStringToObject(root, "invalid_because", invalid);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(FIELDS); i++) {
-        uint64_t value;
-        memcpy(&value, (const char *)result + FIELDS[i].offset, sizeof(value));
-        cJSON_AddNumberToObject(root, FIELDS[i].name, (double)value);
-    }
+    add_counters(root, result, FIELDS, ARRAY_SIZE(FIELDS));
+    add_counters(root, result, LATER_FIELDS, ARRAY_SIZE(LATER_FIELDS));
+    cJSON_AddBoolToObject(root, "merged_unlike", result->unlike);
+    cJSON_AddBoolToObject(root, "merged_invalid", result->holds_invalid);
     cJSON_AddNumberToObject(root, "streams_unopened", (double)result->unopened);
     add_causes(root, result);
     add_costs(root, result);
@@ -262,7 +281,7 @@ static int read_timeline(const cJSON *root, struct bench_result *ret)
             return 1;
         }
         if (number_in(item, "length_ns", &second->length_ns) != 0) {
-            second->length_ns = UINT64_C(1000000000); /* written by a version that kept whole ones only */
+            second->length_ns = UINT64_C(1000000000); /* of a version that kept whole ones only */
         }
     }
     return 0;
@@ -295,9 +314,29 @@ static void read_versions(const cJSON *root, struct bench_result *ret)
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "versions"))
     {
         if (cJSON_IsString(item) && ret->setup.version_count < BENCH_VERSIONS_MAX) {
-            read_text(item, ret->setup.versions[ret->setup.version_count++], CLI_AGENT_VERSION_BYTES);
+            read_text(item, ret->setup.versions[ret->setup.version_count++],
+                      CLI_AGENT_VERSION_BYTES);
         }
     }
+}
+
+/* Reports of a program that knew of nothing else are of PingPong. */
+static int read_service(const cJSON *root, struct bench_setup *ret)
+{
+    const cJSON *method = cJSON_GetObjectItemCaseSensitive(root, "method");
+    const cJSON *call = cJSON_GetObjectItemCaseSensitive(root, "call");
+    const char *path = method == NULL ? RPC_PING_PATH : cJSON_GetStringValue(method);
+    const char *kind = call == NULL ? role_call_choices[0] : cJSON_GetStringValue(call);
+    if (path == NULL || kind == NULL || role_service_path(path, ret->method) != 0) {
+        return 1;
+    }
+    for (unsigned i = 0; role_call_choices[i] != NULL; i++) {
+        if (strcmp(role_call_choices[i], kind) == 0) {
+            ret->call = (enum role_call)i;
+            return 0;
+        }
+    }
+    return 1;
 }
 
 static int read_causes(const cJSON *root, struct bench_result *ret)
@@ -346,15 +385,28 @@ static int read_costs(const cJSON *root, struct bench_result *ret)
     return 0;
 }
 
-static int read_counters(const cJSON *root, struct bench_result *ret)
+static int read_fields(const cJSON *root, const struct field *fields, size_t count, bool may_miss,
+                       struct bench_result *ret)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(FIELDS); i++) {
-        uint64_t value;
-        if (number_in(root, FIELDS[i].name, &value) != 0) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = 0;
+        bool is_missing = may_miss && !cJSON_HasObjectItem(root, fields[i].name);
+        if (!is_missing && number_in(root, fields[i].name, &value) != 0) {
             return 1;
         }
-        memcpy((char *)ret + FIELDS[i].offset, &value, sizeof(value));
+        memcpy((char *)ret + fields[i].offset, &value, sizeof(value));
     }
+    return 0;
+}
+
+static int read_counters(const cJSON *root, struct bench_result *ret)
+{
+    if (read_fields(root, FIELDS, ARRAY_SIZE(FIELDS), false, ret) != 0 ||
+        read_fields(root, LATER_FIELDS, ARRAY_SIZE(LATER_FIELDS), true, ret) != 0) {
+        return 1;
+    }
+    ret->holds_invalid = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "merged_invalid"));
+    ret->unlike = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "merged_unlike"));
     if (number_in(root, "streams_unopened", &ret->unopened) != 0) {
         /* written by a version that did not count them */
         uint64_t wanted = ret->setup.connections * ret->setup.streams;
@@ -374,9 +426,9 @@ int report_from_json(const cJSON *root, struct bench_result *ret)
               sizeof(ret->setup.target));
     ret->setup.tls = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "tls"));
     read_versions(root, ret);
-    if (read_counters(root, ret) != 0 || read_causes(root, ret) != 0 ||
-        read_costs(root, ret) != 0 || read_timeline(root, ret) != 0 ||
-        read_unchecked(root, ret) != 0) {
+    if (read_service(root, &ret->setup) != 0 || read_counters(root, ret) != 0 ||
+        read_causes(root, ret) != 0 || read_costs(root, ret) != 0 ||
+        read_timeline(root, ret) != 0 || read_unchecked(root, ret) != 0) {
         return 1;
     }
     for (size_t i = 0; i < ARRAY_SIZE(HISTOGRAMS); i++) {

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "bench/report.h"
 #include "cli/terminal.h"
+#include "rpc/ping.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,17 +25,27 @@ static double per_second(uint64_t count, uint64_t ns)
     return ns > 0 ? (double)count * 1e9 / (double)ns : 0;
 }
 
+/* What is counted: a call for each, or a message on a stream. */
+static const char *unit(const struct bench_setup *setup)
+{
+    return bench_is_per_call(setup->call) ? "calls" : "messages";
+}
+
 static void print_setup(FILE *out, const struct bench_setup *setup)
 {
     char lasted[DURATION_BYTES];
     char warmup[DURATION_BYTES];
-    fprintf(out, "Load      %s, %" PRIu64 " connections x %" PRIu64 " streams,", setup->target,
-            setup->connections, setup->streams);
+    fprintf(out, "Load      %s", setup->target);
+    if (strcmp(setup->method, RPC_PING_PATH) != 0) {
+        fprintf(out, ", %s (%s)", setup->method, role_call_choices[setup->call]);
+    }
+    fprintf(out, ", %" PRIu64 " connections x %" PRIu64 " %s,", setup->connections, setup->streams,
+            bench_is_per_call(setup->call) ? "calls at a time" : "streams");
     for (size_t i = 0; i < setup->version_count; i++) {
         fprintf(out, " %s", setup->versions[i]);
     }
     if (setup->rate > 0) {
-        fprintf(out, ", open loop at %" PRIu64 " messages/s", setup->rate);
+        fprintf(out, ", open loop at %" PRIu64 " %s/s", setup->rate, unit(setup));
     } else {
         fprintf(out, ", closed loop");
     }
@@ -42,17 +53,36 @@ static void print_setup(FILE *out, const struct bench_setup *setup)
             duration(lasted, setup->duration_ns), duration(warmup, setup->warmup_ns));
 }
 
+/* A count of what was seen; where nothing was and not all could be, that. */
+static void print_seen(FILE *out, uint64_t count, uint64_t unseen, const char *what,
+                       const char *not_seen)
+{
+    if (count == 0 && unseen > 0) {
+        fprintf(out, ", %s not checked", not_seen);
+    } else {
+        fprintf(out, ", %" PRIu64 " %s", count, what);
+    }
+}
+
+static void print_routing(FILE *out, const struct bench_result *result)
+{
+    fprintf(out, "Routing   %" PRIu64 " misrouted", result->misrouted);
+    if (!bench_is_per_call(result->setup.call)) { /* each call is on its own */
+        print_seen(out, result->moved, result->unplaced, "moved to another server", "moves");
+        print_seen(out, result->disordered, result->unsequenced, "out of order", "order");
+    }
+    fprintf(out, "\n");
+}
+
 static void print_messages(FILE *out, const struct bench_result *result)
 {
     fprintf(out,
-            "Messages  %.1f/s, %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64
+            "%-10s%.1f/s, %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64
             " unanswered, %" PRIu64 " lost\n",
+            bench_is_per_call(result->setup.call) ? "Calls" : "Messages",
             per_second(result->answered, result->seconds_ns), result->sent, result->answered,
             result->unanswered, result->lost);
-    fprintf(out,
-            "Routing   %" PRIu64 " misrouted, %" PRIu64 " moved to another server, %" PRIu64
-            " out of order\n",
-            result->misrouted, result->moved, result->disordered);
+    print_routing(out, result);
 }
 
 static void print_quantiles(FILE *out, const char *label, const struct histogram *histogram)
@@ -72,8 +102,13 @@ static void print_streams(FILE *out, const struct bench_result *result)
     fprintf(out,
             "Streams   %" PRIu64 " of %" PRIu64 " opened in %s (%.1f/s), %" PRIu64
             " opened again\n",
-            result->streams_opened, result->streams_opened + result->unopened, duration(took, result->opening_ns),
+            result->streams_opened, result->streams_opened + result->unopened,
+            duration(took, result->opening_ns),
             per_second(result->streams_opened, result->opening_ns), result->reopened);
+    if (result->left_open > 0) {
+        fprintf(out, "          %" PRIu64 " were left open by the server after their half-close\n",
+                result->left_open);
+    }
     for (size_t i = 0; i < result->cause_count; i++) {
         char cause[BENCH_CAUSE_BYTES];
         snprintf(cause, sizeof(cause), "%s", result->causes[i].text);
@@ -118,10 +153,17 @@ void report_text(FILE *out, const struct bench_result *result)
     print_setup(out, &result->setup);
     print_messages(out, result);
     print_quantiles(out, "Latency", &result->latency);
-    fprintf(out, "          from when a message was %s to its answer; quantiles within 0.4 %%\n",
-            result->setup.rate > 0 ? "due" : "sent");
+    bool per_call = bench_is_per_call(result->setup.call);
+    fprintf(out, "          from when a %s was %s to its %s; quantiles within 0.4 %%\n",
+            per_call ? "call" : "message", result->setup.rate > 0 ? "due" : "sent",
+            per_call ? "end" : "answer");
     print_streams(out, result);
     print_costs(out, result);
+    if (result->unlike) {
+        fprintf(out, "%s Merged from loads that were not alike (method, versions, size, TLS or "
+                     "loop)\n",
+                cli_mark(CLI_MARK_WARN));
+    }
     const char *invalid = bench_invalid(result);
     if (invalid != NULL) {
         fprintf(out, "%s Not valid: %s\n", cli_mark(CLI_MARK_BAD), invalid);

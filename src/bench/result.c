@@ -76,6 +76,9 @@ const char *bench_invalid(const struct bench_result *result)
     if (fault == NULL && result->cut_short) {
         return "a load was interrupted before its end";
     }
+    if (fault == NULL && result->holds_invalid) {
+        return "a load that was merged was not valid";
+    }
     if (fault == NULL && result->answered == 0) {
         return "no message was answered in the time that counts";
     }
@@ -105,8 +108,22 @@ static void merge_timeline(struct bench_result *into, const struct bench_result 
     }
 }
 
+bool bench_is_alike(const struct bench_setup *a, const struct bench_setup *b)
+{
+    bool alike = strcmp(a->method, b->method) == 0 && a->call == b->call && a->tls == b->tls &&
+                 a->size_bytes == b->size_bytes && (a->rate > 0) == (b->rate > 0) &&
+                 a->version_count == b->version_count;
+    for (size_t i = 0; i < a->version_count && alike; i++) {
+        alike = strcmp(a->versions[i], b->versions[i]) == 0;
+    }
+    return alike;
+}
+
 void bench_merge(struct bench_result *into, const struct bench_result *from)
 {
+    into->holds_invalid = into->holds_invalid || from->holds_invalid ||
+                          bench_driver_fault(into) != NULL || bench_driver_fault(from) != NULL;
+    into->unlike = into->unlike || from->unlike || !bench_is_alike(&into->setup, &from->setup);
     into->setup.connections += from->setup.connections;
     into->setup.rate += from->setup.rate;
     into->seconds_ns = larger(into->seconds_ns, from->seconds_ns);
@@ -117,9 +134,12 @@ void bench_merge(struct bench_result *into, const struct bench_result *from)
     into->misrouted += from->misrouted;
     into->moved += from->moved;
     into->disordered += from->disordered;
+    into->unsequenced += from->unsequenced;
+    into->unplaced += from->unplaced;
     into->streams_opened += from->streams_opened;
     into->unopened += from->unopened;
     into->reopened += from->reopened;
+    into->left_open += from->left_open;
     into->opening_ns = larger(into->opening_ns, from->opening_ns);
     histogram_merge(&into->latency, &from->latency);
     histogram_merge(&into->lateness, &from->lateness);

@@ -7,7 +7,7 @@
 #include "role/expect.h"
 
 #define BENCH_CAUSES_MAX  16 /* the last one takes all further causes */
-#define BENCH_CAUSE_BYTES 128
+#define BENCH_CAUSE_BYTES 256
 #define BENCH_SECONDS_MAX 7200 /* of the time line; longer runs count on without it */
 
 struct bench_cause {
@@ -56,10 +56,13 @@ struct bench_result {
     uint64_t misrouted; /* answered by another version than asked for */
     uint64_t moved;     /* answered by another server than the stream's first */
     uint64_t disordered;
+    uint64_t unsequenced; /* answers that do not say which message they are to: in any order */
+    uint64_t unplaced;    /* answers that do not name their pod: nobody sees a stream move */
 
     uint64_t streams_opened;
     uint64_t unopened; /* that were asked for and never answered their first message */
     uint64_t reopened;
+    uint64_t left_open;       /* by the server, after they were half-closed */
     uint64_t opening_ns;      /* from the first connection to the last stream's first answer */
     struct histogram opening; /* per stream: call to first answer */
 
@@ -72,6 +75,8 @@ struct bench_result {
     struct bench_second *timeline; /* owned */
     size_t timeline_count;
     int interrupted_by; /* signal number, or 0 */
+    bool unlike;        /* merged from loads that were not alike */
+    bool holds_invalid; /* a load that was merged was not valid */
     bool cut_short;     /* read from a report: that load was interrupted */
 };
 
@@ -88,6 +93,9 @@ const char *bench_driver_fault(const struct bench_result *result);
 
 /* Why the figures are not to be trusted, or NULL: that, or nothing was answered. */
 const char *bench_invalid(const struct bench_result *result);
+
+/* Whether the two did the same, however much of it; versions in the same order. */
+bool bench_is_alike(const struct bench_setup *a, const struct bench_setup *b);
 
 /* Adds another machine's result of the same setup; time lines are added second by second. */
 void bench_merge(struct bench_result *into, const struct bench_result *from);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/common.h"
+#include "role/service.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,8 +14,16 @@
 #define BENCH_VERSIONS_MAX  16
 #define BENCH_PIDS_MAX      8
 
+static inline bool bench_is_per_call(enum role_call call)
+{
+    return call != ROLE_CALL_BIDI;
+}
+
 struct bench_setup {
     char target[TEXT_ADDRESS_BYTES];
+    char method[ROLE_METHOD_BYTES]; /* "/package.Service/Method" */
+    enum role_call call;            /* bidi: a message is sent on a stream that stays; else each is
+                                       a call */
     bool tls;
     uint64_t connections;
     uint64_t streams;                                       /* on each connection */

@@ -1,6 +1,12 @@
 #include "bench/state.h"
 
 #include <assert.h>
+#include <stdio.h>
+
+void bench_stream_id(const struct bench_stream *stream, char out[static BENCH_ID_BYTES])
+{
+    snprintf(out, BENCH_ID_BYTES, "bench-%zu", (size_t)(stream - stream->conn->driver->streams));
+}
 
 void bench_stream_settle(struct bench_stream *stream)
 {

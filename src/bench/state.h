@@ -34,6 +34,7 @@ enum phase {
 
 struct bench_stream {
     struct list owed_node; /* in driver.owed while messages are due that could not be sent */
+    struct list waiting_node; /* in conn.waiting while it wants to begin a call */
     struct bench_conn *conn;
     struct role_pinger pinger;
     const char *version; /* of the agent; borrowed from the setup */
@@ -43,6 +44,10 @@ struct bench_stream {
     uint64_t sent_ns;  /* closed loop: the message under way */
     uint64_t sent;     /* messages of the load, without the one that opens the stream */
     uint64_t answered; /* or lost */
+    uint64_t call_answers; /* a call for each message: of the one under way */
+    unsigned call_tries;   /* ... and how often it was begun */
+    bool call_named;       /* ... one of the answers said who gave it */
+    bool call_again;       /* ... the server did not look at it: it is begun once more */
     bool open;         /* its opening message was answered */
     bool settled;      /* its first try is over */
 };
@@ -53,8 +58,12 @@ struct bench_conn {
     uv_timer_t timer;             /* until it is opened, or opened again */
     uv_timer_cb on_due;           /* of the timer */
     struct bench_stream *streams; /* of driver.streams */
+    struct list waiting;          /* streams that want to begin a call */
+    struct net_flush resume;      /* of what waits and has nothing under way */
     bool ready;
     bool was_ready;
+    bool served; /* something was answered on it */
+    bool spent;  /* GOAWAY: it takes no more calls */
 };
 
 struct driver {
@@ -66,8 +75,10 @@ struct driver {
     struct bench_stream *streams;
     size_t stream_count;
     size_t pending; /* streams that were neither open nor failed yet */
+    size_t pending_before; /* when the opening was last looked at */
     size_t clients; /* connections that are not gone */
     bool closed;    /* nothing is left but closing handles */
+    bool per_call;  /* a call for each message, instead of one that stays open */
     char *text;     /* of every ping; owned */
 
     /* Called by the functions below. */
@@ -97,6 +108,15 @@ struct driver {
     uint64_t second_began_ns; /* 0: the load does not count yet */
     uint64_t seconds_begun;
 };
+
+static inline bool bench_is_open_loop(const struct driver *driver)
+{
+    return driver->result->setup.rate > 0;
+}
+
+/* The agent's id of a stream. */
+#define BENCH_ID_BYTES 48
+void bench_stream_id(const struct bench_stream *stream, char out[static BENCH_ID_BYTES]);
 
 /* The first try of a stream is over: it was answered, or it will not be. Repeats are harmless. */
 void bench_stream_settle(struct bench_stream *stream);

@@ -1,34 +1,8 @@
 #include "bench/stream.h"
 
 #include "base/clock.h"
-#include "base/text.h"
-
-#include <stdio.h>
-#include <string.h>
-
-static size_t index_of(const struct bench_stream *stream)
-{
-    return (size_t)(stream - stream->conn->driver->streams);
-}
-
-static bool is_open_loop(const struct driver *driver)
-{
-    return driver->result->setup.rate > 0;
-}
-
-/* When the message that is answered next was due, or sent. */
-static uint64_t started_ns(const struct bench_stream *stream)
-{
-    const struct driver *driver = stream->conn->driver;
-    return is_open_loop(driver)
-               ? schedule_stream_due_ns(&driver->schedule, index_of(stream), stream->answered)
-               : stream->sent_ns;
-}
-
-static bool counts(const struct driver *driver, uint64_t at_ns)
-{
-    return driver->measure_ns != 0 && at_ns >= driver->measure_ns && at_ns < driver->end_ns;
-}
+#include "bench/account.h"
+#include "bench/call.h"
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
@@ -36,6 +10,9 @@ static bool counts(const struct driver *driver, uint64_t at_ns)
 static bool send_ping(struct bench_stream *stream, uint64_t sequence)
 {
     const struct driver *driver = stream->conn->driver;
+    if (driver->per_call) {
+        return !stream->call_again && bench_call_start(stream);
+    }
     const struct rpc_ping_request ping = {.message = driver->text, .sequence = sequence};
     return role_pinger_send(&stream->pinger, &ping) == 0;
 }
@@ -52,7 +29,7 @@ static void owe(struct bench_stream *stream, bool owes)
 void bench_stream_send_due(struct bench_stream *stream, uint64_t now_ns)
 {
     struct driver *driver = stream->conn->driver;
-    size_t index = index_of(stream);
+    size_t index = bench_stream_index(stream);
     bool was_free = list_empty(&stream->owed_node);
     uint64_t due_ns = schedule_stream_due_ns(&driver->schedule, index, stream->sent);
     while (due_ns <= now_ns && due_ns < driver->end_ns) {
@@ -61,7 +38,7 @@ void bench_stream_send_due(struct bench_stream *stream, uint64_t now_ns)
             return;
         }
         stream->sent++;
-        if (counts(driver, due_ns)) {
+        if (bench_counts(driver, due_ns)) {
             driver->result->sent++;
             if (was_free) {
                 histogram_add(&driver->result->lateness, now_ns - due_ns);
@@ -79,65 +56,22 @@ void bench_stream_send_next(struct bench_stream *stream)
     if (stream->open && stream->sent == stream->answered && send_ping(stream, stream->sent + 2)) {
         stream->sent_ns = now_ns;
         stream->sent++;
-        driver->result->sent += counts(driver, now_ns);
+        driver->result->sent += bench_counts(driver, now_ns);
     }
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static void check_answer(struct bench_stream *stream, const struct rpc_ping_response *response,
-                         uint64_t expected)
+/* What could not be sent before, or in a closed loop the next; also after the load's end, what was
+ * due in it. */
+static void go_on(struct bench_stream *stream)
 {
-    struct bench_result *result = stream->conn->driver->result;
-    result->disordered += response->sequence != 0 && response->sequence != expected;
-    const struct role_service *service = stream->conn->driver->config->target->service;
-    result->misrouted += !role_is_unnamed(service, response) &&
-                         role_expectation_forbids(stream->expect, response->server_version);
-    if (service != NULL && response->server_id[0] == '\0') {
-        return;
-    }
-    if (stream->server_id[0] == '\0') {
-        snprintf(stream->server_id, sizeof(stream->server_id), "%s", response->server_id);
-    } else {
-        result->moved +=
-            strncmp(stream->server_id, response->server_id, sizeof(stream->server_id) - 1) != 0;
-    }
-}
-
-static void first_answer(struct bench_stream *stream)
-{
-    struct driver *driver = stream->conn->driver;
-    uint64_t now_ns = clock_now_ns();
-    histogram_add(&driver->result->opening, now_ns - stream->opened_ns);
-    stream->open = true;
-    if (stream->settled) {
-        driver->result->reopened++;
-    } else {
-        driver->result->streams_opened++;
-        bench_stream_settle(stream);
-    }
-    if (driver->phase == PHASE_LOADING) {
-        if (is_open_loop(driver)) {
-            bench_stream_send_due(stream, now_ns);
-        } else {
-            bench_stream_send_next(stream);
-        }
-    }
-}
-
-static void load_answer(struct bench_stream *stream)
-{
-    struct driver *driver = stream->conn->driver;
-    uint64_t now_ns = clock_now_ns();
-    uint64_t from_ns = started_ns(stream);
-    stream->answered++;
-    bench_answered(driver, now_ns - from_ns, counts(driver, from_ns));
-    if (driver->phase == PHASE_LOADING) {
-        if (!is_open_loop(driver)) {
-            bench_stream_send_next(stream);
-        } else if (!list_empty(&stream->owed_node)) {
-            bench_stream_send_due(stream, now_ns);
-        }
+    const struct driver *driver = stream->conn->driver;
+    bool loads = driver->phase == PHASE_LOADING;
+    if (bench_is_open_loop(driver) && (loads || driver->phase == PHASE_DRAINING)) {
+        bench_stream_send_due(stream, clock_now_ns());
+    } else if (loads) {
+        bench_stream_send_next(stream);
     }
 }
 
@@ -145,14 +79,16 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
 {
     struct bench_stream *stream = user;
     if (!stream->open) {
-        check_answer(stream, pong, 1);
-        first_answer(stream);
+        bench_check_answer(stream, pong, 1);
+        bench_first_answer(stream);
     } else if (stream->answered < stream->sent) {
-        check_answer(stream, pong, stream->answered + 2);
-        load_answer(stream);
+        bench_check_answer(stream, pong, stream->answered + 2);
+        bench_load_answer(stream);
     } else {
         stream->conn->driver->result->disordered++; /* more answers than messages */
+        return;
     }
+    go_on(stream);
 }
 
 static void on_garbled(void *user)
@@ -163,14 +99,17 @@ static void on_garbled(void *user)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* What was under way is lost; what is due from now on waits for the next call. */
-static void lose_rest(struct bench_stream *stream)
+/* An OK is an error where more was to come. */
+static const char *describe(const struct bench_stream *stream, const struct rpc_status *status,
+                            char out[static BENCH_CAUSE_BYTES])
 {
-    struct driver *driver = stream->conn->driver;
-    while (stream->answered < stream->sent) {
-        driver->result->lost += counts(driver, started_ns(stream));
-        stream->answered++;
+    if (status->code != RPC_OK) {
+        return rpc_status_describe(status, out, BENCH_CAUSE_BYTES);
     }
+    return stream->conn->driver->config->target->service == NULL
+               ? "OK before the client had ended the stream"
+               : "OK before the client had ended the stream; if the method takes one message: "
+                 "--call unary or server-stream";
 }
 
 static void on_closed(void *user, const struct rpc_status *status)
@@ -181,9 +120,9 @@ static void on_closed(void *user, const struct rpc_status *status)
     if (driver->phase == PHASE_CLOSING || is_expected) {
         return;
     }
-    char cause[256];
-    bench_count_cause(driver->result, rpc_status_describe(status, cause, sizeof(cause)), 1);
-    lose_rest(stream);
+    char cause[BENCH_CAUSE_BYTES];
+    bench_count_cause(driver->result, describe(stream, status, cause), 1);
+    bench_lose_rest(stream);
     stream->open = false;
     bench_stream_settle(stream);
     if (driver->phase < PHASE_DRAINING && stream->conn->ready) {
@@ -211,42 +150,47 @@ static const struct role_pinger_events events = {
 void bench_stream_init(struct bench_stream *stream, struct bench_conn *conn, size_t version)
 {
     list_init(&stream->owed_node);
+    list_init(&stream->waiting_node);
     stream->conn = conn;
     stream->version = conn->driver->result->setup.versions[version];
     stream->expect = &conn->driver->config->expects[version];
-    role_pinger_init(&stream->pinger, conn->driver->config->target, &events, stream);
+    role_pinger_init(&stream->pinger, conn->driver->config->target,
+                     conn->driver->per_call ? &bench_call_events : &events, stream);
 }
 
-void bench_stream_open(struct bench_stream *stream)
+/* Opens a call that stays, with its first message. */
+static void open_stream(struct bench_stream *stream)
 {
     struct bench_conn *conn = stream->conn;
-    char id[48];
-    snprintf(id, sizeof(id), "bench-%zu", index_of(stream));
+    char id[BENCH_ID_BYTES];
+    bench_stream_id(stream, id);
     const struct role_identity self = {.version = stream->version, .id = id};
     stream->server_id[0] = '\0';
-    stream->opened_ns = clock_now_ns();
-    if (role_pinger_open(&stream->pinger, conn->client, &self) != 0) {
-        bench_count_cause(conn->driver->result,
-                          "the peer allows fewer streams on a connection than --streams", 1);
-        bench_stream_settle(stream);
+    int rv = role_pinger_open(&stream->pinger, conn->client, &self);
+    if (rv != 0) {
+        bench_count_unstarted(stream, rv);
         return;
     }
     send_ping(stream, 1);
 }
 
-void bench_stream_account_rest(struct bench_stream *stream, uint64_t now_ns)
+void bench_stream_resume(struct bench_stream *stream)
 {
-    struct driver *driver = stream->conn->driver;
-    struct bench_result *result = driver->result;
-    uint64_t due = is_open_loop(driver)
-                       ? schedule_stream_count(&driver->schedule, index_of(stream), driver->end_ns)
-                       : stream->sent;
-    while (stream->answered < due) {
-        uint64_t from_ns = started_ns(stream);
-        if (counts(driver, from_ns)) {
-            result->unanswered++;
-            histogram_add(&result->latency, now_ns - from_ns);
-        }
-        stream->answered++;
+    if (role_pinger_is_open(&stream->pinger)) {
+        return;
+    }
+    if (stream->call_again) {
+        bench_call_start(stream);
+        return;
+    }
+    if (stream->open) { /* it was between two calls */
+        go_on(stream);
+        return;
+    }
+    stream->opened_ns = clock_now_ns();
+    if (stream->conn->driver->per_call) {
+        bench_call_start(stream);
+    } else {
+        open_stream(stream);
     }
 }

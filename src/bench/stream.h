@@ -6,13 +6,12 @@
 
 /* `version` is the number of one of the setup's. */
 void bench_stream_init(struct bench_stream *stream, struct bench_conn *conn, size_t version);
-/* Opens the call and sends its first message. */
-void bench_stream_open(struct bench_stream *stream);
+/* Goes on where nothing is under way: opens the stream with its first message, or begins the call
+ * that is next. */
+void bench_stream_resume(struct bench_stream *stream);
 /* Sends what is due, as long as the peer takes it. */
 void bench_stream_send_due(struct bench_stream *stream, uint64_t now_ns);
 /* Closed loop: sends one. */
 void bench_stream_send_next(struct bench_stream *stream);
-/* Counts what was due in the measured time and never answered. */
-void bench_stream_account_rest(struct bench_stream *stream, uint64_t now_ns);
 
 #endif

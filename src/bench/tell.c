@@ -51,7 +51,10 @@ static void print_verdict(const struct bench_page *page)
     const struct bench_verdict *verdict = page->verdict;
     for (size_t i = 0; i < verdict->count; i++) {
         const struct bench_check *check = &verdict->checks[i];
-        fprintf(stderr, "%s %s%s%s\n", cli_mark(check->holds ? CLI_MARK_GOOD : CLI_MARK_BAD),
+        fprintf(stderr, "%s %s%s%s\n",
+                cli_mark(check->holds      ? CLI_MARK_GOOD
+                         : check->unproven ? CLI_MARK_WARN
+                                           : CLI_MARK_BAD),
                 check->text, check->threshold != NULL ? ": " : "", check->value);
     }
     for (size_t i = 0; i < page->runs[0]->unchecked_count; i++) {
@@ -75,7 +78,7 @@ static void add_threshold(cJSON *list, const struct bench_check *check,
     cJSON_AddStringToObject(object, "unit", units[threshold->metric->unit]);
     cJSON_AddNumberToObject(object, "value", bench_metric_value(threshold->metric, result));
     cJSON_AddNumberToObject(object, "limit", threshold->limit);
-    cJSON_AddStringToObject(object, "verdict", check->holds ? "passed" : "failed");
+    cJSON_AddStringToObject(object, "verdict", bench_check_word(check));
     cJSON_AddItemToArray(list, object);
 }
 
@@ -150,7 +153,7 @@ static void put_thresholds(FILE *out, const struct bench_verdict *verdict)
         cli_markdown_table(out, "Thresholds", columns);
     }
     for (size_t i = 0; i < verdict->count; i++) {
-        put_row(out, verdict->checks[i].holds ? "passed" : "failed", verdict->checks[i].text,
+        put_row(out, bench_check_word(&verdict->checks[i]), verdict->checks[i].text,
                 verdict->checks[i].value);
     }
 }
@@ -198,9 +201,7 @@ static void put_comparison(FILE *out, const struct bench_page *page, size_t numb
                                      figures[0],
                                      figures[1],
                                      figures[2],
-                                     !row->decides ? "not judged"
-                                     : row->worse  ? "worse"
-                                                   : "ok",
+                                     compare_row_word(row),
                                      NULL};
         cli_markdown_row(out, cells);
     }
@@ -257,7 +258,10 @@ static void put_load_cases(struct cases *cases, const struct bench_page *page)
         char text[TEXT_BYTES];
         snprintf(text, sizeof(text), "%s%s%s", check->text, check->threshold != NULL ? ": " : "",
                  check->value);
-        put_case(cases, check->text, check->holds ? CLI_JUNIT_PASSED : CLI_JUNIT_FAILURE,
+        put_case(cases, check->text,
+                 check->holds      ? CLI_JUNIT_PASSED
+                 : check->unproven ? CLI_JUNIT_ERROR
+                                   : CLI_JUNIT_FAILURE,
                  check->threshold != NULL ? check->threshold->metric->name : "not_allowed", text);
     }
     for (size_t i = 0; i < page->runs[0]->unchecked_count; i++) {
@@ -279,11 +283,15 @@ static void put_comparison_cases(struct cases *cases, const struct bench_page *p
         const struct compare_row *row = &comparison->rows[i];
         if (row->decides) {
             snprintf(name, sizeof(name), "%s %s", run, row->name);
-            snprintf(text, sizeof(text), "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %.0f %%",
+            snprintf(text, sizeof(text),
+                     "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %.0f %%",
                      row->before, row->unit, row->now, row->unit, row->ratio,
                      100 * comparison->tolerance);
-            put_case(cases, name, row->worse ? CLI_JUNIT_FAILURE : CLI_JUNIT_PASSED, row->name,
-                     text);
+            put_case(cases, name,
+                     row->missing ? CLI_JUNIT_ERROR
+                     : row->worse ? CLI_JUNIT_FAILURE
+                                  : CLI_JUNIT_PASSED,
+                     row->name, row->missing ? "one of the two has no figures of it" : text);
         }
     }
 }

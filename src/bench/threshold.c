@@ -60,6 +60,9 @@ static bool parse_limit(const char *text, enum bench_unit unit, double *ret)
         return true;
     }
     char *end;
+    if (strspn(text, "0123456789.eE+-") != strlen(text)) {
+        return false; /* strtod() also takes blanks, hexadecimal, inf and nan */
+    }
     errno = 0;
     *ret = strtod(text, &end);
     return end != text && *end == '\0' && errno == 0 && *ret >= 0;
@@ -67,13 +70,16 @@ static bool parse_limit(const char *text, enum bench_unit unit, double *ret)
 
 int threshold_parse(const char *text, struct threshold *ret)
 {
-    size_t name_len = strcspn(text, "<>=");
-    const struct bench_metric *metric = bench_metric_find(text, name_len);
+    const char *name = text + strspn(text, " ");
+    size_t name_len = strcspn(name, "<>= ");
+    const char *sign = name + name_len + strspn(name + name_len, " ");
+    const struct bench_metric *metric = bench_metric_find(name, name_len);
     for (unsigned i = 0; metric != NULL && i < ARRAY_SIZE(COMPARISONS); i++) {
         size_t len = strlen(COMPARISONS[i]);
-        if (strncmp(text + name_len, COMPARISONS[i], len) == 0) {
+        if (strncmp(sign, COMPARISONS[i], len) == 0) {
+            const char *limit = sign + len + strspn(sign + len, " ");
             *ret = (struct threshold){.text = text, .metric = metric, .comparison = i};
-            return parse_limit(text + name_len + len, metric->unit, &ret->limit) ? 0 : 1;
+            return parse_limit(limit, metric->unit, &ret->limit) ? 0 : 1;
         }
     }
     return 1;
@@ -136,6 +142,45 @@ bool threshold_holds(const struct threshold *threshold, const struct bench_resul
     /* A latency of no messages proves nothing. */
     bool seen = metric->unit != BENCH_NANOSECONDS || result->latency.count > 0;
     return seen && compare(value, threshold->comparison, threshold->limit);
+}
+
+/* What it keeps out: nothing below, nothing above, and whether the limit itself. */
+static bool bounds_above(unsigned comparison)
+{
+    return comparison == LESS || comparison == LESS_OR_EQUAL || comparison == EQUAL;
+}
+
+static bool bounds_below(unsigned comparison)
+{
+    return comparison == GREATER || comparison == GREATER_OR_EQUAL || comparison == EQUAL;
+}
+
+static bool leaves_nothing(const struct threshold *upper, const struct threshold *lower)
+{
+    if (!bounds_above(upper->comparison) || !bounds_below(lower->comparison)) {
+        return false;
+    }
+    bool open = upper->comparison == LESS || lower->comparison == GREATER;
+    return upper->limit < lower->limit || (open && upper->limit == lower->limit);
+}
+
+bool threshold_excludes(const struct threshold *a, const struct threshold *b)
+{
+    return a->metric == b->metric && (leaves_nothing(a, b) || leaves_nothing(b, a));
+}
+
+bool threshold_is_blind(const struct threshold *threshold, const struct bench_result *result)
+{
+    switch (threshold->metric->count_offset) {
+    case offsetof(struct bench_result, disordered):
+        return result->unsequenced > 0 || bench_is_per_call(result->setup.call);
+    case offsetof(struct bench_result, moved):
+        return result->unplaced > 0 || bench_is_per_call(result->setup.call);
+    case offsetof(struct bench_result, misrouted):
+        return result->unchecked_count > 0;
+    default:
+        return false;
+    }
 }
 
 bool threshold_is_missed(const struct bench_metric *metric, const struct threshold *thresholds,

@@ -42,12 +42,18 @@ struct threshold {
     "second, or errors, unopened, lost, unanswered, misrouted, moved, disordered, reopened and a " \
     "count; or <=, >, >=, =="
 
-/* Returns 0, or 1 when `text` is not a threshold. */
+/* Blanks may stand around the comparison. Returns 0, or 1 when `text` is not a threshold. */
 int threshold_parse(const char *text, struct threshold *ret);
 
 /* Whether the result keeps it; `shown` gets the value as people read it. */
 bool threshold_holds(const struct threshold *threshold, const struct bench_result *result,
                      char shown[static THRESHOLD_SHOWN_BYTES]);
+
+/* Whether no value keeps both: "p99<5ms" and "p99>1s". */
+bool threshold_excludes(const struct threshold *a, const struct threshold *b);
+
+/* Whether it is about what some answers did not let see: their order, or who gave them. */
+bool threshold_is_blind(const struct threshold *threshold, const struct bench_result *result);
 
 /* Whether `metric` counts what must not be and is there, and none of `thresholds` names it. What
  * was not answered to a driver that could not keep up is not held against the target. */

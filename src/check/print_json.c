@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "check/pods.h"
 #include "check/split_json.h"
+#include "role/service_json.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
@@ -180,28 +181,13 @@ static void add_logs(cJSON *object, const struct check_logs_read *read)
     }
 }
 
-/* What was called and where its answers were looked into; null where they were not. */
-static void add_service(cJSON *object, const struct role_service *service)
-{
-    cJSON *json = cJSON_AddObjectToObject(object, "service");
-    bool server = service->server.kind != ROLE_SOURCE_NONE;
-    bool pod = service->pod.kind != ROLE_SOURCE_NONE;
-    cJSON_AddStringToObject(json, "method", service->path);
-    cJSON_AddStringToObject(json, "call", role_call_choices[service->call]);
-    cJSON_AddNumberToObject(json, "message_bytes", (double)service->message_len);
-    cJSON_AddItemToObject(json, "server_from",
-                          server ? cJSON_CreateString(service->server.text) : cJSON_CreateNull());
-    cJSON_AddItemToObject(json, "pod_from",
-                          pod ? cJSON_CreateString(service->pod.text) : cJSON_CreateNull());
-}
-
 void check_print_json(struct cJSON *object, const void *printed)
 {
     const struct check_report *report = printed;
     const struct check_run *run = report->run;
     bool not_connected = report->result == CHECK_NOT_CONNECTED;
     if (run->plan->service != NULL) {
-        add_service(object, run->plan->service);
+        role_service_add_json(object, run->plan->service);
     }
     if (run->plan->from_logs) {
         add_logs(object, &report->logs);

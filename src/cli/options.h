@@ -19,6 +19,7 @@ enum cli_kind {
     CLI_DURATION, /* uint64_t ns in [min, max] ns */
     CLI_SIZE,     /* uint64_t bytes; "64MiB", "512Ki", "2G" */
     CLI_TARGET,   /* struct text_address with a host; default port 8443 when missing */
+    CLI_PEER,     /* struct text_address with a host; port 0 when missing */
     CLI_LISTEN,  /* struct text_address; "8443", ":8443", "HOST:8443"; host "" and port 0: not given
                   */
     CLI_VERSION, /* const char *, checked with text_parse_version(); "v1" or "v1.2" */

@@ -146,6 +146,19 @@ static int set_target(const char *text, struct text_address *field, const char *
     return 0;
 }
 
+static int set_peer(const char *text, struct text_address *field, const char **ret_reason)
+{
+    struct text_address other;
+    if (set_target(text, field, ret_reason) != 0 ||
+        text_parse_address(text, DEFAULT_TARGET_PORT + 1, &other, ret_reason) != 0) {
+        return 1;
+    }
+    if (other.port != field->port) { /* both are what is taken where none is said */
+        field->port = 0;
+    }
+    return 0;
+}
+
 static int set_listen(const char *text, struct text_address *field, const char **ret_reason)
 {
     char with_colon[16];
@@ -214,6 +227,9 @@ int cli_value_set(const struct cli_option *option, const char *text, void *optio
         break;
     case CLI_TARGET:
         outcome = set_target(text, field, &reason);
+        break;
+    case CLI_PEER:
+        outcome = set_peer(text, field, &reason);
         break;
     case CLI_LISTEN:
         outcome = set_listen(text, field, &reason);

@@ -256,6 +256,7 @@ static int test(const struct options *options, const struct versions *versions,
                           "server-stream") == 0) {
         role_target_warn(&target, "failover-test");
         result->target = target.name;
+        result->service = target.service;
         make_streams(result, (size_t)options->agents, versions);
         rv = run_and_print(options, result, &target);
     }

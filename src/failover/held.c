@@ -58,7 +58,8 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
     struct failover_held *held = stream->held;
     uint64_t now_ns = clock_now_ns();
     failover_note_answer(stream, pong, now_ns);
-    held->opened += stream->last_pong_ns == 0;
+    bool is_first = stream->last_pong_ns == 0;
+    held->opened += is_first;
     stream->last_pong_ns = stream->call_heard_ns = now_ns;
     if (stream->call_answered == stream->call_sent) {
         /* a service of others may answer as often as it likes */
@@ -67,9 +68,14 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
         stream->call_answered++;
     }
     stream->answered_since_fault = stream->answered_since_fault || fault_is_over(held);
-    if (held->stage == FAILOVER_HELD_OPENING && held->opened == held->result->stream_count) {
+    if (held->stage != FAILOVER_HELD_OPENING || !is_first) {
+        return;
+    }
+    if (held->opened == held->result->stream_count) {
         held->stage = FAILOVER_HELD_KEPT;
         held->events->on_all_answered(held->user);
+    } else {
+        held->events->on_first_answer(held->user);
     }
 }
 
@@ -167,6 +173,9 @@ static void open_stream(struct failover_held_stream *stream)
 {
     struct rpc_client_config client = role_target_client(stream->held->target);
     client.connect_timeout_ms = CONNECT_MS;
+    if (stream->last_pong_ns != 0) { /* a fleet comes back all at once */
+        client.gate = NULL;
+    }
     stream->held->clients++;
     stream->client = rpc_client_open(stream->held->loop, &client, &client_events, stream);
 }

@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 struct failover_held_events {
+    /* A stream was answered for the first time, and not all were. */
+    void (*on_first_answer)(void *user);
     /* Each stream was answered for the first time. */
     void (*on_all_answered)(void *user);
     /* A stream ended before its first answer: there is nothing to test. */

@@ -6,6 +6,7 @@
 #include "failover/failover_page.h" /* written by inline.py */
 #include "failover/judge.h"
 #include "failover/print.h"
+#include "role/service_json.h"
 
 #include <cJSON.h>
 #include <stdlib.h>
@@ -225,6 +226,7 @@ static char *data_of(const struct failover_result *result)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "target", result->target);
+    role_service_add_json(root, result->service);
     cJSON_AddStringToObject(root, "fault", result->fault);
     cJSON_AddStringToObject(root, "command", result->command);
     add_times(root, result);

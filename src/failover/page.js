@@ -362,7 +362,7 @@ const gaps = interrupted.map((stream) => stream.gap_ns).sort((a, b) => a - b);
 const gapAt = (part) => gaps.length === 0 ? "–" : duration(gaps[Math.min(gaps.length - 1, Math.ceil(part * gaps.length) - 1)]);
 const totalOf = (name) => sum(streams.map((stream) => stream[name]));
 
-showAbout([["Target", data.target], ["Fault", element("code", data.fault)], ...(data.command !== data.fault ? [["It ran", element("code", data.command)]] : []),
+showAbout([["Target", data.target], ...(data.service ? [["Service", element("code", `${data.service.method} (${data.service.call})`)]] : []), ["Fault", element("code", data.fault)], ...(data.command !== data.fault ? [["It ran", element("code", data.command)]] : []),
   ["It ran for", data.fault_ended ? `${duration(data.over_us * 1e3)}, exit code ${data.fault_exit_code}` : data.fault_began ? "was not over" : "was not begun"],
   ["Streams", `${format.format(streams.length)}, a ping every ${duration(data.interval_ns)}, order by --seed ${data.seed}`]], reasons());
 showTiles([

@@ -4,6 +4,7 @@
 #include "cli/invocation.h"
 #include "failover/judge.h"
 #include "failover/print.h"
+#include "role/service_json.h"
 
 #include <cJSON.h>
 
@@ -207,6 +208,7 @@ static void add_reconnects(cJSON *object, const struct failover_result *result)
 void failover_print_json(struct cJSON *object, const void *printed)
 {
     const struct failover_result *result = printed;
+    role_service_add_json(object, result->service);
     cJSON_AddStringToObject(object, "fault", result->fault);
     cJSON_AddStringToObject(object, "fault_command", result->command);
     cJSON_AddItemToObject(object, "fault_exit_code", result->fault_ended

@@ -70,6 +70,7 @@ struct failover_found {
 
 struct failover_result {
     const char *target;
+    const struct role_service *service; /* borrowed; NULL: PingPong */
     const char *fault;   /* as the user names it */
     const char *command; /* for the shell: the same, or what its short name stands for */
     uint64_t max_gap_ns;

@@ -9,8 +9,8 @@
  *   any      --signal-->                         closing
  *   closing  --last connection gone-->           over
  *
- * Failure modes: not every stream is answered in OPENING_MS, or the command cannot be run: closing,
- * with a line on standard error. In finishing the streams are half-closed, and it is judged how the
+ * Failure modes: OPENING_MS go by without the first answer on a stream, or the command cannot be
+ * run: closing, with a line on standard error. In finishing the streams are half-closed, and it is judged how the
  * server ends them; one that it leaves open is told. */
 #include "failover/run.h"
 
@@ -71,6 +71,15 @@ static void on_all_answered(void *user)
     enter(user, FAULTING);
 }
 
+static void on_opening_late(uv_timer_t *timer);
+
+/* Thousands take longer than one: the limit is for the next. */
+static void on_first_answer(void *user)
+{
+    struct run *run = user;
+    uv_timer_start(&run->deadline, on_opening_late, OPENING_MS, 0);
+}
+
 /* Ends the test with what there is, after a line. */
 static void give_up(struct run *run, int exit_code)
 {
@@ -99,7 +108,11 @@ static void on_gone(void *user)
 }
 
 static const struct failover_held_events held_events = {
-    .on_all_answered = on_all_answered, .on_unopened = on_unopened, .on_gone = on_gone};
+    .on_first_answer = on_first_answer,
+    .on_all_answered = on_all_answered,
+    .on_unopened = on_unopened,
+    .on_gone = on_gone,
+};
 
 /* ---- the fault ------------------------------------------------------------------------------- */
 
@@ -182,7 +195,8 @@ static void on_opening_late(uv_timer_t *timer)
 {
     struct run *run = timer->data;
     snprintf(run->result->reason, sizeof(run->result->reason),
-             "not every stream was answered within %ds", OPENING_MS / 1000);
+             "%zu of %zu streams were answered, and within %ds no other", run->held.opened,
+             run->result->stream_count, OPENING_MS / 1000);
     cli_error("failover-test", "%s", run->result->reason);
     give_up(run, EXIT_NO_CONNECTION);
 }

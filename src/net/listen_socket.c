@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG 1024
+/* Connections that wait to be accepted: those of a whole fleet that comes back at once. The system
+ * takes less of it where net.core.somaxconn is lower; who finds no place tries again after 1 s. */
+#define LISTEN_BACKLOG 8192
 
 /* `code` is an errno. */
 static void explain(struct net_error *ret_error, const struct text_address *address, int code)

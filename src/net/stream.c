@@ -104,9 +104,9 @@ struct net_loop *net_stream_loop(const struct net_stream *stream)
     return stream->loop;
 }
 
-bool net_stream_wants_certificate(const struct net_stream *stream)
+enum net_credential net_stream_credential(const struct net_stream *stream)
 {
-    return stream->tls != NULL && tls_io_certificate_wanted(stream->tls);
+    return stream->tls != NULL ? tls_io_credential(stream->tls) : NET_CREDENTIAL_NOT_ASKED;
 }
 
 char *net_stream_peer_identity(const struct net_stream *stream)

@@ -64,8 +64,8 @@ struct net_loop *net_stream_loop(const struct net_stream *stream);
 /* "127.0.0.1:41234" or "[::1]:41234", for the stream's life. */
 const char *net_stream_peer(const struct net_stream *stream);
 
-/* The server asked for a client certificate and got none. */
-bool net_stream_wants_certificate(const struct net_stream *stream);
+/* What became of the client's certificate, which nobody asks for without TLS. */
+enum net_credential net_stream_credential(const struct net_stream *stream);
 /* Returns false where the peer showed no certificate. */
 bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *ret_expiry);
 /* Who a client proved to be by its certificate, as Envoy writes x-forwarded-client-cert: owned text

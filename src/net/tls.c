@@ -179,6 +179,13 @@ bool net_tls_is_expired(const struct net_tls *tls)
     return cert != NULL && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0;
 }
 
+bool net_tls_is_early(const struct net_tls *tls)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(tls->ctx);
+
+    return cert != NULL && X509_cmp_current_time(X509_get0_notBefore(cert)) > 0;
+}
+
 static int check_dates(const struct net_tls *tls, const char *file, struct net_error *error)
 {
     if (net_tls_is_expired(tls)) {
@@ -245,7 +252,9 @@ static struct net_tls *context_new(const SSL_METHOD *method)
     SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION);
     SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                       SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS);
+    /* What is shown is what the file holds: filled up from the authorities that we trust, a chain
+     * would pass here whose agents, which do not do that, are refused. */
+    SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(tls->ctx, 0);
     SSL_CTX_set_msg_callback(tls->ctx, tls_io_on_message);

@@ -35,8 +35,18 @@ struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
 struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
                                    struct net_error *ret_error);
 
-/* Whether the certificate that the context shows is past its end; false without one. */
+/* Whether the certificate that the context shows is past its end, or not yet at its begin; false
+ * without one. */
 bool net_tls_is_expired(const struct net_tls *tls);
+bool net_tls_is_early(const struct net_tls *tls);
+
+/* What became of the client's certificate in a handshake. */
+enum net_credential {
+    NET_CREDENTIAL_NOT_ASKED, /* the server did not want one */
+    NET_CREDENTIAL_SHOWN,
+    NET_CREDENTIAL_NONE,  /* it did, and there is none */
+    NET_CREDENTIAL_UNFIT, /* it did, and takes no signature of the type that our key makes */
+};
 
 #define NET_CERTIFICATE_NAMES 32
 

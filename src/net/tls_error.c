@@ -192,12 +192,31 @@ static const char *reason_text(unsigned long reason)
     return text != NULL ? text : "protocol violation";
 }
 
-/* Seen in the handshake, so it is no guess that this is what is missing. */
-static const char *certificate_hint(const struct tls_io *io)
+/* Alerts about the certificate of the side that gets them. */
+static bool is_distrust(int alert)
 {
-    return io->certificate_wanted
-               ? ": it asked for a client certificate and got none, pass --cert and --key"
-               : "";
+    return alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_BAD_CERTIFICATE ||
+           alert == SSL_AD_UNSUPPORTED_CERTIFICATE || alert == SSL_AD_CERTIFICATE_REVOKED ||
+           alert == SSL_AD_CERTIFICATE_UNKNOWN || alert == SSL_AD_CERTIFICATE_EXPIRED;
+}
+
+/* Seen in the handshake, so it is no guess that this is what is missing, or meant. */
+static const char *certificate_hint(const struct tls_io *io, int alert)
+{
+    switch (io->certificate) {
+    case NET_CREDENTIAL_NONE:
+        return ": it asked for a client certificate and got none, pass --cert and --key";
+    case NET_CREDENTIAL_UNFIT:
+        return ": it asked for a client certificate and takes none of the type of --cert's key";
+    case NET_CREDENTIAL_SHOWN:
+        return alert == SSL_AD_UNKNOWN_CA
+                   ? ": it does not know who signed the client certificate of --cert, or the file "
+                     "lacks the intermediate"
+               : is_distrust(alert) ? ": it does not accept the client certificate of --cert"
+                                    : "";
+    default:
+        return "";
+    }
 }
 
 static void explain_client(const struct tls_io *io, struct net_error *error)
@@ -219,18 +238,11 @@ static void explain_client(const struct tls_io *io, struct net_error *error)
                       io->peer_label);
     } else if (alert >= 0) {
         net_error_set(error, NET_TLS_FAILED, "%s refused the TLS handshake (alert: %s)%s",
-                      io->peer_label, alert_text(alert), certificate_hint(io));
+                      io->peer_label, alert_text(alert), certificate_hint(io, alert));
     } else {
         net_error_set(error, NET_TLS_FAILED, "TLS handshake with %s failed: %s", io->peer_label,
                       reason_text(io->reason));
     }
-}
-
-/* Alerts of clients that do not accept our certificate. */
-static bool is_distrust(int alert)
-{
-    return alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_BAD_CERTIFICATE ||
-           alert == SSL_AD_CERTIFICATE_UNKNOWN || alert == SSL_AD_CERTIFICATE_EXPIRED;
 }
 
 static void explain_server(const struct tls_io *io, struct net_error *error)
@@ -264,12 +276,14 @@ static void explain_server(const struct tls_io *io, struct net_error *error)
 
 void tls_io_explain(struct tls_io *io, const char *peer, struct net_error *ret_error)
 {
+    int alert = alert_of(io->reason);
+
     if (io->flooding) {
         net_error_set(ret_error, NET_TLS_FAILED, "%s sent more than %d TLS messages in a minute",
                       peer, TLS_IO_MESSAGES_MAX);
-    } else if (peer != NULL && alert_of(io->reason) >= 0) {
+    } else if (peer != NULL && alert >= 0) {
         net_error_set(ret_error, NET_TLS_FAILED, "%s ended the TLS connection (alert: %s)%s", peer,
-                      alert_text(alert_of(io->reason)), certificate_hint(io));
+                      alert_text(alert), certificate_hint(io, alert));
     } else if (peer != NULL) {
         net_error_set(ret_error, NET_TLS_FAILED, "TLS connection to %s failed: %s", peer,
                       reason_text(io->reason));

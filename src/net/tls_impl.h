@@ -29,7 +29,8 @@ void tls_io_on_message(int sent, int version, int content_type, const void *byte
 int tls_io_on_client_hello(SSL *ssl, int *ret_alert, void *arg);
 int tls_io_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len,
                    const unsigned char *offered, unsigned int offered_len, void *arg);
-/* A server asks for a certificate that the client does not have (SSL_CTX_set_client_cert_cb). */
+/* A server asks for a certificate that the client does not have, or cannot use there
+ * (SSL_CTX_set_client_cert_cb). */
 int tls_io_on_certificate_wanted(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key);
 
 #endif

@@ -103,9 +103,11 @@ void tls_io_on_message(int sent, int version, int content_type, const void *byte
     uint64_t now_ms;
 
     (void)version;
-    (void)bytes;
-    (void)len;
     (void)arg;
+    if (!sent && content_type == SSL3_RT_HANDSHAKE && len > 0 &&
+        *(const uint8_t *)bytes == SSL3_MT_CERTIFICATE_REQUEST) {
+        io->certificate = NET_CREDENTIAL_SHOWN; /* unless we hear that it cannot be */
+    }
     if (sent || content_type != SSL3_RT_HANDSHAKE || !io->handshake_done) {
         return;
     }
@@ -149,20 +151,22 @@ int tls_io_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* Called when the server asks for a certificate and none is configured; it goes without. */
+/* Called when the server asks for a certificate and none is configured that it takes; it goes
+ * without. */
 int tls_io_on_certificate_wanted(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key)
 {
     struct tls_io *io = SSL_get_app_data(ssl);
 
     (void)ret_cert;
     (void)ret_key;
-    io->certificate_wanted = true;
+    io->certificate =
+        SSL_get_certificate(ssl) != NULL ? NET_CREDENTIAL_UNFIT : NET_CREDENTIAL_NONE;
     return 0;
 }
 
-bool tls_io_certificate_wanted(const struct tls_io *io)
+enum net_credential tls_io_credential(const struct tls_io *io)
 {
-    return io->certificate_wanted;
+    return io->certificate;
 }
 
 /* --- a session --- */

@@ -56,8 +56,8 @@ size_t tls_io_take_output(struct tls_io *io);
 void tls_io_explain(struct tls_io *io, const char *peer, struct net_error *ret_error);
 /* Says that the peer ended the connection (`status`: UV_EOF or an error) in the handshake. */
 void tls_io_explain_end(struct tls_io *io, int status, struct net_error *ret_error);
-/* The server asked for a client certificate in the handshake and got none. */
-bool tls_io_certificate_wanted(const struct tls_io *io);
+/* What became of the client's certificate. */
+enum net_credential tls_io_credential(const struct tls_io *io);
 /* As net_stream_peer_identity(). */
 char *tls_io_peer_identity(const struct tls_io *io);
 /* As net_stream_peer_expiry(). */

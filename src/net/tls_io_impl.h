@@ -24,7 +24,7 @@ struct tls_io {
     bool failed;   /* TLS must not be used again */
     bool heard;    /* the peer has sent something */
     bool not_tls;  /* and it was no TLS record */
-    bool certificate_wanted; /* the server asked for ours, and there is none */
+    enum net_credential certificate; /* ours, where this is the client's side */
     bool no_alpn;  /* the peer does not offer or did not choose h2 */
     bool flooding; /* too many messages after the handshake */
 

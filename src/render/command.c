@@ -44,36 +44,44 @@ static const struct {
 
 /* clang-format off */
 static const struct cli_option options_table[] = {
-    {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes), .argument = "FILE",
-     .environment = "GRPCROUTE_ROUTES", .help = "GRPCRoutes to render, instead of the built-in one"},
+    {.name = "routes", .kind = CLI_FILE, .offset = offsetof(struct options, routes),
+     .argument = "FILE", .environment = "GRPCROUTE_ROUTES",
+     .help = "GRPCRoutes to render, instead of the built-in one"},
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct options, endpoints),
      .argument = ROLE_ENDPOINTS_ARGUMENT,
      .help = "Endpoints of the backend NAME, instead of the addresses of that name"},
-    {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen), .argument = "[HOST]:PORT",
-     .fallback = ":8443", .help = "Where the proxy listens for agents"},
-    {.name = "admin", .kind = CLI_LISTEN, .offset = offsetof(struct options, admin), .argument = "[HOST]:PORT",
-     .fallback = ":9901", .help = "Where its admin port listens"},
+    {.name = "listen", .kind = CLI_LISTEN, .offset = offsetof(struct options, listen),
+     .argument = "[HOST]:PORT", .fallback = ":8443", .help = "Where the proxy listens for agents"},
+    {.name = "admin", .kind = CLI_LISTEN, .offset = offsetof(struct options, admin),
+     .argument = "[HOST]:PORT", .fallback = ":9901", .help = "Where its admin port listens"},
     {.name = "cert", .kind = CLI_FILE, .offset = offsetof(struct options, cert), .argument = "FILE",
      .fallback = "/etc/grpcroute/certs/cert.pem",
-     .help = "Certificate chain (PEM) as the proxy will find it; for HAProxy the file must hold the key, too"},
+     .help = "Certificate chain (PEM) as the proxy will find it; for HAProxy the file must hold "
+             "the key, too"},
     {.name = "key", .kind = CLI_FILE, .offset = offsetof(struct options, key), .argument = "FILE",
      .fallback = "/etc/grpcroute/certs/key.pem", .help = "Its private key (PEM)"},
     {.name = "static", .kind = CLI_FLAG, .offset = offsetof(struct options, is_static),
      .help = "Traefik: write the static configuration, not the dynamic one"},
-    {.name = "dynamic-dir", .kind = CLI_FILE, .offset = offsetof(struct options, dynamic), .argument = "DIR",
-     .fallback = "/etc/traefik/dynamic", .help = "Traefik: where the static configuration says the dynamic one is"},
-    {.name = "no-health-checks", .kind = CLI_FLAG, .offset = offsetof(struct options, no_health_checks),
+    {.name = "dynamic-dir", .kind = CLI_FILE, .offset = offsetof(struct options, dynamic),
+     .argument = "DIR", .fallback = "/etc/traefik/dynamic",
+     .help = "Traefik: where the static configuration says the dynamic one is"},
+    {.name = "no-health-checks", .kind = CLI_FLAG,
+     .offset = offsetof(struct options, no_health_checks),
      .help = "For backends that do not serve grpc.health.v1"},
-    {.name = "identity-header", .kind = CLI_STRING, .offset = offsetof(struct options, identity_header), .argument = "NAME",
-     .help = "Make the proxy say in each response which backend it chose (NAME) and which address of it (NAME-pod), "
-             "for --server-from and --pod-from"},
+    {.name = "identity-header", .kind = CLI_STRING,
+     .offset = offsetof(struct options, identity_header), .argument = "NAME",
+     .help = "Make the proxy say in each response which backend it chose (NAME) and which address "
+             "of it (NAME-pod), for --server-from and --pod-from"},
     {.name = "resolve", .kind = CLI_FLAG, .offset = offsetof(struct options, resolve),
      .help = "Look names up now, and list their addresses"},
-    {.name = "watch", .kind = CLI_DURATION, .offset = offsetof(struct options, watch_ns), .argument = "DURATION",
-     .fallback = "0", .max = UINT64_C(3600000000000),
-     .help = "Look names up again so often, and rewrite --output when they changed, for a proxy that reads it again (Traefik)"},
-    {.name = "output", .kind = CLI_FILE, .offset = offsetof(struct options, output), .argument = "FILE",
-     .help = "Replace this file as a whole, also behind a link, instead of printing; what is no regular file is written through, - is standard output"},
+    {.name = "watch", .kind = CLI_DURATION, .offset = offsetof(struct options, watch_ns),
+     .argument = "DURATION", .fallback = "0", .max = UINT64_C(3600000000000),
+     .help = "Look names up again so often, and rewrite --output when they changed, for a proxy "
+             "that reads it again (Traefik)"},
+    {.name = "output", .kind = CLI_FILE, .offset = offsetof(struct options, output),
+     .argument = "FILE",
+     .help = "Replace this file as a whole, also behind a link, instead of printing; what is no "
+             "regular file is written through, - is standard output"},
 };
 /* clang-format on */
 

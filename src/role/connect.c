@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define PASSPHRASE_BYTES 1024
+/* Handshakes under way at once. More make none of them faster on a machine of a few dozen cores,
+ * and with so many a round trip of 100 ms still leaves some hundred new connections a second. */
+#define CONNECTING_MAX 128
 
 static int refuse(const char *command, const char *text)
 {
@@ -63,6 +66,9 @@ static int take_name(const char *command, const char *option, const char *given,
 {
     const char *name = given != NULL ? given : usual;
     const char *reason = role_header_name(name, strlen(name), out);
+    if (reason == NULL && role_header_is_binary(out)) {
+        reason = "a name that ends in -bin is for base64 values";
+    }
     if (reason != NULL) {
         cli_error(command, "%s: \"%.80s\" is not valid: %s", option, name, reason);
     }
@@ -139,9 +145,9 @@ static int make_tls(struct role_target *target, const char *command)
     if (target->tls == NULL) {
         return refuse(command, error.text);
     }
-    if (net_tls_is_expired(target->tls)) {
-        cli_error(command, "--cert %s: the certificate is expired; it is shown all the same",
-                  options->cert);
+    if (net_tls_is_expired(target->tls) || net_tls_is_early(target->tls)) {
+        cli_error(command, "--cert %s: the certificate is %s; it is shown all the same",
+                  options->cert, net_tls_is_expired(target->tls) ? "expired" : "not yet valid");
     }
     return 0;
 }
@@ -194,6 +200,13 @@ int role_target_init(struct role_target *target, const char *command,
     *target = (struct role_target){.options = options};
     text_format_address(target->name, sizeof(target->name), options->target.host,
                         options->target.port);
+    target->connect_to = options->connect_to;
+    if (options->connect_to.port == 0) {
+        target->connect_to.port = options->target.port;
+    }
+    target->contacts = mem_new(struct role_contacts);
+    target->contacts->command = command;
+    rpc_gate_init(&target->contacts->gate, CONNECTING_MAX);
     int rv = take_options(target, command);
     if (rv != 0) {
         role_target_deinit(target);
@@ -201,8 +214,25 @@ int role_target_init(struct role_target *target, const char *command,
     return rv;
 }
 
+/* Who passes --cert believes that it was looked at. */
+static void tell_unshown(const struct role_target *target)
+{
+    const struct role_contacts *contacts = target->contacts;
+    unsigned seen = contacts->credentials;
+    if (target->options->cert == NULL || seen == 0 || (seen & 1U << NET_CREDENTIAL_SHOWN) != 0) {
+        return;
+    }
+    cli_error(contacts->command, "warning: --cert: %s",
+              (seen & 1U << NET_CREDENTIAL_UNFIT) != 0
+                  ? "it was shown to nobody: the peer takes no certificate of its key's type"
+                  : "it was shown to nobody: the peer did not ask for a client certificate");
+}
+
 void role_target_deinit(struct role_target *target)
 {
+    if (target->contacts != NULL) {
+        tell_unshown(target);
+    }
     net_tls_free(target->tls);
     target->tls = NULL;
     if (target->headers != NULL) {
@@ -212,6 +242,8 @@ void role_target_deinit(struct role_target *target)
     target->headers = NULL;
     role_service_free(target->service);
     target->service = NULL;
+    free(target->contacts);
+    target->contacts = NULL;
 }
 
 struct rpc_client_config role_target_client(const struct role_target *target)
@@ -220,10 +252,12 @@ struct rpc_client_config role_target_client(const struct role_target *target)
     role_headers_refresh(target->headers);
     return (struct rpc_client_config){
         .target = options->target,
-        .connect_to = options->connect_to.host[0] != '\0' ? &options->connect_to : NULL,
+        .connect_to = target->connect_to.host[0] != '\0' ? &target->connect_to : NULL,
         .tls = target->tls,
         .authority = target->authority,
         .server_name = target->server_name,
+        .credentials = &target->contacts->credentials,
+        .gate = &target->contacts->gate,
     };
 }
 

@@ -11,7 +11,7 @@
 
 struct role_connect_options {
     struct text_address target;
-    struct text_address connect_to;  /* no host: the target */
+    struct text_address connect_to;  /* no host: the target; no port: the target's */
     const char *cacert;              /* NULL: the system's authorities */
     const char *cert;                /* NULL: the client shows no certificate */
     const char *key;                 /* NULL: in the certificate's file, too */
@@ -49,9 +49,10 @@ struct role_connect_options {
     {.name = "authority", .kind = CLI_STRING, .offset = offsetof(type, field.authority),           \
      .argument = "NAME[:PORT]",                                                                    \
      .help = "Sent as :authority instead of the target; its name is checked in the certificate"},  \
-    {.name = "connect-to", .kind = CLI_TARGET, .offset = offsetof(type, field.connect_to),         \
-     .argument = "HOST:PORT",                                                                      \
-     .help = "Connect there; the target still gives :authority and the certificate's name"},       \
+    {.name = "connect-to", .kind = CLI_PEER, .offset = offsetof(type, field.connect_to),           \
+     .argument = "HOST[:PORT]",                                                                    \
+     .help = "Connect there, to the target's port without one; the target still gives :authority " \
+             "and the certificate's name"},                                                        \
     {.name = "header", .short_name = 'H', .kind = CLI_LIST, .secret = true,                        \
      .offset = offsetof(type, field.headers), .argument = "'NAME: VALUE'",                         \
      .help = "Send this with each call, too; a last word @FILE is read from FILE, again at each "  \
@@ -72,6 +73,7 @@ struct role_connect_options {
 /* What all connections of a command have in common. A zeroed struct is none. */
 struct role_target {
     char name[TEXT_ADDRESS_BYTES];              /* "HOST:PORT" as given, for reports */
+    struct text_address connect_to;             /* no host: there */
     const struct role_connect_options *options; /* borrowed */
     struct net_tls *tls;                        /* owned; NULL: plaintext */
     const char *authority;                      /* that calls send; borrowed */
@@ -80,11 +82,20 @@ struct role_target {
     char id_header[ROLE_HEADER_NAME_BYTES];      /* ... and who it is */
     struct role_headers *headers;                /* owned */
     struct role_service *service;                /* owned; NULL: PingPong */
+    struct role_contacts *contacts;              /* owned */
+};
+
+/* What its connections share, and what was seen of them. */
+struct role_contacts {
+    const char *command;
+    struct rpc_gate gate;
+    unsigned credentials;  /* a bit for each enum net_credential */
 };
 
 /* Refuses options that contradict each other, so that nobody believes in a check that is not made,
  * and reads the files. Returns 0, or 1 after one line on standard error. `options` is
- * borrowed until role_target_deinit(), which also takes a zeroed target. */
+ * borrowed until role_target_deinit(), which also takes a zeroed target, and says on standard error
+ * when the client certificate was shown to nobody. */
 int role_target_init(struct role_target *target, const char *command,
                      const struct role_connect_options *options);
 void role_target_deinit(struct role_target *target);
@@ -93,7 +104,8 @@ void role_target_deinit(struct role_target *target);
 void role_target_warn(const struct role_target *target, const char *command);
 
 /* For the next rpc_client_open(), while the target is there; reads the files of -H again. Timeouts
- * and keepalive are the caller's to set. */
+ * and keepalive are the caller's to set. Connections that are lost and made again must not wait for
+ * each other, since agents do not either: there the gate is the caller's to take away. */
 struct rpc_client_config role_target_client(const struct role_target *target);
 
 /* Servers of ours tell what they saw in the headers of these names, and in no others. */

@@ -65,8 +65,28 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+bool role_header_is_binary(const char *name)
+{
+    size_t len = strlen(name);
+    return len >= 4 && strcmp(name + len - 4, "-bin") == 0;
+}
+
+/* RFC 4648 section 4, with or without its padding. What a receiver cannot decode ends the call
+ * there; several values with commas between them are for some of them none. */
+static bool is_base64(const char *text)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t count = strspn(text, digits);
+    size_t padding = strspn(text + count, "=");
+    if (text[count + padding] != '\0' || padding > 2) {
+        return false;
+    }
+    return padding > 0 ? (count + padding) % 4 == 0 : count % 4 != 1;
+}
+
 /* gRPC PROTOCOL-HTTP2.md, ASCII-Value. Returns NULL, or what is wrong. */
-static const char *check_value(const char *value)
+static const char *check_value(const char *name, const char *value)
 {
     size_t len = strlen(value);
     if (len == 0) {
@@ -79,6 +99,9 @@ static const char *check_value(const char *value)
         if (value[i] < 0x20 || value[i] > 0x7e) {
             return "its value is not one line of printable ASCII";
         }
+    }
+    if (role_header_is_binary(name) && !is_base64(value)) {
+        return "its name ends in -bin and its value is not base64";
     }
     return NULL;
 }
@@ -131,7 +154,8 @@ static const char *load(struct role_header *field)
     size_t bytes = strlen(field->text) + strlen(read) + 1;
     char *value = mem_calloc(1, bytes);
     snprintf(value, bytes, "%s%s", field->text, read);
-    reason = field->file != NULL && read[0] == '\0' ? "it is empty" : check_value(value);
+    reason = field->file != NULL && read[0] == '\0' ? "it is empty"
+                                                    : check_value(field->name, value);
     free(read);
     if (reason != NULL) {
         free(value);
@@ -241,7 +265,9 @@ void role_headers_refresh(struct role_headers *headers)
     for (size_t i = 0; i < headers->count; i++) {
         struct role_header *field = &headers->fields[i];
         const char *reason = field->file == NULL || field->read_once ? NULL : load(field);
-        if (reason != NULL) {
+        bool is_news = reason != NULL && !field->is_stale;
+        field->is_stale = reason != NULL;
+        if (is_news) {
             cli_error(headers->command, "-H %s: cannot use %s: %s; the value read before is sent",
                       field->name, field->file, reason);
         }

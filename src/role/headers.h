@@ -21,6 +21,7 @@ struct role_header {
     char *text;                        /* owned; the value, or what stands before the file's */
     char *file;                        /* owned; NULL: `text` is all of it */
     bool read_once;                    /* the file is a pipe, or standard input */
+    bool is_stale;                     /* it could not be read again, which was told */
     char *value;                       /* owned; as it is sent */
 };
 
@@ -39,6 +40,9 @@ const char *role_header_spell(const char *text, size_t len,
  */
 const char *role_header_name(const char *text, size_t len, char out[static ROLE_HEADER_NAME_BYTES]);
 
+/* Whether its values are base64 of anything (gRPC PROTOCOL-HTTP2.md, Binary-Header). */
+bool role_header_is_binary(const char *name);
+
 /* Takes the values of -H and reads their files. Returns 0, or 1 after one line on standard error.
  * */
 int role_headers_init(struct role_headers *headers, const char *command,
@@ -46,7 +50,7 @@ int role_headers_init(struct role_headers *headers, const char *command,
 void role_headers_deinit(struct role_headers *headers);
 
 /* Reads the files again, as each connection does. What cannot be read keeps the value it had, which
- * is told. */
+ * is told once until it can be read. */
 void role_headers_refresh(struct role_headers *headers);
 
 /* Fills in the fields, never to be kept in a compression table; borrowed from `headers` until the

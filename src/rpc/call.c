@@ -189,6 +189,20 @@ static struct shown_value value_of(const struct h2_block *block, const char *nam
     return shown;
 }
 
+/* Of an answer that refuses us. */
+static const char *certificate_part(enum net_credential certificate)
+{
+    static const char *const parts[] = {
+        [NET_CREDENTIAL_NOT_ASKED] = "",
+        [NET_CREDENTIAL_SHOWN] = ", and it was shown the client certificate of --cert",
+        [NET_CREDENTIAL_NONE] =
+            ", and it asked for a client certificate and got none (--cert)",
+        [NET_CREDENTIAL_UNFIT] =
+            ", and it asked for a client certificate and takes none of the type of --cert's key",
+    };
+    return parts[certificate];
+}
+
 /* What an HTTP answer says about itself: what it is, where it sends us, what it wants. */
 static void describe_http(struct rpc_call *call, uint32_t http_status,
                           const struct h2_block *block, char *out, size_t out_bytes)
@@ -196,7 +210,7 @@ static void describe_http(struct rpc_call *call, uint32_t http_status,
     struct shown_value type = value_of(block, "content-type");
     struct shown_value location = value_of(block, "location");
     struct shown_value wanted = value_of(block, "www-authenticate");
-    bool certificate = rpc_conn_wants_certificate(rpc_client_conn(call->client));
+    enum net_credential certificate = rpc_conn_credential(rpc_client_conn(call->client));
     int len = snprintf(out, out_bytes, "%s%s", type.text[0] != '\0' ? "content-type " : "",
                        type.text[0] != '\0' ? type.text : "no content-type");
     out += len;
@@ -206,8 +220,8 @@ static void describe_http(struct rpc_call *call, uint32_t http_status,
     } else if (http_status == 401) {
         snprintf(out, out_bytes, ", it wants credentials%s%s", wanted.text[0] != '\0' ? ": " : "",
                  wanted.text);
-    } else if (http_status >= 400 && certificate) {
-        snprintf(out, out_bytes, ", and it asked for a client certificate and got none (--cert)");
+    } else if (http_status >= 400) {
+        snprintf(out, out_bytes, "%s", certificate_part(certificate));
     }
 }
 

@@ -1,15 +1,16 @@
 /* A connection to a gRPC server.
  *
- * Happy path: dial -> rpc_conn -> the peer's SETTINGS, which allow a stream -> on_ready -> calls.
+ * Happy path: its turn at the gate -> dial -> rpc_conn -> the peer's SETTINGS, which allow a stream
+ * -> on_ready -> calls.
  * Failure modes: the dial fails; the peer speaks something else than HTTP/2, sends no SETTINGS or
  * allows no stream in time, says GOAWAY; the connection is lost: on_closed, once, with the first
  * reason that was seen.
  *
- *    dialling --connected--> waiting --room for a stream--> ready
- *       | failed                | GOAWAY, too late, closed    | closed
- *       |                       +---------> closing <---------+
- *       |                       | lost         |              | lost
- *       +-----------------------+------------> gone <---------+ */
+ *    queued --its turn--> dialling --connected--> waiting --room for a stream--> ready
+ *       | closed             | failed                | GOAWAY, too late, closed    | closed
+ *       |                    |                       +---------> closing <---------+
+ *       |                    |                       | lost         |              | lost
+ *       +--------------------+-----------------------+------------> gone <---------+ */
 #include "rpc/client.h"
 
 #include "base/mem.h"
@@ -26,6 +27,7 @@
 #define GOAWAY_DEBUG_BYTES 128
 
 enum client_state {
+    CLIENT_QUEUED,   /* not yet through the gate */
     CLIENT_DIALLING, /* there is a dial */
     CLIENT_WAITING,  /* until the peer allows a stream; from here to closing there is a conn */
     CLIENT_READY,
@@ -36,6 +38,7 @@ enum client_state {
 #define MAY(state) (1u << (state))
 
 static const unsigned may_follow[] = {
+    [CLIENT_QUEUED] = MAY(CLIENT_DIALLING) | MAY(CLIENT_GONE),
     [CLIENT_DIALLING] = MAY(CLIENT_WAITING) | MAY(CLIENT_GONE),
     [CLIENT_WAITING] = MAY(CLIENT_READY) | MAY(CLIENT_CLOSING) | MAY(CLIENT_GONE),
     [CLIENT_READY] = MAY(CLIENT_CLOSING) | MAY(CLIENT_GONE),
@@ -49,11 +52,14 @@ struct rpc_client {
     void *user;
     struct rpc_client_config config;
     char target[TEXT_ADDRESS_BYTES];
-    char *authority; /* owned */
+    char *authority;   /* owned */
+    char *server_name; /* owned */
+    struct text_address to; /* that is dialled */
     char peer[128];
     struct net_dial *dial;
     struct rpc_conn *conn;
     enum client_state state;
+    struct rpc_gate_turn turn;
     uv_timer_t timer;     /* connect timeout, until ready; its handle's end is the client's */
     struct net_error why; /* empty: not known yet */
     bool settings_came;
@@ -69,6 +75,9 @@ static void enter(struct rpc_client *client, enum client_state state)
     assert((client->conn != NULL) == (state >= CLIENT_WAITING && state <= CLIENT_CLOSING));
     if (state != CLIENT_WAITING) {
         uv_timer_stop(&client->timer);
+    }
+    if (state >= CLIENT_READY) {
+        rpc_gate_leave(&client->turn);
     }
 }
 
@@ -87,6 +96,7 @@ static void on_timer_closed(uv_handle_t *handle)
     assert(client->state == CLIENT_GONE);
     client->events->on_closed(client->user, &client->why);
     free(client->authority);
+    free(client->server_name);
     free(client);
 }
 
@@ -111,12 +121,20 @@ static void on_ready(void *user)
     client->settings_came = true;
 }
 
+static void note_certificate(const struct rpc_client *client)
+{
+    if (client->config.credentials != NULL) {
+        *client->config.credentials |= 1U << rpc_conn_credential(client->conn);
+    }
+}
+
 /* A server may allow no stream at first, or for a while (RFC 9113 section 6.5.2). */
 static void on_room(void *user)
 {
     struct rpc_client *client = user;
     if (client->state == CLIENT_WAITING && h2_session_room(rpc_conn_session(client->conn)) > 0) {
         enter(client, CLIENT_READY);
+        note_certificate(client);
         client->events->on_ready(client->user);
     }
 }
@@ -210,6 +228,30 @@ static void on_timeout(uv_timer_t *timer)
     rpc_client_close(client);
 }
 
+static void do_dial(struct rpc_client *client)
+{
+    const struct rpc_client_config *config = &client->config;
+    uint64_t timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms
+                                                          : RPC_CONNECT_MIN_MS;
+    const struct net_dial_config dial = {
+        .host = client->to.host,
+        .port = client->to.port,
+        .address = config->address,
+        .tls = config->tls,
+        .server_name = client->server_name,
+        .timeout_ms = timeout_ms,
+    };
+    client->dial = net_dial_start(client->loop, &dial, on_dialled, client);
+    enter(client, CLIENT_DIALLING);
+    /* the dial has its own limit; this one is for the SETTINGS after it */
+    uv_timer_start(&client->timer, on_timeout, timeout_ms + NET_TICK_MS, 0);
+}
+
+static void on_turn(struct rpc_gate_turn *turn)
+{
+    do_dial(container_of(turn, struct rpc_client, turn));
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 struct rpc_client *rpc_client_open(struct net_loop *loop, const struct rpc_client_config *config,
@@ -224,23 +266,15 @@ struct rpc_client *rpc_client_open(struct net_loop *loop, const struct rpc_clien
                         config->target.port);
     client->authority = mem_strdup(config->authority != NULL ? config->authority : client->target);
     snprintf(client->peer, sizeof(client->peer), "%.120s", client->target);
-    uint64_t timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms
-                                                          : RPC_CONNECT_MIN_MS;
-    const struct text_address *to =
-        config->connect_to != NULL ? config->connect_to : &config->target;
-    const struct net_dial_config dial = {
-        .host = to->host,
-        .port = to->port,
-        .address = config->address,
-        .tls = config->tls,
-        .server_name = config->server_name != NULL ? config->server_name : config->target.host,
-        .timeout_ms = timeout_ms,
-    };
+    client->server_name =
+        mem_strdup(config->server_name != NULL ? config->server_name : config->target.host);
+    client->to = config->connect_to != NULL ? *config->connect_to : config->target;
     uv_timer_init(&loop->uv, &client->timer);
     client->timer.data = client;
-    /* the dial has its own limit; this one is for the SETTINGS after it */
-    uv_timer_start(&client->timer, on_timeout, timeout_ms + NET_TICK_MS, 0);
-    client->dial = net_dial_start(loop, &dial, on_dialled, client);
+    assert(config->gate == NULL || config->address == NULL); /* which is not copied */
+    if (config->gate == NULL || rpc_gate_enter(config->gate, &client->turn, on_turn)) {
+        do_dial(client);
+    }
     return client;
 }
 
@@ -249,15 +283,17 @@ void rpc_client_close(struct rpc_client *client)
     if (client->state >= CLIENT_CLOSING) {
         return;
     }
-    if (client->state != CLIENT_DIALLING) {
+    if (client->state >= CLIENT_WAITING) {
         do_close(client);
         return;
     }
     struct net_error given_up;
     net_error_set(&given_up, NET_CLOSED, "%s: connection attempt given up", client->target);
     explain(client, &given_up);
-    net_dial_cancel(client->dial);
-    client->dial = NULL;
+    if (client->dial != NULL) {
+        net_dial_cancel(client->dial);
+        client->dial = NULL;
+    }
     do_end(client);
 }
 

@@ -9,6 +9,7 @@
 #include "net/error.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "rpc/gate.h"
 
 struct rpc_client;
 struct rpc_conn;
@@ -23,6 +24,9 @@ struct rpc_client_config {
     const char *server_name;        /* TLS name; NULL: the target's host; copied */
     uint64_t connect_timeout_ms;    /* 0: RPC_CONNECT_MIN_MS */
     uint64_t keepalive_ms;          /* 0: never ping */
+    unsigned *credentials;  /* borrowed; gets a bit for each enum net_credential of a connection
+                             * that got ready; NULL: nobody asks */
+    struct rpc_gate *gate;          /* borrowed; its turn comes before all else; NULL: none */
 };
 
 struct rpc_client_events {

@@ -222,9 +222,9 @@ void rpc_conn_drain(struct rpc_conn *conn, const char *debug)
     conn->drain_ping = rpc_conn_send_ping(conn);
 }
 
-bool rpc_conn_wants_certificate(const struct rpc_conn *conn)
+enum net_credential rpc_conn_credential(const struct rpc_conn *conn)
 {
-    return net_stream_wants_certificate(conn->stream);
+    return net_stream_credential(conn->stream);
 }
 
 struct h2_session *rpc_conn_session(struct rpc_conn *conn)

@@ -46,8 +46,8 @@ struct rpc_conn *rpc_conn_new(struct net_stream *stream, const struct rpc_conn_c
 
 struct h2_session *rpc_conn_session(struct rpc_conn *conn);
 
-/* The server asked for a client certificate and got none. */
-bool rpc_conn_wants_certificate(const struct rpc_conn *conn);
+/* What became of the client's certificate. */
+enum net_credential rpc_conn_credential(const struct rpc_conn *conn);
 struct net_stream *rpc_conn_stream(struct rpc_conn *conn);
 struct net_loop *rpc_conn_loop(const struct rpc_conn *conn);
 /* The peer's address for messages; valid for the connection's life. */

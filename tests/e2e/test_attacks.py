@@ -809,6 +809,19 @@ def test_a_stream_refused_at_the_start_is_told_with_its_cause(started, command, 
     assert done.returncode == 3 and done.stderr.count("\n") == 1 and re.search(cause, done.stderr), done.stderr
 
 
+@pytest.mark.parametrize("name", [*SERVERS, *ANSWERS])
+@pytest.mark.parametrize("kind", ["unary", "server-stream", "bidi"])
+def test_a_load_of_calls_survives_a_hostile_server(started, name, kind):
+    """Whatever it says instead of an answer, the end is told, and soon."""
+    server = hostile_server({**SERVERS, **ANSWERS}[name][0], started)
+    begun = time.monotonic()
+    done = grpcroute("bench", "--target", server.address, "--plaintext", "--method", "own.Fleet/Ask", "--call", kind, "-c", "2", "-s", "2",
+                     "-r", "0", "-z", "200ms", "--warmup", "0", "--server-from", "header:x", env=ENV)
+    assert done.returncode in (1, 3, 4), (done.stdout, done.stderr)
+    assert not CONTROL.search((done.stdout + done.stderr).replace("\n", "")), done.stdout + done.stderr
+    assert time.monotonic() - begun < 25  # 15 s where it says nothing that ends a call
+
+
 def check_agent(started, server, cause):
     """One clean line for each lost stream, with the cause; then the agent is back."""
     agent = started(Agent("v1.1", "a", server.address, "--max-backoff", "1s", env=ENV))

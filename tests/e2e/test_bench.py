@@ -232,6 +232,7 @@ def test_a_report_that_cannot_be_read_is_an_error(good_report, tmp_path, spoil):
     (["-c", "0"], "connections"), (["nonsense"], "nonsense"), (["--pid", "4294967297"], "--pid"), (["--pid", "2147483647"], "no such process"),
     (["--report-file", "/nowhere/x.html"], "/nowhere/x.html"), (["merge", "-", "-"], "only once"), (["compare", "-", "-"], "only once"),
     (["-c", "100000", "-s", "10000"], "--streams"), (["merge"], "merge"), (["compare", "one"], "compare"),
+    (["--threshold", "p99<5ms", "--threshold", "p99 > 1s"], "contradicts p99<5ms"), (["--threshold", "errors<inf"], "expected METRIC"),
     (["compare", "a", "b", "--metric", "p98"], "p98"), (["compare", *"abcdefghi"], "two to 8"),
     (["merge", "/nowhere.json"], "/nowhere.json"), (["merge", "/dev/null"], "report"),
 ])
@@ -314,6 +315,10 @@ def test_what_one_of_two_reports_does_not_have_is_not_compared(good_report, tmp_
         done = grpcroute("bench", "compare", before, now, "--metric", metric)
         assert done.returncode == code, (before, now, metric, done)
         assert ("Not compared" in done.stdout) == ("✅" not in done.stdout) == (code != 0), done.stdout
+        written = [tmp_path / name for name in ("junit.xml", "page.html")]
+        marked = grpcroute("bench", "compare", before, now, "--metric", metric, "-o", "markdown", "--junit-file", written[0],
+                           "--report-file", written[1]).stdout
+        assert ("| missing |" in marked) == ("no figures of it" in written[0].read_text()) == (code != 0), marked
         rows = json.loads(grpcroute("bench", "compare", before, now, "--metric", metric, "-o", "json").stdout)
         assert rows["exit_code"] == code and any(row["missing"] for row in rows["metrics"]) == (code != 0)
 

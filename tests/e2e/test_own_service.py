@@ -318,6 +318,18 @@ def test_failover_test_watches_a_stream_that_has_its_own_pace(started):
     assert done.returncode == 1, done.stdout
 
 
+def test_failover_test_names_the_service_in_its_results(service, tmp_path):
+    page = tmp_path / "page.html"
+    for kind, args in (("bidi", NAMED), ("server-stream", ["--pod-from", "header:x-pod", "--expect", "v1.1=*"])):
+        done = grpcroute("failover-test", *at(service), *method(kind), *COMMANDS["failover-test"], *args, "-o", "json",
+                         "--report-file", page)
+        seen = json.loads(done.stdout)["service"]
+        assert (seen["method"], seen["call"]) == (f"/{SERVICE}/{METHODS[kind]}", kind) and seen["pod_from"]
+        assert f"/{SERVICE}/{METHODS[kind]}" in page.read_text()
+    done = grpcroute("failover-test", *at(service), *COMMANDS["failover-test"], "-o", "json")
+    assert "service" not in json.loads(done.stdout)
+
+
 @pytest.mark.parametrize("command, args, told", [
     ("verify", ["--method", "nothing"], "expected /package.Service/Method"),
     ("verify", ["--method", "/a/b/c"], "expected /package.Service/Method"),
@@ -342,7 +354,6 @@ def test_failover_test_watches_a_stream_that_has_its_own_pace(started):
     ("verify", ["--message-file", "/none"], "--message-file: needs --method"),
     ("verify", ["--call", "unary"], "--call: needs --method"),
     ("agent", ["--version", "v1.1", "--method", "a.B/C", "--call", "server-stream"], "expected bidi"),
-    ("bench", ["--method", "a.B/C", "--call", "unary"], "expected bidi"),
     ("failover-test", ["--fault", "true", "--method", "a.B/C", "--call", "unary"], "expected bidi or server-stream"),
     ("bench", ["--method", "a.B/C", "--server-from", "trailer:x"], "a trailer comes when a call is over"),
     ("agent", ["--version", "v1.1", "--method", "a.B/C", "--pod-from", "trailer:x"], "a trailer comes when a call is over"),

@@ -11,6 +11,7 @@ from testenv.chromium import View, launch
 from testenv.grpcio_peers import PingServer, Relay
 from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
+from testenv.own_service import METHODS, SERVICE, OwnService
 from testenv.process import Process
 
 DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
@@ -199,6 +200,32 @@ def test_bench_writes_its_page_however_it_ends(opened, started, tmp_path):
     assert done.returncode == 3
     report = opened(page)
     assert report.verdict() == "Not connected" and "refused" in report.headline()
+
+
+def test_bench_of_a_service_says_what_was_called_and_what_was_not_seen(opened, started, tmp_path):
+    service = started(OwnService())
+    page = tmp_path / "page.html"
+    for kind, unit, limit in (("unary", "Calls", "not checked"), ("bidi", "Messages", "not checked")):
+        done = bench(service.target, "-r", "100", "-z", "1s", "--method", f"{SERVICE}/{METHODS[kind]}", "--call", kind, "--server-from", "field:1",
+                     "--threshold", "disordered==0", "--report-file", page)
+        assert done.returncode == 4, done.stdout + done.stderr
+        report = opened(page)
+        assert report.verdict() == "Not enough evidence" and "disordered==0: not checked" in report.reasons()
+        assert f"/{SERVICE}/{METHODS[kind]} ({kind}), 10 connections" in report.about()["Load"]
+        assert [row[0:1] + row[2:] for row in report.rows("limits")] == [["disordered==0", limit]]
+        figures = dict(report.rows("figures"))
+        assert figures.get("Out of order or too many") == (None if kind == "unary" else "not checked")
+        assert report.page.locator("#tile-rate").inner_text().lower().startswith(f"{unit.lower()} per second")
+
+
+def test_compare_shows_what_one_of_two_does_not_have(loaded, opened, tmp_path):
+    full, mute, page = tmp_path / "full", tmp_path / "mute", tmp_path / "page.html"
+    full.write_text(json.dumps(loaded[1]))
+    empty = {"count": 0, "sum_ns": 0, "min_ns": 0, "max_ns": 0, "buckets": []}
+    mute.write_text(json.dumps(loaded[1] | {"answered": 0, "latency": empty}))
+    done = grpcroute("bench", "compare", full, mute, "--metric", "p50", "--report-file", page)
+    assert done.returncode == 4, done.stdout
+    assert [row[4] for row in opened(page).rows("comparison-1") if row[0] == "p50"] == ["missing"]
 
 
 # ---- failover-test -------------------------------------------------------------------------------

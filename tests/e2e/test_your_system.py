@@ -4,9 +4,11 @@ import re
 
 import pytest
 
-from testenv.grpcroute import Proxy, Server, grpcroute
+from testenv.grpcio_peers import PingServer
+from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.identity import PASSPHRASE, Identities
 from testenv.net import free_port
+from testenv.process import Process
 from testenv.proxies import REAL_PROXIES
 
 ASKING = ["envoy", "haproxy", "nginx"]
@@ -74,13 +76,75 @@ def test_an_optional_client_certificate_may_be_missing_but_not_wrong(asking, ver
         assert done.returncode in (3, 4), (name, done.stdout + done.stderr)
 
 
-@pytest.mark.parametrize("command", [
+EACH_COMMAND = pytest.mark.parametrize("command", [
     ["verify", "-s", "1"],
     ["sticky-test", "--interval", "1ms"],
     ["failover-test", "--fault", "true", "--settle", "10ms", "--agents", "4"],
-    ["bench", "-r", "0", "-z", "200ms", "--warmup", "0", "-c", "2"],
+    ["bench", "-r", "20", "-z", "200ms", "--warmup", "0", "-c", "2"],
     ["agent", "--version", "v1.1", "-n", "2", "--interval", "1ms"],
 ], ids=lambda command: command[0])
+
+
+def test_keys_of_each_type_and_chains_of_each_length_are_shown(asking, verify, identities):
+    proxy = asking(True)
+    for name in "rsa", "below":
+        done = verify(proxy.target, *identities.options(name))
+        assert done.returncode == 0, (name, done.stdout + done.stderr + proxy.process.output)
+        assert done.stderr == ""
+    done = verify(proxy.target, *identities.options("ed25519"))
+    if proxy.program == "envoy":  # BoringSSL does not ask for such a signature, and so none is made
+        assert done.returncode == 3 and "takes none of the type of --cert's key" in done.stderr, done
+    else:
+        assert done.returncode == 0, done
+
+
+@EACH_COMMAND
+def test_a_chain_without_its_intermediate_is_refused_whatever_we_trust(command, started, certs, backends, tmp_path, identities):
+    """Filled up from --cacert it would be good here, and be refused when agents show it, who do not do that."""
+    proxy = started(REAL_PROXIES["haproxy"](certs, tmp_path, *backends,
+                                            change=asks_for_certificate("haproxy", identities / "clients-ca.pem", True)))
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_text("".join((file).read_text() for file in (certs / "ca.pem", identities / "intermediate.pem", identities / "clients-ca.pem")))
+    words = [*command, "--target", proxy.target, "--cacert", trusted]
+    if command[0] != "agent":  # which tries for ever
+        done = grpcroute(*words, *identities.options("lonely"))
+        assert done.returncode == 3 and "alert: unknown CA" in done.stderr, done
+        assert "does not know who signed the client certificate of --cert, or the file lacks the intermediate" in done.stderr
+    else:
+        started(Process([BIN, *words, *identities.options("lonely")])).wait_for("Connection failed: .*lacks the intermediate")
+    done = grpcroute(*words, *identities.options("below"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name, told", [
+    ("lonely", {"nginx": "shown the client certificate of --cert", "haproxy": "unknown CA.*intermediate", "envoy": "unknown CA.*intermediate"}),
+    ("stranger", {"nginx": "shown the client certificate of --cert", "haproxy": "unknown CA.*of --cert", "envoy": "unknown CA.*of --cert"}),
+    ("early", {"nginx": "shown the client certificate of --cert", "haproxy": "does not accept the client certificate of --cert",
+               "envoy": "does not accept the client certificate of --cert"}),
+])
+@pytest.mark.parametrize("required", [True, False])
+def test_a_certificate_that_is_refused_is_told_as_that(asking, verify, identities, name, told, required):
+    proxy = asking(required)
+    done = verify(proxy.target, *identities.options(name))
+    assert done.returncode in (3, 4) and re.search(told[proxy.program], done.stdout + done.stderr), done
+    assert ("not yet valid" in done.stderr) == (name == "early")
+
+
+@EACH_COMMAND
+def test_a_certificate_that_nobody_looked_at_is_no_proof(command, started, proxy, certs, backends, tmp_path, identities):
+    """It was not asked for, or is of a type that the peer does not take and does without."""
+    done = grpcroute(*command, "--target", proxy.target, "--cacert", certs / "ca.pem", *identities.options("client"))
+    assert "warning: --cert: it was shown to nobody: the peer did not ask for a client certificate" in done.stderr, done
+    assert "warning" not in grpcroute(*command, "--target", proxy.target, "--cacert", certs / "ca.pem").stderr
+    envoy = started(REAL_PROXIES["envoy"](certs, tmp_path, *backends,
+                                          change=asks_for_certificate("envoy", identities / "clients-ca.pem", False)))
+    for name, told in ("ed25519", "the peer takes no certificate of its key's type"), ("client", None):
+        done = grpcroute(*command, "--target", envoy.target, "--cacert", certs / "ca.pem", *identities.options(name))
+        assert done.returncode in (0, 4), done
+        assert (f"--cert: it was shown to nobody: {told}" in done.stderr) if told else "warning" not in done.stderr, done
+
+
+@EACH_COMMAND
 def test_every_client_command_shows_its_certificate_and_token(command, started, certs, backends, tmp_path, identities):
     wants = asks_for_certificate("nginx", identities / "clients-ca.pem", True)
     proxy = started(REAL_PROXIES["nginx"](certs, tmp_path, *backends,
@@ -184,6 +248,29 @@ def test_a_header_that_cannot_be_sent_is_refused_and_not_shown(text):
     assert "s3cr3t" not in done.stderr.replace("/none/s3cr3t-file", "")
 
 
+BINARY = {"AAEC": b"\0\1\2", "AAE": b"\0\1", "AAE=": b"\0\1"}
+
+
+@pytest.mark.parametrize("value", BINARY)
+def test_binary_headers_are_decoded_by_real_servers(started, stubs, value):
+    """What is not base64 would end every call at a server that is right to do so."""
+    seen = []
+    server = started(PingServer(stubs["ping_pb2"], heard=seen.append))
+    done = grpcroute("verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-s", "1", "-H", f"X-Trace-Bin: {value}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert seen[0]["x-trace-bin"] == BINARY[value]
+
+
+@pytest.mark.parametrize("args, told", [
+    (["-H", "x-trace-bin: not base64!"], "is not base64"), (["-H", "x-trace-BIN: A"], "is not base64"),
+    (["-H", "x-trace-bin: AA==="], "is not base64"), (["-H", "x-trace-bin: AAEC,AA"], "is not base64"), (["--version-header", "x-bin"], "base64"), (["--id-header", "x-id-Bin"], "base64"),
+])
+@EACH_COMMAND
+def test_a_binary_header_that_cannot_be_decoded_is_refused(command, args, told):
+    done = grpcroute(*command, "--target", "localhost:1", "--plaintext", *args)
+    assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
 def test_headers_go_out_as_given(started, certs, tmp_path):
     """@@ is an @, a value keeps its inner blanks, and a name its lower case."""
     server = started(Server("v1", "pod"))
@@ -229,7 +316,7 @@ def test_a_header_of_its_own_routes_through_each_rendered_configuration(program,
 
 @pytest.mark.parametrize("args", [["--version-header", "a b"], ["--version-header", "te"], ["--version-header", "x", "--id-header", "X"],
                                   ["--id-header", ":path"], ["--authority", "a/b"], ["--authority", ":443"],
-                                  ["--connect-to", ":1"]])
+                                  ["--connect-to", ":1"], ["--connect-to", "a:0"], ["--connect-to", "::1"]])
 def test_names_that_cannot_be_are_refused(args):
     done = grpcroute("verify", "--target", "localhost:1", "--plaintext", *args)
     assert done.returncode == 2 and args[-2] in done.stderr, done.stderr
@@ -238,6 +325,9 @@ def test_names_that_cannot_be_are_refused(args):
 def test_connect_to_goes_there_and_verifies_the_targets_name(proxy, certs, verify):
     for target in "localhost:1", "localhost":
         done = verify(target, "--connect-to", f"127.0.0.1:{proxy.port}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    for there in "127.0.0.1", "localhost":  # the port is the target's
+        done = verify(f"localhost:{proxy.port}", "--connect-to", there)
         assert done.returncode == 0, done.stdout + done.stderr
     done = verify("proxy.example.com:443", "--connect-to", proxy.target)
     assert done.returncode == 3 and "not \"proxy.example.com\"" in done.stderr, done.stderr

@@ -16,8 +16,8 @@ def _identity(data):
 class _GrpcioServer:
     """A plaintext grpcio server with one generic handler, and what `add` adds to it."""
 
-    def __init__(self, handler, certs=None, add=None):
-        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=128))
+    def __init__(self, handler, certs=None, add=None, options=()):
+        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=128), options=options)
         self._server.add_generic_rpc_handlers((handler,))
         if add is not None:
             add(self._server)
@@ -52,13 +52,15 @@ class _Handler(grpc.GenericRpcHandler):
 
 
 class PingServer(_GrpcioServer):
-    """Answers pings; with the stubs of ping_pb2 in full, with those of plain_pb2 only fields 1 to 3."""
+    """Answers pings; with the stubs of ping_pb2 in full, with those of plain_pb2 only fields 1 to 3. `heard` gets each call's
+    metadata."""
 
-    def __init__(self, messages, version="v1", ident="grpcio-1", certs=None, add=None):
+    def __init__(self, messages, version="v1", ident="grpcio-1", certs=None, add=None, heard=lambda metadata: None):
         full = hasattr(messages.PingResponse(), "sequence")
 
         def behaviour(requests, context):
             metadata = dict(context.invocation_metadata())
+            heard(metadata)
             for data in requests:
                 request = messages.PingRequest.FromString(data)
                 response = messages.PingResponse(message="pong", server_version=version,

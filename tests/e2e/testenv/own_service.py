@@ -32,9 +32,11 @@ def answer(server, pod, number=0):
 
 class OwnService(_GrpcioServer):
     """`count`: answers of a server-stream call; 0: one each 20 ms without end. `each(number)`: the message of that answer.
-    `status`: how calls end instead, and `before`: whether already without an answer. `headers`: instead of its own."""
+    `status`: how calls end instead, and `before`: whether already without an answer; `fails(number)`: whether that call does.
+    `headers`: instead of its own."""
 
-    def __init__(self, server="v1", pod="pod-1", count=5, each=None, status=None, before=False, headers=None):
+    def __init__(self, server="v1", pod="pod-1", count=5, each=None, status=None, before=False, headers=None,
+                 fails=lambda number: True, options=()):
         self.count = count
         self.each = each or (lambda number: answer(server, pod, number))
         self.status = status
@@ -43,17 +45,18 @@ class OwnService(_GrpcioServer):
         self.trailers = [("x-server-t", server), ("x-pod-t", pod)]
         self.received = []  # messages
         self.metadata = []  # of calls
-        super().__init__(_Handler(self))
+        self.fails = fails
+        super().__init__(_Handler(self), options=options)
 
     def begin(self, context):
         self.metadata.append(dict(context.invocation_metadata()))
         context.set_trailing_metadata(self.trailers)
-        if self.before:
+        if self.before and self.fails(len(self.metadata) - 1):
             context.abort(self.status, "as told")
         context.send_initial_metadata(self.headers)
 
     def end(self, context):
-        if self.status is not None:
+        if self.status is not None and not self.before and self.fails(len(self.metadata) - 1):
             context.abort(self.status, "as told")
 
     def ask(self, request, context):

@@ -76,12 +76,39 @@ static void what_is_not_valid_is_no_evidence(void **state)
     free(result);
 }
 
+/* No zero is kept by what could not be seen; what was seen is wrong all the same. */
+static void what_could_not_be_seen_is_no_evidence(void **state)
+{
+    (void)state;
+    struct bench_result *result = good_result();
+    assert_int_equal(judge(result, "disordered==0").exit_code, EXIT_GOOD);
+    assert_int_equal(judge(result, "moved<1").exit_code, EXIT_GOOD);
+    result->unsequenced = result->unplaced = 1;
+    struct bench_verdict verdict = judge(result, "disordered==0");
+    assert_int_equal(verdict.exit_code, EXIT_NO_EVIDENCE);
+    assert_int_equal(verdict.missed, 0);
+    assert_false(verdict.checks[0].holds);
+    assert_string_equal(verdict.checks[0].value, "not checked");
+    assert_string_equal(bench_check_word(&verdict.checks[0]), "no_evidence");
+    assert_int_equal(judge(result, "moved==0").exit_code, EXIT_NO_EVIDENCE);
+    assert_int_equal(judge(result, "lost==0").exit_code, EXIT_GOOD);
+    assert_int_equal(judge(result, NULL).exit_code, EXIT_GOOD);
+    result->disordered = 1;
+    assert_int_equal(judge(result, "disordered==0").exit_code, EXIT_CHECK_FAILED);
+    result->disordered = result->unsequenced = result->unplaced = 0;
+    result->setup.call = ROLE_CALL_UNARY; /* one call has no order, nor anywhere to move to */
+    assert_int_equal(judge(result, "disordered==0").exit_code, EXIT_NO_EVIDENCE);
+    assert_int_equal(judge(result, "moved==0").exit_code, EXIT_NO_EVIDENCE);
+    free(result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_good_passes),
         cmocka_unit_test(each_fault_fails),
         cmocka_unit_test(what_is_not_valid_is_no_evidence),
+        cmocka_unit_test(what_could_not_be_seen_is_no_evidence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 static struct bench_result *sample(uint64_t step_ns)
 {
     struct bench_result *result = mem_new(struct bench_result);
+    snprintf(result->setup.method, sizeof(result->setup.method), "/ping.PingService/PingPong");
     snprintf(result->setup.target, sizeof(result->setup.target), "</script><b>");
     snprintf(result->setup.versions[result->setup.version_count++], TEXT_VERSION_BYTES, "v1.1");
     result->setup.connections = 2;
@@ -92,6 +93,28 @@ static void merged_quantiles_are_those_of_all_samples(void **state)
     drop(slow);
 }
 
+static void what_was_not_valid_is_not_hidden_by_what_was(void **state)
+{
+    (void)state;
+    struct bench_result *good = sample(1000);
+    struct bench_result *late = sample(1000);
+    assert_null(bench_invalid(good));
+    histogram_add(&late->lateness, UINT64_C(1000000000));
+    assert_non_null(bench_driver_fault(late));
+    for (int i = 0; i < 1000; i++) {
+        histogram_add(&good->lateness, 1000);
+    }
+    bench_merge(good, late);
+    assert_null(bench_driver_fault(good));
+    assert_string_equal(bench_invalid(good), "a load that was merged was not valid");
+    assert_false(good->unlike);
+    late->setup.size_bytes++;
+    bench_merge(good, late);
+    assert_true(good->unlike);
+    drop(good);
+    drop(late);
+}
+
 static unsigned worse(const struct bench_result *before, const struct bench_result *now,
                       const char *metrics, double tolerance)
 {
@@ -126,6 +149,8 @@ static void only_the_metrics_that_are_named_decide(void **state)
     assert_int_equal(worse(before, now, "rate", 0.1), 1);
     now->unopened = 1;
     assert_int_equal(worse(before, now, "unopened", 0.1), 1);
+    assert_int_equal(worse(before, now, "unopened", 10), 1); /* there were none: that is no ratio */
+    assert_int_equal(worse(now, before, "unopened", 0.1), 0);
     now->costs[0].cpu_seconds = 2;
     assert_int_equal(worse(before, now, "cpu", 0.1), 1);
     drop(before);
@@ -381,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(merged_quantiles_are_those_of_all_samples),
+        cmocka_unit_test(what_was_not_valid_is_not_hidden_by_what_was),
         cmocka_unit_test(worse_by_more_than_the_tolerance_is_counted),
         cmocka_unit_test(only_the_metrics_that_are_named_decide),
         cmocka_unit_test(a_quantile_of_few_messages_is_uncertain),

@@ -96,12 +96,47 @@ static void what_is_no_threshold_is_refused(void **state)
     (void)state;
     static const char *const texts[] = {"",      "p99",      "p98<1ms",  "p99<",
                                         "p99<5", "p99=5ms",  "errors<x", "rate>-1",
-                                        "<5ms",  "p99<5ms ", "lost<<3"};
+                                        "<5ms",  "p99<5ms ", "lost<<3",  "lost<inf",
+                                        "lost<nan", "lost<0x10", "lost<\t3", "p 99<5ms",
+                                        "lost < = 3", "lost", "lost <", " "};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct threshold threshold;
         if (threshold_parse(texts[i], &threshold) == 0) {
             fail_msg("\"%s\" was taken", texts[i]);
         }
+    }
+}
+
+static void blanks_may_stand_around_the_comparison(void **state)
+{
+    (void)state;
+    struct bench_result *result = result_with_latencies(1000000);
+    assert_true(holds("p99 < 1.1ms", result));
+    assert_false(holds(" p99  <  900us", result));
+    assert_true(holds("rate >=5e1", result));
+    free(result);
+}
+
+static void limits_that_no_value_keeps_exclude_each_other(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *one;
+        const char *other;
+        bool excludes;
+    } pairs[] = {
+        {"p99<5ms", "p99>10ms", true},  {"p99<5ms", "p99>=5ms", true},  {"p99<=5ms", "p99>5ms", true},
+        {"p99<=5ms", "p99>=5ms", false}, {"p99<5ms", "p99>4ms", false},  {"p99<5ms", "p50>10ms", false},
+        {"lost==1", "lost==2", true},   {"lost==1", "lost>1", true},    {"lost==1", "lost>=1", false},
+        {"lost<3", "lost<1", false},    {"rate>100", "rate>200", false}, {"errors==0", "errors<1", false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        struct threshold one;
+        struct threshold other;
+        assert_int_equal(threshold_parse(pairs[i].one, &one), 0);
+        assert_int_equal(threshold_parse(pairs[i].other, &other), 0);
+        assert_int_equal(threshold_excludes(&one, &other), pairs[i].excludes);
+        assert_int_equal(threshold_excludes(&other, &one), pairs[i].excludes);
     }
 }
 
@@ -112,6 +147,8 @@ int main(void)
         cmocka_unit_test(latency_of_no_messages_holds_nothing),
         cmocka_unit_test(what_must_not_be_is_missed_unless_it_is_named),
         cmocka_unit_test(what_is_no_threshold_is_refused),
+        cmocka_unit_test(blanks_may_stand_around_the_comparison),
+        cmocka_unit_test(limits_that_no_value_keeps_exclude_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -479,10 +479,10 @@ char *net_stream_peer_identity(const struct net_stream *stream)
     return NULL; /* plaintext */
 }
 
-bool net_stream_wants_certificate(const struct net_stream *stream)
+enum net_credential net_stream_credential(const struct net_stream *stream)
 {
     (void)stream;
-    return false;
+    return NET_CREDENTIAL_NOT_ASKED;
 }
 
 const char *net_stream_peer(const struct net_stream *stream)

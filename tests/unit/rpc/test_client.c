@@ -65,15 +65,21 @@ static void on_closed(void *user, const struct net_error *why)
 
 static const struct rpc_client_events events = {on_ready, on_goaway, on_closed};
 
-static void world_open(struct world *world)
+static void world_open_at(struct world *world, struct rpc_gate *gate)
 {
     memset(world, 0, sizeof(*world));
     fake_init(&world->loop);
     fake_dial_hook(hold_far_end, world);
     const struct rpc_client_config config = {.target = {.host = "localhost", .port = TARGET_PORT},
-                                             .connect_timeout_ms = CONNECT_MS};
+                                             .connect_timeout_ms = CONNECT_MS,
+                                             .gate = gate};
     world->client = rpc_client_open(&world->loop, &config, &events, world);
     fake_settle();
+}
+
+static void world_open(struct world *world)
+{
+    world_open_at(world, NULL);
 }
 
 static void world_close(struct world *world)
@@ -198,6 +204,64 @@ static void a_server_that_pauses_keeps_its_streams(void **state)
     assert_int_equal(start_call(&world), 0);
     world_close(&world);
     assert_int_equal(world.calls_closed, 2);
+}
+
+/* ---- the gate -------------------------------------------------------------------------------- */
+
+static void a_client_is_dialled_in_its_turn_and_its_limit_begins_there(void **state)
+{
+    (void)state;
+    struct world world;
+    struct rpc_gate gate;
+    struct rpc_gate_turn other = {0};
+    rpc_gate_init(&gate, 1);
+    assert_true(rpc_gate_enter(&gate, &other, NULL));
+    world_open_at(&world, &gate);
+    assert_int_equal(fake_dial_count(), 0);
+    fake_advance(3 * CONNECT_MS);
+    assert_non_null(world.client);
+    rpc_gate_leave(&other);
+    fake_settle();
+    assert_int_equal(fake_dial_count(), 1);
+    assert_int_equal(gate.inside, 1);
+    put_settings(&world, 100);
+    assert_int_equal(world.ready, 1);
+    assert_int_equal(gate.inside, 0); /* what is made keeps nobody waiting */
+    world_close(&world);
+}
+
+static void a_client_that_is_not_made_makes_room(void **state)
+{
+    (void)state;
+    struct world world;
+    struct rpc_gate gate;
+    rpc_gate_init(&gate, 1);
+    world_open_at(&world, &gate);
+    assert_int_equal(gate.inside, 1);
+    fake_advance(CONNECT_MS + 5000);
+    assert_null(world.client);
+    assert_int_equal(gate.inside, 0);
+    world_close(&world);
+}
+
+static void a_client_may_be_closed_before_its_turn(void **state)
+{
+    (void)state;
+    struct world world;
+    struct rpc_gate gate;
+    struct rpc_gate_turn other = {0};
+    rpc_gate_init(&gate, 1);
+    assert_true(rpc_gate_enter(&gate, &other, NULL));
+    world_open_at(&world, &gate);
+    rpc_client_close(world.client);
+    rpc_client_close(world.client);
+    fake_settle();
+    assert_null(world.client);
+    assert_true(list_empty(&gate.waiting));
+    assert_string_equal(world.why.text, "localhost:1: connection attempt given up");
+    rpc_gate_leave(&other);
+    assert_int_equal(fake_dial_count(), 0);
+    world_close(&world);
 }
 
 /* ---- causes ---------------------------------------------------------------------------------- */
@@ -341,6 +405,9 @@ int main(void)
         cmocka_unit_test(a_server_that_allows_no_stream_yet_is_waited_for),
         cmocka_unit_test(waiting_for_room_has_an_end),
         cmocka_unit_test(a_server_that_pauses_keeps_its_streams),
+        cmocka_unit_test(a_client_is_dialled_in_its_turn_and_its_limit_begins_there),
+        cmocka_unit_test(a_client_that_is_not_made_makes_room),
+        cmocka_unit_test(a_client_may_be_closed_before_its_turn),
         cmocka_unit_test(a_goaway_before_the_first_stream_is_told),
         cmocka_unit_test(a_goaway_goes_with_the_end_that_follows),
         cmocka_unit_test(what_the_transport_saw_stands),
