@@ -491,8 +491,25 @@ static void drop_everything(struct probe *probe, enum check_end end)
     }
 }
 
+/* A server that was reached, and has nothing for us, is told as that. */
+static void explain_waits(struct probe *probe)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &probe->conns)
+    {
+        const struct probe_conn *conn = container_of(node, struct probe_conn, node);
+        if (!probe->run->connection_failed &&
+            rpc_client_explain_wait(conn->client, probe->run->timeout_ns / 1000000,
+                                    &probe->run->error)) {
+            probe->run->connection_failed = true;
+        }
+    }
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
+    explain_waits(timer->data);
     drop_everything(timer->data, CHECK_END_TIMED_OUT);
 }
 
