@@ -39,7 +39,8 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
     }
     if (plan->from_logs) {
         check_add_kinds(&text, unchecked);
-        sentence_add(&text, ": the logs of both agents and servers are needed");
+        sentence_add(&text, plan->rewritten ? ": the routes rewrite what servers log of agents"
+                                            : ": the logs of both agents and servers are needed");
         return out;
     }
     if (plan->id_hidden && (unchecked & 1U << CHECK_ISOLATION) != 0) {
@@ -126,6 +127,10 @@ static void print_passed(FILE *out, const char *label, const struct check_report
     add_pods(&text, report, group);
     if (report->run->plan->service != NULL) {
         check_service_add_unchecked(&text, verdict->unchecked);
+    }
+    if (role_rewrites(&expect->rewrite)) {
+        char rule[ROLE_REWRITE_BYTES];
+        sentence_add(&text, "; %s", role_rewrite_text(&expect->rewrite, rule));
     }
     if (expect->rule == ROLE_EXPECT_SERVER) {
         print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Server %s: OK%s", label, arrow,

@@ -115,12 +115,14 @@ static void add_boundary(struct check_plan *plan, const struct role_expects *exp
     add_boundary_group(plan, expects, CHECK_HEADER_TWICE, "");
 }
 
-static struct check_plan empty_plan(const struct options *options)
+static struct check_plan empty_plan(const struct options *options,
+                                    const struct role_expects *expects)
 {
     return (struct check_plan){
         .command = CHECK_VERIFY,
         .messages = options->messages,
         .interval_ms = options->interval_ns / NS_PER_MS,
+        .rewritten = role_expects_rewrite(expects),
     };
 }
 
@@ -171,7 +173,7 @@ static int make_next_plan(void *user, uint64_t run, struct check_plan *plan)
 {
     const struct again *again = user;
     struct options options = *again->options;
-    *plan = empty_plan(&options);
+    *plan = empty_plan(&options, again->expects);
     if (options.seed > 0) {
         options.seed += run; /* each run has an order of its own */
     }
@@ -216,7 +218,7 @@ static int check_every(const struct options *options, bool from_logs)
 static int run_once(struct options *options, struct role_expects *expects)
 {
     bool from_logs = options->logs.sources.count > 0;
-    struct check_plan plan = empty_plan(options);
+    struct check_plan plan = empty_plan(options, expects);
     int rv = EXIT_USAGE;
     if (make_plan(&plan, options, expects) == 0) {
         options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);

@@ -370,13 +370,18 @@ static struct role_expectation of_foreign_host(const struct role_expects *expect
                    first->names[0], more, expects->authority);
 }
 
+static struct route_expectation promised_by_routes(const struct role_expects *expects,
+                                                   const char *const *agent_versions, size_t count)
+{
+    const char *path = expects->path[0] != '\0' ? expects->path : RPC_PING_PATH;
+    return route_expect(expects->routes, path, expects->authority, expects->version_header,
+                        agent_versions, count);
+}
+
 static struct role_expectation of_routes(const struct role_expects *expects,
                                          const char *const *agent_versions, size_t count)
 {
-    const char *path = expects->path[0] != '\0' ? expects->path : RPC_PING_PATH;
-    struct route_expectation promised =
-        route_expect(expects->routes, path, expects->authority, expects->version_header,
-                     agent_versions, count);
+    struct route_expectation promised = promised_by_routes(expects, agent_versions, count);
     switch (promised.outcome) {
     case 0:
         return of_rule(expects, promised.rule);
@@ -397,6 +402,26 @@ static struct role_expectation of_routes(const struct role_expects *expects,
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
+
+bool role_expects_rewrite(const struct role_expects *expects)
+{
+    return role_routes_rewrite(expects->routes);
+}
+
+/* The rule that takes it has its say in what the server sees. */
+static struct role_expectation rewritten(const struct role_expects *expects,
+                                         const char *const *agent_versions, size_t count,
+                                         struct role_expectation expect)
+{
+    if (expects->options->routes == NULL) {
+        return expect;
+    }
+    struct route_expectation promised = promised_by_routes(expects, agent_versions, count);
+    if (promised.outcome == 0) {
+        expect.rewrite = role_rewrite_of(promised.rule);
+    }
+    return expect;
+}
 
 /* What cannot be seen is not judged. */
 static struct role_expectation visible(const struct role_expects *expects,
@@ -425,7 +450,8 @@ static struct role_expectation at_edge(const struct role_expects *expects,
 struct role_expectation role_expects_at_edge(const struct role_expects *expects,
                                              const char *const *agent_versions, size_t count)
 {
-    return visible(expects, at_edge(expects, agent_versions, count));
+    const struct role_expectation expect = at_edge(expects, agent_versions, count);
+    return visible(expects, rewritten(expects, agent_versions, count, expect));
 }
 
 struct role_expectation role_expects_of(const struct role_expects *expects,
@@ -439,5 +465,5 @@ struct role_expectation role_expects_of(const struct role_expects *expects,
         expect = expects->options->routes != NULL ? of_routes(expects, &agent_version, 1)
                                                   : of_version(agent_version);
     }
-    return visible(expects, expect);
+    return visible(expects, rewritten(expects, &agent_version, 1, expect));
 }

@@ -6,6 +6,7 @@
 
 #include "cli/common.h"
 #include "role/connect.h"
+#include "role/rewrite.h"
 #include "route/table.h"
 
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct role_expectation {
     size_t version_count;
     struct role_share shares[ROUTE_BACKENDS_MAX]; /* where the expectation comes from --routes */
     size_t share_count;
+    struct role_rewrite rewrite; /* by the rule of --routes that takes it, whatever says who answers */
     bool too_many; /* while it is filled */
     char reason[ROLE_REASON_BYTES]; /* printable ASCII */
 };
@@ -91,6 +93,9 @@ void role_expects_deinit(struct role_expects *expects);
 /* Says which --expect is about none of these versions: it was misspelt, or one is missing. */
 void role_expects_tell_unused(const struct role_expects *expects,
                               const char (*versions)[ROLE_AGENT_VERSION_BYTES], size_t count);
+
+/* Whether a rule of the routes rewrites what servers see of agents. */
+bool role_expects_rewrite(const struct role_expects *expects);
 
 /* For agents of this version. */
 struct role_expectation role_expects_of(const struct role_expects *expects,
