@@ -7,7 +7,7 @@ import h2.events
 import pytest
 
 from testenv.grpcroute import grpcroute
-from testenv.h2_server import PONG, H2Server
+from testenv.h2_server import PONG, RESPONSE, H2Server
 
 
 def pings(data):
@@ -19,11 +19,11 @@ def pings(data):
     return count
 
 
-def ending(end):
-    """Answers every ping, and ends with `end(peer, stream)` once the client has half-closed."""
+def ending(end, headers=()):
+    """Answers every ping, and ends with `end(peer, stream)` once the client has half-closed; `headers` go with the response's."""
     def behaviour(peer, event):
         if isinstance(event, h2.events.RequestReceived):
-            peer.respond(event.stream_id)
+            peer.respond(event.stream_id, [*RESPONSE, *headers])
         elif isinstance(event, h2.events.DataReceived):
             peer.h2.send_data(event.stream_id, PONG * pings(event.data))
         elif isinstance(event, h2.events.StreamEnded):
@@ -69,6 +69,38 @@ def test_a_stream_that_ends_without_an_ok_fails(started, command, name):
 def test_an_ok_at_the_end_passes(started, command):
     done = run(command, started(H2Server(ending(lambda peer, stream: peer.trailers(stream, 0)))))
     assert done.returncode == 0 or (done.returncode == 4 and "Not valid: the driver" in done.stdout), done
+
+
+CONFLICTS = {("0", 13): "grpc-status is OK in the response headers and INTERNAL in the trailers",
+             ("13", 0): "grpc-status is INTERNAL in the response headers and OK in the trailers",
+             ("none", 0): "grpc-status is UNKNOWN in the response headers and OK in the trailers"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("first, last", CONFLICTS)
+def test_a_status_in_the_headers_that_the_trailers_contradict_fails(started, command, first, last):
+    server = started(H2Server(ending(lambda peer, stream: peer.trailers(stream, last), [("grpc-status", first)])))
+    done = run(command, server)
+    assert done.returncode == 1 and CONFLICTS[first, last] in done.stdout + done.stderr, done
+    assert "passed" not in done.stdout and "works correctly" not in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_status_in_the_headers_that_the_trailers_repeat_passes(started, command):
+    done = run(command, started(H2Server(ending(lambda peer, stream: peer.trailers(stream, 0), [("grpc-status", "0")]))))
+    assert done.returncode == 0 or (done.returncode == 4 and "Not valid: the driver" in done.stdout), done
+
+
+@pytest.mark.parametrize("command", ["verify", "sticky-test"])
+def test_a_conflict_before_the_first_answer_is_a_fault_not_a_rejection(started, command):
+    def refuses(peer, event):
+        if isinstance(event, h2.events.RequestReceived):
+            peer.respond(event.stream_id, [*RESPONSE, ("grpc-status", "0")])
+            peer.trailers(event.stream_id, 12)
+
+    done = run(command, started(H2Server(refuses)))
+    assert done.returncode == 1 and "ended with a status that contradicts itself" in done.stdout, done
+    assert "no route" not in done.stdout and "rejected" not in done.stdout, done
 
 
 def test_failover_test_tells_what_it_could_not_see(started):
