@@ -299,7 +299,8 @@ static void find_losses(const struct check_logs *logs, struct check_verdict *ver
                      " log lines were not understood and may be evidence, first: %s",
                      logs->unread.lost, logs->lines, logs->unread.quote);
     } else {
-        sentence_add(&text, "not all logs could be read");
+        sentence_add(&text, "not all logs could be read%s",
+                     logs->late ? " before --timeout" : "");
     }
 }
 

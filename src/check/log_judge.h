@@ -63,7 +63,9 @@ struct check_logs {
     uint64_t dropped;               /* lines whose agent is one too many */
     struct check_log_unread unread; /* of all sources */
     uint64_t lines;                 /* of all sources */
-    bool incomplete;                /* a source broke off: evidence is missing */
+    bool incomplete;                /* a source broke off: evidence is missing ... */
+    bool late;                      /* ... since the time limit came first */
+    uint64_t deadline_ns;           /* by clock_now_ns(); 0: none */
     uint64_t agent_lines;
     uint64_t server_lines;
 };

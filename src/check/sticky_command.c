@@ -43,7 +43,8 @@ static const struct cli_option options_table[] = {
     {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
      .argument = "DURATION", .fallback = "0",
      .max = UINT64_C(86400000000000),
-     .help = "Time for everything together; 0 for what the messages need and 10 s more"},
+     .help = "Time for everything together; 0 for what the messages need and 10 s more, and with --logs "
+             "for as long as it takes"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
     CLI_REPORT_OPTION(struct options, session.report),
 };

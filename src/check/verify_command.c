@@ -56,7 +56,8 @@ static const struct cli_option options_table[] = {
     CLI_SEED_OPTION(struct options, seed),
     {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
      .argument = "DURATION", .fallback = "0", .max = UINT64_C(86400000000000),
-     .help = "Time for everything together; 0 for what the messages need and 10 s more"},
+     .help = "Time for everything together; 0 for what the messages need and 10 s more, and with --logs "
+             "for as long as it takes"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
     CLI_REPORT_OPTION(struct options, session.report),
 };
@@ -221,7 +222,9 @@ static int run_once(struct options *options, struct role_expects *expects)
     struct check_plan plan = empty_plan(options, expects);
     int rv = EXIT_USAGE;
     if (make_plan(&plan, options, expects) == 0) {
-        options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
+        if (!from_logs) { /* others may write them for as long as they like */
+            options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
+        }
         rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session,
                                                add_log_version, judge_logs, expects)
                        : check_session_run(&plan, &options->session);

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import termios
+import time
 import urllib.request
 import xml.etree.ElementTree
 
@@ -16,7 +17,7 @@ import pytest
 
 from testenv.grpcroute import BIN, ROOT, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
-from testenv.process import Process
+from testenv.process import Process, run
 from testenv.wait import wait_until
 
 ENVELOPE = ["command", "version", "started_at", "seconds", "target", "result", "exit_code", "message"]
@@ -158,6 +159,67 @@ def test_logs_that_are_interrupted_are_judged_until_then(command):
     result = judged(out)
     assert run.returncode == 130 and result["result"] == "interrupted"
     assert result["logs"]["lines"] == 21 and result["checks"][0]["messages_answered"] == 20
+
+
+@pytest.mark.parametrize("source", ["-", "FIFO"])
+@pytest.mark.parametrize("command", ["merge", "compare"])
+def test_reports_that_are_interrupted_are_told_as_that(command, source, tmp_path):
+    if source == "FIFO":  # without a writer
+        source = tmp_path / "fifo"
+        os.mkfifo(source)
+    junit, report = tmp_path / "x.xml", tmp_path / "x.json"
+    report.write_text("of yesterday")
+    with running("bench", command, source, *([source] if command == "compare" and source != "-" else []),
+                 *([tmp_path / "other"] if command == "compare" and source == "-" else []),
+                 "-o", "json", "--json-file", report, "--junit-file", junit) as run:
+        wait_until(lambda: catches(run.pid, signal.SIGINT), 10, "it reads")
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=10)
+    result = json.loads(out)
+    assert run.returncode == 130 and (result["result"], result["exit_code"]) == ("interrupted", 130), (out, err)
+    assert list(result)[:8] == ENVELOPE and result["command"] == f"bench {command}" and "interrupted" in result["message"]
+    assert json.loads(report.read_text())["result"] == "interrupted"
+    assert int(xml.etree.ElementTree.parse(junit).getroot().get("errors")) == 1
+
+
+def catches(pid, number):
+    mask = re.search(r"SigCgt:\t(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)
+    return int(mask, 16) >> (number - 1) & 1
+
+
+def time_limited(command, source, *args, **env):
+    began = time.monotonic()
+    done = run([BIN, command, "--logs", source, "--timeout", "700ms", *args,
+                *(["--versions", "v1.1"] if command == "verify" else [])], env=env)
+    assert 0.6 < time.monotonic() - began < 15, done
+    return done
+
+
+@pytest.mark.parametrize("command", ["verify", "sticky-test"])
+def test_logs_that_do_not_end_are_read_until_the_time_limit(command, tmp_path):
+    fifo, full = tmp_path / "fifo", tmp_path / "full"
+    full.write_text(LOGS)
+    os.mkfifo(fifo)
+    for args in [], ["--logs", full]:  # nobody writes into it
+        done = time_limited(command, fifo, *args)
+        assert done.returncode == 4 and f"{fifo}: it had not ended after 700ms (--timeout)" in done.stderr, done
+    held = os.open(fifo, os.O_RDWR)
+    try:
+        os.write(held, LOGS.encode())  # and nobody ends it
+        done = time_limited(command, fifo, "-o", "json")
+        result = judged(done.stdout)
+        assert done.returncode == 4 and result["checks"][0]["messages_answered"] == 20, done
+        assert "before --timeout" in json.dumps(result["checks"]), done
+    finally:
+        os.close(held)
+
+
+def test_a_kubectl_that_hangs_is_ended_at_the_time_limit(tmp_path):
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f"#!/bin/sh\nprintf %s '{LOGS}'\nsleep 60\n")
+    kubectl.chmod(0o755)
+    done = time_limited("verify", "kubectl", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 4 and "kubectl: it had not ended after 700ms (--timeout)" in done.stderr, done
 
 
 def wait_read(run):
