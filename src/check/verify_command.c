@@ -269,7 +269,8 @@ const struct cli_command verify_command = {
         "With --split the weights of --routes are judged, too: exit code 1 where the shares of new streams rule them out, 4\n"
         "where there are too few streams to tell. Without --streams there are as many as it takes.\n\n"
         "With --every it verifies until SIGINT or SIGTERM: a line (with -o json an object) where the verdict changes, a\n"
-        "summary at the end, exit code 130 or 143. A run that cannot connect is a failed run, not the end.",
+        "summary at the end, exit code 130 or 143. A run that cannot connect is a failed run, not the end. --json-file holds\n"
+        "the report of the last run, written anew after each, and in the end the summary.",
     .examples = "  # The proxy on this machine\n"
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"
