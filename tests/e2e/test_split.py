@@ -50,6 +50,20 @@ def test_right_weights_pass_and_the_evidence_is_told(proxy_with, tmp_path):
     assert "server-v1" in "".join(out.text for out in xml.etree.ElementTree.parse(junit).getroot().iter("system-out"))
 
 
+def test_right_weights_are_told_in_markdown_and_on_the_page(proxy_with, tmp_path):
+    page = tmp_path / "page.html"
+    routes = routes_file(tmp_path, 90, 10)
+    proxy = proxy_with(90, 10)
+    done = split(proxy, routes, "-o", "markdown", "--report-file", page)
+    evidence = r"Split of new streams: OK, server-v1 \d+ of \d+ \(.*expected 90 %.*99 % sure to show"
+    row = re.search(r"^\| passed .*$", done.stdout, re.M).group(0).replace("\\", "")
+    assert done.returncode == 0 and re.search(evidence, row), done.stdout
+    assert re.search(evidence, page.read_text())
+    for text in (grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1", "--expect",
+                           "v1.1=*", "-o", "markdown", "--report-file", page).stdout, page.read_text()):
+        assert "Split of new streams" not in text
+
+
 def test_other_weights_than_the_routes_say_are_found(proxy_with, tmp_path):
     proxy = proxy_with(80, 20)
     junit = tmp_path / "out.xml"
