@@ -297,14 +297,15 @@ static void put_comparison_cases(struct cases *cases, const struct bench_page *p
     char run[NAME_BYTES];
     char name[2 * NAME_BYTES];
     char text[TEXT_BYTES];
+    char tolerance[16];
     run_name(page, number + 1, run);
     for (size_t i = 0; i < comparison->row_count; i++) {
         const struct compare_row *row = &comparison->rows[i];
         if (row->decides) {
             snprintf(name, sizeof(name), "%s %s", run, row->name);
-            snprintf(text, sizeof(text), "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %.0f %%",
+            snprintf(text, sizeof(text), "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %s",
                      row->before, row->unit, row->now, row->unit, row->ratio,
-                     100 * comparison->tolerance);
+                     text_format_percent(tolerance, sizeof(tolerance), comparison->tolerance));
             put_case(cases, name, row->worse ? CLI_JUNIT_FAILURE : CLI_JUNIT_PASSED, row->name,
                      text);
         }

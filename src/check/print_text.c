@@ -1,6 +1,7 @@
 /* Lines for people: one per version or agent while all is well, one per finding where not. */
 #include "check/print.h"
 
+#include "base/text.h"
 #include "check/kinds.h"
 #include "check/pods.h"
 #include "check/sentence.h"
@@ -269,6 +270,7 @@ static void print_single_pods(FILE *out, const struct check_report *report)
 /* How much chance had a part in which pods were met. */
 static void print_order(FILE *out, const struct check_report *report)
 {
+    char chance[16];
     const struct check_plan *plan = report->run->plan;
     size_t most = 0;
     size_t streams = SIZE_MAX;
@@ -285,23 +287,27 @@ static void print_order(FILE *out, const struct check_report *report)
     }
     fprintf(out,
             "Order shuffled (--seed %" PRIu64 "): the %zu stream%s of a version meet all %zu pods of "
-            "its servers with a probability of %.1f %% (more: --streams)\n",
+            "its servers with a probability of %s (more: --streams)\n",
             plan->seed, streams, streams == 1 ? "" : "s", most,
-            100 * check_coverage(streams, most));
+            text_format_percent(chance, sizeof(chance), check_coverage(streams, most)));
 }
 
 /* How sure the verdict on the weights is, and what it is about. */
 static void print_split_end(FILE *out, const struct check_report *report)
 {
     size_t judgements = check_split_judgements(report->run->plan);
+    char sure[16];
+    char alarms[16];
     if (report->splits == NULL || judgements == 0) {
         return;
     }
     fprintf(out,
             "Split judged on new streams, each on a connection of its own: %zu exact binomial interval%s of "
-            "%.4g %%, at most %g %% of false alarms in all%s\n",
-            judgements, judgements == 1 ? "" : "s", 100 * (1 - SPLIT_ALARM / (double)judgements),
-            100 * SPLIT_ALARM, report->run->plan->hold_ms > 0
+            "%s, at most %s of false alarms in all%s\n",
+            judgements, judgements == 1 ? "" : "s",
+            text_format_percent(sure, sizeof(sure), 1 - SPLIT_ALARM / (double)judgements),
+            text_format_percent(alarms, sizeof(alarms), SPLIT_ALARM),
+            report->run->plan->hold_ms > 0
                 ? "; a change of weights moves only new streams, so live ones keep their shares" : "");
 }
 
