@@ -41,7 +41,9 @@ static void note_late(const char *command, const char *source, struct check_logs
 {
     char limit[32];
     logs->late = logs->incomplete = true;
-    fprintf(stderr, "note: %s of %s: it had not ended after %s (--timeout), what came until then is judged\n",
+    fprintf(stderr,
+            "note: %s of %s: it had not ended after %s (--timeout), what came until then is "
+            "judged\n",
             command, source,
             text_format_duration(limit, sizeof(limit), logs->run->timeout_ns));
 }
