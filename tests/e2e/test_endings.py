@@ -7,16 +7,7 @@ import h2.events
 import pytest
 
 from testenv.grpcroute import grpcroute
-from testenv.h2_server import PONG, RESPONSE, H2Server
-
-
-def pings(data):
-    """How many messages a DATA frame holds: a client may send several at once."""
-    count = 0
-    while data:
-        data = data[5 + int.from_bytes(data[1:5], "big"):]
-        count += 1
-    return count
+from testenv.h2_server import PONG, RESPONSE, H2Server, pings
 
 
 def ending(end, headers=()):

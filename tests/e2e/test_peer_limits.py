@@ -10,7 +10,7 @@ import pytest
 
 from testenv import raw
 from testenv.grpcroute import Agent, grpcroute
-from testenv.h2_server import PONG, RESPONSE, H2Server
+from testenv.h2_server import PONG, RESPONSE, H2Server, pings
 
 slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes 20 s: SLOW_TESTS=1, as in .ci/run")
 MAX_CONCURRENT_STREAMS, UNKNOWN_SETTING = 3, 0xF000
@@ -27,7 +27,7 @@ def answering(peer, event):
     if isinstance(event, h2.events.RequestReceived):
         peer.respond(event.stream_id)
     elif isinstance(event, h2.events.DataReceived):
-        peer.h2.send_data(event.stream_id, PONG)
+        peer.h2.send_data(event.stream_id, PONG * pings(event.data))
     elif isinstance(event, h2.events.StreamEnded):
         peer.trailers(event.stream_id, 0)
 
@@ -106,13 +106,13 @@ GOAWAY_TEXT = b"max age\x1b[31m reached"
 GOAWAY_SHOWN = r"GOAWAY ENHANCE_YOUR_CALM: max age\x1b[31m reached"
 
 
-def going_away(pings, refuse=False):
+def going_away(answers, refuse=False):
     """Answers that many pings of a stream, and then says GOAWAY and closes; with `refuse` its id says that no stream was seen."""
     def behaviour(peer, event):
         if isinstance(event, h2.events.RequestReceived):
             peer.respond(event.stream_id)
-        elif isinstance(event, h2.events.DataReceived) and peer.messages[event.stream_id] <= pings:
-            peer.h2.send_data(event.stream_id, PONG)
+        elif isinstance(event, h2.events.DataReceived) and peer.messages[event.stream_id] <= answers:
+            peer.h2.send_data(event.stream_id, PONG * pings(event.data))
         elif isinstance(event, h2.events.DataReceived):
             last = 0 if refuse else event.stream_id
             peer.send()
@@ -157,7 +157,7 @@ def overlong(fields, size, when):
         if isinstance(event, h2.events.RequestReceived):
             peer.respond(event.stream_id, RESPONSE + extra * (when == "header"))
         elif isinstance(event, h2.events.DataReceived):
-            peer.h2.send_data(event.stream_id, PONG)
+            peer.h2.send_data(event.stream_id, PONG * pings(event.data))
         elif isinstance(event, h2.events.StreamEnded):
             peer.h2.send_headers(event.stream_id, [("grpc-status", "0")] + extra * (when == "trailer"), end_stream=True)
 

@@ -22,6 +22,15 @@ def message(data):
     return b"\0" + struct.pack(">I", len(data)) + data
 
 
+def pings(data):
+    """How many messages a DATA frame holds: a client may send several at once."""
+    count = 0
+    while data:
+        data = data[5 + int.from_bytes(data[1:5], "big"):]
+        count += 1
+    return count
+
+
 PONG = message(field(1, "pong") + field(2, "v1") + field(3, "odd-server"))
 
 
