@@ -217,7 +217,8 @@ static void find_unnamed(const struct check_run *run, size_t group, struct check
         unnamed = check_service_explain_unnamed(&sentence, run, group);
     }
     if (unnamed > 0) {
-        struct sentence told = check_add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, unnamed);
+        struct sentence told =
+            check_add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, unnamed);
         sentence_add(&told, "%s", text);
         verdict->unchecked |= 1U << CHECK_VERSION;
     }
@@ -314,7 +315,8 @@ static void find_sequence_faults(const struct check_run *run, const struct group
         check_explain_order(&text, run, verdict, &facts->reordered);
     }
     if (facts->lost.count > 0) {
-        struct sentence text = check_add_finding(verdict, CHECK_LOSS, CHECK_FAILED, facts->lost.count);
+        struct sentence text =
+            check_add_finding(verdict, CHECK_LOSS, CHECK_FAILED, facts->lost.count);
         check_explain_loss(&text, run, verdict, &facts->lost);
     }
     if (facts->duplicated.count > 0) {

@@ -192,7 +192,8 @@ static void say(const struct check_report *report, char out[static CHECK_TEXT_BY
     switch (report->result) {
     case CHECK_PASSED:
         snprintf(out, CHECK_TEXT_BYTES, "%s",
-                 sticky ? "Every stream stayed on its pod" : "Every version reached its servers, and only those");
+                 sticky ? "Every stream stayed on its pod"
+                        : "Every version reached its servers, and only those");
         return;
     case CHECK_FAILED:
         snprintf(out, CHECK_TEXT_BYTES, "%zu of %zu checks failed",

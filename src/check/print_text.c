@@ -45,7 +45,8 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
         return out;
     }
     if (plan->id_hidden && (unchecked & 1U << CHECK_ISOLATION) != 0) {
-        sentence_add(&text, "%s: servers tell what they saw in " ROLE_ID_HEADER ", not in --id-header",
+        sentence_add(&text,
+                     "%s: servers tell what they saw in " ROLE_ID_HEADER ", not in --id-header",
                      check_kind_words(CHECK_ISOLATION));
         unchecked &= ~(1U << CHECK_ISOLATION);
         sentence_add(&text, "%s", unchecked != 0 ? "; " : "");
@@ -117,7 +118,8 @@ static void add_pods(struct sentence *text, const struct check_report *report, s
     sentence_add(text, "%s", verdict->answer_count > 0 ? ")" : "");
 }
 
-static void print_passed(FILE *out, const char *label, const struct check_report *report, size_t group)
+static void print_passed(FILE *out, const char *label, const struct check_report *report,
+                         size_t group)
 {
     const struct role_expectation *expect = &report->run->plan->groups[group].expect;
     const struct check_verdict *verdict = &report->groups[group];
@@ -147,7 +149,8 @@ static void print_passed(FILE *out, const char *label, const struct check_report
 }
 
 /* The evidence for weights that are right; those that are not have a finding. */
-static void print_split(FILE *out, const char *label, const struct check_report *report, size_t group)
+static void print_split(FILE *out, const char *label, const struct check_report *report,
+                        size_t group)
 {
     const struct split *split = &report->splits[group];
     const char *arrow = cli_mark(CLI_MARK_ARROW);
@@ -157,7 +160,8 @@ static void print_split(FILE *out, const char *label, const struct check_report 
         check_explain_split(&text, split);
         sentence_add(&text, "; ");
         check_explain_split_power(&text, split);
-        print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Split of new streams: OK, %s", label, arrow, words);
+        print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Split of new streams: OK, %s", label, arrow,
+                   words);
     }
     if (report->run->plan->hold_ms > 0 && split->live > 0) {
         text = sentence_begin(words, sizeof(words));
@@ -278,7 +282,8 @@ static void print_order(FILE *out, const struct check_report *report)
         struct check_pods pods;
         check_report_pods(report, i, &pods);
         most = pods.count > most ? pods.count : most;
-        if (plan->groups[i].kind == CHECK_GROUP_VERSION && report->groups[i].streams_done < streams) {
+        if (plan->groups[i].kind == CHECK_GROUP_VERSION &&
+            report->groups[i].streams_done < streams) {
             streams = report->groups[i].streams_done;
         }
     }
@@ -286,8 +291,8 @@ static void print_order(FILE *out, const struct check_report *report)
         return;
     }
     fprintf(out,
-            "Order shuffled (--seed %" PRIu64 "): the %zu stream%s of a version meet all %zu pods of "
-            "its servers with a probability of %s (more: --streams)\n",
+            "Order shuffled (--seed %" PRIu64 "): the %zu stream%s of a version meet all %zu pods "
+            "of its servers with a probability of %s (more: --streams)\n",
             plan->seed, streams, streams == 1 ? "" : "s", most,
             text_format_percent(chance, sizeof(chance), check_coverage(streams, most)));
 }
@@ -302,13 +307,14 @@ static void print_split_end(FILE *out, const struct check_report *report)
         return;
     }
     fprintf(out,
-            "Split judged on new streams, each on a connection of its own: %zu exact binomial interval%s of "
-            "%s, at most %s of false alarms in all%s\n",
+            "Split judged on new streams, each on a connection of its own: %zu exact binomial "
+            "interval%s of %s, at most %s of false alarms in all%s\n",
             judgements, judgements == 1 ? "" : "s",
             text_format_percent(sure, sizeof(sure), 1 - SPLIT_ALARM / (double)judgements),
             text_format_percent(alarms, sizeof(alarms), SPLIT_ALARM),
             report->run->plan->hold_ms > 0
-                ? "; a change of weights moves only new streams, so live ones keep their shares" : "");
+                ? "; a change of weights moves only new streams, so live ones keep their shares"
+                : "");
 }
 
 static size_t count_result(const struct check_report *report, enum check_result result)
@@ -330,7 +336,8 @@ static void summarize_verify(struct sentence *text, const struct check_report *r
                      count_result(report, CHECK_FAILED), groups);
     } else if (report->result == CHECK_NO_EVIDENCE) {
         sentence_add(text,
-                     "Routing verification without verdict: not enough evidence in %zu of %zu checks",
+                     "Routing verification without verdict: not enough evidence in %zu of %zu "
+                     "checks",
                      count_result(report, CHECK_NO_EVIDENCE), groups);
     } else {
         sentence_add(text, "Routing verification interrupted");

@@ -59,7 +59,8 @@ static struct role_expectation of_version(const char *agent_version)
     char major[ROLE_VERSION_BYTES];
     if (text_parse_version(agent_version, &version, &reason) != 0 || !version.has_minor) {
         return because(ROLE_EXPECT_UNKNOWN,
-                       "nothing says which server it belongs to (--expect '%s=SERVER', or --routes)",
+                       "nothing says which server it belongs to (--expect '%s=SERVER', or "
+                       "--routes)",
                        agent_version);
     }
     snprintf(major, sizeof(major), "v%u", (unsigned)version.major);
@@ -206,7 +207,8 @@ static int check_expect(const char *command, const struct cli_list *list)
         const char *wrong = check_pair(list, i);
         if (wrong == NULL) {
             split(list->values[i], &pair);
-            wrong = pair.key_len < ROLE_AGENT_VERSION_BYTES && cli_is_visible(pair.key, pair.key_len)
+            wrong = pair.key_len < ROLE_AGENT_VERSION_BYTES &&
+                            cli_is_visible(pair.key, pair.key_len)
                         ? NULL
                         : "an agent's version is 1 to 64 visible characters";
         }
@@ -362,7 +364,8 @@ static struct role_expectation of_foreign_host(const struct role_expects *expect
     const struct route_host *first = &routes->hosts[0];
     const char *more = routes->host_count + first->name_count > 2 ? " and others" : "";
     if (expects->authority_chosen) {
-        return because(ROLE_EXPECT_REJECTED, "the routes are for %.80s%s, not for --authority %.80s",
+        return because(ROLE_EXPECT_REJECTED, "the routes are for %.80s%s, not for --authority "
+                                             "%.80s",
                        first->names[0], more, expects->authority);
     }
     return because(ROLE_EXPECT_UNKNOWN,

@@ -41,7 +41,7 @@ struct role_expectation {
     size_t version_count;
     struct role_share shares[ROUTE_BACKENDS_MAX]; /* where the expectation comes from --routes */
     size_t share_count;
-    struct role_rewrite rewrite; /* by the rule of --routes that takes it, whatever says who answers */
+    struct role_rewrite rewrite; /* by the rule of --routes that takes it, whoever is to answer */
     bool too_many; /* while it is filled */
     char reason[ROLE_REASON_BYTES]; /* printable ASCII */
 };
@@ -58,8 +58,8 @@ struct role_expect_options {
 #define ROLE_EXPECT_OPTIONS(type, field)                                                           \
     {.name = "expect", .kind = CLI_LIST, .offset = offsetof(type, field.expect),                   \
      .argument = "'VALUE=SERVER[|SERVER...]'",                                                     \
-     .help = "Servers that may answer agents of version VALUE. A SERVER of * is any, a VALUE of * "  \
-             "is every version that is not named. Goes before --routes"},                          \
+     .help = "Servers that may answer agents of version VALUE. A SERVER of * is any, a VALUE of "  \
+             "* is every version that is not named. Goes before --routes"},                        \
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(type, field.routes),                   \
      .argument = "FILE",                                                                           \
      .help = "GRPCRoute file to take the expectations from; without it vX.Y belongs to vX"},       \
