@@ -118,6 +118,14 @@ static void add_pods(struct sentence *text, const struct check_report *report, s
     sentence_add(text, "%s", verdict->answer_count > 0 ? ")" : "");
 }
 
+/* What its servers are to see of it, where that is not what it sends. */
+static void add_rewrite(struct sentence *text, const struct role_rewrite *rewrite)
+{
+    char rule[ROLE_REWRITE_BYTES];
+    role_rewrite_text(rewrite, rule);
+    sentence_add(text, "%s%s", rule[0] != '\0' ? "; " : "", rule);
+}
+
 static void print_passed(FILE *out, const char *label, const struct check_report *report,
                          size_t group)
 {
@@ -131,10 +139,7 @@ static void print_passed(FILE *out, const char *label, const struct check_report
     if (report->run->plan->service != NULL) {
         check_service_add_unchecked(&text, verdict->unchecked);
     }
-    if (role_rewrites(&expect->rewrite)) {
-        char rule[ROLE_REWRITE_BYTES];
-        sentence_add(&text, "; %s", role_rewrite_text(&expect->rewrite, rule));
-    }
+    add_rewrite(&text, &expect->rewrite);
     if (expect->rule == ROLE_EXPECT_SERVER) {
         print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Server %s: OK%s", label, arrow,
                    role_expectation_text(expect, expected, sizeof(expected)), evidence);
@@ -412,6 +417,7 @@ static void print_agent(FILE *out, const struct check_report *report, size_t str
     if (run->plan->service != NULL) {
         check_service_add_unchecked(&text, verdict->unchecked);
     }
+    add_rewrite(&text, &run->plan->groups[run->plan->streams[stream].group].expect.rewrite);
     if (run->plan->stream_count == 1) {
         print_line(out, CLI_GOOD, CLI_MARK_GOOD, "All %" PRIu64 " messages routed to same pod: %s",
                    verdict->received, pod);

@@ -168,9 +168,9 @@ static void find_no_weights(const struct role_expectation *expect, struct check_
 {
     if (expect->rule == ROLE_EXPECT_SERVER || expect->rule == ROLE_EXPECT_ANY) {
         struct sentence text = check_add_finding(verdict, CHECK_SPLIT, CHECK_NO_EVIDENCE, 1);
-        sentence_add(&text, "the split was not checked: --expect goes before the routes, which "
-                            "have "
-                            "the weights");
+        sentence_add(&text,
+                     "the split was not checked: --expect goes before the routes, which have "
+                     "the weights");
     }
 }
 

@@ -359,6 +359,9 @@ def test_what_the_rule_makes_of_the_metadata_is_expected(started, certs, backend
         assert told in lines["v1.1"] and "its rule" not in lines["v2.1"], done.stdout
     checks = json.loads(verify_routes(proxy, routes, "-o", "json").stdout)["checks"]
     assert checks[0]["metadata_rewritten"][0]["header"] in told and "metadata_rewritten" not in checks[1]
+    sticky = grpcroute("sticky-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes, "-n", "3",
+                       "--interval", "10ms")
+    assert sticky.returncode == 0 and told in sticky.stdout, sticky
     agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes,
                       "-n", "2", "--interval", "10ms")
     assert agent.returncode == 0 and "Not isolated" not in agent.stdout + agent.stderr, agent
@@ -369,6 +372,9 @@ def test_a_proxy_that_leaves_the_metadata_as_they_are_fails(started, certs, back
     changes, told, seen = REWRITES[name]
     proxy = started(Proxy(certs, *backends, "--routes", rewriting(tmp_path, None, "plain.yaml"))).wait_ready()
     routes = rewriting(tmp_path, changes)
+    agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes,
+                      "-n", "2", "--interval", "10ms")
+    assert agent.returncode == 1 and "Not isolated" in agent.stdout + agent.stderr, agent
     done = verify_routes(proxy, routes)
     assert done.returncode == 1 and told in done.stdout and seen in done.stdout, done
     assert "carried other metadata than the routes say" in done.stdout and "Agent v2.1 → Server v2: OK" in done.stdout, done
