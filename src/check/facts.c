@@ -173,7 +173,8 @@ struct check_facts check_facts_of(const struct check_run *run, size_t stream)
     const struct check_observation *seen = &run->streams[stream];
     struct check_facts facts = {.foreign_first = CHECK_NONE};
     learn_extensions(seen, &facts);
-    facts.echoes_metadata = facts.echoes_metadata && !run->plan->id_hidden;
+    bool unknown = run->plan->groups[run->plan->streams[stream].group].expect.rewrite_unknown;
+    facts.echoes_metadata = facts.echoes_metadata && !run->plan->id_hidden && !unknown;
     compare_metadata(run, stream, &facts);
     if (run->plan->service != NULL) { /* how many answers are right is for the service to know */
         facts.moved = service_moved(run->plan->service, seen);

@@ -30,6 +30,21 @@ const char *check_command_name(enum check_command command)
     return command == CHECK_VERIFY ? "verify" : "sticky-test";
 }
 
+/* Where the server would tell it. */
+static const char *why_not_isolation(const struct check_plan *plan, unsigned unchecked)
+{
+    if ((unchecked & 1U << CHECK_ISOLATION) == 0) {
+        return NULL;
+    }
+    if (plan->id_hidden) {
+        return "servers tell what they saw in " ROLE_ID_HEADER ", not in --id-header";
+    }
+    bool tells = (unchecked & needs_extensions) == 1U << CHECK_ISOLATION;
+    return tells && plan->rewritten
+               ? "some rule rewrites what servers see, and which one took it is not known"
+               : NULL;
+}
+
 char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, char *out,
                            size_t out_bytes)
 {
@@ -44,10 +59,9 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
                                             : ": the logs of both agents and servers are needed");
         return out;
     }
-    if (plan->id_hidden && (unchecked & 1U << CHECK_ISOLATION) != 0) {
-        sentence_add(&text,
-                     "%s: servers tell what they saw in " ROLE_ID_HEADER ", not in --id-header",
-                     check_kind_words(CHECK_ISOLATION));
+    const char *why = why_not_isolation(plan, unchecked);
+    if (why != NULL) {
+        sentence_add(&text, "%s: %s", check_kind_words(CHECK_ISOLATION), why);
         unchecked &= ~(1U << CHECK_ISOLATION);
         sentence_add(&text, "%s", unchecked != 0 ? "; " : "");
     }

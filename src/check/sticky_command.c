@@ -78,7 +78,8 @@ static int run_logs(struct options *options)
     return rv;
 }
 
-static int probe(const struct options *options, const struct role_expectation *expect)
+static int probe(const struct options *options, const struct role_expectation *expect,
+                 bool rewritten)
 {
     struct check_session_options session = options->session;
     if (session.timeout_ns == 0) {
@@ -88,6 +89,7 @@ static int probe(const struct options *options, const struct role_expectation *e
         .command = CHECK_STICKY,
         .messages = options->messages,
         .interval_ms = options->interval_ns / NS_PER_MS,
+        .rewritten = rewritten,
     };
     check_plan_add_agents(&plan, options->version, options->id, (size_t)options->agents);
     for (size_t i = 0; i < plan.group_count; i++) {
@@ -112,7 +114,7 @@ static int run(const void *parsed, int argc, char **argv)
         role_expects_init(&expects, "sticky-test", &options->expect, &options->session.connect) ==
             0) {
         const struct role_expectation expect = role_expects_of(&expects, options->version);
-        rv = probe(options, &expect);
+        rv = probe(options, &expect, role_expects_rewrite(&expects));
     }
     role_expects_deinit(&expects);
     return rv;

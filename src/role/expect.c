@@ -423,6 +423,7 @@ static struct role_expectation rewritten(const struct role_expects *expects,
     if (promised.outcome == 0) {
         expect.rewrite = role_rewrite_of(promised.rule);
     }
+    expect.rewrite_unknown = promised.outcome != 0 && role_expects_rewrite(expects);
     return expect;
 }
 

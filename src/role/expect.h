@@ -42,6 +42,7 @@ struct role_expectation {
     struct role_share shares[ROUTE_BACKENDS_MAX]; /* where the expectation comes from --routes */
     size_t share_count;
     struct role_rewrite rewrite; /* by the rule of --routes that takes it, whoever is to answer */
+    bool rewrite_unknown; /* ... but which rule takes it is not known, and some rewrite */
     bool too_many; /* while it is filled */
     char reason[ROLE_REASON_BYTES]; /* printable ASCII */
 };

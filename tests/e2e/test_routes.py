@@ -1,5 +1,6 @@
 """Routes as people have them: several GRPCRoutes, what kubectl prints, filters; through every proxy that they describe."""
 import json
+import re
 import subprocess
 
 import h2.events
@@ -365,6 +366,16 @@ def test_what_the_rule_makes_of_the_metadata_is_expected(started, certs, backend
     agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes,
                       "-n", "2", "--interval", "10ms")
     assert agent.returncode == 0 and "Not isolated" not in agent.stdout + agent.stderr, agent
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_real_proxies_make_of_the_metadata_what_is_expected(started, certs, backends, tmp_path, name):
+    routes = rewriting(tmp_path, REWRITES["both"][0])
+    proxy = started(REAL_PROXIES[name](certs, tmp_path, *backends, "--routes", routes, "--no-health-checks"))
+    done = verify_routes(proxy, routes, "--boundary")
+    assert done.returncode == 0 and REWRITES["both"][1] in done.stdout, done.stdout
+    unknown = re.search(r"Not checked for Boundary \(header twice.*some rule rewrites what servers see", done.stdout)
+    assert (unknown is not None) == ("(not rejected)" in done.stdout), done.stdout  # which rule takes two values is nowhere said
 
 
 @pytest.mark.parametrize("name", [name for name in REWRITES if REWRITES[name][2]])
