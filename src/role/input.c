@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,10 @@ int role_input_open(struct role_input *input, const char *path, uint64_t deadlin
     if (input->fd < 0) {
         return -errno;
     }
+    struct stat info;
+    if (fstat(input->fd, &info) == 0 && S_ISREG(info.st_mode)) {
+        input->deadline_ns = 0; /* it ends by itself */
+    }
     signalled = 0;
     sigaction(SIGINT, &action, &input->old[0]);
     sigaction(SIGTERM, &action, &input->old[1]);
@@ -40,6 +45,10 @@ static bool wait_for(struct role_input *input)
     struct pollfd ready = {.fd = input->fd, .events = POLLIN};
     uint64_t now_ns = clock_now_ns();
     uint64_t rest_ns = input->deadline_ns > now_ns ? input->deadline_ns - now_ns : 0;
+    if (input->deadline_ns != 0 && rest_ns == 0) { /* who always writes is late, too */
+        input->timed_out = true;
+        return false;
+    }
     const struct timespec rest = {.tv_sec = (time_t)(rest_ns / NS_PER_S),
                                   .tv_nsec = (long)(rest_ns % NS_PER_S)};
     sigset_t ends;

@@ -196,6 +196,8 @@ def test_logs_that_do_not_end_are_read_until_the_time_limit(command, tmp_path):
     for args in [], ["--logs", full]:  # nobody writes into it
         done = time_limited(command, fifo, *args)
         assert done.returncode == 4 and f"{fifo}: it had not ended after 700ms (--timeout)" in done.stderr, done
+    done = time_limited(command, "/dev/zero")  # somebody always writes
+    assert done.returncode == 4 and "/dev/zero: it had not ended after 700ms (--timeout)" in done.stderr, done
     held = os.open(fifo, os.O_RDWR)
     try:
         os.write(held, LOGS.encode())  # and nobody ends it
