@@ -48,8 +48,8 @@ struct options {
 static const struct cli_option options_table[] = {
     {.name = "version", .kind = CLI_STRING, .offset = offsetof(struct options, version),
      .argument = "VERSION", .environment = "AGENT_VERSION", .required = true,
-     .help = "Version of this agent, sent as agent-version, 1 to 64 visible characters; vX.Y belongs "
-             "to server vX"},
+     .help = "Version of this agent, sent as agent-version, 1 to 64 visible characters; vX.Y "
+             "belongs to server vX"},
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
      .environment = "AGENT_ID",
      .help = "Name of this agent, sent as agent-id; HOSTNAME or a UUID when not given"},
@@ -61,14 +61,16 @@ static const struct cli_option options_table[] = {
      .help = "Time between pings"},
     {.name = "count", .kind = CLI_COUNT, .offset = offsetof(struct options, count), .argument = "N",
      .fallback = "1", .min = 1, .max = 100000,
-     .help = "Agents in this process, each with its own connection; ids get -1, -2, ... behind them"},
+     .help = "Agents in this process, each with its own connection; ids get -1, -2, ... behind "
+             "them"},
     {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
      .offset = offsetof(struct options, messages), .argument = "N", .fallback = "0", .min = 0,
      .max = UINT32_MAX, .help = "Pings to send, then exit; 0 for no end"},
     {.name = "keepalive", .kind = CLI_DURATION, .offset = offsetof(struct options, keepalive_ns),
      .argument = "DURATION", .fallback = "30s", .max = UINT64_C(86400000000000),
      .help = "PING the connection after this much silence; 0 for never"},
-    {.name = "max-backoff", .kind = CLI_DURATION, .offset = offsetof(struct options, max_backoff_ns),
+    {.name = "max-backoff", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, max_backoff_ns),
      .argument = "DURATION", .fallback = "120s", .min = 1000000000, .max = UINT64_C(86400000000000),
      .help = "Longest pause between connection attempts"},
     {.name = "metrics-listen", .kind = CLI_LISTEN,

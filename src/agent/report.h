@@ -29,11 +29,10 @@ void report_findings(const struct log_source *source, const struct agent_identit
 void report_reconnecting(const struct log_source *source, const char *what, const char *reason,
                          const char *cause, uint64_t delay_ms);
 
+/* The stream was ended as planned, and is opened again at once. */
+void report_planned(const struct log_source *source, const char *cause);
+
 /* "Stream closed: CAUSE", for a stream that did not end well and is not opened again. */
-/* The stream was ended as planned, and is opened again at once. */
-void report_planned(const struct log_source *source, const char *cause);
-/* The stream was ended as planned, and is opened again at once. */
-void report_planned(const struct log_source *source, const char *cause);
 void report_closed(const struct log_source *source, const char *reason, const char *cause);
 
 /* The server told us to ping less (gRFC A8). */

@@ -118,16 +118,18 @@ static unsigned judge_pod(struct agent_stream *stream, struct agent_stats *stats
     return AGENT_MOVED;
 }
 
-static bool differs(const char *echoed, const char *own)
+/* A server need not say what it saw. */
+static bool differs(const char *echoed, const struct route_change *change, const char *own)
 {
-    return echoed[0] != '\0' && strcmp(echoed, own) != 0;
+    return echoed[0] != '\0' && !role_rewrite_allows(change, own, echoed);
 }
 
 static unsigned judge_metadata(struct agent_stats *stats, const struct agent_identity *self,
                                const struct rpc_ping_response *response)
 {
-    if (!differs(response->agent_id, self->id) &&
-        !differs(response->agent_version, self->version)) {
+    const struct role_rewrite *rewrite = &self->expect->rewrite;
+    if (!differs(response->agent_id, rewrite->id, self->id) &&
+        !differs(response->agent_version, rewrite->version, self->version)) {
         return 0;
     }
     stats->mixed++;

@@ -7,6 +7,8 @@
 #define US_NS     UINT64_C(1000)
 #define MS_NS     UINT64_C(1000000)
 #define SECOND_NS UINT64_C(1000000000)
+/* Beyond them 99.99... is all. */
+#define PERCENT_DIGITS 9
 
 /* Writes `ns` in `unit_ns` with three digits. Returns false when it rounds to `limit` units or more
  * and so belongs to the next unit. */
@@ -54,6 +56,38 @@ char *text_format_duration(char *out, size_t out_bytes, uint64_t ns)
             snprintf(out, out_bytes, "%lluh%02llum", minutes / 60, minutes % 60);
         }
     }
+    return out;
+}
+
+char *text_format_percent(char *out, size_t out_bytes, double share)
+{
+    double percent = 100 * share;
+    int digits = percent > 99 ? 4 : 3;
+    if (percent > 0 && percent < 0.01) {
+        snprintf(out, out_bytes, "< 0.01 %%");
+        return out;
+    }
+    if (percent >= 1000) {
+        snprintf(out, out_bytes, "%.0f %%", percent);
+        return out;
+    }
+    do {
+        snprintf(out, out_bytes, "%.*g %%", digits++, percent);
+    } while (percent < 100 && digits < PERCENT_DIGITS && strcmp(out, "100 %") == 0);
+    return out;
+}
+
+char *text_format_size(char *out, size_t out_bytes, double bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    const char *sign = bytes < 0 ? "-" : "";
+    size_t unit = 0;
+    bytes = bytes < 0 ? -bytes : bytes;
+    for (; bytes >= 1023.5 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++) {
+        bytes /= 1024;
+    }
+    int decimals = unit == 0 || bytes >= 99.95 ? 0 : bytes >= 9.995 ? 1 : 2;
+    snprintf(out, out_bytes, "%s%.*f %s", sign, decimals, bytes, units[unit]);
     return out;
 }
 

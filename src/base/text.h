@@ -58,6 +58,15 @@ int text_parse_size(const char *text, uint64_t *ret_bytes, const char **ret_reas
  * are enough below a century. Returns `out`. */
 char *text_format_duration(char *out, size_t out_bytes, uint64_t ns);
 
+/* Shows a share of 1 with three digits, which are enough of them that what is not all or nothing
+ * does not look like it: "90.7 %", "25 %", "99.97 %", "< 0.01 %"; 16 bytes are enough up to a
+ * million times. Returns `out`. */
+char *text_format_percent(char *out, size_t out_bytes, double share);
+
+/* Shows bytes with three digits: "950 B", "1.50 KiB", "12.3 MiB"; 16 bytes are enough. Returns
+ * `out`. */
+char *text_format_size(char *out, size_t out_bytes, double bytes);
+
 /* "host:port", an IPv6 address in brackets; TEXT_ADDRESS_BYTES are enough. Returns `out`. */
 char *text_format_address(char *out, size_t out_bytes, const char *host, uint16_t port);
 

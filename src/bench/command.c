@@ -239,16 +239,19 @@ static int check_files(int argc, char **argv)
     return dashes > 1;
 }
 
-static struct bench_result *read_report(const char *path)
+/* Returns 0 with a result that the caller owns, or an exit code and NULL. */
+static int read_report(const char *path, struct bench_result **ret)
 {
     char reason[REPORT_REASON_BYTES];
     struct bench_result *result = mem_new(struct bench_result);
-    if (report_read(path, result, reason) != 0) {
+    int rv = report_read(path, result, reason);
+    if (rv != 0) {
         cli_error("bench", "%s: %s", path, reason);
         free(result);
-        return NULL;
+        result = NULL;
     }
-    return result;
+    *ret = result;
+    return rv;
 }
 
 static int merge(const struct options *options, const struct threshold *thresholds, int argc,
@@ -260,13 +263,12 @@ static int merge(const struct options *options, const struct threshold *threshol
     if (argc == 0 || check_files(argc, argv) != 0) {
         return EXIT_USAGE;
     }
-    struct bench_result *sum = read_report(argv[0]);
-    int rv = sum != NULL ? EXIT_GOOD : EXIT_USAGE;
+    struct bench_result *sum;
+    int rv = read_report(argv[0], &sum);
     for (int i = 1; i < argc && rv == EXIT_GOOD; i++) {
-        struct bench_result *one = read_report(argv[i]);
-        if (one == NULL) {
-            rv = EXIT_USAGE;
-        } else {
+        struct bench_result *one;
+        rv = read_report(argv[i], &one);
+        if (rv == EXIT_GOOD) {
             bench_merge(sum, one);
             bench_result_deinit(one);
             free(one);
@@ -348,14 +350,13 @@ static int compare(const struct options *options, int argc, char **argv)
     }
     struct bench_result *results[BENCH_RUNS_MAX] = {NULL};
     struct bench_page page = {.command = "bench compare", .run_count = (size_t)argc};
-    bool complete = true;
-    for (int i = 0; i < argc; i++) {
-        results[i] = read_report(argv[i]);
-        complete = complete && results[i] != NULL;
+    int rv = EXIT_GOOD;
+    for (int i = 0; i < argc && rv == EXIT_GOOD; i++) {
+        rv = read_report(argv[i], &results[i]);
         page.runs[i] = results[i];
         page.names[i] = argv[i];
     }
-    int rv = complete ? show_comparison(options, argv, &page) : EXIT_USAGE;
+    rv = rv == EXIT_GOOD ? show_comparison(options, argv, &page) : rv;
     for (int i = 0; i < argc; i++) {
         if (results[i] != NULL) {
             bench_result_deinit(results[i]);

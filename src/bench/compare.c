@@ -176,7 +176,7 @@ static void print_row(FILE *out, const struct compare_row *row, double tolerance
     char limit[16] = "-";
     row_label(row, label);
     if (row->decides) {
-        snprintf(limit, sizeof(limit), "%.0f %%", 100 * tolerance);
+        text_format_percent(limit, sizeof(limit), tolerance);
     }
     fprintf(out, "%-24s %14.2f %14.2f %8.2f %9s  %s", label, row->before, row->now, row->ratio,
             limit,
@@ -205,17 +205,18 @@ static void print_names(FILE *out, const struct comparison *comparison, enum sho
 
 static void print_verdict(FILE *out, const struct comparison *comparison)
 {
-    double percent = 100 * comparison->tolerance;
+    char percent[16];
+    text_format_percent(percent, sizeof(percent), comparison->tolerance);
     if (comparison->missing > 0) {
         fprintf(out, "%s Not compared, since one of the two has no figures of it: ",
                 cli_mark(CLI_MARK_WARN));
         print_names(out, comparison, MISSING);
     }
     if (comparison->worse > 0) {
-        fprintf(out, "%s Worse by more than %.0f %%: ", cli_mark(CLI_MARK_BAD), percent);
+        fprintf(out, "%s Worse by more than %s: ", cli_mark(CLI_MARK_BAD), percent);
         print_names(out, comparison, WORSE);
     } else if (comparison->missing == 0) {
-        fprintf(out, "%s Within %.0f %%: ", cli_mark(CLI_MARK_GOOD), percent);
+        fprintf(out, "%s Within %s: ", cli_mark(CLI_MARK_GOOD), percent);
         print_names(out, comparison, DECIDING);
     }
 }

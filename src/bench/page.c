@@ -74,15 +74,16 @@ static void headline_of_several(const struct bench_page *page,
     for (size_t i = 0; i + 1 < page->run_count; i++) {
         worse += page->comparisons[i].worse;
     }
-    double tolerance = 100 * page->comparisons[0].tolerance;
+    char tolerance[16];
+    text_format_percent(tolerance, sizeof(tolerance), page->comparisons[0].tolerance);
     if (page->exit_code == EXIT_NO_EVIDENCE) {
         snprintf(out, BENCH_HEADLINE_BYTES,
                  "A report is not valid or lacks figures, so nothing is proven");
     } else if (worse > 0) {
-        snprintf(out, BENCH_HEADLINE_BYTES, "%u figure%s worse by more than %.0f %%", worse,
+        snprintf(out, BENCH_HEADLINE_BYTES, "%u figure%s worse by more than %s", worse,
                  worse == 1 ? " is" : "s are", tolerance);
     } else {
-        snprintf(out, BENCH_HEADLINE_BYTES, "What is judged is within %.0f %%", tolerance);
+        snprintf(out, BENCH_HEADLINE_BYTES, "What is judged is within %s", tolerance);
     }
 }
 

@@ -5,6 +5,11 @@ const several = runs.length > 1;
 const nameOf = (run, i) => several ? `${i === 0 ? "before: " : "now: "}${run.name}` : "";
 const strokeOf = (i) => `var(--c${i % COLOURS})`;
 const rateOf = (run) => run.seconds_ns > 0 ? run.answered / (run.seconds_ns / 1e9) : 0;
+// As text_format_size() writes it.
+const size = (bytes) => {
+  const unit = bytes < 1024 ? 0 : Math.min(3, Math.floor(Math.log2(bytes) / 10));
+  return `${unit === 0 ? Math.round(bytes) : (bytes / 1024 ** unit).toPrecision(3)} ${["B", "KiB", "MiB", "GiB"][unit]}`;
+};
 const share = (part) => part === 0 ? "0 %" : part < 0.0001 ? "< 0.01 %" : `${Number((part * 100).toPrecision(3))} %`;
 
 const QUANTILES = [["p50", 0.5], ["p90", 0.9], ["p95", 0.95], ["p99", 0.99], ["p99.9", 0.999], ["p99.99", 0.9999], ["max", 1]];
@@ -216,7 +221,7 @@ function showFigures(run) {
   section("cost", "Cost").append(makeTable([["Process"], [`CPU per ${UNIT[0]}`, true], ["Cores", true], ["Memory", true], ["Memory per idle stream", true]],
     run.processes.map((cost) => cost.ended ? [String(cost.pid), ["ended before the load did", "bad"], "", "", ""] : [
       String(cost.pid), run.answered > 0 ? duration(cost.cpu_seconds * 1e9 / run.answered) : "–", (cost.cpu_seconds * 1e9 / run.seconds_ns).toFixed(2),
-      `${rounded(cost.memory_kib / 1024)} MiB`, run.streams_opened > 0 ? `${rounded(Math.max(0, cost.idle_streams_kib) / run.streams_opened)} KiB` : "–"])));
+      size(1024 * cost.memory_kib), run.streams_opened > 0 ? size(1024 * Math.max(0, cost.idle_streams_kib) / run.streams_opened) : "–"])));
 }
 
 const figure = (row, value) => row.unit === "us" ? duration(value * 1e3) : `${Number(value.toFixed(2))}${row.unit === "/s" ? "/s" : ""}`;

@@ -16,7 +16,7 @@ void report_json(FILE *out, const struct bench_result *result);
 /* Reads what report_json() wrote, from standard input for "-". Several reports, as in the logs of
  * several pods, are added up, each line behind a prefix or not, in UTF-8 or UTF-16; what is between
  * them is passed over, but no report is. Returns 0 with an initialised
- * result, or 1 with a sentence in `reason`. */
+ * result, or with a sentence in `reason` the exit code: EXIT_USAGE, or that of an interruption. */
 int report_read(const char *path, struct bench_result *ret,
                 char reason[static REPORT_REASON_BYTES]);
 

@@ -9,6 +9,9 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text_line.h"
+#include "cli/exit.h"
+#include "role/input.h"
+#include "role/signals.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,35 +23,39 @@
 #define SOURCES_MAX    256 /* different prefixes in one file */
 #define PREFIX_BYTES   256
 
-/* Reads to the end of `file`. Returns 0, or 1 with a reason. */
-static int read_all(FILE *file, struct buf *text, char reason[static REPORT_REASON_BYTES])
+/* Reads to the end. Returns 0, or an exit code with a reason. */
+static int read_all(struct role_input *input, struct buf *text,
+                    char reason[static REPORT_REASON_BYTES])
 {
-    size_t len;
+    ssize_t len;
     do {
         uint8_t *room = buf_reserve(text, READ_BYTES);
-        len = room != NULL ? fread(room, 1, READ_BYTES, file) : 0;
-        buf_commit(text, len);
+        len = room != NULL ? role_input_read(input, room, READ_BYTES) : -ENOMEM;
+        buf_commit(text, len > 0 ? (size_t)len : 0);
     } while (len > 0 && text->len <= FILE_BYTES_MAX);
+    if (input->interrupted_by != 0) {
+        snprintf(reason, REPORT_REASON_BYTES, "interrupted while it was read");
+        return role_signals_exit_code(input->interrupted_by);
+    }
     if (len > 0) {
         snprintf(reason, REPORT_REASON_BYTES, "is larger than 64 MiB");
-    } else if (ferror(file) != 0 || !feof(file)) {
-        snprintf(reason, REPORT_REASON_BYTES, "cannot be read");
+    } else if (len < 0) {
+        snprintf(reason, REPORT_REASON_BYTES, "cannot be read: %s", strerror((int)-len));
     }
-    return len == 0 && feof(file) && ferror(file) == 0 ? 0 : 1;
+    return len == 0 ? 0 : EXIT_USAGE;
 }
 
-/* The whole file, owned by the caller. Returns 0, or 1 with a reason. */
+/* The whole file, owned by the caller. Returns 0, or an exit code with a reason. */
 static int read_file(const char *path, struct buf *ret, char reason[static REPORT_REASON_BYTES])
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-    if (file == NULL) {
-        snprintf(reason, REPORT_REASON_BYTES, "%s", strerror(errno));
-        return 1;
+    struct role_input input;
+    int error = role_input_open(&input, path, 0);
+    if (error != 0) {
+        snprintf(reason, REPORT_REASON_BYTES, "%s", strerror(-error));
+        return EXIT_USAGE;
     }
-    int rv = read_all(file, ret, reason);
-    if (file != stdin) {
-        fclose(file);
-    }
+    int rv = read_all(&input, ret, reason);
+    role_input_close(&input);
     return rv;
 }
 
@@ -360,13 +367,14 @@ int report_read(const char *path, struct bench_result *ret, char reason[static R
 {
     memset(ret, 0, sizeof(*ret));
     struct buf bytes = {0};
-    if (read_file(path, &bytes, reason) != 0) {
+    int rv = read_file(path, &bytes, reason);
+    if (rv != 0) {
         buf_deinit(&bytes);
-        return 1;
+        return rv;
     }
     struct buf text = decode(&bytes);
     buf_deinit(&bytes);
-    int rv = read_text(&text, ret, reason);
+    rv = read_text(&text, ret, reason) == 0 ? 0 : EXIT_USAGE;
     buf_deinit(&text);
     return rv;
 }

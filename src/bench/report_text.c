@@ -125,9 +125,13 @@ static double us_per_message(double cpu_seconds, const struct bench_result *resu
 static void print_costs(FILE *out, const struct bench_result *result)
 {
     char late[DURATION_BYTES];
+    char share[16];
+    char memory[16];
+    char idle[16];
     double seconds = (double)result->seconds_ns / 1e9;
-    fprintf(out, "Driver    %.0f %% of a core, %.2f us per message, sends late by p99 %s\n",
-            seconds > 0 ? 100 * result->driver_cpu_seconds / seconds : 0,
+    fprintf(out, "Driver    %s of a core, %.2f us per message, sends late by p99 %s\n",
+            text_format_percent(share, sizeof(share),
+                                seconds > 0 ? result->driver_cpu_seconds / seconds : 0),
             us_per_message(result->driver_cpu_seconds, result),
             duration(late, histogram_quantile(&result->lateness, 0.99)));
     for (size_t i = 0; i < result->setup.pid_count; i++) {
@@ -137,14 +141,16 @@ static void print_costs(FILE *out, const struct bench_result *result)
             continue;
         }
         fprintf(out,
-                "Process   %d: %.2f us per message (%.0f %% of a core), %.1f MiB, %.1f KiB per "
-                "idle stream\n",
+                "Process   %d: %.2f us per message (%s of a core), %s, %s per idle stream\n",
                 (int)cost->pid, us_per_message(cost->cpu_seconds, result),
-                seconds > 0 ? 100 * cost->cpu_seconds / seconds : 0,
-                (double)cost->memory_kib / 1024,
-                result->streams_opened > 0
-                    ? (double)cost->idle_streams_kib / (double)result->streams_opened
-                    : 0);
+                text_format_percent(share, sizeof(share),
+                                    seconds > 0 ? cost->cpu_seconds / seconds : 0),
+                text_format_size(memory, sizeof(memory), 1024 * (double)cost->memory_kib),
+                text_format_size(idle, sizeof(idle),
+                                 result->streams_opened > 0
+                                     ? 1024 * (double)cost->idle_streams_kib /
+                                           (double)result->streams_opened
+                                     : 0));
     }
 }
 

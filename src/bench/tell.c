@@ -231,8 +231,8 @@ struct cases {
     FILE *out;
 };
 
-static void put_case(struct cases *cases, const char *name, enum cli_junit_result result,
-                     const char *type, const char *text)
+static void begin_case(struct cases *cases, const char *name, enum cli_junit_result result,
+                       const char *type, const char *text)
 {
     cases->suite.tests++;
     cases->suite.failures += result == CLI_JUNIT_FAILURE;
@@ -240,19 +240,42 @@ static void put_case(struct cases *cases, const char *name, enum cli_junit_resul
     cli_junit_case_begin(cases->out, &cases->suite, name);
     if (result != CLI_JUNIT_PASSED) {
         cli_junit_problem(cases->out, result, type, text);
-    } else {
-        cli_junit_output(cases->out, text);
     }
+}
+
+static void put_case(struct cases *cases, const char *name, enum cli_junit_result result,
+                     const char *type, const char *text)
+{
+    begin_case(cases, name, result, type, text);
+    cli_junit_output(cases->out, result == CLI_JUNIT_PASSED ? text : NULL);
+    cli_junit_case_end(cases->out);
+}
+
+/* What the load was, and each error with its number. */
+static void put_load_case(struct cases *cases, const struct bench_page *page)
+{
+    const struct bench_result *result = page->runs[0];
+    char headline[BENCH_HEADLINE_BYTES];
+    char lines[BENCH_HEADLINE_BYTES + BENCH_CAUSES_MAX * (BENCH_CAUSE_BYTES + FIGURE_BYTES)];
+    bench_page_headline(page, headline);
+    bool judged = page->exit_code == EXIT_GOOD || page->exit_code == EXIT_CHECK_FAILED;
+    begin_case(cases, "load", judged ? CLI_JUNIT_PASSED : CLI_JUNIT_ERROR,
+               cli_result_word(page->exit_code), headline);
+    size_t len = (size_t)snprintf(lines, sizeof(lines), "%s", headline);
+    for (size_t i = 0; i < result->cause_count; i++) {
+        char cause[BENCH_CAUSE_BYTES];
+        snprintf(cause, sizeof(cause), "%s", result->causes[i].text);
+        text_make_readable(cause);
+        len += (size_t)snprintf(lines + len, sizeof(lines) - len, "\n%" PRIu64 " x %s",
+                                result->causes[i].count, cause);
+    }
+    cli_junit_output(cases->out, lines);
     cli_junit_case_end(cases->out);
 }
 
 static void put_load_cases(struct cases *cases, const struct bench_page *page)
 {
-    char headline[BENCH_HEADLINE_BYTES];
-    bench_page_headline(page, headline);
-    bool judged = page->exit_code == EXIT_GOOD || page->exit_code == EXIT_CHECK_FAILED;
-    put_case(cases, "load", judged ? CLI_JUNIT_PASSED : CLI_JUNIT_ERROR,
-             cli_result_word(page->exit_code), headline);
+    put_load_case(cases, page);
     for (size_t i = 0; page->verdict != NULL && i < page->verdict->count; i++) {
         const struct bench_check *check = &page->verdict->checks[i];
         char text[TEXT_BYTES];
@@ -278,15 +301,15 @@ static void put_comparison_cases(struct cases *cases, const struct bench_page *p
     char run[NAME_BYTES];
     char name[2 * NAME_BYTES];
     char text[TEXT_BYTES];
+    char tolerance[16];
     run_name(page, number + 1, run);
     for (size_t i = 0; i < comparison->row_count; i++) {
         const struct compare_row *row = &comparison->rows[i];
         if (row->decides) {
             snprintf(name, sizeof(name), "%s %s", run, row->name);
-            snprintf(text, sizeof(text),
-                     "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %.0f %%",
+            snprintf(text, sizeof(text), "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %s",
                      row->before, row->unit, row->now, row->unit, row->ratio,
-                     100 * comparison->tolerance);
+                     text_format_percent(tolerance, sizeof(tolerance), comparison->tolerance));
             put_case(cases, name,
                      row->missing ? CLI_JUNIT_ERROR
                      : row->worse ? CLI_JUNIT_FAILURE

@@ -6,6 +6,7 @@
 #include "check/every_tell.h"
 #include "check/probe.h"
 #include "cli/exit.h"
+#include "cli/result.h"
 #include "net/http.h"
 #include "role/signals.h"
 
@@ -28,6 +29,7 @@ struct every {
     char key[EVERY_KEY_BYTES]; /* of the last verdict; "": none yet */
     uint64_t run_number;
     uint64_t begun_ns;
+    uint64_t begun_wall_ns;
     int interrupted_by;
 
     struct probe *probe; /* the run in progress, NULL between two; then these are filled: */
@@ -80,7 +82,8 @@ static void tell_change(struct every *every, const struct check_report *report)
     every_key(report, key);
     if (strcmp(key, every->key) != 0) {
         memcpy(every->key, key, sizeof(key));
-        every_tell_run(stdout, every->config->session->report.output, every->run_number, report);
+        every_tell_run(cli_text_stream(&every->config->session->report),
+                       every->config->session->report.output, every->run_number, report);
     }
 }
 
@@ -93,6 +96,7 @@ static void on_run_done(void *user)
     if (every->run.interrupted_by == 0) {
         every_stats_note(&every->stats, &report, (int64_t)time(NULL));
         tell_change(every, &report);
+        every_write_run(&report, every->begun_wall_ns, &every->config->session->report);
         every->run_number++;
     }
     check_report_deinit(&report);
@@ -135,6 +139,7 @@ static uint64_t timeout_ns(const struct every *every)
 static void begin_run(struct every *every)
 {
     every->begun_ns = clock_now_ns();
+    every->begun_wall_ns = clock_wall_ns();
     every->plan = (struct check_plan){0};
     if (every->run_number > 0) {
         (void)read_target(every);

@@ -159,6 +159,23 @@ void every_tell_run(FILE *out, enum cli_output output, uint64_t run,
     fflush(out);
 }
 
+void every_write_run(const struct check_report *report, uint64_t started_ns,
+                     const struct cli_output_options *outputs)
+{
+    static const struct cli_printers printers = {.json = check_print_json};
+    const struct cli_output_options file = {.json_file = outputs->json_file};
+    char message[CHECK_TEXT_BYTES];
+    const struct cli_result result = {
+        .command = check_command_name(CHECK_VERIFY),
+        .target = report->run->target,
+        .exit_code = report->exit_code,
+        .message = check_summary(report, message, sizeof(message)),
+        .started_ns = started_ns,
+        .took_ns = report->run->duration_ns,
+    };
+    (void)cli_result_tell(&result, &printers, report, &file); /* what fails is told */
+}
+
 static void print_end(FILE *out, const void *printed)
 {
     const struct every_end *end = printed;

@@ -16,6 +16,10 @@ void every_key(const struct check_report *report, char out[static EVERY_KEY_BYTE
 void every_tell_run(FILE *out, enum cli_output output, uint64_t run,
                     const struct check_report *report);
 
+/* --json-file, which holds the last run as `verify` without --every would tell it. */
+void every_write_run(const struct check_report *report, uint64_t started_ns,
+                     const struct cli_output_options *outputs);
+
 /* The last words: how many runs there were, and what they said. Returns the exit code. */
 int every_tell_end(const struct every_stats *stats, const char *target, int exit_code,
                    const struct cli_output_options *outputs);

@@ -91,6 +91,18 @@ static void add_metadata(struct sentence *sentence, const struct check_run *run,
 {
     const struct check_pong *pong =
         &run->streams[metadata->stream].pongs[metadata->facts.wrong_metadata_first];
+    const struct role_rewrite *rewrite =
+        &run->plan->groups[run->plan->streams[metadata->stream].group].expect.rewrite;
+    if (role_rewrites(rewrite)) {
+        char rule[ROLE_REWRITE_BYTES];
+        sentence_add(sentence,
+                     "%" PRIu64 " of %" PRIu64 " messages carried other metadata than the routes "
+                     "say: agent-id=%s agent-version=%s seen on the stream of agent-id=%s, and %s",
+                     metadata->count, verdict->received, shown_or(run, pong->agent_id, "(none)"),
+                     shown_or(run, pong->agent_version, "(none)"), agent_id(run, metadata->stream),
+                     role_rewrite_text(rewrite, rule));
+        return;
+    }
     sentence_add(sentence,
                  "%" PRIu64 " of %" PRIu64 " messages carried metadata of another stream: "
                  "agent-id=%s agent-version=%s seen on the stream of agent-id=%s",

@@ -28,6 +28,29 @@ static bool version_is_plain(const struct check_group *group)
     return group->header == CHECK_HEADER_ONCE && group->agent_version[0] != '\0';
 }
 
+/* What a server says that it saw of an agent, where that is not what the agent sent. */
+static bool may_see(const struct check_run *run, const struct route_change *change, uint32_t own,
+                    uint32_t seen)
+{
+    return role_rewrite_allows(change, check_names_text(&run->names, own),
+                               check_names_text(&run->names, seen));
+}
+
+static bool is_own_metadata(const struct check_run *run, size_t stream,
+                            const struct check_pong *pong, bool plain)
+{
+    const struct check_observation *seen = &run->streams[stream];
+    const struct role_rewrite *rewrite =
+        &run->plan->groups[run->plan->streams[stream].group].expect.rewrite;
+    bool id = pong->agent_id == seen->agent_id;
+    bool version = !plain || pong->agent_version == seen->agent_version;
+    if (!role_rewrites(rewrite)) {
+        return id && version;
+    }
+    return may_see(run, rewrite->id, seen->agent_id, pong->agent_id) &&
+           (!plain || may_see(run, rewrite->version, seen->agent_version, pong->agent_version));
+}
+
 static void compare_metadata(const struct check_run *run, size_t stream, struct check_facts *facts)
 {
     const struct check_observation *seen = &run->streams[stream];
@@ -35,9 +58,7 @@ static void compare_metadata(const struct check_run *run, size_t stream, struct 
                  version_is_plain(&run->plan->groups[run->plan->streams[stream].group]);
     facts->wrong_metadata_first = CHECK_NONE;
     for (size_t i = 0; facts->echoes_metadata && i < seen->pong_count; i++) {
-        const struct check_pong *pong = &seen->pongs[i];
-        if (pong->agent_id != seen->agent_id ||
-            (plain && pong->agent_version != seen->agent_version)) {
+        if (!is_own_metadata(run, stream, &seen->pongs[i], plain)) {
             if (facts->wrong_metadata++ == 0) {
                 facts->wrong_metadata_first = i;
             }
@@ -152,7 +173,8 @@ struct check_facts check_facts_of(const struct check_run *run, size_t stream)
     const struct check_observation *seen = &run->streams[stream];
     struct check_facts facts = {.foreign_first = CHECK_NONE};
     learn_extensions(seen, &facts);
-    facts.echoes_metadata = facts.echoes_metadata && !run->plan->id_hidden;
+    bool unknown = run->plan->groups[run->plan->streams[stream].group].expect.rewrite_unknown;
+    facts.echoes_metadata = facts.echoes_metadata && !run->plan->id_hidden && !unknown;
     compare_metadata(run, stream, &facts);
     if (run->plan->service != NULL) { /* how many answers are right is for the service to know */
         facts.moved = service_moved(run->plan->service, seen);

@@ -74,7 +74,7 @@ static bool was_rejected(const struct check_observation *seen)
 {
     return seen->end == CHECK_END_BY_PEER && seen->pong_count == 0 && !seen->garbled &&
            seen->status.code != RPC_OK && seen->status.origin != RPC_FROM_CONNECTION &&
-           seen->status.origin != RPC_FROM_HERE;
+           seen->status.origin != RPC_FROM_HERE && seen->status.origin != RPC_FROM_CONFLICT;
 }
 
 /* A rejection that only a missing or refusing route explains: Envoy and the embedded proxy answer
@@ -109,10 +109,17 @@ static void tally_end(const struct check_run *run, size_t stream, enum role_expe
     }
 }
 
-/* What comes after the last answer decides how the call ends for its agent. */
+static bool contradicts_itself(const struct check_observation *seen)
+{
+    return seen->ended && seen->status.origin == RPC_FROM_CONFLICT;
+}
+
+/* What comes after the last answer decides how the call ends for its agent; that an end says two
+ * things is wrong at any time. */
 static bool ended_badly(const struct check_observation *seen)
 {
-    return seen->end == CHECK_END_DONE && seen->ended && seen->status.code != RPC_OK;
+    return contradicts_itself(seen) ||
+           (seen->end == CHECK_END_DONE && seen->ended && seen->status.code != RPC_OK);
 }
 
 static void note_unchecked(const struct check_run *run, const struct check_observation *seen,
@@ -210,7 +217,8 @@ static void find_unnamed(const struct check_run *run, size_t group, struct check
         unnamed = check_service_explain_unnamed(&sentence, run, group);
     }
     if (unnamed > 0) {
-        struct sentence told = check_add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, unnamed);
+        struct sentence told =
+            check_add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, unnamed);
         sentence_add(&told, "%s", text);
         verdict->unchecked |= 1U << CHECK_VERSION;
     }
@@ -307,7 +315,8 @@ static void find_sequence_faults(const struct check_run *run, const struct group
         check_explain_order(&text, run, verdict, &facts->reordered);
     }
     if (facts->lost.count > 0) {
-        struct sentence text = check_add_finding(verdict, CHECK_LOSS, CHECK_FAILED, facts->lost.count);
+        struct sentence text =
+            check_add_finding(verdict, CHECK_LOSS, CHECK_FAILED, facts->lost.count);
         check_explain_loss(&text, run, verdict, &facts->lost);
     }
     if (facts->duplicated.count > 0) {
@@ -324,9 +333,11 @@ static void find_broken_ends(const struct check_run *run, const struct group_fac
         char status[2 * RPC_MESSAGE_BYTES];
         struct sentence text =
             check_add_finding(verdict, CHECK_ENDING, CHECK_FAILED, facts->broken.count);
-        sentence_add(&text,
-                     "%" PRIu64 " of %zu streams had all answers and ended without an OK: %s",
-                     facts->broken.count, verdict->streams,
+        bool conflict = contradicts_itself(&run->streams[facts->broken.stream]);
+        sentence_add(&text, "%" PRIu64 " of %zu streams %s: %s", facts->broken.count,
+                     verdict->streams,
+                     conflict ? "ended with a status that contradicts itself"
+                              : "had all answers and ended without an OK",
                      rpc_status_describe(&run->streams[facts->broken.stream].status, status,
                                          sizeof(status)));
     }

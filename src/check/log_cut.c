@@ -73,7 +73,8 @@ bool check_log_cut_text(const char *line, struct check_log_cut *ret)
         }
         const char *tag = at + strlen(streams[i]);
         /* the text of a part may be empty, and the line then ends behind its tag */
-        if ((tag[0] == 'P' || tag[0] == 'F') && (tag[1] == ' ' || tag[1] == ':' || tag[1] == '\0')) {
+        if ((tag[0] == 'P' || tag[0] == 'F') &&
+            (tag[1] == ' ' || tag[1] == ':' || tag[1] == '\0')) {
             const char *text = strchr(tag, ' ');
             ret->kind = tag[0] == 'P' ? CHECK_LOG_PART : CHECK_LOG_LAST;
             ret->key = mix_prefix(mix(FNV_BASIS, streams[i], strlen(streams[i])), line,
@@ -162,7 +163,8 @@ static void find_mark(const cJSON *object, const char *text, enum check_log_cut_
         *ret = tag[0] == 'P' ? CHECK_LOG_PART : CHECK_LOG_LAST;
     } else if (says_true(object, "partial_message") ||
                says_true(object, "CONTAINER_PARTIAL_MESSAGE")) {
-        bool last = says_true(object, "partial_last") || says_true(object, "CONTAINER_PARTIAL_LAST");
+        bool last = says_true(object, "partial_last") ||
+                    says_true(object, "CONTAINER_PARTIAL_LAST");
         *ret = last ? CHECK_LOG_LAST : CHECK_LOG_PART;
     } else if (cJSON_GetObjectItemCaseSensitive(object, "_partial") != NULL) { /* vector */
         *ret = says_true(object, "_partial") ? CHECK_LOG_PART : CHECK_LOG_LAST;

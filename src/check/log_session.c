@@ -1,5 +1,6 @@
 #include "check/log_session.h"
 
+#include "base/clock.h"
 #include "check/log_source.h"
 #include "check/print.h"
 
@@ -17,8 +18,9 @@ int check_log_session_run(struct check_plan *plan, const struct check_log_option
     struct check_report report;
     int rv = 0;
     plan->from_logs = true;
-    check_run_init(&run, plan, "logs", 0);
+    check_run_init(&run, plan, "logs", session->timeout_ns);
     check_logs_init(&logs, &run, plan, add_version, user);
+    logs.deadline_ns = session->timeout_ns != 0 ? clock_now_ns() + session->timeout_ns : 0;
     for (size_t i = 0; i < options->sources.count && rv == 0 && run.interrupted_by == 0; i++) {
         rv = log_source_read(command, options->sources.values[i], options, &logs);
     }

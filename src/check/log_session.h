@@ -19,8 +19,8 @@ extern const char *const check_log_sources[]; /* that are no files */
 #define CHECK_LOG_OPTIONS(type, field)                                                             \
     {.name = "logs", .kind = CLI_LIST, .offset = offsetof(type, field.sources),                    \
      .argument = "FILE|-|kubectl",                                                                 \
-     .help = "Judge what agents and servers logged instead of probing: files, standard input, or " \
-             "the pods of --namespace",                                                             \
+     .help = "Judge what agents and servers logged instead of probing: files, standard input, "    \
+             "or the pods of --namespace",                                                         \
      .choices = check_log_sources},                                              \
     {.name = "namespace", .kind = CLI_STRING, .offset = offsetof(type, field.namespace),           \
      .argument = "NAME", .fallback = "grpc-routing-poc", .help = "Where --logs kubectl looks"},    \

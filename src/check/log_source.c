@@ -1,23 +1,23 @@
 #include "check/log_source.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/exit.h"
 #include "net/loop.h"
 #include "role/child.h"
+#include "role/input.h"
 #include "role/signals.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define READ_BYTES     16384
+#define NS_PER_MS      UINT64_C(1000000)
 #define LINE_BYTES     512
 #define SHOWN_BYTES    (4 * LINE_BYTES)
 #define COMPLAINTS_MAX 10 /* lines of kubectl's that are passed on */
@@ -36,75 +36,51 @@ static void finish(const char *command, const char *source, struct check_log_rea
     }
 }
 
+/* What was not read may hold anything. */
+static void note_late(const char *command, const char *source, struct check_logs *logs)
+{
+    char limit[32];
+    logs->late = logs->incomplete = true;
+    fprintf(stderr,
+            "note: %s of %s: it had not ended after %s (--timeout), what came until then is "
+            "judged\n",
+            command, source,
+            text_format_duration(limit, sizeof(limit), logs->run->timeout_ns));
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupted_by;
-
-static void on_signal(int number)
+static void note_end(const char *command, const char *path, const struct role_input *input,
+                     struct check_logs *logs)
 {
-    interrupted_by = number;
-}
-
-/* Waits for bytes, or for a signal, which would be missed if it came just before. */
-static void wait_for(int fd)
-{
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
-    sigset_t ends;
-    sigset_t before;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    sigprocmask(SIG_BLOCK, &ends, &before);
-    if (interrupted_by == 0) {
-        (void)ppoll(&ready, 1, NULL, &before);
-    }
-    sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
-/* Returns a negative errno, 0 at the end or when interrupted, or how many bytes were read. */
-static ssize_t read_some(int fd, char *bytes, size_t len)
-{
-    for (;;) {
-        wait_for(fd);
-        if (interrupted_by != 0) {
-            return 0;
-        }
-        ssize_t got = read(fd, bytes, len);
-        if (got >= 0 || errno != EINTR) {
-            return got >= 0 ? got : -errno;
-        }
+    logs->run->interrupted_by = input->interrupted_by;
+    logs->incomplete = logs->incomplete || input->interrupted_by != 0;
+    if (input->timed_out) {
+        note_late(command, path, logs);
     }
 }
 
-/* Reads to the end, or until a signal ends it; what was read until then is judged. Returns 0 or a
- * negative errno. */
-static int feed(int fd, struct check_log_reader *reader, struct check_logs *logs)
+/* Reads to the end, or until a signal or the time limit ends it; what was read until then is
+ * judged. Returns 0 or a negative errno. */
+static int feed(struct role_input *input, struct check_log_reader *reader, struct check_logs *logs)
 {
-    struct sigaction old[2];
-    const struct sigaction action = {.sa_handler = on_signal};
     char bytes[READ_BYTES];
     ssize_t len;
-    interrupted_by = 0;
-    sigaction(SIGINT, &action, &old[0]);
-    sigaction(SIGTERM, &action, &old[1]);
-    while ((len = read_some(fd, bytes, sizeof(bytes))) > 0) {
+    while ((len = role_input_read(input, bytes, sizeof(bytes))) > 0) {
         check_log_feed(reader, bytes, (size_t)len, check_logs_take, logs);
     }
-    sigaction(SIGINT, &old[0], NULL);
-    sigaction(SIGTERM, &old[1], NULL);
-    logs->run->interrupted_by = interrupted_by;
-    logs->incomplete = logs->incomplete || interrupted_by != 0;
     return (int)len;
 }
 
 static int read_file(const char *command, const char *path, struct check_logs *logs)
 {
-    bool from_stdin = strcmp(path, "-") == 0;
-    int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     struct check_log_reader *reader = mem_new(struct check_log_reader);
-    int error = fd >= 0 ? feed(fd, reader, logs) : -errno;
-    if (fd >= 0 && !from_stdin) {
-        close(fd);
+    struct role_input input;
+    int error = role_input_open(&input, path, logs->deadline_ns);
+    if (error == 0) {
+        error = feed(&input, reader, logs);
+        role_input_close(&input);
+        note_end(command, path, &input, logs);
     }
     const char *packed = check_log_packed(reader);
     bool is_read = error == 0 && packed == NULL;
@@ -130,6 +106,8 @@ struct kubectl {
     struct role_child child;
     struct role_signals signals;
     struct check_log_reader reader;
+    const char *command;
+    uv_timer_t timer; /* to the time limit */
     struct check_logs *logs;
     int code;
 };
@@ -145,6 +123,26 @@ static void on_exit_of(void *user, int code)
     struct kubectl *kubectl = user;
     kubectl->code = code;
     role_signals_close(&kubectl->signals);
+    uv_close((uv_handle_t *)&kubectl->timer, NULL);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+    struct kubectl *kubectl = timer->data;
+    note_late(kubectl->command, "kubectl", kubectl->logs);
+    role_child_signal_all(&kubectl->child, SIGKILL);
+}
+
+static void start_timer(struct kubectl *kubectl)
+{
+    uint64_t deadline_ns = kubectl->logs->deadline_ns;
+    uint64_t now_ns = clock_now_ns();
+    uv_timer_init(&kubectl->loop.uv, &kubectl->timer);
+    kubectl->timer.data = kubectl;
+    if (deadline_ns != 0) {
+        uint64_t rest_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+        uv_timer_start(&kubectl->timer, on_late, rest_ns / NS_PER_MS, 0);
+    }
 }
 
 static void on_end_signal(void *user, int number, bool again)
@@ -183,6 +181,7 @@ static int run_to_end(struct kubectl *kubectl, const struct check_log_options *o
     error = role_child_start(&kubectl->child, &kubectl->loop.uv, &command, &events, kubectl);
     if (error == 0) {
         role_signals_start(&kubectl->signals, &kubectl->loop, on_end_signal, NULL, kubectl);
+        start_timer(kubectl);
     }
     net_loop_run(&kubectl->loop);
     net_loop_deinit(&kubectl->loop);
@@ -223,7 +222,7 @@ static void read_complaints(FILE *errors, bool tell, struct complaints *ret)
  * failed: that only keeps a verdict open. */
 static int end_kubectl(const char *command, struct kubectl *kubectl, FILE *errors)
 {
-    bool interrupted = kubectl->logs->run->interrupted_by != 0;
+    bool interrupted = kubectl->logs->run->interrupted_by != 0 || kubectl->logs->late;
     bool nothing = kubectl->code != 0 && kubectl->reader.lines == 0 && !interrupted;
     struct complaints complaints;
     read_complaints(errors, !nothing, &complaints);
@@ -243,6 +242,7 @@ static int run_kubectl(const char *command, const struct check_log_options *opti
 {
     struct kubectl *kubectl = mem_new(struct kubectl);
     kubectl->logs = logs;
+    kubectl->command = command;
     int error = run_to_end(kubectl, options, fileno(errors));
     int rv = EXIT_NO_CONNECTION;
     if (error != 0) {

@@ -35,6 +35,19 @@ enum check_log_meaning {
     CHECK_LOG_SAID,    /* events */
 };
 
+static inline enum check_log_meaning check_log_heavier(enum check_log_meaning a,
+                                                       enum check_log_meaning b)
+{
+    return a > b ? a : b;
+}
+
+/* Of different lines: one that is lost is not made good by another. */
+static inline enum check_log_meaning check_log_both(enum check_log_meaning a,
+                                                    enum check_log_meaning b)
+{
+    return a == CHECK_LOG_LOST || b == CHECK_LOG_LOST ? CHECK_LOG_LOST : check_log_heavier(a, b);
+}
+
 /* What stands before a line of ours. */
 struct check_log_prefix {
     const char *text;

@@ -132,6 +132,7 @@ function answersOf(group) {
 
 function resultOf(group) {
   const items = [[RESULTS[group.result] ? RESULTS[group.result][0] : group.result, moodOf(group.result)], ...group.findings.map((finding) => [finding.text, ""])];
+  items.push(...group.notes.map((note) => [note, "soft"]));
   if (group.unchecked) items.push([`not checked: ${group.unchecked}`, "soft"]);
   return listOf(items);
 }

@@ -66,6 +66,7 @@ struct check_plan {
     bool id_hidden;       /* agents say who they are in headers that servers do not echo ... */
     bool version_hidden;
     const struct role_service *service; /* borrowed; that is checked; NULL: PingPong */
+    bool rewritten; /* the routes change what servers see of agents, so their logs name others */
     bool from_logs; /* nothing is sent: what others logged is judged */
 };
 

@@ -99,6 +99,31 @@ static void add_agent_version(cJSON *object, const struct check_group *group)
     }
 }
 
+static void add_change(cJSON *list, const struct route_change *change)
+{
+    static const char *const kinds[] = {[ROUTE_HEADER_SET] = "set",
+                                        [ROUTE_HEADER_ADD] = "add",
+                                        [ROUTE_HEADER_REMOVE] = "remove"};
+    if (change == NULL) {
+        return;
+    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "header", change->name);
+    cJSON_AddStringToObject(object, "change", kinds[change->kind]);
+    if (change->value != NULL) {
+        cJSON_AddStringToObject(object, "value", change->value);
+    }
+    cJSON_AddItemToArray(list, object);
+}
+
+static cJSON *json_rewrite(const struct role_rewrite *rewrite)
+{
+    cJSON *list = cJSON_CreateArray();
+    add_change(list, rewrite->version);
+    add_change(list, rewrite->id);
+    return list;
+}
+
 /* Pods of the same servers that only other versions reached. */
 static cJSON *json_missed(const struct check_report *report, size_t number)
 {
@@ -135,6 +160,9 @@ static cJSON *json_group(const struct check_report *report, size_t number, bool 
     cJSON_AddItemToObject(object, "expected_versions", json_versions(&group->expect));
     if (group->expect.reason[0] != '\0') {
         cJSON_AddStringToObject(object, "expected_because", group->expect.reason);
+    }
+    if (role_rewrites(&group->expect.rewrite)) {
+        cJSON_AddItemToObject(object, "metadata_rewritten", json_rewrite(&group->expect.rewrite));
     }
     cJSON_AddStringToObject(
         object, "result",

@@ -1,4 +1,5 @@
 /* The report as tables of a CI job's page. */
+#include "check/notes.h"
 #include "check/pods.h"
 #include "check/print.h"
 #include "check/sentence.h"
@@ -42,12 +43,17 @@ static void put_answers(struct sentence *text, const struct check_names *names,
     }
 }
 
-static void put_findings(struct sentence *text, const struct check_report *report,
-                         const struct check_verdict *verdict)
+static void put_findings(struct sentence *text, const struct check_report *report, size_t group)
 {
+    const struct check_verdict *verdict = &report->groups[group];
     char unchecked[CHECK_TEXT_BYTES];
+    struct check_notes notes;
     for (size_t i = 0; i < verdict->finding_count; i++) {
         sentence_add(text, "%s%s", i > 0 ? "; " : "", verdict->findings[i].text);
+    }
+    check_report_notes(report, group, &notes);
+    for (size_t i = 0; i < notes.count; i++) {
+        sentence_add(text, "%s%s", text->len > 0 ? "; " : "", notes.texts[i]);
     }
     if (verdict->unchecked != 0) {
         sentence_add(text, "%snot checked: %s", text->len > 0 ? "; " : "",
@@ -65,12 +71,12 @@ static void put_group(FILE *out, const struct check_report *report, size_t numbe
     char label[LABEL_BYTES];
     char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
     char answers[CHECK_TEXT_BYTES];
-    char findings[2 * CHECK_TEXT_BYTES];
+    char findings[4 * CHECK_TEXT_BYTES];
     char streams[48];
     struct sentence answered = sentence_begin(answers, sizeof(answers));
     struct sentence found = sentence_begin(findings, sizeof(findings));
     put_answers(&answered, &run->names, verdict);
-    put_findings(&found, report, verdict);
+    put_findings(&found, report, number);
     snprintf(streams, sizeof(streams), "%zu of %zu", verdict->streams_done, verdict->streams);
     const char *const cells[] = {
         check_result_label(not_connected ? CHECK_NOT_CONNECTED : verdict->result),

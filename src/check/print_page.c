@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "check/check_page.h" /* written by inline.py */
+#include "check/notes.h"
 #include "check/pods.h"
 #include "cli/exit.h"
 #include "cli/invocation.h"
@@ -109,6 +110,17 @@ static cJSON *json_missed(const struct check_report *report, size_t number)
     return missed;
 }
 
+static cJSON *json_notes(const struct check_report *report, size_t number)
+{
+    struct check_notes notes;
+    cJSON *list = cJSON_CreateArray();
+    check_report_notes(report, number, &notes);
+    for (size_t i = 0; i < notes.count; i++) {
+        cJSON_AddItemToArray(list, cJSON_CreateString(notes.texts[i]));
+    }
+    return list;
+}
+
 static cJSON *json_group(const struct check_report *report, size_t number)
 {
     const struct check_group *group = &report->run->plan->groups[number];
@@ -133,6 +145,7 @@ static cJSON *json_group(const struct check_report *report, size_t number)
     cJSON_AddItemToObject(object, "missed",
                           may_miss ? json_missed(report, number) : cJSON_CreateArray());
     cJSON_AddItemToObject(object, "findings", json_findings(verdict));
+    cJSON_AddItemToObject(object, "notes", json_notes(report, number));
     add_readable(object, "unchecked",
                  verdict->unchecked != 0
                      ? check_unchecked_text(report->run->plan, verdict->unchecked, text,
@@ -179,7 +192,8 @@ static void say(const struct check_report *report, char out[static CHECK_TEXT_BY
     switch (report->result) {
     case CHECK_PASSED:
         snprintf(out, CHECK_TEXT_BYTES, "%s",
-                 sticky ? "Every stream stayed on its pod" : "Every version reached its servers, and only those");
+                 sticky ? "Every stream stayed on its pod"
+                        : "Every version reached its servers, and only those");
         return;
     case CHECK_FAILED:
         snprintf(out, CHECK_TEXT_BYTES, "%zu of %zu checks failed",

@@ -1,6 +1,7 @@
 /* Lines for people: one per version or agent while all is well, one per finding where not. */
 #include "check/print.h"
 
+#include "base/text.h"
 #include "check/kinds.h"
 #include "check/pods.h"
 #include "check/sentence.h"
@@ -29,6 +30,21 @@ const char *check_command_name(enum check_command command)
     return command == CHECK_VERIFY ? "verify" : "sticky-test";
 }
 
+/* Where the server would tell it. */
+static const char *why_not_isolation(const struct check_plan *plan, unsigned unchecked)
+{
+    if ((unchecked & 1U << CHECK_ISOLATION) == 0) {
+        return NULL;
+    }
+    if (plan->id_hidden) {
+        return "servers tell what they saw in " ROLE_ID_HEADER ", not in --id-header";
+    }
+    bool tells = (unchecked & needs_extensions) == 1U << CHECK_ISOLATION;
+    return tells && plan->rewritten
+               ? "some rule rewrites what servers see, and which one took it is not known"
+               : NULL;
+}
+
 char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, char *out,
                            size_t out_bytes)
 {
@@ -39,12 +55,13 @@ char *check_unchecked_text(const struct check_plan *plan, unsigned unchecked, ch
     }
     if (plan->from_logs) {
         check_add_kinds(&text, unchecked);
-        sentence_add(&text, ": the logs of both agents and servers are needed");
+        sentence_add(&text, plan->rewritten ? ": the routes rewrite what servers log of agents"
+                                            : ": the logs of both agents and servers are needed");
         return out;
     }
-    if (plan->id_hidden && (unchecked & 1U << CHECK_ISOLATION) != 0) {
-        sentence_add(&text, "%s: servers tell what they saw in " ROLE_ID_HEADER ", not in --id-header",
-                     check_kind_words(CHECK_ISOLATION));
+    const char *why = why_not_isolation(plan, unchecked);
+    if (why != NULL) {
+        sentence_add(&text, "%s: %s", check_kind_words(CHECK_ISOLATION), why);
         unchecked &= ~(1U << CHECK_ISOLATION);
         sentence_add(&text, "%s", unchecked != 0 ? "; " : "");
     }
@@ -115,7 +132,16 @@ static void add_pods(struct sentence *text, const struct check_report *report, s
     sentence_add(text, "%s", verdict->answer_count > 0 ? ")" : "");
 }
 
-static void print_passed(FILE *out, const char *label, const struct check_report *report, size_t group)
+/* What its servers are to see of it, where that is not what it sends. */
+static void add_rewrite(struct sentence *text, const struct role_rewrite *rewrite)
+{
+    char rule[ROLE_REWRITE_BYTES];
+    role_rewrite_text(rewrite, rule);
+    sentence_add(text, "%s%s", rule[0] != '\0' ? "; " : "", rule);
+}
+
+static void print_passed(FILE *out, const char *label, const struct check_report *report,
+                         size_t group)
 {
     const struct role_expectation *expect = &report->run->plan->groups[group].expect;
     const struct check_verdict *verdict = &report->groups[group];
@@ -127,6 +153,7 @@ static void print_passed(FILE *out, const char *label, const struct check_report
     if (report->run->plan->service != NULL) {
         check_service_add_unchecked(&text, verdict->unchecked);
     }
+    add_rewrite(&text, &expect->rewrite);
     if (expect->rule == ROLE_EXPECT_SERVER) {
         print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Server %s: OK%s", label, arrow,
                    role_expectation_text(expect, expected, sizeof(expected)), evidence);
@@ -141,7 +168,8 @@ static void print_passed(FILE *out, const char *label, const struct check_report
 }
 
 /* The evidence for weights that are right; those that are not have a finding. */
-static void print_split(FILE *out, const char *label, const struct check_report *report, size_t group)
+static void print_split(FILE *out, const char *label, const struct check_report *report,
+                        size_t group)
 {
     const struct split *split = &report->splits[group];
     const char *arrow = cli_mark(CLI_MARK_ARROW);
@@ -151,7 +179,8 @@ static void print_split(FILE *out, const char *label, const struct check_report 
         check_explain_split(&text, split);
         sentence_add(&text, "; ");
         check_explain_split_power(&text, split);
-        print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Split of new streams: OK, %s", label, arrow, words);
+        print_line(out, CLI_GOOD, CLI_MARK_GOOD, "%s %s Split of new streams: OK, %s", label, arrow,
+                   words);
     }
     if (report->run->plan->hold_ms > 0 && split->live > 0) {
         text = sentence_begin(words, sizeof(words));
@@ -264,6 +293,7 @@ static void print_single_pods(FILE *out, const struct check_report *report)
 /* How much chance had a part in which pods were met. */
 static void print_order(FILE *out, const struct check_report *report)
 {
+    char chance[16];
     const struct check_plan *plan = report->run->plan;
     size_t most = 0;
     size_t streams = SIZE_MAX;
@@ -271,7 +301,8 @@ static void print_order(FILE *out, const struct check_report *report)
         struct check_pods pods;
         check_report_pods(report, i, &pods);
         most = pods.count > most ? pods.count : most;
-        if (plan->groups[i].kind == CHECK_GROUP_VERSION && report->groups[i].streams_done < streams) {
+        if (plan->groups[i].kind == CHECK_GROUP_VERSION &&
+            report->groups[i].streams_done < streams) {
             streams = report->groups[i].streams_done;
         }
     }
@@ -279,25 +310,30 @@ static void print_order(FILE *out, const struct check_report *report)
         return;
     }
     fprintf(out,
-            "Order shuffled (--seed %" PRIu64 "): the %zu stream%s of a version meet all %zu pods of "
-            "its servers with a probability of %.1f %% (more: --streams)\n",
+            "Order shuffled (--seed %" PRIu64 "): the %zu stream%s of a version meet all %zu pods "
+            "of its servers with a probability of %s (more: --streams)\n",
             plan->seed, streams, streams == 1 ? "" : "s", most,
-            100 * check_coverage(streams, most));
+            text_format_percent(chance, sizeof(chance), check_coverage(streams, most)));
 }
 
 /* How sure the verdict on the weights is, and what it is about. */
 static void print_split_end(FILE *out, const struct check_report *report)
 {
     size_t judgements = check_split_judgements(report->run->plan);
+    char sure[16];
+    char alarms[16];
     if (report->splits == NULL || judgements == 0) {
         return;
     }
     fprintf(out,
-            "Split judged on new streams, each on a connection of its own: %zu exact binomial interval%s of "
-            "%.4g %%, at most %g %% of false alarms in all%s\n",
-            judgements, judgements == 1 ? "" : "s", 100 * (1 - SPLIT_ALARM / (double)judgements),
-            100 * SPLIT_ALARM, report->run->plan->hold_ms > 0
-                ? "; a change of weights moves only new streams, so live ones keep their shares" : "");
+            "Split judged on new streams, each on a connection of its own: %zu exact binomial "
+            "interval%s of %s, at most %s of false alarms in all%s\n",
+            judgements, judgements == 1 ? "" : "s",
+            text_format_percent(sure, sizeof(sure), 1 - SPLIT_ALARM / (double)judgements),
+            text_format_percent(alarms, sizeof(alarms), SPLIT_ALARM),
+            report->run->plan->hold_ms > 0
+                ? "; a change of weights moves only new streams, so live ones keep their shares"
+                : "");
 }
 
 static size_t count_result(const struct check_report *report, enum check_result result)
@@ -319,7 +355,8 @@ static void summarize_verify(struct sentence *text, const struct check_report *r
                      count_result(report, CHECK_FAILED), groups);
     } else if (report->result == CHECK_NO_EVIDENCE) {
         sentence_add(text,
-                     "Routing verification without verdict: not enough evidence in %zu of %zu checks",
+                     "Routing verification without verdict: not enough evidence in %zu of %zu "
+                     "checks",
                      count_result(report, CHECK_NO_EVIDENCE), groups);
     } else {
         sentence_add(text, "Routing verification interrupted");
@@ -394,6 +431,7 @@ static void print_agent(FILE *out, const struct check_report *report, size_t str
     if (run->plan->service != NULL) {
         check_service_add_unchecked(&text, verdict->unchecked);
     }
+    add_rewrite(&text, &run->plan->groups[run->plan->streams[stream].group].expect.rewrite);
     if (run->plan->stream_count == 1) {
         print_line(out, CLI_GOOD, CLI_MARK_GOOD, "All %" PRIu64 " messages routed to same pod: %s",
                    verdict->received, pod);

@@ -1,6 +1,7 @@
 /* Counted are the streams that have a connection to themselves: a proxy that balances
  * connections, not streams, gives all streams of one to the same backend, and those would be one
  * draw, not many. */
+#include "base/text.h"
 #include "check/split_count.h"
 
 #include "base/mem.h"
@@ -70,9 +71,20 @@ static void count_streams(const struct check_run *run, size_t group, struct spli
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-static double percent_of(uint64_t part, uint64_t all)
+struct shown_share {
+    char text[16];
+};
+
+static struct shown_share show(double share)
 {
-    return all > 0 ? 100 * (double)part / (double)all : 0;
+    struct shown_share shown;
+    text_format_percent(shown.text, sizeof(shown.text), share);
+    return shown;
+}
+
+static struct shown_share show_part(uint64_t part, uint64_t all)
+{
+    return show(all > 0 ? (double)part / (double)all : 0);
 }
 
 void check_explain_split(struct sentence *sentence, const struct split *split)
@@ -81,11 +93,11 @@ void check_explain_split(struct sentence *sentence, const struct split *split)
         const struct split_part *part = &split->parts[i];
         sentence_add(sentence,
                      "%s%s %" PRIu64 " of %" PRIu64
-                     " (%.1f %%, expected %.4g %%%s, interval %.1f to %.1f %%)",
+                     " (%s, expected %s%s, interval %s to %s)",
                      i > 0 ? ", " : "", part->names, part->streams, split->streams,
-                     percent_of(part->streams, split->streams), 100 * part->expected,
+                     show_part(part->streams, split->streams).text, show(part->expected).text,
                      part->merged ? " together, as their servers have one version" : "",
-                     100 * part->low, 100 * part->high);
+                     show(part->low).text, show(part->high).text);
     }
 }
 
@@ -93,16 +105,16 @@ void check_explain_split_power(struct sentence *sentence, const struct split *sp
 {
     /* What one of two parts lacks the other has. */
     size_t told = split->part_count == 2 ? 1 : split->part_count;
-    sentence_add(sentence, "%.0f %% sure to show", 100 * SPLIT_POWER);
+    sentence_add(sentence, "%s sure to show", show(SPLIT_POWER).text);
     for (size_t i = 0; i < told; i++) {
         const struct split_part *part = &split->parts[i];
         sentence_add(sentence, "%s %s", i > 0 ? ";" : "", part->names);
         if (part->found_below >= 0) {
-            sentence_add(sentence, " at %.1f %% or less", 100 * part->found_below);
+            sentence_add(sentence, " at %s or less", show(part->found_below).text);
         }
         if (part->found_above <= 1) {
-            sentence_add(sentence, "%s at %.1f %% or more", part->found_below >= 0 ? ", or" : "",
-                         100 * part->found_above);
+            sentence_add(sentence, "%s at %s or more", part->found_below >= 0 ? ", or" : "",
+                         show(part->found_above).text);
         }
         if (part->found_below < 0 && part->found_above > 1) {
             sentence_add(sentence, " at no share whatever");
@@ -113,9 +125,9 @@ void check_explain_split_power(struct sentence *sentence, const struct split *sp
 void check_explain_split_live(struct sentence *sentence, const struct split *split)
 {
     for (size_t i = 0; i < split->part_count; i++) {
-        sentence_add(sentence, "%s%s %" PRIu64 " of %" PRIu64 " (%.1f %%)", i > 0 ? ", " : "",
+        sentence_add(sentence, "%s%s %" PRIu64 " of %" PRIu64 " (%s)", i > 0 ? ", " : "",
                      split->parts[i].names, split->parts[i].live, split->live,
-                     percent_of(split->parts[i].live, split->live));
+                     show_part(split->parts[i].live, split->live).text);
     }
 }
 
@@ -156,8 +168,9 @@ static void find_no_weights(const struct role_expectation *expect, struct check_
 {
     if (expect->rule == ROLE_EXPECT_SERVER || expect->rule == ROLE_EXPECT_ANY) {
         struct sentence text = check_add_finding(verdict, CHECK_SPLIT, CHECK_NO_EVIDENCE, 1);
-        sentence_add(&text, "the split was not checked: --expect goes before the routes, which have "
-                            "the weights");
+        sentence_add(&text,
+                     "the split was not checked: --expect goes before the routes, which have "
+                     "the weights");
     }
 }
 

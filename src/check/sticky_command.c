@@ -29,7 +29,9 @@ static const struct cli_option options_table[] = {
     {.name = "version", .kind = CLI_STRING, .offset = offsetof(struct options, version),
      .argument = "VERSION", .fallback = "v1.1", .help = "Version of the agents to play"},
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
-     .fallback = "agent-v1-1", .help = "Their agent-id; several get -1, -2, ... behind it. With --logs: how the ids of the agents begin"},
+     .fallback = "agent-v1-1",
+     .help = "Their agent-id; several get -1, -2, ... behind it. With --logs: how the ids of the "
+             "agents begin"},
     {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
      .offset = offsetof(struct options, messages), .argument = "N", .fallback = "20", .min = 2,
      .max = 1000000, .help = "Pings on each stream"},
@@ -40,10 +42,12 @@ static const struct cli_option options_table[] = {
      .argument = "DURATION", .fallback = "100ms", .max = UINT64_C(3600000000000),
      .help = "Time between the pings of a stream"},
     CHECK_LOG_OPTIONS(struct options, logs),
-    {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
+    {.name = "timeout", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, session.timeout_ns),
      .argument = "DURATION", .fallback = "0",
      .max = UINT64_C(86400000000000),
-     .help = "Time for everything together; 0 for what the messages need and 10 s more"},
+     .help = "Time for everything together; 0 for what the messages need and 10 s more, and with "
+             "--logs for as long as it takes"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
     CLI_REPORT_OPTION(struct options, session.report),
 };
@@ -55,7 +59,8 @@ static void judge_logs(struct check_logs *logs, void *user, struct check_report 
 {
     const struct options *options = user;
     if (options->session.report.output == CLI_OUTPUT_TEXT) {
-        fprintf(cli_text_stream(&options->session.report), "Testing sticky routing for %s...\n", options->id);
+        fprintf(cli_text_stream(&options->session.report), "Testing sticky routing for %s...\n",
+                options->id);
     }
     check_logs_sticky(logs, options->id, ret_report);
     if (logs->plan->group_count == 0) {
@@ -67,12 +72,14 @@ static void judge_logs(struct check_logs *logs, void *user, struct check_report 
 static int run_logs(struct options *options)
 {
     struct check_plan plan = {.command = CHECK_STICKY, .messages = options->messages};
-    int rv = check_log_session_run(&plan, &options->logs, &options->session, NULL, judge_logs, options);
+    int rv = check_log_session_run(&plan, &options->logs, &options->session, NULL, judge_logs,
+                                   options);
     check_plan_deinit(&plan);
     return rv;
 }
 
-static int probe(const struct options *options, const struct role_expectation *expect)
+static int probe(const struct options *options, const struct role_expectation *expect,
+                 bool rewritten)
 {
     struct check_session_options session = options->session;
     if (session.timeout_ns == 0) {
@@ -82,6 +89,7 @@ static int probe(const struct options *options, const struct role_expectation *e
         .command = CHECK_STICKY,
         .messages = options->messages,
         .interval_ms = options->interval_ns / NS_PER_MS,
+        .rewritten = rewritten,
     };
     check_plan_add_agents(&plan, options->version, options->id, (size_t)options->agents);
     for (size_t i = 0; i < plan.group_count; i++) {
@@ -106,7 +114,7 @@ static int run(const void *parsed, int argc, char **argv)
         role_expects_init(&expects, "sticky-test", &options->expect, &options->session.connect) ==
             0) {
         const struct role_expectation expect = role_expects_of(&expects, options->version);
-        rv = probe(options, &expect);
+        rv = probe(options, &expect, role_expects_rewrite(&expects));
     }
     role_expects_deinit(&expects);
     return rv;
@@ -115,8 +123,10 @@ static int run(const void *parsed, int argc, char **argv)
 const struct cli_command sticky_test_command = {
     .name = "sticky-test",
     .summary = "Check that all messages of a stream stay on one pod",
-    .description = "Holds one stream per agent, pings on it, and checks that the same pod answers every time. With --logs\n"
-                   "nothing is sent: the streams that deployed agents have logged are judged, each needs --messages answers.",
+    .description =
+        "Holds one stream per agent, pings on it, and checks that the same pod answers every\n"
+        "time. With --logs nothing is sent: the streams that deployed agents have logged are\n"
+        "judged, each needs --messages answers.",
     .examples = "  # Twenty messages on one stream\n"
                 "  grpcroute sticky-test --cacert certs/ca.pem\n"
                 "  # Fifty agents of v2.1 for ten minutes\n"

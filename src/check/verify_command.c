@@ -43,8 +43,8 @@ static const struct cli_option options_table[] = {
     {.name = "streams", .short_name = 's', .kind = CLI_COUNT,
      .offset = offsetof(struct options, streams), .argument = "N", .fallback = "0",
      .max = CHECK_STREAMS_MAX,
-     .help = "Streams of each version, on shared and on separate connections; 0 for 6, and with --split "
-             "for as many more as it needs"},
+     .help = "Streams of each version, on shared and on separate connections; 0 for 6, and with "
+             "--split for as many more as it needs"},
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
      .argument = "DURATION", .fallback = "10ms", .max = UINT64_C(3600000000000),
      .help = "Time between the pings of a stream"},
@@ -54,9 +54,11 @@ static const struct cli_option options_table[] = {
     VERIFY_SPLIT_OPTIONS(struct options, split),
     EVERY_OPTIONS(struct options, every),
     CLI_SEED_OPTION(struct options, seed),
-    {.name = "timeout", .kind = CLI_DURATION, .offset = offsetof(struct options, session.timeout_ns),
+    {.name = "timeout", .kind = CLI_DURATION,
+     .offset = offsetof(struct options, session.timeout_ns),
      .argument = "DURATION", .fallback = "0", .max = UINT64_C(86400000000000),
-     .help = "Time for everything together; 0 for what the messages need and 10 s more"},
+     .help = "Time for everything together; 0 for what the messages need and 10 s more, and with "
+             "--logs for as long as it takes"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
     CLI_REPORT_OPTION(struct options, session.report),
 };
@@ -115,12 +117,14 @@ static void add_boundary(struct check_plan *plan, const struct role_expects *exp
     add_boundary_group(plan, expects, CHECK_HEADER_TWICE, "");
 }
 
-static struct check_plan empty_plan(const struct options *options)
+static struct check_plan empty_plan(const struct options *options,
+                                    const struct role_expects *expects)
 {
     return (struct check_plan){
         .command = CHECK_VERIFY,
         .messages = options->messages,
         .interval_ms = options->interval_ns / NS_PER_MS,
+        .rewritten = role_expects_rewrite(expects),
     };
 }
 
@@ -171,7 +175,7 @@ static int make_next_plan(void *user, uint64_t run, struct check_plan *plan)
 {
     const struct again *again = user;
     struct options options = *again->options;
-    *plan = empty_plan(&options);
+    *plan = empty_plan(&options, again->expects);
     if (options.seed > 0) {
         options.seed += run; /* each run has an order of its own */
     }
@@ -192,7 +196,8 @@ static int run_every(const struct options *options, const struct role_expects *e
 static int check_every(const struct options *options, bool from_logs)
 {
     const char *wrong = NULL;
-    bool listens = options->every.metrics_listen.port != 0 || options->every.metrics_listen.host[0] != '\0';
+    bool listens = options->every.metrics_listen.port != 0 ||
+                   options->every.metrics_listen.host[0] != '\0';
     if (options->every.interval_ns == 0) {
         wrong = listens ? "--metrics-listen needs --every" : NULL;
     } else if (options->every.interval_ns < 100 * (uint64_t)NS_PER_MS) {
@@ -200,7 +205,8 @@ static int check_every(const struct options *options, bool from_logs)
     } else if (from_logs) {
         wrong = "--every needs a probe, it does not go with --logs";
     } else if (options->split.split) {
-        wrong = "--every does not go with --split: each run may raise a false alarm, and many runs will";
+        wrong = "--every does not go with --split: each run may raise a false alarm, and many runs "
+                "will";
     } else if (options->session.report.junit_file != NULL ||
                options->session.report.report_file != NULL) {
         wrong = "--every does not go with --junit-file and --report-file, which are for one run";
@@ -216,10 +222,12 @@ static int check_every(const struct options *options, bool from_logs)
 static int run_once(struct options *options, struct role_expects *expects)
 {
     bool from_logs = options->logs.sources.count > 0;
-    struct check_plan plan = empty_plan(options);
+    struct check_plan plan = empty_plan(options, expects);
     int rv = EXIT_USAGE;
     if (make_plan(&plan, options, expects) == 0) {
-        options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
+        if (!from_logs) { /* others may write them for as long as they like */
+            options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
+        }
         rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session,
                                                add_log_version, judge_logs, expects)
                        : check_session_run(&plan, &options->session);
@@ -254,21 +262,30 @@ const struct cli_command verify_command = {
     .name = "verify",
     .summary = "Check that every agent version reaches its server version, and streams keep apart",
     .description =
-        "Opens streams of every version, several on shared connections and some on their own, pings\n"
-        "on each, and checks who answered: version, pod, the metadata the server saw, order, loss and\n"
-        "duplication. Servers that know only the original fields can be checked too; what cannot be\n"
-        "seen then is said.\n\nWith --logs nothing is sent: the lines of deployed agents and servers are judged, text or JSON, behind\n"
-        "any prefix (kubectl, stern, compose, journald, containerd, docker, Loki, Go's log), in UTF-8 or UTF-16. A version\n"
-        "needs an opened stream and --messages answers. Lines that were not understood are counted and one is shown; where\n"
+        "Opens streams of every version, several on shared connections and some on their own,\n"
+        "pings on each, and checks who answered: version, pod, the metadata the server saw,\n"
+        "order, loss and duplication. Servers that know only the original fields can be checked\n"
+        "too; what cannot be seen then is said.\n\n"
+        "With --logs nothing is sent: the lines of deployed agents and servers are judged, text\n"
+        "or JSON, in UTF-8 or UTF-16, behind any prefix (kubectl, stern, compose, journald,\n"
+        "syslog, containerd, Loki, Go's log), in the objects of docker, journald, Loki,\n"
+        "Elasticsearch, Fluent Bit, Fluentd, promtail, Vector and clouds, also pretty-printed\n"
+        "or all in one, in logfmt and CSV; lines that containerd, docker, journald, Fluent Bit,\n"
+        "Fluentd, promtail or Vector cut are joined. A version needs an opened stream and\n"
+        "--messages answers. Lines that were not understood are counted and one is shown; where\n"
         "they may be evidence, or evidence is not there, that is exit code 4.\n\n"
-        "With --split the weights of --routes are judged, too: exit code 1 where the shares of new streams rule them out, 4\n"
-        "where there are too few streams to tell. Without --streams there are as many as it takes.\n\n"
-        "With --every it verifies until SIGINT or SIGTERM: a line (with -o json an object) where the verdict changes, a\n"
-        "summary at the end, exit code 130 or 143. A run that cannot connect is a failed run, not the end.",
+        "With --split the weights of --routes are judged, too: exit code 1 where the shares of\n"
+        "new streams rule them out, 4 where there are too few streams to tell. Without\n"
+        "--streams there are as many as it takes.\n\n"
+        "With --every it verifies until SIGINT or SIGTERM: a line (with -o json an object)\n"
+        "where the verdict changes, a summary at the end, exit code 130 or 143. A run that\n"
+        "cannot connect is a failed run, not the end. --json-file holds the report of the last\n"
+        "run, written anew after each, and in the end the summary.",
     .examples = "  # The proxy on this machine\n"
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"
-                "  grpcroute verify --target proxy.example.com:443 --versions v1.4,v2.0 --junit-file out.xml\n"
+                "  grpcroute verify --target proxy.example.com:443 --versions v1.4,v2.0 "
+                "--junit-file out.xml\n"
                 "  # With a picture of which version met which pods\n"
                 "  grpcroute verify --report-file verify.html\n"
                 "  # What the routes say, also at the edges\n"

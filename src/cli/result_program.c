@@ -146,7 +146,7 @@ static const char *find_target(const struct cli_command *command, const void *op
 
 int cli_result_finish(const struct cli_command *command, const void *options, int exit_code)
 {
-    bool ended_early = exit_code != EXIT_GOOD && exit_code <= EXIT_NO_EVIDENCE;
+    bool ended_early = exit_code != EXIT_GOOD;
     if (!command->gives_verdict || !ended_early || cli_result_was_told()) {
         return exit_code;
     }

@@ -273,6 +273,8 @@ static const char *violation(uint32_t error)
         return "peer broke HTTP/2 (COMPRESSION_ERROR)";
     case NGHTTP2_STREAM_CLOSED:
         return "peer broke HTTP/2 (STREAM_CLOSED)";
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+        return "peer broke a limit of HTTP/2 (ENHANCE_YOUR_CALM)";
     default:
         return "peer broke HTTP/2 (PROTOCOL_ERROR)";
     }

@@ -34,6 +34,17 @@ void h2_request_nghttp2(struct h2_session *session)
     h2_request_output(session);
 }
 
+static const char *reason_of(const struct h2_session *session, int error)
+{
+    if (error != NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
+        return nghttp2_strerror(error);
+    }
+    return session->role == H2_SERVER
+               ? "peer sent more than " H2_TEXT(H2_CONTINUATIONS) " CONTINUATION frames in a row"
+               : "peer sent more than " H2_TEXT(
+                     H2_CONTINUATIONS_CLIENT) " CONTINUATION frames in a row";
+}
+
 int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
 {
     struct h2_session *session = ctx;
@@ -42,7 +53,7 @@ int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
     if (rv >= 0) {
         return session->terminated ? NGHTTP2_ERR_SESSION_CLOSING : 0;
     }
-    session->reason = session->reason != NULL ? session->reason : nghttp2_strerror((int)rv);
+    session->reason = session->reason != NULL ? session->reason : reason_of(session, (int)rv);
     return (int)rv;
 }
 

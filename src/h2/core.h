@@ -22,6 +22,10 @@
  * reset. */
 #define H2_ENDED_STREAMS 8
 
+/* A limit as a text, for reasons that are static. */
+#define H2_TEXT(limit)     H2_TEXT_OF(limit)
+#define H2_TEXT_OF(number) #number
+
 /* An entry of SETTINGS (RFC 9113 section 6.5.1). */
 #define H2_SETTING_BYTES 6
 

@@ -32,7 +32,7 @@
 #define H2_RESERVE_UNREAD_BYTES (8 * 1024)
 #define H2_RESERVE_MS 1000
 /* Frame payload we accept (the protocol's minimum maximum, RFC 9113 section 4.2). */
-#define H2_FRAME_BYTES (16 * 1024)
+#define H2_FRAME_BYTES 16384
 
 /* A peer must finish each of these in time, or the connection ends (slowloris). */
 #define H2_PREFACE_MS 10000

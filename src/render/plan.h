@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#define RENDER_ENDPOINTS_MAX 256
+#define RENDER_ENDPOINTS_MAX 4096 /* of a cluster; a name has no more, see net/resolve.h */
 #define RENDER_REASON_BYTES  512
 #define RENDER_RULE_BYTES    160
 

@@ -35,6 +35,7 @@ struct watch {
     size_t open; /* questions without an answer */
     char *last;  /* what was written; owned */
     bool closed;
+    bool cut_told;
     int result;
 };
 
@@ -105,10 +106,21 @@ static void finish_round(struct watch *watch)
     }
 }
 
-static void add_endpoint(struct render_cluster *cluster, const struct sockaddr_storage *address,
-                         uint16_t port)
+/* Once, as it stays so with every round. */
+static void tell_cut(struct watch *watch, const struct render_cluster *cluster)
+{
+    if (!watch->cut_told) {
+        watch->cut_told = true;
+        cli_error("render", "%s has more than %d addresses: the others are left out",
+                  cluster->route->name, RENDER_ENDPOINTS_MAX);
+    }
+}
+
+static void add_endpoint(struct watch *watch, struct render_cluster *cluster,
+                         const struct sockaddr_storage *address, uint16_t port)
 {
     if (cluster->endpoint_count == RENDER_ENDPOINTS_MAX) {
+        tell_cut(watch, cluster);
         return;
     }
     struct text_address *endpoint = &cluster->endpoints[cluster->endpoint_count++];
@@ -126,12 +138,14 @@ static void on_resolved(void *user, const struct sockaddr_storage *addresses, si
 {
     struct question *question = user;
     struct watch *watch = question->watch;
-    (void)error; /* a Service without pods has no name */
     question->resolve = NULL;
+    if (count > 0 && error != NULL) { /* a Service without pods has no name, and no address */
+        tell_cut(watch, question->cluster);
+    }
     for (size_t i = 0; i < count; i++) {
         struct sockaddr_storage address = addresses[i];
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
-        add_endpoint(question->cluster, &address,
+        add_endpoint(watch, question->cluster, &address,
                      ntohs(v4->sin_port)); /* IPv6 has the port at the same place */
     }
     if (--watch->open == 0) {

@@ -188,8 +188,8 @@ void role_target_warn(const struct role_target *target, const char *command)
 {
     if (target->tls != NULL && target->options->tls_skip_verify) {
         fprintf(stderr,
-                "grpcroute %s: warning: --tls-skip-verify (-k): the certificate is not verified, so "
-                "anybody may be answering; --cacert FILE names who issued it\n",
+                "grpcroute %s: warning: --tls-skip-verify (-k): the certificate is not verified, "
+                "so anybody may be answering; --cacert FILE names who issued it\n",
                 command);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cli/common.h"
+#include "role/pair.h"
 #include "role/routes.h"
 #include "route/expect.h"
 #include "rpc/ping.h"
@@ -59,7 +60,8 @@ static struct role_expectation of_version(const char *agent_version)
     char major[ROLE_VERSION_BYTES];
     if (text_parse_version(agent_version, &version, &reason) != 0 || !version.has_minor) {
         return because(ROLE_EXPECT_UNKNOWN,
-                       "nothing says which server it belongs to (--expect '%s=SERVER', or --routes)",
+                       "nothing says which server it belongs to (--expect '%s=SERVER', or "
+                       "--routes)",
                        agent_version);
     }
     snprintf(major, sizeof(major), "v%u", (unsigned)version.major);
@@ -96,58 +98,7 @@ char *role_expectation_text(const struct role_expectation *expect, char *out, si
 
 /* ---- "KEY=SERVER[|SERVER...]" ---------------------------------------------------------------- */
 
-struct pair {
-    const char *key;
-    size_t key_len;
-    const char *servers; /* to the end of the text */
-};
-
-/* Returns NULL, or what is wrong. The last "=" counts: an agent's version may hold one. */
-static const char *split(const char *text, struct pair *ret)
-{
-    const char *equals = strrchr(text, '=');
-    if (equals == NULL) {
-        return "there is no \"=\" in it";
-    }
-    if (equals == text) {
-        return "there is nothing before the \"=\"";
-    }
-    *ret = (struct pair){text, (size_t)(equals - text), equals + 1};
-    size_t count = 1;
-    for (const char *at = ret->servers; count <= ROLE_EXPECT_MAX; count++) {
-        size_t len = strcspn(at, "|");
-        if (len == 0 || len >= ROLE_VERSION_BYTES || !cli_is_visible(at, len)) {
-            return "a server's version is 1 to 71 visible characters";
-        }
-        bool is_last = at[len] == '\0';
-        if (len == 1 && at[0] == '*' && (count > 1 || !is_last)) {
-            return "a * stands alone";
-        }
-        if (is_last) {
-            return NULL;
-        }
-        at += len + 1;
-    }
-    return "too many servers";
-}
-
-static bool has_key(const struct pair *pair, const char *key)
-{
-    return strlen(key) == pair->key_len && memcmp(pair->key, key, pair->key_len) == 0;
-}
-
-/* Finds what the list says of `key` itself; the list was checked. */
-static bool find(const struct cli_list *list, const char *key, struct pair *ret)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (split(list->values[i], ret) == NULL && has_key(ret, key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint32_t bits_of(const struct role_expectation *expect, const struct pair *pair)
+static uint32_t bits_of(const struct role_expectation *expect, const struct role_pair *pair)
 {
     uint32_t bits = 0;
     for (const char *at = pair->servers; at != NULL; at = strchr(at, '|')) {
@@ -159,13 +110,13 @@ static uint32_t bits_of(const struct role_expectation *expect, const struct pair
 
 /* What --expect says of an agent's version: by its name, else of all that have none there ("*"). */
 static bool find_expected(const struct role_expects *expects, const char *agent_version,
-                          struct pair *ret)
+                          struct role_pair *ret)
 {
-    return find(&expects->options->expect, agent_version, ret) ||
-           find(&expects->options->expect, "*", ret);
+    return role_pair_find(&expects->options->expect, agent_version, ret) ||
+           role_pair_find(&expects->options->expect, "*", ret);
 }
 
-static void allow_servers(struct role_expectation *expect, const struct pair *pair)
+static void allow_servers(struct role_expectation *expect, const struct role_pair *pair)
 {
     if (strcmp(pair->servers, "*") == 0) {
         expect->rule = ROLE_EXPECT_ANY;
@@ -178,76 +129,6 @@ static void allow_servers(struct role_expectation *expect, const struct pair *pa
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
-
-static int complain(const char *command, const char *option, const char *text, const char *what)
-{
-    cli_error(command, "%s: \"%.100s\" is not valid: %s", option, text, what);
-    return 1;
-}
-
-static const char *check_pair(const struct cli_list *list, size_t index)
-{
-    struct pair pair;
-    struct pair earlier;
-    const char *wrong = split(list->values[index], &pair);
-    for (size_t i = 0; i < index && wrong == NULL; i++) {
-        split(list->values[i], &earlier);
-        if (earlier.key_len == pair.key_len && memcmp(earlier.key, pair.key, pair.key_len) == 0) {
-            wrong = "it was said before; alternatives are joined by |";
-        }
-    }
-    return wrong;
-}
-
-static int check_expect(const char *command, const struct cli_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        struct pair pair;
-        const char *wrong = check_pair(list, i);
-        if (wrong == NULL) {
-            split(list->values[i], &pair);
-            wrong = pair.key_len < ROLE_AGENT_VERSION_BYTES && cli_is_visible(pair.key, pair.key_len)
-                        ? NULL
-                        : "an agent's version is 1 to 64 visible characters";
-        }
-        if (wrong != NULL) {
-            return complain(command, "--expect", list->values[i], wrong);
-        }
-    }
-    return 0;
-}
-
-static bool has_backend(const struct route_table *routes, const struct pair *pair)
-{
-    for (size_t i = 0; i < routes->rule_count; i++) {
-        for (size_t b = 0; b < routes->rules[i].backend_count; b++) {
-            if (has_key(pair, routes->rules[i].backends[b].name)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static int check_backends(const char *command, const struct cli_list *list,
-                          const struct route_table *routes)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        struct pair pair = {0};
-        const char *wrong = check_pair(list, i);
-        if (wrong == NULL) {
-            split(list->values[i], &pair);
-            wrong = strcmp(pair.servers, "*") == 0 ? "* is for --expect"
-                    : has_backend(routes, &pair)
-                        ? NULL
-                        : "no rule of the routes has a backend of that name";
-        }
-        if (wrong != NULL) {
-            return complain(command, "--backend-version", list->values[i], wrong);
-        }
-    }
-    return 0;
-}
 
 /* Of a service that is not PingPong somebody has to say which server a name in its answers is. */
 static bool says_who_answered(const struct role_service_options *service,
@@ -284,10 +165,11 @@ void role_expects_tell_unused(const struct role_expects *expects,
 {
     const struct cli_list *list = &expects->options->expect;
     for (size_t i = 0; i < list->count; i++) {
-        struct pair pair = {0};
-        bool used = split(list->values[i], &pair) != NULL || has_key(&pair, "*");
+        struct role_pair pair = {0};
+        bool used =
+            role_pair_split(list->values[i], &pair) != NULL || role_pair_has_key(&pair, "*");
         for (size_t v = 0; v < count && !used; v++) {
-            used = has_key(&pair, versions[v]);
+            used = role_pair_has_key(&pair, versions[v]);
         }
         if (!used) {
             fprintf(stderr, "note: --expect '%s': no agent of that version is tried (--versions)\n",
@@ -307,8 +189,8 @@ int role_expects_init(struct role_expects *expects, const char *command,
         return 1;
     }
     expects->routes = role_routes_load_for_checks(command, options->routes);
-    return expects->routes == NULL || check_expect(command, &options->expect) != 0 ||
-           check_backends(command, &options->backend_versions, expects->routes) != 0;
+    return expects->routes == NULL || role_pairs_check_expect(command, &options->expect) != 0 ||
+           role_pairs_check_backends(command, &options->backend_versions, expects->routes) != 0;
 }
 
 void role_expects_deinit(struct role_expects *expects)
@@ -333,11 +215,11 @@ static struct role_expectation of_rule(const struct role_expects *expects,
     for (size_t i = 0; i < rule->backend_count; i++) {
         const struct route_backend *backend = &rule->backends[i];
         char version[ROUTE_VERSION_BYTES];
-        struct pair pair;
+        struct role_pair pair;
         if (backend->weight == 0) {
             continue;
         }
-        if (find(&expects->options->backend_versions, backend->name, &pair)) {
+        if (role_pair_find(&expects->options->backend_versions, backend->name, &pair)) {
             allow_servers(&expect, &pair);
             add_share(&expect, backend, bits_of(&expect, &pair));
         } else if (route_backend_version(backend->name, version)) {
@@ -362,7 +244,8 @@ static struct role_expectation of_foreign_host(const struct role_expects *expect
     const struct route_host *first = &routes->hosts[0];
     const char *more = routes->host_count + first->name_count > 2 ? " and others" : "";
     if (expects->authority_chosen) {
-        return because(ROLE_EXPECT_REJECTED, "the routes are for %.80s%s, not for --authority %.80s",
+        return because(ROLE_EXPECT_REJECTED,
+                       "the routes are for %.80s%s, not for --authority %.80s",
                        first->names[0], more, expects->authority);
     }
     return because(ROLE_EXPECT_UNKNOWN,
@@ -370,13 +253,18 @@ static struct role_expectation of_foreign_host(const struct role_expects *expect
                    first->names[0], more, expects->authority);
 }
 
+static struct route_expectation promised_by_routes(const struct role_expects *expects,
+                                                   const char *const *agent_versions, size_t count)
+{
+    const char *path = expects->path[0] != '\0' ? expects->path : RPC_PING_PATH;
+    return route_expect(expects->routes, path, expects->authority, expects->version_header,
+                        agent_versions, count);
+}
+
 static struct role_expectation of_routes(const struct role_expects *expects,
                                          const char *const *agent_versions, size_t count)
 {
-    const char *path = expects->path[0] != '\0' ? expects->path : RPC_PING_PATH;
-    struct route_expectation promised =
-        route_expect(expects->routes, path, expects->authority, expects->version_header,
-                     agent_versions, count);
+    struct route_expectation promised = promised_by_routes(expects, agent_versions, count);
     switch (promised.outcome) {
     case 0:
         return of_rule(expects, promised.rule);
@@ -398,6 +286,27 @@ static struct role_expectation of_routes(const struct role_expects *expects,
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+bool role_expects_rewrite(const struct role_expects *expects)
+{
+    return role_routes_rewrite(expects->routes);
+}
+
+/* The rule that takes it has its say in what the server sees. */
+static struct role_expectation rewritten(const struct role_expects *expects,
+                                         const char *const *agent_versions, size_t count,
+                                         struct role_expectation expect)
+{
+    if (expects->options->routes == NULL) {
+        return expect;
+    }
+    struct route_expectation promised = promised_by_routes(expects, agent_versions, count);
+    if (promised.outcome == 0) {
+        expect.rewrite = role_rewrite_of(promised.rule);
+    }
+    expect.rewrite_unknown = promised.outcome != 0 && role_expects_rewrite(expects);
+    return expect;
+}
+
 /* What cannot be seen is not judged. */
 static struct role_expectation visible(const struct role_expects *expects,
                                        struct role_expectation expect)
@@ -414,7 +323,7 @@ static struct role_expectation at_edge(const struct role_expects *expects,
                                        const char *const *agent_versions, size_t count)
 {
     struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
-    struct pair pair;
+    struct role_pair pair;
     if (count == 1 && find_expected(expects, agent_versions[0], &pair)) {
         allow_servers(&expect, &pair);
         return expect;
@@ -425,19 +334,20 @@ static struct role_expectation at_edge(const struct role_expects *expects,
 struct role_expectation role_expects_at_edge(const struct role_expects *expects,
                                              const char *const *agent_versions, size_t count)
 {
-    return visible(expects, at_edge(expects, agent_versions, count));
+    const struct role_expectation expect = at_edge(expects, agent_versions, count);
+    return visible(expects, rewritten(expects, agent_versions, count, expect));
 }
 
 struct role_expectation role_expects_of(const struct role_expects *expects,
                                         const char *agent_version)
 {
     struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
-    struct pair pair;
+    struct role_pair pair;
     if (find_expected(expects, agent_version, &pair)) {
         allow_servers(&expect, &pair);
     } else {
         expect = expects->options->routes != NULL ? of_routes(expects, &agent_version, 1)
                                                   : of_version(agent_version);
     }
-    return visible(expects, expect);
+    return visible(expects, rewritten(expects, &agent_version, 1, expect));
 }

@@ -6,6 +6,7 @@
 
 #include "cli/common.h"
 #include "role/connect.h"
+#include "role/rewrite.h"
 #include "route/table.h"
 
 #include <stdbool.h>
@@ -40,6 +41,8 @@ struct role_expectation {
     size_t version_count;
     struct role_share shares[ROUTE_BACKENDS_MAX]; /* where the expectation comes from --routes */
     size_t share_count;
+    struct role_rewrite rewrite; /* by the rule of --routes that takes it, whoever is to answer */
+    bool rewrite_unknown; /* ... but which rule takes it is not known, and some rewrite */
     bool too_many; /* while it is filled */
     char reason[ROLE_REASON_BYTES]; /* printable ASCII */
 };
@@ -56,8 +59,8 @@ struct role_expect_options {
 #define ROLE_EXPECT_OPTIONS(type, field)                                                           \
     {.name = "expect", .kind = CLI_LIST, .offset = offsetof(type, field.expect),                   \
      .argument = "'VALUE=SERVER[|SERVER...]'",                                                     \
-     .help = "Servers that may answer agents of version VALUE. A SERVER of * is any, a VALUE of * "  \
-             "is every version that is not named. Goes before --routes"},                          \
+     .help = "Servers that may answer agents of version VALUE. A SERVER of * is any, a VALUE of "  \
+             "* is every version that is not named. Goes before --routes"},                        \
     {.name = "routes", .kind = CLI_FILE, .offset = offsetof(type, field.routes),                   \
      .argument = "FILE",                                                                           \
      .help = "GRPCRoute file to take the expectations from; without it vX.Y belongs to vX"},       \
@@ -91,6 +94,9 @@ void role_expects_deinit(struct role_expects *expects);
 /* Says which --expect is about none of these versions: it was misspelt, or one is missing. */
 void role_expects_tell_unused(const struct role_expects *expects,
                               const char (*versions)[ROLE_AGENT_VERSION_BYTES], size_t count);
+
+/* Whether a rule of the routes rewrites what servers see of agents. */
+bool role_expects_rewrite(const struct role_expects *expects);
 
 /* For agents of this version. */
 struct role_expectation role_expects_of(const struct role_expects *expects,

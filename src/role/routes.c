@@ -82,6 +82,8 @@ static int complain(const struct application *application, const char *text, con
     return -1;
 }
 
+static const char too_many[] = "too many addresses";
+
 /* "HOST:PORT[,HOST:PORT...]" into `addresses`. Returns NULL, or what is wrong. */
 static const char *parse_addresses(const char *text, size_t max, struct text_address *addresses,
                                    size_t *ret_count)
@@ -93,7 +95,7 @@ static const char *parse_addresses(const char *text, size_t max, struct text_add
     for (char *item = strsep(&rest, ","); item != NULL && reason == NULL;
          item = strsep(&rest, ",")) {
         if (count == max) {
-            reason = "too many addresses";
+            reason = too_many;
         } else if (text_parse_address(item, 0, &addresses[count], &reason) == 0) {
             reason = addresses[count].host[0] == '\0' ? "missing host"
                      : addresses[count].port == 0     ? "nothing listens on port 0"
@@ -127,7 +129,10 @@ static int apply_one(const struct application *application, const char *text)
     const char *reason =
         parse_addresses(equals + 1, application->max, application->addresses, &count);
     if (reason != NULL) {
-        return complain(application, text, reason);
+        char limit[64];
+        snprintf(limit, sizeof(limit), "%s, %zu are the limit (a name may stand for more)",
+                 too_many, application->max);
+        return complain(application, text, reason == too_many ? limit : reason);
     }
     const struct route_table *routes = application->routes;
     size_t cluster = find_cluster(routes, text, (size_t)(equals - text));

@@ -42,6 +42,8 @@ struct rpc_call {
     void *user;
     struct rpc_frame_reader reader;
     uv_timer_t *timer; /* owned; NULL without a deadline */
+    bool early;        /* a grpc-status stood in the response's headers, where it does not belong: */
+    enum rpc_code early_code;
     struct rpc_status status;
 };
 
@@ -145,6 +147,7 @@ static bool read_grpc_status(const struct h2_block *block, struct rpc_status *st
     }
     if (count > 1) { /* which of them holds is nowhere said */
         rpc_status_set(status, RPC_INTERNAL, "grpc-status is given %zu times", count);
+        status->origin = RPC_FROM_CONFLICT;
         return true;
     }
     char *end;
@@ -263,10 +266,22 @@ static void receive_response(struct rpc_call *call, const struct h2_block *block
         fail(call, RPC_INTERNAL, "response ended without a grpc-status");
     } else {
         enter(call, CALL_ANSWERING);
+        call->early = read_grpc_status(block, &status);
+        call->early_code = call->early ? status.code : RPC_OK;
         if (call->events->on_headers != NULL) {
             call->events->on_headers(call->user, block);
         }
     }
+}
+
+/* Some clients believe the one, some the other. */
+static void set_conflict(const struct rpc_call *call, struct rpc_status *status)
+{
+    enum rpc_code last = status->code;
+    rpc_status_set(status, RPC_INTERNAL,
+                   "grpc-status is %s in the response headers and %s in the trailers",
+                   rpc_code_name(call->early_code), rpc_code_name(last));
+    status->origin = RPC_FROM_CONFLICT;
 }
 
 static void receive_trailers(struct rpc_call *call, const struct h2_block *block)
@@ -276,6 +291,9 @@ static void receive_trailers(struct rpc_call *call, const struct h2_block *block
         fail(call, RPC_INTERNAL, "response ended inside a message");
     } else if (read_grpc_status(block, &status)) {
         tell_trailers(call, block);
+        if (call->early && call->early_code != status.code) {
+            set_conflict(call, &status);
+        }
         decide(call, &status);
         end_our_side(call);
     } else {

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #define GOAWAY_DEBUG_BYTES 128
+#define NS_PER_MS          UINT64_C(1000000)
 
 enum client_state {
     CLIENT_QUEUED,   /* not yet through the gate */
@@ -79,6 +80,12 @@ static void enter(struct rpc_client *client, enum client_state state)
     if (state >= CLIENT_READY) {
         rpc_gate_leave(&client->turn);
     }
+}
+
+static uint64_t timeout_ms(const struct rpc_client *client)
+{
+    uint64_t asked_ms = client->config.connect_timeout_ms;
+    return asked_ms != 0 ? asked_ms : RPC_CONNECT_MIN_MS;
 }
 
 static void explain(struct rpc_client *client, const struct net_error *why)
@@ -215,36 +222,51 @@ static void on_dialled(void *user, struct net_stream *stream, const struct net_e
     enter(client, CLIENT_WAITING);
 }
 
+bool rpc_client_explain_wait(const struct rpc_client *client, uint64_t waited_ms,
+                             struct net_error *ret)
+{
+    char waited[16];
+    text_format_duration(waited, sizeof(waited), waited_ms * NS_PER_MS);
+    if (client->state != CLIENT_WAITING) {
+        return false;
+    }
+    if (client->settings_came) {
+        net_error_set(ret, NET_TIMED_OUT,
+                      "%s accepts no streams: MAX_CONCURRENT_STREAMS is 0 (waited %s for more)",
+                      client->target, waited);
+    } else {
+        net_error_set(ret, NET_TIMED_OUT,
+                      "%s accepted the connection but sent no HTTP/2 SETTINGS (waited %s for them)",
+                      client->target, waited);
+    }
+    return true;
+}
+
 static void on_timeout(uv_timer_t *timer)
 {
     struct rpc_client *client = timer->data;
     struct net_error error;
-    net_error_set(&error, NET_TIMED_OUT,
-                  client->settings_came
-                      ? "%s accepts no streams: MAX_CONCURRENT_STREAMS is 0"
-                      : "%s accepted the connection but sent no HTTP/2 SETTINGS",
-                  client->target);
-    explain(client, &error);
+    if (rpc_client_explain_wait(client, timeout_ms(client), &error)) {
+        explain(client, &error);
+    }
     rpc_client_close(client);
 }
 
 static void do_dial(struct rpc_client *client)
 {
     const struct rpc_client_config *config = &client->config;
-    uint64_t timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms
-                                                          : RPC_CONNECT_MIN_MS;
     const struct net_dial_config dial = {
         .host = client->to.host,
         .port = client->to.port,
         .address = config->address,
         .tls = config->tls,
         .server_name = client->server_name,
-        .timeout_ms = timeout_ms,
+        .timeout_ms = timeout_ms(client),
     };
     client->dial = net_dial_start(client->loop, &dial, on_dialled, client);
     enter(client, CLIENT_DIALLING);
     /* the dial has its own limit; this one is for the SETTINGS after it */
-    uv_timer_start(&client->timer, on_timeout, timeout_ms + NET_TICK_MS, 0);
+    uv_timer_start(&client->timer, on_timeout, timeout_ms(client) + NET_TICK_MS, 0);
 }
 
 static void on_turn(struct rpc_gate_turn *turn)

@@ -46,6 +46,11 @@ struct rpc_client *rpc_client_open(struct net_loop *loop, const struct rpc_clien
 /* Drops the connection or the attempt; on_closed follows. Repeats are harmless. */
 void rpc_client_close(struct rpc_client *client);
 
+/* What is missing for a stream where the connection was made, for who gives it up after
+ * `waited_ms`. Returns false, and nothing, where that is not so. */
+bool rpc_client_explain_wait(const struct rpc_client *client, uint64_t waited_ms,
+                             struct net_error *ret);
+
 /* NULL until ready. */
 struct rpc_conn *rpc_client_conn(struct rpc_client *client);
 bool rpc_client_ready(const struct rpc_client *client);

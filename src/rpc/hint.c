@@ -107,7 +107,8 @@ static const char *hint_of_words(const struct rpc_status *status)
 
 const char *rpc_hint(const struct rpc_stream_life *life, const struct rpc_status *status)
 {
-    if (status->code == RPC_OK || status->origin == RPC_FROM_HERE || status->unprocessed) {
+    bool known = status->origin == RPC_FROM_HERE || status->origin == RPC_FROM_CONFLICT;
+    if (status->code == RPC_OK || known || status->unprocessed) {
         return NULL;
     }
     const char *hint = hint_of_words(status);

@@ -86,6 +86,7 @@ char *rpc_status_describe(const struct rpc_status *status, char *out, size_t out
     case RPC_FROM_TRAILERS:
     case RPC_FROM_CONNECTION:
     case RPC_FROM_CUT:
+    case RPC_FROM_CONFLICT:
     case RPC_FROM_HERE:
         snprintf(out, out_bytes, "%s%s%s", rpc_code_name(status->code), separator, message);
         break;

@@ -40,6 +40,7 @@ enum rpc_status_origin {
     RPC_FROM_HTTP,       /* an HTTP answer that is not gRPC */
     RPC_FROM_RESET,      /* RST_STREAM */
     RPC_FROM_CUT,        /* the response ended without trailers */
+    RPC_FROM_CONFLICT,   /* the peer gave grpc-status more than once, and it is not known which holds */
     RPC_FROM_CONNECTION, /* the connection ended */
     RPC_FROM_HERE,       /* this side: deadline, limit, cancellation */
 };

@@ -662,7 +662,7 @@ SERVERS = {
     "goaway-flood": (lambda s: goaway_frame(s) * 20000, LOST, "too many GOAWAY"),
     "empty-data-flood": (lambda s: response(s) + frame(DATA, 0, s) * 20000, BROKEN, "more than 100 empty DATA frames"),
     "continuation-flood": (lambda s: frame(HEADERS, 0, s, block((":status", "200"))) + frame(
-        CONTINUATION, 0, s) * 20000, LOST, "Too many CONTINUATION"),
+        CONTINUATION, 0, s) * 20000, LOST, "more than 64 CONTINUATION frames"),
     "goaway-refusing": (lambda s: goaway_frame(0), "UNAVAILABLE", "connection is going away: GOAWAY NO_ERROR"),
     "goaway-with-escapes": (lambda s: goaway_frame(0, 11, ESCAPES), "UNAVAILABLE",
                             r"connection is going away: GOAWAY ENHANCE_YOUR_CALM: .*\\x1b"),

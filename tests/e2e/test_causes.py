@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import urllib.request
 from xml.etree import ElementTree
 
 import grpc
@@ -217,3 +218,42 @@ def test_the_fault_of_a_failover_shows_it(started, stubs, tmp_path):
                      "--settle", "1s", "--junit-file", junit)
     for said in (done.stdout, junit.read_text()):
         assert r"verfügbar\xe2\x80\xae" in said, done
+
+
+# ---- many addresses ----------------------------------------------------------------------------
+
+MANY = [f"127.0.{n // 250 + 1}.{n % 250 + 1}" for n in range(300)] + ["127.0.0.1"]
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Words before a command for which many.test has 301 addresses: a mount namespace of its own, with another /etc/hosts."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("".join(f"{address} many.test\n" for address in MANY) + "127.0.0.1 localhost\n")
+    words = ["unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
+    if run([*words, "true"]).returncode != 0:
+        pytest.skip("no mount namespaces here")
+    return words
+
+
+def test_no_address_of_a_name_is_dropped(started, many):
+    server = started(Server("v1", "s"))
+    proxy = started(Process([BIN, "proxy", "--plaintext", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+                             "--endpoints", f"server-v1=many.test:{server.port}", "--endpoints",
+                             f"server-v2=127.0.0.1:{server.port}"], through=many))
+    admin = proxy.wait_for(r"admin on (\S+:\d+)").group(1)
+    proxy.wait_for(r"\] Ready$")
+    clusters = urllib.request.urlopen(f"http://{admin}/clusters", timeout=10).read().decode()
+    assert len(set(re.findall(r"^server-v1::([\d.]+:\d+)::", clusters, re.M))) == len(MANY), clusters
+    for name in ("envoy", "nginx"):
+        done = run([*many, BIN, "render", name, "--resolve", "--endpoints", "server-v1=many.test:7", "--endpoints",
+                    "server-v2=127.0.0.1:8"])
+        assert done.returncode == 0 and all(re.search(rf"\b{address}\b", done.stdout) for address in MANY), done
+
+
+def test_too_many_endpoints_are_told_with_the_limit():
+    endpoints = "server-v1=" + ",".join(f"{address}:7" for address in MANY)
+    done = run([BIN, "proxy", "--plaintext", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--endpoints", endpoints])
+    assert done.returncode == 2 and "too many addresses, 32 are the limit" in done.stderr, done
+    done = run([BIN, "render", "envoy", "--endpoints", endpoints])
+    assert done.returncode == 0 and all(f"\"{address}\"" in done.stdout for address in MANY), done

@@ -10,6 +10,7 @@ import hpack
 import pytest
 from hyperframe.frame import DataFrame, HeadersFrame, SettingsFrame
 
+from testenv import zsh
 from testenv.grpcroute import BIN, ROOT, Server, grpcroute
 from testenv.process import Process, run
 
@@ -121,17 +122,34 @@ def test_help_of_every_command_shows_every_option():
     assert grpcroute("--version").stdout.startswith("grpcroute 0.")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_completion_is_valid_shell(shell, tmp_path):
+def test_completion_is_valid_shell(tmp_path):
     script = tmp_path / "completion"
-    script.write_text(grpcroute("completion", shell).stdout)
+    script.write_text(grpcroute("completion", "bash").stdout)
     subprocess.run(["bash", "-n", script], check=True)
-    if shell == "bash":
-        asked = f"source {script}; COMP_WORDS=(grpcroute ver); COMP_CWORD=1; " \
-                "$(complete -p grpcroute | sed 's/.*-F \\([^ ]*\\).*/\\1/') grpcroute ver grpcroute; " \
-                "echo ${COMPREPLY[@]}"
-        done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
-        assert "verify" in done.stdout
+    asked = f"source {script}; COMP_WORDS=(grpcroute ver); COMP_CWORD=1; " \
+            "$(complete -p grpcroute | sed 's/.*-F \\([^ ]*\\).*/\\1/') grpcroute ver grpcroute; " \
+            "echo ${COMPREPLY[@]}"
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+    assert "verify" in done.stdout
+
+
+@pytest.mark.skipif(not zsh.AVAILABLE, reason="there is no zsh: tests/tool/setup.sh installs it")
+def test_a_real_zsh_completes_commands_options_and_values(started, tmp_path):
+    script = tmp_path / "completion"
+    script.write_text(grpcroute("completion", "zsh").stdout)
+    (tmp_path / "routes.yaml").write_text("")
+    shell = started(zsh.Zsh(tmp_path, script))
+    for words, pattern in (
+            ("grpcroute ver", r"verify +-- Check that every agent version(?s:.*)version +-- Show versions"),
+            ("grpcroute stic", r"grpcroute sticky-test "), ("grpcroute help ren", r"grpcroute help render "),
+            ("grpcroute completion ", r"bash +zsh"), ("grpcroute render ", r"envoy +haproxy +nginx +traefik"),
+            ("grpcroute bench ", r"compare +merge|merge(?s:.*)compare"), ("grpcroute verify --bound", r"--boundary "),
+            ("grpcroute verify -o ", r"json +markdown +text"),
+            ("grpcroute verify --output=mark", r"--output=markdown "), ("grpcroute verify --routes ro", r"--routes routes\.yaml "),
+            ("grpcroute verify --logs kub", r"--logs kubectl "), ("grpcroute verify --logs ro", r"--logs routes\.yaml "),
+            ("grpcroute proxy --lb-pol", r"--lb-policy="), ("grpcroute demo --proxy ha", r"--proxy haproxy ")):
+        shown = shell.complete(words, pattern)
+        assert "command not found" not in shown and "_arguments" not in shown and "bad" not in shown, (words, shown)
 
 
 def test_environment_fills_in_and_flags_win(started):

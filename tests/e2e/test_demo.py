@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import stat
+import subprocess
 import time
 
 import pytest
@@ -128,3 +129,12 @@ def test_what_is_kept_is_whole(started, tmp_path):
 
     wait_until(meets_it, 10, "verify meets the server that was killed")
     assert demo.stop(signal.SIGINT, END_S) == 0
+
+
+@pytest.mark.parametrize("lines", [1, 6, 20])
+def test_a_reader_that_leaves_ends_it(tmp_path, lines):
+    done = subprocess.run(["bash", "-c", f'"$0" demo | head -{lines}; exit "${{PIPESTATUS[0]}}"', BIN], capture_output=True, timeout=60,
+                          env={**os.environ, "TMPDIR": str(tmp_path)}, text=True, check=False)
+    assert done.returncode == 2 and done.stdout.count("\n") == lines, done
+    assert done.stderr.splitlines()[-1] == "grpcroute: cannot write to standard output: Broken pipe", done
+    assert "Is a directory" not in done.stderr and os.listdir(tmp_path) == [], done

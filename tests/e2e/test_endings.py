@@ -7,23 +7,14 @@ import h2.events
 import pytest
 
 from testenv.grpcroute import grpcroute
-from testenv.h2_server import PONG, H2Server
+from testenv.h2_server import PONG, RESPONSE, H2Server, pings
 
 
-def pings(data):
-    """How many messages a DATA frame holds: a client may send several at once."""
-    count = 0
-    while data:
-        data = data[5 + int.from_bytes(data[1:5], "big"):]
-        count += 1
-    return count
-
-
-def ending(end):
-    """Answers every ping, and ends with `end(peer, stream)` once the client has half-closed."""
+def ending(end, headers=()):
+    """Answers every ping, and ends with `end(peer, stream)` once the client has half-closed; `headers` go with the response's."""
     def behaviour(peer, event):
         if isinstance(event, h2.events.RequestReceived):
-            peer.respond(event.stream_id)
+            peer.respond(event.stream_id, [*RESPONSE, *headers])
         elif isinstance(event, h2.events.DataReceived):
             peer.h2.send_data(event.stream_id, PONG * pings(event.data))
         elif isinstance(event, h2.events.StreamEnded):
@@ -47,7 +38,7 @@ ENDINGS = {
     "not-ok": (lambda peer, stream: peer.trailers(stream, 2, "EOF"), "UNKNOWN: EOF"),
 }
 COMMANDS = {"verify": ["--versions", "v1.1", "-s", "2", "--timeout", "8s"], "sticky-test": ["--messages", "3"],
-            "bench": ["--versions", "v1.1", "-c", "2", "-r", "20", "-z", "300ms", "--warmup", "0"],
+            "bench": ["--versions", "v1.1", "-c", "2", "-r", "0", "-z", "300ms", "--warmup", "0"],
             "failover-test": ["--fault", "true", "--versions", "v1.1", "--agents", "2", "--settle", "100ms"],
             "agent": ["--version", "v1.1", "-n", "1", "--id", "a", "--interval", "50ms"]}
 
@@ -68,7 +59,39 @@ def test_a_stream_that_ends_without_an_ok_fails(started, command, name):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_ok_at_the_end_passes(started, command):
     done = run(command, started(H2Server(ending(lambda peer, stream: peer.trailers(stream, 0)))))
-    assert done.returncode == 0 or (done.returncode == 4 and "Not valid: the driver" in done.stdout), done
+    assert done.returncode == 0, done
+
+
+CONFLICTS = {("0", 13): "grpc-status is OK in the response headers and INTERNAL in the trailers",
+             ("13", 0): "grpc-status is INTERNAL in the response headers and OK in the trailers",
+             ("none", 0): "grpc-status is UNKNOWN in the response headers and OK in the trailers"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("first, last", CONFLICTS)
+def test_a_status_in_the_headers_that_the_trailers_contradict_fails(started, command, first, last):
+    server = started(H2Server(ending(lambda peer, stream: peer.trailers(stream, last), [("grpc-status", first)])))
+    done = run(command, server)
+    assert done.returncode == 1 and CONFLICTS[first, last] in done.stdout + done.stderr, done
+    assert "passed" not in done.stdout and "works correctly" not in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_status_in_the_headers_that_the_trailers_repeat_passes(started, command):
+    done = run(command, started(H2Server(ending(lambda peer, stream: peer.trailers(stream, 0), [("grpc-status", "0")]))))
+    assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("command", ["verify", "sticky-test"])
+def test_a_conflict_before_the_first_answer_is_a_fault_not_a_rejection(started, command):
+    def refuses(peer, event):
+        if isinstance(event, h2.events.RequestReceived):
+            peer.respond(event.stream_id, [*RESPONSE, ("grpc-status", "0")])
+            peer.trailers(event.stream_id, 12)
+
+    done = run(command, started(H2Server(refuses)))
+    assert done.returncode == 1 and "ended with a status that contradicts itself" in done.stdout, done
+    assert "no route" not in done.stdout and "rejected" not in done.stdout, done
 
 
 def test_failover_test_tells_what_it_could_not_see(started):

@@ -3,13 +3,15 @@ import json
 import re
 import signal
 import socket
+import subprocess
 import time
 import urllib.request
 
+import jsonschema
 import pytest
 
 from testenv.grpcio_peers import Relay
-from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.grpcroute import BIN, ROOT, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.own_service import METHODS, SERVICE, OwnService
 from testenv.process import Process
@@ -159,3 +161,55 @@ def test_a_service_of_ones_own_is_probed_again_and_again(started, kind):
     wait_until(lambda: good.runs("passed") >= 2, 10, "two good runs")
     wait_until(lambda: wrong.runs("failed") >= 2, 10, "two bad runs")
     assert good.runs("failed") == wrong.runs("passed") == 0
+
+
+def read_report(path):
+    report = json.loads(path.read_text())
+    jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/verify.json").read_text())).validate(report)
+    return report
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_file_holds_the_last_run_and_in_the_end_the_summary(started, tmp_path, number):
+    path = tmp_path / "report.json"
+    path.write_text("of yesterday")
+    server = started(Server("v1", "pod-1"))
+    every = started(Every(server.address, "--json-file", path))
+    every.wait_for("passed")
+    wait_until(path.exists, 10, "the first run is written")
+    first = read_report(path)
+    assert (first["result"], first["exit_code"], first["checks"][0]["answers"][0]["server_id"]) == ("passed", 0, "pod-1")
+    wait_until(lambda: read_report(path)["started_at"] != first["started_at"], 10, "the next run is written, of the same verdict")
+    server.kill()
+    wait_until(lambda: read_report(path)["result"] == "not_connected", 10, "and so is one that fails")
+    every.send_signal(number)
+    assert every.wait() == 128 + number
+    end = read_report(path)
+    assert (end["result"], end["exit_code"], end["last_passed"]) == ("interrupted", 128 + number, False)
+    assert end["runs"]["passed"] >= 2 and end["runs"]["not_connected"] >= 1
+
+
+def test_a_signal_within_the_first_run_leaves_the_summary(started, tmp_path):
+    path = tmp_path / "report.json"
+    server = started(Server("v1", "pod-1"))
+    every = started(Every(server.address, "--json-file", path, "-n", "1000"))
+    server.wait_for("Sent pong")
+    every.send_signal(signal.SIGINT)
+    assert every.wait() == 130
+    assert read_report(path)["runs"] == {"passed": 0, "failed": 0, "no_evidence": 0, "not_connected": 0}
+
+
+def test_a_report_on_standard_output_stands_there_alone(started):
+    server = started(Server("v1", "pod-1"))
+    with subprocess.Popen([BIN, "verify", "--every", "200ms", "--target", server.address, "--plaintext", "--versions", "v1.1",
+                           "--json-file", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as every:
+        server.wait_for("Stream closed", count=12)  # of two runs
+        every.send_signal(signal.SIGINT)
+        out, err = every.communicate(timeout=20)
+    results = []
+    while out.strip():
+        report, end = json.JSONDecoder().raw_decode(out.strip())
+        results.append(report["result"])
+        out = out.strip()[end:]
+    assert results[0] == "passed" and results[-1] == "interrupted" and len(results) >= 2, results
+    assert "passed: 1 checks" in err, err

@@ -73,6 +73,13 @@ def test_carriers_of_lines_are_read(carrier):
     assert done.returncode == 1 and (carrier == "pretty" or b"not understood" not in done.stderr), done
 
 
+def test_the_help_names_every_carrier():
+    said = subprocess.run([BIN, "verify", "--help"], capture_output=True, timeout=30, check=True).stdout.decode()
+    for name in ("kubectl", "stern", "compose", "journald", "syslog", "containerd", "docker", "Loki", "Elasticsearch", "Fluent Bit",
+                 "Fluentd", "promtail", "Vector", "Go's log", "logfmt", "CSV", "pretty-printed"):
+        assert name in said, name
+
+
 def test_lines_of_several_carriers_may_stand_in_one_file():
     lines = [prefix + line for prefix, line in zip(PREFIXES * len(GOOD), GOOD)]
     assert verify(lines).returncode == 0

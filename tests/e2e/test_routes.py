@@ -1,5 +1,6 @@
 """Routes as people have them: several GRPCRoutes, what kubectl prints, filters; through every proxy that they describe."""
 import json
+import re
 import subprocess
 
 import h2.events
@@ -324,3 +325,85 @@ def test_a_match_with_many_headers_fits_in_haproxys_lines(started, certs, record
     ask(proxy, "localhost", *every)
     ask(proxy, "localhost", *every[1:])
     assert [len(recorder.requests) for recorder in recorders] == [1, 1]
+
+
+# ---- filters of what servers see of an agent ---------------------------------------------------
+
+REWRITES = {"set": ("set: [{name: agent-version, value: v9.9}]", "its rule sets agent-version=v9.9", "agent-version=v1.1"),
+            "remove": ("remove: [agent-version]", "its rule removes agent-version", "agent-version=v1.1"),
+            "add": ("add: [{name: agent-version, value: v9.9}]", "its rule adds agent-version=v9.9", None),
+            "id": ("set: [{name: agent-id, value: someone}]", "its rule sets agent-id=someone", "agent-id="),
+            "both": ("set: [{name: agent-version, value: v9.9}], remove: [agent-id]",
+                     "its rule sets agent-version=v9.9 and removes agent-id", "agent-version=v1.1")}
+
+
+def rewriting(folder, changes, name="rewriting.yaml"):
+    path = folder / name
+    path.write_text(route("a", "", to(1, "v1.1", request_filter(changes) if changes else "") + to(2)))
+    return path
+
+
+def verify_routes(proxy, routes, *args):
+    return grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1,v2.1", "-s", "2",
+                     "--routes", routes, *args)
+
+
+@pytest.mark.parametrize("name", REWRITES)
+def test_what_the_rule_makes_of_the_metadata_is_expected(started, certs, backends, tmp_path, name):
+    changes, told, _ = REWRITES[name]
+    routes = rewriting(tmp_path, changes)
+    proxy = started(Proxy(certs, *backends, "--routes", routes)).wait_ready()
+    for args in [], ["--expect", "v1.1=v1"]:
+        done = verify_routes(proxy, routes, *args)
+        assert done.returncode == 0, done
+        lines = {line.split()[2]: line for line in done.stdout.splitlines() if " Server v" in line}
+        assert told in lines["v1.1"] and "its rule" not in lines["v2.1"], done.stdout
+    checks = json.loads(verify_routes(proxy, routes, "-o", "json").stdout)["checks"]
+    assert checks[0]["metadata_rewritten"][0]["header"] in told and "metadata_rewritten" not in checks[1]
+    sticky = grpcroute("sticky-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes, "-n", "3",
+                       "--interval", "10ms")
+    assert sticky.returncode == 0 and told in sticky.stdout, sticky
+    agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes,
+                      "-n", "2", "--interval", "10ms")
+    assert agent.returncode == 0 and "Not isolated" not in agent.stdout + agent.stderr, agent
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_real_proxies_make_of_the_metadata_what_is_expected(started, certs, backends, tmp_path, name):
+    routes = rewriting(tmp_path, REWRITES["both"][0])
+    proxy = started(REAL_PROXIES[name](certs, tmp_path, *backends, "--routes", routes, "--no-health-checks"))
+    done = verify_routes(proxy, routes, "--boundary")
+    assert done.returncode == 0 and REWRITES["both"][1] in done.stdout, done.stdout
+    unknown = re.search(r"Not checked for Boundary \(header twice.*some rule rewrites what servers see", done.stdout)
+    assert (unknown is not None) == ("(not rejected)" in done.stdout), done.stdout  # which rule takes two values is nowhere said
+
+
+@pytest.mark.parametrize("name", [name for name in REWRITES if REWRITES[name][2]])
+def test_a_proxy_that_leaves_the_metadata_as_they_are_fails(started, certs, backends, tmp_path, name):
+    changes, told, seen = REWRITES[name]
+    proxy = started(Proxy(certs, *backends, "--routes", rewriting(tmp_path, None, "plain.yaml"))).wait_ready()
+    routes = rewriting(tmp_path, changes)
+    agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes,
+                      "-n", "2", "--interval", "10ms")
+    assert agent.returncode == 1 and "Not isolated" in agent.stdout + agent.stderr, agent
+    done = verify_routes(proxy, routes)
+    assert done.returncode == 1 and told in done.stdout and seen in done.stdout, done
+    assert "carried other metadata than the routes say" in done.stdout and "Agent v2.1 → Server v2: OK" in done.stdout, done
+
+
+def test_a_proxy_that_rewrites_what_no_rule_says_fails(started, certs, backends, tmp_path):
+    proxy = started(Proxy(certs, *backends, "--routes", rewriting(tmp_path, REWRITES["set"][0]))).wait_ready()
+    done = verify_routes(proxy, rewriting(tmp_path, None, "plain.yaml"))
+    assert done.returncode == 1 and "agent-version=v9.9" in done.stdout, done
+
+
+def test_logs_of_servers_that_see_others_are_not_compared(started, certs, backends, tmp_path):
+    routes = rewriting(tmp_path, "set: [{name: agent-version, value: v2.9}]")
+    proxy = started(Proxy(certs, *backends, "--routes", routes)).wait_ready()
+    agent = grpcroute("agent", "--version", "v1.1", "--id", "a", "--target", proxy.target, "--cacert", certs / "ca.pem", "-n", "6",
+                      "--interval", "10ms", "--routes", routes)
+    log = tmp_path / "log"
+    log.write_text(agent.stdout + "".join(server.output + "\n" for server in backends[0]))
+    done = grpcroute("verify", "--logs", log, "--routes", routes, "--versions", "v1.1")
+    assert "agent-version=v2.9" in log.read_text() and done.returncode == 0, done
+    assert "isolation: the routes rewrite what servers log of agents" in done.stdout, done

@@ -40,7 +40,7 @@ def test_right_weights_pass_and_the_evidence_is_told(proxy_with, tmp_path):
     done = split(proxy, routes_file(tmp_path, 90, 10), "--junit-file", junit)
     assert done.returncode == 0, done.stdout + done.stderr
     line = re.search(r"^✅ Agent v1\.1 → Split of new streams: OK, server-v1 (\d+) of (\d+) \((\S+) %, expected 90 %, "
-                     r"interval (\S+) to (\S+) %\), server-v2 .* expected 10 %.*; 99 % sure to show server-v1 at (\S+) % or less",
+                     r"interval (\S+) % to (\S+) %\), server-v2 .* expected 10 %.*; 99 % sure to show server-v1 at (\S+) % or less",
                      done.stdout, re.M)
     assert line, done.stdout
     hits, streams, share, low, high, found = map(float, line.groups())
@@ -48,6 +48,20 @@ def test_right_weights_pass_and_the_evidence_is_told(proxy_with, tmp_path):
     assert "false alarms" in done.stdout and done.stdout.endswith("🎉 Routing verification passed!\n")
     assert xml.etree.ElementTree.parse(junit).getroot().find(".//failure") is None
     assert "server-v1" in "".join(out.text for out in xml.etree.ElementTree.parse(junit).getroot().iter("system-out"))
+
+
+def test_right_weights_are_told_in_markdown_and_on_the_page(proxy_with, tmp_path):
+    page = tmp_path / "page.html"
+    routes = routes_file(tmp_path, 90, 10)
+    proxy = proxy_with(90, 10)
+    done = split(proxy, routes, "-o", "markdown", "--report-file", page)
+    evidence = r"Split of new streams: OK, server-v1 \d+ of \d+ \(.*expected 90 %.*99 % sure to show"
+    row = re.search(r"^\| passed .*$", done.stdout, re.M).group(0).replace("\\", "")
+    assert done.returncode == 0 and re.search(evidence, row), done.stdout
+    assert re.search(evidence, page.read_text())
+    for text in (grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1", "--expect",
+                           "v1.1=*", "-o", "markdown", "--report-file", page).stdout, page.read_text()):
+        assert "Split of new streams" not in text
 
 
 def test_other_weights_than_the_routes_say_are_found(proxy_with, tmp_path):
@@ -76,7 +90,7 @@ def test_too_few_streams_are_no_verdict(proxy_with, tmp_path):
 
 def test_one_backend_and_a_weight_of_zero_need_no_streams_more(proxy_with, tmp_path):
     done = split(proxy_with(1, 0), routes_file(tmp_path, 1, 0))
-    assert done.returncode == 0 and "server-v1 6 of 6 (100.0 %, expected 100 %" in done.stdout, done.stdout
+    assert done.returncode == 0 and "server-v1 6 of 6 (100 %, expected 100 %" in done.stdout, done.stdout
     assert split(proxy_with(0, 1), routes_file(tmp_path, 1, 0)).returncode == 1
 
 
@@ -114,7 +128,7 @@ def test_those_that_ended_do_not_live(started, proxy_with, pair, tmp_path):
     pair[1][0].wait_for("Received ping", count=30)
     pair[1][0].kill()
     assert run.wait(30) == 4
-    live = re.search(r"live streams at the end: server-v1 (\d+) of (\d+) \(100.0 %\), server-v2 0 of", run.output)
+    live = re.search(r"live streams at the end: server-v1 (\d+) of (\d+) \(100 %\), server-v2 0 of", run.output)
     assert live and int(live.group(1)) > 10 and "UNAVAILABLE" in run.output, run.output
 
 

@@ -22,18 +22,31 @@ def message(data):
     return b"\0" + struct.pack(">I", len(data)) + data
 
 
+def pings(data):
+    """How many messages a DATA frame holds: a client may send several at once."""
+    count = 0
+    while data:
+        data = data[5 + int.from_bytes(data[1:5], "big"):]
+        count += 1
+    return count
+
+
 PONG = message(field(1, "pong") + field(2, "v1") + field(3, "odd-server"))
 
 
 class Peer:
     """One connection, given to the behaviour with each event; `send` writes what the h2 state machine made."""
 
-    def __init__(self, sock):
+    def __init__(self, sock, greeting=None):
         self.sock = sock
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         self.h2.initiate_connection()
         self.messages = {}  # stream id: pings so far
-        self.send()
+        if greeting is None:
+            self.send()
+        else:
+            self.h2.data_to_send()
+            greeting(self)
 
     def send(self):
         self.sock.sendall(self.h2.data_to_send())
@@ -47,10 +60,12 @@ class Peer:
 
 
 class H2Server:
-    """`behaviour(peer, event)` is called for h2.events.RequestReceived, DataReceived and StreamEnded."""
+    """`behaviour(peer, event)` is called for h2.events.RequestReceived, DataReceived and StreamEnded; `greeting(peer)` says
+    something else than the SETTINGS that come first."""
 
-    def __init__(self, behaviour):
+    def __init__(self, behaviour, greeting=None):
         self._behaviour = behaviour
+        self._greeting = greeting
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -72,7 +87,7 @@ class H2Server:
 
     def _serve(self, sock):
         try:
-            peer = Peer(sock)
+            peer = Peer(sock, self._greeting)
             while data := sock.recv(65536):
                 for event in peer.h2.receive_data(data):
                     self._handle(peer, event)

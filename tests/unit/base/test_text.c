@@ -472,6 +472,40 @@ static void clocks_advance_and_show_rfc_3339(void **state)
     assert_int_equal(now[23], 'Z');
 }
 
+static void shares_are_shown_with_three_digits_and_never_as_all_or_nothing(void **state)
+{
+    static const struct {
+        double share;
+        const char *text;
+    } SHARES[] = {
+        {0, "0 %"},          {1, "100 %"},        {0.9, "90 %"},         {0.907, "90.7 %"},
+        {1.0 / 3, "33.3 %"}, {0.9975, "99.75 %"}, {0.99997, "99.997 %"}, {0.004, "0.4 %"},
+        {1e-5, "< 0.01 %"},  {1 - 1e-12, "100 %"}, {2.5, "250 %"},       {12.345, "1234 %"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(SHARES) / sizeof(SHARES[0]); i++) {
+        char out[16];
+        assert_string_equal(text_format_percent(out, sizeof(out), SHARES[i].share), SHARES[i].text);
+    }
+}
+
+static void sizes_are_shown_with_three_digits(void **state)
+{
+    static const struct {
+        double bytes;
+        const char *text;
+    } SIZES[] = {
+        {0, "0 B"},           {950, "950 B"},        {1023.4, "1023 B"},     {1023.9, "1.00 KiB"},
+        {1536, "1.50 KiB"},   {29.4 * 1024, "29.4 KiB"}, {99.96 * 1024, "100 KiB"},
+        {12.34 * 1048576, "12.3 MiB"}, {-2048, "-2.00 KiB"}, {5e13, "45.5 TiB"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(SIZES) / sizeof(SIZES[0]); i++) {
+        char out[16];
+        assert_string_equal(text_format_size(out, sizeof(out), SIZES[i].bytes), SIZES[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +526,8 @@ int main(void)
         cmocka_unit_test(distance_counts_edits),
         cmocka_unit_test(utf8_is_well_formed_or_not),
         cmocka_unit_test(clocks_advance_and_show_rfc_3339),
+        cmocka_unit_test(shares_are_shown_with_three_digits_and_never_as_all_or_nothing),
+        cmocka_unit_test(sizes_are_shown_with_three_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "bench/compare.h"
 #include "bench/page.h"
 #include "bench/report.h"
+#include "cli/exit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -207,7 +208,7 @@ static void other_files_are_refused(void **state)
         assert_int_equal(write(fd, texts[i], strlen(texts[i])), strlen(texts[i]));
         close(fd);
         struct bench_result *result = mem_new(struct bench_result);
-        assert_int_equal(report_read(path, result, reason), 1);
+        assert_int_equal(report_read(path, result, reason), EXIT_USAGE);
         unlink(path);
         free(result);
     }
@@ -256,7 +257,7 @@ static void a_report_that_lacks_a_figure_is_refused(void **state)
         assert_true(asprintf(&changed, "%.*s%s%s", (int)(at - text), text, changes[i][1],
                              at + strlen(changes[i][0])) > 0);
         struct bench_result *result = mem_new(struct bench_result);
-        assert_int_equal(read_bytes(changed, strlen(changed), result), 1);
+        assert_int_equal(read_bytes(changed, strlen(changed), result), EXIT_USAGE);
         free(result);
         free(changed);
     }
@@ -279,7 +280,7 @@ static void a_report_that_was_cut_is_never_passed_over(void **state)
         assert_true(asprintf(&pieces[3], "%.*s\n%s", (int)cut, text, text) > 0);
         for (unsigned i = 0; i < 4; i++) {
             struct bench_result *result = mem_new(struct bench_result);
-            assert_int_equal(read_bytes(pieces[i], strlen(pieces[i]), result), 1);
+            assert_int_equal(read_bytes(pieces[i], strlen(pieces[i]), result), EXIT_USAGE);
             free(result);
             free(pieces[i]);
         }

@@ -252,7 +252,7 @@ static void streams_of_their_own_connections_are_counted(void **state)
     scene_end(&scene);
     judge_scene(&scene, &expect, 38);
     assert_int_equal(scene.report.exit_code, EXIT_CHECK_FAILED);
-    assert_contains(scene_finding(&scene, 0, CHECK_SPLIT)->text, "server-v1 38 of 40 (95.0 %, expected 50 %");
+    assert_contains(scene_finding(&scene, 0, CHECK_SPLIT)->text, "server-v1 38 of 40 (95 %, expected 50 %");
     scene_end(&scene);
 }
 

@@ -181,6 +181,40 @@ static void a_broken_rule_ends_the_session_with_its_reason(void **state)
     pair_free(pair);
 }
 
+static const char *reason_after(struct pair *pair, uint8_t type, uint8_t flags, int32_t id,
+                                const void *payload, size_t len)
+{
+    int rv = pair_inject(pair, &pair->client, type, flags, id, payload, len);
+    return rv == 0 ? "taken" : h2_session_reason(pair->client.session);
+}
+
+static void a_limit_that_is_passed_is_told_by_name_and_number(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[H2_FRAME_BYTES + 1];
+    struct pair *pair = pair_new(NULL);
+    assert_string_equal(reason_after(pair, SETTINGS, 0, 0, zeros, (size_t)6 * 100), "taken");
+    assert_string_equal(reason_after(pair, SETTINGS, 0, 0, zeros, (size_t)6 * 101),
+                        "peer sent more than 100 entries in a SETTINGS frame");
+    pair_free(pair);
+
+    pair = pair_new(NULL);
+    pair_open(pair, false);
+    assert_string_equal(reason_after(pair, DATA, 0, 1, zeros, sizeof(zeros)),
+                        "peer sent a frame of more than 16384 bytes (FRAME_SIZE_ERROR)");
+    pair_free(pair);
+
+    pair = pair_new(NULL);
+    pair_open(pair, false);
+    pair_collect(pair, &pair->client);
+    const char *reason = reason_after(pair, HEADERS, 0, 1, NULL, 0);
+    for (size_t i = 0; i <= H2_CONTINUATIONS_CLIENT && strcmp(reason, "taken") == 0; i++) {
+        reason = reason_after(pair, CONTINUATION, 0, 1, NULL, 0);
+    }
+    assert_string_equal(reason, "peer sent more than 64 CONTINUATION frames in a row");
+    pair_free(pair);
+}
+
 static void silent_and_half_spoken_peers_run_out_of_time(void **state)
 {
     (void)state;
@@ -415,6 +449,7 @@ int main(void)
         cmocka_unit_test(ten_thousand_good_streams_cost_nothing),
         cmocka_unit_test(a_skipped_stream_id_is_a_protocol_error),
         cmocka_unit_test(a_broken_rule_ends_the_session_with_its_reason),
+        cmocka_unit_test(a_limit_that_is_passed_is_told_by_name_and_number),
         cmocka_unit_test(silent_and_half_spoken_peers_run_out_of_time),
         cmocka_unit_test(half_a_frame_of_a_block_runs_out_of_time),
         cmocka_unit_test(the_clock_of_a_block_ends_with_it),

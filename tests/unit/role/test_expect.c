@@ -230,9 +230,36 @@ static void what_cannot_be_meant_is_refused(void **state)
     unlink(path);
 }
 
+static void what_a_server_may_see_is_what_the_rule_makes_of_it(void **state)
+{
+    (void)state;
+    char name[] = "agent-id";
+    char value[] = "b";
+    char text[ROLE_REWRITE_BYTES];
+    const struct route_change set = {ROUTE_HEADER_SET, name, value};
+    const struct route_change add = {ROUTE_HEADER_ADD, name, value};
+    const struct route_change gone = {ROUTE_HEADER_REMOVE, name, NULL};
+    assert_true(role_rewrite_allows(NULL, "a", "a") && !role_rewrite_allows(NULL, "a", "b"));
+    assert_true(role_rewrite_allows(&set, "a", "b"));
+    assert_false(role_rewrite_allows(&set, "a", "a") || role_rewrite_allows(&set, "a", ""));
+    assert_true(role_rewrite_allows(&gone, "a", "") && !role_rewrite_allows(&gone, "a", "a"));
+    static const char *const either[] = {"a", "b", "a,b", "a, b"};
+    static const char *const neither[] = {"", "c", "b,a", "a,", "ab", "a,b,c"};
+    for (size_t i = 0; i < ARRAY_SIZE(either); i++) {
+        assert_true(role_rewrite_allows(&add, "a", either[i]));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(neither); i++) {
+        assert_false(role_rewrite_allows(&add, "a", neither[i]));
+    }
+    assert_string_equal(role_rewrite_text(&(struct role_rewrite){0}, text), "");
+    assert_string_equal(role_rewrite_text(&(struct role_rewrite){.id = &gone, .version = &set}, text),
+                        "its rule sets agent-id=b and removes agent-id");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_server_may_see_is_what_the_rule_makes_of_it),
         cmocka_unit_test(the_first_that_says_it_counts),
         cmocka_unit_test(shares_are_those_of_the_backends),
         cmocka_unit_test(what_cannot_be_meant_is_refused),

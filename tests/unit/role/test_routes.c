@@ -92,7 +92,7 @@ static void endpoints_that_mean_nothing_are_one_line(void **state)
         {"server-v1=:1", "missing host"},
         {"server-v1=a:1,", "--endpoints"},
         {"server-v1=a:0", "nothing listens on port 0"},
-        {"server-v1=a:1,b:1,c:1,d:1", "too many addresses"},
+        {"server-v1=a:1,b:1,c:1,d:1", "too many addresses, 3 are the limit"},
         {"server-v=a:1", "no rule of the routes has a backend of that name"},
         {"server-v11=a:1", "no rule of the routes has a backend of that name"},
         {"=a:1", "no rule of the routes has a backend of that name"},

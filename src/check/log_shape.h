@@ -1,0 +1,24 @@
+/* What a text looks like that is no line of ours: the shapes that carriers give it, and what they
+ * say themselves. Inside check/ only; pure. */
+#ifndef GRPCROUTE_CHECK_LOG_SHAPE_H
+#define GRPCROUTE_CHECK_LOG_SHAPE_H
+
+#include "check/log_told.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+/* What a text says that has no front of ours. */
+enum check_log_meaning check_log_read_without_front(const char *text);
+
+/* A text that begins as a list of strings, lists or objects, all of it. */
+bool check_log_is_list(const char *text);
+
+/* Where the string begins that `front` stands in, or NULL. */
+const char *check_log_find_quote(const char *text, const char *front);
+
+/* journald writes what is not plain text as an array of bytes. The text is owned by the caller. */
+bool check_log_is_byte_array(const cJSON *array);
+char *check_log_text_of_bytes(const cJSON *array);
+
+#endif

@@ -1,0 +1,91 @@
+#include "role/input.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S 1000000000u
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+    signalled = number;
+}
+
+/* A FIFO without a writer is opened at once, and is not readable before there was one. */
+int role_input_open(struct role_input *input, const char *path, uint64_t deadline_ns)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    *input = (struct role_input){.is_stdin = strcmp(path, "-") == 0, .deadline_ns = deadline_ns};
+    input->fd = input->is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (input->fd < 0) {
+        return -errno;
+    }
+    struct stat info;
+    if (fstat(input->fd, &info) == 0 && S_ISREG(info.st_mode)) {
+        input->deadline_ns = 0; /* it ends by itself */
+    }
+    signalled = 0;
+    sigaction(SIGINT, &action, &input->old[0]);
+    sigaction(SIGTERM, &action, &input->old[1]);
+    return 0;
+}
+
+/* Waits for bytes, for the time limit, or for a signal, which would be missed if it came just
+ * before. Returns whether there is something to read. */
+static bool wait_for(struct role_input *input)
+{
+    struct pollfd ready = {.fd = input->fd, .events = POLLIN};
+    uint64_t now_ns = clock_now_ns();
+    uint64_t rest_ns = input->deadline_ns > now_ns ? input->deadline_ns - now_ns : 0;
+    if (input->deadline_ns != 0 && rest_ns == 0) { /* who always writes is late, too */
+        input->timed_out = true;
+        return false;
+    }
+    const struct timespec rest = {.tv_sec = (time_t)(rest_ns / NS_PER_S),
+                                  .tv_nsec = (long)(rest_ns % NS_PER_S)};
+    sigset_t ends;
+    sigset_t before;
+    int count = -1;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, &before);
+    if (signalled == 0) {
+        count = ppoll(&ready, 1, input->deadline_ns != 0 ? &rest : NULL, &before);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    input->interrupted_by = signalled;
+    input->timed_out = count == 0;
+    return count > 0;
+}
+
+ssize_t role_input_read(struct role_input *input, void *bytes, size_t len)
+{
+    while (!input->timed_out && input->interrupted_by == 0) {
+        if (!wait_for(input)) {
+            continue; /* or another signal came */
+        }
+        ssize_t got = read(input->fd, bytes, len);
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN)) {
+            return got >= 0 ? got : -errno;
+        }
+    }
+    return 0;
+}
+
+void role_input_close(struct role_input *input)
+{
+    sigaction(SIGINT, &input->old[0], NULL);
+    sigaction(SIGTERM, &input->old[1], NULL);
+    if (!input->is_stdin) {
+        close(input->fd);
+    }
+}
