@@ -340,8 +340,9 @@ def test_failover_draws_how_unevenly_pods_hold_streams(opened, started, tmp_path
         assert report.page.locator("#tile-spread.bad").count() == 1 and report.page.locator("#tile-herd.bad").count() == 0
         assert report.page.locator("#spread-chart .line").count() == 1
         assert report.page.locator("#spread-chart line.limit.missed").get_attribute("data-value") == "10"
-        assert report.rows("spread") == [["v1", "8", "4", "0 %", "100 %", "never"], *[["v1", name, count, count, "4"] for name, count in
-                                                                                   (("a", "4"), ("b", "4"), ("c", "0"), ("d", "0"))]]
+        spread, *of_pods = report.rows("spread")
+        assert spread == ["v1", "8", "4", "0 %", "100 %", "never"]
+        assert sorted(of_pods) == [["v1", name, count, count, "4"] for name, count in (("a", "4"), ("b", "4"), ("c", "0"), ("d", "0"))]
         assert_linear(report.ticks("#spread-chart", "x"))
         assert report.ticks("#spread-chart", "x") == report.ticks("#lanes-chart", "x")
 
