@@ -63,7 +63,7 @@ only_in '[a-z_]*\.pb-c\.h' rpc
 only_in 'microhttpd' net
 only_in 'yaml\.h' route
 only_in 'pcre2' route
-only_in '(cjson/)?cJSON' 'cli|agent|server|admin|check|bench|demo|failover|render'
+only_in '(cjson/)?cJSON' 'cli|role|agent|server|admin|check|bench|demo|failover|render'
 
 # Unsafe with a peer's bytes, or the end of a program that main alone decides on.
 banned='(^|[^a-zA-Z0-9_])(atoi|atol|atof|strcpy|strcat|sprintf|vsprintf|strtok|gets|scanf|system|exit)[ \t]*\('
