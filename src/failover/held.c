@@ -85,6 +85,17 @@ static bool is_fatal(const struct failover_held_stream *stream)
     return stream->held->stage == FAILOVER_HELD_OPENING && stream->last_pong_ns == 0;
 }
 
+/* Of what was sent after the messages that a planned end says were received nobody saw anything. */
+static uint64_t count_lost(const struct failover_held_stream *stream,
+                           const struct rpc_status *status)
+{
+    uint64_t seen = stream->call_sent;
+    if (status->planned && status->received < seen && status->received >= stream->call_answered) {
+        seen = status->received;
+    }
+    return seen - stream->call_answered;
+}
+
 static void on_call_closed(void *user, const struct rpc_status *status)
 {
     struct failover_held_stream *stream = user;
@@ -94,7 +105,7 @@ static void on_call_closed(void *user, const struct rpc_status *status)
         failover_note_end(stream, status);
     } else if (held->stage != FAILOVER_HELD_CLOSING) {
         if (failover_fault_began(held)) {
-            stream->seen->lost += stream->call_sent - stream->call_answered;
+            stream->seen->lost += count_lost(stream, status);
             stream->answered_since_fault = false;
         }
         failover_note_silence(stream, clock_now_ns(), FAILOVER_HOLE_ENDED);

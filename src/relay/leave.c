@@ -43,12 +43,14 @@ static enum leave_reason ask(const struct exchange *exchange, uint64_t now, bool
     return LEAVE_NOT;
 }
 
+/* Evenness is worth no message: a stream that is only to move waits for its answer. */
 static bool may_end(const struct exchange *exchange, uint64_t now)
 {
     const struct stream_record *record = &exchange->record;
+    bool patient = exchange->leaving == LEAVE_MOVED;
     bool answered = atomic_load(&record->up.messages) <= atomic_load(&record->down.messages);
     return message_count_is_between(&record->up) && message_count_is_between(&record->down) &&
-           (answered || now - exchange->leaving_ms >= LEAVE_GRACE_MS);
+           (answered || (!patient && now - exchange->leaving_ms >= LEAVE_GRACE_MS));
 }
 
 static bool has_others(const struct client *client, const struct exchange *one)

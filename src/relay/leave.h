@@ -1,8 +1,8 @@
 /* Streams that the proxy ends on purpose, because its user asked for that: too old, on an endpoint
  * that is removed or unhealthy, or one of the surplus when endpoints came.
  *
- * Such an end comes between two messages, and, for LEAVE_GRACE_MS, only when all that the client
- * sent was answered. Who asks streams to leave an endpoint sets its leave_reason, adds to its
+ * Such an end comes between two messages, and only when all that the client sent was answered; but
+ * for a move, that is waited for LEAVE_GRACE_MS. Who asks streams to leave an endpoint sets its leave_reason, adds to its
  * leave_asked, and sets the relay's `moving`; any worker takes them from there. */
 #ifndef GRPCROUTE_RELAY_LEAVE_H
 #define GRPCROUTE_RELAY_LEAVE_H

@@ -129,6 +129,7 @@ def test_rebalancing_evens_them_out_and_is_no_herd(tested, started, certs):
     (spread,) = report["spreads"]
     assert spread["before_percent"] <= 10 and spread["after_percent"] <= 10 and spread["even_after_ns"] > 1e9, said
     assert report["interrupted"] <= 210, said
+    assert sum(stream["lost"] for stream in report["streams"]) == 0, said
 
 
 def hit(proxied, tested, servers, number):

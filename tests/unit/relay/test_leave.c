@@ -121,6 +121,25 @@ static void so_many_leave_an_endpoint_as_are_asked(void **state)
     scene_close(scene);
 }
 
+static void a_stream_that_is_to_move_waits_for_its_answer(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    peer_begin(far_end(scene, 0));
+    peer_send(near, PING, PING_SIZE);
+    scene_settle();
+    ask_to_leave(scene, 1);
+    scene_run(100 * LEAVE_GRACE_MS);
+    assert_false(near->closed);
+    peer_send(far_end(scene, 0), PING, PING_SIZE);
+    scene_run(NET_TICK_MS);
+    scene_assert_status(near, 14, "moves the stream");
+    assert_string_equal(peer_value(near, "grpc-retry-pushback-ms"), "0");
+    assert_string_equal(peer_value(near, "grpcroute-received"), "1");
+    scene_close(scene);
+}
+
 static void the_last_old_stream_takes_its_connection_along(void **state)
 {
     (void)state;
@@ -146,6 +165,7 @@ int main(void)
         cmocka_unit_test(what_is_unanswered_gets_a_moment),
         cmocka_unit_test(ages_differ_by_their_jitter),
         cmocka_unit_test(so_many_leave_an_endpoint_as_are_asked),
+        cmocka_unit_test(a_stream_that_is_to_move_waits_for_its_answer),
         cmocka_unit_test(the_last_old_stream_takes_its_connection_along),
     };
     return cmocka_run_group_tests_name("relay/leave", tests, NULL, NULL);
