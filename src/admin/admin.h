@@ -1,8 +1,8 @@
 /* The admin port (HTTP/1.1) with Envoy's names: /ready /stats /stats/prometheus /clusters
  * /listeners /config_dump /server_info /certs, and /streams, /dashboard and /events; GET and HEAD;
- * and POST of /reload and /drain. On a thread and a loop of its own, so that no answer, however long, holds a worker up: it reads
- * counters that are atomic, and takes the mutexes of relay/streams.h and relay/cluster.h for a few
- * rows at a time. */
+ * and POST of /reload and /drain. On a thread and a loop of its own, so that no answer, however
+ * long, holds a worker up: it reads counters that are atomic, and takes the mutexes of
+ * relay/streams.h and relay/cluster.h for a few rows at a time. */
 #ifndef GRPCROUTE_ADMIN_ADMIN_H
 #define GRPCROUTE_ADMIN_ADMIN_H
 

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "net/loop.h"
+#include "rpc/answer.h"
 #include "rpc/client.h"
 #include "rpc/conn.h"
 #include "rpc/frame.h"
@@ -110,60 +111,6 @@ static void start_deadline(struct rpc_call *call, uint64_t timeout_ns)
 
 /* ---- what the peer says ---------------------------------------------------------------------- */
 
-static uint32_t http_status_of(const struct h2_block *block)
-{
-    const struct h2_header *status = h2_block_find(block, ":status", NULL);
-    return status != NULL ? (uint32_t)strtoul(status->value, NULL, 10) : 0;
-}
-
-/* Reads a decimal number. Returns false when there is none, or no number of at most `max`. */
-static bool read_number(const struct h2_block *block, const char *name, uint64_t max,
-                        uint64_t *ret)
-{
-    const struct h2_header *field = h2_block_find(block, name, NULL);
-    const char *reason;
-    return field != NULL && text_parse_u64(field->value, 0, max, ret, &reason) == 0;
-}
-
-/* Only both together say what an end that is planned says. */
-static void read_plan(const struct h2_block *block, struct rpc_status *status)
-{
-    uint64_t pushback_ms;
-    if (status->code == RPC_UNAVAILABLE &&
-        read_number(block, RPC_PUSHBACK_HEADER, UINT32_MAX, &pushback_ms) &&
-        read_number(block, RPC_RECEIVED_HEADER, UINT64_MAX, &status->received)) {
-        status->planned = true;
-        status->pushback_ms = (uint32_t)pushback_ms;
-    }
-}
-
-/* Reads grpc-status and grpc-message. Returns false when there is no grpc-status. */
-static bool read_grpc_status(const struct h2_block *block, struct rpc_status *status)
-{
-    size_t count;
-    const struct h2_header *code = h2_block_find(block, "grpc-status", &count);
-    if (code == NULL) {
-        return false;
-    }
-    if (count > 1) { /* which of them holds is nowhere said */
-        rpc_status_set(status, RPC_INTERNAL, "grpc-status is given %zu times", count);
-        status->origin = RPC_FROM_CONFLICT;
-        return true;
-    }
-    char *end;
-    unsigned long number = strtoul(code->value, &end, 10);
-    bool known = code->value_len > 0 && *end == '\0' && number <= RPC_UNAUTHENTICATED;
-    rpc_status_set(status, known ? (enum rpc_code)number : RPC_UNKNOWN, "%s", "");
-    status->origin = RPC_FROM_TRAILERS;
-    const struct h2_header *message = h2_block_find(block, "grpc-message", NULL);
-    if (message != NULL) {
-        rpc_percent_decode(status->message, sizeof(status->message), message->value,
-                           message->value_len);
-    }
-    read_plan(block, status);
-    return true;
-}
-
 /* The server's status ends the call in both directions, whether or not the server says so with a
  * reset of its own. An empty frame does it without being taken for one of a reset flood; what the
  * server does not read is dropped. */
@@ -176,68 +123,10 @@ static void end_our_side(struct rpc_call *call)
     }
 }
 
-/* A field's value, cut; its bytes are escaped when they are shown. */
-struct shown_value {
-    char text[100];
-};
-
-static struct shown_value value_of(const struct h2_block *block, const char *name)
-{
-    const struct h2_header *field = h2_block_find(block, name, NULL);
-    struct shown_value shown = {0};
-    if (field != NULL) {
-        size_t room = sizeof(shown.text) - 1;
-        memcpy(shown.text, field->value, field->value_len < room ? field->value_len : room);
-    }
-    return shown;
-}
-
-/* Of an answer that refuses us. */
-static const char *certificate_part(enum net_credential certificate)
-{
-    static const char *const parts[] = {
-        [NET_CREDENTIAL_NOT_ASKED] = "",
-        [NET_CREDENTIAL_SHOWN] = ", and it was shown the client certificate of --cert",
-        [NET_CREDENTIAL_NONE] =
-            ", and it asked for a client certificate and got none (--cert)",
-        [NET_CREDENTIAL_UNFIT] =
-            ", and it asked for a client certificate and takes none of the type of --cert's key",
-    };
-    return parts[certificate];
-}
-
-/* What an HTTP answer says about itself: what it is, where it sends us, what it wants. */
-static void describe_http(struct rpc_call *call, uint32_t http_status,
-                          const struct h2_block *block, char *out, size_t out_bytes)
-{
-    struct shown_value type = value_of(block, "content-type");
-    struct shown_value location = value_of(block, "location");
-    struct shown_value wanted = value_of(block, "www-authenticate");
-    enum net_credential certificate = rpc_conn_credential(rpc_client_conn(call->client));
-    int len = snprintf(out, out_bytes, "%s%s", type.text[0] != '\0' ? "content-type " : "",
-                       type.text[0] != '\0' ? type.text : "no content-type");
-    out += len;
-    out_bytes -= (size_t)len;
-    if (location.text[0] != '\0') {
-        snprintf(out, out_bytes, ", it redirects to %s", location.text);
-    } else if (http_status == 401) {
-        snprintf(out, out_bytes, ", it wants credentials%s%s", wanted.text[0] != '\0' ? ": " : "",
-                 wanted.text);
-    } else if (http_status >= 400) {
-        snprintf(out, out_bytes, "%s", certificate_part(certificate));
-    }
-}
-
-static void decide_not_grpc(struct rpc_call *call, uint32_t http_status,
-                            const struct h2_block *block)
+static void decide_not_grpc(struct rpc_call *call, const struct h2_block *block)
 {
     struct rpc_status status;
-    char message[RPC_MESSAGE_BYTES];
-    describe_http(call, http_status, block, message, sizeof(message));
-    rpc_status_set(&status, http_status == 200 ? RPC_UNKNOWN : rpc_code_from_http(http_status),
-                   "%s", message);
-    status.origin = RPC_FROM_HTTP;
-    status.http_status = http_status;
+    rpc_answer_describe(block, rpc_conn_credential(rpc_client_conn(call->client)), &status);
     decide(call, &status);
     h2_stream_reset(call->stream, H2_CANCEL);
 }
@@ -252,21 +141,21 @@ static void tell_trailers(struct rpc_call *call, const struct h2_block *block)
 
 static void receive_response(struct rpc_call *call, const struct h2_block *block, bool end_stream)
 {
-    uint32_t http_status = http_status_of(block);
+    uint32_t http_status = rpc_answer_http_status(block);
     const struct h2_header *type = h2_block_find(block, "content-type", NULL);
     bool grpc = type != NULL && rpc_is_grpc_content_type(type->value, type->value_len);
     struct rpc_status status;
-    if (end_stream && read_grpc_status(block, &status)) {
+    if (end_stream && rpc_answer_read(block, &status)) {
         tell_trailers(call, block);
         decide(call, &status); /* Trailers-Only */
         end_our_side(call);
     } else if (http_status != 200 || !grpc) {
-        decide_not_grpc(call, http_status, block);
+        decide_not_grpc(call, block);
     } else if (end_stream) {
         fail(call, RPC_INTERNAL, "response ended without a grpc-status");
     } else {
         enter(call, CALL_ANSWERING);
-        call->early = read_grpc_status(block, &status);
+        call->early = rpc_answer_read(block, &status);
         call->early_code = call->early ? status.code : RPC_OK;
         if (call->events->on_headers != NULL) {
             call->events->on_headers(call->user, block);
@@ -289,7 +178,7 @@ static void receive_trailers(struct rpc_call *call, const struct h2_block *block
     struct rpc_status status;
     if (rpc_frame_reader_pending(&call->reader)) {
         fail(call, RPC_INTERNAL, "response ended inside a message");
-    } else if (read_grpc_status(block, &status)) {
+    } else if (rpc_answer_read(block, &status)) {
         tell_trailers(call, block);
         if (call->early && call->early_code != status.code) {
             set_conflict(call, &status);
