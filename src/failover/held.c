@@ -66,6 +66,9 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
         stream->seen->repeated += held->target->service == NULL;
     } else {
         stream->call_answered++;
+        /* 0: of a server that does not know our fields */
+        stream->seen->disordered +=
+            pong->sequence != 0 && pong->sequence != stream->call_answered;
     }
     stream->answered_since_fault = stream->answered_since_fault || fault_is_over(held);
     if (held->stage != FAILOVER_HELD_OPENING || !is_first) {

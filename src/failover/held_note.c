@@ -98,6 +98,8 @@ void failover_note_answer(struct failover_held_stream *stream, const struct rpc_
         failover_lanes_answer(&held->result->history, &seen->lanes, now_ns, &pod,
                               stream->call_answered == 0, wrong);
     }
+    seen->moved += stream->call_answered > 0 && pong->server_id[0] != '\0' &&
+                   strcmp(stream->server, pod.name) != 0;
     memcpy(stream->server, pod.name, sizeof(stream->server));
     seen->podless += pong->server_id[0] == '\0';
     seen->unnamed += unnamed;

@@ -66,6 +66,8 @@ static cJSON *json_stream(const struct failover_result *result,
     cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
     cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
     cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
+    cJSON_AddNumberToObject(object, "disordered", (double)stream->disordered);
+    cJSON_AddNumberToObject(object, "moved", (double)stream->moved);
     cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
     cJSON_AddStringToObject(object, "unchecked",
                             failover_is_unchecked(stream) ? failover_unchecked_why(stream) : "");
@@ -260,19 +262,22 @@ static void say_failures(const struct failover_result *result, char out[static H
     size_t late = 0;
     size_t misrouted = 0;
     size_t repeated = 0;
+    size_t confused = 0;
     for (size_t i = 0; i < result->stream_count; i++) {
         const struct failover_stream *stream = &result->streams[i];
         lost += !stream->back;
         late += stream->back && stream->gap_ns > result->max_gap_ns;
         misrouted += stream->misrouted > 0;
         repeated += stream->repeated > 0;
+        confused += stream->disordered + stream->moved > 0;
     }
     int len = snprintf(out, HEADLINE_BYTES,
                        "Of %zu streams %zu are not back, %zu were silent for more than %s, %zu "
-                       "were answered by a wrong version, %zu were answered twice",
+                       "were answered by a wrong version, %zu were answered twice, %zu out of "
+                       "order or by several pods",
                        result->stream_count, lost, late,
                        text_format_duration(most, sizeof(most), result->max_gap_ns), misrouted,
-                       repeated);
+                       repeated, confused);
     struct failover_limit limits[FAILOVER_LIMITS_MAX];
     size_t count = failover_limits(result, limits);
     for (size_t i = 4; i < count && len > 0 && len < HEADLINE_BYTES; i++) {

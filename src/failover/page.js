@@ -345,7 +345,9 @@ function showStreams() {
 function problemOf(stream) {
   if (stream.misrouted > 0) return `${stream.misrouted} misrouted`;
   if (!stream.back) return "not back";
-  return stream.gap_ns > data.max_gap_ns ? "silent for too long" : `${stream.repeated} answered twice`;
+  if (stream.gap_ns > data.max_gap_ns) return "silent for too long";
+  if (stream.repeated > 0) return `${stream.repeated} answered twice`;
+  return stream.disordered > 0 ? `${stream.disordered} answered out of order` : `${stream.moved} answered by another pod`;
 }
 
 // ---- the page ------------------------------------------------------------------------------------

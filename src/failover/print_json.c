@@ -27,6 +27,8 @@ static cJSON *stream_object(const struct failover_result *result,
     cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
     cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
     cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
+    cJSON_AddNumberToObject(object, "disordered", (double)stream->disordered);
+    cJSON_AddNumberToObject(object, "moved", (double)stream->moved);
     cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
     static const char *const ends[] = {
         [FAILOVER_END_NONE] = "none",

@@ -24,7 +24,10 @@ static const char *problem_of(const struct failover_result *result,
     if (stream->end == FAILOVER_END_BAD) {
         return "end";
     }
-    return stream->gap_ns > result->max_gap_ns ? "gap" : "repeated";
+    if (stream->gap_ns > result->max_gap_ns) {
+        return "gap";
+    }
+    return stream->repeated > 0 ? "repeated" : stream->disordered > 0 ? "disordered" : "moved";
 }
 
 /* An early end leaves those without a verdict that had none. */
@@ -45,10 +48,11 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
     snprintf(name, sizeof(name), "%s %s", stream->agent_id, stream->version);
     snprintf(text, sizeof(text),
              "silent for %s, %s -> %s, %" PRIu64 " of %" PRIu64 " messages lost, %" PRIu64
-             " misrouted, %" PRIu64 " answered twice; saw: %s%s%s",
+             " misrouted, %" PRIu64 " answered twice, %" PRIu64 " out of order, %" PRIu64
+             " by another pod; saw: %s%s%s",
              text_format_duration(gap, sizeof(gap), stream->gap_ns), stream->before,
              stream->back ? stream->after : "not back", stream->lost, stream->sent,
-             stream->misrouted, stream->repeated,
+             stream->misrouted, stream->repeated, stream->disordered, stream->moved,
              failover_saw(result, stream, saw),
              stream->end == FAILOVER_END_BAD ? "; ended at last with " : "", stream->end_cause);
     cli_junit_case_begin(out, suite, name);

@@ -7,6 +7,7 @@
 #include "failover/judge.h"
 #include "failover/print.h"
 #include "failover/print_pods.h"
+#include "role/service.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,6 +41,12 @@ static void print_stream(FILE *out, const struct failover_result *result,
     }
     if (stream->repeated > 0) {
         fprintf(out, ", %" PRIu64 " answered twice", stream->repeated);
+    }
+    if (stream->disordered > 0) {
+        fprintf(out, ", %" PRIu64 " answered out of order", stream->disordered);
+    }
+    if (stream->moved > 0) {
+        fprintf(out, ", %" PRIu64 " answered by another pod than before", stream->moved);
     }
     if (stream->end == FAILOVER_END_BAD) {
         fprintf(out, ", ended at last with %s", stream->end_cause);
@@ -238,6 +245,10 @@ void failover_print_text(FILE *out, const void *printed)
         return; /* nothing was seen */
     }
     print_fault(out, result);
+    if (result->service != NULL) {
+        fprintf(out, "Streams of %s (%s)\n", result->service->path,
+                role_call_choices[result->service->call]);
+    }
     for (size_t i = 0; i < result->stream_count && result->fault_ended; i++) {
         if (failover_is_interrupted(result, &result->streams[i]) ||
             !failover_is_good(result, &result->streams[i])) {

@@ -28,7 +28,8 @@ size_t failover_interrupted(const struct failover_result *result)
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream)
 {
     return stream->back && stream->gap_ns <= result->max_gap_ns && stream->misrouted == 0 &&
-           stream->repeated == 0 && stream->end != FAILOVER_END_BAD;
+           stream->repeated == 0 && stream->disordered == 0 && stream->moved == 0 &&
+           stream->end != FAILOVER_END_BAD;
 }
 
 bool failover_is_unchecked(const struct failover_stream *stream)

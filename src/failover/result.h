@@ -38,6 +38,8 @@ struct failover_stream {
     uint64_t sent;
     uint64_t lost;      /* sent and never answered, because their stream ended */
     uint64_t repeated;  /* answers beyond the one that was due */
+    uint64_t disordered; /* answers to another ping than the one that was due */
+    uint64_t moved;     /* answers of another pod than before on the same stream */
     uint64_t misrouted; /* answers of a server that is not its own */
     uint64_t unnamed;   /* answers of --method that do not say which server it was */
     char unnamed_why[FAILOVER_CAUSE_BYTES]; /* escaped */

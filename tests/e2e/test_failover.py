@@ -9,7 +9,7 @@ import xml.etree.ElementTree as xml
 import jsonschema
 import pytest
 
-from testenv.grpcio_peers import Relay
+from testenv.grpcio_peers import Relay, _GrpcioServer, _Handler
 from testenv.grpcroute import BIN, ROOT, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.process import Process
@@ -573,3 +573,55 @@ def test_a_signal_as_a_short_name(started, tmp_path):
 def test_bad_limits_and_short_names_are_one_line(args, named):
     done = grpcroute("failover-test", *args)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr, done.stderr
+
+
+class Confused(_GrpcioServer):
+    """Answers each ping, and `confuse(number, answer)` spoils the number-th answer of a stream."""
+
+    def __init__(self, messages, confuse):
+        def behaviour(requests, context):
+            for number, data in enumerate(requests):
+                request = messages.PingRequest.FromString(data)
+                answer = messages.PingResponse(message="pong", server_version="v1", server_id="a", sequence=request.sequence)
+                confuse(number, answer)
+                yield answer.SerializeToString()
+        super().__init__(_Handler(behaviour))
+
+
+def say_always_the_same(number, answer):
+    answer.sequence = 1
+
+
+def say_that_of_the_next(number, answer):
+    answer.sequence += 1
+
+
+def take_turns(number, answer):
+    answer.server_id = "ab"[number % 2]
+
+
+def go_once(number, answer):
+    answer.server_id = "a" if number < 3 else "b"
+
+
+@pytest.mark.parametrize("confuse, field, words", [
+    (say_always_the_same, "disordered", "answered out of order"),
+    (say_that_of_the_next, "disordered", "answered out of order"),
+    (take_turns, "moved", "answered by another pod than before"),
+    (go_once, "moved", "1 answered by another pod than before"),
+])
+def test_answers_to_another_ping_or_of_another_pod_are_no_ok(started, stubs, tmp_path, confuse, field, words):
+    server = started(Confused(stubs["ping_pb2"], confuse))
+    result = tmp_path / "result.json"
+    done = failover(server.address, "true", "--agents", "2", "--versions", "v1.1", "--json-file", result, "--junit-file", tmp_path / "j.xml")
+    assert done.returncode == 1 and words in done.stdout, done.stdout + done.stderr
+    report = json.loads(result.read_text())
+    jsonschema.validate(report, SCHEMA)
+    assert all(stream[field] > 0 and stream["result"] == "failed" for stream in report["streams"])
+    assert {failure.get("type") for failure in xml.parse(tmp_path / "j.xml").iter("failure")} == {field}
+
+
+def test_a_server_that_answers_in_order_and_stays_is_ok(started, stubs):
+    server = started(Confused(stubs["ping_pb2"], lambda number, answer: None))
+    done = failover(server.address, "true", "--agents", "2", "--versions", "v1.1")
+    assert done.returncode == 0 and "another pod" not in done.stdout, done.stdout + done.stderr

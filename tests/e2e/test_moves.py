@@ -13,7 +13,7 @@ from testenv.process import Process
 from testenv.wait import wait_until
 from test_reload import fetch, metric
 
-STREAMS = 1000 if os.environ.get("SLOW_TESTS") else 300
+STREAMS, INTERVAL = (1000, "50ms") if os.environ.get("SLOW_TESTS") else (300, "200ms")
 WINDOW_S = 4
 # A stopped server is unhealthy long before its connections are given up, which takes 6 s.
 QUICK_HEALTH = ["--health-interval", "500ms", "--health-timeout", "500ms", "--unhealthy-threshold", "1"]
@@ -23,7 +23,7 @@ class Fleet(Process):
     """Agents of one process; what they counted is read from their metrics. Where streams come of age, a few are always on
     their way back: `most` of them being open is enough."""
 
-    def __init__(self, front, count=STREAMS, interval="50ms", most=1):
+    def __init__(self, front, count=STREAMS, interval=INTERVAL, most=1):
         super().__init__([BIN, "agent", "--version", "v1.1", "--count", str(count), "--interval", interval, "--target", front.target,
                           "--cacert", front.certs / "ca.pem", "--metrics-listen", "127.0.0.1:0", "--log-timestamps"])
         self.count = count

@@ -326,6 +326,8 @@ def test_failover_test_names_the_service_in_its_results(service, tmp_path):
         seen = json.loads(done.stdout)["service"]
         assert (seen["method"], seen["call"]) == (f"/{SERVICE}/{METHODS[kind]}", kind) and seen["pod_from"]
         assert f"/{SERVICE}/{METHODS[kind]}" in page.read_text()
+    text = grpcroute("failover-test", *at(service), *method(kind), *COMMANDS["failover-test"], *args).stdout
+    assert "Streams of /" in text and f"({kind})" in text
     done = grpcroute("failover-test", *at(service), *COMMANDS["failover-test"], "-o", "json")
     assert "service" not in json.loads(done.stdout)
 
