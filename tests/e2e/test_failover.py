@@ -158,7 +158,7 @@ def test_through_the_proxy_a_killed_server_is_survived(started, certs, backends)
     v1 = [started(Server("v1", f"v1-{i}")) for i in range(2)]
     proxy = started(Proxy(certs, v1, backends[1])).wait_ready()
     v1[0].expect_signal(9)
-    done = failover(proxy.target, f"kill -9 {v1[0].pid}", "-o", "json", tls=("--cacert", certs / "ca.pem"))
+    done = failover(proxy.target, f"kill -9 {v1[0].pid}", "--agents", "60", "-o", "json", tls=("--cacert", certs / "ca.pem"))
     assert done.returncode == 0, done.stdout + done.stderr
     versions = {s["agent_version"] for s in json.loads(done.stdout)["streams"] if s["cause"]}
     assert versions <= {"v1.1", "v1.2"} and versions
