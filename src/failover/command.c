@@ -46,7 +46,7 @@ static const struct cli_option options_table[] = {
              "shown before it runs: scale:NAME=N, rollout:NAME, reload-cert[:...]"},
     {.name = "namespace", .kind = CLI_STRING, .offset = offsetof(struct options, namespace), .argument = "NAME",
      .fallback = "grpc-routing-poc", .help = "Where scale:, rollout: and reload-cert find what they name; KUBECTL in the environment names another kubectl"},
-    {.name = "agents", .kind = CLI_COUNT, .offset = offsetof(struct options, agents), .argument = "N", .fallback = "20",
+    {.name = "agents", .kind = CLI_COUNT, .offset = offsetof(struct options, agents), .argument = "N", .fallback = "60",
      .min = 1, .max = 5000, .help = "Streams to hold, each on a connection of its own"},
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions), .argument = "LIST",
      .fallback = "v1.1,v1.2,v2.1,v2.2", .help = "Agent versions, spread evenly over the streams, in random order"},
