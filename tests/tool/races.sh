@@ -20,7 +20,7 @@ if [ ! -f "$build/build.ninja" ]; then
 fi
 meson compile -C "$build" >"$build/compile.log" 2>&1 || { cat "$build/compile.log"; exit 1; }
 
-export TSAN_OPTIONS="exitcode=66:second_deadlock_stack=1:allocator_may_return_null=1"
+export TSAN_OPTIONS="suppressions=$PWD/tests/tool/tsan.supp:exitcode=66:second_deadlock_stack=1:allocator_may_return_null=1"
 
 say "unit tests"
 meson test -C "$build" --suite unit --print-errorlogs --no-rebuild --quiet --timeout-multiplier 3
