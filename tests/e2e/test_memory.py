@@ -9,6 +9,7 @@ from testenv import flow
 from testenv.grpcroute import Agent, Proxy, Server
 from testenv.raw import DATA, END_HEADERS, HEADERS, frame, message, request
 from testenv.wait import wait_until
+from testenv.sanitizers import is_sanitized
 
 GREEDY = 20
 STREAMS = 100
@@ -21,11 +22,6 @@ def rss_mib(process):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise AssertionError("no VmRSS")
-
-
-def is_sanitized(process):
-    """Freed memory stays with AddressSanitizer for a while."""
-    return "libasan" in open(f"/proc/{process.pid}/maps").read()
 
 
 def number(proxy, name):

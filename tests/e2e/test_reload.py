@@ -15,6 +15,7 @@ import urllib.request
 import pytest
 from testenv.grpcroute import BIN, Agent, Proxy, Server, grpcroute
 from testenv.process import Process
+from testenv.sanitizers import is_sanitized
 from testenv.wait import wait_until
 
 ROUTES = """apiVersion: gateway.networking.k8s.io/v1
@@ -328,7 +329,7 @@ def test_a_storm_of_reloads_costs_no_stream_and_no_message(started, files, two, 
             memory, handles = resident_kib(front), descriptors(front)
     assert load.running(), "the load ended before the reloads"
     assert descriptors(front) <= handles
-    assert resident_kib(front) <= memory * 1.05 + 1024
+    assert is_sanitized(front) or resident_kib(front) <= memory * 1.05 + 1024
     assert metric(front, "grpcroute_proxy_streams_total") == STREAMS
     assert load.wait(deadline_s=90) in (0, 4), load.output  # 4: the driver could not keep its time, but counted
     found = json.loads(report.read_text())

@@ -19,3 +19,8 @@ class Reports:
             texts.append(path.read_text(errors="replace"))
             path.unlink()
         return "\n".join(texts)
+
+
+def is_sanitized(process):
+    """Freed memory stays with AddressSanitizer for a while."""
+    return "libasan" in open(f"/proc/{process.pid}/maps").read()

@@ -4,8 +4,9 @@
 #include "relay/leave.h"
 
 #define AGE_MS    10000
-#define PING      "\0\0\0\0\4ping"
 #define PING_SIZE 9
+
+static const char PING[] = "\0\0\0\0\4ping";
 
 static struct scene *open_with_age(uint64_t age_ms, uint64_t jitter_ms)
 {
@@ -48,8 +49,8 @@ static void it_does_not_end_within_a_message_of_either_side(void **state)
     scene_run(10 * AGE_MS);
     assert_false(up->closed);
     assert_false(down->closed);
-    peer_send(up, PING + 6, PING_SIZE - 6);
-    peer_send(far_end(scene, 1), PING + 3, PING_SIZE - 3);
+    peer_send(up, &PING[6], PING_SIZE - 6);
+    peer_send(far_end(scene, 1), &PING[3], PING_SIZE - 3);
     scene_run(NET_TICK_MS);
     scene_assert_status(up, 14, "--max-stream-age"); /* its answer had its time long ago */
     scene_assert_status(down, 14, "--max-stream-age");
