@@ -177,8 +177,8 @@ static size_t body_length(const char *text, const char *end)
 
 static bool is_known_status(const char *text)
 {
-    static const char *const known[] = {"100", "200", "400", "404", "405", "411", "413", "414",
-                                        "431", "500", "501", "503", "505"};
+    static const char *const known[] = {"100", "200", "400", "403", "404", "405", "411", "413",
+                                        "414", "431", "500", "501", "503", "505"};
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
         if (strncmp(text, known[i], 3) == 0) {
             return true;
