@@ -62,13 +62,7 @@ static cJSON *json_stream(const struct failover_result *result,
     cJSON_AddBoolToObject(object, "back", stream->back);
     cJSON_AddBoolToObject(object, "good", failover_is_good(result, stream));
     cJSON_AddBoolToObject(object, "interrupted", failover_is_interrupted(result, stream));
-    cJSON_AddNumberToObject(object, "gap_ns", (double)stream->gap_ns);
-    cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
-    cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
-    cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
-    cJSON_AddNumberToObject(object, "disordered", (double)stream->disordered);
-    cJSON_AddNumberToObject(object, "moved", (double)stream->moved);
-    cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
+    failover_add_counts(object, stream);
     cJSON_AddStringToObject(object, "unchecked",
                             failover_is_unchecked(stream) ? failover_unchecked_why(stream) : "");
     cJSON_AddBoolToObject(object, "cut", stream->lanes.cut);

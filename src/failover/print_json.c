@@ -8,6 +8,17 @@
 
 #include <cJSON.h>
 
+void failover_add_counts(struct cJSON *object, const struct failover_stream *stream)
+{
+    cJSON_AddNumberToObject(object, "gap_ns", (double)stream->gap_ns);
+    cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
+    cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
+    cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
+    cJSON_AddNumberToObject(object, "disordered", (double)stream->disordered);
+    cJSON_AddNumberToObject(object, "moved", (double)stream->moved);
+    cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
+}
+
 static cJSON *stream_object(const struct failover_result *result,
                             const struct failover_stream *stream)
 {
@@ -23,13 +34,7 @@ static cJSON *stream_object(const struct failover_result *result,
     cJSON_AddStringToObject(object, "result", failover_stream_result(result, stream));
     cJSON_AddStringToObject(object, "cause", cause);
     cJSON_AddBoolToObject(object, "back", stream->back);
-    cJSON_AddNumberToObject(object, "gap_ns", (double)stream->gap_ns);
-    cJSON_AddNumberToObject(object, "sent", (double)stream->sent);
-    cJSON_AddNumberToObject(object, "lost", (double)stream->lost);
-    cJSON_AddNumberToObject(object, "repeated", (double)stream->repeated);
-    cJSON_AddNumberToObject(object, "disordered", (double)stream->disordered);
-    cJSON_AddNumberToObject(object, "moved", (double)stream->moved);
-    cJSON_AddNumberToObject(object, "misrouted", (double)stream->misrouted);
+    failover_add_counts(object, stream);
     static const char *const ends[] = {
         [FAILOVER_END_NONE] = "none",
         [FAILOVER_END_GOOD] = "ok",

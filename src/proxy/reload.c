@@ -55,18 +55,6 @@ __attribute__((format(printf, 2, 3))) static void add_change(struct changes *cha
     changes->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
-static bool has_targets(struct cluster *cluster, const struct proxy_targets *targets)
-{
-    struct text_address now[CLUSTER_TARGETS_MAX];
-    size_t count = cluster_targets(cluster, now);
-    bool equal = count == targets->count;
-    for (size_t i = 0; i < count && equal; i++) {
-        equal = now[i].port == targets->addresses[i].port &&
-                strcmp(now[i].host, targets->addresses[i].host) == 0;
-    }
-    return equal;
-}
-
 static void compare_clusters(const struct proxy_setup *setup, const struct routing *current,
                              const struct routing *next, struct changes *changes)
 {
@@ -75,7 +63,8 @@ static void compare_clusters(const struct proxy_setup *setup, const struct routi
         if (routing_find(current, cluster->name) == NULL) {
             changes->new_clusters++;
             add_change(changes, "new cluster %s", cluster->name);
-        } else if (!has_targets(cluster, &setup->targets[i])) {
+        } else if (!cluster_has_targets(cluster, setup->targets[i].addresses,
+                                        setup->targets[i].count)) {
             add_change(changes, "endpoints of %s", cluster->name);
         }
     }

@@ -133,6 +133,14 @@ bool cluster_set_targets(struct cluster *cluster, const struct text_address *tar
     return changed;
 }
 
+bool cluster_has_targets(struct cluster *cluster, const struct text_address *targets, size_t count)
+{
+    pthread_mutex_lock(&cluster->mutex);
+    bool has = are_targets(cluster, targets, count);
+    pthread_mutex_unlock(&cluster->mutex);
+    return has;
+}
+
 size_t cluster_targets(struct cluster *cluster,
                        struct text_address out[static CLUSTER_TARGETS_MAX])
 {

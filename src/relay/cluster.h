@@ -117,6 +117,9 @@ void cluster_unref(struct cluster *cluster);
  * whether they are others than before. */
 bool cluster_set_targets(struct cluster *cluster, const struct text_address *targets, size_t count);
 
+/* Whether these are the targets. */
+bool cluster_has_targets(struct cluster *cluster, const struct text_address *targets, size_t count);
+
 /* Copies them; returns how many. */
 size_t cluster_targets(struct cluster *cluster,
                        struct text_address out[static CLUSTER_TARGETS_MAX]);
