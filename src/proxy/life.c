@@ -102,7 +102,7 @@ static unsigned on_asked(void *user, int what, char *out, size_t out_bytes)
 
 static unsigned ask(void *user, enum admin_act act, char *out, size_t out_bytes)
 {
-    return proxy_mailbox_ask(&((struct proxy *)user)->mailbox, act, out, out_bytes);
+    return proxy_mailbox_ask(&((struct proxy *)user)->mailbox, (int)act, out, out_bytes);
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */

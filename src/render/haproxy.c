@@ -262,7 +262,8 @@ int render_haproxy(FILE *out, const struct render_plan *plan,
         "would warn\n"
         "    timeout server 24d\n"
         "    timeout tunnel 24d\n"
-        "    retry-on conn-failure\n\n"
+        "    retry-on conn-failure\n"
+        "    option redispatch 1 # not three seconds at a server that is gone\n\n"
         "resolvers system # every address of a name is a server, so the Services must be headless\n"
         "    parse-resolv-conf\n    hold valid 2s\n    accepted_payload_size 8192\n\n",
         out);
