@@ -702,7 +702,8 @@ def hostile_server(answer, started):
     def behave(peer, stream):
         peer.exchange(answer(stream))
         if answer is SERVERS["cut-frame"][0]:
-            peer.sock.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # the other side may be gone already
+                peer.sock.shutdown(socket.SHUT_RDWR)
     return started(raw.RawServer(behave))
 
 
