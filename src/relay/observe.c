@@ -95,7 +95,7 @@ bool observe_is_misroute(const struct route_rule *rule, const char *server_versi
 
 static void judge(struct worker *worker, struct stream_record *record)
 {
-    if (!can_judge(record->rule)) {
+    if (record->server_version[0] == '\0' || !can_judge(record->rule)) {
         return;
     }
     counter_add(&worker->stats.answers_checked, 1);
