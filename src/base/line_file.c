@@ -86,12 +86,6 @@ static bool lose(struct line_file *file)
     return begins;
 }
 
-static void tell_dropping(const struct line_file *file)
-{
-    line_writer_tell(file, "lines_dropping",
-                     "takes bytes too slowly or not at all: lines are dropped");
-}
-
 void line_file_put(struct line_file *file, const char *line, size_t len)
 {
     assert(len <= LINE_FILE_LINE_BYTES);
@@ -104,17 +98,8 @@ void line_file_put(struct line_file *file, const char *line, size_t len)
     }
     pthread_mutex_unlock(&file->lock);
     if (begins) {
-        tell_dropping(file);
-    }
-}
-
-void line_file_lose(struct line_file *file)
-{
-    pthread_mutex_lock(&file->lock);
-    bool begins = lose(file);
-    pthread_mutex_unlock(&file->lock);
-    if (begins) {
-        tell_dropping(file);
+        line_writer_tell(file, "lines_dropping",
+                         "takes bytes too slowly or not at all: lines are dropped");
     }
 }
 

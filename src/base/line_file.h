@@ -30,8 +30,6 @@ struct line_file *line_file_open(const char *path, const char *name,
 
 /* Takes a line, its newline included. From any thread; never waits. */
 void line_file_put(struct line_file *file, const char *line, size_t len);
-/* A line could not be made, and is counted as dropped. */
-void line_file_lose(struct line_file *file);
 
 /* The file is opened anew soon, because it was renamed. Where that fails, the log says so and the
  * old one is written on. Does nothing to standard output. From any thread. */

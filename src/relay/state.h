@@ -10,7 +10,6 @@
 #ifndef GRPCROUTE_RELAY_STATE_H
 #define GRPCROUTE_RELAY_STATE_H
 
-#include "base/buf.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "net/loop.h"
@@ -106,7 +105,6 @@ struct worker {
     struct list downstreams;
     struct list upstreams;
     struct streams streams;   /* the live ones */
-    struct buf log_line;      /* of the stream log, while it is made */
     size_t queued_bytes;      /* in all HTTP/2 sessions of the worker, and kept for retries */
     size_t queued_limit;
     size_t queued_peak;       /* since memory was last noted as freed */

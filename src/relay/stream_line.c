@@ -1,27 +1,24 @@
 #include "relay/stream_line.h"
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/line_file.h"
 #include "relay/stream_end.h"
 #include "route/table.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A line under way. */
+/* A line under way. How long it can get is asserted below, so nothing is cut. */
 struct writer {
-    struct buf *out;
-    int rv; /* of what failed first */
+    char *at;
+    const char *end;
 };
 
 static void put(struct writer *writer, const char *text, size_t len)
 {
-    if (writer->rv == 0) {
-        writer->rv = buf_append(writer->out, text, len, SIZE_MAX);
-    }
+    assert(len <= (size_t)(writer->end - writer->at));
+    memcpy(writer->at, text, len);
+    writer->at += len;
 }
 
 /* Every pair but the first has a comma in front. */
@@ -32,22 +29,47 @@ static void put_key(struct writer *writer, const char *key)
     put(writer, "\":", 2);
 }
 
+static size_t plain_length(const char *text)
+{
+    size_t len = 0;
+    while (text[len] >= ' ' && text[len] <= '~' && text[len] != '"' && text[len] != '\\') {
+        len++;
+    }
+    return len;
+}
+
+/* What is escaped is visible ASCII: JSON wants no more than two characters escaped again. */
 static void put_text(struct writer *writer, const char *key, const char *text)
 {
     if (text == NULL || text[0] == '\0') {
         return;
     }
     put_key(writer, key);
-    if (writer->rv == 0) {
-        writer->rv = json_append_string(writer->out, text, strlen(text));
+    put(writer, "\"", 1);
+    while (*text != '\0') {
+        size_t len = plain_length(text);
+        put(writer, text, len);
+        text += len;
+        if (*text != '\0') {
+            bool visible = *text == '"' || *text == '\\';
+            put(writer, visible ? (char[]){'\\', *text} : "?", visible ? 2 : 1);
+            text++;
+        }
     }
+    put(writer, "\"", 1);
 }
 
 static void put_number(struct writer *writer, const char *key, uint64_t number)
 {
-    char digits[24];
+    char digits[20];
+    size_t len = 0;
     put_key(writer, key);
-    put(writer, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number));
+    do {
+        len++;
+        digits[sizeof(digits) - len] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    put(writer, digits + sizeof(digits) - len, len);
 }
 
 static void put_time(struct writer *writer, uint64_t wall_ns)
@@ -107,11 +129,11 @@ static void put_end(struct writer *writer, const struct stream_line *line)
     put_counts(writer, record);
 }
 
-int stream_line_put(struct buf *out, const struct stream_line *line)
+size_t stream_line_write(char out[static LINE_FILE_LINE_BYTES], const struct stream_line *line)
 {
     const struct stream_record *record = line->record;
     static const char head[] = "{\"log\":\"grpcroute.stream\"";
-    struct writer writer = {.out = out};
+    struct writer writer = {.at = out, .end = out + LINE_FILE_LINE_BYTES};
     put(&writer, head, sizeof(head) - 1);
     put_text(&writer, "event", line->end != NULL ? "end" : "open");
     put_time(&writer, line->wall_ns);
@@ -129,11 +151,12 @@ int stream_line_put(struct buf *out, const struct stream_line *line)
         put_end(&writer, line);
     }
     put(&writer, "}\n", 2);
-    return writer.rv;
+    return (size_t)(writer.at - out);
 }
 
-/* With every character of its texts escaped, a line is one that a file of lines takes. */
-_Static_assert(2 * (7 * STREAM_LABEL_BYTES + STREAM_VERSION_BYTES + STREAM_DETAIL_BYTES) +
+/* With every character of its texts escaped, a line is one that a file of lines takes: labels (six,
+ * and the route), an identity and a detail, what names the server, and the rest with its keys. */
+_Static_assert(2 * (7 * STREAM_LABEL_BYTES + STREAM_VERSION_BYTES + 2 * STREAM_DETAIL_BYTES) +
                        CLUSTER_NAME_BYTES + NET_ADDRESS_TEXT_BYTES + 1024 <
                    LINE_FILE_LINE_BYTES,
                "a line of the stream log is too long");

@@ -2,16 +2,18 @@
 #ifndef GRPCROUTE_RELAY_STREAM_LINE_H
 #define GRPCROUTE_RELAY_STREAM_LINE_H
 
-#include "base/buf.h"
+#include "base/line_file.h"
 #include "relay/streams.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct stream_end;
 
 #define STREAM_DETAIL_BYTES 256 /* of an end's detail, escaped; longer is cut */
 
-/* What is said of a stream. Texts are escaped, and NULL or empty where they are not known. */
+/* What is said of a stream. Texts are escaped (text_escape()), and NULL or empty where they are not
+ * known. */
 struct stream_line {
     const struct stream_record *record;
     const char *client;
@@ -24,7 +26,7 @@ struct stream_line {
     const struct stream_end *end; /* NULL: it is opened */
 };
 
-/* Appends it with its newline. Returns 0 or -ENOMEM; then a part may have been appended. */
-int stream_line_put(struct buf *out, const struct stream_line *line);
+/* Writes it with its newline, and no NUL; returns its length. */
+size_t stream_line_write(char out[static LINE_FILE_LINE_BYTES], const struct stream_line *line);
 
 #endif

@@ -46,7 +46,7 @@ static void write_line(struct client *client, const struct stream_record *record
                        const struct stream_log_labels *labels, const struct stream_end *end)
 {
     struct worker *worker = client->worker;
-    struct buf *out = &worker->log_line;
+    char text[LINE_FILE_LINE_BYTES];
     const struct stream_line line = {
         .record = record,
         .client = rpc_conn_peer(client->conn),
@@ -58,12 +58,7 @@ static void write_line(struct client *client, const struct stream_record *record
         .age_ms = worker_now_ms(worker) - record->opened_ms,
         .end = end,
     };
-    buf_consume(out, out->len);
-    if (stream_line_put(out, &line) == 0) {
-        line_file_put(log_of(worker), (const char *)buf_data(out), out->len);
-    } else {
-        line_file_lose(log_of(worker));
-    }
+    line_file_put(log_of(worker), text, stream_line_write(text, &line));
 }
 
 void stream_log_open(const struct exchange *exchange)

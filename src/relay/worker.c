@@ -284,7 +284,6 @@ void worker_deinit(struct worker *worker)
     net_tls_free(worker->tls);
     assert_idle(worker);
     streams_deinit(&worker->streams);
-    buf_deinit(&worker->log_line);
 }
 
 void worker_wake(struct worker *worker)
