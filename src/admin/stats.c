@@ -3,6 +3,7 @@
 #include "admin/certs.h"
 #include "admin/text.h"
 #include "base/buf.h"
+#include "base/line_file.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/process.h"
@@ -101,6 +102,16 @@ static void workers_text(struct relay *relay, const struct stat_entry *entry, st
     }
 }
 
+static void access_log_text(const struct relay *relay, struct buf *out)
+{
+    const struct line_file *log = relay->config.access_log;
+    if (log != NULL) {
+        admin_printf(out, "access_log.lines: %llu\naccess_log.dropped: %llu\n",
+                     (unsigned long long)line_file_written(log),
+                     (unsigned long long)line_file_dropped(log));
+    }
+}
+
 void admin_stats_text(struct relay *relay, struct buf *out)
 {
     relay_each_cluster(relay, cluster_text, out);
@@ -113,6 +124,7 @@ void admin_stats_text(struct relay *relay, struct buf *out)
             workers_text(relay, &worker_entries[i], out);
         }
     }
+    access_log_text(relay, out);
     admin_printf(out, "server.concurrency: %u\n", relay->worker_count);
     admin_printf(out, "server.live: %d\n", relay_is_draining(relay) ? 0 : 1);
     admin_printf(out, "server.uptime: %llu\n", (unsigned long long)relay_uptime_s(relay));
@@ -171,6 +183,20 @@ static void reload_metrics(struct relay *relay, struct metrics *out)
     metrics_sample(out, updated, NULL, since_s);
 }
 
+static void access_log_metrics(const struct relay *relay, struct metrics *out)
+{
+    static const char lines[] = "grpcroute_proxy_access_log_lines_total";
+    static const char dropped[] = "grpcroute_proxy_access_log_dropped_total";
+    const struct line_file *log = relay->config.access_log;
+    if (log != NULL) {
+        metrics_begin(out, lines, METRICS_COUNTER, "Lines of the stream log that are in its file");
+        metrics_sample(out, lines, NULL, (double)line_file_written(log));
+        metrics_begin(out, dropped, METRICS_COUNTER,
+                      "Lines of the stream log that its file did not take in time");
+        metrics_sample(out, dropped, NULL, (double)line_file_dropped(log));
+    }
+}
+
 /* As "grpcroute_proxy_worker_..." beside the sum. */
 static void workers_prometheus(struct relay *relay, const struct stat_entry *entry,
                                struct metrics *out)
@@ -212,6 +238,7 @@ void admin_stats_prometheus(struct relay *relay, struct metrics *out)
                        &(struct sample_context){healthy_sample, out, healthy, 0});
     admin_certs_metrics(relay, out);
     reload_metrics(relay, out);
+    access_log_metrics(relay, out);
     static const char uptime[] = "grpcroute_proxy_uptime_seconds";
     metrics_begin(out, uptime, METRICS_GAUGE, "Seconds since the proxy started");
     metrics_sample(out, uptime, NULL, (double)relay_uptime_s(relay));

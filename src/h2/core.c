@@ -132,7 +132,7 @@ void h2_session_terminate(struct h2_session *session, uint32_t error, const char
         return;
     }
     session->terminated = true;
-    session->reason = reason;
+    session->reason = reason != NULL ? reason : session->reason;
     submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, reason);
 }
 

@@ -114,6 +114,16 @@ char *net_stream_peer_identity(const struct net_stream *stream)
     return stream->tls != NULL ? tls_io_peer_identity(stream->tls) : NULL;
 }
 
+char *net_stream_peer_name(const struct net_stream *stream)
+{
+    return stream->tls != NULL ? tls_io_peer_name(stream->tls) : NULL;
+}
+
+const char *net_stream_tls_version(const struct net_stream *stream)
+{
+    return stream->tls != NULL ? tls_io_version(stream->tls) : NULL;
+}
+
 bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *ret_expiry)
 {
     return stream->tls != NULL && tls_io_peer_expiry(stream->tls, ret_expiry);

@@ -71,6 +71,11 @@ bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *
 /* Who a client proved to be by its certificate, as Envoy writes x-forwarded-client-cert: owned text
  * of visible ASCII; NULL: it showed none. */
 char *net_stream_peer_identity(const struct net_stream *stream);
+/* The same in one name: the first URI of its certificate, else the first DNS name, else the
+ * subject. */
+char *net_stream_peer_name(const struct net_stream *stream);
+/* "TLSv1.3"; NULL without TLS. Static. */
+const char *net_stream_tls_version(const struct net_stream *stream);
 /* Bytes of user memory held for sending. */
 size_t net_stream_kept_bytes(const struct net_stream *stream);
 

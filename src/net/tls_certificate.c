@@ -183,3 +183,32 @@ char *tls_io_peer_identity(const struct tls_io *io)
     buf_deinit(&out);
     return text;
 }
+
+/* The first name of a kind, or NULL. */
+static const char *first_name(const struct net_certificate *described, const char *kind)
+{
+    for (size_t i = 0; i < described->name_count; i++) {
+        if (strcmp(described->names[i].kind, kind) == 0) {
+            return described->names[i].text;
+        }
+    }
+    return NULL;
+}
+
+char *tls_io_peer_name(const struct tls_io *io)
+{
+    const X509 *cert = SSL_get0_peer_certificate(io->ssl);
+    struct net_certificate described;
+    if (cert == NULL) {
+        return NULL;
+    }
+    describe(&described, cert);
+    const char *name = first_name(&described, "uri");
+    name = name != NULL ? name : first_name(&described, "dns");
+    return mem_strdup(name != NULL ? name : described.subject);
+}
+
+const char *tls_io_version(const struct tls_io *io)
+{
+    return SSL_get_version(io->ssl);
+}

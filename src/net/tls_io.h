@@ -60,6 +60,10 @@ void tls_io_explain_end(struct tls_io *io, int status, struct net_error *ret_err
 enum net_credential tls_io_credential(const struct tls_io *io);
 /* As net_stream_peer_identity(). */
 char *tls_io_peer_identity(const struct tls_io *io);
+/* As net_stream_peer_name(). */
+char *tls_io_peer_name(const struct tls_io *io);
+/* As net_stream_tls_version(). */
+const char *tls_io_version(const struct tls_io *io);
 /* As net_stream_peer_expiry(). */
 bool tls_io_peer_expiry(const struct tls_io *io, struct net_expiry *ret_expiry);
 

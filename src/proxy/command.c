@@ -47,6 +47,8 @@ struct options {
     uint64_t unhealthy_threshold;
     uint64_t healthy_threshold;
     uint64_t dns_refresh_ns;
+    const char *access_log;
+    bool access_log_open;
     struct cli_log_options log;
 };
 
@@ -160,6 +162,13 @@ static const struct cli_option options_table[] = {
      .offset = offsetof(struct options, dns_refresh_ns), .argument = "DURATION", .fallback = "5s",
      .min = 100000000, .max = UINT64_C(3600000000000),
      .help = "How often names are resolved again"},
+    {.name = "access-log", .kind = CLI_FILE, .offset = offsetof(struct options, access_log),
+     .argument = "FILE",
+     .help = "Append a line of JSON for each stream that ends: who ended it and why, age, messages "
+             "and bytes each way, endpoint, pod; - is standard output. Opened anew at each reload"},
+    {.name = "access-log-open", .kind = CLI_FLAG,
+     .offset = offsetof(struct options, access_log_open),
+     .help = "And a line for each stream that is opened"},
     {.name = "id", .kind = CLI_STRING, .offset = offsetof(struct options, id), .argument = "ID",
      .environment = "HOSTNAME", .help = "Name in log lines and /server_info"},
     CLI_LOG_OPTIONS(struct options, log),
@@ -213,6 +222,7 @@ static struct proxy_config make_config(const struct options *options)
                 .client_certs = options->client_ca != NULL,
                 .forward_client_cert = options->forward_client_cert,
                 .health = make_health(options),
+                .access_log_open = options->access_log_open,
                 .max_stream_age_ms = options->max_stream_age_ns / NS_PER_MS,
                 .age_jitter_ms = options->max_stream_age_ns / NS_PER_MS * options->age_jitter / 100,
             },
@@ -234,6 +244,7 @@ static struct proxy_config make_config(const struct options *options)
                 .policy = (enum lb_policy)options->lb_policy,
             },
         .watch = !options->no_watch,
+        .access_log = options->access_log,
         .admin = options->admin,
         .dns_refresh_ms = options->dns_refresh_ns / NS_PER_MS,
     };
@@ -250,6 +261,9 @@ static const char *find_contradiction(const struct options *options)
     }
     if (options->client_ca == NULL && options->forward_client_cert) {
         return "--forward-client-cert: nobody proves who he is without --client-ca";
+    }
+    if (options->access_log == NULL && options->access_log_open) {
+        return "--access-log-open: there is no --access-log";
     }
     return NULL;
 }

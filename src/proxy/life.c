@@ -8,6 +8,7 @@
 #include "proxy/life.h"
 
 #include "admin/admin.h"
+#include "base/line_file.h"
 #include "base/mem.h"
 #include "cli/exit.h"
 #include "cli/options.h"
@@ -33,6 +34,7 @@ struct proxy {
     struct proxy_moves *moves;         /* likewise */
     struct proxy_mailbox mailbox;      /* of the admin port, read on worker 0's loop */
     struct admin *admin;               /* owned; a thread of its own */
+    struct line_file *access_log;      /* owned; NULL: none */
     struct net_tick ready_tick;
     struct role_signals signals; /* on worker 0's loop */
     bool initialised;            /* the relay must be deinitialised */
@@ -77,10 +79,18 @@ static void on_main_ended(void *user)
 
 /* ---- reload ---------------------------------------------------------------------------------- */
 
+static void reopen_access_log(struct proxy *proxy)
+{
+    if (proxy->access_log != NULL) {
+        line_file_reopen(proxy->access_log);
+    }
+}
+
 static void on_hangup(void *user)
 {
     struct proxy *proxy = user;
     char line[ROUTE_ERROR_BYTES];
+    reopen_access_log(proxy);
     if (proxy->reload != NULL) {
         proxy_reload_now(proxy->reload, "SIGHUP", line, sizeof(line));
     }
@@ -93,6 +103,7 @@ static unsigned on_asked(void *user, int what, char *out, size_t out_bytes)
     if (what == ADMIN_RELOAD) {
         static const unsigned statuses[] = {
             [PROXY_RELOADED] = 200, [PROXY_RELOADING] = 202, [PROXY_NOT_RELOADED] = 400};
+        reopen_access_log(proxy);
         return statuses[proxy_reload_now(proxy->reload, "POST /reload", out, out_bytes)];
     }
     snprintf(out, out_bytes, "draining");
@@ -180,10 +191,27 @@ static int run(struct proxy *proxy)
     return error == 0 ? EXIT_GOOD : EXIT_USAGE;
 }
 
+/* Its thread speaks for the proxy. */
+static int open_access_log(struct proxy *proxy)
+{
+    const struct log_source source = {"proxy", NULL, proxy->config->relay.id};
+    char why[APPEND_ERROR_BYTES];
+    if (proxy->config->access_log == NULL) {
+        return EXIT_GOOD;
+    }
+    proxy->access_log = line_file_open(proxy->config->access_log, "stream log", &source, why);
+    if (proxy->access_log == NULL) {
+        cli_error("proxy", "--access-log: %s", why);
+        return EXIT_USAGE;
+    }
+    return EXIT_GOOD;
+}
+
 /* Reads what the sources say, and listens. */
 static int init_relay(struct proxy *proxy)
 {
     const struct proxy_config *config = proxy->config;
+    struct relay_config relay = config->relay;
     struct proxy_setup setup;
     struct route_error wrong;
     struct net_error error;
@@ -194,7 +222,8 @@ static int init_relay(struct proxy *proxy)
     }
     struct routing *routing = proxy_setup_routing(&setup, NULL, config->sources.policy);
     proxy->initialised = true;
-    int rv = relay_init(&proxy->relay, &config->relay, routing, net_tls_ref(setup.tls), &error);
+    relay.access_log = proxy->access_log;
+    int rv = relay_init(&proxy->relay, &relay, routing, net_tls_ref(setup.tls), &error);
     proxy_setup_deinit(&setup);
     if (rv != 0) {
         cli_error("proxy", "%s", error.text);
@@ -207,7 +236,10 @@ int proxy_run(const struct proxy_config *config)
 {
     struct proxy *proxy = mem_new(struct proxy);
     proxy->config = config;
-    int rv = init_relay(proxy);
+    int rv = open_access_log(proxy);
+    if (rv == EXIT_GOOD) {
+        rv = init_relay(proxy);
+    }
     if (rv == EXIT_GOOD) {
         rv = start_services(proxy);
     }
@@ -220,6 +252,7 @@ int proxy_run(const struct proxy_config *config)
     if (proxy->initialised) {
         relay_deinit(&proxy->relay);
     }
+    line_file_close(proxy->access_log);
     free(proxy);
     return rv;
 }

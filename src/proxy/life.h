@@ -17,6 +17,7 @@ struct proxy_config {
     struct proxy_moves_config moves;
     struct text_address admin;
     uint64_t dns_refresh_ms;
+    const char *access_log; /* a file, "-" for standard output, or NULL */
 };
 
 /* Runs until a drain is over. Returns an exit code; errors were printed. */

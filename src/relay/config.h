@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct line_file;
 struct net_tls;
 struct routing;
 
@@ -34,6 +35,8 @@ struct relay_config {
     uint64_t max_stream_age_ms; /* 0: none */
     uint64_t age_jitter_ms;     /* a stream's own limit is by up to this much less or more */
     struct relay_health health;
+    struct line_file *access_log; /* borrowed; where ends of streams are told; NULL: nowhere */
+    bool access_log_open;         /* and their begins */
 };
 
 #endif

@@ -6,6 +6,8 @@
 #include "relay/counter.h"
 #include "relay/exchange.h"
 #include "relay/state.h"
+#include "relay/stream_end.h"
+#include "relay/stream_log.h"
 #include "rpc/conn.h"
 
 #include <stdio.h>
@@ -33,9 +35,14 @@ static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal ref
     snprintf(text, sizeof(text), "request refused: %s", why);
     counter_add(&worker->stats.rq_rejected, 1);
     worker_tell_client(worker, "request_refused", rpc_conn_peer(downstream->client.conn), text);
+    struct reply_sent sent = REPLY_NOTHING;
     if (refusal == H2_BLOCK_OVERSIZED) {
-        reply_status(stream, reply_form_of(block), false, true, RPC_RESOURCE_EXHAUSTED, "431", text);
+        sent = reply_status(stream, reply_form_of(block), false, true, RPC_RESOURCE_EXHAUSTED,
+                            "431", text);
     }
+    stream_log_refused(&downstream->client, block,
+                       &(struct stream_end){STREAM_REJECTED, sent.grpc_status, sent.http_status,
+                                            text});
 }
 
 static void on_closed(void *user, const struct net_error *why)
@@ -47,6 +54,7 @@ static void on_closed(void *user, const struct net_error *why)
     worker_connection_gone(worker);
     list_remove(&downstream->node);
     free(downstream->client.identity);
+    free(downstream->client.name);
     client_deinit(&downstream->client);
     free(downstream);
 }
@@ -76,6 +84,7 @@ void downstream_new(struct worker *worker, struct net_stream *stream)
     if (config->forward_client_cert) {
         downstream->client.identity = net_stream_peer_identity(stream);
     }
+    stream_log_client(&downstream->client, stream);
     downstream->client.conn = rpc_conn_new(stream, &conn_config, &conn_events, downstream);
     if (worker->draining) {
         rpc_conn_drain(downstream->client.conn, NULL);

@@ -3,13 +3,13 @@
 
 #include "base/mem.h"
 #include "base/random.h"
-#include "base/text.h"
 #include "relay/client.h"
 #include "relay/counter.h"
 #include "relay/headers.h"
 #include "relay/observe.h"
 #include "relay/router.h"
 #include "relay/state.h"
+#include "relay/stream_log.h"
 
 static const struct h2_stream_events downstream_events;
 
@@ -30,7 +30,8 @@ static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
     if (rv == H2_E_CLOSED) { /* the client may go on until it hears why */
         exchange_return_credit(exchange, len);
     } else if (rv != 0) {
-        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the request's body");
+        exchange_answer(exchange, STREAM_SHED, RPC_RESOURCE_EXHAUSTED,
+                        "no memory for the request's body");
     }
     exchange_watch_buffers(exchange);
 }
@@ -69,6 +70,33 @@ static void on_downstream_sent(void *user, size_t len)
     }
 }
 
+/* The client's connection is gone, or the proxy closed it over what the client did. */
+static void end_with_connection(struct exchange *exchange)
+{
+    const struct h2_session *session = h2_stream_session(exchange->downstream);
+    const char *goaway = h2_session_goaway_text(session);
+    const char *broken = h2_session_reason(session);
+    if (exchange->client->ended) {
+        exchange_end(exchange, STREAM_EXPELLED, broken);
+    } else if (broken != NULL) {
+        exchange_end(exchange, STREAM_CLIENT_BROKEN, broken);
+    } else {
+        exchange_end(exchange, goaway != NULL ? STREAM_GOAWAY : STREAM_CLIENT_LOST, goaway);
+    }
+}
+
+static void end_by_client(struct exchange *exchange, uint32_t error)
+{
+    const char *fault = h2_stream_fault(exchange->downstream);
+    if (error == H2_CONNECTION_LOST) {
+        end_with_connection(exchange);
+    } else if (fault != NULL) {
+        exchange_end(exchange, STREAM_CLIENT_BROKEN, fault);
+    } else {
+        exchange_end(exchange, STREAM_CANCELLED, h2_error_name(error));
+    }
+}
+
 static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
 {
     struct exchange *exchange = user;
@@ -76,8 +104,12 @@ static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
     bool finished = error == H2_NO_ERROR && exchange->state == EXCHANGE_ENDING;
     bool has_code = error != H2_CONNECTION_LOST && error != H2_NO_ERROR;
     if (exchange->state != EXCHANGE_ENDING) {
-        exchange_enter(exchange, EXCHANGE_ENDING);
+        end_by_client(exchange, error);
+    } else if (!finished) {
+        exchange_end_unheard(exchange, has_code ? "the client had gone, or reset the stream"
+                                                : "the client had lost its connection");
     }
+    stream_log_end(exchange);
     if (error == H2_CONNECTION_LOST) { /* nobody is left to be charged */
         exchange_leave_client(exchange);
     }
@@ -104,22 +136,11 @@ static const struct h2_stream_events downstream_events = {
 
 /* ---- begin ----------------------------------------------------------------------------------- */
 
-static void set_label(char out[static STREAM_LABEL_BYTES], const struct h2_block *block,
-                      const char *name)
-{
-    const struct h2_header *field = h2_block_find(block, name, NULL);
-    if (field != NULL) {
-        text_escape(out, STREAM_LABEL_BYTES, field->value, field->value_len);
-    }
-}
-
 static void init_record(struct stream_record *record, const struct worker *worker,
                         const struct h2_block *block)
 {
     record->number = relay_next_stream_number(worker->relay);
     record->opened_ms = worker_now_ms(worker);
-    set_label(record->agent_id, block, "agent-id");
-    set_label(record->agent_version, block, "agent-version");
     observe_request(record, block);
 }
 
@@ -147,6 +168,8 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
     exchange->request_ended = end_stream;
     exchange->reply_form = reply_form_of(block);
     exchange->age_due_ms = age_due(worker);
+    exchange->end.grpc_status = -1;
+    exchange->labels = stream_log_labels(client, block);
     list_append(&client->exchanges, &exchange->client_node);
     init_record(&exchange->record, worker, block);
     streams_add(&worker->streams, &exchange->record);
@@ -163,7 +186,11 @@ static void refuse(struct exchange *exchange, const struct router_decision *deci
                 : decision->code == RPC_UNAVAILABLE ? &stats->rq_unavailable
                                                     : &stats->rq_rejected,
                 1);
-    exchange_answer(exchange, decision->code, decision->reason);
+    exchange_answer(exchange,
+                    decision->code == RPC_UNIMPLEMENTED ? STREAM_NO_ROUTE
+                    : decision->code == RPC_UNAVAILABLE ? STREAM_NO_BACKEND
+                                                        : STREAM_REJECTED,
+                    decision->code, decision->reason);
 }
 
 static void route(struct exchange *exchange, const struct h2_block *block)
@@ -201,8 +228,10 @@ void exchange_begin(struct client *client, struct h2_stream *downstream,
     struct headers_refusal refusal;
     if (headers_check(block, &refusal)) {
         route(exchange, block);
-        return;
+    } else {
+        counter_add(&exchange->worker->stats.rq_rejected, 1);
+        exchange_answer_http(exchange, STREAM_REJECTED, refusal.code, refusal.http_status,
+                             refusal.reason);
     }
-    counter_add(&exchange->worker->stats.rq_rejected, 1);
-    exchange_answer_http(exchange, refusal.code, refusal.http_status, refusal.reason);
+    stream_log_open(exchange);
 }

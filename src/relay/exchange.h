@@ -16,6 +16,7 @@
 #include "h2/session.h"
 #include "relay/leave.h"
 #include "relay/reply.h"
+#include "relay/stream_end.h"
 #include "relay/streams.h"
 #include "relay/upstream.h"
 
@@ -32,6 +33,7 @@ struct cluster;
 struct endpoint;
 struct headers_request;
 struct routing;
+struct stream_log_labels;
 struct worker;
 
 enum exchange_state {
@@ -62,6 +64,8 @@ struct exchange {
     enum leave_reason leaving; /* why it is to end between two messages */
     uint64_t leaving_ms;       /* since when */
     enum exchange_state state;
+    struct stream_end end;            /* set by the step into ENDING */
+    struct stream_log_labels *labels; /* owned; NULL: there is no stream log */
     bool request_ended; /* the client half-closed */
     enum reply_form reply_form;
     unsigned attempts;
@@ -77,14 +81,14 @@ void exchange_shut_down(struct exchange *exchange);
 
 /* Ends it with UNAVAILABLE on purpose: the client may come back at once, and is told how many of
  * its messages went to the endpoint. */
-void exchange_leave(struct exchange *exchange, const char *message);
+void exchange_leave(struct exchange *exchange, enum stream_reason reason, const char *message);
 
 /* Bytes that wait in it, in either direction, and are given back when it is shed. */
 size_t exchange_loose_bytes(const struct exchange *exchange);
 /* The same, and the header blocks that its client does not read. */
 size_t exchange_held_bytes(const struct exchange *exchange);
 /* Drops them and ends it with RESOURCE_EXHAUSTED. */
-void exchange_shed(struct exchange *exchange, const char *message);
+void exchange_shed(struct exchange *exchange, enum stream_reason reason, const char *message);
 
 /* The exchange of a node of its worker's streams. */
 struct exchange *exchange_at(struct list *node);

@@ -2,14 +2,17 @@
 #include "relay/exchange_internal.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "relay/client.h"
 #include "relay/counter.h"
 #include "relay/headers.h"
 #include "relay/observe.h"
 #include "relay/state.h"
+#include "relay/stream_line.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
@@ -24,7 +27,41 @@ void exchange_enter(struct exchange *exchange, enum exchange_state state)
         [EXCHANGE_GONE] = 0,
     };
     assert((may_follow[exchange->state] & 1u << state) != 0);
+    assert((state >= EXCHANGE_ENDING) == (exchange->end.reason != STREAM_LIVE));
     exchange->state = state;
+}
+
+static void set_detail(struct exchange *exchange, const char *detail)
+{
+    char text[STREAM_DETAIL_BYTES];
+    if (detail != NULL && exchange->labels != NULL) {
+        text_escape(text, sizeof(text), detail, strlen(detail));
+        exchange->end.detail = mem_strdup(text);
+    }
+}
+
+void exchange_end(struct exchange *exchange, enum stream_reason reason, const char *detail)
+{
+    assert(exchange->end.reason == STREAM_LIVE);
+    exchange->end.reason = reason;
+    set_detail(exchange, detail);
+    exchange_enter(exchange, EXCHANGE_ENDING);
+}
+
+void exchange_end_unheard(struct exchange *exchange, const char *detail)
+{
+    exchange->end.grpc_status = -1;
+    if (exchange->end.detail == NULL) {
+        set_detail(exchange, detail);
+    }
+}
+
+static void note_sent(struct exchange *exchange, struct reply_sent sent)
+{
+    exchange->end.grpc_status = sent.grpc_status;
+    if (sent.http_status != 0) {
+        exchange->end.http_status = sent.http_status;
+    }
 }
 
 struct exchange *exchange_at(struct list *node)
@@ -75,7 +112,8 @@ void exchange_keep_for_replay(struct exchange *exchange, const uint8_t *bytes, s
     }
     exchange_forget_request(exchange);
     if (queued) { /* no memory: what is lost was sent nowhere yet */
-        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the request's body");
+        exchange_answer(exchange, STREAM_SHED, RPC_RESOURCE_EXHAUSTED,
+                        "no memory for the request's body");
     }
 }
 
@@ -133,6 +171,8 @@ void exchange_free_when_closed(struct exchange *exchange)
     exchange_forget_request(exchange);
     assert(exchange->endpoint == NULL && exchange->replay.len == 0);
     routing_unref(exchange->routing);
+    free(exchange->labels);
+    free(exchange->end.detail);
     free(exchange);
 }
 
@@ -160,30 +200,31 @@ void exchange_finish_request(struct exchange *exchange)
     }
 }
 
-void exchange_answer_http(struct exchange *exchange, enum rpc_code code, const char *http_status,
-                          const char *message)
+void exchange_answer_http(struct exchange *exchange, enum stream_reason reason, enum rpc_code code,
+                          const char *http_status, const char *message)
 {
     bool begun = exchange->state == EXCHANGE_ANSWERING;
     if (exchange->state == EXCHANGE_ENDING) {
         exchange_end_upstream(exchange, H2_CANCEL);
         return;
     }
-    exchange_enter(exchange, EXCHANGE_ENDING);
+    exchange_end(exchange, reason, message);
     exchange_end_upstream(exchange, H2_CANCEL);
     exchange_forget_request(exchange);
     if (exchange->downstream != NULL) {
-        reply_status(exchange->downstream, exchange->reply_form, begun, exchange->request_ended,
-                     code, http_status, message);
+        note_sent(exchange, reply_status(exchange->downstream, exchange->reply_form, begun,
+                                         exchange->request_ended, code, http_status, message));
     }
     exchange_return_credit(exchange, exchange->credit_held);
 }
 
-void exchange_answer(struct exchange *exchange, enum rpc_code code, const char *message)
+void exchange_answer(struct exchange *exchange, enum stream_reason reason, enum rpc_code code,
+                     const char *message)
 {
-    exchange_answer_http(exchange, code, NULL, message);
+    exchange_answer_http(exchange, reason, code, NULL, message);
 }
 
-void exchange_leave(struct exchange *exchange, const char *message)
+void exchange_leave(struct exchange *exchange, enum stream_reason reason, const char *message)
 {
     struct h2_stream *downstream = exchange->downstream;
     bool grpc = exchange->reply_form == REPLY_GRPC && exchange->state != EXCHANGE_ENDING;
@@ -191,22 +232,22 @@ void exchange_leave(struct exchange *exchange, const char *message)
     uint64_t received =
         exchange->upstream.stream != NULL ? atomic_load(&exchange->record.up.messages) : 0;
     if (!grpc || downstream == NULL) {
-        exchange_answer(exchange, RPC_UNAVAILABLE, message);
+        exchange_answer(exchange, reason, RPC_UNAVAILABLE, message);
         return;
     }
-    exchange_enter(exchange, EXCHANGE_ENDING);
+    exchange_end(exchange, reason, message);
     exchange_end_upstream(exchange, H2_CANCEL);
     exchange_forget_request(exchange);
-    reply_planned(downstream, begun, received, message);
+    note_sent(exchange, reply_planned(downstream, begun, received, message));
     exchange_return_credit(exchange, exchange->credit_held);
 }
 
 void exchange_shut_down(struct exchange *exchange)
 {
-    exchange_answer(exchange, RPC_UNAVAILABLE, "proxy is shutting down");
+    exchange_answer(exchange, STREAM_DRAINING, RPC_UNAVAILABLE, "proxy is shutting down");
 }
 
-void exchange_shed(struct exchange *exchange, const char *message)
+void exchange_shed(struct exchange *exchange, enum stream_reason reason, const char *message)
 {
     counter_add(&exchange->worker->stats.rq_shed, 1);
     if (exchange->upstream.stream != NULL) {
@@ -216,7 +257,7 @@ void exchange_shed(struct exchange *exchange, const char *message)
         h2_stream_discard(exchange->downstream);
     }
     bool ended = exchange->state == EXCHANGE_ENDING;
-    exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, message);
+    exchange_answer(exchange, reason, RPC_RESOURCE_EXHAUSTED, message);
     if (ended && exchange->downstream != NULL) { /* its own end waited behind what was dropped */
         h2_stream_reset(exchange->downstream, H2_ENHANCE_YOUR_CALM);
     }

@@ -12,8 +12,12 @@
 
 /* ---- exchange_core.c ---- */
 
-/* Changes the state; what may follow what is asserted. */
+/* Changes the state, but to ENDING; what may follow what is asserted. */
 void exchange_enter(struct exchange *exchange, enum exchange_state state);
+/* The step into ENDING: who ended it, and why. `detail` (NULL: none) may hold any bytes. */
+void exchange_end(struct exchange *exchange, enum stream_reason reason, const char *detail);
+/* The client got nothing of how it ended: an end without a detail gets this one. */
+void exchange_end_unheard(struct exchange *exchange, const char *detail);
 
 /* The worker's buffers are looked at when this turn of the loop ends, if they are too full. */
 void exchange_watch_buffers(struct exchange *exchange);
@@ -31,9 +35,10 @@ void exchange_return_credit(struct exchange *exchange, size_t len);
 
 /* Ends it with a status, and the upstream side, if any, with a reset; it lives on until both have
  * closed. `http_status` is for who does not speak gRPC. */
-void exchange_answer(struct exchange *exchange, enum rpc_code code, const char *message);
-void exchange_answer_http(struct exchange *exchange, enum rpc_code code, const char *http_status,
-                          const char *message);
+void exchange_answer(struct exchange *exchange, enum stream_reason reason, enum rpc_code code,
+                     const char *message);
+void exchange_answer_http(struct exchange *exchange, enum stream_reason reason, enum rpc_code code,
+                          const char *http_status, const char *message);
 
 /* Withdraws from the endpoint's side, whatever it has come to. A young stream that is reset is
  * trouble of the client's. */

@@ -44,7 +44,7 @@ void exchange_connect(struct exchange *exchange)
     snprintf(message, sizeof(message), "no healthy endpoint in cluster %.80s: %s",
              exchange->cluster->name, cluster_explain(exchange->cluster, cause, sizeof(cause)));
     counter_add(&exchange->worker->stats.rq_unavailable, 1);
-    exchange_answer(exchange, RPC_UNAVAILABLE, message);
+    exchange_answer(exchange, STREAM_NO_ENDPOINT, RPC_UNAVAILABLE, message);
 }
 
 static bool may_retry(const struct exchange *exchange)
@@ -108,7 +108,7 @@ void exchange_refuse_large(struct exchange *exchange, uint32_t limit_bytes)
              "request metadata is larger than the limit of %u bytes towards cluster %.80s",
              limit_bytes, exchange->cluster->name);
     counter_add(&exchange->worker->stats.rq_rejected, 1);
-    exchange_answer_http(exchange, RPC_RESOURCE_EXHAUSTED, "431", message);
+    exchange_answer_http(exchange, STREAM_REJECTED, RPC_RESOURCE_EXHAUSTED, "431", message);
 }
 
 /* Another stream of the client's on the same connection; NULL: none. */
@@ -148,7 +148,8 @@ static int on_upstream_ready(struct upstream_request *request, struct h2_session
     } else if (rv == H2_E_HEADERS) {
         exchange_refuse_large(exchange, h2_session_peer_header_bytes(session));
     } else if (rv != H2_E_NO_ROOM) {
-        exchange_answer(exchange, RPC_INTERNAL, "no memory for a stream to the endpoint");
+        exchange_answer(exchange, STREAM_SHED, RPC_INTERNAL,
+                        "no memory for a stream to the endpoint");
     }
     return rv;
 }
@@ -163,7 +164,7 @@ static void on_upstream_failed(struct upstream_request *request, const struct ne
     snprintf(message, sizeof(message), "cluster %.80s: %.150s", exchange->cluster->name,
              why->text);
     counter_add(&exchange->worker->stats.rq_unavailable, 1);
-    exchange_answer(exchange, RPC_UNAVAILABLE, message);
+    exchange_answer(exchange, STREAM_UNREACHABLE, RPC_UNAVAILABLE, message);
 }
 
 static void on_upstream_clogged(struct upstream_request *request)
@@ -174,7 +175,7 @@ static void on_upstream_clogged(struct upstream_request *request)
              "cluster %.80s: the endpoint does not read this stream and withholds the credit that "
              "others wait for",
              exchange->cluster->name);
-    exchange_shed(exchange, message);
+    exchange_shed(exchange, STREAM_CLOGGED, message);
 }
 
 static uint64_t unanswered(const struct upstream_request *request)
@@ -199,7 +200,15 @@ static void refuse_large_answer(struct exchange *exchange)
     uint32_t limit = h2_session_peer_header_bytes(h2_stream_session(exchange->downstream));
     snprintf(message, sizeof(message),
              "the answer's metadata is larger than the client's limit of %u bytes", limit);
-    exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, message);
+    exchange_answer(exchange, STREAM_LARGE_ANSWER, RPC_RESOURCE_EXHAUSTED, message);
+}
+
+/* The endpoint has answered in full; `fields` are its last. */
+static void complete(struct exchange *exchange, const struct h2_header *fields, size_t n)
+{
+    exchange->end.grpc_status = headers_number(fields, n, "grpc-status", RPC_UNAUTHENTICATED);
+    bool lacks = exchange->reply_form == REPLY_GRPC && exchange->end.grpc_status < 0;
+    exchange_end(exchange, lacks ? STREAM_NO_STATUS : STREAM_COMPLETED, NULL);
 }
 
 /* `fields` has room for what the rule adds. */
@@ -209,7 +218,7 @@ static void pass_response(struct exchange *exchange, struct h2_header *fields, s
     const struct route_modifier *modifier = &exchange->record.rule->response;
     n = headers_modify(modifier, fields, n);
     if (modifier->count > 0 && !headers_fit(fields, n)) {
-        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED,
+        exchange_answer(exchange, STREAM_LARGE_ANSWER, RPC_RESOURCE_EXHAUSTED,
                         "with what the routes add, the answer's metadata is larger than the limit "
                         "of 16384 bytes and 100 fields");
         return;
@@ -218,10 +227,12 @@ static void pass_response(struct exchange *exchange, struct h2_header *fields, s
         refuse_large_answer(exchange);
         return;
     }
+    int status = headers_number(fields, n, ":status", 999);
+    exchange->end.http_status = status > 0 ? (unsigned)status : 0;
     exchange_enter(exchange, EXCHANGE_ANSWERING);
     exchange_forget_request(exchange);
     if (end_stream) {
-        exchange_enter(exchange, EXCHANGE_ENDING);
+        complete(exchange, fields, n);
     }
 }
 
@@ -231,7 +242,7 @@ static void pass_trailers(struct exchange *exchange, const struct h2_header *fie
         refuse_large_answer(exchange);
         return;
     }
-    exchange_enter(exchange, EXCHANGE_ENDING);
+    complete(exchange, fields, n);
 }
 
 static void on_upstream_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
@@ -264,7 +275,7 @@ static void on_upstream_data(void *user, const uint8_t *bytes, size_t len)
         h2_stream_consume(exchange->upstream.stream, len);
     }
     if (rv != 0 && rv != H2_E_CLOSED) { /* a gap in the answer must not pass for the answer */
-        exchange_answer(exchange, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
+        exchange_answer(exchange, STREAM_SHED, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
     }
     exchange_watch_buffers(exchange);
 }
@@ -274,7 +285,7 @@ static void on_upstream_end(void *user)
     struct exchange *exchange = user;
     if (exchange->downstream != NULL && exchange->state == EXCHANGE_ANSWERING) {
         h2_stream_end(exchange->downstream);
-        exchange_enter(exchange, EXCHANGE_ENDING);
+        complete(exchange, NULL, 0);
     }
 }
 
@@ -324,11 +335,13 @@ static void fail_downstream(struct exchange *exchange, const struct upstream_end
     counter_add(&exchange->worker->stats.rq_reset, 1);
     atomic_fetch_add(&exchange->endpoint->rq_error, 1);
     if (end->broken) {
-        exchange_answer(exchange, RPC_INTERNAL, end->text);
+        exchange_answer(exchange, STREAM_SERVER_BROKEN, RPC_INTERNAL, end->text);
     } else if (end->error == H2_CONNECTION_LOST || end->error == H2_REFUSED_STREAM) {
-        exchange_answer(exchange, RPC_UNAVAILABLE, end->text);
+        exchange_answer(exchange,
+                        end->error == H2_REFUSED_STREAM ? STREAM_REFUSED : STREAM_SERVER_LOST,
+                        RPC_UNAVAILABLE, end->text);
     } else {
-        exchange_enter(exchange, EXCHANGE_ENDING);
+        exchange_end(exchange, STREAM_RESET, h2_error_name(end->error));
         exchange_forget_request(exchange);
         h2_stream_reset(exchange->downstream, end->error);
         exchange_return_credit(exchange, exchange->credit_held);

@@ -255,3 +255,16 @@ bool headers_check(const struct h2_block *block, struct headers_refusal *ret_ref
     }
     return true;
 }
+
+int headers_number(const struct h2_header *fields, size_t count, const char *name, int max)
+{
+    const struct h2_header *field =
+        h2_block_find(&(struct h2_block){.fields = fields, .count = count}, name, NULL);
+    int number = field != NULL && field->value_len > 0 ? 0 : -1;
+    for (size_t i = 0; number >= 0 && i < field->value_len; i++) {
+        bool digit = field->value[i] >= '0' && field->value[i] <= '9';
+        number = digit ? 10 * number + field->value[i] - '0' : -1;
+        number = number <= max ? number : -1;
+    }
+    return number;
+}

@@ -61,4 +61,8 @@ bool headers_fit(const struct h2_header *fields, size_t count);
  * returns how many. */
 size_t headers_pass(const struct h2_block *block, struct h2_header *out);
 
+/* The number that the first field of a name holds; -1: there is no such field, or it holds no
+ * number up to `max`. */
+int headers_number(const struct h2_header *fields, size_t count, const char *name, int max);
+
 #endif

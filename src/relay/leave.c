@@ -9,16 +9,17 @@
 #include "relay/state.h"
 
 static const struct {
+    enum stream_reason reason;
     const char *message;
     size_t counter; /* in struct worker_stats */
 } REASONS[] = {
-    [LEAVE_OLD] = {"the stream reached --max-stream-age of the proxy: open it again",
+    [LEAVE_OLD] = {STREAM_OLD, "the stream reached --max-stream-age of the proxy: open it again",
                    offsetof(struct worker_stats, ended_old)},
-    [LEAVE_MOVED] = {"the proxy moves the stream to an endpoint that came: open it again",
+    [LEAVE_MOVED] = {STREAM_MOVED, "the proxy moves the stream to an endpoint that came: open it again",
                      offsetof(struct worker_stats, ended_moved)},
-    [LEAVE_REMOVED] = {"the endpoint of the stream was removed: open it again",
+    [LEAVE_REMOVED] = {STREAM_REMOVED, "the endpoint of the stream was removed: open it again",
                        offsetof(struct worker_stats, ended_removed)},
-    [LEAVE_UNHEALTHY] = {"the endpoint of the stream is unhealthy: open it again",
+    [LEAVE_UNHEALTHY] = {STREAM_UNHEALTHY, "the endpoint of the stream is unhealthy: open it again",
                          offsetof(struct worker_stats, ended_unhealthy)},
 };
 
@@ -75,7 +76,7 @@ static void end(struct worker *worker, struct exchange *exchange)
     if (exchange->leaving == LEAVE_OLD && client != NULL && !has_others(client, exchange)) {
         downstream_drain(client, message);
     }
-    exchange_leave(exchange, message);
+    exchange_leave(exchange, REASONS[exchange->leaving].reason, message);
 }
 
 static void look_at(struct worker *worker, struct exchange *exchange, uint64_t now, bool moving)

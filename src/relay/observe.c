@@ -14,8 +14,19 @@
 
 /* ---- who is where ---------------------------------------------------------------------------- */
 
+void observe_label(char out[static STREAM_LABEL_BYTES], const struct h2_block *block,
+                   const char *name)
+{
+    const struct h2_header *field = h2_block_find(block, name, NULL);
+    if (field != NULL) {
+        text_escape(out, STREAM_LABEL_BYTES, field->value, field->value_len);
+    }
+}
+
 void observe_request(struct stream_record *record, const struct h2_block *block)
 {
+    observe_label(record->agent_id, block, "agent-id");
+    observe_label(record->agent_version, block, "agent-version");
     const struct h2_header *path = h2_block_find(block, ":path", NULL);
     record->peek = path != NULL && path->value_len == strlen(RPC_PING_PATH) &&
                    memcmp(path->value, RPC_PING_PATH, path->value_len) == 0;
@@ -84,7 +95,7 @@ bool observe_is_misroute(const struct route_rule *rule, const char *server_versi
 
 static void judge(struct worker *worker, struct stream_record *record)
 {
-    if (!can_judge(record->rule)) {
+    if (record->server_version[0] == '\0' || !can_judge(record->rule)) {
         return;
     }
     counter_add(&worker->stats.answers_checked, 1);

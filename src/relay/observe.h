@@ -3,6 +3,8 @@
 #ifndef GRPCROUTE_RELAY_OBSERVE_H
 #define GRPCROUTE_RELAY_OBSERVE_H
 
+#include "relay/streams.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,8 +15,11 @@
 struct endpoint;
 struct h2_block;
 struct route_rule;
-struct stream_record;
 struct worker;
+
+/* Copies the first field of that name, escaped and cut; without one `out` stays as it is. */
+void observe_label(char out[static STREAM_LABEL_BYTES], const struct h2_block *block,
+                   const char *name);
 
 /* The request's block is complete. */
 void observe_request(struct stream_record *record, const struct h2_block *block);

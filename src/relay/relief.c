@@ -63,7 +63,7 @@ static void shed_streams(struct client *client, size_t target, const char *messa
     struct exchange *exchange;
     while (worker->queued_bytes > target && (exchange = find_loosest_exchange(client)) != NULL) {
         size_t before = exchange_loose_bytes(exchange);
-        exchange_shed(exchange, message);
+        exchange_shed(exchange, STREAM_SHED, message);
         if (exchange_loose_bytes(exchange) >= before) {
             return; /* what it holds now is its status */
         }

@@ -4,6 +4,7 @@
 #include "rpc/metadata.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ENCODED_BYTES (3 * RPC_MESSAGE_BYTES)
@@ -39,27 +40,31 @@ static const char *http_status_of(enum rpc_code code)
 }
 
 /* The answer ends when the request does, so that a client that is still sending is not told off. */
-static void reply_http(struct h2_stream *downstream, bool with_body, bool request_ended,
-                       const char *status,
-                       const char *message)
+static struct reply_sent reply_http(struct h2_stream *downstream, bool with_body,
+                                    bool request_ended, const char *status, const char *message)
 {
     const struct h2_header fields[] = {
         H2_HEADER(":status", status),
         H2_HEADER("content-type", "text/plain; charset=utf-8"),
     };
-    if (h2_stream_respond(downstream, fields, ARRAY_SIZE(fields), !with_body) == 0 && with_body) {
+    if (h2_stream_respond(downstream, fields, ARRAY_SIZE(fields), !with_body) != 0) {
+        return REPLY_NOTHING;
+    }
+    if (with_body) {
         h2_stream_write(downstream, message, strlen(message), RPC_MESSAGE_BYTES);
         if (request_ended) {
             h2_stream_end(downstream);
         }
     }
+    return (struct reply_sent){-1, (unsigned)strtoul(status, NULL, 10)};
 }
 
 #define STATUS_FIELDS 2 /* that go before a Trailers-Only answer's own */
 
 /* `fields` begin with :status and content-type, which trailers do not have. */
-static void end_grpc(struct h2_stream *downstream, bool response_begun,
-                     const struct h2_header *fields, size_t count)
+static struct reply_sent end_grpc(struct h2_stream *downstream, bool response_begun,
+                                  enum rpc_code code, const struct h2_header *fields,
+                                  size_t count)
 {
     int rv = response_begun ? h2_stream_trailers(downstream, fields + STATUS_FIELDS,
                                                  count - STATUS_FIELDS)
@@ -67,10 +72,11 @@ static void end_grpc(struct h2_stream *downstream, bool response_begun,
     if (rv == H2_E_HEADERS) { /* a client that takes next to nothing */
         h2_stream_reset(downstream, H2_INTERNAL_ERROR);
     }
+    return rv == 0 ? (struct reply_sent){(int)code, response_begun ? 0 : 200} : REPLY_NOTHING;
 }
 
-static void reply_grpc(struct h2_stream *downstream, bool response_begun, enum rpc_code code,
-                       const char *message)
+static struct reply_sent reply_grpc(struct h2_stream *downstream, bool response_begun,
+                                    enum rpc_code code, const char *message)
 {
     char number[12];
     char encoded[ENCODED_BYTES];
@@ -82,11 +88,11 @@ static void reply_grpc(struct h2_stream *downstream, bool response_begun, enum r
         H2_HEADER("grpc-status", number),
         H2_HEADER("grpc-message", encoded),
     };
-    end_grpc(downstream, response_begun, fields, ARRAY_SIZE(fields));
+    return end_grpc(downstream, response_begun, code, fields, ARRAY_SIZE(fields));
 }
 
-void reply_planned(struct h2_stream *downstream, bool response_begun, uint64_t received,
-                   const char *message)
+struct reply_sent reply_planned(struct h2_stream *downstream, bool response_begun,
+                                uint64_t received, const char *message)
 {
     char count[24];
     char encoded[ENCODED_BYTES];
@@ -100,19 +106,20 @@ void reply_planned(struct h2_stream *downstream, bool response_begun, uint64_t r
         H2_HEADER(RPC_PUSHBACK_HEADER, "0"),
         H2_HEADER(RPC_RECEIVED_HEADER, count),
     };
-    end_grpc(downstream, response_begun, fields, ARRAY_SIZE(fields));
+    return end_grpc(downstream, response_begun, RPC_UNAVAILABLE, fields, ARRAY_SIZE(fields));
 }
 
-void reply_status(struct h2_stream *downstream, enum reply_form form, bool response_begun,
-                  bool request_ended, enum rpc_code code, const char *http_status,
-                  const char *message)
+struct reply_sent reply_status(struct h2_stream *downstream, enum reply_form form,
+                               bool response_begun, bool request_ended, enum rpc_code code,
+                               const char *http_status, const char *message)
 {
     if (form == REPLY_GRPC) {
-        reply_grpc(downstream, response_begun, code, message);
-    } else if (response_begun) {
-        h2_stream_reset(downstream, H2_INTERNAL_ERROR);
-    } else {
-        reply_http(downstream, form == REPLY_HTTP, request_ended,
-                   http_status != NULL ? http_status : http_status_of(code), message);
+        return reply_grpc(downstream, response_begun, code, message);
     }
+    if (response_begun) {
+        h2_stream_reset(downstream, H2_INTERNAL_ERROR);
+        return REPLY_NOTHING;
+    }
+    return reply_http(downstream, form == REPLY_HTTP, request_ended,
+                      http_status != NULL ? http_status : http_status_of(code), message);
 }

@@ -479,6 +479,18 @@ char *net_stream_peer_identity(const struct net_stream *stream)
     return NULL; /* plaintext */
 }
 
+char *net_stream_peer_name(const struct net_stream *stream)
+{
+    (void)stream;
+    return NULL;
+}
+
+const char *net_stream_tls_version(const struct net_stream *stream)
+{
+    (void)stream;
+    return NULL;
+}
+
 enum net_credential net_stream_credential(const struct net_stream *stream)
 {
     (void)stream;

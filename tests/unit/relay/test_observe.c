@@ -125,6 +125,21 @@ static void a_rule_whose_backends_name_no_version_judges_nothing(void **state)
     end(world, &record);
 }
 
+static void an_answer_that_tells_no_version_is_not_judged(void **state)
+{
+    struct world *world = *state;
+    uint8_t bytes[256];
+    struct stream_record record;
+    begin(world, &record, "v1.1", RPC_PING_PATH);
+    record.rule = rule_of(world, "server-v1");
+    down(world, &record, bytes, answer(bytes, sizeof(bytes), "", "pod"));
+    assert_string_equal(record.server_id, "pod");
+    assert_false(record.misrouted);
+    assert_int_equal(checked(world), 0);
+    assert_int_equal(atomic_load(&world->worker.stats.misrouted), 0);
+    end(world, &record);
+}
+
 /* A client chooses what it calls itself. */
 static void what_the_client_calls_itself_raises_no_alarm(void **state)
 {
@@ -240,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_misroute_is_a_version_that_the_rule_does_not_name),
         TEST(a_rule_whose_backends_name_no_version_judges_nothing),
+        TEST(an_answer_that_tells_no_version_is_not_judged),
         TEST(what_the_client_calls_itself_raises_no_alarm),
         TEST(the_first_answer_tells_pod_and_misroute),
         TEST(what_is_not_a_whole_small_plain_message_is_skipped),

@@ -396,7 +396,7 @@ static void nothing_is_sent_while_a_reset_waits(void **state)
         } else if (how == 1) {
             peer_abort(near->peer);
         } else {
-            exchange_shed(scene_exchange(scene), "shed");
+            exchange_shed(scene_exchange(scene), STREAM_SHED, "shed");
         }
         scene_settle();
         assert_int_equal(scene->worker->queued_bytes, 0);

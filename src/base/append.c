@@ -1,0 +1,52 @@
+#include "base/append.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MODE 0640
+
+static bool is_fifo(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+int append_open(const char *path, char ret_error[static APPEND_ERROR_BYTES])
+{
+    if (strcmp(path, "-") == 0) {
+        return STDOUT_FILENO;
+    }
+    const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+    int fd = open(path, flags, FILE_MODE);
+    if (fd < 0) {
+        bool unread = errno == ENXIO && is_fifo(path);
+        snprintf(ret_error, APPEND_ERROR_BYTES, "%.400s: %s", path,
+                 unread ? "nobody reads this FIFO" : strerror(errno));
+    }
+    return fd;
+}
+
+void append_close(int fd)
+{
+    if (fd != STDOUT_FILENO) {
+        close(fd);
+    }
+}
+
+bool append_is_regular(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+bool append_is_same(int one, int other)
+{
+    struct stat a;
+    struct stat b;
+    return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}

@@ -1,0 +1,162 @@
+/* Files of lines: how they begin and end, and how a line gets in. */
+#include "base/line_file_impl.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_MS 1000 /* at the end, with a file that takes nothing */
+#define CLOSE_MS    5000 /* ... with a slow one */
+
+/* ---- begin ----------------------------------------------------------------------------------- */
+
+/* A thread that leaves all signals to the loops: SIGPIPE and SIGXFSZ become errors of write(). */
+static int start_thread(struct line_file *file)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&file->thread, NULL, line_writer_run, file);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+static void init_conditions(struct line_file *file)
+{
+    pthread_condattr_t attr;
+    pthread_mutex_init(&file->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&file->work, &attr);
+    pthread_cond_init(&file->ended, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static void free_file(struct line_file *file)
+{
+    append_close(file->fd);
+    pthread_cond_destroy(&file->work);
+    pthread_cond_destroy(&file->ended);
+    pthread_mutex_destroy(&file->lock);
+    line_ring_deinit(&file->ring);
+    free(file->path);
+    free(file);
+}
+
+struct line_file *line_file_open(const char *path, const char *name,
+                                 const struct log_source *source,
+                                 char ret_error[static APPEND_ERROR_BYTES])
+{
+    int fd = append_open(path, ret_error);
+    if (fd < 0) {
+        return NULL;
+    }
+    struct line_file *file = mem_new(struct line_file);
+    file->path = mem_strdup(path);
+    file->name = name;
+    file->source = *source;
+    file->fd = fd;
+    file->regular = append_is_regular(fd);
+    line_ring_init(&file->ring, LINE_FILE_BYTES);
+    init_conditions(file);
+    int error = start_thread(file);
+    if (error != 0) {
+        snprintf(ret_error, APPEND_ERROR_BYTES, "%.400s: no thread: %s", path, strerror(error));
+        free_file(file);
+        return NULL;
+    }
+    return file;
+}
+
+/* ---- between --------------------------------------------------------------------------------- */
+
+/* With the lock held. Returns whether the log is to be told. */
+static bool lose(struct line_file *file)
+{
+    bool begins = !file->telling;
+    file->telling_ms = begins ? clock_now_ms() : file->telling_ms;
+    file->telling = true;
+    line_file_count_dropped(file, 1);
+    return begins;
+}
+
+void line_file_put(struct line_file *file, const char *line, size_t len)
+{
+    assert(len <= LINE_FILE_LINE_BYTES);
+    pthread_mutex_lock(&file->lock);
+    bool taken = !file->dropping && line_ring_put(&file->ring, line, len);
+    file->dropping = !taken;
+    bool begins = !taken && lose(file);
+    if (file->waits) {
+        pthread_cond_signal(&file->work);
+    }
+    pthread_mutex_unlock(&file->lock);
+    if (begins) {
+        line_writer_tell(file, "lines_dropping",
+                         "takes bytes too slowly or not at all: lines are dropped");
+    }
+}
+
+void line_file_reopen(struct line_file *file)
+{
+    if (strcmp(file->path, "-") != 0) {
+        pthread_mutex_lock(&file->lock);
+        file->reopening = true;
+        pthread_cond_signal(&file->work);
+        pthread_mutex_unlock(&file->lock);
+    }
+}
+
+uint64_t line_file_written(const struct line_file *file)
+{
+    return atomic_load_explicit(&file->written, memory_order_relaxed);
+}
+
+uint64_t line_file_dropped(const struct line_file *file)
+{
+    return atomic_load_explicit(&file->dropped, memory_order_relaxed);
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+/* Returns whether the thread has ended by itself. */
+static bool finish(struct line_file *file)
+{
+    const uint64_t start_ms = clock_now_ms();
+    uint64_t now_ms = start_ms;
+    pthread_mutex_lock(&file->lock);
+    file->quitting = true;
+    file->retry_at_ms = 0; /* a last try */
+    file->taken_ms = start_ms;
+    pthread_cond_signal(&file->work);
+    while (!file->over && now_ms - file->taken_ms < PATIENCE_MS && now_ms - start_ms < CLOSE_MS) {
+        line_writer_wait(&file->ended, &file->lock, LINE_FILE_POLL_MS);
+        now_ms = clock_now_ms();
+    }
+    bool over = file->over;
+    file->over = true;
+    pthread_mutex_unlock(&file->lock);
+    return over;
+}
+
+void line_file_close(struct line_file *file)
+{
+    if (file == NULL) {
+        return;
+    }
+    if (!finish(file)) {
+        pthread_cancel(file->thread);
+    }
+    pthread_join(file->thread, NULL);
+    line_file_count_dropped(file, line_ring_lines(&file->ring, file->ring.len));
+    if (file->telling_lines > 0) {
+        line_writer_tell_dropped(file, file->telling_lines);
+    }
+    free_file(file);
+}

@@ -1,0 +1,46 @@
+/* A file of lines, such as an access log, written by a thread of its own: nobody who has a line for
+ * it waits for the disk, or for who reads a pipe.
+ *
+ * Up to LINE_FILE_BYTES of lines wait, in memory that is taken at the start; what comes while there
+ * is no room is dropped and counted, from then on until half of it is free again, and the log says
+ * when that began and how many it were. A line is never split among others, also where several
+ * processes write to the file. */
+#ifndef GRPCROUTE_BASE_LINE_FILE_H
+#define GRPCROUTE_BASE_LINE_FILE_H
+
+#include "base/append.h"
+#include "base/log_words.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LINE_FILE_BYTES      ((size_t)4 * 1024 * 1024)
+#define LINE_FILE_LINE_BYTES ((size_t)PIPE_BUF) /* of one line, its newline included */
+
+struct line_file;
+
+/* Opens `path` for appending ("-": standard output) and starts its thread. A file that is made has
+ * mode 0640. `name` is what the log calls it ("stream log"), `source` who speaks there; both are
+ * borrowed. Returns NULL with a line in `ret_error`. */
+struct line_file *line_file_open(const char *path, const char *name,
+                                 const struct log_source *source,
+                                 char ret_error[static APPEND_ERROR_BYTES]);
+
+/* Takes a line, its newline included. From any thread; never waits. */
+void line_file_put(struct line_file *file, const char *line, size_t len);
+
+/* The file is opened anew soon, because it was renamed. Where that fails, the log says so and the
+ * old one is written on. Does nothing to standard output. From any thread. */
+void line_file_reopen(struct line_file *file);
+
+/* Lines that are in the file, and lines that never will be. From any thread. */
+uint64_t line_file_written(const struct line_file *file);
+uint64_t line_file_dropped(const struct line_file *file);
+
+/* Writes what waits, as long as something of it is taken each second, for 5 s at most; then tells
+ * how many lines were lost, and frees. Accepts NULL. */
+void line_file_close(struct line_file *file);
+
+#endif

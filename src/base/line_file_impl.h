@@ -1,0 +1,57 @@
+/* The insides of a file of lines; for the files line_file.c (the door) over line_writer.c (the
+ * thread) alone. */
+#ifndef GRPCROUTE_BASE_LINE_FILE_IMPL_H
+#define GRPCROUTE_BASE_LINE_FILE_IMPL_H
+
+#include "base/line_file.h"
+#include "base/line_ring.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define LINE_FILE_POLL_MS 50 /* one wait for a full pipe */
+
+struct line_file {
+    char *path; /* owned */
+    const char *name;
+    struct log_source source;
+    pthread_t thread;
+    int fd;       /* the thread's */
+    bool regular; /* likewise */
+
+    pthread_mutex_t lock; /* of all below but the atomics */
+    pthread_cond_t work;  /* for the thread */
+    pthread_cond_t ended; /* for close() */
+    struct line_ring ring;
+    bool waits;             /* the thread, for work */
+    bool dropping;          /* until half of the ring is free */
+    bool telling;           /* the log was told that lines are dropped, and not yet how many */
+    uint64_t telling_ms;    /* since when */
+    uint64_t telling_lines; /* dropped since then */
+    bool reopening;
+    bool quitting;
+    bool over;            /* the thread has nothing more to do, or cannot do it */
+    int error;            /* of the last write or try to reopen; 0: good */
+    uint64_t retry_at_ms; /* not to be written to before */
+    uint64_t taken_ms;    /* when it last took something */
+    atomic_uint_fast64_t written;
+    atomic_uint_fast64_t dropped;
+};
+
+/* Lines that are in no file; with the lock held. */
+static inline void line_file_count_dropped(struct line_file *file, size_t lines)
+{
+    atomic_fetch_add(&file->dropped, lines);
+    file->telling_lines += lines;
+}
+
+/* The thread. `arg` is the struct line_file. */
+void *line_writer_run(void *arg);
+/* A condition of CLOCK_MONOTONIC, for up to `ms`. */
+void line_writer_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms);
+
+/* What the log says: "The stream log FILE " and the text, and how many lines were dropped. */
+void line_writer_tell(const struct line_file *file, const char *event, const char *text);
+void line_writer_tell_dropped(const struct line_file *file, uint64_t count);
+
+#endif
