@@ -33,7 +33,7 @@ def make_certificate(folder, name, days=2, ca=None):
     """One that signs itself; its folder has cert.pem, key.pem and, to trust it, ca.pem."""
     folder.mkdir(exist_ok=True)
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days),
-                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj", f"/CN={name}",
+                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj", f"/CN={name}" if name else "/",
                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
     shutil.copy(folder / "cert.pem", folder / "ca.pem")
     return folder
@@ -120,6 +120,18 @@ def test_a_renewed_certificate_is_shown_by_itself(started, files, two, backends)
     assert {"dns": "localhost"} in leaf["subject_alt_names"] and {"ip_address": "127.0.0.1"} in leaf["subject_alt_names"]
     ends = re.search(r'certificate_expiry_timestamp_seconds\{subject="CN=new".*\} (\S+)', fetch(front.admin + "/metrics")[1])
     assert 29 * 86400 < float(ends.group(1)) - time.time() <= 30 * 86400
+
+
+def test_a_certificate_for_ever_ends_in_the_year_that_it_says(started, files, tmp_path, two, backends):
+    """Of both who serve TLS; what has no name is called by its file."""
+    front = start(started, files, backends)
+    serving = started(Server("v1", "s", "--cert", files / "cert.pem", "--key", files / "key.pem"))
+    for name, told in ("ever", "CN=ever"), ("", f"{files}/cert.pem"):
+        use(make_certificate(tmp_path / f"of{name}", name, days=2_000_000), files)
+        for process in front, serving:
+            process.wait_for(rf"Reloaded: certificate \({re.escape(told)}, until 75\d\d-\d\d-\d\dT.*Z\)")
+    leaf, = json.loads(fetch(front.admin + "/certs")[1])["certificates"][0]["cert_chain"]
+    assert leaf["expiration_time"].startswith("75") and leaf["valid_from"].startswith("20")
 
 
 def test_the_link_swap_of_a_kubernetes_volume_is_seen(started, tmp_path, two, backends):
