@@ -249,14 +249,10 @@ static struct net_tls *context_new(const SSL_METHOD *method)
     if (tls->ctx == NULL) {
         abort(); /* no memory, as in mem_calloc() */
     }
-    SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                      SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    tls_policy_apply(tls->ctx);
     /* What is shown is what the file holds: filled up from the authorities that we trust, a chain
      * would pass here whose agents, which do not do that, are refused. */
     SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-    SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_num_tickets(tls->ctx, 0);
     SSL_CTX_set_msg_callback(tls->ctx, tls_io_on_message);
     return tls;
 }

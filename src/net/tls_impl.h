@@ -19,6 +19,9 @@ struct net_tls {
     int client_verify; /* a server's SSL_VERIFY flags; SSL_VERIFY_NONE: it asks for no certificate */
 };
 
+/* Versions, ciphers, groups, and no resumption. */
+void tls_policy_apply(SSL_CTX *ctx);
+
 /* Seconds since 1970; 0 where the date is none. */
 int64_t tls_date_s(const ASN1_TIME *date);
 
