@@ -10,13 +10,12 @@
 #include <stdio.h>
 #include <time.h>
 
-#define NS_PER_S  UINT64_C(1000000000)
 #define S_PER_DAY 86400
 
 static void add_date(cJSON *object, const char *name, int64_t date_s)
 {
     char text[CLOCK_RFC3339_BYTES];
-    clock_format((uint64_t)(date_s > 0 ? date_s : 0) * NS_PER_S, text);
+    clock_format_s(date_s, text);
     cJSON_AddStringToObject(object, name, text);
 }
 

@@ -23,14 +23,23 @@ uint64_t clock_wall_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-void clock_format(uint64_t wall_ns, char out[static CLOCK_RFC3339_BYTES])
+static void format(int64_t wall_s, unsigned ms, char out[static CLOCK_RFC3339_BYTES])
 {
-    time_t seconds = (time_t)(wall_ns / 1000000000);
+    time_t seconds = (time_t)wall_s;
     struct tm utc;
     gmtime_r(&seconds, &utc);
     size_t len = strftime(out, CLOCK_RFC3339_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(out + len, CLOCK_RFC3339_BYTES - len, ".%03uZ",
-             (unsigned)(wall_ns / 1000000 % 1000));
+    snprintf(out + len, CLOCK_RFC3339_BYTES - len, ".%03uZ", ms);
+}
+
+void clock_format(uint64_t wall_ns, char out[static CLOCK_RFC3339_BYTES])
+{
+    format((int64_t)(wall_ns / 1000000000), (unsigned)(wall_ns / 1000000 % 1000), out);
+}
+
+void clock_format_s(int64_t wall_s, char out[static CLOCK_RFC3339_BYTES])
+{
+    format(wall_s, 0, out);
 }
 
 void clock_format_now(char out[static CLOCK_RFC3339_BYTES])

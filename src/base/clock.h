@@ -16,6 +16,9 @@ uint64_t clock_wall_ns(void);
 
 /* Writes such a time, or now's, as RFC 3339 in UTC with milliseconds into `out`. */
 void clock_format(uint64_t wall_ns, char out[static CLOCK_RFC3339_BYTES]);
+/* The same of a date in seconds, as certificates have them: those of "for ever" end in the year
+ * 9999, which nanoseconds do not reach. */
+void clock_format_s(int64_t wall_s, char out[static CLOCK_RFC3339_BYTES]);
 void clock_format_now(char out[static CLOCK_RFC3339_BYTES]);
 
 #endif

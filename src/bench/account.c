@@ -16,14 +16,19 @@ bool bench_counts(const struct driver *driver, uint64_t at_ns)
     return driver->measure_ns != 0 && at_ns >= driver->measure_ns && at_ns < driver->end_ns;
 }
 
-/* When the message that is answered next was due, or sent. */
-static uint64_t started_ns(const struct bench_stream *stream)
+/* When the message was due, or sent. */
+static uint64_t begin_ns(const struct bench_stream *stream, uint64_t message)
 {
     const struct driver *driver = stream->conn->driver;
     return bench_is_open_loop(driver)
-               ? schedule_stream_due_ns(&driver->schedule, bench_stream_index(stream),
-                                        stream->answered)
+               ? schedule_stream_due_ns(&driver->schedule, bench_stream_index(stream), message)
                : stream->sent_ns;
+}
+
+/* Of the message that is answered next. */
+static uint64_t started_ns(const struct bench_stream *stream)
+{
+    return begin_ns(stream, stream->answered);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -84,6 +89,22 @@ void bench_lose_rest(struct bench_stream *stream)
         driver->result->lost += bench_counts(driver, started_ns(stream));
         stream->answered++;
     }
+}
+
+/* The peer's number counts the message that opened the call, too. One that is less than what it has
+ * answered is no plan. */
+void bench_end_as_planned(struct bench_stream *stream, uint64_t received)
+{
+    struct driver *driver = stream->conn->driver;
+    uint64_t seen = stream->call_first + (received > 0 ? received - 1 : 0);
+    driver->result->planned++;
+    while (seen >= stream->answered && stream->sent > seen) {
+        stream->sent--;
+        bool counts = bench_counts(driver, begin_ns(stream, stream->sent));
+        driver->result->sent -= counts;
+        driver->result->withdrawn += counts;
+    }
+    bench_lose_rest(stream);
 }
 
 void bench_account_rest(struct bench_stream *stream, uint64_t now_ns)

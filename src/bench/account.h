@@ -18,6 +18,8 @@ void bench_first_answer(struct bench_stream *stream);
 void bench_load_answer(struct bench_stream *stream);
 /* What is under way will not be answered; what is due from now on waits for the next call. */
 void bench_lose_rest(struct bench_stream *stream);
+/* What a planned end left unseen was not sent yet; the rest of what is under way is lost. */
+void bench_end_as_planned(struct bench_stream *stream, uint64_t received);
 /* Counts what was due in the measured time and never answered. */
 void bench_account_rest(struct bench_stream *stream, uint64_t now_ns);
 /* A call could not be started: `code` is what role_pinger_open() said. */

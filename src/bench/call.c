@@ -142,7 +142,8 @@ static void on_closed(void *user, const struct rpc_status *status)
     if (conn->driver->phase >= PHASE_ENDING) {
         return;
     }
-    stream->call_again = status->unprocessed && stream->call_tries < TRIES_MAX;
+    bool unseen = status->unprocessed || (status->planned && status->received == 0);
+    stream->call_again = unseen && stream->call_tries < TRIES_MAX;
     if (!stream->call_again) {
         take_end(stream, status);
     }

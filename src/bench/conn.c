@@ -72,6 +72,16 @@ static void connect_again(struct bench_conn *conn, bool was_spent)
     }
 }
 
+static bool is_wanted(const struct bench_conn *conn)
+{
+    const struct driver *driver = conn->driver;
+    bool wanted = driver->phase < (driver->per_call ? PHASE_ENDING : PHASE_DRAINING);
+    for (size_t i = 0; i < driver->result->setup.streams && !wanted; i++) {
+        wanted = bench_stream_wants_call(&conn->streams[i]);
+    }
+    return wanted;
+}
+
 static void on_closed(void *user, const struct net_error *why)
 {
     struct bench_conn *conn = user;
@@ -80,7 +90,7 @@ static void on_closed(void *user, const struct net_error *why)
     bool was_spent = conn->served && conn->spent; /* else it may say the same again at once */
     conn->client = NULL;
     conn->ready = conn->served = conn->spent = false;
-    if (driver->phase < (driver->per_call ? PHASE_ENDING : PHASE_DRAINING)) {
+    if (is_wanted(conn)) {
         if (!was_ready) {
             bench_count_cause(driver->result, why->text, 1);
         }

@@ -210,7 +210,8 @@ function showFigures(run) {
     ["Answered by the wrong version", seen(run.misrouted, data.unchecked.length), true],
     ...(perCall ? [] : [["Moved to another server", seen(run.moved, run.unplaced), true], ["Out of order or too many", seen(run.disordered, run.unsequenced), true]]),
     ["Streams opened", run.streams_opened], ["Streams not opened", run.streams_unopened, true], ["Streams opened again", run.reopened],
-    ["Left open by the server", run.streams_left_open],
+    ["Left open by the server", run.streams_left_open], ["Ended as planned", run.ended_as_planned],
+    ["Seen by nobody, sent again", run.withdrawn],
     ...Object.entries(run.errors).map(([cause, count]) => [cause, count, true]),
   ];
   section("figures", perCall ? "Calls and errors" : "Messages, streams and errors").append(makeTable([["What"], ["Count", true]],

@@ -38,6 +38,8 @@ static const struct field LATER_FIELDS[] = {
     {"unsequenced", offsetof(struct bench_result, unsequenced)},
     {"unplaced", offsetof(struct bench_result, unplaced)},
     {"streams_left_open", offsetof(struct bench_result, left_open)},
+    {"ended_as_planned", offsetof(struct bench_result, planned)},
+    {"withdrawn", offsetof(struct bench_result, withdrawn)},
 };
 
 static const struct histogram_field {

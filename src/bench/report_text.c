@@ -105,6 +105,12 @@ static void print_streams(FILE *out, const struct bench_result *result)
             result->streams_opened, result->streams_opened + result->unopened,
             duration(took, result->opening_ns),
             per_second(result->streams_opened, result->opening_ns), result->reopened);
+    if (result->planned > 0) {
+        fprintf(out,
+                "          %" PRIu64 " were ended as planned; %" PRIu64
+                " messages that nobody had seen were sent again\n",
+                result->planned, result->withdrawn);
+    }
     if (result->left_open > 0) {
         fprintf(out, "          %" PRIu64 " were left open by the server after their half-close\n",
                 result->left_open);

@@ -140,6 +140,8 @@ void bench_merge(struct bench_result *into, const struct bench_result *from)
     into->unopened += from->unopened;
     into->reopened += from->reopened;
     into->left_open += from->left_open;
+    into->planned += from->planned;
+    into->withdrawn += from->withdrawn;
     into->opening_ns = larger(into->opening_ns, from->opening_ns);
     histogram_merge(&into->latency, &from->latency);
     histogram_merge(&into->lateness, &from->lateness);

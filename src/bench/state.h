@@ -22,6 +22,8 @@
 
 /* A lost connection or stream is made again after this. */
 #define BENCH_REOPEN_MS 100
+/* An end that is planned says itself when to come back, at most: */
+#define BENCH_PUSHBACK_MAX_MS 10000
 
 enum phase {
     PHASE_OPENING,
@@ -44,6 +46,7 @@ struct bench_stream {
     uint64_t sent_ns;  /* closed loop: the message under way */
     uint64_t sent;     /* messages of the load, without the one that opens the stream */
     uint64_t answered; /* or lost */
+    uint64_t call_first; /* message of the load that is the first one of this call */
     uint64_t call_answers; /* a call for each message: of the one under way */
     unsigned call_tries;   /* ... and how often it was begun */
     bool call_named;       /* ... one of the answers said who gave it */

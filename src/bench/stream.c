@@ -17,6 +17,18 @@ static bool send_ping(struct bench_stream *stream, uint64_t sequence)
     return role_pinger_send(&stream->pinger, &ping) == 0;
 }
 
+static uint64_t next_due_ns(const struct bench_stream *stream)
+{
+    return schedule_stream_due_ns(&stream->conn->driver->schedule, bench_stream_index(stream),
+                                  stream->sent);
+}
+
+static bool is_due(const struct bench_stream *stream, uint64_t now_ns)
+{
+    uint64_t due_ns = next_due_ns(stream);
+    return due_ns <= now_ns && due_ns < stream->conn->driver->end_ns;
+}
+
 static void owe(struct bench_stream *stream, bool owes)
 {
     list_remove(&stream->owed_node);
@@ -29,14 +41,13 @@ static void owe(struct bench_stream *stream, bool owes)
 void bench_stream_send_due(struct bench_stream *stream, uint64_t now_ns)
 {
     struct driver *driver = stream->conn->driver;
-    size_t index = bench_stream_index(stream);
     bool was_free = list_empty(&stream->owed_node);
-    uint64_t due_ns = schedule_stream_due_ns(&driver->schedule, index, stream->sent);
-    while (due_ns <= now_ns && due_ns < driver->end_ns) {
+    while (is_due(stream, now_ns)) {
         if (!stream->open || !send_ping(stream, stream->sent + 2)) {
             owe(stream, true);
             return;
         }
+        uint64_t due_ns = next_due_ns(stream);
         stream->sent++;
         if (bench_counts(driver, due_ns)) {
             driver->result->sent++;
@@ -44,7 +55,6 @@ void bench_stream_send_due(struct bench_stream *stream, uint64_t now_ns)
                 histogram_add(&driver->result->lateness, now_ns - due_ns);
             }
         }
-        due_ns = schedule_stream_due_ns(&driver->schedule, index, stream->sent);
     }
     owe(stream, false);
 }
@@ -112,6 +122,36 @@ static const char *describe(const struct bench_stream *stream, const struct rpc_
                  "--call unary or server-stream";
 }
 
+static uint64_t reopen_ms(const struct rpc_status *status)
+{
+    uint64_t asked_ms = status->pushback_ms;
+    return !status->planned                   ? BENCH_REOPEN_MS
+           : asked_ms < BENCH_PUSHBACK_MAX_MS ? asked_ms
+                                              : BENCH_PUSHBACK_MAX_MS;
+}
+
+/* An end that is planned is nobody's fault, and what it left unseen is due still. */
+static void account_end(struct bench_stream *stream, const struct rpc_status *status)
+{
+    struct driver *driver = stream->conn->driver;
+    char cause[BENCH_CAUSE_BYTES];
+    if (status->planned) {
+        bench_end_as_planned(stream, status->received);
+        owe(stream, driver->schedule.rate > 0 && is_due(stream, clock_now_ns()));
+    } else {
+        bench_count_cause(driver->result, describe(stream, status, cause), 1);
+        bench_lose_rest(stream);
+    }
+}
+
+bool bench_stream_wants_call(const struct bench_stream *stream)
+{
+    enum phase phase = stream->conn->driver->phase;
+    bool owes = !list_empty(&stream->owed_node);
+    return !role_pinger_is_open(&stream->pinger) &&
+           (phase < PHASE_DRAINING || (phase == PHASE_DRAINING && owes));
+}
+
 static void on_closed(void *user, const struct rpc_status *status)
 {
     struct bench_stream *stream = user;
@@ -120,13 +160,11 @@ static void on_closed(void *user, const struct rpc_status *status)
     if (driver->phase == PHASE_CLOSING || is_expected) {
         return;
     }
-    char cause[BENCH_CAUSE_BYTES];
-    bench_count_cause(driver->result, describe(stream, status, cause), 1);
-    bench_lose_rest(stream);
+    account_end(stream, status);
     stream->open = false;
     bench_stream_settle(stream);
-    if (driver->phase < PHASE_DRAINING && stream->conn->ready) {
-        bench_conn_start(stream->conn, BENCH_REOPEN_MS);
+    if (bench_stream_wants_call(stream) && stream->conn->ready) {
+        bench_conn_start(stream->conn, reopen_ms(status));
     }
 }
 
@@ -166,6 +204,7 @@ static void open_stream(struct bench_stream *stream)
     bench_stream_id(stream, id);
     const struct role_identity self = {.version = stream->version, .id = id};
     stream->server_id[0] = '\0';
+    stream->call_first = stream->sent;
     int rv = role_pinger_open(&stream->pinger, conn->client, &self);
     if (rv != 0) {
         bench_count_unstarted(stream, rv);

@@ -63,11 +63,23 @@ struct net_certificate {
     int64_t end_s;
 };
 
+/* The same again; where the files hold what `current`, NULL or a server's, was made of, that is shared
+ * instead, for to make one takes milliseconds. */
+struct net_tls *net_tls_server_renew(struct net_tls *current,
+                                     const struct net_tls_server_config *config,
+                                     struct net_error *ret_error);
+
 /* The file that a server's certificates came from; borrowed. */
 const char *net_tls_file(const struct net_tls *tls);
 
 /* The n-th certificate that the context shows, the leaf first. False when there is none. */
 bool net_tls_certificate(const struct net_tls *tls, size_t n, struct net_certificate *ret);
+
+#define NET_TLS_WORDS_BYTES 192
+
+/* Of the leaf, for a line: "CN=x, until 2026-01-02T03:04:05.000Z"; the file where the subject is
+ * empty. */
+void net_tls_words(const struct net_tls *tls, char out[static NET_TLS_WORDS_BYTES]);
 
 /* Whether two contexts of servers show the same certificates, and ask clients for the same. */
 bool net_tls_is_same(const struct net_tls *a, const struct net_tls *b);

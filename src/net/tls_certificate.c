@@ -2,12 +2,14 @@
 #include "net/tls.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "net/tls_impl.h"
 #include "net/tls_io_impl.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <openssl/bn.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -111,6 +113,18 @@ bool net_tls_certificate(const struct net_tls *tls, size_t n, struct net_certifi
 const char *net_tls_file(const struct net_tls *tls)
 {
     return tls->file;
+}
+
+void net_tls_words(const struct net_tls *tls, char out[static NET_TLS_WORDS_BYTES])
+{
+    const X509 *leaf = shown(tls, 0);
+    struct net_certificate cert;
+    char until[CLOCK_RFC3339_BYTES];
+    assert(leaf != NULL); /* or the context would not have been made */
+    describe(&cert, leaf);
+    clock_format_s(cert.end_s, until);
+    snprintf(out, NET_TLS_WORDS_BYTES, "%.120s, until %s",
+             cert.subject[0] != '\0' ? cert.subject : tls->file, until);
 }
 
 bool net_tls_is_same(const struct net_tls *a, const struct net_tls *b)

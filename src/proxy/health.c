@@ -258,26 +258,13 @@ static void advance(struct probe *probe, uint64_t now)
     }
 }
 
-static struct probe *find_probe(struct proxy_health *health, const struct endpoint *endpoint)
-{
-    struct list *node;
-    struct list *next;
-    list_each(node, next, &health->probes)
-    {
-        struct probe *probe = container_of(node, struct probe, node);
-        if (probe->endpoint == endpoint) {
-            return probe;
-        }
-    }
-    return NULL;
-}
-
 static void ensure_probe(void *ctx, struct endpoint *endpoint)
 {
     struct proxy_health *health = ctx;
-    if (find_probe(health, endpoint) != NULL) {
+    if (endpoint->probed) {
         return;
     }
+    endpoint->probed = true;
     struct probe *probe = mem_new(struct probe);
     probe->health = health;
     probe->endpoint = endpoint_ref(endpoint);
@@ -293,6 +280,7 @@ static void ensure_probes(void *ctx, struct cluster *cluster)
 static void probe_free(struct probe *probe)
 {
     list_remove(&probe->node);
+    probe->endpoint->probed = false;
     endpoint_unref(probe->endpoint);
     free(probe);
 }

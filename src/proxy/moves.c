@@ -208,6 +208,7 @@ static void seat_free(struct seat *seat)
 {
     stop_asking(seat);
     list_remove(&seat->node);
+    seat->endpoint->seated = false;
     endpoint_unref(seat->endpoint);
     free(seat);
 }
@@ -215,14 +216,10 @@ static void seat_free(struct seat *seat)
 static void ensure_seat(void *ctx, struct endpoint *endpoint)
 {
     struct proxy_moves *moves = ctx;
-    struct list *node;
-    struct list *next;
-    list_each(node, next, &moves->seats)
-    {
-        if (container_of(node, struct seat, node)->endpoint == endpoint) {
-            return;
-        }
+    if (endpoint->seated) {
+        return;
     }
+    endpoint->seated = true;
     struct seat *seat = mem_new(struct seat);
     seat->endpoint = endpoint_ref(endpoint);
     list_append(&moves->seats, &seat->node);

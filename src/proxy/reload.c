@@ -1,6 +1,5 @@
 #include "proxy/reload.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/tls.h"
@@ -15,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* What a reload changes, in words: "routes, new cluster server-v3". Longer is cut. */
 struct changes {
@@ -79,12 +76,10 @@ static void compare_certificates(struct relay *relay, const struct net_tls *next
                                  struct changes *changes)
 {
     struct net_tls *current = relay_tls(relay);
-    struct net_certificate leaf;
-    if (next != NULL && !net_tls_is_same(current, next) && net_tls_certificate(next, 0, &leaf)) {
-        char until[CLOCK_RFC3339_BYTES];
-        clock_format((uint64_t)leaf.end_s * NS_PER_S, until);
-        add_change(changes, "certificate (%.120s, until %s)",
-                   leaf.subject[0] != '\0' ? leaf.subject : net_tls_file(next), until);
+    if (next != NULL && !net_tls_is_same(current, next)) {
+        char words[NET_TLS_WORDS_BYTES];
+        net_tls_words(next, words);
+        add_change(changes, "certificate (%s)", words);
     }
     net_tls_free(current);
 }
@@ -204,7 +199,10 @@ enum proxy_reload_result proxy_reload_now(struct proxy_reload *reload, const cha
 {
     struct proxy_setup setup;
     struct route_error error;
-    if (proxy_setup_load(reload->sources, true, &setup, &error) != 0) {
+    struct net_tls *in_force = relay_tls(reload->relay);
+    int rv = proxy_setup_load(reload->sources, true, in_force, &setup, &error);
+    net_tls_free(in_force);
+    if (rv != 0) {
         proxy_setup_deinit(&setup);
         return fail(reload, by, error.text, out, out_bytes);
     }

@@ -71,6 +71,9 @@ struct endpoint {
 #define ENDPOINT_NUMBER(name, type, metric, help) atomic_uint_fast64_t name;
     ENDPOINT_NUMBERS(ENDPOINT_NUMBER)
 #undef ENDPOINT_NUMBER
+    /* Of worker 0 alone: who keeps something for each endpoint has seen this one. */
+    bool probed; /* proxy/health */
+    bool seated; /* proxy/moves */
     atomic_int leave_asked;  /* so many of its streams are to end on purpose */
     atomic_int leave_reason; /* enum leave_reason: why */
     atomic_uint_fast64_t misrouted; /* live streams whose server is none that the rule names */

@@ -54,6 +54,15 @@ static bool may_retry(const struct exchange *exchange)
            exchange->attempts < EXCHANGE_ATTEMPTS && exchange->refusals < EXCHANGE_REFUSALS;
 }
 
+/* The endpoint that it was to leave, it has left. */
+static void forget_leaving(struct exchange *exchange)
+{
+    if (leave_counts(exchange->leaving)) {
+        exchange->leaving = LEAVE_NOT;
+        exchange->worker->leaving--;
+    }
+}
+
 /* Tries again, on another endpoint if there is one, if the request provably was not looked at and
  * is still known. Returns false when it may not. `same`: the same endpoint may do. */
 static bool retry(struct exchange *exchange, bool same)
@@ -68,6 +77,9 @@ static bool retry(struct exchange *exchange, bool same)
     }
     counter_add(&exchange->worker->stats.retries, 1);
     atomic_fetch_add(&exchange->cluster->retries, 1);
+    if (next != exchange->endpoint) {
+        forget_leaving(exchange);
+    }
     exchange_leave_endpoint(exchange, false);
     go_to(exchange, next);
     return true;

@@ -33,15 +33,35 @@ static bool take_ask(struct endpoint *endpoint)
     return asked > 0;
 }
 
-static enum leave_reason ask(const struct exchange *exchange, uint64_t now, bool moving)
+static bool is_well(const struct endpoint *endpoint)
 {
+    return atomic_load(&endpoint->health) == ENDPOINT_HEALTHY;
+}
+
+/* What the endpoint asks its streams to leave for, as far as it still holds. */
+static enum leave_reason asked_by(const struct endpoint *endpoint)
+{
+    enum leave_reason reason = (enum leave_reason)atomic_load(&endpoint->leave_reason);
+    return reason == LEAVE_UNHEALTHY && is_well(endpoint) ? LEAVE_NOT : reason;
+}
+
+/* Why it is to end. A stream that only is to move may wait long for its answer, and meanwhile have
+ * to end for what waits for none; one whose endpoint is well again stays. */
+static enum leave_reason judge(const struct exchange *exchange, uint64_t now, bool moving)
+{
+    struct endpoint *endpoint = exchange->endpoint;
+    enum leave_reason reason = exchange->leaving;
+    if (reason == LEAVE_UNHEALTHY && endpoint != NULL && is_well(endpoint)) {
+        reason = LEAVE_NOT;
+    }
+    if (reason != LEAVE_NOT && reason != LEAVE_MOVED) {
+        return reason;
+    }
     if (exchange->age_due_ms != 0 && now >= exchange->age_due_ms) {
         return LEAVE_OLD;
     }
-    if (moving && exchange->endpoint != NULL && take_ask(exchange->endpoint)) {
-        return (enum leave_reason)atomic_load(&exchange->endpoint->leave_reason);
-    }
-    return LEAVE_NOT;
+    bool asked = moving && endpoint != NULL && asked_by(endpoint) > reason && take_ask(endpoint);
+    return asked ? asked_by(endpoint) : reason;
 }
 
 /* Evenness is worth no message: a stream that is only to move waits for its answer. */
@@ -84,10 +104,12 @@ static void look_at(struct worker *worker, struct exchange *exchange, uint64_t n
     if (exchange->state == EXCHANGE_ENDING) {
         return;
     }
-    if (exchange->leaving == LEAVE_NOT) {
-        exchange->leaving = ask(exchange, now, moving);
+    enum leave_reason reason = judge(exchange, now, moving);
+    if (reason != exchange->leaving) {
+        worker->leaving += leave_counts(reason);
+        worker->leaving -= leave_counts(exchange->leaving);
+        exchange->leaving = reason;
         exchange->leaving_ms = now;
-        worker->leaving += leave_counts(exchange->leaving);
     }
     if (exchange->leaving != LEAVE_NOT && may_end(exchange, now)) {
         end(worker, exchange);

@@ -2,8 +2,9 @@
  * that is removed or unhealthy, or one of the surplus when endpoints came.
  *
  * Such an end comes between two messages, and only when all that the client sent was answered; but
- * for a move, that is waited for LEAVE_GRACE_MS. Who asks streams to leave an endpoint sets its leave_reason, adds to its
- * leave_asked, and sets the relay's `moving`; any worker takes them from there. */
+ * for a move, that is waited for LEAVE_GRACE_MS. Who asks streams to leave an endpoint sets its
+ * leave_reason, adds to its leave_asked, and sets the relay's `moving`; any worker takes them from
+ * there. A reason may become a better one, or none, before the stream has ended. */
 #ifndef GRPCROUTE_RELAY_LEAVE_H
 #define GRPCROUTE_RELAY_LEAVE_H
 
@@ -16,7 +17,8 @@
 
 enum leave_reason { LEAVE_NOT, LEAVE_OLD, LEAVE_MOVED, LEAVE_REMOVED, LEAVE_UNHEALTHY };
 
-/* Whether a stream that leaves for this reason may be any; those that are too old come first. */
+/* Whether it is the stream's endpoint that is left. Such a stream may be any; those that are too old
+ * are the first ones. */
 static inline bool leave_counts(enum leave_reason reason)
 {
     return reason > LEAVE_OLD;

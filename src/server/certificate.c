@@ -1,6 +1,5 @@
 #include "server/certificate.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "net/tls.h"
 #include "role/routes.h"
@@ -8,8 +7,6 @@
 #include "rpc/server.h"
 
 #include <stddef.h>
-
-#define NS_PER_S UINT64_C(1000000000)
 
 int server_certificate_load(struct server_certificate *certificate, const struct log_source *source,
                             const char *cert, const char *key)
@@ -23,20 +20,17 @@ int server_certificate_load(struct server_certificate *certificate, const struct
 
 static void tell_reloaded(const struct server_certificate *certificate)
 {
-    struct net_certificate leaf;
-    char until[CLOCK_RFC3339_BYTES];
-    if (net_tls_certificate(certificate->tls, 0, &leaf)) {
-        clock_format((uint64_t)leaf.end_s * NS_PER_S, until);
-        log_event(LOG_INFO, certificate->source, "reloaded", LOG_PAIRS({"until", until}),
-                  "Reloaded: certificate (%s, until %s)", leaf.subject, until);
-    }
+    char words[NET_TLS_WORDS_BYTES];
+    net_tls_words(certificate->tls, words);
+    log_event(LOG_INFO, certificate->source, "reloaded", LOG_PAIRS({"certificate", words}),
+              "Reloaded: certificate (%s)", words);
 }
 
 void server_certificate_reload(struct server_certificate *certificate)
 {
     struct net_error error;
     const struct net_tls_server_config config = {certificate->cert, certificate->key};
-    struct net_tls *tls = net_tls_server_new(&config, &error);
+    struct net_tls *tls = net_tls_server_renew(certificate->tls, &config, &error);
     if (tls == NULL) {
         log_event(LOG_ERROR, certificate->source, "reload_failed", LOG_PAIRS({"cause", error.text}),
                   "Not reloaded, all stays as it was: %s", error.text);

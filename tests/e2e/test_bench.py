@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from testenv.grpcio_peers import PingServer, Relay
-from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.grpcio_peers import PingServer, PlannedEnds, Relay
+from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.process import Process, run
 
@@ -67,6 +67,43 @@ def test_what_was_never_answered_is_not_left_out(started):
     assert done["unanswered"] > 40
     assert done["latency"]["count"] == 100
     assert done["latency"]["max_ns"] > 1900 * MS
+
+
+@pytest.mark.parametrize("received, lost", [(11, 0), (13, 2), (9, None), (1 << 40, None)])
+@pytest.mark.parametrize("loop", ["open", "closed"])
+def test_what_a_planned_end_left_unseen_is_sent_again(started, stubs, loop, received, lost):
+    """Each of two streams answers 11 messages, the one that opened it among them, and what is due after these is sent while
+    nobody reads it. What was received is lost, and so is all of it where the number cannot be true."""
+    server = started(PlannedEnds(stubs["ping_pb2"], 2, 11, received))
+    done = bench(server.target, "--versions", "v1.1", "-c", "2", "-r", "100" if loop == "open" else "0", "-z", "3s", "--warmup", "0",
+                 "-o", "json")
+    seen = report(done)
+    assert (seen["ended_as_planned"], seen["reopened"], seen["errors"]) == (2, 2, {}), done.stderr
+    assert seen["sent"] == seen["answered"] + seen["lost"] and seen["unanswered"] == 0
+    if loop == "open":
+        assert seen["sent"] == 300  # each of them once, whatever became of it
+    if lost == 0:
+        assert seen["withdrawn"] >= (20 if loop == "open" else 2) and seen["lost"] == 0 and fine(done), done.stderr
+    elif loop == "closed":
+        assert seen["lost"] == 2 and seen["withdrawn"] == 0 and done.returncode == 1
+    elif lost is None:
+        assert seen["lost"] >= 20 and seen["withdrawn"] == 0 and done.returncode == 1
+    else:
+        assert seen["lost"] == 2 * lost and seen["withdrawn"] > 0 and "4 messages were lost with their stream" in done.stderr
+
+
+def test_a_proxy_that_ends_old_streams_costs_the_bench_no_message(started, certs):
+    """Hundreds of ends in the middle of a load, with many messages under way and with the connections."""
+    server = started(Server("v1", "s"))
+    front = started(Proxy(certs, [server], [server], "--max-stream-age", "300ms", "--age-jitter", "50")).wait_ready()
+    done = grpcroute("bench", "--target", front.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-c", "4", "-s", "5",
+                     "-r", "2000", "-z", "3s", "-o", "json")
+    seen = report(done)
+    assert [seen[name] for name in ("lost", "unanswered", "misrouted", "disordered", "streams_unopened")] == [0] * 5, seen
+    assert seen["errors"] == {} and seen["sent"] == seen["answered"] == 6000 and fine(done), done.stderr
+    assert seen["ended_as_planned"] >= 60 and seen["reopened"] >= 60
+    text = grpcroute("bench", "--target", front.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-r", "100", "-z", "1s").stdout
+    assert re.search(r"^ +\d+ were ended as planned; \d+ messages that nobody had seen were sent again$", text, re.M), text
 
 
 def test_wrong_servers_fail_the_bench(started):

@@ -5,6 +5,7 @@ import random
 import signal
 import time
 
+import pytest
 from testenv.grpcroute import Proxy, Server
 from testenv.sanitizers import is_sanitized
 from testenv.wait import wait_until
@@ -84,6 +85,7 @@ class Site:
         self.reroute(0)
 
 
+@pytest.mark.timeout(SECONDS + 180)
 def test_a_fleet_lives_through_whatever_happens(started, tmp_path):
     seed = int(os.environ.get("CHAOS_SEED", "0")) or random.randrange(1, 1 << 31)
     print(f"CHAOS_SEED={seed}")

@@ -2,6 +2,7 @@
 import itertools
 import queue
 import threading
+import time
 from concurrent import futures
 
 import grpc
@@ -73,6 +74,26 @@ class PingServer(_GrpcioServer):
                 yield response.SerializeToString()
 
         super().__init__(_Handler(behaviour), certs, add)
+
+
+class PlannedEnds(_GrpcioServer):
+    """Each of its first `calls` streams answers `answers` pings, then takes no more, and half a second later ends as planned; it
+    says that `received` were. Every later stream answers all."""
+
+    def __init__(self, messages, calls, answers, received, pause_s=0.5):
+        numbers = itertools.count()
+
+        def behaviour(requests, context):
+            last = answers if next(numbers) < calls else None
+            for data in itertools.islice(requests, last):
+                sequence = messages.PingRequest.FromString(data).sequence
+                yield messages.PingResponse(message="pong", server_version="v1", server_id="p", sequence=sequence).SerializeToString()
+            if last is not None:
+                time.sleep(pause_s)
+                context.set_trailing_metadata((("grpc-retry-pushback-ms", "0"), ("grpcroute-received", str(received))))
+                context.abort(grpc.StatusCode.UNAVAILABLE, "planned")
+
+        super().__init__(_Handler(behaviour))
 
 
 class Relay(_GrpcioServer):

@@ -16,6 +16,20 @@ static struct scene *open_with_age(uint64_t age_ms, uint64_t jitter_ms)
     return scene;
 }
 
+/* As the proxy's moves ask. */
+static void ask_for(struct scene *scene, size_t endpoint, enum leave_reason reason, int count)
+{
+    struct endpoint *view = scene_view(scene, endpoint);
+    atomic_store(&view->leave_reason, (int)reason);
+    atomic_fetch_add(&view->leave_asked, count);
+    atomic_store(&scene->relay->moving, true);
+}
+
+static void ask_to_leave(struct scene *scene, int count)
+{
+    ask_for(scene, 0, LEAVE_MOVED, count);
+}
+
 static struct peer_stream *far_end(struct scene *scene, size_t n)
 {
     return peer_stream(scene_conn(scene, 0, 0), n);
@@ -90,15 +104,6 @@ static void ages_differ_by_their_jitter(void **state)
     scene_close(scene);
 }
 
-/* As the proxy's moves ask. */
-static void ask_to_leave(struct scene *scene, int count)
-{
-    struct endpoint *endpoint = scene_view(scene, 0);
-    atomic_store(&endpoint->leave_reason, (int)LEAVE_MOVED);
-    atomic_fetch_add(&endpoint->leave_asked, count);
-    atomic_store(&scene->relay->moving, true);
-}
-
 static void so_many_leave_an_endpoint_as_are_asked(void **state)
 {
     (void)state;
@@ -141,6 +146,126 @@ static void a_stream_that_is_to_move_waits_for_its_answer(void **state)
     scene_close(scene);
 }
 
+/* The one stream there is has to end for this from now on. */
+static void occur(struct scene *scene, enum leave_reason reason)
+{
+    if (reason == LEAVE_OLD) {
+        scene_exchange(scene)->age_due_ms = worker_now_ms(scene->worker);
+    } else {
+        int health = reason == LEAVE_UNHEALTHY ? ENDPOINT_UNHEALTHY : ENDPOINT_HEALTHY;
+        atomic_store(&scene_view(scene, 0)->health, health);
+        ask_for(scene, 0, reason, 1);
+    }
+    scene_run(NET_TICK_MS + LEAVE_TICK_MS);
+}
+
+static uint64_t ended_for(const struct scene *scene, enum leave_reason reason)
+{
+    const atomic_uint_fast64_t *const counters[] = {
+        [LEAVE_OLD] = &scene->worker->stats.ended_old,
+        [LEAVE_MOVED] = &scene->worker->stats.ended_moved,
+        [LEAVE_REMOVED] = &scene->worker->stats.ended_removed,
+        [LEAVE_UNHEALTHY] = &scene->worker->stats.ended_unhealthy,
+    };
+    return atomic_load(counters[reason]);
+}
+
+/* Of a stream with an unanswered message: the second reason comes while it waits for the first. */
+static void check_pair(enum leave_reason first, enum leave_reason second, enum leave_reason expected)
+{
+    struct scene *scene = open_with_age(1000 * AGE_MS, 0);
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    peer_begin(far_end(scene, 0));
+    peer_send(near, PING, PING_SIZE);
+    scene_settle();
+    occur(scene, first);
+    assert_int_equal(scene_exchange(scene)->leaving, first);
+    if (first == LEAVE_MOVED) {
+        scene_run(10 * LEAVE_GRACE_MS);
+    }
+    occur(scene, second);
+    assert_false(near->closed);
+    assert_int_equal(scene_exchange(scene)->leaving, expected);
+    assert_int_equal(scene->worker->leaving, leave_counts(expected));
+    scene_run(LEAVE_GRACE_MS);
+    assert_int_equal(near->closed, expected != LEAVE_MOVED);
+    if (expected == LEAVE_MOVED) {
+        peer_send(far_end(scene, 0), PING, PING_SIZE);
+        scene_run(LEAVE_TICK_MS);
+    }
+    assert_true(near->closed);
+    assert_int_equal(ended_for(scene, expected), 1);
+    assert_int_equal(scene->worker->leaving, 0);
+    scene_close(scene);
+}
+
+static void a_stream_that_waits_to_move_notices_what_does_not_wait(void **state)
+{
+    (void)state;
+    check_pair(LEAVE_MOVED, LEAVE_MOVED, LEAVE_MOVED);
+    check_pair(LEAVE_MOVED, LEAVE_OLD, LEAVE_OLD);
+    check_pair(LEAVE_MOVED, LEAVE_REMOVED, LEAVE_REMOVED);
+    check_pair(LEAVE_MOVED, LEAVE_UNHEALTHY, LEAVE_UNHEALTHY);
+}
+
+static void any_other_reason_stays_the_reason(void **state)
+{
+    (void)state;
+    for (enum leave_reason second = LEAVE_OLD; second <= LEAVE_UNHEALTHY; second++) {
+        check_pair(LEAVE_OLD, second, LEAVE_OLD);
+        check_pair(LEAVE_REMOVED, second, LEAVE_REMOVED);
+    }
+    check_pair(LEAVE_UNHEALTHY, LEAVE_OLD, LEAVE_UNHEALTHY);
+    check_pair(LEAVE_UNHEALTHY, LEAVE_UNHEALTHY, LEAVE_UNHEALTHY);
+}
+
+/* These say that the endpoint answers its checks again. */
+static void only_being_unhealthy_passes(void **state)
+{
+    (void)state;
+    check_pair(LEAVE_UNHEALTHY, LEAVE_REMOVED, LEAVE_REMOVED);
+    check_pair(LEAVE_UNHEALTHY, LEAVE_MOVED, LEAVE_MOVED);
+}
+
+static void a_stream_whose_endpoint_is_well_again_stays(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    peer_begin(far_end(scene, 0));
+    peer_send(near, PING, PING_SIZE);
+    scene_settle();
+    occur(scene, LEAVE_UNHEALTHY);
+    atomic_store(&scene_view(scene, 0)->health, (int)ENDPOINT_HEALTHY);
+    atomic_fetch_add(&scene_view(scene, 0)->leave_asked, 1); /* the last one, asked too late */
+    scene_run(10 * LEAVE_GRACE_MS);
+    assert_false(near->closed);
+    assert_int_equal(scene->worker->leaving, 0);
+    scene_close(scene);
+}
+
+static void a_stream_that_went_elsewhere_before_its_answer_has_moved(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(&(struct scene_config){.v1 = 2});
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    size_t home = scene->endpoints[0].peer_count > 0 ? 0 : 1;
+    peer_send(near, PING, PING_SIZE);
+    scene_settle();
+    ask_for(scene, home, LEAVE_MOVED, 1);
+    scene_run(NET_TICK_MS);
+    assert_int_equal(scene->worker->leaving, 1);
+    peer_reset(peer_stream(scene_conn(scene, home, 0), 0), H2_REFUSED_STREAM);
+    scene_settle();
+    assert_int_equal(scene->worker->leaving, 0);
+    peer_begin(peer_stream(scene_conn(scene, 1 - home, 0), 0));
+    peer_send(peer_stream(scene_conn(scene, 1 - home, 0), 0), PING, PING_SIZE);
+    scene_run(LEAVE_GRACE_MS);
+    assert_false(near->closed);
+    assert_int_equal(near->body.len, PING_SIZE);
+    scene_close(scene);
+}
+
 static void the_last_old_stream_takes_its_connection_along(void **state)
 {
     (void)state;
@@ -167,6 +292,11 @@ int main(void)
         cmocka_unit_test(ages_differ_by_their_jitter),
         cmocka_unit_test(so_many_leave_an_endpoint_as_are_asked),
         cmocka_unit_test(a_stream_that_is_to_move_waits_for_its_answer),
+        cmocka_unit_test(a_stream_that_waits_to_move_notices_what_does_not_wait),
+        cmocka_unit_test(any_other_reason_stays_the_reason),
+        cmocka_unit_test(only_being_unhealthy_passes),
+        cmocka_unit_test(a_stream_whose_endpoint_is_well_again_stays),
+        cmocka_unit_test(a_stream_that_went_elsewhere_before_its_answer_has_moved),
         cmocka_unit_test(the_last_old_stream_takes_its_connection_along),
     };
     return cmocka_run_group_tests_name("relay/leave", tests, NULL, NULL);

@@ -1,0 +1,54 @@
+/* What every connection of ours may be: versions, ciphers and groups, and that each handshake is a
+ * whole one. docs/tls.md tells it to users. */
+#include "net/tls_impl.h"
+
+#include <assert.h>
+#include <openssl/err.h>
+
+/* What HTTP/2 allows of TLS 1.2 (RFC 9113 section 9.2.2): keys that are forgotten, ciphers that
+ * authenticate. AES-128 first, which costs two thirds of AES-256. */
+static const char CIPHERS[] = "ECDHE-ECDSA-AES128-GCM-SHA256:"
+                              "ECDHE-RSA-AES128-GCM-SHA256:"
+                              "ECDHE-ECDSA-AES256-GCM-SHA384:"
+                              "ECDHE-RSA-AES256-GCM-SHA384:"
+                              "ECDHE-ECDSA-CHACHA20-POLY1305:"
+                              "ECDHE-RSA-CHACHA20-POLY1305";
+static const char SUITES[] = "TLS_AES_128_GCM_SHA256:"
+                             "TLS_AES_256_GCM_SHA384:"
+                             "TLS_CHACHA20_POLY1305_SHA256";
+static const char GROUPS[] = "X25519:P-256:P-384";
+/* Where OpenSSL knows it, from 3.5 on. */
+static const char GROUPS_AFTER_QUANTA[] = "X25519MLKEM768:X25519:P-256:P-384";
+
+static void set_groups(SSL_CTX *ctx)
+{
+    int set = SSL_CTX_set1_groups_list(ctx, GROUPS_AFTER_QUANTA);
+    if (set != 1) {
+        ERR_clear_error();
+        set = SSL_CTX_set1_groups_list(ctx, GROUPS);
+    }
+    assert(set == 1);
+    (void)set; /* with NDEBUG */
+}
+
+static void set_ciphers(SSL_CTX *ctx)
+{
+    int set = SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1 &&
+              SSL_CTX_set_ciphersuites(ctx, SUITES) == 1;
+    assert(set);
+    (void)set; /* with NDEBUG */
+}
+
+void tls_policy_apply(SSL_CTX *ctx)
+{
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION);
+    set_ciphers(ctx);
+    set_groups(ctx);
+    /* A client without instructions for AES says so by what it prefers. */
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    /* Nothing is resumed: neither by tickets nor from a cache. */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(ctx, 0);
+}
