@@ -1,4 +1,5 @@
 """The board and the alerts with another proxy in the middle: Envoy and Traefik themselves, scraped by a real Prometheus."""
+import itertools
 import json
 import re
 
@@ -33,13 +34,12 @@ def board_lines():
 
 def documented():
     """(panel, line): {proxy: whether docs/monitoring.md says that it has data}."""
-    rows = [[cell.strip() for cell in line.strip("| \n").split("|")]
-            for line in (ROOT / "docs/monitoring.md").read_text().splitlines() if line.startswith("|")]
-    start = next(n for n, row in enumerate(rows) if row[:2] == ["Panel", "Line"])
-    proxies = [name.lower() for name in rows[start][2:]]
-    assert proxies == list(METRICS_PATHS)
-    assert {cell for row in rows[start + 2:] for cell in row[2:]} == {"yes", "no"}
-    return {(row[0], row[1].strip("`")): dict(zip(proxies, (cell == "yes" for cell in row[2:]))) for row in rows[start + 2:]}
+    after = (ROOT / "docs/monitoring.md").read_text().split("\n| Panel |")[1].splitlines()
+    head, _, *rows = [[cell.strip() for cell in line.strip("| ").split("|")]
+                      for line in itertools.takewhile(lambda line: line.strip(), ["| Panel |" + after[0], *after[1:]])]
+    proxies = [name.lower() for name in head[2:]]
+    assert proxies == list(METRICS_PATHS) and {cell for row in rows for cell in row[2:]} == {"yes", "no"}
+    return {(row[0], row[1].strip("`")): dict(zip(proxies, (cell == "yes" for cell in row[2:]))) for row in rows}
 
 
 def expression(panel, line):
@@ -69,6 +69,8 @@ def test_a_healthy_fleet_shows_what_the_table_says(fleet_and_prometheus, through
         if (panel, line) in {("Accuracy", "accuracy"), ("Messages", "pongs"), ("Round trip of a message", "p99")}:
             server.wait_shown(expr)
     assert server.firing() == set()
+    rules = [rule for group in server.api("rules")["groups"] for rule in group["rules"]]
+    assert len(rules) > 60 and [rule for rule in rules if rule["health"] != "ok"] == []
 
 
 def number(server, expr):
@@ -91,6 +93,10 @@ def test_the_numbers_are_those_of_the_fleet(fleet_and_prometheus, through):
         fleet.probe.stop()
         wait_until(lambda: number(server, "sum(grpcroute:proxy_streams_active)") == 2, 30, "two live streams")
         wait_until(lambda: number(server, "sum(grpcroute:proxy_endpoint_streams_active)") == 2, 30, "one on each server")
+    for name in ("no_route", "rejected", "unavailable", "resets"):
+        wait_until(lambda name=name: number(server, f"sum(grpcroute:proxy_{name}:increase5m) or vector(0)") == 0, 30, f"no {name}")
+    assert number(server, "min(grpcroute:proxy_certificate_expiry_timestamp_seconds)") == \
+        number(server, 'min(grpcroute_verify_certificate_expiry_timestamp_seconds{certificate="leaf"})')
     clusters = {one["metric"]["cluster"] for one in server.query("grpcroute:proxy_cluster_streams_total > 0")}
     assert clusters == {"server-v1", "server-v2"}
 
