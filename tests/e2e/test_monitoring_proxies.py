@@ -93,8 +93,9 @@ def test_the_numbers_are_those_of_the_fleet(fleet_and_prometheus, through):
         fleet.probe.stop()
         wait_until(lambda: number(server, "sum(grpcroute:proxy_streams_active)") == 2, 30, "two live streams")
         wait_until(lambda: number(server, "sum(grpcroute:proxy_endpoint_streams_active)") == 2, 30, "one on each server")
-    for name in ("no_route", "rejected", "unavailable", "resets"):
-        wait_until(lambda name=name: number(server, f"sum(grpcroute:proxy_{name}:increase5m) or vector(0)") == 0, 30, f"no {name}")
+    for name in ("no_route", "rejected", "unavailable", "resets"):  # but for a scrape that falls into the beginning of a stream
+        most = server.query(f"quantile_over_time(0.8, sum(grpcroute:proxy_{name}:increase5m)[1m:500ms])")
+        assert {one["value"][1] for one in most} <= {"0"}, name
     assert number(server, "min(grpcroute:proxy_certificate_expiry_timestamp_seconds)") == \
         number(server, 'min(grpcroute_verify_certificate_expiry_timestamp_seconds{certificate="leaf"})')
     clusters = {one["metric"]["cluster"] for one in server.query("grpcroute:proxy_cluster_streams_total > 0")}
@@ -210,7 +211,9 @@ PROXY_CASES = [
     ("GrpcrouteNoRoute", {ENTERED: "9+3x40", ROUTED % (1, 1): "7+2x40", ROUTED % (2, 2): "2+1x40"}, False),
     ("GrpcrouteNoRoute", {ENTERED: "9+3x40", ROUTED % (1, 1): "2+3x40"}, False),  # seven of them, long ago
     ("GrpcrouteNoRoute", {ENTERED: "1x34 2x6", ROUTED % (1, 1): "1x40", ROUTED % (2, 2): "_x35 1x5"}, False),  # a router's first
-    ("GrpcrouteNoRoute", {ENTERED: "40+1x40", ROUTED % (1, 1): "20x25 _x15", ROUTED % (2, 2): "20+1x40"}, False),  # one that is no more
+    ("GrpcrouteNoRoute", {ENTERED: "40+1x40", ROUTED % (1, 1): "20x25 stale", ROUTED % (2, 2): "20+1x40"}, False),  # one that is no more
+    ("GrpcrouteNoRoute", {ENTERED: "40+2x40", ROUTED % (1, 1): "20x25 stale", ROUTED % (2, 2): "20+1x40"}, True),
+    ("GrpcrouteNoRoute", {ENTERED: "40+1x40", ROUTED % (1, 1): "20+1x25 stale", ROUTED % (2, 2): "20x25 21+1x14"}, False),
     ("GrpcrouteNoRoute", {ENTERED: "500x30 0+1x9", ROUTED % (1, 1): "500x30 0+1x9"}, False),  # restarted
     ("GrpcrouteUpstreamErrors", {ENVOY_503: "0+1x40", ENVOY_SENT: "0+9x40", ENVOY_STARTED: "0+10x40"}, True),
     ("GrpcrouteUpstreamErrors", {ENVOY_503: "_x25 4x15", ENVOY_SENT: "9x40", ENVOY_STARTED: "9x24 9x2 13x14"}, True),  # its first
