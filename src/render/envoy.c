@@ -1,4 +1,4 @@
-/* Envoy 1.28 and newer. */
+/* Envoy 1.29 and newer. */
 #include "base/mem.h"
 #include "render/plan.h"
 #include "render/text.h"
@@ -341,7 +341,7 @@ static void put_cluster(FILE *out, const struct render_cluster *cluster, bool he
 
 int render_envoy(FILE *out, const struct render_plan *plan, char reason[static RENDER_REASON_BYTES])
 {
-    fputs("# Written by `grpcroute render envoy` from a GRPCRoute; for Envoy 1.28 and newer.\n",
+    fputs("# Written by `grpcroute render envoy` from a GRPCRoute; for Envoy 1.29 and newer.\n",
           out);
     put_listener(out, plan);
     int rv = put_routes(out, plan->routes, reason);
