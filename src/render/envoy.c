@@ -1,4 +1,4 @@
-/* Envoy 1.28 and newer. */
+/* Envoy 1.29 and newer. */
 #include "base/mem.h"
 #include "render/plan.h"
 #include "render/text.h"
@@ -215,6 +215,16 @@ static void put_repeated(FILE *out, const struct route_table *routes)
     fputs("                  end\n", out);
 }
 
+/* For the board of deploy/monitoring. */
+static void put_message_counts(FILE *out)
+{
+    fputs("          - name: envoy.filters.http.grpc_stats # messages and statuses by cluster\n"
+          "            typed_config: {\"@type\": type.googleapis.com/"
+          "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig, "
+          "stats_for_all_methods: false}\n",
+          out);
+}
+
 /* Whatever a server says of itself in these headers is replaced. */
 static void put_identity(FILE *out, const char *name)
 {
@@ -275,6 +285,7 @@ static void put_listener(FILE *out, const struct render_plan *plan)
           "          http_filters:\n",
           out);
     put_repeated(out, plan->routes);
+    put_message_counts(out);
     fputs("          - name: envoy.filters.http.router\n"
           "            typed_config: {\"@type\": "
           "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}\n"
@@ -297,6 +308,7 @@ static void put_cluster(FILE *out, const struct render_cluster *cluster, bool he
           "    connect_timeout: 5s\n"
           "    lb_policy: ROUND_ROBIN\n"
           "    common_lb_config: {healthy_panic_threshold: {value: 0}}\n"
+          "    track_cluster_stats: {per_endpoint_stats: true} # in /stats/prometheus\n"
           "    circuit_breakers: # 1024 each, and a stream is a request for as long as it lives\n"
           "      thresholds: [{max_connections: 100000, max_pending_requests: 100000, "
           "max_requests: 10000000, max_retries: 1000}]\n"
@@ -329,7 +341,7 @@ static void put_cluster(FILE *out, const struct render_cluster *cluster, bool he
 
 int render_envoy(FILE *out, const struct render_plan *plan, char reason[static RENDER_REASON_BYTES])
 {
-    fputs("# Written by `grpcroute render envoy` from a GRPCRoute; for Envoy 1.28 and newer.\n",
+    fputs("# Written by `grpcroute render envoy` from a GRPCRoute; for Envoy 1.29 and newer.\n",
           out);
     put_listener(out, plan);
     int rv = put_routes(out, plan->routes, reason);

@@ -331,7 +331,7 @@ int render_traefik_static(FILE *out, const struct render_plan *plan,
     fputs("\n"
           "api: {dashboard: true, insecure: true} # on the admin port, without authentication\n"
           "ping: {entryPoint: traefik}\n"
-          "metrics: {prometheus: {entryPoint: traefik}}\n"
+          "metrics: {prometheus: {entryPoint: traefik, addRoutersLabels: true}}\n"
           "global: {checkNewVersion: false, sendAnonymousUsage: false}\n"
           "log: {level: INFO}\n"
           "providers:\n"

@@ -130,11 +130,12 @@ class NginxContender(Rendered):
 class EnvoyContender(Rendered):
     runs, program, version_words = Envoy, "envoy", ("--version",)
     settings = "--concurrency 1; circuit breakers raised, generate_request_id and dynamic_stats off, which is its advice for " \
-               "benchmarks; without the Lua filter that rejects repeated headers"
+               "benchmarks; without the Lua filter that rejects repeated headers and the one that counts messages"
 
     def tune(self, text):
         text, count = re.subn(r" *- name: envoy.filters.http.lua\b.*\n(.*\n)+?(?= *- name: envoy.filters.http.router)", "", text)
         assert count == 1, "the rendered configuration has no Lua filter"
+        assert "grpc_stats" not in text, "messages are still counted"
         text = replaced(text, "codec_type: HTTP2\n", "codec_type: HTTP2\n          generate_request_id: false\n")
         return replaced(text, "filters.http.router.v3.Router}", "filters.http.router.v3.Router, dynamic_stats: false}")
 
@@ -150,7 +151,7 @@ class TraefikContender(Rendered):
     def tune(self, text):
         if "providers:" not in text:
             return text  # the dynamic half
-        text = replaced(text, "metrics: {prometheus: {entryPoint: traefik}}\n", "")
+        text = replaced(text, "metrics: {prometheus: {entryPoint: traefik, addRoutersLabels: true}}\n", "")
         return replaced(text, "log: {level: INFO}", "log: {level: ERROR}")
 
 
