@@ -63,6 +63,7 @@ void events_add(struct events *events, enum log_level level, const char *name, c
     pthread_mutex_lock(&events->mutex);
     struct event_entry *entry = place_for(events, key_of(name, subject), now_ns);
     entry->number = ++events->last_number;
+    entry->id = entry->id != 0 ? entry->id : entry->number;
     entry->last_ns = now_ns;
     entry->count += count;
     entry->level = level;

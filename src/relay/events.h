@@ -20,6 +20,7 @@
 
 struct event_entry {
     uint64_t number;   /* the higher, the later; 0: the place is free */
+    uint64_t id;       /* the number that it had first */
     uint64_t first_ns; /* of the wall clock, and so is the next */
     uint64_t last_ns;
     uint64_t count;
