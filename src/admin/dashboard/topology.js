@@ -27,17 +27,27 @@ function versionsOf(flows) {
 const columnOf = (column) => (topology.width < NARROW ? TOPOLOGY_NARROW : TOPOLOGY_WIDE)[column].map((share) => Math.round(share * (topology.width - 4)) + (share < 0.01 ? 2 : 0));
 const spread = (length, height) => Array.from({ length }, (_, i) => height * (i + 0.5) / length);
 
+// As much of a text as there is room for, which depends on the reader's font.
+function fit(node, text, room) {
+  node.textContent = text;
+  for (let length = text.length; length > 1 && node.getComputedTextLength() > room;) {
+    length = Math.min(length - 1, Math.floor(length * room / node.getComputedTextLength()));
+    node.textContent = shortened(text, Math.max(1, length));
+  }
+}
+
 // `filter` is what a click on it leaves in the table; none: it is only shown.
 function drawBox(svg, column, y, box) {
   const [x, width] = columnOf(column);
   const label = `${box.name}: ${box.note}`;
   const group = drawn("g", box.filter ? { class: "node", tabindex: 0, role: "button", "data-filter": JSON.stringify(box.filter),
     "aria-pressed": isFilter(box.filter), "aria-label": `${label}. Shows only its streams.` } : {});
-  group.append(drawn("title", {}, label),
-    drawn("rect", { x, y: y - BOX / 2, width, height: BOX, rx: 6, class: box.mood || "" }),
-    drawn("text", { x: x + 7, y: y - 4 }, shortened(box.name, Math.floor((width - 12) / 7))),
-    drawn("text", { x: x + 7, y: y + 13, class: "sub" }, shortened(topology.width < NARROW ? box.brief : box.note, Math.floor((width - 12) / 6.2))));
+  const name = drawn("text", { x: x + 7, y: y - 4 });
+  const note = drawn("text", { x: x + 7, y: y + 13, class: "sub" });
+  group.append(drawn("title", {}, label), drawn("rect", { x, y: y - BOX / 2, width, height: BOX, rx: 6, class: box.mood || "" }), name, note);
   svg.append(group);
+  fit(name, box.name, width - 12);
+  fit(note, topology.width < NARROW ? box.brief : box.note, width - 12);
 }
 
 function drawRibbon(svg, column, from, to, width, className, label) {
@@ -99,12 +109,6 @@ function drawTopology(tick) {
     drawFlow(svg, 0, versionY[flow.i], clusterY[flow.k], flow, most);
     lines.push([flow.label, flow.misrouted > 0]);
   }
-  endpoints.forEach((endpoint, i) => {
-    const box = boxOfEndpoint(endpoint);
-    drawFlow(svg, 1, clusterY[tick.clusters.indexOf(endpoint.cluster)], endpointY[i], { ...endpoint, label: box.label }, most);
-    drawBox(svg, 2, endpointY[i], box);
-    lines.push([box.label, endpoint.misrouted > 0 || endpoint.health === "unhealthy"]);
-  });
   versions.forEach((version, i) => {
     const note = plural(version.streams, "stream", "streams");
     drawBox(svg, 0, versionY[i], { name: version.label, note, brief: note, filter: version.members.length === 1 ? { version: version.members[0] } : null });
@@ -113,6 +117,12 @@ function drawTopology(tick) {
     const streams = plural(cluster.streams, "stream", "streams");
     const note = cluster.leaving ? `leaving, ${streams}` : streams;
     drawBox(svg, 1, clusterY[k], { name: cluster.name, note, brief: note, mood: cluster.leaving ? "leaving" : "", filter: { cluster: cluster.name } });
+  });
+  endpoints.forEach((endpoint, i) => {
+    const box = boxOfEndpoint(endpoint);
+    drawFlow(svg, 1, clusterY[tick.clusters.indexOf(endpoint.cluster)], endpointY[i], { ...endpoint, label: box.label }, most);
+    drawBox(svg, 2, endpointY[i], box);
+    lines.push([box.label, endpoint.misrouted > 0 || endpoint.health === "unhealthy"]);
   });
   svg.setAttribute("aria-label", `${plural(versions.length, "agent version", "agent versions")}, ` +
     `${plural(tick.clusters.length, "cluster", "clusters")}, ${plural(endpoints.length, "endpoint", "endpoints")}; details in the text below`);
