@@ -112,13 +112,15 @@ static void handle_server_info(void *user, const struct net_http_request *reques
     admin_server_info(relay, state_name(relay), &response->body);
 }
 
-/* A page of live streams: ?limit=N&after=NUMBER&q=TEXT. */
+/* A page of live streams: ?limit=N&after=NUMBER&q=TEXT, &misrouted=1, and whole texts:
+ * &version=, &cluster=, &endpoint=. */
 static void handle_streams(void *user, const struct net_http_request *request,
                            struct net_http_response *response)
 {
     const char *limit = net_http_query(request, "limit");
     const char *after = net_http_query(request, "after");
     const char *search = net_http_query(request, "q");
+    const char *misrouted = net_http_query(request, "misrouted");
     uint64_t page = ADMIN_STREAMS_DEFAULT;
     uint64_t start = 0;
     const char *reason;
@@ -131,7 +133,15 @@ static void handle_streams(void *user, const struct net_http_request *request,
     }
     response->content_type = json_type;
     admin_streams_json(((struct admin *)user)->relay,
-                       &(struct streams_query){start, (size_t)page, search != NULL ? search : ""},
+                       &(struct streams_query){
+                           .after = start,
+                           .limit = (size_t)page,
+                           .search = search != NULL ? search : "",
+                           .misrouted = misrouted != NULL && strcmp(misrouted, "0") != 0,
+                           .version = net_http_query(request, "version"),
+                           .cluster = net_http_query(request, "cluster"),
+                           .endpoint = net_http_query(request, "endpoint"),
+                       },
                        &response->body);
 }
 
@@ -148,6 +158,14 @@ static void handle_events(void *user, const struct net_http_request *request,
 {
     (void)request;
     dashboard_subscribe(((struct admin *)user)->dashboard, &response->body);
+}
+
+static void handle_history(void *user, const struct net_http_request *request,
+                           struct net_http_response *response)
+{
+    (void)request;
+    response->content_type = json_type;
+    dashboard_history(((struct admin *)user)->dashboard, &response->body);
 }
 
 static void handle_certs(void *user, const struct net_http_request *request,
@@ -191,8 +209,9 @@ static const struct net_http_route routes[] = {
     {"/certs", "the certificates that clients are shown, and until when", handle_certs},
     {"/reload", "read routes, endpoints and certificate again", handle_reload, .acts = true},
     {"/drain", "end as on SIGTERM", handle_drain, .acts = true},
-    {"/streams", "every live stream (?limit=N&after=NUMBER&q=TEXT)", handle_streams},
+    {"/streams", "every live stream (?limit=N&after=NUMBER&q=TEXT&misrouted=1&version=&cluster=&endpoint=)", handle_streams},
     {"/dashboard", "a live page for people", handle_dashboard},
+    {"/history", "the last 15 minutes, and what happened, as JSON", handle_history},
     {"/events", "what the page lives from, as server-sent events", handle_events, .events = true},
     {0},
 };

@@ -1,5 +1,6 @@
-/* The live page at /dashboard and the events it lives from: one tick of numbers per second while
- * somebody reads them. */
+/* The page at /dashboard, the events it lives from (one tick of numbers per second while somebody
+ * reads them), and the memory behind it: 15 minutes of samples, kept whether or not anybody
+ * looks. */
 #ifndef GRPCROUTE_ADMIN_DASHBOARD_H
 #define GRPCROUTE_ADMIN_DASHBOARD_H
 
@@ -22,7 +23,11 @@ void dashboard_publish_now(struct dashboard *dashboard);
 /* The page: one self-contained answer. */
 void dashboard_page(struct net_http_response *response);
 
-/* A first tick for a new reader, as an event; further ones are published each second. */
+/* What is remembered: samples and events as JSON. */
+void dashboard_history(struct dashboard *dashboard, struct buf *out);
+
+/* A first tick for a new reader, with all that is remembered, as an event; further ones are
+ * published each second. */
 void dashboard_subscribe(struct dashboard *dashboard, struct buf *out);
 
 #endif

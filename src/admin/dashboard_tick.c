@@ -1,13 +1,15 @@
 #include "admin/dashboard_tick.h"
 
+#include "admin/history.h"
+#include "admin/text.h"
+#include "admin/topology.h"
 #include "base/clock.h"
-#include "relay/cluster.h"
 #include "relay/state.h"
 
 #include <cJSON.h>
-#include <stdio.h>
 #include <string.h>
 
+#define NS_PER_MS         UINT64_C(1000000)
 #define SUM(relay, field) relay_sum(relay, offsetof(struct worker_stats, field))
 
 void dashboard_sample_take(struct relay *relay, struct dashboard_sample *ret)
@@ -40,17 +42,31 @@ static double rate(uint64_t now, uint64_t before, uint64_t ms)
     return ms > 0 ? (double)(now - before) * 1000 / (double)ms : -1;
 }
 
-static void add_totals(struct relay *relay, cJSON *root, const struct dashboard_sample *now,
-                       const struct dashboard_sample *before, const struct dashboard_sample *window)
+/* When the rules in force were put in force: what the page knows of them is as old as this. */
+static uint64_t updated_ms(struct relay *relay)
 {
-    uint64_t ms = now->at_ms - before->at_ms;
+    pthread_mutex_lock(&relay->force.mutex);
+    uint64_t since_ns = relay->force.since_ns;
+    pthread_mutex_unlock(&relay->force.mutex);
+    return since_ns / NS_PER_MS;
+}
+
+static void add_state(struct relay *relay, cJSON *root, uint64_t now_ms)
+{
     cJSON_AddStringToObject(root, "id", relay->config.id);
     cJSON_AddStringToObject(root, "state",
                             relay_is_draining(relay)     ? "draining"
                             : atomic_load(&relay->ready) ? "live"
                                                          : "starting");
-    add_number(root, "uptime_s", (now->at_ms - relay->started_ms) / 1000);
-    add_number(root, "workers", relay->worker_count);
+    add_number(root, "uptime_s", (now_ms - relay->started_ms) / 1000);
+    add_number(root, "updated_ms", updated_ms(relay));
+    add_number(root, "now_ms", clock_wall_ns() / NS_PER_MS);
+}
+
+static void add_totals(const struct dashboard_view *view, cJSON *root)
+{
+    struct relay *relay = view->relay;
+    uint64_t ms = view->now->at_ms - view->before->at_ms;
     add_number(root, "streams", SUM(relay, downstream_rq_active));
     add_number(root, "streams_total", SUM(relay, downstream_rq_total));
     add_number(root, "connections", SUM(relay, downstream_cx_active));
@@ -58,88 +74,85 @@ static void add_totals(struct relay *relay, cJSON *root, const struct dashboard_
     add_number(root, "no_route", SUM(relay, rq_no_route));
     add_number(root, "checked", SUM(relay, answers_checked));
     add_number(root, "misrouted", SUM(relay, misrouted));
-    add_measure(root, "up_per_s", rate(now->up, before->up, ms));
-    add_measure(root, "down_per_s", rate(now->down, before->down, ms));
-    add_measure(root, "p50_us", answer_time_quantile(window->answers, now->answers, 0.5));
-    add_measure(root, "p99_us", answer_time_quantile(window->answers, now->answers, 0.99));
+    add_measure(root, "up_per_s", rate(view->now->up, view->before->up, ms));
+    add_measure(root, "down_per_s", rate(view->now->down, view->before->down, ms));
+    add_measure(root, "p50_us",
+                answer_time_quantile(view->window->answers, view->now->answers, 0.5));
+    add_measure(root, "p99_us",
+                answer_time_quantile(view->window->answers, view->now->answers, 0.99));
 }
 
-/* ---- clusters and flows ---------------------------------------------------------------------- */
-
-static void add_endpoint(void *ctx, struct endpoint *endpoint)
+static void add_workers(struct relay *relay, cJSON *root)
 {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "address", endpoint->name);
-    cJSON_AddStringToObject(object, "pod", endpoint->pod);
-    cJSON_AddStringToObject(
-        object, "health",
-        endpoint_health_name((enum endpoint_health)atomic_load(&endpoint->health)));
-    cJSON_AddStringToObject(object, "cause", endpoint->cause);
-    add_number(object, "streams", atomic_load(&endpoint->rq_active));
-    add_number(object, "streams_total", atomic_load(&endpoint->rq_total));
-    add_number(object, "errors", atomic_load(&endpoint->rq_error));
-    add_number(object, "connections", atomic_load(&endpoint->cx_active));
-    add_number(object, "misrouted", atomic_load(&endpoint->misrouted));
-    cJSON_AddItemToArray(ctx, object);
-}
-
-static void add_cluster(void *ctx, struct cluster *cluster)
-{
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", cluster->name);
-    cluster_each(cluster, add_endpoint, cJSON_AddArrayToObject(object, "endpoints"));
-    cJSON_AddItemToArray(ctx, object);
-}
-
-/* Adds to the flow of the same version and cluster, which another worker may have had. */
-static void add_flow(cJSON *flows, const struct flow_row *flow)
-{
-    cJSON *known = NULL;
-    cJSON_ArrayForEach(known, flows)
-    {
-        if (strcmp(cJSON_GetObjectItem(known, "version")->valuestring, flow->version) == 0 &&
-            strcmp(cJSON_GetObjectItem(known, "cluster")->valuestring, flow->cluster) == 0) {
-            break;
-        }
-    }
-    if (known == NULL) {
-        known = cJSON_CreateObject();
-        cJSON_AddStringToObject(known, "version", flow->version);
-        cJSON_AddStringToObject(known, "cluster", flow->cluster);
-        add_number(known, "streams", 0);
-        add_number(known, "misrouted", 0);
-        cJSON_AddItemToArray(flows, known);
-    }
-    cJSON *count = cJSON_GetObjectItem(known, "streams");
-    cJSON *misrouted = cJSON_GetObjectItem(known, "misrouted");
-    cJSON_SetNumberValue(count, count->valuedouble + (double)flow->streams);
-    cJSON_SetNumberValue(misrouted, misrouted->valuedouble + (double)flow->misrouted);
-}
-
-static void add_flows(struct relay *relay, cJSON *root)
-{
-    cJSON *array = cJSON_AddArrayToObject(root, "flows");
+    cJSON *array = cJSON_AddArrayToObject(root, "workers");
     for (unsigned i = 0; i < relay->worker_count; i++) {
-        struct flow_row flows[FLOWS_MAX + 1];
-        struct worker *worker = &relay->workers[i];
-        streams_lock(&worker->streams);
-        size_t count = flows_copy(&worker->flows, flows);
-        streams_unlock(&worker->streams);
-        for (size_t k = 0; k < count; k++) {
-            add_flow(array, &flows[k]);
-        }
+        const struct worker_stats *stats = &relay->workers[i].stats;
+        cJSON *object = cJSON_CreateObject();
+        add_number(object, "connections", atomic_load(&stats->downstream_cx_active));
+        add_number(object, "streams", atomic_load(&stats->downstream_rq_active));
+        cJSON_AddItemToArray(array, object);
     }
 }
 
-char *dashboard_tick_json(struct relay *relay, const struct dashboard_sample *now,
-                          const struct dashboard_sample *before,
-                          const struct dashboard_sample *window)
+/* ---- what is remembered ---------------------------------------------------------------------- */
+
+static void add_event(cJSON *array, const struct event_entry *entry)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    cJSON *object = cJSON_CreateObject();
+    add_number(object, "number", entry->number);
+    add_number(object, "id", entry->id);
+    add_number(object, "time_ms", entry->last_ns / NS_PER_MS);
+    add_number(object, "first_ms", entry->first_ns / NS_PER_MS);
+    add_number(object, "count", entry->count);
+    cJSON_AddStringToObject(object, "level", levels[entry->level]);
+    cJSON_AddStringToObject(object, "event", entry->name);
+    cJSON_AddStringToObject(object, "text", entry->text);
+    cJSON_AddItemToArray(array, object);
+}
+
+static void add_events(struct relay *relay, uint64_t after, cJSON *array)
+{
+    static _Thread_local struct event_entry entries[EVENTS_MAX];
+    size_t count = events_copy(&relay->events, after, entries);
+    for (size_t i = 0; i < count; i++) {
+        add_event(array, &entries[i]);
+    }
+}
+
+static void add_memory(struct relay *relay, const struct history *history, uint64_t samples,
+                       uint64_t events, cJSON *root)
+{
+    cJSON *object = cJSON_AddObjectToObject(root, "history");
+    add_number(object, "period_ms", HISTORY_PERIOD_MS);
+    add_number(object, "kept", HISTORY_SAMPLES);
+    history_json(history, samples, object);
+    add_events(relay, events, cJSON_AddArrayToObject(root, "events"));
+}
+
+char *dashboard_tick_json(const struct dashboard_view *view)
 {
     cJSON *root = cJSON_CreateObject();
-    add_totals(relay, root, now, before, window);
-    relay_each_cluster(relay, add_cluster, cJSON_AddArrayToObject(root, "clusters"));
-    add_flows(relay, root);
+    cJSON_AddBoolToObject(root, "whole", view->whole);
+    add_state(view->relay, root, view->now->at_ms);
+    add_totals(view, root);
+    add_workers(view->relay, root);
+    topology_json(view->relay, root);
+    add_memory(view->relay, view->history, view->whole ? 0 : view->told_samples,
+               view->whole ? 0 : view->told_events, root);
     char *text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
     return text;
+}
+
+void dashboard_history_json(struct relay *relay, const struct history *history, struct buf *out)
+{
+    cJSON *root = cJSON_CreateObject();
+    add_memory(relay, history, 0, 0, root);
+    char *text = cJSON_PrintUnformatted(root);
+    if (text != NULL) {
+        admin_printf(out, "%s\n", text);
+    }
+    cJSON_free(text);
+    cJSON_Delete(root);
 }

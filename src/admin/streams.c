@@ -77,7 +77,8 @@ static cJSON *row_json(const struct stream_row *row, uint64_t now_ms)
 void admin_streams_json(struct relay *relay, const struct streams_query *query, struct buf *out)
 {
     /* one row more than asked for tells whether there is a next page */
-    const struct streams_query more = {query->after, query->limit + 1, query->search};
+    struct streams_query more = *query;
+    more.limit++;
     struct rows found = gather(relay, &more);
     bool last = found.count <= query->limit;
     size_t count = last ? found.count : query->limit;

@@ -1,5 +1,6 @@
 #include "admin/views.h"
 
+#include "admin/rules.h"
 #include "admin/text.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -30,6 +31,9 @@ static void endpoint_text(void *ctx, struct endpoint *endpoint)
         admin_printf(out, "%s::%s::health_service::none\n", endpoint->cluster->name,
                      endpoint->name);
     }
+    if (atomic_load(&endpoint->removed)) {
+        admin_printf(out, "%s::%s::leaving::true\n", endpoint->cluster->name, endpoint->name);
+    }
     if (endpoint->cause[0] != '\0') {
         admin_printf(out, "%s::%s::cause::%s\n", endpoint->cluster->name, endpoint->name,
                      endpoint->cause);
@@ -44,11 +48,19 @@ static void cluster_text(void *ctx, struct cluster *cluster)
 {
     admin_printf(ctx, "%s::lb_policy::%s\n", cluster->name, lb_policy_names[cluster->policy]);
     cluster_each(cluster, endpoint_text, ctx);
+    cluster_each_left(cluster, endpoint_text, ctx);
+}
+
+static void left_cluster_text(void *ctx, struct cluster *cluster)
+{
+    admin_printf(ctx, "%s::leaving::true\n", cluster->name);
+    cluster_text(ctx, cluster);
 }
 
 void admin_clusters_text(struct relay *relay, struct buf *out)
 {
     relay_each_cluster(relay, cluster_text, out);
+    relay_each_left_cluster(relay, left_cluster_text, out);
 }
 
 static void endpoint_json(void *ctx, struct endpoint *endpoint)
@@ -58,6 +70,7 @@ static void endpoint_json(void *ctx, struct endpoint *endpoint)
     enum endpoint_health health = (enum endpoint_health)atomic_load(&endpoint->health);
     cJSON_AddStringToObject(object, "health", endpoint_health_name(health));
     cJSON_AddBoolToObject(object, "no_health_service", atomic_load(&endpoint->no_health_service));
+    cJSON_AddBoolToObject(object, "leaving", atomic_load(&endpoint->removed));
     if (endpoint->cause[0] != '\0') {
         cJSON_AddStringToObject(object, "cause", endpoint->cause);
     }
@@ -84,10 +97,11 @@ static cJSON *targets_array(struct cluster *cluster)
     return array;
 }
 
-static cJSON *add_cluster(cJSON *array, struct cluster *cluster)
+static cJSON *add_cluster(cJSON *array, struct cluster *cluster, bool leaving)
 {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "name", cluster->name);
+    cJSON_AddBoolToObject(object, "leaving", leaving);
     cJSON_AddStringToObject(object, "lb_policy", lb_policy_names[cluster->policy]);
     cJSON_AddItemToObject(object, "targets", targets_array(cluster));
     cJSON_AddItemToArray(array, object);
@@ -96,19 +110,32 @@ static cJSON *add_cluster(cJSON *array, struct cluster *cluster)
 
 static void cluster_settings(void *ctx, struct cluster *cluster)
 {
-    add_cluster(ctx, cluster);
+    add_cluster(ctx, cluster, false);
+}
+
+static void add_cluster_with_endpoints(cJSON *array, struct cluster *cluster, bool leaving)
+{
+    cJSON *endpoints = cJSON_AddArrayToObject(add_cluster(array, cluster, leaving), "endpoints");
+    cluster_each(cluster, endpoint_json, endpoints);
+    cluster_each_left(cluster, endpoint_json, endpoints);
 }
 
 static void cluster_with_endpoints(void *ctx, struct cluster *cluster)
 {
-    cJSON *object = add_cluster(ctx, cluster);
-    cluster_each(cluster, endpoint_json, cJSON_AddArrayToObject(object, "endpoints"));
+    add_cluster_with_endpoints(ctx, cluster, false);
+}
+
+static void left_cluster_with_endpoints(void *ctx, struct cluster *cluster)
+{
+    add_cluster_with_endpoints(ctx, cluster, true);
 }
 
 void admin_clusters_json(struct relay *relay, struct buf *out)
 {
     cJSON *root = cJSON_CreateObject();
-    relay_each_cluster(relay, cluster_with_endpoints, cJSON_AddArrayToObject(root, "clusters"));
+    cJSON *clusters = cJSON_AddArrayToObject(root, "clusters");
+    relay_each_cluster(relay, cluster_with_endpoints, clusters);
+    relay_each_left_cluster(relay, left_cluster_with_endpoints, clusters);
     admin_finish_json(root, out);
 }
 
@@ -210,6 +237,7 @@ void admin_config_dump(struct relay *relay, struct buf *out)
     add_force(root, relay);
     relay_each_cluster(relay, cluster_settings, cJSON_AddArrayToObject(root, "clusters"));
     struct routing *routing = relay_routing(relay);
+    admin_rules_json(routing, cJSON_AddArrayToObject(root, "rules"));
     cJSON_AddItemToObject(root, "routes", cJSON_CreateString(route_table_source(routing->table)));
     routing_unref(routing);
     admin_finish_json(root, out);

@@ -26,7 +26,7 @@
 /* Readers of server-sent events at once; one more is answered with 503. */
 #define NET_HTTP_SUBSCRIBERS 16
 /* Events that wait for one reader; who falls further behind is disconnected. */
-#define NET_HTTP_EVENTS_BYTES (256 * 1024)
+#define NET_HTTP_EVENTS_BYTES (512 * 1024)
 /* A request body is read and dropped up to here; then the connection is closed. */
 #define NET_HTTP_BODY_BYTES (64 * 1024)
 

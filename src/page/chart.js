@@ -93,22 +93,25 @@ function drawAxisY(plot, axis) {
   if (axis.title) svg.append(drawn("text", { class: "soft", x: 0, y: 12 }, axis.title));
 }
 
-// `options`: label, height, x and y axes, and paint(plot), which draws what is between them.
+// Draws in `place`, anew each time. `options`: label, height, x and y axes, and paint(plot), which draws what is between them.
+function drawChart(place, width, options) {
+  const longest = Math.max(...ticksOf(options.y, Math.floor(options.height / 32)).map((value) => options.y.text(value).length), 1);
+  const plot = { width, height: options.height, top: options.y.title ? 24 : 10, right: width - 8, bottom: options.height - (options.x.title ? 38 : 22) };
+  plot.left = options.left === undefined ? Math.ceil(longest * GLYPH + 10) : options.left(width);
+  plot.x = scaleOf(options.x, plot.left, plot.right);
+  plot.y = scaleOf(options.y, plot.bottom, plot.top);
+  plot.svg = drawn("svg", { width, height: options.height, viewBox: `0 0 ${width} ${options.height}`, role: "img", "aria-label": options.label });
+  drawAxisX(plot, options.x);
+  if (!options.y.hidden) drawAxisY(plot, options.y);
+  options.paint(plot);
+  place.replaceChildren(plot.svg);
+}
+
+// A chart that is as wide as `parent`, whenever that changes.
 function chart(parent, options) {
   const place = element("div", undefined, "chart");
   parent.append(place);
-  responsive(place, (width) => {
-    const longest = Math.max(...ticksOf(options.y, Math.floor(options.height / 32)).map((value) => options.y.text(value).length), 1);
-    const plot = { width, height: options.height, top: options.y.title ? 24 : 10, right: width - 8, bottom: options.height - (options.x.title ? 38 : 22) };
-    plot.left = options.left === undefined ? Math.ceil(longest * GLYPH + 10) : options.left(width);
-    plot.x = scaleOf(options.x, plot.left, plot.right);
-    plot.y = scaleOf(options.y, plot.bottom, plot.top);
-    plot.svg = drawn("svg", { width, height: options.height, viewBox: `0 0 ${width} ${options.height}`, role: "img", "aria-label": options.label });
-    drawAxisX(plot, options.x);
-    if (!options.y.hidden) drawAxisY(plot, options.y);
-    options.paint(plot);
-    place.replaceChildren(plot.svg);
-  });
+  responsive(place, (width) => drawChart(place, width, options));
   return place;
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/resolve.h"
+#include "proxy/endpoint_names.h"
 #include "relay/cluster.h"
 #include "relay/state.h"
 
@@ -44,13 +45,19 @@ struct proxy_discovery {
     uint64_t last_ms;
 };
 
-static void log_change(struct watch *watch, size_t added, size_t removed)
+static void tell_change(struct watch *watch, const struct endpoint_names *before, size_t added,
+                        size_t removed)
 {
     if (added + removed > 0) {
-        log_event(LOG_INFO, &watch->discovery->relay->source, "endpoints_changed",
-                  LOG_PAIRS({"cluster", watch->cluster->name}),
-                  "Cluster %s has %zu endpoints (%zu new, %zu gone)", watch->cluster->name,
-                  watch->cluster->endpoint_count, added, removed);
+        char changes[400];
+        struct endpoint_names after;
+        endpoint_names_take(&after, watch->cluster);
+        relay_tell(watch->discovery->relay, LOG_INFO, "endpoints_changed",
+                   LOG_PAIRS({"cluster", watch->cluster->name}),
+                    "Cluster %s has %zu endpoints (%zu new, %zu gone)%s", watch->cluster->name,
+                    after.count, added, removed,
+                    endpoint_names_changes(before, &after, changes, sizeof(changes)));
+        endpoint_names_free(&after);
     }
 }
 
@@ -75,9 +82,12 @@ static void publish(struct watch *watch)
     }
     size_t added;
     size_t removed;
+    struct endpoint_names before;
+    endpoint_names_take(&before, watch->cluster);
     cluster_update(watch->cluster, all, count, &added, &removed);
     free(all);
-    log_change(watch, added, removed);
+    tell_change(watch, &before, added, removed);
+    endpoint_names_free(&before);
 }
 
 static void keep(struct lookup *lookup, const struct sockaddr_storage *addresses, size_t count)
@@ -93,9 +103,9 @@ static void tell_cut(struct lookup *lookup, const struct net_error *error)
 {
     const struct watch *watch = lookup->watch;
     if (error != NULL && !lookup->cut) {
-        log_event(LOG_WARN, &watch->discovery->relay->source, "too_many_addresses",
-                  LOG_PAIRS({"cluster", watch->cluster->name}, {"cause", error->text}),
-                  "Cluster %s: %s", watch->cluster->name, error->text);
+        relay_tell(watch->discovery->relay, LOG_WARN, "too_many_addresses",
+                   LOG_PAIRS({"cluster", watch->cluster->name}, {"cause", error->text}),
+                   "Cluster %s: %s", watch->cluster->name, error->text);
     }
     lookup->cut = error != NULL;
 }
@@ -122,10 +132,10 @@ static void on_resolved(void *user, const struct sockaddr_storage *addresses, si
         tell_cut(lookup, error);
     } else if (!lookup->failed) {
         lookup->failed = true;
-        log_event(LOG_WARN, &watch->discovery->relay->source, "resolve_failed",
-                  LOG_PAIRS({"cluster", watch->cluster->name}, {"cause", error->text}),
-                  "Cluster %s: %s; keeping %zu endpoints", watch->cluster->name, error->text,
-                  watch->cluster->endpoint_count);
+        relay_tell(watch->discovery->relay, LOG_WARN, "resolve_failed",
+                   LOG_PAIRS({"cluster", watch->cluster->name}, {"cause", error->text}),
+                   "Cluster %s: %s; keeping %zu endpoints", watch->cluster->name, error->text,
+                   watch->cluster->endpoint_count);
     }
     /* Some are better than none; but who has some waits for all of the new ones. */
     if (watch->cluster->endpoint_count == 0 || all_answered(watch)) {

@@ -53,9 +53,9 @@ static void came_back(struct probe *probe)
 {
     struct endpoint *endpoint = probe->endpoint;
     if (endpoint_set_health(endpoint, ENDPOINT_HEALTHY, NULL)) {
-        log_event(LOG_INFO, &probe->health->relay->source, "endpoint_healthy",
-                  LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
-                  "Endpoint %s of cluster %s is healthy", endpoint->name, endpoint->cluster->name);
+        relay_tell(probe->health->relay, LOG_INFO, "endpoint_healthy",
+                   LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
+                   "Endpoint %s of cluster %s is healthy", endpoint->name, endpoint->cluster->name);
     }
 }
 
@@ -95,12 +95,12 @@ static void note_no_service(struct probe *probe, const char *how)
     atomic_store(&probe->endpoint->no_health_service, how[0] != '\0');
     if (how[0] != '\0' && !probe->told) {
         probe->told = true;
-        log_event(LOG_INFO, &probe->health->relay->source, "no_health_service",
-                  LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name},
-                            {"cause", how}),
-                  "Endpoint %s of cluster %s has no health service (%s): it counts as healthy "
-                  "while it answers",
-                  endpoint->name, endpoint->cluster->name, how);
+        relay_tell(probe->health->relay, LOG_INFO, "no_health_service",
+                   LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name},
+                             {"cause", how}),
+                   "Endpoint %s of cluster %s has no health service (%s): it counts as healthy "
+                   "while it answers",
+                   endpoint->name, endpoint->cluster->name, how);
     }
 }
 

@@ -58,7 +58,7 @@ static void stop_services(struct proxy *proxy)
 static void drain(struct proxy *proxy)
 {
     if (relay_drain(&proxy->relay)) {
-        log_event(LOG_INFO, &proxy->relay.source, "draining", NULL, "Draining: no new streams");
+        relay_tell(&proxy->relay, LOG_INFO, "draining", NULL, "Draining: no new streams");
         stop_services(proxy);
         admin_drain(proxy->admin);
     }
@@ -127,7 +127,7 @@ static void on_ready_tick(struct net_tick *item, uint64_t now)
     } else if (proxy_discovery_done_once(proxy->discovery) &&
                proxy_health_done_once(proxy->health)) {
         atomic_store(&proxy->relay.ready, true);
-        log_event(LOG_INFO, &proxy->relay.source, "ready", NULL, "Ready");
+        relay_tell(&proxy->relay, LOG_INFO, "ready", NULL, "Ready");
         net_loop_tick_stop(item);
     }
 }
@@ -173,9 +173,9 @@ static void announce(void *user)
     char port[8];
     const char *admin = admin_name(proxy->admin);
     snprintf(port, sizeof(port), "%u", (unsigned)proxy->relay.config.listen.port);
-    log_event(LOG_INFO, &proxy->relay.source, "listening",
-              LOG_PAIRS({"port", port, true}, {"admin", admin}), "Listening on %s, admin on %s",
-              proxy->relay.listen_name, admin);
+    relay_tell(&proxy->relay, LOG_INFO, "listening",
+               LOG_PAIRS({"port", port, true}, {"admin", admin}), "Listening on %s, admin on %s",
+               proxy->relay.listen_name, admin);
     announce_dashboard(proxy, admin);
 }
 

@@ -29,6 +29,7 @@ struct spread {
     struct cluster *cluster; /* owned reference */
     uint64_t due_ms;         /* when the surplus is counted; 0: it was */
     uint64_t end_ms;
+    bool moved; /* streams were asked to */
 };
 
 struct proxy_moves {
@@ -85,11 +86,11 @@ static void go_on_asking(struct proxy_moves *moves, struct seat *seat)
 static void tell_ending(const struct proxy_moves *moves, const struct seat *seat, const char *what)
 {
     const struct endpoint *endpoint = seat->endpoint;
-    log_event(LOG_INFO, &moves->relay->source, "streams_end",
-              LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
-              "Endpoint %s of cluster %s is %s: its %llu streams end within %llu ms",
-              endpoint->name, endpoint->cluster->name, what, (unsigned long long)seat->count,
-              (unsigned long long)moves->config.window_ms);
+    relay_tell(moves->relay, LOG_INFO, "streams_end",
+               LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
+               "Endpoint %s of cluster %s is %s: its %llu streams end within %llu ms",
+               endpoint->name, endpoint->cluster->name, what, (unsigned long long)seat->count,
+               (unsigned long long)moves->config.window_ms);
 }
 
 static void end_all(struct proxy_moves *moves, struct seat *seat, enum leave_reason reason,
@@ -172,11 +173,11 @@ static uint64_t ask_surplus(struct proxy_moves *moves, const struct cluster *clu
         }
     }
     if (surplus > 0) {
-        log_event(LOG_INFO, &moves->relay->source, "rebalance",
-                  LOG_PAIRS({"cluster", cluster->name}),
-                  "Cluster %s: %llu of %llu streams move within %llu ms to even out %llu endpoints",
-                  cluster->name, (unsigned long long)surplus, (unsigned long long)streams,
-                  (unsigned long long)moves->config.window_ms, (unsigned long long)endpoints);
+        relay_tell(moves->relay, LOG_INFO, "rebalance",
+                   LOG_PAIRS({"cluster", cluster->name}),
+                   "Cluster %s: %llu of %llu streams move within %llu ms to even out %llu endpoints",
+                   cluster->name, (unsigned long long)surplus, (unsigned long long)streams,
+                   (unsigned long long)moves->config.window_ms, (unsigned long long)endpoints);
     }
     return surplus;
 }
@@ -189,6 +190,19 @@ static void spread_free(struct spread *spread)
     free(spread);
 }
 
+static void tell_evened(struct proxy_moves *moves, const struct spread *spread)
+{
+    uint64_t endpoints;
+    uint64_t streams = count_streams(moves, spread->cluster, &endpoints);
+    if (spread->moved) {
+        relay_tell(moves->relay, LOG_INFO, "rebalanced",
+                   LOG_PAIRS({"cluster", spread->cluster->name}),
+                   "Cluster %s: rebalance is over, with %llu streams on %llu endpoints",
+                   spread->cluster->name, (unsigned long long)streams,
+                   (unsigned long long)endpoints);
+    }
+}
+
 static void advance_spread(struct proxy_moves *moves, struct spread *spread)
 {
     if (spread->due_ms != 0 && moves->now_ms >= spread->due_ms) {
@@ -196,8 +210,10 @@ static void advance_spread(struct proxy_moves *moves, struct spread *spread)
         uint64_t tail_ms = LEAVE_GRACE_MS + PROXY_MOVES_SETTLE_MS; /* the last ones come back */
         spread->due_ms = 0;
         spread->end_ms = moving ? moves->now_ms + moves->config.window_ms + tail_ms : 0;
+        spread->moved = moving;
         atomic_store(&spread->cluster->evening, moving);
     } else if (spread->due_ms == 0 && moves->now_ms >= spread->end_ms) {
+        tell_evened(moves, spread);
         spread_free(spread);
     }
 }

@@ -104,8 +104,8 @@ static void put_in_force(struct proxy_reload *reload)
     reload->setup.tls = NULL;
     drop_pending(reload);
     proxy_discovery_update(reload->discovery);
-    log_event(LOG_INFO, &reload->relay->source, "reloaded",
-              LOG_PAIRS({"changed", reload->changes.text}), "Reloaded: %s", reload->changes.text);
+    relay_tell(reload->relay, LOG_INFO, "reloaded",
+               LOG_PAIRS({"changed", reload->changes.text}), "Reloaded: %s", reload->changes.text);
 }
 
 /* Of the clusters that are new, and of those that were there before. */
@@ -129,9 +129,9 @@ static enum proxy_reload_result fail(struct proxy_reload *reload, const char *by
 {
     relay_note_reload(reload->relay, why);
     snprintf(out, out_bytes, "not reloaded, all stays as it was: %s", why);
-    log_event(LOG_ERROR, &reload->relay->source, "reload_failed",
-              LOG_PAIRS({"by", by}, {"cause", why}),
-              "Not reloaded (%s), all stays as it was: %s", by, why);
+    relay_tell(reload->relay, LOG_ERROR, "reload_failed",
+               LOG_PAIRS({"by", by}, {"cause", why}),
+               "Not reloaded (%s), all stays as it was: %s", by, why);
     return PROXY_NOT_RELOADED;
 }
 
@@ -189,8 +189,8 @@ static enum proxy_reload_result use(struct proxy_reload *reload, struct proxy_se
     proxy_setup_deinit(setup);
     forget(reload);
     snprintf(out, out_bytes, "reloaded: nothing has changed");
-    log_event(LOG_INFO, &reload->relay->source, "reloaded", LOG_PAIRS({"by", by}),
-              "Reloaded (%s): nothing has changed", by);
+    relay_tell(reload->relay, LOG_INFO, "reloaded", LOG_PAIRS({"by", by}),
+               "Reloaded (%s): nothing has changed", by);
     return PROXY_RELOADED;
 }
 

@@ -103,7 +103,8 @@ struct cluster *cluster_ref(struct cluster *cluster)
 void cluster_unref(struct cluster *cluster)
 {
     if (cluster != NULL && atomic_fetch_sub(&cluster->references, 1) == 1) {
-        free(cluster->endpoints); /* which is empty: endpoints hold references */
+        free(cluster->endpoints); /* which is empty, as is the next: endpoints hold references */
+        free(cluster->left);
         pthread_mutex_destroy(&cluster->mutex);
         free(cluster);
     }
@@ -174,14 +175,26 @@ static struct endpoint *find(struct endpoint *const *endpoints, size_t count, si
     return NULL;
 }
 
+/* A removed endpoint that has streams remains in sight. One that a worker has just picked may be
+ * missed; it is sent its stream all the same. */
+static void keep_left(struct cluster *cluster, struct endpoint *endpoint)
+{
+    if (atomic_load(&endpoint->rq_active) > 0) {
+        cluster->left = mem_realloc(cluster->left,
+                                    (cluster->left_count + 1) * sizeof(struct endpoint *));
+        cluster->left[cluster->left_count++] = endpoint_ref(endpoint);
+    }
+}
+
 /* Marks the endpoints of `old` that are not among `kept`. Returns how many. */
-static size_t mark_removed(struct endpoint **old, size_t old_count, struct endpoint **kept,
-                           size_t kept_count)
+static size_t mark_removed(struct cluster *cluster, struct endpoint **old, size_t old_count,
+                           struct endpoint **kept, size_t kept_count)
 {
     size_t removed = 0;
     for (size_t i = 0; i < old_count; i++) {
         if (find(kept, kept_count, i, old[i]->name) == NULL) {
             atomic_store(&old[i]->removed, true);
+            keep_left(cluster, old[i]);
             removed++;
         }
     }
@@ -220,7 +233,7 @@ void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addr
     size_t old_count = cluster->endpoint_count;
     cluster->endpoints = fresh;
     cluster->endpoint_count = made;
-    size_t removed = mark_removed(old, old_count, fresh, made);
+    size_t removed = mark_removed(cluster, old, old_count, fresh, made);
     pthread_mutex_unlock(&cluster->mutex);
     release_endpoints(old, old_count);
     *ret_added = added;
@@ -242,6 +255,42 @@ void cluster_each(struct cluster *cluster, void (*visit)(void *ctx, struct endpo
         visit(ctx, cluster->endpoints[i]);
     }
     pthread_mutex_unlock(&cluster->mutex);
+}
+
+void cluster_each_left(struct cluster *cluster, void (*visit)(void *ctx, struct endpoint *endpoint),
+                       void *ctx)
+{
+    pthread_mutex_lock(&cluster->mutex);
+    for (size_t i = 0; i < cluster->left_count; i++) {
+        visit(ctx, cluster->left[i]);
+    }
+    pthread_mutex_unlock(&cluster->mutex);
+}
+
+/* Takes one without streams out of the list; NULL: there is none. */
+static struct endpoint *take_idle(struct cluster *cluster, size_t *ret_remain)
+{
+    struct endpoint *idle = NULL;
+    pthread_mutex_lock(&cluster->mutex);
+    for (size_t i = 0; i < cluster->left_count && idle == NULL; i++) {
+        if (atomic_load(&cluster->left[i]->rq_active) == 0) {
+            idle = cluster->left[i];
+            cluster->left[i] = cluster->left[--cluster->left_count];
+        }
+    }
+    *ret_remain = cluster->left_count;
+    pthread_mutex_unlock(&cluster->mutex);
+    return idle;
+}
+
+size_t cluster_forget_left(struct cluster *cluster)
+{
+    size_t remain;
+    struct endpoint *idle;
+    while ((idle = take_idle(cluster, &remain)) != NULL) {
+        endpoint_unref(idle); /* not under the mutex, which may go with it */
+    }
+    return remain;
 }
 
 /* ---- choosing -------------------------------------------------------------------------------- */

@@ -103,6 +103,8 @@ struct cluster {
     size_t target_count;
     struct endpoint **endpoints; /* owned references, in the order of cluster_update() */
     size_t endpoint_count;
+    struct endpoint **left; /* owned references: removed, and streams were on them */
+    size_t left_count;
     uint64_t ticket;             /* round robin of the whole process */
     atomic_bool evening; /* whatever the policy, the idlest endpoint is next */
     atomic_uint_fast64_t rq_no_healthy;
@@ -126,6 +128,15 @@ bool cluster_has_targets(struct cluster *cluster, const struct text_address *tar
 /* Copies them; returns how many. */
 size_t cluster_targets(struct cluster *cluster,
                        struct text_address out[static CLUSTER_TARGETS_MAX]);
+
+/* Calls `visit` under the mutex for each endpoint that was removed while streams were on it, until
+ * cluster_forget_left() has found none there. */
+void cluster_each_left(struct cluster *cluster, void (*visit)(void *ctx, struct endpoint *endpoint),
+                       void *ctx);
+
+/* Lets go of such endpoints that have no stream any more; returns how many remain. Must have
+ * returned 0 before the last reference that is not an endpoint's goes. */
+size_t cluster_forget_left(struct cluster *cluster);
 
 /* Lets go of all endpoints: no stream is sent here any more, live ones go on. */
 void cluster_retire(struct cluster *cluster);

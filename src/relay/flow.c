@@ -35,7 +35,7 @@ size_t flows_copy(const struct flows *flows, struct flow_row out[static FLOWS_MA
         if (streams > 0) {
             struct flow_row *row = &out[count++];
             snprintf(row->version, sizeof(row->version), "%s",
-                     i < FLOWS_MAX ? flow->version : "(more versions)");
+                     i < FLOWS_MAX ? flow->version : FLOW_MORE);
             snprintf(row->cluster, sizeof(row->cluster), "%s",
                      flow->cluster != NULL ? flow->cluster->name : "");
             row->streams = streams;

@@ -11,6 +11,7 @@
 #define FLOW_LABEL_BYTES 96 /* of a version that is shown; longer is cut */
 /* Pairs that a worker tells apart at a time; more are counted together. */
 #define FLOWS_MAX 64
+#define FLOW_MORE "(more versions)" /* what these are called */
 
 /* Live streams of one agent version on one cluster. Counters have one writer; the rest changes
  * under the mutex of the worker's streams. */

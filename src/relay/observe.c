@@ -140,16 +140,23 @@ static void peek(struct worker *worker, struct stream_record *record, const uint
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static bool is_watched(const struct worker *worker)
-{
-    return atomic_load_explicit(&worker->relay->watched, memory_order_relaxed);
-}
-
 uint64_t observe_unanswered(const struct stream_record *record)
 {
     uint64_t up = atomic_load_explicit(&record->up.messages, memory_order_relaxed);
     uint64_t down = atomic_load_explicit(&record->down.messages, memory_order_relaxed);
     return up > down ? up - down : 0;
+}
+
+/* Whether this message's answer is timed: a few are in each turn of who samples, see relay/state.h.
+ * Not while an earlier one waits: its answer would be taken for this one's. */
+static bool takes_time(struct worker *worker, const struct stream_record *record, size_t messages)
+{
+    unsigned left = atomic_load_explicit(&worker->answers_wanted, memory_order_relaxed);
+    if (left == 0 || record->asked_ns != 0 || observe_unanswered(record) > messages) {
+        return false;
+    }
+    atomic_store_explicit(&worker->answers_wanted, left - 1, memory_order_relaxed);
+    return true;
 }
 
 void observe_up(struct worker *worker, struct stream_record *record, const uint8_t *bytes,
@@ -160,7 +167,7 @@ void observe_up(struct worker *worker, struct stream_record *record, const uint8
         return;
     }
     counter_add(&worker->stats.messages_up, messages);
-    if (record->asked_ns == 0 && is_watched(worker)) {
+    if (takes_time(worker, record, messages)) {
         record->asked_ns = clock_now_ns();
     }
 }

@@ -1,13 +1,16 @@
 #include "relay/relay.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "net/error.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "relay/cluster.h"
 #include "relay/worker.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int relay_init(struct relay *relay, const struct relay_config *config, struct routing *routing,
@@ -15,6 +18,7 @@ int relay_init(struct relay *relay, const struct relay_config *config, struct ro
 {
     relay->config = *config;
     pthread_mutex_init(&relay->force.mutex, NULL);
+    events_init(&relay->events);
     relay->force.routing = routing;
     relay->force.tls = tls;
     relay->force.since_ns = clock_wall_ns();
@@ -75,16 +79,28 @@ void relay_deinit(struct relay *relay)
         worker_deinit(&relay->workers[i]);
     }
     relay_each_cluster(relay, retire, NULL);
+    relay_forget_left(relay);
+    assert(relay->force.left_count == 0);
+    free(relay->force.left);
     routing_unref(relay->force.routing);
     routing_unref(relay->force.coming);
     net_tls_free(relay->force.tls);
     pthread_mutex_destroy(&relay->force.mutex);
+    events_deinit(&relay->events);
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */
 
+static void keep_left(struct relay_force *force, struct cluster *cluster)
+{
+    pthread_mutex_lock(&force->mutex);
+    force->left = mem_realloc(force->left, (force->left_count + 1) * sizeof(struct cluster *));
+    force->left[force->left_count++] = cluster_ref(cluster);
+    pthread_mutex_unlock(&force->mutex);
+}
+
 /* Those of `old` that neither of the others has; these may be NULL. */
-static void retire_missing(const struct routing *old, const struct routing *kept,
+static void retire_missing(struct relay_force *force, const struct routing *old, const struct routing *kept,
                            const struct routing *also)
 {
     for (size_t i = 0; i < old->cluster_count; i++) {
@@ -92,6 +108,9 @@ static void retire_missing(const struct routing *old, const struct routing *kept
         if ((kept == NULL || routing_find(kept, cluster->name) != cluster) &&
             (also == NULL || routing_find(also, cluster->name) != cluster)) {
             cluster_retire(cluster);
+            if (cluster_forget_left(cluster) > 0) {
+                keep_left(force, cluster);
+            }
         }
     }
 }
@@ -103,7 +122,7 @@ void relay_expect(struct relay *relay, struct routing *routing)
     relay->force.coming = routing;
     pthread_mutex_unlock(&relay->force.mutex);
     if (old != NULL) {
-        retire_missing(old, relay->force.routing, routing);
+        retire_missing(&relay->force, old, relay->force.routing, routing);
         routing_unref(old);
     }
 }
@@ -120,9 +139,9 @@ void relay_replace(struct relay *relay, struct routing *routing, struct net_tls 
     force->tls = tls;
     force->since_ns = clock_wall_ns();
     pthread_mutex_unlock(&force->mutex);
-    retire_missing(old, routing, NULL);
+    retire_missing(force, old, routing, NULL);
     if (coming != NULL) {
-        retire_missing(coming, routing, NULL);
+        retire_missing(force, coming, routing, NULL);
     }
     routing_unref(old);
     routing_unref(coming);

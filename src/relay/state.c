@@ -1,10 +1,14 @@
 #include "relay/state.h"
 
 #include "base/clock.h"
+#include "base/log_line.h"
+#include "base/mem.h"
 #include "net/tls.h"
 #include "relay/cluster.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TELL_PERIOD_MS 1000
@@ -70,6 +74,55 @@ void relay_each_cluster(struct relay *relay, void (*visit)(void *ctx, struct clu
     routing_unref(coming);
 }
 
+/* References for the caller, in an array of its own. */
+static struct cluster **left_clusters(struct relay *relay, size_t *ret_count)
+{
+    struct relay_force *force = &relay->force;
+    pthread_mutex_lock(&force->mutex);
+    struct cluster **left = mem_calloc(force->left_count + 1, sizeof(*left));
+    for (size_t i = 0; i < force->left_count; i++) {
+        left[i] = cluster_ref(force->left[i]);
+    }
+    *ret_count = force->left_count;
+    pthread_mutex_unlock(&force->mutex);
+    return left;
+}
+
+void relay_each_left_cluster(struct relay *relay, void (*visit)(void *ctx, struct cluster *cluster),
+                             void *ctx)
+{
+    size_t count;
+    struct cluster **left = left_clusters(relay, &count);
+    for (size_t i = 0; i < count; i++) {
+        visit(ctx, left[i]);
+        cluster_unref(left[i]);
+    }
+    free(left);
+}
+
+static void forget_left_endpoints(void *ctx, struct cluster *cluster)
+{
+    (void)ctx;
+    cluster_forget_left(cluster);
+}
+
+void relay_forget_left(struct relay *relay)
+{
+    struct relay_force *force = &relay->force;
+    relay_each_cluster(relay, forget_left_endpoints, NULL);
+    pthread_mutex_lock(&force->mutex);
+    size_t kept = 0;
+    for (size_t i = 0; i < force->left_count; i++) {
+        if (cluster_forget_left(force->left[i]) > 0) {
+            force->left[kept++] = force->left[i];
+        } else {
+            cluster_unref(force->left[i]);
+        }
+    }
+    force->left_count = kept;
+    pthread_mutex_unlock(&force->mutex);
+}
+
 void relay_note_reload(struct relay *relay, const char *failure)
 {
     struct relay_force *force = &relay->force;
@@ -94,6 +147,35 @@ uint64_t relay_next_stream_number(struct relay *relay)
     return atomic_fetch_add(&relay->stream_number, 1) + 1;
 }
 
+/* "CLUSTER ENDPOINT" in `out`, or NULL where the pairs are not about an endpoint. */
+static const char *subject_of(const struct log_pair *pairs, char *out, size_t out_bytes)
+{
+    const char *cluster = NULL;
+    const char *endpoint = NULL;
+    for (; pairs != NULL && pairs->key != NULL; pairs++) {
+        cluster = strcmp(pairs->key, "cluster") == 0 ? pairs->value : cluster;
+        endpoint = strcmp(pairs->key, "endpoint") == 0 ? pairs->value : endpoint;
+    }
+    if (cluster == NULL || endpoint == NULL) {
+        return NULL;
+    }
+    snprintf(out, out_bytes, "%s %s", cluster, endpoint);
+    return out;
+}
+
+void relay_tell(struct relay *relay, enum log_level level, const char *event,
+                const struct log_pair *pairs, const char *format, ...)
+{
+    char text[LOG_MESSAGE_BYTES + 1]; /* the log sees what is too long, and cuts it */
+    char subject[CLUSTER_NAME_BYTES + NET_ADDRESS_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    events_add(&relay->events, level, event, subject_of(pairs, subject, sizeof(subject)), 1, text);
+    log_event(level, &relay->source, event, pairs, "%s", text);
+}
+
 void relay_ask_discovery(struct relay *relay)
 {
     atomic_store(&relay->discovery_asked, true);
@@ -107,30 +189,30 @@ struct worker *relay_main_worker(struct relay *relay)
 void worker_endpoint_failed(struct worker *worker, struct endpoint *endpoint, const char *cause)
 {
     if (endpoint_set_health(endpoint, ENDPOINT_UNHEALTHY, cause)) {
-        log_event(LOG_WARN, &worker->relay->source, "endpoint_unhealthy",
-                  LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name},
-                            {"cause", cause}),
-                  "Endpoint %s of cluster %s is unhealthy: %s", endpoint->name,
-                  endpoint->cluster->name, cause);
+        relay_tell(worker->relay, LOG_WARN, "endpoint_unhealthy",
+                   LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name},
+                             {"cause", cause}),
+                   "Endpoint %s of cluster %s is unhealthy: %s", endpoint->name,
+                   endpoint->cluster->name, cause);
     }
 }
 
 void worker_endpoint_fault(struct worker *worker, struct endpoint *endpoint, const char *fault)
 {
     if (endpoint_note_fault(endpoint, fault, worker_now_ms(worker) + 1)) {
-        log_event(LOG_WARN, &worker->relay->source, "endpoint_fault",
-                  LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name},
-                            {"cause", fault}),
-                  "Endpoint %s of cluster %s: %s", endpoint->name, endpoint->cluster->name, fault);
+        relay_tell(worker->relay, LOG_WARN, "endpoint_fault",
+                   LOG_PAIRS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name},
+                             {"cause", fault}),
+                   "Endpoint %s of cluster %s: %s", endpoint->name, endpoint->cluster->name, fault);
     }
 }
 
 void worker_tell_trailers(struct worker *worker)
 {
     if (!atomic_exchange(&worker->relay->trailers_told, true)) {
-        log_event(LOG_WARN, &worker->relay->source, "request_trailers_dropped", NULL,
-                  "A client ended a request with trailers: gRPC defines none, and they are not "
-                  "passed on (counted in rq_trailers_dropped)");
+        relay_tell(worker->relay, LOG_WARN, "request_trailers_dropped", NULL,
+                   "A client ended a request with trailers: gRPC defines none, and they are not "
+                   "passed on (counted in rq_trailers_dropped)");
     }
 }
 

@@ -16,6 +16,7 @@
 #include "net/resolve.h"
 #include "relay/answer_time.h"
 #include "relay/config.h"
+#include "relay/events.h"
 #include "relay/flow.h"
 #include "relay/inbox.h"
 #include "relay/streams.h"
@@ -28,6 +29,7 @@
 
 #define RELAY_WORKERS_MAX 64
 #define RELAY_FAILURE_BYTES 512
+#define RELAY_ANSWERS_WANTED 64
 /* Upstream connections are shared within a lane: lane 0 is for everybody, the others for clients
  * that were moved apart. */
 #define RELAY_LANES 9
@@ -120,6 +122,9 @@ struct worker {
     struct worker_stats stats;
     struct flows flows;
     struct answer_time answer_time;
+    /* So many answers more are timed. Who samples sets it to RELAY_ANSWERS_WANTED a few times a
+     * second, and the worker counts down: a busy message path pays for few of its messages. */
+    atomic_uint answers_wanted;
 };
 
 /* What a reload replaces. */
@@ -129,6 +134,8 @@ struct relay_force {
     struct routing *coming;  /* owned reference, or NULL: the next one, whose clusters are made
                                 ready first */
     struct net_tls *tls;     /* owned reference, for new connections; NULL: plaintext */
+    struct cluster **left;   /* owned references: no longer led to, with streams yet */
+    size_t left_count;
     uint64_t since_ns;       /* of the wall clock */
     /* Reloads, also those that changed nothing: */
     uint64_t reloads;
@@ -141,6 +148,7 @@ struct relay {
     struct relay_config config;
     struct relay_force force;
     struct log_source source;
+    struct events events; /* what happened, for the dashboard */
     struct worker workers[RELAY_WORKERS_MAX];
     unsigned worker_count;
     char listen_name[NET_ADDRESS_TEXT_BYTES];
@@ -150,7 +158,6 @@ struct relay {
     void (*on_main_ended)(void *user); /* all workers have closed everything; worker 0's thread */
     void *user;
     atomic_uint_fast64_t stream_number;
-    atomic_bool watched; /* somebody looks at the dashboard: answer times are taken */
     atomic_bool discovery_asked;
     atomic_bool moving; /* streams are asked to leave endpoints: see relay/leave.h */
     atomic_int drain_requests; /* 0: serving, 1: draining, 2: now */
@@ -170,12 +177,23 @@ struct routing *relay_routing(struct relay *relay);
 /* Calls `visit` for each cluster in force, and for those that are coming. */
 void relay_each_cluster(struct relay *relay, void (*visit)(void *ctx, struct cluster *cluster),
                         void *ctx);
+/* The same for clusters that are no longer led to, while streams live on them. */
+void relay_each_left_cluster(struct relay *relay, void (*visit)(void *ctx, struct cluster *cluster),
+                             void *ctx);
+/* Lets go of removed endpoints, and of such clusters, whose streams have ended; to be called now and
+ * then. */
+void relay_forget_left(struct relay *relay);
 /* Counts a reload; `failure` is why it failed, NULL: it did not. */
 void relay_note_reload(struct relay *relay, const char *failure);
 /* The certificate for new connections, with a reference for the caller; NULL: plaintext. */
 struct net_tls *relay_tls(struct relay *relay);
 /* A number for a new stream, unique in the process. */
 uint64_t relay_next_stream_number(struct relay *relay);
+/* Logs what happened, and keeps it for the dashboard: there, what happened to an endpoint that `pairs`
+ * name is one with what happens to it again. */
+void relay_tell(struct relay *relay, enum log_level level, const char *event,
+                const struct log_pair *pairs, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 /* Names should be resolved again soon. */
 void relay_ask_discovery(struct relay *relay);
 /* Worker 0, whose loop carries what there is once: signals, discovery, health checks. */

@@ -59,7 +59,24 @@ static bool has(const char *text, const char *search)
     return strcasestr(text, search) != NULL;
 }
 
-static bool matches(const struct stream_record *record, const char *search)
+static bool is_on(const struct stream_record *record, const struct streams_query *query)
+{
+    const struct endpoint *endpoint = record->endpoint;
+    if (query->misrouted && !record->misrouted) {
+        return false;
+    }
+    if (query->version != NULL && strcmp(record->agent_version, query->version) != 0) {
+        return false;
+    }
+    if (query->cluster == NULL && query->endpoint == NULL) {
+        return true;
+    }
+    return endpoint != NULL &&
+           (query->cluster == NULL || strcmp(endpoint->cluster->name, query->cluster) == 0) &&
+           (query->endpoint == NULL || strcmp(endpoint->name, query->endpoint) == 0);
+}
+
+static bool has_text(const struct stream_record *record, const char *search)
 {
     const struct endpoint *endpoint = record->endpoint;
     return search[0] == '\0' || has(record->agent_id, search) ||
@@ -99,7 +116,8 @@ static void walk_batch(struct streams *streams, const struct streams_query *quer
         }
         streams->walk = node->next;
         const struct stream_record *record = container_of(node, struct stream_record, node);
-        if (record->number > query->after && matches(record, query->search)) {
+        if (record->number > query->after && is_on(record, query) &&
+            has_text(record, query->search)) {
             copy_row(&rows[(*count)++], record);
         }
     }

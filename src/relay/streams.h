@@ -35,7 +35,7 @@ struct stream_record {
     struct flow *flow;             /* of the worker; NULL while there is no endpoint */
     struct message_count up;
     struct message_count down;
-    uint64_t asked_ns; /* the oldest message without an answer; 0: none, or nobody watches */
+    uint64_t asked_ns; /* the oldest message without an answer; 0: none that is timed */
     bool peek;         /* a ping stream whose first answer did not come yet */
     bool misrouted;
     char server_version[STREAM_VERSION_BYTES]; /* empty: not known */
@@ -69,6 +69,11 @@ struct streams_query {
     uint64_t after;     /* numbers above this one */
     size_t limit;       /* rows at most */
     const char *search; /* in all the texts of a row, in any case; "": all rows */
+    bool misrouted;     /* only those */
+    /* Whole texts as rows show them; NULL: any. */
+    const char *version;
+    const char *cluster;
+    const char *endpoint;
 };
 
 void streams_init(struct streams *streams);

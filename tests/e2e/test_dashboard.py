@@ -132,7 +132,7 @@ def test_rates_and_answer_times_are_live(proxy, opened, started, certs):
     expect(dashboard.value("messages")).to_have_text(re.compile(r"^([2-9]\d|1[01]\d)$"))
     expect(dashboard.value("p50")).to_have_text(re.compile(r"^[\d.]+ (µs|ms|s)$"))
     expect(dashboard.value("p99")).to_have_text(re.compile(r"^[\d.]+ (µs|ms|s)$"))
-    assert dashboard.page.locator("#spark-line").get_attribute("points")
+    expect(dashboard.page.locator("#chart-messages path.line")).to_have_count(2)
 
 
 def test_a_killed_server_shows(proxy, backends, opened):
@@ -142,7 +142,9 @@ def test_a_killed_server_shows(proxy, backends, opened):
     expect(dashboard.value("health")).to_have_text("3 of 4")
     expect(dashboard.page.locator("#tile-health")).to_have_class(re.compile("bad"))
     expect(dashboard.page.locator("#topology rect.unhealthy")).to_have_count(1)
-    expect(dashboard.page.locator("#feed")).to_contain_text(f"{backends[0][0].address} is unhealthy")
+    expect(dashboard.page.locator("#feed")).to_contain_text(f"Endpoint {backends[0][0].address} of cluster server-v1 is unhealthy")
+    row = dashboard.page.locator("#endpoints tr").filter(has_text=backends[0][0].address)
+    expect(row).to_contain_text(re.compile(r"unhealthy: .*(refused|closed)"))
 
 
 def test_swapped_routes_show_red(opened, started, certs, stubs, backends, tmp_path):
@@ -172,6 +174,186 @@ def test_a_reader_too_many_is_told(proxy, started):
     with pytest.raises(urllib.error.HTTPError) as error:
         Reader()
     assert error.value.code == 503 and b"too many" in error.value.read()
+
+
+# ---- from before the page ------------------------------------------------------------------------
+
+
+def history(proxy):
+    return json.loads(get(f"{proxy.admin}/history"))
+
+
+def texts(proxy):
+    return [event["text"] for event in history(proxy)["events"]]
+
+
+def test_what_was_before_is_there_at_once_and_after_a_reload(proxy, backends, opened, started, certs, stubs):
+    """Samples and events are taken while nobody looks, and the charts have them without waiting for a tick."""
+    started(Streams(proxy, certs, stubs, [("a", "v1.1"), ("b", "v1.1"), ("c", "v2.1")]))
+    wait_until(lambda: 3 in history(proxy)["history"]["streams"])
+    backends[1][0].stop(9)
+    dead = backends[1][0].address
+    wait_until(lambda: any(f"Endpoint {dead} of cluster server-v2 is unhealthy" in text for text in texts(proxy)))
+    wait_until(lambda: len(history(proxy)["history"]["number"]) >= 3)
+    dashboard = opened(proxy.admin)
+    for _ in range(2):
+        path = dashboard.page.locator("#chart-streams path.line").first
+        expect(path).to_have_attribute("d", re.compile("^M.*L.*L"))
+        expect(dashboard.page.locator("#feed")).to_contain_text(f"Endpoint {dead} of cluster server-v2 is unhealthy")
+        expect(dashboard.page.locator("#feed")).not_to_contain_text("undefined")
+        label = dashboard.page.locator("#chart-streams svg").get_attribute("aria-label")
+        assert re.search(r"all: now \d+, highest 3; v1.1 → server-v1: now 2, highest 2; v2.1 → server-v2: now \d", label), label
+        dashboard.page.reload()
+        expect(dashboard.page.locator("#link")).to_have_text("live")
+
+
+def test_the_history_is_bounded_and_counts_each_interval(proxy, started, certs, stubs):
+    started(Streams(proxy, certs, stubs, [("a", "v1.1"), ("b", "v2.1")]))
+    wait_until(lambda: sum(history(proxy)["history"]["streams_begun"]) >= 2)
+    said = history(proxy)["history"]
+    assert (said["period_ms"], said["kept"]) == (5000, 180)
+    columns = [name for name, value in said.items() if isinstance(value, list) and name != "flows"]
+    assert {len(said[name]) for name in columns} == {len(said["number"])}
+    assert said["number"] == list(range(1, len(said["number"]) + 1))
+    assert sum(said["connections_begun"]) == 1 and sum(said["streams_begun"]) == 2 and sum(said["misrouted"]) == 0
+    assert sum(said["messages_up"]) == 2 and sum(said["checked"]) == 2
+    assert {(flow["version"], flow["cluster"], flow["streams"][-1]) for flow in said["flows"]} == {
+        ("v1.1", "server-v1", 1), ("v2.1", "server-v2", 1)}
+    assert any(p99 is not None for p99 in said["p99_us"]), "no answer was timed, although nobody watched"
+
+
+def test_values_under_the_pointer_and_by_keys(proxy, opened, started, certs, stubs):
+    started(Streams(proxy, certs, stubs, [("a", "v1.1"), ("b", "v1.1")]))
+    wait_until(lambda: history(proxy)["history"]["streams"][-2:] == [2, 2])
+    dashboard = opened(proxy.admin)
+    chart, value = dashboard.page.locator("#chart-streams"), dashboard.page.locator("#chart-streams-value")
+    expect(chart.locator("svg text").filter(has_text="live streams")).to_have_count(1)
+    expect(chart.locator("text.tick.x").first).to_have_text(re.compile(r"^\d\d:\d[05]$"))
+    box = chart.bounding_box()
+    chart.hover(position={"x": box["width"] - 12, "y": 80})
+    expect(value).to_contain_text(re.compile(r"^\d\d:\d\d:\d\d +all 2, v1.1 → server-v1 2"))
+    dashboard.page.mouse.move(1, 1)
+    expect(value).to_have_text("")
+    chart.focus()
+    dashboard.page.keyboard.press("End")
+    expect(value).to_contain_text("all 2")
+    dashboard.page.keyboard.press("Home")
+    expect(value).to_contain_text(re.compile("all [02]"))
+
+
+def test_a_reload_a_refusal_and_what_leaves_are_told(started, opened, certs, stubs, backends, tmp_path):
+    routes = tmp_path / "routes.yaml"
+    v3 = started(Server("v3", "server-v3-a"))
+    rule = "    - {{matches: [{{headers: [{{name: agent-version, type: RegularExpression, value: 'v{0}[.].*'}}]}}], backendRefs: [{{name: server-v{0}, port: 50051}}]}}\n"
+    head = ("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: all}\nspec:\n"
+            "  parentRefs: [{name: gateway}]\n  rules:\n")
+    routes.write_text(head + rule.format(1) + rule.format(3))
+    proxy = started(Proxy(certs, backends[0], None, "--routes", routes, "--no-watch",
+                          "--endpoints", f"server-v3={v3.address}")).wait_ready()
+    started(Streams(proxy, certs, stubs, [("stays", "v3.1"), ("other", "v1.1")]))
+    dashboard = opened(proxy.admin)
+    expect(dashboard.page.locator("#rules tr")).to_have_count(2)
+    expect(dashboard.page.locator("#rules")).to_contain_text("agent-version matches v3[.].*")
+    routes.write_text(head + rule.format(1))
+    proxy.send_signal(1)
+    feed = dashboard.page.locator("#feed")
+    expect(feed).to_contain_text("cluster server-v3 gone")
+    expect(dashboard.page.locator("#rules tr")).to_have_count(1)
+    expect(dashboard.page.locator("#topology rect.leaving")).to_have_count(2)
+    expect(dashboard.page.locator("#endpoints tr").filter(has_text="server-v3 (leaving)")).to_contain_text(v3.address)
+    assert f"server-v3::leaving::true\nserver-v3::lb_policy" in get(proxy.admin + "/clusters")
+    left = [cluster for cluster in json.loads(get(proxy.admin + "/clusters?format=json"))["clusters"] if cluster["leaving"]]
+    assert [(cluster["name"], [(end["address"], end["leaving"], end["rq_active"]) for end in cluster["endpoints"]]) for cluster in left] == [
+        ("server-v3", [(v3.address, True, 1)])]
+    routes.write_text("nonsense: <b>{</b>")
+    proxy.send_signal(1)
+    expect(feed.locator("li.bad").filter(has_text="Not reloaded (SIGHUP)")).to_have_count(1)
+    assert dashboard.complaints == []
+
+
+def test_a_cluster_that_left_is_gone_with_its_last_stream(started, certs, stubs, backends, tmp_path):
+    with Gone(started, certs, stubs, backends, tmp_path) as proxy:
+        wait_until(lambda: "server-v2::leaving::true" in get(proxy.admin + "/clusters"))
+    wait_until(lambda: "server-v2" not in get(proxy.admin + "/clusters"))
+
+
+class Gone:
+    """A proxy whose cluster server-v2 left the routes while a stream lives on it: until the block ends."""
+
+    def __init__(self, started, certs, stubs, backends, folder):
+        self._routes = folder / "routes.yaml"
+        self._write(1, 2)
+        self.proxy = started(Proxy(certs, *backends, "--routes", self._routes, "--no-watch")).wait_ready()
+        self._streams = Streams(self.proxy, certs, stubs, [("stays", "v2.1")])
+
+    def _write(self, *versions):
+        rules = "".join(f"    - {{matches: [{{headers: [{{name: agent-version, value: v{n}.1}}]}}], backendRefs: [{{name: server-v{n}, port: 50051}}]}}\n"
+                        for n in versions)
+        self._routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: all}\nspec:\n"
+                                "  parentRefs: [{name: gateway}]\n  rules:\n" + rules)
+
+    def __enter__(self):
+        self._write(1)
+        self.proxy.send_signal(1)
+        self.proxy.wait_for(r"Reloaded: .*cluster server-v2 gone")
+        return self.proxy
+
+    def __exit__(self, *_):
+        self._streams.close()
+
+
+# ---- misroutes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mixed(started, certs, stubs, backends):
+    """A proxy whose server-v1 has one endpoint in four that is really v2, with 16 streams: 4 are misrouted."""
+    wrong = started(Server("v2", "server-v2-strayed"))
+    right = [*backends[0], started(Server("v1", "server-v1-c"))]
+    proxy = started(Proxy(certs, [*right, wrong], backends[1])).wait_ready()
+    started(Streams(proxy, certs, stubs, [(f"agent-{n:02d}", "v1.1") for n in range(16)]))
+    started(Streams(proxy, certs, stubs, [("other", "v2.1")]))
+    proxy.wrong = wrong
+    return proxy
+
+
+def test_only_the_misrouted_share_of_a_ribbon_is_red(mixed, opened):
+    dashboard = opened(mixed.admin)
+    ribbons = dashboard.page.locator("#topology path").filter(has_text="agents v1.1 to server-v1: 16 streams, 4 (25.00 %) misrouted")
+    expect(ribbons).to_have_count(2)
+    widths = {(path.get_attribute("class") or "good"): float(path.get_attribute("stroke-width")) for path in ribbons.all()}
+    assert set(widths) == {"good", "bad"} and abs(widths["bad"] / sum(widths.values()) - 0.25) < 0.02, widths
+    # to endpoints: all of the strayed one, nothing of the others; v2's flow has no red
+    expect(dashboard.page.locator("#topology path.bad")).to_have_count(2)
+    expect(dashboard.page.locator("#feed")).to_contain_text("agents v1.1 on cluster server-v1 (4 times)")
+
+
+def test_only_misrouted_and_a_click_on_a_node_filter(mixed, opened):
+    dashboard = opened(mixed.admin)
+    rows, found = dashboard.page.locator("#rows tr"), dashboard.page.locator("#found")
+    expect(rows).to_have_count(17)
+    dashboard.page.check("#misrouted")
+    expect(rows).to_have_count(4)
+    expect(dashboard.page.locator("#rows tr.bad")).to_have_count(4)
+    dashboard.page.uncheck("#misrouted")
+    expect(rows).to_have_count(17)
+    for name, count, chip in (("v2.1", 1, "version v2.1"), ("server-v1", 16, "cluster server-v1"), ("server-v2-strayed", 4, f"endpoint {mixed.wrong.address}")):
+        node = dashboard.page.locator("#topology .node").filter(has=dashboard.page.locator("text", has_text=re.compile(f"^{name}$")))
+        node.click()
+        expect(rows).to_have_count(count)
+        expect(dashboard.page.locator("#filters")).to_contain_text(chip)
+        expect(node).to_have_attribute("aria-pressed", "true")
+        node.focus()
+        dashboard.page.keyboard.press("Enter")  # the same again takes it back
+        expect(rows).to_have_count(17)
+        expect(node).to_be_focused()
+    dashboard.page.locator("#endpoints button").filter(has_text=mixed.wrong.address).click()
+    expect(rows).to_have_count(4)
+    dashboard.page.fill("#query", "agent-zz")
+    expect(found).to_have_text("none")
+    assert [len(streams(mixed, **query)["streams"]) for query in (
+        {"misrouted": 1}, {"misrouted": 0}, {"version": "v1.1"}, {"version": "v1"}, {"version": ""}, {"cluster": "server-v2"},
+        {"endpoint": mixed.wrong.address, "cluster": "server-v2"}, {"misrouted": 1, "q": "strayed"})] == [4, 17, 16, 0, 0, 1, 0, 4]
 
 
 # ---- the table -----------------------------------------------------------------------------------
@@ -276,6 +458,36 @@ def test_hostile_names_are_only_text(opened, started, certs, stubs, backends):
     assert dashboard.complaints == []
 
 
+def test_hostile_events_are_only_text(opened, started, certs, stubs, backends, tmp_path):
+    """What a client calls itself, and what a file that is refused says, come into events."""
+    evil = "<img src=x onerror=alert(1)>"
+    strayed = started(Server("v2", "strayed"))
+    proxy = started(Proxy(certs, [strayed], backends[1])).wait_ready()
+    started(Streams(proxy, certs, stubs, [("a", "v1." + evil)]))
+    wait_until(lambda: any(evil in text for text in texts(proxy)))
+    dashboard = opened(proxy.admin)
+    expect(dashboard.page.locator("#feed")).to_contain_text(f"agents v1.{evil} on cluster server-v1")
+    expect(dashboard.page.locator("#chart-streams-legend")).to_contain_text(f"v1.{evil} → server-v1")
+    dashboard.page.locator("#topology .node").first.click()
+    expect(dashboard.page.locator("#filters")).to_contain_text(f"version v1.{evil}")
+    expect(dashboard.page.locator("#rows tr")).to_have_count(1)
+    assert dashboard.page.locator("img, main script").count() == 0
+    assert dashboard.complaints == []
+
+
+def test_a_flood_of_misroutes_pushes_no_event_out(started, certs, stubs, backends):
+    strayed = started(Server("v2", "strayed"))
+    proxy = started(Proxy(certs, [strayed], backends[1])).wait_ready()
+    for n in range(3):
+        streams_before = history(proxy)["events"]
+        before = sum(event["count"] for event in streams_before if event["event"] == "misrouted")
+        started(Streams(proxy, certs, stubs, [(f"a{n}-{i}", "v1.1") for i in range(5)]))
+        wait_until(lambda: sum(event["count"] for event in history(proxy)["events"] if event["event"] == "misrouted") == before + 5)
+    events = history(proxy)["events"]
+    assert [event["count"] for event in events if event["event"] == "misrouted"] == [15]
+    assert any(event["event"] == "ready" for event in events)
+
+
 def test_nothing_leaves_the_origin_and_nothing_complains(proxy, opened, started, certs, stubs):
     started(Streams(proxy, certs, stubs, [("a", "v1.1")]))
     dashboard = opened(proxy.admin)
@@ -295,7 +507,7 @@ def test_nothing_leaves_the_origin_and_nothing_complains(proxy, opened, started,
 # ---- how it looks, and lasts ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme,width,height", [("light", 1280, 1100), ("dark", 1280, 1100), ("light", 360, 800), ("dark", 360, 800)])
+@pytest.mark.parametrize("scheme,width,height", [("light", 1280, 1100), ("dark", 1280, 1100), ("light", 390, 844), ("dark", 360, 800)])
 def test_it_fits_light_and_dark_wide_and_small(proxy, backends, opened, started, certs, stubs, tmp_path, scheme, width, height):
     started(Streams(proxy, certs, stubs, [(f"agent-{n:02d}", ("v1.1", "v1.2", "v2.1")[n % 3]) for n in range(12)]))
     started(Agent("v1.1", "busy", proxy.target, cacert=certs / "ca.pem"))
@@ -308,8 +520,12 @@ def test_it_fits_light_and_dark_wide_and_small(proxy, backends, opened, started,
     light = [sum(map(int, re.findall(r"\d+", color)[:3])) for color in (background, text)]
     assert abs(light[0] - light[1]) > 400 and (light[0] > light[1]) == (scheme == "light")
     assert dashboard.page.evaluate("document.documentElement.scrollWidth") <= width, "scrolls sideways"
-    assert dashboard.page.evaluate(
-        "() => getComputedStyle(document.querySelector('#topology path')).transitionDuration") == "0s"
+    small = dashboard.page.evaluate("""() => [...document.querySelectorAll("body *")].filter((e) => e.textContent.trim() && e.getClientRects().length > 0
+        && e.children.length === 0 && parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)""")
+    assert small == [], "too small to read"
+    if width < 500:  # a row is a card that names its cells, and no table has to be scrolled sideways
+        assert dashboard.page.evaluate("[...document.querySelectorAll('.scroll')].every((e) => e.scrollWidth <= e.clientWidth)")
+        assert dashboard.page.evaluate("getComputedStyle(document.querySelector('#rows td:nth-child(2)'), '::before').content").startswith('"Agent')
     dashboard.page.screenshot(path=tmp_path / f"{scheme}-{width}.png", full_page=True)
 
 
@@ -333,7 +549,7 @@ def test_drain_is_said(started, opened, certs, backends):
     dashboard = opened(proxy.admin)
     expect(dashboard.value("streams")).to_have_text("1")
     proxy.send_signal(15)
-    expect(dashboard.page.locator("#feed")).to_contain_text("the proxy is draining")
+    expect(dashboard.page.locator("#feed")).to_contain_text("Draining: no new streams")
 
 
 def test_ten_thousand_streams_stay_quick(started, opened, certs, backends):

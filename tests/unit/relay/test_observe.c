@@ -231,20 +231,58 @@ static void versions_beyond_the_table_are_counted_together(void **state)
     }
 }
 
-static void answer_times_are_taken_only_while_watched(void **state)
+/* A message up, or its answer. */
+static void pass(struct world *world, struct stream_record *record, bool is_up)
+{
+    if (is_up) {
+        observe_up(&world->worker, record, (const uint8_t *)"\0\0\0\0\0", 5);
+    } else {
+        down(world, record, "\0\0\0\0\0", 5);
+    }
+}
+
+static uint64_t timed(const struct world *world)
+{
+    uint64_t sums[ANSWER_TIME_BUCKETS] = {0};
+    uint64_t total = 0;
+    answer_time_sum(&world->worker.answer_time, sums);
+    for (size_t i = 0; i < ANSWER_TIME_BUCKETS; i++) {
+        total += sums[i];
+    }
+    return total;
+}
+
+static void as_many_answers_are_timed_as_are_wanted(void **state)
 {
     struct world *world = *state;
     struct stream_record record;
-    uint64_t sums[ANSWER_TIME_BUCKETS] = {0};
-    static const uint64_t none[ANSWER_TIME_BUCKETS];
     begin(world, &record, "v1.1", "/other.Service/Call");
-    for (int watched = 0; watched < 2; watched++) {
-        atomic_store(&world->relay.watched, watched);
-        observe_up(&world->worker, &record, (const uint8_t *)"\0\0\0\0\0", 5);
-        down(world, &record, "\0\0\0\0\0", 5);
-        answer_time_sum(&world->worker.answer_time, sums);
-        assert_int_equal(answer_time_quantile(none, sums, 1) >= 0, watched);
+    for (unsigned wanted = 0; wanted < 5; wanted += 2) {
+        uint64_t before = timed(world);
+        atomic_store(&world->worker.answers_wanted, wanted);
+        for (int i = 0; i < 10; i++) {
+            pass(world, &record, true);
+            pass(world, &record, false);
+        }
+        assert_int_equal(timed(world) - before, wanted);
     }
+    end(world, &record);
+}
+
+static void a_message_behind_one_that_waits_is_not_timed(void **state)
+{
+    struct world *world = *state;
+    struct stream_record record;
+    begin(world, &record, "v1.1", "/other.Service/Call");
+    pass(world, &record, true);
+    atomic_store(&world->worker.answers_wanted, 10);
+    pass(world, &record, true);
+    pass(world, &record, false);
+    pass(world, &record, false);
+    assert_int_equal(timed(world), 0);
+    pass(world, &record, true);
+    pass(world, &record, false);
+    assert_int_equal(timed(world), 1);
     end(world, &record);
 }
 
@@ -260,7 +298,8 @@ int main(void)
         TEST(the_first_answer_tells_pod_and_misroute),
         TEST(what_is_not_a_whole_small_plain_message_is_skipped),
         TEST(versions_beyond_the_table_are_counted_together),
-        TEST(answer_times_are_taken_only_while_watched),
+        TEST(as_many_answers_are_timed_as_are_wanted),
+        TEST(a_message_behind_one_that_waits_is_not_timed),
     };
     return cmocka_run_group_tests_name("relay/observe", tests, NULL, NULL);
 }

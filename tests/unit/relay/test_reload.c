@@ -60,6 +60,26 @@ static void a_live_stream_keeps_its_endpoint_and_a_new_one_follows(void **state)
     scene_close(scene);
 }
 
+static void count_endpoint(void *ctx, struct endpoint *endpoint)
+{
+    assert_true(atomic_load(&endpoint->removed));
+    ++*(size_t *)ctx;
+}
+
+static void count_left(void *ctx, struct cluster *cluster)
+{
+    cluster_each_left(cluster, count_endpoint, ctx);
+}
+
+/* Endpoints in sight of clusters that are no longer led to. */
+static size_t left_endpoints(struct relay *relay)
+{
+    size_t count = 0;
+    relay_forget_left(relay);
+    relay_each_left_cluster(relay, count_left, &count);
+    return count;
+}
+
 static void a_cluster_that_went_ends_with_its_last_stream(void **state)
 {
     (void)state;
@@ -71,9 +91,11 @@ static void a_cluster_that_went_ends_with_its_last_stream(void **state)
     assert_int_equal(cluster->endpoint_count, 0);
     assert_false(near->closed);
     assert_true(atomic_load(&cluster->references) > 1);
+    assert_int_equal(left_endpoints(scene->relay), 1);
     scene_serve(peer_stream(scene_conn(scene, 0, 0), 0));
     scene_run(120000); /* and with the connection, which nobody needs any more */
     assert_true(near->closed);
+    assert_int_equal(left_endpoints(scene->relay), 0);
     assert_int_equal(atomic_load(&cluster->references), 1);
     cluster_unref(cluster);
     scene_close(scene);
@@ -88,6 +110,31 @@ static void a_stream_that_waits_for_its_endpoint_gets_there(void **state)
     put_in_force(scene, routing_of(scene, NAMED("server-v2")));
     scene_run(60000);
     scene_assert_status(near, 14, "server-v1"); /* its routing is still what it was */
+    scene_close(scene);
+}
+
+static void an_endpoint_that_went_is_in_sight_until_its_last_stream_ends(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(&(struct scene_config){.v1 = 2, .v2 = 1});
+    struct peer *client = scene_client(scene);
+    size_t count = 0;
+    size_t added;
+    size_t removed;
+    scene_ask(client, "");
+    scene_ask(client, "");
+    struct cluster *cluster = scene_cluster(scene, "server-v1");
+    cluster_update(cluster, &scene->endpoints[0].address, 1, &added, &removed);
+    assert_int_equal(removed, 1);
+    relay_forget_left(scene->relay);
+    count_left(&count, cluster);
+    assert_int_equal(count, 1);
+    scene_serve(peer_stream(scene_conn(scene, 1, 0), 0));
+    scene_settle();
+    relay_forget_left(scene->relay);
+    count = 0;
+    count_left(&count, cluster);
+    assert_int_equal(count, 0);
     scene_close(scene);
 }
 
@@ -129,6 +176,7 @@ int main(void)
         cmocka_unit_test(a_live_stream_keeps_its_endpoint_and_a_new_one_follows),
         cmocka_unit_test(a_cluster_that_went_ends_with_its_last_stream),
         cmocka_unit_test(a_stream_that_waits_for_its_endpoint_gets_there),
+        cmocka_unit_test(an_endpoint_that_went_is_in_sight_until_its_last_stream_ends),
         cmocka_unit_test(a_cluster_that_stays_keeps_its_counters),
         cmocka_unit_test(what_is_coming_is_visited_and_leaves_nothing_when_it_does_not_come),
     };
