@@ -213,6 +213,7 @@ PROXY_CASES = [
     ("GrpcrouteNoRoute", {f"envoy_http_no_route{{{ENVOY}}}": "7x40"}, False),
     ("GrpcrouteNoRoute", {ENTERED: "0+3x40", ROUTED % (1, 1): "0+2x40"}, True),
     ("GrpcrouteNoRoute", {ENTERED: "0+2x40"}, True),  # not one had a route
+    ("GrpcrouteNoRoute", {ENTERED: "0+3x40", SERVED % 1: "0+3x40"}, False),  # without addRoutersLabels
     ("GrpcrouteNoRoute", {ENTERED: "9+3x40", ROUTED % (1, 1): "7+2x40", ROUTED % (2, 2): "2+1x40"}, False),
     ("GrpcrouteNoRoute", {ENTERED: "9+3x40", ROUTED % (1, 1): "2+3x40"}, False),  # seven of them, long ago
     ("GrpcrouteNoRoute", {ENTERED: "1x34 2x6", ROUTED % (1, 1): "1x40", ROUTED % (2, 2): "_x35 1x5"}, False),  # a router's first
@@ -228,6 +229,8 @@ PROXY_CASES = [
     ("GrpcrouteUpstreamErrors", {ENVOY_RESET: "0+1x40", ENVOY_STARTED: "0+100x40"}, False),
     ("GrpcrouteUpstreamErrors", {ENTERED: "0+10x40", ROUTED % (1, 1): "0+10x40", SERVED % 1: "0+9x40"}, True),
     ("GrpcrouteUpstreamErrors", {ENTERED: "0+100x40", ROUTED % (1, 1): "0+100x40", SERVED % 1: "0+99x40"}, False),
+    ("GrpcrouteUpstreamErrors", {ENTERED: "0+9x40", ROUTED % (1, 1): "0+9x40", TRAEFIK_SERVER % 1: "0x40"}, True),  # never one served
+    ("GrpcrouteUpstreamErrors", {ENTERED: "0+9x40", ROUTED % (1, 1): "0+9x40"}, False),  # without addServicesLabels
     ("GrpcrouteUpstreamErrors", {ENTERED: "1x30 2x10", ROUTED % (1, 1): "1x30 2x10", SERVED % 1: "1x40", SERVED % 2: "_x31 1x9"}, False),
     ("GrpcrouteNearFileLimit", {f"process_open_fds{{{JOB}}}": "900x40", f"process_max_fds{{{JOB}}}": "1000x40", f"up{{{JOB}}}": "1x40"}, True),
     ("GrpcrouteNearFileLimit", {f"process_open_fds{{{JOB}}}": "700x40", f"process_max_fds{{{JOB}}}": "1000x40", f"up{{{JOB}}}": "1x40"}, False),
