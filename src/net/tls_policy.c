@@ -22,7 +22,7 @@ static const char GROUPS_AFTER_QUANTA[] = "X25519MLKEM768:X25519:P-256:P-384";
 
 static void set_groups(SSL_CTX *ctx)
 {
-    int set = SSL_CTX_set1_groups_list(ctx, GROUPS_AFTER_QUANTA);
+    long set = SSL_CTX_set1_groups_list(ctx, GROUPS_AFTER_QUANTA);
     if (set != 1) {
         ERR_clear_error();
         set = SSL_CTX_set1_groups_list(ctx, GROUPS);

@@ -113,7 +113,7 @@ static int put_conditions(FILE *out, size_t index, const struct route_match *mat
 static void put_and(FILE *out, size_t index, size_t host, const struct route_match *match)
 {
     bool has_path = match != NULL && (match->service.value != NULL || match->method.value != NULL);
-    size_t count = has_path + (host > 0) + (match != NULL ? match->header_count : 0);
+    size_t count = has_path + (size_t)(host > 0) + (match != NULL ? match->header_count : 0);
     fputs("    map \"", out);
     if (host > 0) {
         fprintf(out, "${host%zu}", host);

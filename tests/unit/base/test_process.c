@@ -46,7 +46,7 @@ static void cpus_are_those_of_the_affinity(void **state)
     assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
     assert_in_range(process_cpus(), 1, CPU_COUNT(&before));
     CPU_ZERO(&one);
-    for (int cpu = 0; CPU_COUNT(&one) == 0; cpu++) {
+    for (size_t cpu = 0; CPU_COUNT(&one) == 0; cpu++) {
         if (CPU_ISSET(cpu, &before)) {
             CPU_SET(cpu, &one);
         }

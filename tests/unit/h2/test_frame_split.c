@@ -107,7 +107,7 @@ static void a_written_head_reads_back(void **state)
     struct seen seen = {0};
     assert_int_equal(feed(&seen, wire, sizeof(wire), 0, 4), 0);
     char expected[64];
-    snprintf(expected, sizeof(expected), " [%u:%u:%d]", TAKEN, 0xabcdef, 0x7fedcba9);
+    snprintf(expected, sizeof(expected), " [%d:%d:%d]", TAKEN, 0xabcdef, 0x7fedcba9);
     assert_string_equal(seen.log, expected);
     assert_int_equal(wire[4], 0x25);
 }
