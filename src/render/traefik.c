@@ -1,6 +1,7 @@
 /* Traefik v3.2 and newer, file provider. */
 #include "base/mem.h"
 #include "render/plan.h"
+#include "render/stream_log.h"
 #include "render/text.h"
 
 #include <inttypes.h>
@@ -333,8 +334,10 @@ int render_traefik_static(FILE *out, const struct render_plan *plan,
           "ping: {entryPoint: traefik}\n"
           "metrics: {prometheus: {entryPoint: traefik}}\n"
           "global: {checkNewVersion: false, sendAnonymousUsage: false}\n"
-          "log: {level: INFO}\n"
-          "providers:\n"
+          "log: {level: INFO}\n",
+          out);
+    stream_log_traefik(out, plan);
+    fputs("providers:\n"
           "  providersThrottleDuration: 100ms\n"
           "  file: {watch: true, directory: ",
           out);
