@@ -55,6 +55,15 @@ bool check_log_is_list(const char *text)
            strchr("\"[{", text[1 + strspn(text + 1, " \t")]) != NULL;
 }
 
+bool check_log_is_open(const char *text)
+{
+    text += strspn(text, " \t");
+    cJSON *object = text[0] == '{' ? cJSON_Parse(text) : NULL;
+    bool is_open = text[0] == '{' && object == NULL;
+    cJSON_Delete(object);
+    return is_open;
+}
+
 const char *check_log_find_quote(const char *text, const char *front)
 {
     const char *quote = NULL;
