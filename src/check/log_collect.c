@@ -223,7 +223,8 @@ static void count_stream(struct check_proxy_log *log, const struct check_log_str
 static size_t find_stream_group(struct check_logs *logs, const struct check_log_event *event)
 {
     bool is_cut = strlen(event->version) >= CHECK_VERSION_BYTES;
-    return is_cut                   ? NO_GROUP
+    bool is_other = logs->plan->rewritten && event->stream.rewritten;
+    return is_cut || is_other       ? NO_GROUP
            : event->stream.answered ? find_own_group(logs, event->version)
                                     : find_group(logs, event->version);
 }

@@ -83,13 +83,28 @@ static enum check_log_meaning read_joined(struct check_log_reading *reading,
     return meaning;
 }
 
+/* Blanks at the end of a part belong to the line; check_log_buffer_end() takes them out. */
+static size_t count_blanks(const struct check_log_buffer *text)
+{
+    size_t count = 0;
+    while (count < text->len && text->bytes[text->len - 1 - count] == ' ') {
+        count++;
+    }
+    return count;
+}
+
+static void add_blanks(struct check_log_buffer *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        check_log_buffer_put(text, " ", 1, CHECK_LOG_PART_BYTES);
+    }
+}
+
 static void add_part(struct check_log_reading *reading, const struct check_log_cut *cut)
 {
     struct check_log_part *part =
         check_log_parts_add(reading->parts, cut->key, cut->text, strlen(cut->text));
-    for (size_t i = 0; cut->text[0] != '\0' && i < reading->blanks; i++) {
-        check_log_buffer_put(&part->text, " ", 1, CHECK_LOG_PART_BYTES);
-    }
+    add_blanks(&part->text, cut->text[0] != '\0' ? reading->blanks : 0);
 }
 
 /* Of an agent, a server or a proxy's log. */
@@ -103,8 +118,13 @@ static bool has_line(const char *text)
 static enum check_log_meaning end_unended(struct check_log_reading *reading,
                                           struct check_log_part *part, const char *next)
 {
+    if (!has_line(next)) {
+        return CHECK_LOG_FOREIGN;
+    }
+    size_t blanks = count_blanks(&part->text);
     const char *text = check_log_buffer_end(&part->text);
-    if (!has_line(next) || !has_line(text) || check_log_is_open(text)) {
+    if (!has_line(text) || check_log_is_open(text)) {
+        add_blanks(&part->text, blanks);
         return CHECK_LOG_FOREIGN;
     }
     reading->parts->never_cut = !reading->parts->ends_seen;

@@ -175,9 +175,11 @@ static void find_gaps(const struct check_logs *logs, const struct check_log_grou
     } else if (logs->proxy.unjudged > 0) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text,
-                     "%" PRIu64 " streams of the proxy's log were not judged: their versions are "
-                     "too long, or more than %d",
-                     logs->proxy.unjudged, CHECK_LOG_GROUPS);
+                     "%" PRIu64 " streams of the proxy's log were not judged: %s",
+                     logs->proxy.unjudged,
+                     logs->plan->rewritten
+                         ? "the routes rewrite what Traefik logs of agents"
+                         : "their versions are too long, or too many");
     } else if (!enough) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text,

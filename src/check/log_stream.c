@@ -207,6 +207,7 @@ static enum check_log_meaning read_traefiks(const struct check_log_headers *head
     enum check_log_meaning meaning = take(object, &keys, event);
     event->stream.cluster[strcspn(event->stream.cluster, "@")] = '\0';
     event->stream.path[strcspn(event->stream.path, "?")] = '\0';
+    event->stream.rewritten = true;
     return meaning;
 }
 
@@ -228,6 +229,6 @@ bool check_log_stands_alone(const char *text, const char *from, const char *end)
             return false;
         }
     }
-    end += strspn(end, " \t");
-    return *end == '\0' || strchr("{,]", *end) != NULL;
+    end += strspn(end, " \t,]}"); /* of lists and of objects around it */
+    return *end == '\0' || *end == '{';
 }

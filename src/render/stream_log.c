@@ -9,8 +9,6 @@
 /* HAProxy's lines: four such values with each byte escaped to six, and the rest. */
 #define LINE_BYTES  16384
 
-/* ---- Envoy ----------------------------------------------------------------------------------- */
-
 static bool is_rewritten(const struct route_table *routes, const char *header)
 {
     for (size_t i = 0; i < routes->rule_count; i++) {
@@ -23,6 +21,8 @@ static bool is_rewritten(const struct route_table *routes, const char *header)
     }
     return false;
 }
+
+/* ---- Envoy ----------------------------------------------------------------------------------- */
 
 /* Its log sees headers as the rules left them, so that what the client sent has to be kept. */
 void stream_log_envoy_filter(FILE *out, const struct render_plan *plan)
@@ -191,10 +191,21 @@ void stream_log_nginx_server(FILE *out, const struct render_plan *plan)
 
 /* ---- Traefik --------------------------------------------------------------------------------- */
 
-void stream_log_traefik(FILE *out, const struct render_plan *plan)
+int stream_log_traefik(FILE *out, const struct render_plan *plan,
+                       char reason[static RENDER_REASON_BYTES])
 {
     if (plan->log == NULL) {
-        return;
+        return 0;
+    }
+    const char *const headers[] = {plan->log->version_header, plan->log->id_header};
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        if (is_rewritten(plan->routes, headers[i])) {
+            snprintf(reason, RENDER_REASON_BYTES,
+                     "Traefik cannot log the header \"%.100s\" as clients sent it, since a rule "
+                     "rewrites it (--access-log)",
+                     headers[i]);
+            return 1;
+        }
     }
     fputs("accessLog: # a line when a stream has ended, for grpcroute verify --logs\n"
           "  format: json\n"
@@ -204,4 +215,5 @@ void stream_log_traefik(FILE *out, const struct render_plan *plan)
     fputs(": keep, ", out);
     put_yaml(out, plan->log->id_header);
     fputs(": keep}}}\n", out);
+    return 0;
 }

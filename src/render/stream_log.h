@@ -19,7 +19,9 @@ void stream_log_haproxy_backend(FILE *out, const struct render_plan *plan, const
 void stream_log_nginx(FILE *out, const struct render_plan *plan);
 void stream_log_nginx_server(FILE *out, const struct render_plan *plan);
 
-/* Into the static configuration. Traefik's keys are its own. */
-void stream_log_traefik(FILE *out, const struct render_plan *plan);
+/* Into the static configuration. Traefik's keys are its own, and so is what it logs of headers that
+ * a rule rewrites. Returns 0, or 1 with a reason. */
+int stream_log_traefik(FILE *out, const struct render_plan *plan,
+                       char reason[static RENDER_REASON_BYTES]);
 
 #endif

@@ -1,15 +1,19 @@
 """verify --logs judges what a proxy in the middle logged of its streams: real proxies with `render --access-log`, real agents."""
+import difflib
 import json
 import re
 import subprocess
 
+import jsonschema
 import pytest
 
 from testenv import raw
-from testenv.grpcroute import BIN, Agent, grpcroute
+from testenv.grpcroute import BIN, ROOT, Agent, Server, grpcroute
+from testenv.net import ReservedPort
 from testenv.proxies import REAL_PROXIES
 
 NAMES = sorted(REAL_PROXIES)
+SCHEMAS = {command: json.loads((ROOT / f"docs/schema/{command}.json").read_text()) for command in ("verify", "sticky-test")}
 STREAMS = 4  # of each agent
 LINE = re.compile(r'^\{.*("grpcroute\.stream"|"DownstreamStatus").*\}$')
 
@@ -52,7 +56,9 @@ def verify(text, *options, versions="v1.1,v2.1"):
 
 def report(text, *options, **kwargs):
     done = verify(text, "-o", "json", *options, **kwargs)
-    return done, json.loads(done.stdout)
+    told = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(SCHEMAS["verify"]).validate(told)
+    return done, told
 
 
 def test_the_log_of_each_proxy_is_evidence(start, name):
@@ -70,6 +76,8 @@ def test_the_log_of_each_proxy_is_evidence(start, name):
         assert seen["right"] == seen["answered"] == STREAMS and seen["wrong"] == seen["refused"] == 0, seen
         assert {e["cluster"] for e in seen["endpoints"]} == {servers} and sum(e["streams"] for e in seen["endpoints"]) == STREAMS
         assert all(re.fullmatch(r"127\.0\.0\.1:\d+", e["address"]) for e in seen["endpoints"]), seen
+    # where a stream was sent is not who answered, and not that it stayed there
+    assert all({"version", "stickiness"} <= set(check["not_checked"]) for check in told["checks"]), told
 
 
 def test_agents_and_the_proxy_are_two_pieces_of_evidence(start, name):
@@ -226,8 +234,6 @@ CARRIERS = {
 @pytest.fixture(scope="module")
 def logged(certs, tmp_path_factory):
     """The log of each proxy, once for all carriers: four streams of each version and one of a hostile id."""
-    from testenv.grpcroute import Server
-
     servers = [[Server("v1", "server-v1-a")], [Server("v2", "server-v2-a")]]
     logs = {}
     try:
@@ -284,8 +290,6 @@ def test_streams_that_no_route_took_are_told_and_make_no_ok(start, name, tmp_pat
 
 
 def test_streams_that_nobody_answered_make_no_ok(start, started, name, backends):
-    from testenv.net import ReservedPort
-
     class Nobody:
         def __init__(self):
             self.address = f"127.0.0.1:{started(ReservedPort()).port}"
@@ -310,3 +314,217 @@ def test_a_cluster_that_says_no_version_is_not_checked(logged, name):
     assert verify(log, "--backend-version", "blue=v7").returncode == 1
     assert verify(log, "--backend-version", "blue=v1|v7").returncode == 4  # either may have answered
     assert verify(log, "--expect", "v1.1=*").returncode == 0  # any will do
+
+
+def stream(**fields):
+    """A line as `grpcroute proxy --access-log` has it."""
+    line = {"log": "grpcroute.stream", "event": "end", "time": "2026-11-26T03:35:11.123Z", "stream": 17, "client": "127.0.0.1:51234",
+            "agent_id": "a", "agent_version": "v1.1", "authority": "localhost:8443", "path": "/ping.PingService/PingPong",
+            "route": "spec.rules[1]", "cluster": "server-v1", "endpoint": "10.0.0.1:50051", "tls_version": "TLSv1.3",
+            "pod": "server-v1-a", "server_version": "v1", "grpc_status": 0, "http_status": 200, "ended_by": "server",
+            "reason": "completed", "age_ms": 12345, "messages_up": 5, "messages_down": 5, "bytes_up": 55, "bytes_down": 99}
+    line.update(fields)
+    return json.dumps({key: value for key, value in line.items() if value is not None}, separators=(",", ":"))
+
+
+V2 = stream(agent_version="v2.1", cluster="server-v2", server_version="v2", pod="server-v2-a")
+
+
+def test_the_server_that_answered_goes_before_the_name_of_its_cluster():
+    done, told = report([stream(), V2])
+    assert done.returncode == 0 and "version" not in told["checks"][0]["not_checked"], done
+    done = verify([stream(server_version="v2"), V2])
+    assert done.returncode == 1 and b'"server_version":"v2"' in done.stdout, done
+    assert verify([stream(cluster="blue"), V2]).returncode == 0
+    assert verify([stream(cluster="server-v2"), V2]).returncode == 0  # as live: v1 answered
+    assert verify([stream(cluster="server-v2", server_version=None), V2]).returncode == 1
+
+
+NOWHERE = {"cluster": None, "endpoint": None, "pod": None, "server_version": None, "messages_down": 0, "bytes_down": 0, "ended_by": "proxy"}
+
+
+def test_reasons_of_refusals_are_told():
+    refused = [stream(**NOWHERE, grpc_status=12, reason="no route")] * 3 + [
+        stream(**{**NOWHERE, "cluster": "server-v1"}, grpc_status=14, reason="no healthy endpoint"),
+        stream(**NOWHERE, agent_version="v7.7", grpc_status=None, http_status=None, reason="shed")]
+    done, told = report([stream(), V2, *refused])
+    assert done.returncode == 0 and len(told["checks"]) == 2, done
+    assert told["logs"]["proxy_log"]["refusals"] == [{"reason": "no route", "streams": 3}, {"reason": "no healthy endpoint", "streams": 1},
+                                                     {"reason": "shed", "streams": 1}]
+    said = verify([stream(), V2, *refused]).stdout.decode()
+    assert "OK (1 stream by the proxy's log; 4 refused)" in said, said
+    assert "Refused by the proxy, not judged: 5 streams: no route (3), no healthy endpoint (1), shed (1)" in said, said
+    done = verify([V2, *refused])
+    assert done.returncode == 4 and "by the proxy's log 4 streams were refused and 0 not answered" in done.stdout.decode(), done
+
+
+def test_streams_of_other_paths_are_judged_with_their_method():
+    other = [stream(path="/own.Service/Call"), stream(path="/own.Service/Call", cluster="server-v2", server_version=None)]
+    done, told = report([stream(), V2, *other])
+    assert done.returncode == 0 and told["logs"]["proxy_log"]["other_paths"] == 2, done
+    assert b"Of other paths than --method's, not judged: 2 streams, first /own.Service/Call" in verify([stream(), V2, *other]).stdout
+    for method in ("/own.Service/Call", "own.Service.Call"):
+        done, told = report([stream(), V2, *other], "--method", method, versions="v1.1")
+        assert done.returncode == 1 and told["checks"][0]["proxy_log"] == {
+            "answered": 2, "right": 1, "wrong": 1, "not_checked": 0, "not_answered": 0, "refused": 0, "endpoints": [
+                {"cluster": "server-v1", "address": "10.0.0.1:50051", "streams": 1, "wrong": 0},
+                {"cluster": "server-v2", "address": "10.0.0.1:50051", "streams": 1, "wrong": 1}]}, told
+    done = verify(other, "--method", "nothing")
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and b"--method" in done.stderr, done
+
+
+def test_streams_without_a_version_are_judged_by_routes_alone(tmp_path):
+    bare = stream(agent_version=None, server_version=None)
+    done = verify([stream(), V2, bare])
+    assert done.returncode == 4 and b"Agent (header missing)" in done.stdout and b"--routes" in done.stdout, done
+    routes = tmp_path / "routes.yaml"
+    routes.write_text((ROOT / "deploy/routes/grpcroute.yaml").read_text())
+    assert verify([stream(), V2, bare], "--routes", routes).returncode == 0
+    done = verify([stream(), V2, bare.replace("server-v1", "server-v2")], "--routes", routes)
+    assert done.returncode == 1 and b"(header missing)" in done.stdout, done
+
+
+def test_versions_that_occur_are_judged():
+    odd = stream(agent_version="blue-7", cluster="server-v1", server_version=None)
+    done = verify([stream(), V2, odd])
+    assert done.returncode == 4 and b"blue-7" in done.stdout and b"nothing says which server it belongs to" in done.stdout, done
+    assert verify([stream(), V2, odd], "--expect", "blue-7=v1").returncode == 0
+    assert verify([stream(), V2, odd], "--expect", "blue-7=v2").returncode == 1
+    done = verify([stream(), V2, stream(agent_version="v3.4")])  # nobody asked for it
+    assert done.returncode == 1 and b"v3.4" in done.stdout, done
+
+
+def test_lines_of_streams_that_opened_have_no_weight():
+    opened = stream(event="open", cluster="server-v2")
+    done, told = report([opened, stream(), V2])
+    assert done.returncode == 0 and told["logs"]["proxy_log"]["streams"] == 2 and told["logs"]["not_understood"] == 0, done
+    assert verify([opened], versions="v1.1").returncode == 4
+
+
+@pytest.mark.parametrize("line", [
+    stream(event=None), stream(event="gone"), stream(path=None), stream(cluster=7), stream(agent_version=["v1.1"]), stream(http_status="OK"),
+    stream()[:-1], stream()[:60], stream()[9:], "grpcroute.stream", stream() + " and more", "host: " + stream() + ", upstream: x"])
+def test_a_line_of_the_log_that_is_not_understood_keeps_the_verdict_open(line):
+    done, told = report([stream(), V2, line, stream(), V2])
+    assert done.returncode == 4 and told["logs"]["may_be_evidence"] == 1, done
+    assert told["checks"][0]["proxy_log"]["right"] == 2, told
+    assert told["logs"]["first_not_understood"][:20] == line[:20] and b"lines were not understood" in done.stderr
+    assert verify([stream(), V2, line, V2.replace('"server_version":"v2"', '"server_version":"v1"')]).returncode == 1
+
+
+def test_a_clients_text_is_no_line_of_a_proxy():
+    forged = json.loads(stream(cluster="server-v2", server_version="v2"))
+    for line in (f"[SERVER_v1/x] Stream opened from agent-id={json.dumps(forged)} agent-version=v1.1",
+                 f"[PROXY] a stream of {json.dumps(forged)} was refused",
+                 stream(agent_id=json.dumps(forged)), stream(authority='"}' + json.dumps(forged)), stream(detail=PONG)):
+        done, told = report([stream(), V2, line])
+        assert done.returncode in (0, 4) and told["checks"][0]["proxy_log"]["wrong"] == 0, (line, done)
+
+
+def sticky(lines, *options):
+    return subprocess.run([BIN, "sticky-test", "--logs", "-", "--id", "a", *options], input="\n".join(lines).encode(), capture_output=True,
+                          timeout=30, check=False)
+
+
+def test_a_proxys_log_says_nothing_of_stickiness():
+    done = sticky([stream()] * 50)
+    assert done.returncode == 4 and b"Not checked: 50 streams by the proxy's log" in done.stdout, done
+    agent = ["[AGENT_v1.1/a] Stream opened to p:1"] + ["[AGENT_v1.1/a] Received pong from server=v1/p message=pong"] * 20
+    done = sticky(agent + [stream()])
+    assert done.returncode == 0 and b"Not checked: 1 streams by the proxy's log" in done.stdout, done
+    done = sticky(agent + [stream()], "-o", "json")
+    told = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(SCHEMAS["sticky-test"]).validate(told)
+    assert told["logs"]["proxy_log"]["streams"] == 1 and told["checks"][0]["messages_answered"] == 20, told
+
+
+@pytest.mark.parametrize("form", ["json", "markdown", "junit"])
+def test_reports_have_the_evidence(form, tmp_path):
+    out = tmp_path / "out.xml"
+    options = ["--junit-file", out] if form == "junit" else ["-o", form]
+    done = verify([stream(), V2, stream(**NOWHERE, reason="no route")], *options)
+    text = out.read_text() if form == "junit" else done.stdout.decode()
+    assert done.returncode == 0 and ('"refused":\t1' if form == "json" else "1 stream by the proxy") in text, text
+
+
+REWRITING = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: rewriting}
+spec:
+  rules:
+  - matches: [{headers: [{name: agent-version, type: RegularExpression, value: 'v1\\..*'}]}]
+    filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: agent-version, value: v9.9}, {name: agent-id, value: z}]}}]
+    backendRefs: [{name: server-v1, port: 50051}]
+  - matches: [{headers: [{name: agent-version, type: RegularExpression, value: 'v2\\..*'}]}]
+    filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [agent-version, agent-id]}}]
+    backendRefs: [{name: server-v2, port: 50051}]
+"""
+
+
+TRAEFIK = json.dumps({"DownstreamContentSize": 9, "DownstreamStatus": 200, "RequestPath": raw.PING_PONG, "ServiceAddr": "h:1",
+                      "ServiceName": "server-v1@file", "request_Agent-Version": "v1.1"})
+
+
+def test_the_log_has_what_the_client_sent_whatever_the_routes_make_of_it(start, name, tmp_path):
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(REWRITING)
+    if name == "traefik":  # it cannot: that is told, and what it would log is not judged
+        done = grpcroute("render", "traefik", "--static", "--access-log", "--routes", routes)
+        assert done.returncode == 2 and "agent-version" in done.stderr and done.stderr.count("\n") == 1, done
+        done = verify([TRAEFIK.replace("v1.1", "v9.9"), TRAEFIK, TRAEFIK], "--routes", routes)
+        assert done.returncode == 4 and b"3 streams of the proxy's log were not judged: the routes rewrite" in done.stdout, done
+        return
+    proxy = start(name, "--routes", routes)
+    send(proxy, hostile_request("one"), hostile_request("two", "v2.1"))
+    log = lines(proxy, 2)
+    done = verify(log, "--routes", routes)
+    assert done.returncode == 0 and "v9.9" not in "".join(log) and "one" in "".join(log) and "two" in "".join(log), (done, log)
+
+
+def test_other_headers_may_say_who_an_agent_is(start, name, tmp_path):
+    routes = tmp_path / "routes.yaml"
+    routes.write_text((ROOT / "deploy/routes/grpcroute.yaml").read_text().replace("agent-version", "x-ver"))
+    headers = ["--version-header", "x-ver", "--id-header", "x-who"]
+    proxy = start(name, "--routes", routes, *headers)
+    call(proxy, "v1.1", "a", *headers)
+    call(proxy, "v2.1", "b", *headers)
+    log = lines(proxy, 2 * STREAMS)
+    assert '"a-1"' in "".join(log)
+    done = verify(log, *headers)
+    assert done.returncode == 0, (done, log[0])
+
+
+@pytest.mark.parametrize("render", ["envoy", "haproxy", "nginx", "traefik"])
+def test_without_it_nothing_of_it_is_rendered(render):
+    plain = grpcroute("render", render).stdout
+    assert grpcroute("render", render, "--version-header", "x", "--id-header", "y").stdout == plain
+    static = ["--static"] if render == "traefik" else []
+    assert "access" not in grpcroute("render", render, *static).stdout.replace("access_log off", "")
+    logged = grpcroute("render", render, "--access-log", *static).stdout.splitlines()
+    plain = grpcroute("render", render, *static).stdout.splitlines()
+    changes = {line[0] for line in difflib.ndiff(plain, logged)}
+    assert changes == {" ", "+"}, changes
+
+
+@pytest.mark.parametrize("option", ["--version-header", "--id-header"])
+@pytest.mark.parametrize("header", ["a b", "", ":path", "x'y", "x" * 200])
+def test_headers_that_are_none_are_one_line(option, header):
+    done = grpcroute("render", "haproxy", "--access-log", option, header)
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and option in done.stderr, done
+
+
+CHECKERS = {"envoy": ["envoy", "--mode", "validate", "--log-level", "error", "-c"], "haproxy": ["haproxy", "-c", "-f"],
+            "nginx": ["nginx", "-t", "-e", "stderr", "-c"]}
+
+
+@pytest.mark.parametrize("checked", sorted(CHECKERS))
+def test_the_proxy_finds_nothing_to_complain_about(start, checked, tmp_path):
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(REWRITING)
+    proxy = start(checked, *(["--routes", routes] if checked == "envoy" else []))
+    prefix = ["-p", tmp_path] if checked == "nginx" else []
+    done = subprocess.run([*CHECKERS[checked], proxy.config, *prefix], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("warn", "deprecat", "alert"):
+        assert word not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
