@@ -110,6 +110,17 @@ bool check_log_is_own_object(const cJSON *object)
     return is_role && field(object, "msg")[0] != '\0';
 }
 
+/* Of the log itself, or of the proxy's stream log. */
+static bool is_about_missing_lines(const char *event)
+{
+    static const char *const events[] = {"log_lines_dropped", "lines_dropped", "lines_dropping"};
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+        found = found || strcmp(event, events[i]) == 0;
+    }
+    return found;
+}
+
 /* It is whole, since it was parsed. */
 enum check_log_meaning check_log_read_own_object(const struct check_log_reading *reading,
                                                  const cJSON *object)
@@ -120,7 +131,7 @@ enum check_log_meaning check_log_read_own_object(const struct check_log_reading 
     bool is_agent = strcmp(role, "agent") == 0;
     static const struct check_log_prefix nothing = {.text = ""};
     struct check_log_event event = {0};
-    if (strcmp(field(object, "event"), "log_lines_dropped") == 0) {
+    if (is_about_missing_lines(field(object, "event"))) {
         return CHECK_LOG_LOST;
     }
     if (!is_agent && strcmp(role, "server") != 0) {

@@ -11,6 +11,7 @@ static bool says_that_lines_are_missing(const char *text)
 {
     static const char *const words[] = {
         " log lines were dropped",               /* grpcroute */
+        "bytes too slowly or not at all",        /* grpcroute, of its stream log */
         "unable to retrieve container logs for", /* kubelet */
         "failed to watch file",                  /* kubelet */
         "messages lost due to rate-limiting",    /* rsyslog */

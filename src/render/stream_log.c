@@ -113,7 +113,8 @@ void stream_log_haproxy(FILE *out, const struct render_plan *plan)
     if (plan->log == NULL) {
         return;
     }
-    fputs("    log global # a line when a stream has ended, for grpcroute verify --logs\n", out);
+    fputs("    option dontlognull\n"
+          "    log global # a line when a stream has ended, for grpcroute verify --logs\n", out);
     const struct {
         const char *variable;
         const char *header;
