@@ -6,10 +6,10 @@
 #include "check/every.h"
 #include "check/log_session.h"
 #include "check/session.h"
+#include "check/verify_logs.h"
 #include "check/verify_split.h"
 #include "cli/exit.h"
 #include "role/expect.h"
-#include "rpc/ping.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -150,59 +150,6 @@ static int make_plan(struct check_plan *plan, const struct options *options,
     return 0;
 }
 
-/* ---- logs ------------------------------------------------------------------------------------ */
-
-/* By the routes alone: without them nothing is known of it. */
-static void add_versionless(struct check_plan *plan, const struct role_expects *expects)
-{
-    struct check_group *group =
-        check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_MISSING, "");
-    if (expects->options->routes != NULL) {
-        group->expect = role_expects_at_edge(expects, NULL, 0);
-        return;
-    }
-    group->expect.rule = ROLE_EXPECT_UNKNOWN;
-    snprintf(group->expect.reason, sizeof(group->expect.reason),
-             "nothing says where streams without a version belong (--routes)");
-}
-
-/* What occurs without having been asked for. */
-static void add_log_version(void *user, struct check_plan *plan, const char *text)
-{
-    if (text[0] == '\0') {
-        add_versionless(plan, user);
-    } else {
-        add_group(plan, user, text);
-    }
-}
-
-static struct role_expectation servers_of(void *user, const char *cluster)
-{
-    return role_expects_servers(user, cluster);
-}
-
-static void judge_logs(struct check_logs *logs, void *user, struct check_report *ret_report)
-{
-    (void)user;
-    check_logs_verify(logs, ret_report);
-    check_report_judge_unknown(ret_report);
-}
-
-static int run_logs(const struct options *options, struct role_expects *expects,
-                    struct check_plan *plan)
-{
-    const struct role_connect_options *connect = &options->session.connect;
-    const struct check_log_headers headers = {connect->version_header, connect->id_header};
-    const struct check_log_owner owner = {
-        .add_version = add_log_version,
-        .servers = servers_of,
-        .path = expects->path[0] != '\0' ? expects->path : RPC_PING_PATH,
-        .headers = &headers,
-        .user = expects,
-    };
-    return check_log_session_run(plan, &options->logs, &options->session, &owner, judge_logs);
-}
-
 /* ---- again and again ------------------------------------------------------------------------- */
 
 struct again {
@@ -258,25 +205,12 @@ static int check_every(const struct options *options, bool from_logs)
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
-/* What a log is judged by. Returns 0, or 1 after one line on standard error. */
-static int expect_of_logs(const struct options *options, struct role_expects *expects)
-{
-    const char *method = options->session.connect.service.method;
-    if (role_expects_init(expects, "verify", &options->expect, NULL) != 0) {
-        return 1;
-    }
-    if (method != NULL && role_service_path(method, expects->path) != 0) {
-        cli_error("verify", "--method: \"%.100s\" is not /package.Service/Method", method);
-        return 1;
-    }
-    return 0;
-}
-
 static int init_expects(const struct options *options, struct role_expects *expects)
 {
+    const struct role_connect_options *connect = &options->session.connect;
     return options->logs.sources.count > 0
-               ? expect_of_logs(options, expects)
-               : role_expects_init(expects, "verify", &options->expect, &options->session.connect);
+               ? verify_logs_expect(expects, &options->expect, connect->service.method)
+               : role_expects_init(expects, "verify", &options->expect, connect);
 }
 
 static int run_once(struct options *options, struct role_expects *expects)
@@ -288,7 +222,7 @@ static int run_once(struct options *options, struct role_expects *expects)
         if (!from_logs) { /* others may write them for as long as they like */
             options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
         }
-        rv = from_logs ? run_logs(options, expects, &plan)
+        rv = from_logs ? verify_logs_run(&plan, &options->logs, &options->session, expects)
                        : check_session_run(&plan, &options->session);
     }
     check_plan_deinit(&plan);
