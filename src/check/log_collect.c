@@ -45,8 +45,8 @@ static size_t find_group(const struct check_logs *logs, const char *version)
     return NO_GROUP;
 }
 
-/* For the version of an agent's own log, or of a stream that was answered: one that was not asked for is added if the owner has an
- * expectation. */
+/* For the version of an agent's own log, or of a stream that was answered: one that was not asked
+ * for is added if the owner has an expectation. */
 static size_t find_own_group(struct check_logs *logs, const char *version)
 {
     size_t found = find_group(logs, version);

@@ -124,7 +124,8 @@ static uint64_t mark_of(const cJSON *object)
 
 /* Without a path it cannot be one that went anywhere: then the request was refused as it came, or
  * the connection ended without any. */
-static enum check_log_meaning take(const cJSON *object, const struct keys *keys, struct check_log_event *event)
+static enum check_log_meaning take(const cJSON *object, const struct keys *keys,
+                                   struct check_log_event *event)
 {
     struct check_log_stream *stream = &event->stream;
     struct facts facts;
