@@ -3,19 +3,19 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NO_GROUP SIZE_MAX
 
 void check_logs_init(struct check_logs *logs, struct check_run *run, struct check_plan *plan,
-                     check_log_add_version *add_version, void *user)
+                     const struct check_log_owner *owner)
 {
     *logs = (struct check_logs){
         .run = run,
         .plan = plan,
-        .add_version = add_version,
-        .user = user,
+        .owner = owner,
         .groups = mem_calloc(CHECK_LOG_GROUPS, sizeof(struct check_log_group)),
         .agents = mem_calloc(CHECK_LOG_NAMES + 2, sizeof(struct check_log_agent)),
     };
@@ -45,14 +45,14 @@ static size_t find_group(const struct check_logs *logs, const char *version)
     return NO_GROUP;
 }
 
-/* For the version of an agent's own log: one that was not asked for is added if the owner has an
- * expectation. */
+/* For the version of an agent's own log, or of a stream that was answered: one that was not asked
+ * for is added if the owner has an expectation. */
 static size_t find_own_group(struct check_logs *logs, const char *version)
 {
     size_t found = find_group(logs, version);
     size_t count = logs->plan->group_count;
-    if (found == NO_GROUP && logs->add_version != NULL && count < CHECK_LOG_GROUPS) {
-        logs->add_version(logs->user, logs->plan, version);
+    if (found == NO_GROUP && logs->owner->add_version != NULL && count < CHECK_LOG_GROUPS) {
+        logs->owner->add_version(logs->owner->user, logs->plan, version);
         if (logs->plan->group_count > count) {
             logs->groups[count].extra = true;
             found = count;
@@ -203,8 +203,70 @@ static void take_server_line(struct check_logs *logs, const struct check_log_eve
     }
 }
 
+static bool is_of_other_path(const struct check_logs *logs, const struct check_log_event *event)
+{
+    return event->stream.path[0] != '\0' && strcmp(event->stream.path, logs->owner->path) != 0;
+}
+
+/* Of the whole log. */
+static void count_stream(struct check_proxy_log *log, const struct check_log_stream *stream)
+{
+    log->streams++;
+    if (stream->endpoint[0] == '\0') {
+        check_proxy_log_refuse(log, stream->reason);
+    } else {
+        log->unanswered += !stream->answered;
+    }
+}
+
+/* What nobody answered makes no version one that occurs. */
+static size_t find_stream_group(struct check_logs *logs, const struct check_log_event *event)
+{
+    bool is_cut = strlen(event->version) >= CHECK_VERSION_BYTES;
+    bool is_other = logs->plan->rewritten && event->stream.rewritten;
+    return is_cut || is_other       ? NO_GROUP
+           : event->stream.answered ? find_own_group(logs, event->version)
+                                    : find_group(logs, event->version);
+}
+
+static void judge_stream(struct check_logs *logs, size_t number,
+                         const struct check_log_event *event)
+{
+    struct check_log_group *group = &logs->groups[number];
+    const struct role_expectation servers =
+        logs->owner->servers(logs->owner->user, event->stream.cluster);
+    enum check_way way = check_way_of(&logs->plan->groups[number].expect, &servers, event);
+    check_proxied_add(&group->proxied, &logs->run->names, way, event);
+    if (way == CHECK_WAY_WRONG) {
+        prove(&group->misrouted, event);
+    }
+}
+
+static void take_stream(struct check_logs *logs, const struct check_log_event *event)
+{
+    struct check_proxy_log *log = &logs->proxy;
+    if (is_of_other_path(logs, event)) {
+        if (log->other_paths++ == 0) {
+            snprintf(log->other_path, sizeof(log->other_path), "%.*s",
+                     (int)sizeof(log->other_path) - 1, event->stream.path);
+        }
+        return;
+    }
+    count_stream(log, &event->stream);
+    size_t number = logs->owner->servers != NULL ? find_stream_group(logs, event) : NO_GROUP;
+    if (number != NO_GROUP) {
+        judge_stream(logs, number, event);
+    } else {
+        log->unjudged += event->stream.answered;
+    }
+}
+
 void check_logs_take(void *user, const struct check_log_event *event)
 {
+    if (event->kind == CHECK_LOG_STREAM) {
+        take_stream(user, event);
+        return;
+    }
     bool of_agent = event->kind == CHECK_LOG_AGENT_OPENED || event->kind == CHECK_LOG_PONG;
     (of_agent ? take_agent_line : take_server_line)(user, event);
 }

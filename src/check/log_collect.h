@@ -4,6 +4,7 @@
 #define GRPCROUTE_CHECK_LOG_COLLECT_H
 
 #include "check/log_line.h"
+#include "check/log_proxied.h"
 #include "check/verdict.h"
 
 /* Different names (agents, servers, versions) told apart; lines with further ones are counted. */
@@ -27,6 +28,8 @@ struct check_log_group {
     uint64_t seen_pings;
     struct check_log_fault wrong; /* a server that does not belong to the version */
     struct check_log_fault mixed; /* an agent-id with another version than before */
+    struct check_proxied proxied; /* by a proxy's log */
+    struct check_log_fault misrouted; /* a stream that it sent to a wrong endpoint */
     struct check_log_fault moved; /* an answer from another pod than the stream's first */
     struct check_answer answers[CHECK_ANSWERS_MAX];
     size_t answer_count;
@@ -54,11 +57,24 @@ struct check_log_agent {
  * it. */
 typedef void check_log_add_version(void *user, struct check_plan *plan, const char *version);
 
+/* Which servers are behind a cluster of a proxy; its rule is ROLE_EXPECT_UNKNOWN where nothing says
+ * it. */
+typedef struct role_expectation check_log_servers(void *user, const char *cluster);
+
+/* What the logs are judged by. */
+struct check_log_owner {
+    check_log_add_version *add_version; /* NULL: none is added */
+    check_log_servers *servers; /* NULL: what a proxy's log says is counted, and not judged */
+    const char *path;           /* of the streams that are judged; borrowed */
+    const struct check_log_headers *headers; /* in which agents say who they are; NULL: as usual */
+    void *user;
+};
+
 struct check_logs {
     struct check_run *run;
     struct check_plan *plan; /* the run's */
-    check_log_add_version *add_version;
-    void *user;
+    const struct check_log_owner *owner; /* borrowed */
+    struct check_proxy_log proxy;
     struct check_log_group *groups; /* owned, CHECK_LOG_GROUPS; as the plan's */
     struct check_log_agent *agents; /* owned, CHECK_LOG_NAMES + 2; by the number of the id's name */
     uint64_t dropped;               /* lines whose agent is one too many */
@@ -71,9 +87,9 @@ struct check_logs {
     uint64_t server_lines;
 };
 
-/* `plan` is that of `run`, and borrowed like it; `add_version` may be NULL. */
+/* `plan` is that of `run`, and borrowed like it. */
 void check_logs_init(struct check_logs *logs, struct check_run *run, struct check_plan *plan,
-                     check_log_add_version *add_version, void *user);
+                     const struct check_log_owner *owner);
 void check_logs_deinit(struct check_logs *logs);
 
 /* Takes an event; a check_log_on_event with the logs as `user`. */

@@ -11,6 +11,7 @@
 #include "check/log_reading.h"
 #include "check/log_repeat.h"
 #include "check/log_shape.h"
+#include "check/log_stream.h"
 #include "check/log_words.h"
 
 #include <cjson/cJSON.h>
@@ -82,13 +83,34 @@ static enum check_log_meaning read_joined(struct check_log_reading *reading,
     return meaning;
 }
 
+/* Blanks at the end of a part belong to the line; check_log_buffer_end() takes them out. */
+static size_t count_blanks(const struct check_log_buffer *text)
+{
+    size_t count = 0;
+    while (count < text->len && text->bytes[text->len - 1 - count] == ' ') {
+        count++;
+    }
+    return count;
+}
+
+static void add_blanks(struct check_log_buffer *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        check_log_buffer_put(text, " ", 1, CHECK_LOG_PART_BYTES);
+    }
+}
+
 static void add_part(struct check_log_reading *reading, const struct check_log_cut *cut)
 {
     struct check_log_part *part =
         check_log_parts_add(reading->parts, cut->key, cut->text, strlen(cut->text));
-    for (size_t i = 0; cut->text[0] != '\0' && i < reading->blanks; i++) {
-        check_log_buffer_put(&part->text, " ", 1, CHECK_LOG_PART_BYTES);
-    }
+    add_blanks(&part->text, cut->text[0] != '\0' ? reading->blanks : 0);
+}
+
+/* Of an agent, a server or a proxy's log. */
+static bool has_line(const char *text)
+{
+    return check_log_find_front(text) != NULL || check_log_find_stream(text) != NULL;
 }
 
 /* Docker ends each line with its end. Others write the same members and leave it out: they are
@@ -96,8 +118,13 @@ static void add_part(struct check_log_reading *reading, const struct check_log_c
 static enum check_log_meaning end_unended(struct check_log_reading *reading,
                                           struct check_log_part *part, const char *next)
 {
-    if (check_log_find_front(next) == NULL ||
-        check_log_find_front(check_log_buffer_end(&part->text)) == NULL) {
+    if (!has_line(next)) {
+        return CHECK_LOG_FOREIGN;
+    }
+    size_t blanks = count_blanks(&part->text);
+    const char *text = check_log_buffer_end(&part->text);
+    if (!has_line(text) || check_log_is_open(text)) {
+        add_blanks(&part->text, blanks);
         return CHECK_LOG_FOREIGN;
     }
     reading->parts->never_cut = !reading->parts->ends_seen;
@@ -145,7 +172,7 @@ static enum check_log_meaning read_member(struct check_log_reading *reading, cJS
                                           enum check_log_meaning before)
 {
     const char *text = cJSON_GetStringValue(member);
-    bool is_line = text != NULL && check_log_find_front(text) != NULL;
+    bool is_line = text != NULL && has_line(text);
     enum check_log_meaning meaning = read_value(reading, member);
     return is_line ? check_log_both(before, meaning) : check_log_heavier(before, meaning);
 }
@@ -169,6 +196,9 @@ static enum check_log_meaning read_record(struct check_log_reading *reading, cJS
                                           const char *prefix, size_t prefix_len)
 {
     struct check_log_cut cut;
+    if (check_log_is_stream(object)) {
+        return check_log_read_stream(reading, object);
+    }
     if (check_log_is_own_object(object)) {
         return check_log_read_own_object(reading, object);
     }
@@ -209,7 +239,9 @@ static enum check_log_meaning read_one(struct check_log_reading *reading, const 
     const char *from = *at;
     cJSON *value = cJSON_ParseWithLengthOpts(from, len, &end, false);
     enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
-    if (cJSON_IsObject(value)) {
+    if (check_log_is_stream(value) && !check_log_stands_alone(prefix, from, end)) {
+        meaning = CHECK_LOG_LOST;
+    } else if (cJSON_IsObject(value)) {
         meaning = read_record(reading, value, prefix, (size_t)(from - prefix));
     } else if (value != NULL) {
         meaning = read_value(reading, value);
@@ -276,12 +308,16 @@ static enum check_log_meaning read_text(struct check_log_reading *reading, const
     if (meaning != CHECK_LOG_FOREIGN) {
         return meaning;
     }
-    if (front == NULL) {
-        return check_log_read_without_front(text);
+    const char *told = front != NULL ? front : check_log_find_stream(text);
+    const char *quote = told != NULL ? check_log_find_quote(text, told) : NULL;
+    if (quote != NULL && check_log_is_clients(text, quote)) {
+        return CHECK_LOG_LOST;
     }
-    const char *quote = check_log_find_quote(text, front);
-    return quote != NULL ? read_literal(reading, quote)
-                         : check_log_read_front(reading, text, front);
+    if (quote != NULL) {
+        return read_literal(reading, quote);
+    }
+    return front != NULL ? check_log_read_front(reading, text, front)
+                         : check_log_read_without_front(text);
 }
 
 enum check_log_meaning check_log_read(const struct check_log_line *line,
@@ -292,6 +328,7 @@ enum check_log_meaning check_log_read(const struct check_log_line *line,
                               .line_len = line->len,
                               .cut = line->cut,
                               .blanks = line->blanks,
+                              .headers = line->headers,
                               .parts = parts,
                               .on_event = on_event,
                               .user = user};

@@ -11,11 +11,18 @@
 
 typedef void check_log_on_event(void *user, const struct check_log_event *event);
 
+/* The headers in which agents say who they are, where a log names its values by them. */
+struct check_log_headers {
+    const char *version;
+    const char *id;
+};
+
 struct check_log_line {
     const char *text; /* clean (base/text_line.h) */
     size_t len;
     size_t blanks; /* that stood at its end: of a part they belong to the line */
     bool at_end;   /* the last of its file, which may have been cut there */
+    const struct check_log_headers *headers; /* borrowed; NULL: the usual ones */
     bool cut;      /* it may lack its end: what could then be another name is CHECK_LOG_LOST */
 };
 

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define ENDPOINTS_SHOWN 4
+
 /* ---- verdicts -------------------------------------------------------------------------------- */
 
 static struct sentence add_finding(struct check_verdict *verdict, enum check_kind kind,
@@ -36,23 +38,52 @@ static bool has_wrong_answer(const struct check_logs *logs, const struct role_ex
     return false;
 }
 
+/* Which endpoints were none for the version. */
+static void explain_misrouted(struct sentence *text, const struct check_logs *logs,
+                              const struct check_log_group *group)
+{
+    const struct check_names *names = &logs->run->names;
+    const struct check_proxied *proxied = &group->proxied;
+    const char *joint = ", sent by the proxy to ";
+    size_t shown = 0;
+    for (size_t i = 0; i < proxied->endpoint_count && shown < ENDPOINTS_SHOWN; i++) {
+        const struct check_endpoint *endpoint = &proxied->endpoints[i];
+        if (endpoint->wrong > 0) {
+            sentence_add(text, "%s%s at %s (%" PRIu64 " of %" PRIu64 " streams)", joint,
+                         check_names_text(names, endpoint->cluster),
+                         check_names_text(names, endpoint->address), endpoint->wrong,
+                         endpoint->streams);
+            joint = ", ";
+            shown++;
+        }
+    }
+    sentence_add(text, "; %" PRIu64 " lines of its log show it, first: %s", group->misrouted.count,
+                 group->misrouted.line);
+}
+
 static void find_wrong(const struct check_logs *logs, size_t number, struct check_verdict *verdict)
 {
     const struct check_log_group *group = &logs->groups[number];
     const struct role_expectation *expect = &logs->plan->groups[number].expect;
     char expected[ROLE_EXPECT_MAX * CHECK_VERSION_BYTES];
-    if (group->wrong.count == 0) {
+    if (group->wrong.count + group->misrouted.count == 0) {
         return;
     }
-    struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_FAILED, group->wrong.count);
+    struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_FAILED,
+                                       group->wrong.count + group->misrouted.count);
     sentence_add(&text, "expected %s %s", expect->version_count > 0 ? "server" : "a rejection",
                  role_expectation_text(expect, expected, sizeof(expected)));
     if (has_wrong_answer(logs, expect, verdict)) {
         sentence_add(&text, ", answered by ");
         check_explain_answers(&text, logs->run, verdict, expect);
     }
-    sentence_add(&text, "; %" PRIu64 " lines show it, first: %s", group->wrong.count,
-                 group->wrong.line);
+    if (group->wrong.count > 0) {
+        sentence_add(&text, "; %" PRIu64 " lines show it, first: %s", group->wrong.count,
+                     group->wrong.line);
+    }
+    if (group->misrouted.count > 0) {
+        explain_misrouted(&text, logs, group);
+    }
 }
 
 static void find_mixing(const struct check_log_group *group, struct check_verdict *verdict)
@@ -93,12 +124,45 @@ static void find_losses(const struct check_logs *logs, struct check_verdict *ver
     }
 }
 
+/* Streams by the proxy's log that went to servers of which nothing is known. */
+static void find_unknown(const struct check_logs *logs, struct check_verdict *verdict)
+{
+    const struct check_proxied *proxied = &verdict->proxied;
+    if (proxied->unknown == 0 || verdict->result == CHECK_FAILED) {
+        return;
+    }
+    const char *cluster = check_names_text(&logs->run->names, proxied->unknown_cluster);
+    struct sentence text =
+        add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, proxied->unknown);
+    sentence_add(&text,
+                 "not checked: %" PRIu64 " of %" PRIu64
+                 " streams by the proxy's log, nothing says which servers are behind ",
+                 proxied->unknown, proxied->answered);
+    if (cluster[0] == '\0') {
+        sentence_add(&text, "their endpoint, and its line names no cluster");
+    } else {
+        sentence_add(&text, "its cluster %s (--backend-version '%s=SERVER')", cluster, cluster);
+    }
+}
+
+/* What the proxy's log says of streams that prove nothing. */
+static void explain_unproved(struct sentence *text, const struct check_proxied *proxied)
+{
+    if (proxied->refused + proxied->unanswered > 0) {
+        sentence_add(text,
+                     "; by the proxy's log %" PRIu64 " streams were refused and %" PRIu64
+                     " not answered",
+                     proxied->refused, proxied->unanswered);
+    }
+}
+
 /* A fault is a fault; without one, what was not seen keeps the verdict open. */
 static void find_gaps(const struct check_logs *logs, const struct check_log_group *group,
                       struct check_verdict *verdict)
 {
     uint64_t wanted = logs->plan->messages;
-    bool enough = group->extra || (verdict->streams > 0 && verdict->received >= wanted);
+    bool enough = group->extra || verdict->proxied.right > 0 ||
+                  (verdict->streams > 0 && verdict->received >= wanted);
     find_losses(logs, verdict);
     if (verdict->result != CHECK_PASSED) {
         /* a finding of a kind is told once */
@@ -108,18 +172,30 @@ static void find_gaps(const struct check_logs *logs, const struct check_log_grou
                      "more than %d names in the logs: %" PRIu64
                      " lines were not compared; judge them in parts",
                      CHECK_LOG_NAMES, logs->dropped);
+    } else if (logs->proxy.unjudged > 0) {
+        struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
+        sentence_add(&text,
+                     "%" PRIu64 " streams of the proxy's log were not judged: %s",
+                     logs->proxy.unjudged,
+                     logs->plan->rewritten
+                         ? "the routes rewrite what Traefik logs of agents"
+                         : "their versions are too long, or too many");
     } else if (!enough) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text,
                      "not enough evidence in the logs: %zu \"Stream opened\" lines (1 needed), "
                      "%" PRIu64 " messages (%" PRIu64 " needed)",
                      verdict->streams, verdict->received, wanted);
+        explain_unproved(&text, &verdict->proxied);
     }
     if (logs->agent_lines == 0 || logs->server_lines == 0 || logs->plan->rewritten) {
         verdict->unchecked |= 1U << CHECK_ISOLATION;
     }
     if (logs->agent_lines == 0) {
         verdict->unchecked |= 1U << CHECK_STICKINESS;
+    }
+    if (verdict->proxied.right > verdict->proxied.named && verdict->received == 0) {
+        verdict->unchecked |= 1U << CHECK_VERSION; /* by the name of its cluster alone */
     }
 }
 
@@ -134,9 +210,11 @@ static void judge_group(const struct check_logs *logs, size_t number, struct che
     memcpy(verdict->answers, group->answers, sizeof(group->answers));
     verdict->answer_count = group->answer_count;
     verdict->other_answers = group->other_answers;
+    verdict->proxied = group->proxied;
     find_wrong(logs, number, verdict);
     find_mixing(group, verdict);
     find_move(&group->moved, verdict);
+    find_unknown(logs, verdict);
     find_gaps(logs, group, verdict);
 }
 
@@ -146,6 +224,7 @@ static void conclude(const struct check_logs *logs, struct check_report *report,
     report->logs.lines = logs->lines;
     report->logs.not_understood = logs->unread.lines;
     report->logs.lost = logs->unread.lost;
+    report->proxy = logs->proxy;
     memcpy(report->logs.quote, logs->unread.quote, sizeof(report->logs.quote));
     for (size_t i = 0; i < count; i++) {
         if (report->groups[i].result > report->result) {

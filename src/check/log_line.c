@@ -59,7 +59,8 @@ static const char *take_numbers(struct check_log_buffer *numbers, const char *at
 static enum check_log_meaning read_numbers(struct check_log_reader *reader, const struct sink *sink)
 {
     struct check_log_line text = {.text = check_log_buffer_end(&reader->numbers),
-                                  .len = reader->numbers.len};
+                                  .len = reader->numbers.len,
+                                  .headers = reader->headers};
     enum check_log_meaning meaning =
         text.len < NUMBERS_MIN
             ? CHECK_LOG_FOREIGN
@@ -112,7 +113,8 @@ static enum check_log_meaning read_line(struct check_log_reader *reader,
 static void end_line(struct check_log_reader *reader, const struct sink *sink)
 {
     struct check_log_buffer *buffer = &reader->line;
-    struct check_log_line line = {.at_end = sink->at_end, .cut = sink->at_end};
+    struct check_log_line line = {
+        .at_end = sink->at_end, .cut = sink->at_end, .headers = reader->headers};
     while (line.blanks < buffer->len && buffer->bytes[buffer->len - 1 - line.blanks] == ' ') {
         line.blanks++;
     }
@@ -176,7 +178,10 @@ static void end_parts(struct check_log_reader *reader, const struct sink *sink)
         bool is_last = part->age == reader->parts.latest;
         struct check_log_buffer text = check_log_parts_take(part);
         struct check_log_line line = {
-            .text = check_log_buffer_end(&text), .at_end = is_last, .cut = true};
+            .text = check_log_buffer_end(&text),
+            .at_end = is_last,
+            .cut = true,
+            .headers = reader->headers};
         line.len = text.len;
         if (line.len > 0) {
             count(reader, &line,

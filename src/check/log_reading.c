@@ -4,6 +4,7 @@
 #include "base/text_line.h"
 #include "check/log_cut.h"
 #include "check/log_repeat.h"
+#include "check/log_shape.h"
 #include "check/log_words.h"
 
 #include <stdlib.h>
@@ -11,8 +12,9 @@
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-static enum check_log_meaning tell(const struct check_log_reading *reading,
-                                   struct check_log_event *event, enum check_log_meaning meaning)
+enum check_log_meaning check_log_tell(const struct check_log_reading *reading,
+                                      struct check_log_event *event,
+                                      enum check_log_meaning meaning)
 {
     if (meaning == CHECK_LOG_SAID && !check_log_is_repeated(reading->repeat, event)) {
         event->line = reading->line;
@@ -38,8 +40,32 @@ enum check_log_meaning check_log_read_front(const struct check_log_reading *read
         return CHECK_LOG_LOST;
     }
     const struct check_log_prefix prefix = {text, (size_t)(front - text)};
-    return tell(reading, &event,
-                check_log_parse_words(at, is_agent, reading->cut, &prefix, &event));
+    return check_log_tell(
+        reading, &event, check_log_parse_words(at, is_agent, reading->cut, &prefix, &event));
+}
+
+bool check_log_is_clients(const char *text, const char *quote)
+{
+    static const char *const keys[] = {
+        "agent_id",  "agent_version", "authority",   "path",        "id",
+        "version",   "identity",      "detail",      "RequestPath", "RequestHost", "RequestAddr"};
+    const char *end = quote;
+    while (end > text && (end[-1] == ' ' || end[-1] == ':')) {
+        end--;
+    }
+    if (end == quote || end - text < 3 || *--end != '"') {
+        return false;
+    }
+    const char *from = end;
+    while (from > text && from[-1] != '"') {
+        from--;
+    }
+    size_t len = (size_t)(end - from);
+    bool found = len > 8 && strncasecmp(from, "request_", 8) == 0; /* Traefik's headers */
+    for (size_t i = 0; i < ARRAY_SIZE(keys) && !found; i++) {
+        found = strlen(keys[i]) == len && memcmp(keys[i], from, len) == 0;
+    }
+    return found;
 }
 
 enum check_log_meaning check_log_read_quoted(const struct check_log_reading *reading,
@@ -57,8 +83,10 @@ enum check_log_meaning check_log_read_quoted(const struct check_log_reading *rea
     copy[len] = '\0';
     text_clean_line(copy, len);
     const char *front = check_log_find_front(copy);
+    const char *quote = front != NULL ? check_log_find_quote(copy, front) : NULL;
+    bool is_line = front != NULL && (quote == NULL || !check_log_is_clients(copy, quote));
     enum check_log_meaning meaning =
-        front != NULL ? check_log_read_front(&inner, copy, front) : CHECK_LOG_LOST;
+        is_line ? check_log_read_front(&inner, copy, front) : CHECK_LOG_LOST;
     free(copy);
     return meaning;
 }
@@ -82,6 +110,17 @@ bool check_log_is_own_object(const cJSON *object)
     return is_role && field(object, "msg")[0] != '\0';
 }
 
+/* Of the log itself, or of the proxy's stream log. */
+static bool is_about_missing_lines(const char *event)
+{
+    static const char *const events[] = {"log_lines_dropped", "lines_dropped", "lines_dropping"};
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+        found = found || strcmp(event, events[i]) == 0;
+    }
+    return found;
+}
+
 /* It is whole, since it was parsed. */
 enum check_log_meaning check_log_read_own_object(const struct check_log_reading *reading,
                                                  const cJSON *object)
@@ -92,7 +131,7 @@ enum check_log_meaning check_log_read_own_object(const struct check_log_reading 
     bool is_agent = strcmp(role, "agent") == 0;
     static const struct check_log_prefix nothing = {.text = ""};
     struct check_log_event event = {0};
-    if (strcmp(field(object, "event"), "log_lines_dropped") == 0) {
+    if (is_about_missing_lines(field(object, "event"))) {
         return CHECK_LOG_LOST;
     }
     if (!is_agent && strcmp(role, "server") != 0) {
@@ -100,8 +139,9 @@ enum check_log_meaning check_log_read_own_object(const struct check_log_reading 
     }
     check_log_escape_name(event.version, version, version + strlen(version));
     check_log_escape_name(event.id, id, id + strlen(id));
-    return tell(reading, &event,
-                check_log_parse_words(field(object, "msg"), is_agent, false, &nothing, &event));
+    return check_log_tell(
+        reading, &event,
+        check_log_parse_words(field(object, "msg"), is_agent, false, &nothing, &event));
 }
 
 /* ---- parts ----------------------------------------------------------------------------------- */

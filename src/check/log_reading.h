@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#define CHECK_LOG_HEADER_BYTES 257 /* of a header's name, with its NUL */
 #define CHECK_LOG_DEPTH_MAX 6 /* of lines within objects within lines */
 
 struct check_log_cut;
@@ -15,6 +16,7 @@ struct check_log_repeat;
 struct check_log_reading {
     const char *line; /* all of it, to be shown */
     size_t line_len;
+    const struct check_log_headers *headers; /* NULL: the usual ones */
     bool cut;
     size_t blanks; /* that stood at the end of the text */
     unsigned depth;
@@ -25,10 +27,19 @@ struct check_log_reading {
     void *user;
 };
 
+/* Passes on what a line says, unless that was told before. Returns `meaning`. */
+enum check_log_meaning check_log_tell(const struct check_log_reading *reading,
+                                      struct check_log_event *event,
+                                      enum check_log_meaning meaning);
+
 /* Whether the text is a part of a line. A whole line of containerd's is read as any other behind a
  * prefix; an empty one says nothing. */
 bool check_log_is_part(const struct check_log_reading *reading, const char *text,
                        struct check_log_cut *ret);
+
+/* Whether the string at `quote` in `text` is a value that a client chose, in an object that is no
+ * valid one: no line is read out of it. */
+bool check_log_is_clients(const char *text, const char *quote);
 
 /* From a front in `text` to its end. */
 enum check_log_meaning check_log_read_front(const struct check_log_reading *reading,

@@ -25,7 +25,9 @@ static uint64_t hash_of(const struct check_log_event *event)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)event->kind;
     hash = mix(mix(hash, event->version), event->id);
-    return mix(mix(hash, event->peer_version), event->peer_id);
+    hash = mix(mix(hash, event->peer_version), event->peer_id);
+    hash = mix(mix(hash, event->stream.cluster), event->stream.endpoint);
+    return mix(mix(hash ^ event->stream.mark, event->stream.path), event->stream.reason);
 }
 
 static void add(struct check_log_repeat *repeat, uint64_t hash)

@@ -10,7 +10,7 @@ const char *const check_log_sources[] = {"kubectl", "-", NULL};
 
 int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,
                           const struct check_session_options *session,
-                          check_log_add_version *add_version, check_log_judge *judge, void *user)
+                          const struct check_log_owner *owner, check_log_judge *judge)
 {
     const char *command = check_command_name(plan->command);
     struct check_run run;
@@ -19,7 +19,7 @@ int check_log_session_run(struct check_plan *plan, const struct check_log_option
     int rv = 0;
     plan->from_logs = true;
     check_run_init(&run, plan, "logs", session->timeout_ns);
-    check_logs_init(&logs, &run, plan, add_version, user);
+    check_logs_init(&logs, &run, plan, owner);
     logs.deadline_ns = session->timeout_ns != 0 ? clock_now_ns() + session->timeout_ns : 0;
     for (size_t i = 0; i < options->sources.count && rv == 0 && run.interrupted_by == 0; i++) {
         rv = log_source_read(command, options->sources.values[i], options, &logs);
@@ -29,7 +29,7 @@ int check_log_session_run(struct check_plan *plan, const struct check_log_option
         if (unknown > 0) {
             fprintf(stderr, "note: servers saw %zu agents that have no log here\n", unknown);
         }
-        judge(&logs, user, &report);
+        judge(&logs, owner->user, &report);
         check_report_interrupted(&report);
         rv = check_session_tell(command, &report, session);
     }

@@ -19,8 +19,8 @@ extern const char *const check_log_sources[]; /* that are no files */
 #define CHECK_LOG_OPTIONS(type, field)                                                             \
     {.name = "logs", .kind = CLI_LIST, .offset = offsetof(type, field.sources),                    \
      .argument = "FILE|-|kubectl",                                                                 \
-     .help = "Judge what agents and servers logged instead of probing: files, standard input, "    \
-             "or the pods of --namespace",                                                         \
+     .help = "Judge what agents and servers logged, or a proxy of their streams, instead of "      \
+             "probing: files, standard input, or the pods of --namespace",                         \
      .choices = check_log_sources},                                              \
     {.name = "namespace", .kind = CLI_STRING, .offset = offsetof(type, field.namespace),           \
      .argument = "NAME", .fallback = "grpc-routing-poc", .help = "Where --logs kubectl looks"},    \
@@ -29,13 +29,13 @@ extern const char *const check_log_sources[]; /* that are no files */
 
 /* clang-format on */
 
-/* Fills the report from logs that were read to their end. */
+/* Fills the report from logs that were read to their end; `user` is the owner's. */
 typedef void check_log_judge(struct check_logs *logs, void *user,
                              struct check_report *ret_report);
 
 /* Reads all sources, judges, prints. Returns the exit code. */
 int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,
                           const struct check_session_options *session,
-                          check_log_add_version *add_version, check_log_judge *judge, void *user);
+                          const struct check_log_owner *owner, check_log_judge *judge);
 
 #endif

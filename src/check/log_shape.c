@@ -11,6 +11,7 @@ static bool says_that_lines_are_missing(const char *text)
 {
     static const char *const words[] = {
         " log lines were dropped",               /* grpcroute */
+        "bytes too slowly or not at all",        /* grpcroute, of its stream log */
         "unable to retrieve container logs for", /* kubelet */
         "failed to watch file",                  /* kubelet */
         "messages lost due to rate-limiting",    /* rsyslog */
@@ -53,6 +54,15 @@ bool check_log_is_list(const char *text)
     text += strspn(text, " \t");
     return text[0] == '[' && text[1 + strspn(text + 1, " \t")] != '\0' &&
            strchr("\"[{", text[1 + strspn(text + 1, " \t")]) != NULL;
+}
+
+bool check_log_is_open(const char *text)
+{
+    text += strspn(text, " \t");
+    cJSON *object = text[0] == '{' ? cJSON_Parse(text) : NULL;
+    bool is_open = text[0] == '{' && object == NULL;
+    cJSON_Delete(object);
+    return is_open;
 }
 
 const char *check_log_find_quote(const char *text, const char *front)

@@ -14,6 +14,9 @@ enum check_log_meaning check_log_read_without_front(const char *text);
 /* A text that begins as a list of strings, lists or objects, all of it. */
 bool check_log_is_list(const char *text);
 
+/* The beginning of an object, and not all of it: whatever comes next belongs to it. */
+bool check_log_is_open(const char *text);
+
 /* Where the string begins that `front` stands in, or NULL. */
 const char *check_log_find_quote(const char *text, const char *front);
 

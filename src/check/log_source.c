@@ -75,6 +75,7 @@ static int feed(struct role_input *input, struct check_log_reader *reader, struc
 static int read_file(const char *command, const char *path, struct check_logs *logs)
 {
     struct check_log_reader *reader = mem_new(struct check_log_reader);
+    reader->headers = logs->owner->headers;
     struct role_input input;
     int error = role_input_open(&input, path, logs->deadline_ns);
     if (error == 0) {
@@ -242,6 +243,7 @@ static int run_kubectl(const char *command, const struct check_log_options *opti
 {
     struct kubectl *kubectl = mem_new(struct kubectl);
     kubectl->logs = logs;
+    kubectl->reader.headers = logs->owner->headers;
     kubectl->command = command;
     int error = run_to_end(kubectl, options, fileno(errors));
     int rv = EXIT_NO_CONNECTION;

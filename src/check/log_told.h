@@ -13,15 +13,29 @@ enum check_log_kind {
     CHECK_LOG_PONG,
     CHECK_LOG_SERVER_OPENED,
     CHECK_LOG_PING,
+    CHECK_LOG_STREAM, /* has ended, by a proxy's log */
 };
 
-/* All names are printable ASCII; one that is too long ends with "...". */
+/* Where a proxy sent a stream; empty: nowhere, or it does not say. */
+struct check_log_stream {
+    char path[CHECK_LOG_NAME_BYTES];
+    char cluster[CHECK_LOG_NAME_BYTES];
+    char endpoint[CHECK_LOG_NAME_BYTES]; /* HOST:PORT */
+    char reason[CHECK_LOG_NAME_BYTES];   /* why it ended; never empty */
+    bool answered;                       /* the endpoint did, with a message */
+    bool rewritten; /* version and id are as the routes left them, not as the agent sent them */
+    uint64_t mark;                       /* streams have different ones */
+};
+
+/* All names are printable ASCII; one that is too long ends with "...". Of a stream `version` and
+ * `id` are what the agent sent, `peer_version` and `peer_id` who answered, or empty. */
 struct check_log_event {
     enum check_log_kind kind;
     char version[CHECK_LOG_NAME_BYTES]; /* of who wrote the line */
     char id[CHECK_LOG_NAME_BYTES];
     char peer_version[CHECK_LOG_NAME_BYTES]; /* the server that answered, the agent that was seen */
     char peer_id[CHECK_LOG_NAME_BYTES];
+    struct check_log_stream stream; /* CHECK_LOG_STREAM */
     const char *line; /* all of it, without colours; borrowed for the length of the call */
     size_t line_len;
 };

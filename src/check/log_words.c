@@ -16,6 +16,12 @@ const char *check_log_find_front(const char *line)
     return NULL;
 }
 
+const char *check_log_find_stream(const char *line)
+{
+    const char *ours = strstr(line, CHECK_LOG_STREAM_NAME);
+    return ours != NULL ? ours : strstr(line, CHECK_LOG_TRAEFIK_KEY);
+}
+
 /* "AGENT_v" and "SERVER_v" in base64 (RFC 4648), wherever its groups of three begin. */
 static bool is_in_base64(const char *line)
 {
@@ -39,7 +45,7 @@ bool check_log_mentions_us(const char *line)
             return true;
         }
     }
-    return is_in_base64(line);
+    return check_log_find_stream(line) != NULL || is_in_base64(line);
 }
 
 bool check_log_is_binary(const char *line)

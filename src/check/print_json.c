@@ -147,6 +147,29 @@ static cJSON *json_coverage(const struct check_report *report, size_t number)
                : cJSON_CreateNull();
 }
 
+/* What a proxy's log says of the streams of a version. */
+static cJSON *json_proxied(const struct check_run *run, const struct check_proxied *proxied)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "answered", (double)proxied->answered);
+    cJSON_AddNumberToObject(object, "right", (double)proxied->right);
+    cJSON_AddNumberToObject(object, "wrong", (double)proxied->wrong);
+    cJSON_AddNumberToObject(object, "not_checked", (double)proxied->unknown);
+    cJSON_AddNumberToObject(object, "not_answered", (double)proxied->unanswered);
+    cJSON_AddNumberToObject(object, "refused", (double)proxied->refused);
+    cJSON *endpoints = cJSON_AddArrayToObject(object, "endpoints");
+    for (size_t i = 0; i < proxied->endpoint_count; i++) {
+        const struct check_endpoint *endpoint = &proxied->endpoints[i];
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "cluster", check_names_text(&run->names, endpoint->cluster));
+        cJSON_AddStringToObject(item, "address", check_names_text(&run->names, endpoint->address));
+        cJSON_AddNumberToObject(item, "streams", (double)endpoint->streams);
+        cJSON_AddNumberToObject(item, "wrong", (double)endpoint->wrong);
+        cJSON_AddItemToArray(endpoints, item);
+    }
+    return object;
+}
+
 static cJSON *json_group(const struct check_report *report, size_t number, bool not_connected)
 {
     const struct check_run *run = report->run;
@@ -182,6 +205,9 @@ static cJSON *json_group(const struct check_report *report, size_t number, bool 
     if (report->splits != NULL && group->kind == CHECK_GROUP_VERSION) {
         cJSON_AddItemToObject(object, "split", check_split_json(report, number));
     }
+    if (report->proxy.streams > 0 && run->plan->command == CHECK_VERIFY) {
+        cJSON_AddItemToObject(object, "proxy_log", json_proxied(run, &verdict->proxied));
+    }
     cJSON_AddItemToObject(object, "findings", json_findings(verdict));
     cJSON_AddItemToObject(object, "not_checked", json_unchecked(&group->expect, verdict));
     return object;
@@ -198,7 +224,29 @@ static cJSON *json_stream(const struct check_run *run, size_t stream)
     return object;
 }
 
-static void add_logs(cJSON *object, const struct check_logs_read *read)
+/* All streams that it has. */
+static void add_proxy_log(cJSON *logs, const struct check_proxy_log *log)
+{
+    if (log->streams + log->other_paths == 0) {
+        return;
+    }
+    cJSON *object = cJSON_AddObjectToObject(logs, "proxy_log");
+    cJSON_AddNumberToObject(object, "streams", (double)log->streams);
+    cJSON_AddNumberToObject(object, "refused", (double)log->refused);
+    cJSON_AddNumberToObject(object, "not_answered", (double)log->unanswered);
+    cJSON_AddNumberToObject(object, "not_judged", (double)log->unjudged);
+    cJSON_AddNumberToObject(object, "other_paths", (double)log->other_paths);
+    cJSON *reasons = cJSON_AddArrayToObject(object, "refusals");
+    for (size_t i = 0; i < log->reason_count; i++) {
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "reason", log->reasons[i].text);
+        cJSON_AddNumberToObject(item, "streams", (double)log->reasons[i].streams);
+        cJSON_AddItemToArray(reasons, item);
+    }
+}
+
+static void add_logs(cJSON *object, const struct check_logs_read *read,
+                     const struct check_proxy_log *log)
 {
     cJSON *logs = cJSON_AddObjectToObject(object, "logs");
     cJSON_AddNumberToObject(logs, "lines", (double)read->lines);
@@ -207,6 +255,7 @@ static void add_logs(cJSON *object, const struct check_logs_read *read)
     if (read->not_understood > 0) {
         cJSON_AddStringToObject(logs, "first_not_understood", read->quote);
     }
+    add_proxy_log(logs, log);
 }
 
 void check_print_json(struct cJSON *object, const void *printed)
@@ -218,7 +267,7 @@ void check_print_json(struct cJSON *object, const void *printed)
         role_service_add_json(object, run->plan->service);
     }
     if (run->plan->from_logs) {
-        add_logs(object, &report->logs);
+        add_logs(object, &report->logs, &report->proxy);
     }
     if (run->plan->shuffled) {
         cJSON_AddNumberToObject(object, "seed", (double)run->plan->seed);

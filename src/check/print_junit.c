@@ -1,4 +1,5 @@
 /* The report as JUnit XML: a case for each version or stream. */
+#include "check/notes.h"
 #include "check/print.h"
 #include "check/split_count.h"
 #include "cli/junit.h"
@@ -35,6 +36,10 @@ static void put_output(FILE *out, const struct check_report *report, size_t grou
         struct sentence words = sentence_begin(text, sizeof(text));
         check_explain_split(&words, &report->splits[group]);
         fprintf(memory, "Split of new streams: %s\n", text);
+    }
+    struct sentence proxied = sentence_begin(text, sizeof(text));
+    if (check_add_proxied(&proxied, &verdict->proxied)) {
+        fprintf(memory, "%s\n", text);
     }
     for (size_t i = 1; i < verdict->finding_count; i++) {
         fprintf(memory, "%s\n", verdict->findings[i].text);

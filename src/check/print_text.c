@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "check/kinds.h"
+#include "check/notes.h"
 #include "check/pods.h"
 #include "check/sentence.h"
 #include "check/service.h"
@@ -107,7 +108,8 @@ static void print_findings(FILE *out, const char *label, const struct check_verd
     }
 }
 
-/* The pods that answered, and those of the same servers that only other versions met. */
+/* The pods that answered, and those of the same servers that only other versions met; the streams
+ * that a proxy's log has. */
 static void add_pods(struct sentence *text, const struct check_report *report, size_t group)
 {
     const struct check_names *names = &report->run->names;
@@ -129,7 +131,13 @@ static void add_pods(struct sentence *text, const struct check_report *report, s
     if (pods.missed_count > PODS_NAMED) {
         sentence_add(text, " and %zu more", pods.missed_count - PODS_NAMED);
     }
-    sentence_add(text, "%s", verdict->answer_count > 0 ? ")" : "");
+    char proxied[CHECK_TEXT_BYTES];
+    struct sentence log = sentence_begin(proxied, sizeof(proxied));
+    bool told = check_add_proxied(&log, &verdict->proxied);
+    if (told) {
+        sentence_add(text, "%s%s", verdict->answer_count > 0 ? "; " : " (", proxied);
+    }
+    sentence_add(text, "%s", told || verdict->answer_count > 0 ? ")" : "");
 }
 
 /* What its servers are to see of it, where that is not what it sends. */
@@ -240,6 +248,35 @@ static void print_unchecked(FILE *out, const struct check_report *report)
                        check_unchecked_text(report->run->plan, report->groups[i].unchecked, text,
                                             sizeof(text)));
         }
+    }
+}
+
+/* What of a proxy's log was not judged, whatever the verdict on the rest. */
+static void print_proxy_log(FILE *out, const struct check_report *report)
+{
+    const struct check_proxy_log *log = &report->proxy;
+    char words[CHECK_TEXT_BYTES];
+    if (report->run->plan->command == CHECK_STICKY && log->streams > 0) {
+        print_line(out, CLI_WARN, CLI_MARK_WARN,
+                   "Not checked: %" PRIu64 " streams by the proxy's log, which says where a stream "
+                   "was sent, and not that its messages stayed there",
+                   log->streams);
+        return;
+    }
+    if (log->refused > 0) {
+        struct sentence text = sentence_begin(words, sizeof(words));
+        check_add_refusals(&text, log);
+        print_line(out, CLI_WARN, CLI_MARK_WARN, "Refused by the proxy, not judged: %s", words);
+    }
+    if (log->unanswered > 0) {
+        print_line(out, CLI_WARN, CLI_MARK_WARN,
+                   "Sent on by the proxy and not answered, not judged: %" PRIu64 " streams",
+                   log->unanswered);
+    }
+    if (log->other_paths > 0) {
+        print_line(out, CLI_WARN, CLI_MARK_WARN,
+                   "Of other paths than --method's, not judged: %" PRIu64 " streams, first %s",
+                   log->other_paths, log->other_path);
     }
 }
 
@@ -452,6 +489,7 @@ void check_print_text(FILE *out, const void *printed)
     if (report->run->plan->command == CHECK_VERIFY) {
         print_version_groups(out, report);
         print_unchecked(out, report);
+        print_proxy_log(out, report);
         print_single_pods(out, report);
         print_order(out, report);
         print_split_end(out, report);
@@ -462,5 +500,6 @@ void check_print_text(FILE *out, const void *printed)
         print_agent(out, report, i);
     }
     print_unchecked(out, report);
+    print_proxy_log(out, report);
     fprintf(out, "%s\n", check_summary(report, text, sizeof(text)));
 }

@@ -6,6 +6,7 @@
 #include "check/session.h"
 #include "cli/exit.h"
 #include "cli/result.h"
+#include "rpc/ping.h"
 
 #include <stdio.h>
 
@@ -72,8 +73,8 @@ static void judge_logs(struct check_logs *logs, void *user, struct check_report 
 static int run_logs(struct options *options)
 {
     struct check_plan plan = {.command = CHECK_STICKY, .messages = options->messages};
-    int rv = check_log_session_run(&plan, &options->logs, &options->session, NULL, judge_logs,
-                                   options);
+    const struct check_log_owner owner = {.path = RPC_PING_PATH, .user = options};
+    int rv = check_log_session_run(&plan, &options->logs, &options->session, &owner, judge_logs);
     check_plan_deinit(&plan);
     return rv;
 }
@@ -126,7 +127,8 @@ const struct cli_command sticky_test_command = {
     .description =
         "Holds one stream per agent, pings on it, and checks that the same pod answers every\n"
         "time. With --logs nothing is sent: the streams that deployed agents have logged are\n"
-        "judged, each needs --messages answers.",
+        "judged, each needs --messages answers. A proxy's log of streams proves nothing here: it\n"
+        "says where a stream was sent, once, and not that all its messages stayed there.",
     .examples = "  # Twenty messages on one stream\n"
                 "  grpcroute sticky-test --cacert certs/ca.pem\n"
                 "  # Fifty agents of v2.1 for ten minutes\n"

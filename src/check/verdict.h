@@ -58,6 +58,30 @@ struct check_answer {
     uint64_t messages;
 };
 
+/* Where a proxy's log says that streams went. */
+struct check_endpoint {
+    uint32_t cluster; /* this and the next: numbers in the run's names */
+    uint32_t address;
+    uint64_t streams;
+    uint64_t wrong; /* of them: it is none for their version */
+};
+
+/* What a proxy's log says of the streams of a version. It is evidence beside that of agents and
+ * servers, never added to theirs: both may tell of one stream. */
+struct check_proxied {
+    uint64_t answered; /* by an endpoint; right, wrong or unknown */
+    uint64_t right;
+    uint64_t named;           /* of those: the log says which server answered */
+    uint64_t wrong;           /* with those that nobody answered there */
+    uint64_t unknown;         /* nothing says which servers are behind their cluster, ... */
+    uint32_t unknown_cluster; /* the first of them; a number in the run's names */
+    uint64_t unanswered;      /* it was sent to an endpoint, and got no message */
+    uint64_t refused;         /* it was sent to none */
+    struct check_endpoint endpoints[CHECK_ANSWERS_MAX];
+    size_t endpoint_count;
+    uint64_t other_endpoints; /* streams to further ones */
+};
+
 struct check_verdict {
     enum check_result result; /* CHECK_PASSED, CHECK_FAILED or CHECK_NO_EVIDENCE */
     struct check_finding findings[CHECK_KIND_COUNT]; /* at most one per kind */
@@ -72,6 +96,26 @@ struct check_verdict {
     struct check_answer answers[CHECK_ANSWERS_MAX];
     size_t answer_count;
     uint64_t other_answers; /* messages of pods beyond CHECK_ANSWERS_MAX */
+    struct check_proxied proxied;
+};
+
+#define CHECK_REASONS_MAX 8
+
+struct check_refusal {
+    char text[96]; /* printable ASCII */
+    uint64_t streams;
+};
+
+/* What a proxy's log says of all streams. */
+struct check_proxy_log {
+    uint64_t streams;    /* that ended, of the path that is checked */
+    uint64_t refused;    /* of them: sent to no endpoint */
+    uint64_t unanswered; /* of them: sent to one, and without a message from there */
+    uint64_t unjudged;   /* of them: answered, and of a version that has no check of its own */
+    struct check_refusal reasons[CHECK_REASONS_MAX]; /* of those refused, as the proxy says them */
+    size_t reason_count;
+    uint64_t other_paths; /* streams of other paths */
+    char other_path[128]; /* the first of them, printable ASCII */
 };
 
 /* How much of the logs was understood. */
@@ -90,6 +134,7 @@ struct check_report {
     struct split *splits;          /* owned, one per group; NULL: not asked for */
     char reason[CHECK_TEXT_BYTES]; /* CHECK_NOT_CONNECTED: why, else empty */
     struct check_logs_read logs;   /* of a plan that is judged from logs */
+    struct check_proxy_log proxy;  /* likewise */
 };
 
 const char *check_kind_label(enum check_kind kind);

@@ -6,6 +6,7 @@
 #include "check/every.h"
 #include "check/log_session.h"
 #include "check/session.h"
+#include "check/verify_logs.h"
 #include "check/verify_split.h"
 #include "cli/exit.h"
 #include "role/expect.h"
@@ -149,21 +150,6 @@ static int make_plan(struct check_plan *plan, const struct options *options,
     return 0;
 }
 
-/* ---- logs ------------------------------------------------------------------------------------ */
-
-/* What occurs without having been asked for. */
-static void add_log_version(void *user, struct check_plan *plan, const char *text)
-{
-    add_group(plan, user, text);
-}
-
-static void judge_logs(struct check_logs *logs, void *user, struct check_report *ret_report)
-{
-    (void)user;
-    check_logs_verify(logs, ret_report);
-    check_report_judge_unknown(ret_report);
-}
-
 /* ---- again and again ------------------------------------------------------------------------- */
 
 struct again {
@@ -219,6 +205,14 @@ static int check_every(const struct options *options, bool from_logs)
 
 /* ---- run ------------------------------------------------------------------------------------- */
 
+static int init_expects(const struct options *options, struct role_expects *expects)
+{
+    const struct role_connect_options *connect = &options->session.connect;
+    return options->logs.sources.count > 0
+               ? verify_logs_expect(expects, &options->expect, connect->service.method)
+               : role_expects_init(expects, "verify", &options->expect, connect);
+}
+
 static int run_once(struct options *options, struct role_expects *expects)
 {
     bool from_logs = options->logs.sources.count > 0;
@@ -228,8 +222,7 @@ static int run_once(struct options *options, struct role_expects *expects)
         if (!from_logs) { /* others may write them for as long as they like */
             options->session.timeout_ns = check_plan_timeout_ns(&plan, options->session.timeout_ns);
         }
-        rv = from_logs ? check_log_session_run(&plan, &options->logs, &options->session,
-                                               add_log_version, judge_logs, expects)
+        rv = from_logs ? verify_logs_run(&plan, &options->logs, &options->session, expects)
                        : check_session_run(&plan, &options->session);
     }
     check_plan_deinit(&plan);
@@ -244,13 +237,13 @@ static int run(const void *parsed, int argc, char **argv)
     bool from_logs = options.logs.sources.count > 0;
     struct role_expects expects = {0};
     int rv = EXIT_USAGE;
+    options.expect.any_backend = from_logs;
     verify_split_hold(&options.split, &options.messages, &options.interval_ns);
     if (options.boundary && from_logs) {
         cli_error("verify", "--boundary needs a probe, it does not go with --logs");
     } else if (check_every(&options, from_logs) == 0 &&
                verify_split_check(&options.split, options.expect.routes, from_logs) == 0 &&
-               role_expects_init(&expects, "verify", &options.expect,
-                                 from_logs ? NULL : &options.session.connect) == 0) {
+               init_expects(&options, &expects) == 0) {
         rv = options.every.interval_ns > 0 ? run_every(&options, &expects)
                                            : run_once(&options, &expects);
     }
@@ -274,6 +267,13 @@ const struct cli_command verify_command = {
         "Fluentd, promtail or Vector cut are joined. A version needs an opened stream and\n"
         "--messages answers. Lines that were not understood are counted and one is shown; where\n"
         "they may be evidence, or evidence is not there, that is exit code 4.\n\n"
+        "The same files may hold a proxy's log of streams: what `grpcroute proxy --access-log`\n"
+        "writes, Envoy, HAProxy and nginx as `render --access-log` configures them, and Traefik\n"
+        "in its own JSON. Each line of a stream that ended says which cluster and endpoint it was\n"
+        "sent to: one that was answered is evidence for its version, and is counted apart. The\n"
+        "servers behind a cluster are those of the -vN in its name, or of --backend-version; of\n"
+        "others nothing is known, which is exit code 4. Streams that the proxy refused, that\n"
+        "nobody answered or that have another path than --method's are counted and told.\n\n"
         "With --split the weights of --routes are judged, too: exit code 1 where the shares of\n"
         "new streams rule them out, 4 where there are too few streams to tell. Without\n"
         "--streams there are as many as it takes.\n\n"
@@ -295,7 +295,9 @@ const struct cli_command verify_command = {
                 "  # Each minute, for Prometheus\n"
                 "  grpcroute verify --every 1m --metrics-listen :9102\n"
                 "  # What the agents and servers of the cluster have logged\n"
-                "  grpcroute verify --logs kubectl\n",
+                "  grpcroute verify --logs kubectl\n"
+                "  # Every stream that went through the proxy, by its own log\n"
+                "  kubectl logs deploy/proxy-ingress | grpcroute verify --logs -\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

@@ -7,6 +7,7 @@
 #include "render/output.h"
 #include "render/plan.h"
 #include "render/watch.h"
+#include "role/connect.h"
 #include "role/headers.h"
 #include "role/routes.h"
 
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDENTITY_MAX 100
+#define HEADER_NAME_MAX 100
 
 struct options {
     const char *routes;
@@ -30,6 +31,9 @@ struct options {
     bool resolve;
     bool no_health_checks;
     const char *identity_header;
+    bool access_log;
+    const char *version_header;
+    const char *id_header;
 };
 
 static const struct {
@@ -72,6 +76,15 @@ static const struct cli_option options_table[] = {
      .offset = offsetof(struct options, identity_header), .argument = "NAME",
      .help = "Make the proxy say in each response which backend it chose (NAME) and which address "
              "of it (NAME-pod), for --server-from and --pod-from"},
+    {.name = "access-log", .kind = CLI_FLAG, .offset = offsetof(struct options, access_log),
+     .help = "Make the proxy write a JSON line to its standard output when a stream has ended, for "
+             "grpcroute verify --logs; Traefik: with --static"},
+    {.name = "version-header", .kind = CLI_STRING,
+     .offset = offsetof(struct options, version_header), .argument = "NAME",
+     .fallback = ROLE_VERSION_HEADER,
+     .help = "The agent's version in that log is from this header"},
+    {.name = "id-header", .kind = CLI_STRING, .offset = offsetof(struct options, id_header),
+     .argument = "NAME", .fallback = ROLE_ID_HEADER, .help = "The agent's id is from this one"},
     {.name = "resolve", .kind = CLI_FLAG, .offset = offsetof(struct options, resolve),
      .help = "Look names up now, and list their addresses"},
     {.name = "watch", .kind = CLI_DURATION, .offset = offsetof(struct options, watch_ns),
@@ -157,7 +170,8 @@ static int write_once(render_fn *render, const struct render_plan *plan, const c
 
 /* The header's name in lower case; `out` is empty where none is asked for. Returns 0, or 1 after
  * one line on standard error. */
-static int take_identity(const char *name, char out[static ROLE_HEADER_NAME_BYTES])
+static int take_header(const char *option, const char *name,
+                       char out[static ROLE_HEADER_NAME_BYTES])
 {
     out[0] = '\0';
     if (name == NULL) {
@@ -168,11 +182,11 @@ static int take_identity(const char *name, char out[static ROLE_HEADER_NAME_BYTE
     const char *wrong = role_header_name(name, strlen(name), out);
     if (wrong == NULL && strspn(out, plain) != strlen(out)) {
         wrong = "a proxy's own header is made of letters, digits, - and _";
-    } else if (wrong == NULL && strlen(out) > IDENTITY_MAX) {
+    } else if (wrong == NULL && strlen(out) > HEADER_NAME_MAX) {
         wrong = "it is longer than 100 characters";
     }
     if (wrong != NULL) {
-        cli_error("render", "--identity-header: \"%.100s\" is not valid: %s", name, wrong);
+        cli_error("render", "%s: \"%.100s\" is not valid: %s", option, name, wrong);
     }
     return wrong != NULL;
 }
@@ -192,12 +206,18 @@ static int render_with(const struct options *options, render_fn *render,
                        const struct route_table *routes)
 {
     char identity[ROLE_HEADER_NAME_BYTES];
-    if (take_identity(options->identity_header, identity) != 0) {
+    char version[ROLE_HEADER_NAME_BYTES];
+    char id[ROLE_HEADER_NAME_BYTES];
+    if (take_header("--identity-header", options->identity_header, identity) != 0 ||
+        take_header("--version-header", options->version_header, version) != 0 ||
+        take_header("--id-header", options->id_header, id) != 0) {
         return EXIT_USAGE;
     }
+    const struct render_log log = {version, id};
     struct render_plan plan = {
         .routes = routes,
         .identity = identity[0] != '\0' ? identity : NULL,
+        .log = options->access_log ? &log : NULL,
         .listen = options->listen,
         .admin = options->admin,
         .cert = options->cert,

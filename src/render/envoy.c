@@ -1,6 +1,7 @@
 /* Envoy 1.29 and newer. */
 #include "base/mem.h"
 #include "render/plan.h"
+#include "render/stream_log.h"
 #include "render/text.h"
 
 #include <inttypes.h>
@@ -281,9 +282,11 @@ static void put_listener(FILE *out, const struct render_plan *plan)
           "            max_concurrent_streams: 1024\n"
           "            initial_stream_window_size: 65536\n"
           "            initial_connection_window_size: 1048576\n"
-          "            connection_keepalive: {interval: 60s, timeout: 20s} # finds dead agents\n"
-          "          http_filters:\n",
+          "            connection_keepalive: {interval: 60s, timeout: 20s} # finds dead agents\n",
           out);
+    stream_log_envoy(out, plan);
+    fputs("          http_filters:\n", out);
+    stream_log_envoy_filter(out, plan);
     put_repeated(out, plan->routes);
     put_message_counts(out);
     fputs("          - name: envoy.filters.http.router\n"

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "render/haproxy_match.h"
 #include "render/plan.h"
+#include "render/stream_log.h"
 #include "render/text.h"
 
 #include <inttypes.h>
@@ -188,6 +189,7 @@ static void put_frontend(FILE *out, const struct render_plan *plan)
             render_address(&plan->listen, "*", address));
     put_haproxy(out, plan->cert);
     fputs(" alpn h2 ssl-min-ver TLSv1.2\n", out);
+    stream_log_haproxy(out, plan);
     for (size_t i = 0; i < routes->header_name_count; i++) {
         fprintf(
             out,
@@ -228,6 +230,7 @@ static void put_backend(FILE *out, const struct render_cluster *cluster,
     fprintf(out, "backend %s\n    balance roundrobin\n", cluster->route->name);
     fputs("    http-reuse always # streams share connections; without it each has one\n", out);
     put_identity(out, plan->identity);
+    stream_log_haproxy_backend(out, plan, cluster->route->name);
     for (size_t i = 0; i < cluster->endpoint_count; i++) {
         render_address(&cluster->endpoints[i], "", address);
         if (cluster->given) {
@@ -253,7 +256,11 @@ int render_haproxy(FILE *out, const struct render_plan *plan,
         "# Written by `grpcroute render haproxy` from a GRPCRoute; for HAProxy 2.4 and newer.\n"
         "# The file behind crt holds the certificate chain and the key. Checks are TCP: this "
         "version has none for gRPC.\n"
-        "global\n    tune.h2.max-concurrent-streams 1000\n\n"
+        "global\n    tune.h2.max-concurrent-streams 1000\n",
+        out);
+    stream_log_haproxy_global(out, plan);
+    fputs(
+        "\n"
         "defaults\n"
         "    mode http\n"
         "    timeout connect 5s\n"

@@ -1,6 +1,7 @@
 /* nginx 1.18 and newer. */
 #include "base/mem.h"
 #include "render/plan.h"
+#include "render/stream_log.h"
 #include "render/text.h"
 #include "route/regex.h"
 
@@ -298,6 +299,7 @@ static void put_server(FILE *out, const struct render_plan *plan)
           "        keepalive_requests 100000;   # streams of one connection\n"
           "        http2_max_concurrent_streams 1000;\n",
           out);
+    stream_log_nginx_server(out, plan);
 }
 
 /* ---- filters --------------------------------------------------------------------------------- */
@@ -413,6 +415,7 @@ int render_nginx(FILE *out, const struct render_plan *plan, char reason[static R
     }
     int rv = put_routes(out, plan->routes, reason);
     put_identity_map(out, plan->identity);
+    stream_log_nginx(out, plan);
     put_server(out, plan);
     rv = rv != 0 ? rv : put_locations(out, plan->routes, plan->identity, reason);
     fputs("}\n", out);

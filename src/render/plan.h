@@ -18,6 +18,12 @@ struct render_cluster {
     bool given; /* addresses, not a name whose addresses the proxy has to find */
 };
 
+/* The headers in which agents say who they are, in lower case and of letters, digits, - and _. */
+struct render_log {
+    const char *version_header;
+    const char *id_header;
+};
+
 struct render_plan {
     const struct route_table *routes;
     struct render_cluster *clusters; /* owned; in the order of the routes' */
@@ -29,6 +35,7 @@ struct render_plan {
     bool health_checks;
     const char *identity; /* the response header in which the proxy names the cluster that it chose,
                              and with RENDER_POD_SUFFIX the endpoint; NULL: it names none */
+    const struct render_log *log; /* borrowed; NULL: no log of streams */
 };
 
 #define RENDER_POD_SUFFIX "-pod"

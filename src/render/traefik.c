@@ -1,6 +1,7 @@
 /* Traefik v3.2 and newer, file provider. */
 #include "base/mem.h"
 #include "render/plan.h"
+#include "render/stream_log.h"
 #include "render/text.h"
 
 #include <inttypes.h>
@@ -313,7 +314,6 @@ int render_traefik_static(FILE *out, const struct render_plan *plan,
                           char reason[static RENDER_REASON_BYTES])
 {
     char address[TEXT_ADDRESS_BYTES];
-    (void)reason;
     fputs("# Written by `grpcroute render traefik --static`: the static configuration, for Traefik "
           "v3.2 and newer.\n"
           "entryPoints:\n  grpc:\n    address: ",
@@ -333,12 +333,14 @@ int render_traefik_static(FILE *out, const struct render_plan *plan,
           "ping: {entryPoint: traefik}\n"
           "metrics: {prometheus: {entryPoint: traefik, addRoutersLabels: true}}\n"
           "global: {checkNewVersion: false, sendAnonymousUsage: false}\n"
-          "log: {level: INFO}\n"
-          "providers:\n"
+          "log: {level: INFO}\n",
+          out);
+    int rv = stream_log_traefik(out, plan, reason);
+    fputs("providers:\n"
           "  providersThrottleDuration: 100ms\n"
           "  file: {watch: true, directory: ",
           out);
     put_yaml(out, plan->dynamic);
     fputs("}\n", out);
-    return 0;
+    return rv;
 }

@@ -184,13 +184,14 @@ int role_expects_init(struct role_expects *expects, const char *command,
 {
     *expects = (struct role_expects){.options = options};
     take_request(expects, connect);
-    if (options->backend_versions.count > 0 && options->routes == NULL) {
+    if (options->backend_versions.count > 0 && options->routes == NULL && !options->any_backend) {
         cli_error(command, "--backend-version: needs --routes FILE, whose backends it is about");
         return 1;
     }
     expects->routes = role_routes_load_for_checks(command, options->routes);
     return expects->routes == NULL || role_pairs_check_expect(command, &options->expect) != 0 ||
-           role_pairs_check_backends(command, &options->backend_versions, expects->routes) != 0;
+           role_pairs_check_backends(command, &options->backend_versions,
+                                     options->any_backend ? NULL : expects->routes) != 0;
 }
 
 void role_expects_deinit(struct role_expects *expects)
@@ -208,29 +209,48 @@ static void add_share(struct role_expectation *expect, const struct route_backen
         .backend = backend->name, .weight = backend->weight, .versions = versions};
 }
 
+/* Adds the servers of a backend. Returns their bits, or 0 where nothing says which they are. */
+static uint32_t allow_backend(const struct role_expects *expects, const char *backend,
+                              struct role_expectation *expect)
+{
+    char version[ROUTE_VERSION_BYTES];
+    struct role_pair pair;
+    if (role_pair_find(&expects->options->backend_versions, backend, &pair)) {
+        allow_servers(expect, &pair);
+        return bits_of(expect, &pair);
+    }
+    if (route_backend_version(backend, version)) {
+        allow(expect, version, strlen(version));
+        return bit_of(expect, version, strlen(version));
+    }
+    return 0;
+}
+
+struct role_expectation role_expects_servers(const struct role_expects *expects,
+                                             const char *backend)
+{
+    struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
+    (void)allow_backend(expects, backend, &expect);
+    return expect;
+}
+
 static struct role_expectation of_rule(const struct role_expects *expects,
                                        const struct route_rule *rule)
 {
     struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
     for (size_t i = 0; i < rule->backend_count; i++) {
         const struct route_backend *backend = &rule->backends[i];
-        char version[ROUTE_VERSION_BYTES];
-        struct role_pair pair;
         if (backend->weight == 0) {
             continue;
         }
-        if (role_pair_find(&expects->options->backend_versions, backend->name, &pair)) {
-            allow_servers(&expect, &pair);
-            add_share(&expect, backend, bits_of(&expect, &pair));
-        } else if (route_backend_version(backend->name, version)) {
-            allow(&expect, version, strlen(version));
-            add_share(&expect, backend, bit_of(&expect, version, strlen(version)));
-        } else {
+        uint32_t bits = allow_backend(expects, backend->name, &expect);
+        if (bits == 0 && !expect.too_many) {
             return because(ROLE_EXPECT_UNKNOWN,
                            "no version in the name of its backend %s "
                            "(--backend-version %s=SERVER)",
                            backend->name, backend->name);
         }
+        add_share(&expect, backend, bits);
     }
     return expect.too_many ? because(ROLE_EXPECT_UNKNOWN, "more than %d versions may answer it",
                                      ROLE_EXPECT_MAX)

@@ -51,6 +51,7 @@ struct role_expect_options {
     struct cli_list expect;
     const char *routes; /* NULL: none */
     struct cli_list backend_versions;
+    bool any_backend; /* it may be about clusters that a log names, whatever the routes know */
 };
 
 /* clang-format off */
@@ -101,6 +102,11 @@ bool role_expects_rewrite(const struct role_expects *expects);
 /* For agents of this version. */
 struct role_expectation role_expects_of(const struct role_expects *expects,
                                         const char *agent_version);
+
+/* The servers behind a backend: by --backend-version, else by the -vN of its name. Its rule is
+ * ROLE_EXPECT_SERVER, or ROLE_EXPECT_UNKNOWN. */
+struct role_expectation role_expects_servers(const struct role_expects *expects,
+                                             const char *backend);
 
 /* By the routes, the built-in ones where none are given, for these values of the version's header:
  * none, one, or a header that is repeated. */

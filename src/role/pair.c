@@ -106,7 +106,7 @@ int role_pairs_check_backends(const char *command, const struct cli_list *list,
         if (wrong == NULL) {
             role_pair_split(list->values[i], &pair);
             wrong = strcmp(pair.servers, "*") == 0 ? "* is for --expect"
-                    : has_backend(routes, &pair)
+                    : routes == NULL || has_backend(routes, &pair)
                         ? NULL
                         : "no rule of the routes has a backend of that name";
         }

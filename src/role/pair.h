@@ -18,7 +18,8 @@ bool role_pair_has_key(const struct role_pair *pair, const char *key);
 /* Finds what the list says of `key` itself; the list was checked. */
 bool role_pair_find(const struct cli_list *list, const char *key, struct role_pair *ret);
 
-/* Checks a list. Return 0, or 1 after one line on standard error. */
+/* Checks a list; `routes`, where not NULL, must have the backends. Return 0, or 1 after one line on
+ * standard error. */
 int role_pairs_check_expect(const char *command, const struct cli_list *list);
 int role_pairs_check_backends(const char *command, const struct cli_list *list,
                               const struct route_table *routes);

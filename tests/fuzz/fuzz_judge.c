@@ -12,6 +12,7 @@
 #define XML_DEPTH    16
 #define LINE_BYTES   4096
 #define MESSAGES_MAX 4
+#define PATH         "/p.S/M"
 
 static const char *const agent_versions[VERSIONS] = {"v1.1", "v2.1"};
 static const char *const server_versions[VERSIONS] = {"v1", "v2"};
@@ -27,6 +28,7 @@ struct count {
     uint64_t pongs[VERSIONS];
     uint64_t seen_pings[VERSIONS];
     bool wrong[VERSIONS];
+    uint64_t proxied[VERSIONS]; /* answered, by a proxy's log */
 };
 
 static void add_to_sum(struct count *count, const char *text)
@@ -68,6 +70,33 @@ static void count_by_server(struct count *count, const struct check_log_event *e
     }
 }
 
+/* Of a cluster named otherwise nothing is known. */
+static struct role_expectation servers_of(void *user, const char *cluster)
+{
+    struct role_expectation servers = {.rule = ROLE_EXPECT_UNKNOWN};
+    (void)user;
+    if (cluster[0] == 'v') {
+        servers.rule = ROLE_EXPECT_SERVER;
+        servers.version_count = 1;
+        snprintf(servers.versions[0], ROLE_VERSION_BYTES, "%s", cluster);
+    }
+    return servers;
+}
+
+static void count_by_proxy(struct count *count, const struct check_log_event *event)
+{
+    size_t version = version_of(event->version);
+    if (version == VERSIONS || !event->stream.answered || strcmp(event->stream.path, PATH) != 0) {
+        return;
+    }
+    const char *server =
+        event->peer_version[0] != '\0' ? event->peer_version : event->stream.cluster;
+    bool right = strcmp(server, server_versions[version]) == 0;
+    bool known = server == event->peer_version || server[0] == 'v';
+    count->proxied[version] += right;
+    count->wrong[version] |= known && !right;
+}
+
 static void on_event(void *user, const struct check_log_event *event)
 {
     struct count *count = user;
@@ -78,7 +107,15 @@ static void on_event(void *user, const struct check_log_event *event)
     add_to_sum(count, event->id);
     add_to_sum(count, event->peer_version);
     add_to_sum(count, event->peer_id);
-    (of_agent ? count_by_agent : count_by_server)(count, event);
+    add_to_sum(count, event->stream.path);
+    add_to_sum(count, event->stream.cluster);
+    add_to_sum(count, event->stream.endpoint);
+    add_to_sum(count, event->stream.reason);
+    if (event->kind == CHECK_LOG_STREAM) {
+        count_by_proxy(count, event);
+    } else {
+        (of_agent ? count_by_agent : count_by_server)(count, event);
+    }
     if (count->logs != NULL) {
         check_logs_take(count->logs, event);
     }
@@ -242,8 +279,9 @@ static void check_verify(struct check_logs *logs, const struct count *count)
     check_logs_verify(logs, &report);
     for (size_t i = 0; i < VERSIONS && report.result == CHECK_PASSED; i++) {
         bool of_agents = count->agent_lines > 0;
-        FUZZ_CHECK((of_agents ? count->opened[i] : count->seen_opened[i]) > 0);
-        FUZZ_CHECK((of_agents ? count->pongs[i] : count->seen_pings[i]) >= logs->plan->messages);
+        bool told = (of_agents ? count->opened[i] : count->seen_opened[i]) > 0 &&
+                    (of_agents ? count->pongs[i] : count->seen_pings[i]) >= logs->plan->messages;
+        FUZZ_CHECK(told || count->proxied[i] > 0);
     }
     for (size_t i = 0; i < VERSIONS; i++) {
         FUZZ_CHECK(!count->wrong[i] || report.result == CHECK_FAILED);
@@ -289,7 +327,10 @@ static void judge(const char *bytes, size_t size, size_t piece, struct check_pla
     struct check_logs logs;
     struct count count = {.logs = &logs};
     check_run_init(&run, plan, "logs", 0);
-    check_logs_init(&logs, &run, plan, plan->command == CHECK_VERIFY ? add_version : NULL, NULL);
+    const struct check_log_owner verify = {
+        .add_version = add_version, .servers = servers_of, .path = PATH};
+    const struct check_log_owner sticky = {.path = PATH};
+    check_logs_init(&logs, &run, plan, plan->command == CHECK_VERIFY ? &verify : &sticky);
     feed(&count, bytes, size, piece);
     (plan->command == CHECK_VERIFY ? check_verify : check_sticky)(&logs, &count);
     check_logs_unknown_agents(&logs);

@@ -21,7 +21,10 @@ static void check_name(const char *name)
 static void on_event(void *user, const struct check_log_event *event)
 {
     uint64_t *sum = user;
-    const char *const names[] = {event->version, event->id, event->peer_version, event->peer_id};
+    const char *const names[] = {
+        event->version,        event->id,           event->peer_version,    event->peer_id,
+        event->stream.cluster, event->stream.path, event->stream.endpoint, event->stream.reason};
+    *sum = *sum * 31 + event->stream.mark + event->stream.answered;
     *sum = *sum * 31 + event->kind + 1;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         check_name(names[i]);

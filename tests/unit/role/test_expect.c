@@ -230,6 +230,27 @@ static void what_cannot_be_meant_is_refused(void **state)
     unlink(path);
 }
 
+static void servers_behind_a_cluster_are_known_by_name_or_because_they_are_said(void **state)
+{
+    (void)state;
+    const struct role_expect_options options = {
+        .backend_versions = {{"blue=v1|v2", "server-v3=v4"}, 2}, .any_backend = true};
+    static const struct {
+        const char *cluster;
+        const char *text;
+    } rows[] = {{"server-v1", "v1"}, {"blue", "v1 or v2"}, {"server-v3", "v4"},
+                {"green", ""},       {"", ""},             {"server-v", ""}};
+    struct role_expects expects;
+    assert_int_equal(role_expects_init(&expects, "verify", &options, NULL), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct role_expectation servers = role_expects_servers(&expects, rows[i].cluster);
+        assert_int_equal(servers.rule, rows[i].text[0] != '\0' ? ROLE_EXPECT_SERVER
+                                                               : ROLE_EXPECT_UNKNOWN);
+        assert_string_equal(text_of(&servers), rows[i].text);
+    }
+    role_expects_deinit(&expects);
+}
+
 static void what_a_server_may_see_is_what_the_rule_makes_of_it(void **state)
 {
     (void)state;
@@ -263,6 +284,8 @@ int main(void)
         cmocka_unit_test(the_first_that_says_it_counts),
         cmocka_unit_test(shares_are_those_of_the_backends),
         cmocka_unit_test(what_cannot_be_meant_is_refused),
+        cmocka_unit_test(
+            servers_behind_a_cluster_are_known_by_name_or_because_they_are_said),
         cmocka_unit_test(a_version_belongs_to_its_major),
         cmocka_unit_test(what_is_no_version_expects_nothing),
         cmocka_unit_test(routes_say_who_answers),

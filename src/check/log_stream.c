@@ -1,0 +1,235 @@
+#include "check/log_stream.h"
+
+#include "base/mem.h"
+#include "check/log_words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HTTP_OK 200
+
+/* Where a log has what is to be known of a stream. */
+struct keys {
+    const char *path;
+    const char *cluster;
+    const char *endpoint;
+    const char *http_status;
+    const char *bytes_down;
+    char agent_version[CHECK_LOG_HEADER_BYTES + sizeof("request_")];
+    char agent_id[CHECK_LOG_HEADER_BYTES + sizeof("request_")];
+};
+
+/* What of it is not told as it is. */
+struct facts {
+    double http_status;
+    double bytes_down;
+    double grpc_status;
+};
+
+#define NO_NUMBER (-1.0)
+
+/* ---- fields ---------------------------------------------------------------------------------- */
+
+/* Empty where the log does not know it: no such key, null, "" as nginx and HAProxy write it, or
+ * "-". False: it is something else than a text. */
+static bool take_text(const cJSON *object, const char *key, char out[static CHECK_LOG_NAME_BYTES])
+{
+    const cJSON *item = cJSON_GetObjectItem(object, key); /* whatever the case: Traefik's headers */
+    const char *text = cJSON_GetStringValue(item);
+    out[0] = '\0';
+    if (text != NULL && strcmp(text, "-") != 0) {
+        check_log_escape_name(out, text, text + strlen(text));
+    }
+    return item == NULL || cJSON_IsNull(item) || text != NULL;
+}
+
+/* NO_NUMBER likewise. A number in quotes is one. */
+static bool take_number(const cJSON *object, const char *key, double *ret)
+{
+    const cJSON *item = cJSON_GetObjectItem(object, key);
+    const char *text = cJSON_GetStringValue(item);
+    char *end = NULL;
+    *ret = NO_NUMBER;
+    if (text != NULL && text[0] != '\0' && strcmp(text, "-") != 0) {
+        *ret = strtod(text, &end);
+    } else if (cJSON_IsNumber(item)) {
+        *ret = item->valuedouble;
+    }
+    return (item == NULL || cJSON_IsNull(item) || text != NULL || cJSON_IsNumber(item)) &&
+           (end == NULL || *end == '\0') && isfinite(*ret);
+}
+
+/* HOST:PORT; HAProxy has "-:0" where there was no server. */
+static bool is_endpoint(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    return colon != NULL && colon > text && text[0] != '-' && text[0] != '<' && colon[1] != '\0';
+}
+
+/* ---- what became of it ----------------------------------------------------------------------- */
+
+/* A proxy's own error may have the HTTP status 200, and no message; where messages are not counted,
+ * a status that is an error says as much. */
+static bool is_answered(const struct facts *facts)
+{
+    return facts->http_status == HTTP_OK &&
+           (facts->bytes_down != NO_NUMBER ? facts->bytes_down > 0 : facts->grpc_status <= 0);
+}
+
+/* The proxy's own words for the end, the best there are. */
+static bool take_reason(const cJSON *object, const struct facts *facts,
+                        char out[static CHECK_LOG_NAME_BYTES])
+{
+    char detail[CHECK_LOG_NAME_BYTES];
+    bool valid = take_text(object, "reason", out) && take_text(object, "detail", detail);
+    if (out[0] == '\0' && detail[0] != '\0') {
+        memcpy(out, detail, sizeof(detail));
+    } else if (out[0] == '\0' && facts->grpc_status > 0) {
+        snprintf(out, CHECK_LOG_NAME_BYTES, "grpc-status %.0f", facts->grpc_status);
+    } else if (out[0] == '\0' && facts->http_status > 0) {
+        snprintf(out, CHECK_LOG_NAME_BYTES, "HTTP %.0f", facts->http_status);
+    } else if (out[0] == '\0') {
+        snprintf(out, CHECK_LOG_NAME_BYTES, "no reason given");
+    }
+    return valid;
+}
+
+static uint64_t mix(uint64_t mark, const cJSON *item)
+{
+    const char *text = cJSON_GetStringValue(item);
+    char number[32];
+    if (cJSON_IsNumber(item)) {
+        snprintf(number, sizeof(number), "%.17g", item->valuedouble);
+        text = number;
+    }
+    for (; text != NULL && *text != '\0'; text++) {
+        mark = (mark ^ (unsigned char)*text) * UINT64_C(0x100000001b3); /* FNV-1a */
+    }
+    return mark;
+}
+
+/* Differs between streams that are alike in everything that is judged. */
+static uint64_t mark_of(const cJSON *object)
+{
+    static const char *const keys[] = {"time",   "start_time", "stream",   "client",
+                                       "age_ms", "StartUTC",   "Duration", "ClientAddr"};
+    uint64_t mark = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        mark = mix(mark, cJSON_GetObjectItemCaseSensitive(object, keys[i]));
+    }
+    return mark;
+}
+
+/* Without a path it cannot be one that went anywhere: then the request was refused as it came, or
+ * the connection ended without any. */
+static enum check_log_meaning take(const cJSON *object, const struct keys *keys,
+                                   struct check_log_event *event)
+{
+    struct check_log_stream *stream = &event->stream;
+    struct facts facts;
+    bool valid = take_text(object, keys->path, stream->path) &&
+                 take_text(object, keys->cluster, stream->cluster) &&
+                 take_text(object, keys->endpoint, stream->endpoint) &&
+                 take_text(object, keys->agent_version, event->version) &&
+                 take_text(object, keys->agent_id, event->id) &&
+                 take_text(object, "server_version", event->peer_version) &&
+                 take_text(object, "pod", event->peer_id) &&
+                 take_number(object, keys->http_status, &facts.http_status) &&
+                 take_number(object, keys->bytes_down, &facts.bytes_down) &&
+                 take_number(object, "grpc_status", &facts.grpc_status) &&
+                 take_reason(object, &facts, stream->reason);
+    if (!valid || (stream->path[0] == '\0' && stream->cluster[0] != '\0')) {
+        return CHECK_LOG_LOST;
+    }
+    if (stream->path[0] == '\0' && event->version[0] == '\0') {
+        return CHECK_LOG_OTHER;
+    }
+    if (!is_endpoint(stream->endpoint)) {
+        stream->endpoint[0] = '\0';
+    }
+    event->kind = CHECK_LOG_STREAM;
+    stream->answered = stream->endpoint[0] != '\0' && is_answered(&facts);
+    stream->mark = mark_of(object);
+    return CHECK_LOG_SAID;
+}
+
+/* ---- logs ------------------------------------------------------------------------------------ */
+
+static bool is_ours(const cJSON *object)
+{
+    const char *log = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "log"));
+    return log != NULL && strcmp(log, CHECK_LOG_STREAM_NAME) == 0;
+}
+
+/* Its keys are the same in every version, and no other proxy's. */
+static bool is_traefiks(const cJSON *object)
+{
+    return cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(object, CHECK_LOG_TRAEFIK_KEY)) &&
+           cJSON_IsString(cJSON_GetObjectItemCaseSensitive(object, "RequestPath"));
+}
+
+bool check_log_is_stream(const cJSON *object)
+{
+    return cJSON_IsObject(object) && (is_ours(object) || is_traefiks(object));
+}
+
+static enum check_log_meaning read_ours(const cJSON *object, struct check_log_event *event)
+{
+    static const struct keys keys = {.path = "path",
+                                     .cluster = "cluster",
+                                     .endpoint = "endpoint",
+                                     .http_status = "http_status",
+                                     .bytes_down = "bytes_down",
+                                     .agent_version = "agent_version",
+                                     .agent_id = "agent_id"};
+    const char *what = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "event"));
+    if (what != NULL && strcmp(what, "open") == 0) {
+        return CHECK_LOG_OTHER; /* where it went for good stands in its end */
+    }
+    bool is_end = what != NULL && strcmp(what, "end") == 0;
+    return is_end ? take(object, &keys, event) : CHECK_LOG_LOST;
+}
+
+/* "server-v1@file": a service, and the provider of its configuration. */
+static enum check_log_meaning read_traefiks(const struct check_log_headers *headers,
+                                            const cJSON *object, struct check_log_event *event)
+{
+    struct keys keys = {.path = "RequestPath",
+                        .cluster = "ServiceName",
+                        .endpoint = "ServiceAddr",
+                        .http_status = CHECK_LOG_TRAEFIK_KEY,
+                        .bytes_down = "DownstreamContentSize"};
+    const char *version = headers != NULL ? headers->version : "agent-version";
+    const char *id = headers != NULL ? headers->id : "agent-id";
+    snprintf(keys.agent_version, sizeof(keys.agent_version), "request_%s", version);
+    snprintf(keys.agent_id, sizeof(keys.agent_id), "request_%s", id);
+    enum check_log_meaning meaning = take(object, &keys, event);
+    event->stream.cluster[strcspn(event->stream.cluster, "@")] = '\0';
+    event->stream.path[strcspn(event->stream.path, "?")] = '\0';
+    event->stream.rewritten = true;
+    return meaning;
+}
+
+enum check_log_meaning check_log_read_stream(const struct check_log_reading *reading,
+                                             const cJSON *object)
+{
+    struct check_log_event event = {0};
+    enum check_log_meaning meaning = is_ours(object)
+                                         ? read_ours(object, &event)
+                                         : read_traefiks(reading->headers, object, &event);
+    return check_log_tell(reading, &event, meaning);
+}
+
+bool check_log_stands_alone(const char *text, const char *from, const char *end)
+{
+    static const char *const others[] = {"[PROXY", "[LOG]"};
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        if (memmem(text, (size_t)(from - text), others[i], strlen(others[i])) != NULL) {
+            return false;
+        }
+    }
+    end += strspn(end, " \t,]}"); /* of lists and of objects around it */
+    return *end == '\0' || *end == '{';
+}
