@@ -4,24 +4,58 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Where the size is not known beforehand. */
+#define FIRST_BYTES 4096
+
+/* How much is read at first: the file and one byte, by which its end is seen. */
+static size_t guess(int fd, size_t max_bytes)
+{
+    struct stat status;
+    bool known = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size >= 0;
+    size_t size = known ? (size_t)status.st_size : FIRST_BYTES;
+    return (size < max_bytes ? size : max_bytes) + 1;
+}
+
+/* Twice as much, up to the byte that says that the file is too large. */
+static size_t more(size_t room, size_t max_bytes)
+{
+    return room <= max_bytes / 2 ? 2 * room : max_bytes + 1;
+}
+
+/* Returns 0 or errno; `bytes` may move. */
+static int read_all(int fd, size_t max_bytes, char **bytes, size_t *len)
+{
+    size_t room = guess(fd, max_bytes);
+    ssize_t got;
+    *len = 0;
+    *bytes = mem_calloc(room + 1, 1);
+    while ((got = read(fd, *bytes + *len, room - *len)) > 0) {
+        *len += (size_t)got;
+        if (*len == room && room <= max_bytes) {
+            room = more(room, max_bytes);
+            *bytes = mem_realloc(*bytes, room + 1);
+        }
+    }
+    (*bytes)[*len] = '\0';
+    return got < 0 ? errno : 0;
+}
 
 int file_read(const char *path, size_t max_bytes, char **ret_bytes, size_t *ret_len)
 {
+    char *bytes;
+    size_t len;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return errno;
     }
-    char *bytes = mem_calloc(1, max_bytes + 2);
-    size_t len = 0;
-    ssize_t got;
-    while ((got = read(fd, bytes + len, max_bytes + 1 - len)) > 0) {
-        len += (size_t)got;
-    }
-    int error = errno;
+    int error = read_all(fd, max_bytes, &bytes, &len);
     close(fd);
-    if (got < 0) {
+    if (error != 0) {
         free(bytes);
         return error;
     }

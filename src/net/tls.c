@@ -1,7 +1,6 @@
 /* TLS contexts. */
 #include "net/tls.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "net/tls_impl.h"
 
@@ -12,9 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Of a bundle of authorities, as far as it is compared. */
-#define TLS_FILE_BYTES ((size_t)4 * 1024 * 1024)
 
 /* Empties OpenSSL's queue and returns its first reason. */
 static const char *take_reason(unsigned long *ret_code)
@@ -186,7 +182,7 @@ bool net_tls_is_early(const struct net_tls *tls)
     return cert != NULL && X509_cmp_current_time(X509_get0_notBefore(cert)) > 0;
 }
 
-static int check_dates(const struct net_tls *tls, const char *file, struct net_error *error)
+int tls_check_dates(const struct net_tls *tls, const char *file, struct net_error *error)
 {
     if (net_tls_is_expired(tls)) {
         net_error_set(error, NET_TLS_EXPIRED, "certificate file %s is expired: renew it", file);
@@ -285,20 +281,6 @@ struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
     return tls;
 }
 
-/* By which a file that changed is told. Returns 0 or -1. */
-static int digest_file(const char *file, unsigned char out[static TLS_DIGEST_BYTES])
-{
-    char *bytes;
-    size_t len;
-
-    if (file_read(file, TLS_FILE_BYTES, &bytes, &len) != 0) {
-        return -1;
-    }
-    EVP_Digest(bytes, len, out, NULL, EVP_sha256(), NULL);
-    free(bytes);
-    return 0;
-}
-
 static int load_client_authorities(struct net_tls *tls,
                                    const struct net_tls_server_config *config,
                                    struct net_error *error)
@@ -311,7 +293,7 @@ static int load_client_authorities(struct net_tls *tls,
     if (load_authorities(tls->ctx, file, "client CA file", error) != 0) {
         return -1;
     }
-    if (digest_file(file, tls->client_ca_digest) != 0) {
+    if (tls_digest_file(file, tls->client_ca_digest) != 0) {
         net_error_set(error, NET_FAILED, "cannot read client CA file %s", file);
         return -1;
     }
@@ -333,7 +315,7 @@ struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
     SSL_CTX_set_client_hello_cb(tls->ctx, tls_io_on_client_hello, NULL);
     SSL_CTX_set_alpn_select_cb(tls->ctx, tls_io_on_alpn, NULL);
     if (load_certificate(tls->ctx, config->cert_file, ret_error) != 0 ||
-        check_dates(tls, config->cert_file, ret_error) != 0 ||
+        tls_check_dates(tls, config->cert_file, ret_error) != 0 ||
         load_key(tls->ctx, config->key_file, config->cert_file, NULL, ret_error) != 0 ||
         load_client_authorities(tls, config, ret_error) != 0) {
         net_tls_free(tls);

@@ -63,6 +63,12 @@ struct net_certificate {
     int64_t end_s;
 };
 
+/* The same again; where the files hold what `current`, NULL or a server's, was made of, that is shared
+ * instead, for to make one takes milliseconds. */
+struct net_tls *net_tls_server_renew(struct net_tls *current,
+                                     const struct net_tls_server_config *config,
+                                     struct net_error *ret_error);
+
 /* The file that a server's certificates came from; borrowed. */
 const char *net_tls_file(const struct net_tls *tls);
 

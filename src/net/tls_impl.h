@@ -13,11 +13,18 @@ struct net_tls {
     SSL_CTX *ctx; /* owned */
     char *file; /* owned; of a server's certificates */
     unsigned char client_ca_digest[TLS_DIGEST_BYTES]; /* of the file, zeros without one */
+    unsigned char files_digest[TLS_DIGEST_BYTES]; /* of all that it was made of, if `has_files` */
+    bool has_files;
     atomic_int owners;
     bool server;
     bool verify; /* the client checks chain and name */
     int client_verify; /* a server's SSL_VERIFY flags; SSL_VERIFY_NONE: it asks for no certificate */
 };
+
+/* By which a file that changed is told. Returns 0 or -1. */
+int tls_digest_file(const char *file, unsigned char out[static TLS_DIGEST_BYTES]);
+/* Returns 0, or -1 with an error for a certificate that has expired; `file` is its name. */
+int tls_check_dates(const struct net_tls *tls, const char *file, struct net_error *error);
 
 /* Versions, ciphers, groups, and no resumption. */
 void tls_policy_apply(SSL_CTX *ctx);

@@ -187,7 +187,7 @@ static int init_relay(struct proxy *proxy)
     struct proxy_setup setup;
     struct route_error wrong;
     struct net_error error;
-    if (proxy_setup_load(&config->sources, false, &setup, &wrong) != 0) {
+    if (proxy_setup_load(&config->sources, false, NULL, &setup, &wrong) != 0) {
         cli_error("proxy", "%s", wrong.text);
         proxy_setup_deinit(&setup);
         return EXIT_USAGE;

@@ -199,7 +199,10 @@ enum proxy_reload_result proxy_reload_now(struct proxy_reload *reload, const cha
 {
     struct proxy_setup setup;
     struct route_error error;
-    if (proxy_setup_load(reload->sources, true, &setup, &error) != 0) {
+    struct net_tls *in_force = relay_tls(reload->relay);
+    int rv = proxy_setup_load(reload->sources, true, in_force, &setup, &error);
+    net_tls_free(in_force);
+    if (rv != 0) {
         proxy_setup_deinit(&setup);
         return fail(reload, by, error.text, out, out_bytes);
     }

@@ -42,8 +42,8 @@ static int load_routes(const struct proxy_sources *sources, struct proxy_setup *
     return route_table_load_file(sources->routes, &setup->routes, error);
 }
 
-static int load_certificate(const struct proxy_sources *sources, struct proxy_setup *setup,
-                            struct route_error *error)
+static int load_certificate(const struct proxy_sources *sources, struct net_tls *in_force,
+                            struct proxy_setup *setup, struct route_error *error)
 {
     struct net_error why;
     if (sources->cert == NULL) {
@@ -55,7 +55,7 @@ static int load_certificate(const struct proxy_sources *sources, struct proxy_se
         .client_ca_file = sources->client_ca,
         .client_cert_optional = sources->client_cert_optional,
     };
-    setup->tls = net_tls_server_new(&config, &why);
+    setup->tls = net_tls_server_renew(in_force, &config, &why);
     if (setup->tls == NULL) {
         snprintf(error->text, sizeof(error->text), "%s", why.text);
         return -1;
@@ -63,7 +63,7 @@ static int load_certificate(const struct proxy_sources *sources, struct proxy_se
     return 0;
 }
 
-int proxy_setup_load(const struct proxy_sources *sources, bool again,
+int proxy_setup_load(const struct proxy_sources *sources, bool again, struct net_tls *in_force,
                      struct proxy_setup *ret_setup, struct route_error *ret_error)
 {
     *ret_setup = (struct proxy_setup){0};
@@ -73,7 +73,7 @@ int proxy_setup_load(const struct proxy_sources *sources, bool again,
     fill_targets(ret_setup);
     return role_endpoints_apply(&sources->endpoints, ret_setup->routes, again,
                                 CLUSTER_TARGETS_MAX, take_endpoints, ret_setup, ret_error) != 0 ||
-                   load_certificate(sources, ret_setup, ret_error) != 0
+                   load_certificate(sources, in_force, ret_setup, ret_error) != 0
                ? -1
                : 0;
 }

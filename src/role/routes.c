@@ -47,7 +47,7 @@ struct net_tls *role_certificate_load(const char *command, const char *cert, con
 {
     struct net_error error;
     const struct net_tls_server_config config = {cert, key};
-    struct net_tls *tls = net_tls_server_new(&config, &error);
+    struct net_tls *tls = net_tls_server_renew(NULL, &config, &error);
     if (tls == NULL) {
         cli_error(command, "%s", error.text);
     }

@@ -30,7 +30,7 @@ void server_certificate_reload(struct server_certificate *certificate)
 {
     struct net_error error;
     const struct net_tls_server_config config = {certificate->cert, certificate->key};
-    struct net_tls *tls = net_tls_server_new(&config, &error);
+    struct net_tls *tls = net_tls_server_renew(certificate->tls, &config, &error);
     if (tls == NULL) {
         log_event(LOG_ERROR, certificate->source, "reload_failed", LOG_PAIRS({"cause", error.text}),
                   "Not reloaded, all stays as it was: %s", error.text);

@@ -1,6 +1,8 @@
 /* Making contexts: every bad file is one sentence that names it. */
 #include "harness.h"
 
+#include "base/file.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +187,86 @@ static void the_script_makes_private_keys_and_never_overwrites_silently(void **s
     assert_int_equal(generate("--unknown"), 2);
 }
 
+/* Its bytes differ from those of `from` by what is appended, which no PEM is. */
+static void copy_file(const char *from, const char *to, const char *appended)
+{
+    char *bytes;
+    size_t len;
+    assert_int_equal(file_read(certificate(from), 100000, &bytes, &len), 0);
+    bytes = mem_realloc(bytes, len + strlen(appended) + 1);
+    strcpy(bytes + len, appended);
+    write_file(to, bytes);
+    free(bytes);
+}
+
+static const struct net_tls_server_config RENEWED = {.cert_file = "renew-cert.pem",
+                                                     .key_file = "renew-key.pem"};
+
+/* The context of `config`, whose files are named as certificate() wants them. */
+static struct net_tls *renew(struct net_tls *current, struct net_tls_server_config config)
+{
+    struct net_error error;
+    config.cert_file = certificate(config.cert_file);
+    config.key_file = certificate(config.key_file);
+    config.client_ca_file =
+        config.client_ca_file != NULL ? certificate(config.client_ca_file) : NULL;
+    return net_tls_server_renew(current, &config, &error);
+}
+
+static void check_renewal(struct net_tls **current, const struct net_tls_server_config *config,
+                          bool shared)
+{
+    struct net_tls *next = renew(*current, *config);
+    assert_non_null(next);
+    assert_int_equal(next == *current, shared);
+    net_tls_free(*current);
+    *current = next;
+}
+
+static void a_context_is_shared_while_its_files_hold_the_same(void **state)
+{
+    (void)state;
+    struct net_tls_server_config config = RENEWED;
+    struct net_tls *tls = NULL;
+    copy_file("cert.pem", config.cert_file, "");
+    copy_file("key.pem", config.key_file, "");
+    check_renewal(&tls, &config, false);
+    check_renewal(&tls, &config, true);
+    copy_file("cert.pem", config.cert_file, "\n");
+    check_renewal(&tls, &config, false);
+    copy_file("key.pem", config.key_file, "\n");
+    check_renewal(&tls, &config, false);
+    copy_file("ca.pem", "renew-ca.pem", "");
+    config.client_ca_file = "renew-ca.pem";
+    check_renewal(&tls, &config, false);
+    check_renewal(&tls, &config, true);
+    copy_file("ca.pem", "renew-ca.pem", "\n");
+    check_renewal(&tls, &config, false);
+    config.client_cert_optional = true;
+    check_renewal(&tls, &config, false);
+    check_renewal(&tls, &config, true);
+    net_tls_free(tls);
+}
+
+static void what_is_wrong_now_is_no_renewal(void **state)
+{
+    (void)state;
+    struct net_tls *tls = NULL;
+    certificate_sign("renew-cert", -10, 2);
+    copy_file("key.pem", RENEWED.key_file, "");
+    check_renewal(&tls, &RENEWED, false);
+    copy_file("other/key.pem", RENEWED.key_file, "");
+    assert_null(renew(tls, RENEWED));
+    unlink(certificate(RENEWED.key_file));
+    assert_null(renew(tls, RENEWED));
+    copy_file("key.pem", RENEWED.key_file, "");
+    while (!net_tls_is_expired(tls)) {
+        usleep(10000);
+    }
+    assert_null(renew(tls, RENEWED));
+    net_tls_free(tls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +278,8 @@ int main(void)
         cmocka_unit_test(an_encrypted_key_is_refused_without_a_question),
         cmocka_unit_test(an_unreadable_file_is_named),
         cmocka_unit_test(ssl_cert_file_that_is_not_there_is_named),
+        cmocka_unit_test(a_context_is_shared_while_its_files_hold_the_same),
+        cmocka_unit_test(what_is_wrong_now_is_no_renewal),
         cmocka_unit_test(the_script_makes_private_keys_and_never_overwrites_silently),
     };
 
