@@ -2,6 +2,8 @@
  * whole one. docs/tls.md tells it to users. */
 #include "net/tls_impl.h"
 
+#include "base/mem.h"
+
 #include <assert.h>
 #include <openssl/err.h>
 
@@ -16,19 +18,17 @@ static const char CIPHERS[] = "ECDHE-ECDSA-AES128-GCM-SHA256:"
 static const char SUITES[] = "TLS_AES_128_GCM_SHA256:"
                              "TLS_AES_256_GCM_SHA384:"
                              "TLS_CHACHA20_POLY1305_SHA256";
-static const char GROUPS[] = "X25519:P-256:P-384";
-/* Where OpenSSL knows it, from 3.5 on. */
-static const char GROUPS_AFTER_QUANTA[] = "X25519MLKEM768:X25519:P-256:P-384";
+/* The first one holds that this OpenSSL knows: from 3.5 on, before, and where it is one of FIPS. */
+static const char *const GROUPS[] = {"X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384",
+                                     "P-256:P-384"};
 
 static void set_groups(SSL_CTX *ctx)
 {
-    long set = SSL_CTX_set1_groups_list(ctx, GROUPS_AFTER_QUANTA);
-    if (set != 1) {
-        ERR_clear_error();
-        set = SSL_CTX_set1_groups_list(ctx, GROUPS);
+    size_t i = 0;
+    while (i < ARRAY_SIZE(GROUPS) && SSL_CTX_set1_groups_list(ctx, GROUPS[i]) != 1) {
+        i++;
     }
-    assert(set == 1);
-    (void)set; /* with NDEBUG */
+    ERR_clear_error();
 }
 
 static void set_ciphers(SSL_CTX *ctx)

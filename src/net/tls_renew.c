@@ -2,30 +2,11 @@
  * to make one, in which a loop stands still. */
 #include "net/tls.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "net/tls_impl.h"
 
 #include <openssl/evp.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* Of a file, a bundle of authorities for one, as far as it is compared. */
-#define TLS_FILE_BYTES ((size_t)4 * 1024 * 1024)
-
-int tls_digest_file(const char *file, unsigned char out[static TLS_DIGEST_BYTES])
-{
-    char *bytes;
-    size_t len;
-
-    if (file_read(file, TLS_FILE_BYTES, &bytes, &len) != 0) {
-        return -1;
-    }
-    EVP_Digest(bytes, len, out, NULL, EVP_sha256(), NULL);
-    OPENSSL_cleanse(bytes, len); /* may be a key */
-    free(bytes);
-    return len <= TLS_FILE_BYTES ? 0 : -1;
-}
 
 /* What a server's context is made of. Returns 0 or -1. */
 static int digest_config(const struct net_tls_server_config *config,

@@ -70,8 +70,9 @@ static void so_is_a_pipe(void **state)
     assert_int_equal(mkfifo(path, 0600), 0);
     for (size_t i = 0; i < ARRAY_SIZE(SIZES) && SIZES[i] <= MAX_BYTES + 1; i++) {
         pthread_t writer;
-        pthread_create(&writer, NULL, write_fifo, (void *)&SIZES[i]);
-        check_read(SIZES[i]);
+        size_t size = SIZES[i];
+        pthread_create(&writer, NULL, write_fifo, &size);
+        check_read(size);
         pthread_join(writer, NULL);
     }
     unlink(path);
