@@ -4,9 +4,11 @@
 #include "admin/text.h"
 #include "admin/topology.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "relay/state.h"
 
 #include <cJSON.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_MS         UINT64_C(1000000)
@@ -113,11 +115,12 @@ static void add_event(cJSON *array, const struct event_entry *entry)
 
 static void add_events(struct relay *relay, uint64_t after, cJSON *array)
 {
-    static _Thread_local struct event_entry entries[EVENTS_MAX];
+    struct event_entry *entries = mem_calloc(EVENTS_MAX, sizeof(*entries));
     size_t count = events_copy(&relay->events, after, entries);
     for (size_t i = 0; i < count; i++) {
         add_event(array, &entries[i]);
     }
+    free(entries);
 }
 
 static void add_memory(struct relay *relay, const struct history *history, uint64_t samples,

@@ -6,8 +6,8 @@
 #include <cJSON.h>
 #include <string.h>
 
-/* On its way over all clusters, twice: for the endpoints that are named first, and for the rest. One
- * that changes in between may be named twice or not, until the next tick. */
+/* On its way over all clusters, twice: for the endpoints that are named first, and for the rest.
+ * One that changes in between may be named twice or not, until the next tick. */
 struct walk {
     cJSON *clusters;
     cJSON *cluster;   /* the current one; NULL: it is not named */

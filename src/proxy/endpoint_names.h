@@ -1,4 +1,5 @@
-/* The endpoints of a cluster by name, taken before and after a change, to say which came and went. */
+/* The endpoints of a cluster by name, taken before and after a change, to say which came and
+ * went. */
 #ifndef GRPCROUTE_PROXY_ENDPOINT_NAMES_H
 #define GRPCROUTE_PROXY_ENDPOINT_NAMES_H
 

@@ -175,7 +175,8 @@ static uint64_t ask_surplus(struct proxy_moves *moves, const struct cluster *clu
     if (surplus > 0) {
         relay_tell(moves->relay, LOG_INFO, "rebalance",
                    LOG_PAIRS({"cluster", cluster->name}),
-                   "Cluster %s: %llu of %llu streams move within %llu ms to even out %llu endpoints",
+                   "Cluster %s: %llu of %llu streams move within %llu ms to even out %llu "
+                   "endpoints",
                    cluster->name, (unsigned long long)surplus, (unsigned long long)streams,
                    (unsigned long long)moves->config.window_ms, (unsigned long long)endpoints);
     }

@@ -1,6 +1,6 @@
-/* The last things that happened to a proxy, for people who look later: health of endpoints, reloads,
- * drains, misroutes, refusals. A ring of fixed size under a mutex of its own, which is taken when
- * something happens and never for a message.
+/* The last things that happened to a proxy, for people who look later: health of endpoints,
+ * reloads, drains, misroutes, refusals. A ring of fixed size under a mutex of its own, which is
+ * taken when something happens and never for a message.
  *
  * What happens again within EVENT_MERGE_S is one entry with a count, so that nothing, however often
  * it happens, pushes the rest out in no time. */

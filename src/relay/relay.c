@@ -100,8 +100,8 @@ static void keep_left(struct relay_force *force, struct cluster *cluster)
 }
 
 /* Those of `old` that neither of the others has; these may be NULL. */
-static void retire_missing(struct relay_force *force, const struct routing *old, const struct routing *kept,
-                           const struct routing *also)
+static void retire_missing(struct relay_force *force, const struct routing *old,
+                           const struct routing *kept, const struct routing *also)
 {
     for (size_t i = 0; i < old->cluster_count; i++) {
         struct cluster *cluster = old->clusters[i];

@@ -180,8 +180,8 @@ void relay_each_cluster(struct relay *relay, void (*visit)(void *ctx, struct clu
 /* The same for clusters that are no longer led to, while streams live on them. */
 void relay_each_left_cluster(struct relay *relay, void (*visit)(void *ctx, struct cluster *cluster),
                              void *ctx);
-/* Lets go of removed endpoints, and of such clusters, whose streams have ended; to be called now and
- * then. */
+/* Lets go of removed endpoints, and of such clusters, whose streams have ended; to be called now
+ * and then. */
 void relay_forget_left(struct relay *relay);
 /* Counts a reload; `failure` is why it failed, NULL: it did not. */
 void relay_note_reload(struct relay *relay, const char *failure);
@@ -189,8 +189,8 @@ void relay_note_reload(struct relay *relay, const char *failure);
 struct net_tls *relay_tls(struct relay *relay);
 /* A number for a new stream, unique in the process. */
 uint64_t relay_next_stream_number(struct relay *relay);
-/* Logs what happened, and keeps it for the dashboard: there, what happened to an endpoint that `pairs`
- * name is one with what happens to it again. */
+/* Logs what happened, and keeps it for the dashboard: there, what happened to an endpoint that
+ * `pairs` name is one with what happens to it again. */
 void relay_tell(struct relay *relay, enum log_level level, const char *event,
                 const struct log_pair *pairs, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -1,6 +1,7 @@
 """The live page of the proxy's admin port, in real Chromium."""
 import collections
 import json
+import pathlib
 import re
 import threading
 import time
@@ -60,6 +61,10 @@ def wait_until(condition, deadline_s=30):
     while not condition():
         assert time.monotonic() < end, "did not happen in time"
         time.sleep(0.05)  # polling an answer that no event announces
+
+
+def rss_kib(process):
+    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{process.pid}/status").read_text()).group(1))
 
 
 class Streams:
@@ -244,7 +249,8 @@ def test_values_under_the_pointer_and_by_keys(proxy, opened, started, certs, stu
 def test_a_reload_a_refusal_and_what_leaves_are_told(started, opened, certs, stubs, backends, tmp_path):
     routes = tmp_path / "routes.yaml"
     v3 = started(Server("v3", "server-v3-a"))
-    rule = "    - {{matches: [{{headers: [{{name: agent-version, type: RegularExpression, value: 'v{0}[.].*'}}]}}], backendRefs: [{{name: server-v{0}, port: 50051}}]}}\n"
+    rule = ("    - {{matches: [{{headers: [{{name: agent-version, type: RegularExpression, value: 'v{0}[.].*'}}]}}], "
+            "backendRefs: [{{name: server-v{0}, port: 50051}}]}}\n")
     head = ("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: all}\nspec:\n"
             "  parentRefs: [{name: gateway}]\n  rules:\n")
     routes.write_text(head + rule.format(1) + rule.format(3))
@@ -571,4 +577,10 @@ def test_ten_thousand_streams_stay_quick(started, opened, certs, backends):
     assert dashboard.page.evaluate(
         "() => new Promise((done) => { const t = performance.now(); setTimeout(() => done(performance.now() - t), 0); })") < 1000
     assert dashboard.complaints == []
+    with urllib.request.urlopen(proxy.admin + "/events", timeout=20) as events:
+        sizes = [len(line) for line, _ in zip(events, range(8)) if line.startswith(b"data: ")]
+    assert sizes[0] < 32 * 1024 and max(sizes[1:]) < 8 * 1024, sizes  # the first one, and those that follow
+    before, samples = rss_kib(proxy), history(proxy)["history"]["number"][-1]
+    wait_until(lambda: history(proxy)["history"]["number"][-1] >= samples + 3)
+    assert rss_kib(proxy) - before < 2048, "memory grows with what is remembered"
     load.send_signal(15)

@@ -1,7 +1,8 @@
 // ---- endpoints and rules -------------------------------------------------------------------------
 
 function healthOf(endpoint) {
-  const cell = element("td", endpoint.leaving ? "leaving" : endpoint.health, endpoint.health === "unhealthy" ? "bad" : endpoint.health === "healthy" ? "good" : "");
+  const mood = { unhealthy: "bad", healthy: "good" }[endpoint.health] || "";
+  const cell = element("td", endpoint.leaving ? "leaving" : endpoint.health, mood);
   if (endpoint.cause) cell.append(element("span", `: ${endpoint.cause}`, "cause"));
   return cell;
 }
@@ -14,8 +15,10 @@ function endpointRow(cluster, endpoint) {
   button.title = "Show only its streams";
   button.dataset.filter = JSON.stringify({ endpoint: endpoint.address, cluster: cluster.name });
   address.append(button);
-  row.append(address, element("td", cluster.name + (cluster.leaving ? " (leaving)" : "")), element("td", endpoint.pod), healthOf(endpoint),
-    numberCell(endpoint.streams), numberCell(endpoint.streams_total), numberCell(endpoint.errors), numberCell(endpoint.misrouted, endpoint.misrouted > 0 ? "bad" : ""));
+  const name = element("td", cluster.name + (cluster.leaving ? " (leaving)" : ""));
+  const misrouted = numberCell(endpoint.misrouted, endpoint.misrouted > 0 ? "bad" : "");
+  row.append(address, name, element("td", endpoint.pod), healthOf(endpoint),
+    numberCell(endpoint.streams), numberCell(endpoint.streams_total), numberCell(endpoint.errors), misrouted);
   return labelled(row, "endpoint-columns");
 }
 

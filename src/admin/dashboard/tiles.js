@@ -38,7 +38,8 @@ function showWorkers(tick) {
     const item = element("li");
     const bar = element("span", undefined, "bar");
     bar.style.width = `${100 * worker.streams / most}%`;
-    item.append(element("span", `worker ${i}: ${plural(worker.streams, "stream", "streams")} on ${plural(worker.connections, "connection", "connections")}`), bar);
+    const streams = plural(worker.streams, "stream", "streams");
+    item.append(element("span", `worker ${i}: ${streams} on ${plural(worker.connections, "connection", "connections")}`), bar);
     return item;
   }));
 }

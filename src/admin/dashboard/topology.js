@@ -24,7 +24,12 @@ function versionsOf(flows) {
   return versions;
 }
 
-const columnOf = (column) => (topology.width < NARROW ? TOPOLOGY_NARROW : TOPOLOGY_WIDE)[column].map((share) => Math.round(share * (topology.width - 4)) + (share < 0.01 ? 2 : 0));
+function columnOf(column) {
+  const [left, width] = (topology.width < NARROW ? TOPOLOGY_NARROW : TOPOLOGY_WIDE)[column];
+  const room = topology.width - 4; // half of an outline is outside of its box
+  return [2 + Math.round(left * room), Math.round(width * room)];
+}
+
 const spread = (length, height) => Array.from({ length }, (_, i) => height * (i + 0.5) / length);
 
 // As much of a text as there is room for, which depends on the reader's font.
@@ -40,8 +45,10 @@ function fit(node, text, room) {
 function drawBox(svg, column, y, box) {
   const [x, width] = columnOf(column);
   const label = `${box.name}: ${box.note}`;
-  const group = drawn("g", box.filter ? { class: "node", tabindex: 0, role: "button", "data-filter": JSON.stringify(box.filter),
-    "aria-pressed": isFilter(box.filter), "aria-label": `${label}. Shows only its streams.` } : {});
+  const group = drawn("g", !box.filter ? {} : {
+    class: "node", tabindex: 0, role: "button", "data-filter": JSON.stringify(box.filter),
+    "aria-pressed": isFilter(box.filter), "aria-label": `${label}. Shows only its streams.`,
+  });
   const name = drawn("text", { x: x + 7, y: y - 4 });
   const note = drawn("text", { x: x + 7, y: y + 13, class: "sub" });
   group.append(drawn("title", {}, label), drawn("rect", { x, y: y - BOX / 2, width, height: BOX, rx: 6, class: box.mood || "" }), name, note);
@@ -79,7 +86,8 @@ function flowsBetween(tick, versions) {
     const streams = flows.reduce((sum, flow) => sum + flow.streams, 0);
     const misrouted = flows.reduce((sum, flow) => sum + flow.misrouted, 0);
     const share = misrouted > 0 ? `, ${format.format(misrouted)} (${percent(misrouted, streams)}) misrouted` : "";
-    return streams === 0 ? [] : [{ i, k, streams, misrouted, label: `agents ${version.label} to ${cluster.name}: ${plural(streams, "stream", "streams")}${share}` }];
+    const label = `agents ${version.label} to ${cluster.name}: ${plural(streams, "stream", "streams")}${share}`;
+    return streams === 0 ? [] : [{ i, k, streams, misrouted, label }];
   }));
 }
 
@@ -87,10 +95,11 @@ function boxOfEndpoint(endpoint) {
   const state = endpoint.leaving ? "leaving" : endpoint.health;
   const note = `${state}, ${plural(endpoint.streams, "stream", "streams")}, ${plural(endpoint.errors, "error", "errors")}`;
   const more = `${endpoint.misrouted > 0 ? `, ${format.format(endpoint.misrouted)} misrouted` : ""}${endpoint.cause ? `; ${endpoint.cause}` : ""}`;
+  const who = `${endpoint.pod || endpoint.address} (${endpoint.address})`;
   return {
     name: endpoint.pod || endpoint.address, note, brief: plural(endpoint.streams, "stream", "streams"), mood: state,
     filter: { endpoint: endpoint.address, cluster: endpoint.cluster.name },
-    label: `${endpoint.cluster.name} to ${endpoint.pod || endpoint.address} (${endpoint.address}): ${note}, ${format.format(endpoint.streams_total)} in total${more}`,
+    label: `${endpoint.cluster.name} to ${who}: ${note}, ${format.format(endpoint.streams_total)} in total${more}`,
   };
 }
 

@@ -64,7 +64,8 @@ static int teardown(void **state)
 static cJSON *ask(struct world *world, uint64_t after, size_t limit, const char *search)
 {
     struct buf out = {0};
-    admin_streams_json(&world->relay, &(struct streams_query){.after = after, .limit = limit, .search = search}, &out);
+    const struct streams_query query = {.after = after, .limit = limit, .search = search};
+    admin_streams_json(&world->relay, &query, &out);
     cJSON *root = cJSON_ParseWithLength((const char *)buf_data(&out), out.len);
     assert_non_null(root);
     buf_deinit(&out);
