@@ -86,7 +86,11 @@ static void text_escapes_all_256_byte_values(void **state)
         bool plain = value >= 0x20 && value < 0x7f;
         log_event(LOG_INFO, &(struct log_source){"r", text, text}, "x", NULL, "%s", text);
         char shown[8];
-        snprintf(shown, sizeof(shown), plain ? "%c" : "\\x%02x", (unsigned)value);
+        if (plain) {
+            snprintf(shown, sizeof(shown), "%c", value);
+        } else {
+            snprintf(shown, sizeof(shown), "\\x%02x", (unsigned)value);
+        }
         len += (size_t)snprintf(expected + len, sizeof(expected) - len, "[R_%s/%s] %s\n", shown,
                                 shown, shown);
     }

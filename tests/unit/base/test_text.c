@@ -331,7 +331,11 @@ static void escaping_leaves_only_printable_ascii(void **state)
         char out[8];
         char expected[8];
         bool plain = value >= 0x20 && value < 0x7f;
-        snprintf(expected, sizeof(expected), plain ? "%c" : "\\x%02x", (unsigned)value);
+        if (plain) {
+            snprintf(expected, sizeof(expected), "%c", value);
+        } else {
+            snprintf(expected, sizeof(expected), "\\x%02x", (unsigned)value);
+        }
         assert_int_equal(text_escape(out, sizeof(out), &byte, 1), strlen(expected));
         assert_string_equal(out, expected);
         assert_int_equal(text_escape(out, sizeof(out), expected, strlen(expected)),
