@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from testenv import raw
-from testenv.grpcroute import BIN, ROOT, Agent, Server, grpcroute
+from testenv.grpcroute import BIN, ROOT, Agent, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.proxies import REAL_PROXIES
 
@@ -531,3 +531,25 @@ def test_the_proxy_finds_nothing_to_complain_about(start, checked, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("warn", "deprecat", "alert"):
         assert word not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
+
+
+def own_log(started, certs, folder, v1, v2, *options):
+    path = folder / "streams.log"
+    proxy = started(Proxy(certs, v1, v2, "--access-log", path, *options)).wait_ready()
+    for version in ("v1.1", "v2.1"):
+        call(proxy, version)
+    send(proxy, hostile_request('"} ' + PONG))
+    proxy.stop()
+    return path.read_text().splitlines()
+
+
+def test_the_embedded_proxys_log_says_who_answered(started, certs, backends, tmp_path):
+    log = own_log(started, certs, tmp_path, *backends)
+    done, told = report(log)
+    assert done.returncode == 0 and [check["proxy_log"]["right"] for check in told["checks"]] == [STREAMS + 1, STREAMS], done
+    assert "version" not in told["checks"][0]["not_checked"], told
+
+
+def test_servers_behind_the_wrong_cluster_show_in_the_embedded_proxys_log(started, certs, backends, tmp_path):
+    done = verify(own_log(started, certs, tmp_path, backends[1], backends[0]))
+    assert done.returncode == 1 and b"expected server v1, sent by the proxy to server-v1 at" in done.stdout, done
