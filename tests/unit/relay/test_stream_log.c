@@ -274,6 +274,9 @@ static void ask_to_leave(struct scene *scene, enum leave_reason reason)
     struct endpoint *endpoint = scene_view(scene, 0);
     ask(scene);
     peer_begin(last_far(scene));
+    if (reason == LEAVE_UNHEALTHY) {
+        atomic_store(&endpoint->health, ENDPOINT_UNHEALTHY);
+    }
     atomic_store(&endpoint->leave_reason, (int)reason);
     atomic_fetch_add(&endpoint->leave_asked, 1);
     atomic_store(&scene->relay->moving, true);
