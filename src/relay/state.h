@@ -29,7 +29,7 @@
 
 #define RELAY_WORKERS_MAX 64
 #define RELAY_FAILURE_BYTES 512
-#define RELAY_ANSWERS_WANTED 64
+#define RELAY_ANSWERS_WANTED 16
 /* Upstream connections are shared within a lane: lane 0 is for everybody, the others for clients
  * that were moved apart. */
 #define RELAY_LANES 9

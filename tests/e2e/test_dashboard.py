@@ -228,6 +228,7 @@ def test_the_history_is_bounded_and_counts_each_interval(proxy, started, certs, 
 
 
 def test_values_under_the_pointer_and_by_keys(proxy, opened, started, certs, stubs):
+    wait_until(lambda: history(proxy)["history"]["streams"][:1] == [0])
     started(Streams(proxy, certs, stubs, [("a", "v1.1"), ("b", "v1.1")]))
     wait_until(lambda: history(proxy)["history"]["streams"][-2:] == [2, 2])
     dashboard = opened(proxy.admin)
@@ -243,7 +244,7 @@ def test_values_under_the_pointer_and_by_keys(proxy, opened, started, certs, stu
     dashboard.page.keyboard.press("End")
     expect(value).to_contain_text("all 2")
     dashboard.page.keyboard.press("Home")
-    expect(value).to_contain_text(re.compile("all [02]"))
+    expect(value).to_contain_text("all 0")
 
 
 def test_a_reload_a_refusal_and_what_leaves_are_told(started, opened, certs, stubs, backends, tmp_path):
