@@ -68,7 +68,6 @@ static void count_sent(struct worker *worker, struct endpoint_load *load, uint64
     counter_add(&load->messages_up, messages);
     counter_add(&load->bytes_up, bytes);
     counter_add(&worker->stats.messages_up, messages);
-    counter_add(&worker->stats.bytes_up, bytes);
 }
 
 static void count_received(struct worker *worker, struct endpoint_load *load, uint64_t messages,
@@ -77,7 +76,6 @@ static void count_received(struct worker *worker, struct endpoint_load *load, ui
     counter_add(&load->messages_down, messages);
     counter_add(&load->bytes_down, bytes);
     counter_add(&worker->stats.messages_down, messages);
-    counter_add(&worker->stats.bytes_down, bytes);
 }
 
 void observe_sending(struct worker *worker, struct stream_record *record)

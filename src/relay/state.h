@@ -84,9 +84,6 @@ struct relay;
       "gRPC messages from endpoints")                                                              \
     X(messages_resent, "messages_resent", COUNTER, "messages_resent_total",                        \
       "Those of messages_up that went to an endpoint before, which did not take their stream")     \
-    X(bytes_up, "bytes_up", COUNTER, "bytes_up_total", "Bytes of gRPC messages sent to endpoints") \
-    X(bytes_down, "bytes_down", COUNTER, "bytes_down_total",                                       \
-      "Bytes of gRPC messages from endpoints")                                                     \
     X(answers_checked, "answers_checked", COUNTER, "answers_checked_total",                        \
       "Ping streams whose first answer told its server's version, and whose rule names versions")  \
     X(misrouted, "misrouted", COUNTER, "misrouted_total",                                          \
