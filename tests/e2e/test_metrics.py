@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from testenv.grpcroute import ROOT, Agent, Proxy, Server
-from testenv.process import run
+from testenv.monitoring import Fleet
 from testenv.wait import wait_until
 
 WORKERS = 4
@@ -129,17 +129,11 @@ def test_rules_tell_their_streams_answers_and_misroutes(started, certs, servers,
     assert seen.all("grpcroute_proxy_route_misrouted_total") == {two: 0, other: 1}  # v2 answers where v1 should
     assert seen.all("grpcroute_proxy_route_streams_active") == {two: 1, other: 1}
     timed = wait_for(proxy, lambda p: all(p.sum("grpcroute_proxy_route_answer_seconds_count", route=name) > 2 for (name,) in (two, other)),
-                     "answers are timed, since somebody asked")
+                     "answers are timed")
     for (name,) in (two, other):
         count = timed.sum("grpcroute_proxy_route_answer_seconds_count", route=name)
         assert timed.sum("grpcroute_proxy_route_answer_seconds_bucket", route=name, le="+Inf") == count
         assert 0 < timed.sum("grpcroute_proxy_route_answer_seconds_sum", route=name) < count * 10
-
-
-def test_nobody_who_asks_costs_no_clock(started, certs, servers, agent):
-    proxy = started(Proxy(certs, servers["v1"], servers["v2"])).wait_ready()
-    agent("v1.1", "a", proxy.target, cacert=certs / "ca.pem").wait_for("Received pong", count=5)
-    assert page(proxy).sum("grpcroute_proxy_route_answer_seconds_count") == 0
 
 
 # ---- ages ----------------------------------------------------------------------------------------
@@ -206,3 +200,39 @@ def test_calls_of_another_method_carry_its_name(started, agent):
     last = wait_for(one, lambda p: p.sum("grpc_client_started_total") > 0, "a call is counted")
     assert last.sum("grpc_client_started_total", grpc_service="grpc.reflection.v1.ServerReflection",
                     grpc_method="ServerReflectionInfo") == last.sum("grpc_client_started_total")
+
+
+# ---- the tables ----------------------------------------------------------------------------------
+
+SECTIONS = {"grpcroute-agents": "`agent", "grpcroute-servers": "`server", "grpcroute-verify": "`verify", "grpcroute-proxy": "`proxy"}
+LINE = re.compile(r"^\| `(\w+)` \| (.*?) \| (\w+) \| (.*) \|$", re.M)
+
+
+def told(text):
+    """Name: (labels, or None where there is no series to tell them; type; help) of an exposition."""
+    labels = {}
+    for name, inside in re.findall(r"^(\w+?)(?:\{(.*)\})? \S+$", text, re.M):
+        labels[name] = set(re.findall(r'(\w+)="', inside)) - {"le"}
+    helps = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.M))
+    return {name: (labels.get(name, labels.get(f"{name}_count")), kind, helps[name].rstrip("."))
+            for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M)}
+
+
+def documented():
+    """The same of docs/metrics.md, by section."""
+    sections = re.split(r"^## ", (ROOT / "docs/metrics.md").read_text(), flags=re.M)[1:]
+    return {section.splitlines()[0]: {name: (set(re.findall(r"`(\w+)`", labels)), kind, about)
+                                      for name, labels, kind, about in LINE.findall(section)} for section in sections}
+
+
+def test_the_tables_are_what_the_processes_tell(certs, started, agent):
+    sections = documented()
+    common = sections.pop("All of them")
+    assert len(sections) == len(SECTIONS)
+    for job, urls in Fleet(certs, started, agent).urls().items():
+        seen = told(Page(urls[0]).text)
+        table = {**common, **next(table for title, table in sections.items() if title.startswith(SECTIONS[job]))}
+        assert sorted(seen) == sorted(table), job
+        for name, (labels, kind, about) in table.items():
+            assert (kind, about) == seen[name][1:], name
+            assert seen[name][0] in (None, labels), name
