@@ -31,7 +31,8 @@ struct routing *routing_ref(struct routing *routing);
 /* Accepts NULL. */
 void routing_unref(struct routing *routing);
 
-/* Goes on with what `before` counts of rules of the same name. Before any stream is routed by it. */
+/* Goes on with what `before` counts of rules of the same name; before any stream is routed by
+ * it. */
 void routing_continue(struct routing *routing, const struct routing *before);
 
 /* What is counted of a rule of the table; borrowed. */

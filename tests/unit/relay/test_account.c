@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #define ROUTE(metadata, rules)                                                                     \
-    "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n" metadata "spec:\n  rules:\n" rules \
-    "---\n"
+    "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n" metadata                        \
+    "spec:\n  rules:\n" rules "---\n"
 #define RULE(name) "  - {" name "backendRefs: [{name: server-v1, port: 50051}]}\n"
 
 static struct routing *routing_of(const char *text)
