@@ -1,6 +1,7 @@
 #include "admin/stats.h"
 
 #include "admin/certs.h"
+#include "admin/stats_live.h"
 #include "admin/text.h"
 #include "base/buf.h"
 #include "base/line_file.h"
@@ -30,8 +31,13 @@ struct stat_entry {
     {#field, "grpcroute_proxy_endpoint_" metric, help, METRICS_##type,                             \
      offsetof(struct endpoint, field)},
 
+#define LOAD_ENTRY(field, type, metric, help)                                                      \
+    {#field, "grpcroute_proxy_endpoint_" metric, help, METRICS_##type,                             \
+     offsetof(struct endpoint_load, field)},
+
 static const struct stat_entry worker_entries[] = {WORKER_NUMBERS(WORKER_ENTRY)};
 static const struct stat_entry endpoint_entries[] = {ENDPOINT_NUMBERS(ENDPOINT_ENTRY)};
+static const struct stat_entry load_entries[] = {ENDPOINT_LOADS(LOAD_ENTRY)};
 
 /* What is told of each worker, too: how connections and streams are spread. */
 static const size_t spread_offsets[] = {
@@ -58,7 +64,21 @@ static uint64_t load(const void *object, size_t offset)
 
 /* ---- Envoy's text ---------------------------------------------------------------------------- */
 
+/* How a number of an endpoint is read. */
+typedef uint64_t (*read_fn)(const struct endpoint *endpoint, size_t offset);
+
+static uint64_t read_number(const struct endpoint *endpoint, size_t offset)
+{
+    return load(endpoint, offset);
+}
+
+static uint64_t read_load(const struct endpoint *endpoint, size_t offset)
+{
+    return per_worker_sum(&endpoint->loads, offset);
+}
+
 struct cluster_sum {
+    read_fn read;
     size_t offset;
     uint64_t sum;
     uint64_t members;
@@ -68,9 +88,19 @@ struct cluster_sum {
 static void add_endpoint(void *ctx, struct endpoint *endpoint)
 {
     struct cluster_sum *sum = ctx;
-    sum->sum += load(endpoint, sum->offset);
+    sum->sum += sum->read(endpoint, sum->offset);
     sum->members++;
     sum->healthy += atomic_load(&endpoint->health) == ENDPOINT_HEALTHY;
+}
+
+static struct cluster_sum sum_text(struct cluster *cluster, const struct stat_entry *entry,
+                                   read_fn read, struct buf *out)
+{
+    struct cluster_sum sum = {.read = read, .offset = entry->offset};
+    cluster_each(cluster, add_endpoint, &sum);
+    admin_printf(out, "cluster.%s.upstream_%s: %llu\n", cluster->name, entry->envoy,
+                 (unsigned long long)sum.sum);
+    return sum;
 }
 
 static void cluster_text(void *ctx, struct cluster *cluster)
@@ -78,10 +108,10 @@ static void cluster_text(void *ctx, struct cluster *cluster)
     struct buf *out = ctx;
     struct cluster_sum sum = {0};
     for (size_t i = 0; i < ARRAY_SIZE(endpoint_entries); i++) {
-        sum = (struct cluster_sum){.offset = endpoint_entries[i].offset};
-        cluster_each(cluster, add_endpoint, &sum);
-        admin_printf(out, "cluster.%s.upstream_%s: %llu\n", cluster->name,
-                     endpoint_entries[i].envoy, (unsigned long long)sum.sum);
+        sum = sum_text(cluster, &endpoint_entries[i], read_number, out);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(load_entries); i++) {
+        sum_text(cluster, &load_entries[i], read_load, out);
     }
     admin_printf(out, "cluster.%s.membership_healthy: %llu\n", cluster->name,
                  (unsigned long long)sum.healthy);
@@ -134,6 +164,7 @@ void admin_stats_text(struct relay *relay, struct buf *out)
 
 struct sample_context {
     void (*visit)(void *ctx, struct endpoint *endpoint);
+    read_fn read;
     struct metrics *out;
     const char *name;
     size_t offset;
@@ -145,7 +176,7 @@ static void endpoint_sample(void *ctx, struct endpoint *endpoint)
     metrics_sample(
         context->out, context->name,
         METRICS_LABELS({"cluster", endpoint->cluster->name}, {"endpoint", endpoint->name}),
-        (double)load(endpoint, context->offset));
+        (double)context->read(endpoint, context->offset));
 }
 
 static void healthy_sample(void *ctx, struct endpoint *endpoint)
@@ -215,6 +246,18 @@ static void workers_prometheus(struct relay *relay, const struct stat_entry *ent
     }
 }
 
+static void endpoints_prometheus(struct relay *relay, const struct stat_entry *entries,
+                                 size_t count, read_fn read, struct metrics *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct stat_entry *entry = &entries[i];
+        metrics_begin(out, entry->prometheus, entry->type, entry->help);
+        relay_each_cluster(relay, cluster_samples,
+                           &(struct sample_context){endpoint_sample, read, out,
+                                                    entry->prometheus, entry->offset});
+    }
+}
+
 void admin_stats_prometheus(struct relay *relay, struct metrics *out)
 {
     for (size_t i = 0; i < ARRAY_SIZE(worker_entries); i++) {
@@ -225,17 +268,15 @@ void admin_stats_prometheus(struct relay *relay, struct metrics *out)
             workers_prometheus(relay, entry, out);
         }
     }
-    for (size_t i = 0; i < ARRAY_SIZE(endpoint_entries); i++) {
-        const struct stat_entry *entry = &endpoint_entries[i];
-        metrics_begin(out, entry->prometheus, entry->type, entry->help);
-        relay_each_cluster(relay, cluster_samples,
-                           &(struct sample_context){endpoint_sample, out, entry->prometheus,
-                                                    entry->offset});
-    }
+    endpoints_prometheus(relay, endpoint_entries, ARRAY_SIZE(endpoint_entries), read_number, out);
+    endpoints_prometheus(relay, load_entries, ARRAY_SIZE(load_entries), read_load, out);
     static const char healthy[] = "grpcroute_proxy_endpoint_healthy";
     metrics_begin(out, healthy, METRICS_GAUGE, "1 when the last health check was good");
     relay_each_cluster(relay, cluster_samples,
-                       &(struct sample_context){healthy_sample, out, healthy, 0});
+                       &(struct sample_context){healthy_sample, NULL, out, healthy, 0});
+    admin_routes_metrics(relay, out);
+    admin_ages_metrics(relay, out);
+    admin_network_metrics(relay, out);
     admin_certs_metrics(relay, out);
     reload_metrics(relay, out);
     access_log_metrics(relay, out);

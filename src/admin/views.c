@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOAD_OF(endpoint, field)                                                                   \
+    per_worker_sum(&(endpoint)->loads, offsetof(struct endpoint_load, field))
+
 /* ---- clusters -------------------------------------------------------------------------------- */
 
 static void endpoint_text(void *ctx, struct endpoint *endpoint)
@@ -24,6 +27,11 @@ static void endpoint_text(void *ctx, struct endpoint *endpoint)
                  (unsigned long long)atomic_load(&endpoint->field));
     ENDPOINT_NUMBERS(NUMBER)
 #undef NUMBER
+#define LOAD(field, type, metric, help)                                                            \
+    admin_printf(out, "%s::%s::%s::%llu\n", endpoint->cluster->name, endpoint->name, #field,       \
+                 (unsigned long long)LOAD_OF(endpoint, field));
+    ENDPOINT_LOADS(LOAD)
+#undef LOAD
     enum endpoint_health health = (enum endpoint_health)atomic_load(&endpoint->health);
     admin_printf(out, "%s::%s::health_flags::%s\n", endpoint->cluster->name, endpoint->name,
                  endpoint_health_name(health));
@@ -81,6 +89,10 @@ static void endpoint_json(void *ctx, struct endpoint *endpoint)
     cJSON_AddNumberToObject(object, #field, (double)atomic_load(&endpoint->field));
     ENDPOINT_NUMBERS(NUMBER)
 #undef NUMBER
+#define LOAD(field, type, metric, help)                                                            \
+    cJSON_AddNumberToObject(object, #field, (double)LOAD_OF(endpoint, field));
+    ENDPOINT_LOADS(LOAD)
+#undef LOAD
     cJSON_AddItemToArray(ctx, object);
 }
 

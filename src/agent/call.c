@@ -117,6 +117,7 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     if (status->planned) {
         agent_stream_received(&agent->stream, agent->config->stats, status->received);
     }
+    agent->config->stats->ended[agent->given_up_label != NULL ? RPC_CANCELLED : status->code]++;
     agent->life = agent_stream_close(&agent->stream, agent->config->stats, clock_now_ns());
     if (agent->given_up_label != NULL) {
         agent_after_stream(agent, agent->given_up_label, agent->given_up, false);

@@ -15,8 +15,10 @@
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "net/http.h"
+#include "net/traffic.h"
 #include "role/connect.h"
 #include "role/signals.h"
+#include "rpc/ping.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +128,12 @@ static void handle_metrics(void *user, const struct net_http_request *request,
 {
     const struct role *role = user;
     struct metrics metrics = net_http_metrics_begin(request);
-    agent_stats_write(&role->stats, role->config.version, &metrics);
+    const struct role_service *service = role->config.target->service;
+    agent_stats_write(&role->stats, role->config.version,
+                      service != NULL ? service->path : RPC_PING_PATH, &metrics);
+    struct net_traffic_sum network = {0};
+    net_traffic_add_to(&role->loop.dialled, &network);
+    net_traffic_metrics(&metrics, "agent", &network, 1);
     process_metrics(&metrics);
     net_http_metrics_end(&metrics, response);
 }

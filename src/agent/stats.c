@@ -6,12 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define METHOD_LABELS                                                                              \
-    {"grpc_type", "bidi_stream"}, {"grpc_service", "ping.PingService"},                            \
-    {                                                                                              \
-        "grpc_method", "PingPong"                                                                  \
-    }
-
 /* gRFC A66's latency buckets, thinned. */
 static const uint64_t RTT_BOUNDS_NS[] = {
     50000,     100000,    300000,     600000,     1000000,    2000000,
@@ -127,13 +121,6 @@ static void put_reconnects(const struct agent_stats *stats, struct metrics *metr
     }
 }
 
-static void put_method_counter(struct metrics *metrics, const char *name, const char *help,
-                               uint64_t value)
-{
-    metrics_begin(metrics, name, METRICS_COUNTER, help);
-    metrics_sample(metrics, name, METRICS_LABELS(METHOD_LABELS), (double)value);
-}
-
 static void put_messages(const struct agent_stats *stats, struct metrics *metrics)
 {
     put(metrics, "grpcroute_messages_sent_total", METRICS_COUNTER, "Pings sent.", stats->sent);
@@ -151,19 +138,26 @@ static void put_messages(const struct agent_stats *stats, struct metrics *metric
         "Answers that carry the metadata of another agent.", stats->mixed);
     put(metrics, "grpcroute_sticky_violations_total", METRICS_COUNTER,
         "Answers from another pod than the first one of their stream.", stats->moved);
-    put_method_counter(metrics, "grpc_client_started_total", "Streams opened.",
-                       stats->streams_opened);
-    put_method_counter(metrics, "grpc_client_msg_sent_total", "Messages sent.", stats->sent);
-    put_method_counter(metrics, "grpc_client_msg_received_total", "Messages received.",
-                       stats->received);
 }
 
-void agent_stats_write(const struct agent_stats *stats, const char *agent_version,
+static void put_calls(const struct agent_stats *stats, const char *path, struct metrics *metrics)
+{
+    const struct rpc_call_counts calls = {
+        .started = stats->streams_opened,
+        .received = stats->received,
+        .sent = stats->sent,
+        .ended = stats->ended,
+    };
+    rpc_call_metrics(metrics, "client", path, &calls);
+}
+
+void agent_stats_write(const struct agent_stats *stats, const char *agent_version, const char *path,
                        struct metrics *metrics)
 {
     put_messages(stats, metrics);
     put_decisions(stats, agent_version, metrics);
     put_reconnects(stats, metrics);
+    put_calls(stats, path, metrics);
     put(metrics, "grpcroute_streams_active", METRICS_GAUGE, "Streams open now.",
         stats->streams_active);
     metrics_begin(metrics, "grpcroute_message_rtt_seconds", METRICS_HISTOGRAM,

@@ -4,6 +4,7 @@
 
 #include "base/histogram.h"
 #include "base/metrics.h"
+#include "rpc/call_metrics.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +46,7 @@ struct agent_stats {
     uint64_t bad_ends;   /* streams that had sent all and did not end with an OK */
     uint64_t streams_opened;
     uint64_t streams_active;
+    uint64_t ended[RPC_CODES]; /* streams by status */
     struct agent_stats_reason reasons[AGENT_STATS_REASONS]; /* of reconnections */
     size_t reason_count;
     struct agent_stats_server servers[AGENT_STATS_SERVERS + 1]; /* the last one is "other" */
@@ -63,8 +65,8 @@ void agent_stats_reconnect(struct agent_stats *stats, const char *reason);
 /* True when no message was lost, every answer came from where it must, and streams ended well. */
 bool agent_stats_clean(const struct agent_stats *stats);
 
-/* Appends everything; no label names an agent. */
-void agent_stats_write(const struct agent_stats *stats, const char *agent_version,
+/* Appends everything; no label names an agent. `path` is the method that is called. */
+void agent_stats_write(const struct agent_stats *stats, const char *agent_version, const char *path,
                        struct metrics *metrics);
 
 #endif

@@ -23,6 +23,13 @@ void *mem_calloc(size_t count, size_t size_bytes)
     return check_allocated(calloc(count, size_bytes));
 }
 
+void *mem_calloc_aligned(size_t alignment_bytes, size_t bytes)
+{
+    size_t whole_bytes = (bytes + alignment_bytes - 1) / alignment_bytes * alignment_bytes;
+    void *pointer = check_allocated(aligned_alloc(alignment_bytes, whole_bytes));
+    return memset(pointer, 0, whole_bytes);
+}
+
 void *mem_realloc(void *pointer, size_t size_bytes)
 {
     return check_allocated(realloc(pointer, size_bytes > 0 ? size_bytes : 1));

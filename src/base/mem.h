@@ -13,6 +13,10 @@
  * message when there is no memory. */
 void *mem_calloc(size_t count, size_t size_bytes);
 
+/* `bytes` zeroed ones that begin at a multiple of `alignment_bytes`, a power of two, and share no
+ * such stretch with anything else. */
+void *mem_calloc_aligned(size_t alignment_bytes, size_t bytes);
+
 /* Like realloc(), but ends the program with a message when there is no memory. */
 void *mem_realloc(void *pointer, size_t size_bytes);
 

@@ -10,6 +10,7 @@
 
 #define TEXT_MAX_BYTES  ((size_t)16 * 1024 * 1024)
 #define VALUE_MAX_BYTES 256 /* of a label's value */
+#define BOUND_BYTES     32
 
 static const uint64_t DEFAULT_BOUNDS_NS[] = {
     100000,   250000,   500000,    1000000,   2500000,    5000000,
@@ -152,6 +153,12 @@ void metrics_sample(struct metrics *metrics, const char *name, const struct metr
     put_sample(metrics, name, "", labels, NULL, value);
 }
 
+/* "1.0" in both formats, so that a series does not depend on what was asked for. */
+static void format_bound(char out[static BOUND_BYTES], double bound_s)
+{
+    snprintf(out, BOUND_BYTES, bound_s == (double)(uint64_t)bound_s ? "%.1f" : "%.9g", bound_s);
+}
+
 void metrics_histogram(struct metrics *metrics, const char *name,
                        const struct metrics_label *labels, const struct histogram *histogram,
                        const uint64_t *bounds_ns, size_t bound_count)
@@ -161,16 +168,30 @@ void metrics_histogram(struct metrics *metrics, const char *name,
         bound_count = sizeof(DEFAULT_BOUNDS_NS) / sizeof(DEFAULT_BOUNDS_NS[0]);
     }
     for (size_t i = 0; i < bound_count; i++) {
-        char bound[32];
-        /* "1.0" in both formats, so that a series does not depend on what was asked for. */
-        snprintf(bound, sizeof(bound), bounds_ns[i] % 1000000000 == 0 ? "%.1f" : "%.9g",
-                 (double)bounds_ns[i] / 1e9);
+        char bound[BOUND_BYTES];
+        format_bound(bound, (double)bounds_ns[i] / 1e9);
         put_sample(metrics, name, "_bucket", labels, bound,
                    (double)histogram_count_up_to(histogram, bounds_ns[i]));
     }
     put_sample(metrics, name, "_bucket", labels, "+Inf", (double)histogram->count);
     put_sample(metrics, name, "_sum", labels, NULL, (double)histogram->sum_ns / 1e9);
     put_sample(metrics, name, "_count", labels, NULL, (double)histogram->count);
+}
+
+void metrics_counted(struct metrics *metrics, const char *name, const struct metrics_label *labels,
+                     const struct metrics_counts *counts)
+{
+    uint64_t passed = 0;
+    for (size_t i = 0; i < counts->bound_count; i++) {
+        char bound[BOUND_BYTES];
+        format_bound(bound, counts->bounds_s[i]);
+        passed += counts->counts[i];
+        put_sample(metrics, name, "_bucket", labels, bound, (double)passed);
+    }
+    passed += counts->counts[counts->bound_count];
+    put_sample(metrics, name, "_bucket", labels, "+Inf", (double)passed);
+    put_sample(metrics, name, "_sum", labels, NULL, counts->sum_s);
+    put_sample(metrics, name, "_count", labels, NULL, (double)passed);
 }
 
 /* ---- which format ---------------------------------------------------------------------------- */

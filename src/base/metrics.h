@@ -46,6 +46,18 @@ void metrics_histogram(struct metrics *metrics, const char *name,
                        const struct metrics_label *labels, const struct histogram *histogram,
                        const uint64_t *bounds_ns, size_t bound_count);
 
+/* A histogram that was counted elsewhere. */
+struct metrics_counts {
+    const double *bounds_s; /* ascend */
+    size_t bound_count;
+    const uint64_t *counts; /* up to each bound, and above all of them: one more than bounds */
+    double sum_s;
+};
+
+/* All samples of it. */
+void metrics_counted(struct metrics *metrics, const char *name, const struct metrics_label *labels,
+                     const struct metrics_counts *counts);
+
 /* After the last metric. */
 void metrics_end(struct metrics *metrics);
 

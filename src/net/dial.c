@@ -193,7 +193,7 @@ static int connect_to(struct net_dial *dial, const struct sockaddr *address)
     int status;
 
     attempt->dial = dial;
-    dial->stream = net_stream_new(dial->loop);
+    dial->stream = net_stream_new(dial->loop, &dial->loop->dialled);
     status = uv_tcp_connect(&attempt->request, &dial->stream->tcp, address, on_connect);
     if (status < 0) {
         free(attempt);

@@ -118,7 +118,7 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
 
 void net_listener_take(struct net_listener *listener, int fd)
 {
-    struct net_stream *stream = net_stream_new(listener->loop);
+    struct net_stream *stream = net_stream_new(listener->loop, &listener->loop->accepted);
     struct handshake *handshake;
     int rv = uv_tcp_open(&stream->tcp, fd);
 

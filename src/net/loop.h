@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -64,6 +65,13 @@ struct net_spare {
     unsigned given_back;  /* how often it did */
 };
 
+/* Bytes that went through the sockets of one kind of connection: of TLS, where there is TLS, with
+ * handshakes. Written by the loop's thread alone. */
+struct net_traffic {
+    atomic_uint_fast64_t received;
+    atomic_uint_fast64_t sent;
+};
+
 struct net_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
@@ -76,6 +84,8 @@ struct net_loop {
     uint8_t *write_bytes;  /* owned, NET_WRITE_BYTES: plaintext to send, filled by the flusher */
     uint8_t *cipher_bytes; /* owned, NET_CIPHER_BYTES: TLS records made of write_bytes */
     uint64_t ticked_ms;    /* the last tick */
+    struct net_traffic accepted; /* connections that came */
+    struct net_traffic dialled;  /* and those that were made */
     struct net_spare spare;
 };
 

@@ -26,11 +26,12 @@ static void on_linger_tick(struct net_tick *tick, uint64_t now_ms)
     }
 }
 
-struct net_stream *net_stream_new(struct net_loop *loop)
+struct net_stream *net_stream_new(struct net_loop *loop, struct net_traffic *traffic)
 {
     struct net_stream *stream = mem_new(struct net_stream);
 
     stream->loop = loop;
+    stream->traffic = traffic;
     stream->state = STREAM_SETUP;
     list_init(&stream->early_flush.node);
     list_init(&stream->linger_tick.node);

@@ -27,6 +27,7 @@ typedef void (*net_stream_ready_fn)(void *owner, const struct net_error *error);
 struct net_stream {
     uv_tcp_t tcp; /* its data is the stream */
     struct net_loop *loop;
+    struct net_traffic *traffic; /* the loop's, for connections of this kind */
     enum net_stream_state state;
     bool paused;
     bool peer_ended;
@@ -49,8 +50,9 @@ struct net_stream {
 };
 
 /* A stream with an unconnected handle, in STREAM_SETUP; owned, ended by net_stream_close() or
- * net_stream_abort(), also without ever having been started. */
-struct net_stream *net_stream_new(struct net_loop *loop);
+ * net_stream_abort(), also without ever having been started. Its bytes are counted in `traffic`, of
+ * the loop. */
+struct net_stream *net_stream_new(struct net_loop *loop, struct net_traffic *traffic);
 
 /* Notes the addresses and switches Nagle's algorithm off, once the socket is connected. */
 void net_stream_connected(struct net_stream *stream);

@@ -1,5 +1,6 @@
 /* Reading from a stream: into the loop's buffer, from there to the handshake, or to the owner as it
  * is or record by record. */
+#include "base/counter.h"
 #include "base/mem.h"
 #include "net/stream_impl.h"
 #include "net/tls_io.h"
@@ -132,6 +133,9 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     struct net_stream *stream = handle->data;
     const uint8_t *bytes = (const uint8_t *)buf->base;
 
+    if (count > 0) {
+        counter_add(&stream->traffic->received, (uint64_t)count);
+    }
     if (count < 0) {
         on_read_ended(stream, (int)count);
     } else if (count > 0 && stream->state == STREAM_OPEN) {

@@ -1,5 +1,6 @@
 /* Writing to a stream: one system call from the caller's bytes; only what the socket does not take
  * is copied, and libuv sends it when it can. */
+#include "base/counter.h"
 #include "base/mem.h"
 #include "net/stream_impl.h"
 #include "net/tls_io.h"
@@ -26,6 +27,7 @@ static void on_kept_sent(uv_write_t *req, int status)
     struct net_stream *stream = req->data;
 
     stream->kept_bytes -= kept->len;
+    counter_add(&stream->traffic->sent, status == 0 ? kept->len : 0);
     free(kept);
     if (stream->state != STREAM_OPEN && stream->state != STREAM_LINGERING) {
         return; /* before the start, reading will meet the same failure */
@@ -79,6 +81,7 @@ static int send_bytes(struct net_stream *stream, const uint8_t *bytes, size_t le
             return status;
         }
         sent = status > 0 ? (size_t)status : 0;
+        counter_add(&stream->traffic->sent, sent);
     }
     return sent == len ? 0 : keep(stream, bytes + sent, len - sent);
 }
@@ -110,6 +113,7 @@ static bool hear_last_words(struct net_stream *stream, struct net_error *ret_err
         if (count <= 0) {
             return false;
         }
+        counter_add(&stream->traffic->received, (uint64_t)count);
         tls_io_feed(stream->tls, cipher, (size_t)count);
         do {
             outcome = tls_io_read(stream->tls, plain, sizeof(plain));

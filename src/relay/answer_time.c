@@ -1,6 +1,6 @@
 #include "relay/answer_time.h"
 
-#include "relay/counter.h"
+#include "base/counter.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 #include "relay/client.h"
 
-#include "relay/counter.h"
+#include "base/counter.h"
 #include "relay/state.h"
 #include "rpc/conn.h"
 

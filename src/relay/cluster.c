@@ -35,6 +35,7 @@ void endpoint_unref(struct endpoint *endpoint)
         assert(atomic_load(&endpoint->cx_active) == 0 && atomic_load(&endpoint->rq_active) == 0);
         assert(atomic_load(&endpoint->misrouted) == 0);
         cluster_unref(endpoint->cluster);
+        per_worker_deinit(&endpoint->loads);
         free(endpoint);
     }
 }
@@ -68,6 +69,11 @@ bool endpoint_note_fault(struct endpoint *endpoint, const char *fault, uint64_t 
     uint64_t told_ms = atomic_load(&endpoint->fault_told_ms);
     return (told_ms == 0 || now_ms - told_ms >= FAULT_PERIOD_MS) &&
            atomic_compare_exchange_strong(&endpoint->fault_told_ms, &told_ms, now_ms);
+}
+
+struct endpoint_load *endpoint_load(struct endpoint *endpoint, unsigned worker)
+{
+    return per_worker_get(&endpoint->loads, worker, sizeof(struct endpoint_load));
 }
 
 #define WORD(name, word) word,

@@ -2,13 +2,15 @@
  *
  * Shared by all worker threads. Under the cluster's mutex, taken once per stream and never per
  * message: the endpoint array, the round robin ticket, the cause texts. Atomic: health, removal and
- * counters of an endpoint, so that they can be read and written from any worker. An endpoint lives
- * as long as someone holds a reference, and its cluster with it. */
+ * counters of an endpoint, so that they can be read and written from any worker. Messages and bytes
+ * are counted by each worker for itself. An endpoint lives as long as someone holds a reference,
+ * and its cluster with it. */
 #ifndef GRPCROUTE_RELAY_CLUSTER_H
 #define GRPCROUTE_RELAY_CLUSTER_H
 
 #include "base/text.h"
 #include "net/resolve.h"
+#include "relay/per_worker.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,7 +36,7 @@ enum endpoint_health { ENDPOINT_HEALTHS(ENDPOINT_HEALTH_NAME) };
 #undef ENDPOINT_HEALTH_NAME
 
 /* The numbers of an endpoint: field, type for Prometheus, name there, help. Stats, clusters and the
- * dashboard print them from this list; messages are added when a stream ends. */
+ * dashboard print them from this list. */
 #define ENDPOINT_NUMBERS(X)                                                                        \
     X(cx_active, GAUGE, "connections_active", "Open connections to the endpoint")                  \
     X(cx_total, COUNTER, "connections_total", "Connections made to the endpoint")                  \
@@ -46,11 +48,22 @@ enum endpoint_health { ENDPOINT_HEALTHS(ENDPOINT_HEALTH_NAME) };
     X(faults, COUNTER, "faults_total",                                                             \
       "Answers of the endpoint that break HTTP/2 or a limit, and GOAWAYs with an error")           \
     X(check_failures, GAUGE, "check_failures",                                                     \
-      "Health checks of the endpoint that failed in a row")                                        \
-    X(messages_up, COUNTER, "messages_up_total",                                                   \
-      "gRPC messages towards the endpoint, of ended streams")                                      \
-    X(messages_down, COUNTER, "messages_down_total",                                               \
-      "gRPC messages from the endpoint, of ended streams")
+      "Health checks of the endpoint that failed in a row")
+
+/* What passed between an endpoint and the clients of one worker, as it passes: the same columns.
+ * A message begins to count with its first five bytes. What was sent to an endpoint that did not
+ * take the stream, and again to another, counts for both. */
+#define ENDPOINT_LOADS(X)                                                                          \
+    X(messages_up, COUNTER, "messages_up_total", "gRPC messages sent to the endpoint")             \
+    X(messages_down, COUNTER, "messages_down_total", "gRPC messages from the endpoint")            \
+    X(bytes_up, COUNTER, "bytes_up_total", "Bytes of gRPC messages sent to the endpoint")          \
+    X(bytes_down, COUNTER, "bytes_down_total", "Bytes of gRPC messages from the endpoint")
+
+struct endpoint_load {
+#define ENDPOINT_LOAD(name, type, metric, help) atomic_uint_fast64_t name;
+    ENDPOINT_LOADS(ENDPOINT_LOAD)
+#undef ENDPOINT_LOAD
+};
 
 struct cluster;
 
@@ -74,6 +87,7 @@ struct endpoint {
     /* Of worker 0 alone: who keeps something for each endpoint has seen this one. */
     bool probed; /* proxy/health */
     bool seated; /* proxy/moves */
+    struct per_worker loads; /* struct endpoint_load */
     atomic_int leave_asked;  /* so many of its streams are to end on purpose */
     atomic_int leave_reason; /* enum leave_reason: why */
     atomic_uint_fast64_t misrouted; /* live streams whose server is none that the rule names */
@@ -173,6 +187,9 @@ bool endpoint_note_fault(struct endpoint *endpoint, const char *fault, uint64_t 
 /* What the endpoint's server calls itself. */
 void endpoint_set_pod(struct endpoint *endpoint, const char *pod);
 const char *endpoint_health_name(enum endpoint_health health);
+
+/* Where `worker` counts what passes; on its thread. */
+struct endpoint_load *endpoint_load(struct endpoint *endpoint, unsigned worker);
 
 struct endpoint *endpoint_ref(struct endpoint *endpoint);
 /* Accepts NULL. */

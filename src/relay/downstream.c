@@ -1,9 +1,9 @@
 #include "relay/downstream.h"
 
+#include "base/counter.h"
 #include "base/mem.h"
 #include "net/stream.h"
 #include "relay/client.h"
-#include "relay/counter.h"
 #include "relay/exchange.h"
 #include "relay/state.h"
 #include "relay/stream_end.h"

@@ -1,10 +1,10 @@
 /* The client's side of an exchange: how it begins, and what comes from there. */
 #include "relay/exchange_internal.h"
 
+#include "base/counter.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "relay/client.h"
-#include "relay/counter.h"
 #include "relay/headers.h"
 #include "relay/observe.h"
 #include "relay/router.h"
@@ -18,11 +18,11 @@ static const struct h2_stream_events downstream_events;
 static void on_downstream_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct exchange *exchange = user;
-    observe_up(exchange->worker, &exchange->record, bytes, len);
     if (exchange->state == EXCHANGE_ENDING) {
         h2_stream_consume(exchange->downstream, len);
         return;
     }
+    observe_up(exchange->worker, &exchange->record, bytes, len);
     exchange->credit_held += len;
     exchange_keep_for_replay(exchange, bytes, len);
     struct h2_stream *upstream = exchange->upstream.stream;
@@ -198,7 +198,9 @@ static void route(struct exchange *exchange, const struct h2_block *block)
     struct router_decision decision;
     exchange->routing = relay_routing(exchange->worker->relay);
     router_decide(exchange->worker->relay, exchange->routing, block, &decision);
-    exchange->record.rule = decision.rule;
+    if (decision.rule != NULL) {
+        observe_routed(exchange->worker, &exchange->record, exchange->routing, decision.rule);
+    }
     if (decision.cluster == NULL) {
         refuse(exchange, &decision);
         return;

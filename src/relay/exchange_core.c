@@ -1,10 +1,10 @@
 /* What all parts of an exchange need: its states, its buffers, its end. */
 #include "relay/exchange_internal.h"
 
+#include "base/counter.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "relay/client.h"
-#include "relay/counter.h"
 #include "relay/headers.h"
 #include "relay/observe.h"
 #include "relay/state.h"
@@ -142,9 +142,9 @@ size_t exchange_held_bytes(const struct exchange *exchange)
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
-void exchange_leave_endpoint(struct exchange *exchange, bool served)
+void exchange_leave_endpoint(struct exchange *exchange)
 {
-    observe_left(exchange->worker, &exchange->record, served);
+    observe_left(exchange->worker, &exchange->record);
     endpoint_unref(exchange->endpoint);
     exchange->endpoint = NULL;
 }
@@ -164,7 +164,8 @@ void exchange_free_when_closed(struct exchange *exchange)
     }
     assert(exchange->client == NULL && exchange->upstream.upstream == NULL);
     exchange_enter(exchange, EXCHANGE_GONE);
-    exchange_leave_endpoint(exchange, true);
+    exchange_leave_endpoint(exchange);
+    observe_ended(worker, &exchange->record);
     worker->leaving -= leave_counts(exchange->leaving);
     streams_remove(&worker->streams, &exchange->record);
     counter_sub(&worker->stats.downstream_rq_active, 1);

@@ -47,7 +47,7 @@ void exchange_end_upstream(struct exchange *exchange, uint32_t code);
  * without being counted as a reset; what it did not read is dropped. */
 void exchange_finish_request(struct exchange *exchange);
 
-void exchange_leave_endpoint(struct exchange *exchange, bool served);
+void exchange_leave_endpoint(struct exchange *exchange);
 void exchange_leave_client(struct exchange *exchange);
 /* Frees the exchange once neither side can call back. */
 void exchange_free_when_closed(struct exchange *exchange);

@@ -1,9 +1,9 @@
 /* The endpoint's side of an exchange: where it goes, again perhaps, and what comes from there. */
 #include "relay/exchange_internal.h"
 
+#include "base/counter.h"
 #include "base/mem.h"
 #include "relay/client.h"
-#include "relay/counter.h"
 #include "relay/headers.h"
 #include "relay/observe.h"
 #include "relay/state.h"
@@ -80,7 +80,7 @@ static bool retry(struct exchange *exchange, bool same)
     if (next != exchange->endpoint) {
         forget_leaving(exchange);
     }
-    exchange_leave_endpoint(exchange, false);
+    exchange_leave_endpoint(exchange);
     go_to(exchange, next);
     return true;
 }
@@ -155,6 +155,7 @@ static int on_upstream_ready(struct upstream_request *request, struct h2_session
                             &upstream_events, exchange, &request->stream);
     if (rv == 0) {
         exchange_enter(exchange, EXCHANGE_OPEN);
+        observe_sending(exchange->worker, &exchange->record);
         join_siblings(exchange);
         send_known_body(exchange);
     } else if (rv == H2_E_HEADERS) {

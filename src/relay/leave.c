@@ -1,9 +1,9 @@
 #include "relay/leave.h"
 
+#include "base/counter.h"
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/cluster.h"
-#include "relay/counter.h"
 #include "relay/downstream.h"
 #include "relay/exchange.h"
 #include "relay/state.h"

@@ -1,6 +1,6 @@
 #include "relay/message_count.h"
 
-#include "relay/counter.h"
+#include "base/counter.h"
 
 #include <string.h>
 

@@ -1,9 +1,11 @@
 #include "relay/observe.h"
 
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/text.h"
 #include "h2/session.h"
-#include "relay/counter.h"
+#include "relay/account.h"
+#include "relay/routing.h"
 #include "relay/state.h"
 #include "route/expect.h"
 #include "rpc/frame.h"
@@ -11,6 +13,8 @@
 
 #include <assert.h>
 #include <string.h>
+
+#define NS_PER_US 1000
 
 /* ---- who is where ---------------------------------------------------------------------------- */
 
@@ -32,6 +36,15 @@ void observe_request(struct stream_record *record, const struct h2_block *block)
                    memcmp(path->value, RPC_PING_PATH, path->value_len) == 0;
 }
 
+void observe_routed(struct worker *worker, struct stream_record *record,
+                    const struct routing *routing, const struct route_rule *rule)
+{
+    record->rule = rule;
+    record->account = account_block(routing_account(routing, rule), worker->index);
+    counter_add(&record->account->streams_active, 1);
+    counter_add(&record->account->streams_total, 1);
+}
+
 void observe_chosen(struct worker *worker, struct stream_record *record, struct endpoint *endpoint)
 {
     assert(record->endpoint == NULL && record->flow == NULL);
@@ -44,21 +57,46 @@ void observe_chosen(struct worker *worker, struct stream_record *record, struct 
     atomic_fetch_add(&endpoint->rq_total, 1);
 }
 
-/* The messages of the stream so far are the endpoint's. */
-static void add_messages(const struct stream_record *record)
+static uint64_t messages_of(const struct message_count *count)
 {
-    atomic_fetch_add(&record->endpoint->messages_up, atomic_load(&record->up.messages));
-    atomic_fetch_add(&record->endpoint->messages_down, atomic_load(&record->down.messages));
+    return atomic_load_explicit(&count->messages, memory_order_relaxed);
 }
 
-void observe_left(struct worker *worker, struct stream_record *record, bool served)
+static void count_sent(struct worker *worker, struct endpoint_load *load, uint64_t messages,
+                       uint64_t bytes)
+{
+    counter_add(&load->messages_up, messages);
+    counter_add(&load->bytes_up, bytes);
+    counter_add(&worker->stats.messages_up, messages);
+}
+
+static void count_received(struct worker *worker, struct endpoint_load *load, uint64_t messages,
+                           uint64_t bytes)
+{
+    counter_add(&load->messages_down, messages);
+    counter_add(&load->bytes_down, bytes);
+    counter_add(&worker->stats.messages_down, messages);
+}
+
+void observe_sending(struct worker *worker, struct stream_record *record)
+{
+    assert(record->endpoint != NULL && record->load == NULL);
+    record->load = endpoint_load(record->endpoint, worker->index);
+    count_sent(worker, record->load, messages_of(&record->up),
+               atomic_load_explicit(&record->up.bytes, memory_order_relaxed));
+    counter_add(&worker->stats.messages_resent, record->sent_in_vain);
+    record->sent_in_vain = 0;
+}
+
+void observe_left(struct worker *worker, struct stream_record *record)
 {
     struct endpoint *endpoint = record->endpoint;
     if (endpoint == NULL) {
         return;
     }
-    if (served) {
-        add_messages(record);
+    if (record->load != NULL) {
+        record->load = NULL;
+        record->sent_in_vain = messages_of(&record->up);
     }
     streams_lock(&worker->streams);
     if (record->misrouted) {
@@ -71,6 +109,14 @@ void observe_left(struct worker *worker, struct stream_record *record, bool serv
     record->endpoint = NULL;
     streams_unlock(&worker->streams);
     atomic_fetch_sub(&endpoint->rq_active, 1);
+}
+
+void observe_ended(struct worker *worker, struct stream_record *record)
+{
+    if (record->account != NULL) {
+        counter_sub(&record->account->streams_active, 1);
+    }
+    tally_add(&worker->lifetimes, &tally_ages, worker_now_ms(worker) - record->opened_ms);
 }
 
 /* ---- who answered ---------------------------------------------------------------------------- */
@@ -99,9 +145,11 @@ static void judge(struct worker *worker, struct stream_record *record)
         return;
     }
     counter_add(&worker->stats.answers_checked, 1);
+    counter_add(&record->account->answers_checked, 1);
     if (observe_is_misroute(record->rule, record->server_version)) {
         record->misrouted = true;
         counter_add(&worker->stats.misrouted, 1);
+        counter_add(&record->account->misrouted, 1);
         counter_add(&record->flow->misrouted, 1);
         atomic_fetch_add(&record->endpoint->misrouted, 1);
     }
@@ -142,8 +190,8 @@ static void peek(struct worker *worker, struct stream_record *record, const uint
 
 uint64_t observe_unanswered(const struct stream_record *record)
 {
-    uint64_t up = atomic_load_explicit(&record->up.messages, memory_order_relaxed);
-    uint64_t down = atomic_load_explicit(&record->down.messages, memory_order_relaxed);
+    uint64_t up = messages_of(&record->up);
+    uint64_t down = messages_of(&record->down);
     return up > down ? up - down : 0;
 }
 
@@ -163,12 +211,21 @@ void observe_up(struct worker *worker, struct stream_record *record, const uint8
                 size_t len)
 {
     size_t messages = message_count_add(&record->up, bytes, len);
-    if (messages == 0) {
-        return;
+    if (record->load != NULL) {
+        count_sent(worker, record->load, messages, len);
     }
-    counter_add(&worker->stats.messages_up, messages);
-    if (takes_time(worker, record, messages)) {
+    if (messages > 0 && takes_time(worker, record, messages)) {
         record->asked_ns = clock_now_ns();
+    }
+}
+
+static void note_answered(struct worker *worker, struct stream_record *record)
+{
+    if (record->asked_ns != 0) {
+        uint64_t ns = clock_now_ns() - record->asked_ns;
+        record->asked_ns = 0;
+        answer_time_add(&worker->answer_time, ns);
+        tally_add(&record->account->answers, &tally_answers, ns / NS_PER_US);
     }
 }
 
@@ -176,12 +233,9 @@ void observe_down(struct worker *worker, struct stream_record *record, const uin
                   size_t len)
 {
     size_t messages = message_count_add(&record->down, bytes, len);
+    count_received(worker, record->load, messages, len);
     if (messages > 0) {
-        counter_add(&worker->stats.messages_down, messages);
-        if (record->asked_ns != 0) {
-            answer_time_add(&worker->answer_time, clock_now_ns() - record->asked_ns);
-            record->asked_ns = 0;
-        }
+        note_answered(worker, record);
     }
     if (record->peek && len > 0) {
         peek(worker, record, bytes, len);

@@ -15,6 +15,7 @@
 struct endpoint;
 struct h2_block;
 struct route_rule;
+struct routing;
 struct worker;
 
 /* Copies the first field of that name, escaped and cut; without one `out` stays as it is. */
@@ -24,10 +25,19 @@ void observe_label(char out[static STREAM_LABEL_BYTES], const struct h2_block *b
 /* The request's block is complete. */
 void observe_request(struct stream_record *record, const struct h2_block *block);
 
-/* An endpoint was chosen; it is left, for good when `served`, else for another. Harmless without an
- * endpoint. */
+/* A rule of the routing took the stream. */
+void observe_routed(struct worker *worker, struct stream_record *record,
+                    const struct routing *routing, const struct route_rule *rule);
+
+/* An endpoint was chosen. */
 void observe_chosen(struct worker *worker, struct stream_record *record, struct endpoint *endpoint);
-void observe_left(struct worker *worker, struct stream_record *record, bool served);
+/* The stream is open there: all messages that are known go to it now, as will those that come. */
+void observe_sending(struct worker *worker, struct stream_record *record);
+/* It is left, for another or for good. Harmless without an endpoint. */
+void observe_left(struct worker *worker, struct stream_record *record);
+
+/* The stream is over, and has left its endpoint. */
+void observe_ended(struct worker *worker, struct stream_record *record);
 
 /* Messages from the client for which none came from the endpoint. */
 uint64_t observe_unanswered(const struct stream_record *record);

@@ -130,6 +130,7 @@ void relay_expect(struct relay *relay, struct routing *routing)
 void relay_replace(struct relay *relay, struct routing *routing, struct net_tls *tls)
 {
     struct relay_force *force = &relay->force;
+    routing_continue(routing, force->routing); /* which nobody else replaces */
     pthread_mutex_lock(&force->mutex);
     struct routing *old = force->routing;
     struct routing *coming = force->coming;

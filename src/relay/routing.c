@@ -1,6 +1,7 @@
 #include "relay/routing.h"
 
 #include "base/mem.h"
+#include "relay/account.h"
 #include "relay/cluster.h"
 #include "route/match.h"
 
@@ -15,8 +16,38 @@ struct routing *routing_new(struct route_table *table, struct cluster *const *cl
     routing->clusters = mem_calloc(table->cluster_count + 1, sizeof(struct cluster *));
     memcpy(routing->clusters, clusters, table->cluster_count * sizeof(struct cluster *));
     routing->tickets = mem_calloc(table->rule_count + 1, sizeof(*routing->tickets));
+    routing->accounts = mem_calloc(table->rule_count + 1, sizeof(struct account *));
+    for (size_t i = 0; i < table->rule_count; i++) {
+        routing->accounts[i] = account_new(&table->rules[i]);
+    }
     atomic_store(&routing->references, 1);
     return routing;
+}
+
+static struct account *find_account(const struct routing *routing, const char *name)
+{
+    for (size_t i = 0; i < routing->table->rule_count; i++) {
+        if (strcmp(routing->accounts[i]->name, name) == 0) {
+            return routing->accounts[i];
+        }
+    }
+    return NULL;
+}
+
+void routing_continue(struct routing *routing, const struct routing *before)
+{
+    for (size_t i = 0; i < routing->table->rule_count; i++) {
+        struct account *known = find_account(before, routing->accounts[i]->name);
+        if (known != NULL) {
+            account_unref(routing->accounts[i]);
+            routing->accounts[i] = account_ref(known);
+        }
+    }
+}
+
+struct account *routing_account(const struct routing *routing, const struct route_rule *rule)
+{
+    return routing->accounts[rule - routing->table->rules];
 }
 
 struct routing *routing_ref(struct routing *routing)
@@ -33,6 +64,10 @@ void routing_unref(struct routing *routing)
     for (size_t i = 0; i < routing->cluster_count; i++) {
         cluster_unref(routing->clusters[i]);
     }
+    for (size_t i = 0; i < routing->table->rule_count; i++) {
+        account_unref(routing->accounts[i]);
+    }
+    free(routing->accounts);
     route_table_free(routing->table);
     free(routing->clusters);
     free(routing->tickets);

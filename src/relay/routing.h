@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct account;
 struct cluster;
 
 struct routing {
@@ -19,6 +20,7 @@ struct routing {
     struct cluster **clusters; /* owned array of references, in the order of the table's clusters */
     size_t cluster_count;
     atomic_uint_fast64_t *tickets; /* owned array: streams of each rule, for weights */
+    struct account **accounts;     /* owned array of references: of each rule */
     atomic_int references;
 };
 
@@ -28,6 +30,13 @@ struct routing *routing_new(struct route_table *table, struct cluster *const *cl
 struct routing *routing_ref(struct routing *routing);
 /* Accepts NULL. */
 void routing_unref(struct routing *routing);
+
+/* Goes on with what `before` counts of rules of the same name; before any stream is routed by
+ * it. */
+void routing_continue(struct routing *routing, const struct routing *before);
+
+/* What is counted of a rule of the table; borrowed. */
+struct account *routing_account(const struct routing *routing, const struct route_rule *rule);
 
 /* The cluster of that name, or NULL; borrowed. */
 struct cluster *routing_find(const struct routing *routing, const char *name);

@@ -74,6 +74,16 @@ void relay_each_cluster(struct relay *relay, void (*visit)(void *ctx, struct clu
     routing_unref(coming);
 }
 
+void relay_each_account(struct relay *relay,
+                        void (*visit)(void *ctx, const struct account *account), void *ctx)
+{
+    struct routing *routing = relay_routing(relay);
+    for (size_t i = 0; i < routing->table->rule_count; i++) {
+        visit(ctx, routing->accounts[i]);
+    }
+    routing_unref(routing);
+}
+
 /* References for the caller, in an array of its own. */
 static struct cluster **left_clusters(struct relay *relay, size_t *ret_count)
 {

@@ -19,21 +19,23 @@
 #include "relay/events.h"
 #include "relay/flow.h"
 #include "relay/inbox.h"
-#include "relay/streams.h"
+#include "relay/per_worker.h"
 #include "relay/routing.h"
+#include "relay/streams.h"
+#include "relay/tally.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RELAY_WORKERS_MAX 64
 #define RELAY_FAILURE_BYTES 512
 #define RELAY_ANSWERS_WANTED 16
 /* Upstream connections are shared within a lane: lane 0 is for everybody, the others for clients
  * that were moved apart. */
 #define RELAY_LANES 9
 
+struct account;
 struct endpoint;
 struct net_listener;
 struct net_tls;
@@ -77,9 +79,11 @@ struct relay;
       "Unprocessed streams sent to another endpoint")                                              \
     X(trailers_dropped, "rq_trailers_dropped", COUNTER, "request_trailers_dropped_total",          \
       "Requests whose trailers were not passed on: gRPC defines none")                             \
-    X(messages_up, "messages_up", COUNTER, "messages_up_total", "gRPC messages towards endpoints") \
+    X(messages_up, "messages_up", COUNTER, "messages_up_total", "gRPC messages sent to endpoints") \
     X(messages_down, "messages_down", COUNTER, "messages_down_total",                              \
-      "gRPC messages towards clients")                                                             \
+      "gRPC messages from endpoints")                                                              \
+    X(messages_resent, "messages_resent", COUNTER, "messages_resent_total",                        \
+      "Those of messages_up that went to an endpoint before, which did not take their stream")     \
     X(answers_checked, "answers_checked", COUNTER, "answers_checked_total",                        \
       "Ping streams whose first answer told its server's version, and whose rule names versions")  \
     X(misrouted, "misrouted", COUNTER, "misrouted_total",                                          \
@@ -125,6 +129,7 @@ struct worker {
     /* So many answers more are timed. Who samples sets it to RELAY_ANSWERS_WANTED a few times a
      * second, and the worker counts down: a busy message path pays for few of its messages. */
     atomic_uint answers_wanted;
+    struct tally lifetimes; /* of streams that ended, in the scale of tally_ages */
 };
 
 /* What a reload replaces. */
@@ -174,6 +179,9 @@ uint64_t relay_uptime_s(const struct relay *relay);
 uint64_t relay_sum(const struct relay *relay, size_t offset);
 /* The routing in force, with a reference for the caller. */
 struct routing *relay_routing(struct relay *relay);
+/* Calls `visit` for what is counted of each rule in force. */
+void relay_each_account(struct relay *relay,
+                        void (*visit)(void *ctx, const struct account *account), void *ctx);
 /* Calls `visit` for each cluster in force, and for those that are coming. */
 void relay_each_cluster(struct relay *relay, void (*visit)(void *ctx, struct cluster *cluster),
                         void *ctx);

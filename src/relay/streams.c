@@ -104,37 +104,77 @@ static void copy_row(struct stream_row *row, const struct stream_record *record)
     }
 }
 
+/* What a reader does with a record; false: it has seen enough. */
+typedef bool (*visit_fn)(void *ctx, const struct stream_record *record);
+
 /* Goes on at streams->walk, which is NULL at the end. */
-static void walk_batch(struct streams *streams, const struct streams_query *query,
-                       struct stream_row *rows, size_t *count)
+static void walk_batch(struct streams *streams, visit_fn visit, void *ctx)
 {
-    for (int i = 0; i < BATCH && *count < query->limit; i++) {
+    for (int i = 0; i < BATCH && streams->walk != NULL; i++) {
         struct list *node = streams->walk;
-        if (node == &streams->records) {
-            streams->walk = NULL;
-            return;
-        }
-        streams->walk = node->next;
-        const struct stream_record *record = container_of(node, struct stream_record, node);
-        if (record->number > query->after && is_on(record, query) &&
-            has_text(record, query->search)) {
-            copy_row(&rows[(*count)++], record);
-        }
+        bool more = node != &streams->records &&
+                    visit(ctx, container_of(node, struct stream_record, node));
+        streams->walk = more ? node->next : NULL;
     }
+}
+
+/* In the order of numbers; the mutex is held for a batch at a time. */
+static void walk(struct streams *streams, visit_fn visit, void *ctx)
+{
+    streams_lock(streams);
+    streams->walk = streams->records.next;
+    while (streams->walk != NULL) {
+        walk_batch(streams, visit, ctx);
+        streams_unlock(streams);
+        streams_lock(streams);
+    }
+    streams_unlock(streams);
+}
+
+struct collecting {
+    const struct streams_query *query;
+    struct stream_row *rows;
+    size_t count;
+};
+
+static bool collect(void *ctx, const struct stream_record *record)
+{
+    struct collecting *collecting = ctx;
+    const struct streams_query *query = collecting->query;
+    if (record->number > query->after && is_on(record, query) &&
+        has_text(record, query->search)) {
+        copy_row(&collecting->rows[collecting->count++], record);
+    }
+    return collecting->count < query->limit;
 }
 
 size_t streams_collect(struct streams *streams, const struct streams_query *query,
                        struct stream_row *rows)
 {
-    size_t count = 0;
-    streams_lock(streams);
-    streams->walk = streams->records.next;
-    while (streams->walk != NULL && count < query->limit) {
-        walk_batch(streams, query, rows, &count);
-        streams_unlock(streams);
-        streams_lock(streams);
+    struct collecting collecting = {.query = query, .rows = rows};
+    if (query->limit > 0) {
+        walk(streams, collect, &collecting);
     }
-    streams->walk = NULL;
-    streams_unlock(streams);
-    return count;
+    return collecting.count;
+}
+
+struct aging {
+    uint64_t now_ms;
+    struct streams_ages *ages;
+};
+
+static bool add_age(void *ctx, const struct stream_record *record)
+{
+    struct aging *aging = ctx;
+    struct streams_ages *ages = aging->ages;
+    /* a worker's time is that of its turn: a stream may be from after the reader's */
+    uint64_t age_ms = aging->now_ms > record->opened_ms ? aging->now_ms - record->opened_ms : 0;
+    ages->counts[tally_bucket(&tally_ages, age_ms)]++;
+    ages->oldest_ms = age_ms > ages->oldest_ms ? age_ms : ages->oldest_ms;
+    return true;
+}
+
+void streams_add_ages(struct streams *streams, uint64_t now_ms, struct streams_ages *ages)
+{
+    walk(streams, add_age, &(struct aging){now_ms, ages});
 }

@@ -12,6 +12,7 @@
 #include "relay/cluster.h"
 #include "relay/flow.h"
 #include "relay/message_count.h"
+#include "relay/tally.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 #define STREAM_LABEL_BYTES   FLOW_LABEL_BYTES /* of a text that is shown; longer is cut */
 #define STREAM_VERSION_BYTES 32
 
+struct account_block;
 struct route_rule;
 
 /* One live stream; embedded in who relays it. */
@@ -31,10 +33,13 @@ struct stream_record {
     char agent_id[STREAM_LABEL_BYTES];
     char agent_version[STREAM_LABEL_BYTES];
     const struct route_rule *rule; /* that took it; NULL: none */
+    struct account_block *account; /* the worker's, of that rule; NULL: none */
     struct endpoint *endpoint;     /* borrowed; NULL: none at the moment */
+    struct endpoint_load *load;    /* the worker's, of that endpoint; NULL: nothing is sent yet */
     struct flow *flow;             /* of the worker; NULL while there is no endpoint */
     struct message_count up;
     struct message_count down;
+    uint64_t sent_in_vain; /* messages sent to an endpoint that did not take the stream */
     uint64_t asked_ns; /* the oldest message without an answer; 0: none that is timed */
     bool peek;         /* a ping stream whose first answer did not come yet */
     bool misrouted;
@@ -76,6 +81,12 @@ struct streams_query {
     const char *endpoint;
 };
 
+/* Live streams by their age. A zeroed one is empty. */
+struct streams_ages {
+    uint64_t counts[TALLY_BOUNDS + 1]; /* by the bounds of tally_ages */
+    uint64_t oldest_ms;
+};
+
 void streams_init(struct streams *streams);
 /* The list must be empty. */
 void streams_deinit(struct streams *streams);
@@ -93,5 +104,9 @@ void streams_unlock(struct streams *streams);
  * of streams at a time. */
 size_t streams_collect(struct streams *streams, const struct streams_query *query,
                        struct stream_row *rows);
+
+/* Adds the ages of all streams; as streams_collect(), of which one may run at a time, this
+ * included. */
+void streams_add_ages(struct streams *streams, uint64_t now_ms, struct streams_ages *ages);
 
 #endif

@@ -7,13 +7,13 @@
  * ends everything now. */
 #include "relay/worker.h"
 
+#include "base/counter.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "relay/balance.h"
-#include "relay/counter.h"
 #include "relay/downstream.h"
 #include "relay/exchange.h"
 #include "relay/leave.h"

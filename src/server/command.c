@@ -14,6 +14,7 @@
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "net/traffic.h"
 #include "role/routes.h"
 #include "role/signals.h"
 #include "rpc/health.h"
@@ -153,6 +154,9 @@ static void handle_metrics(void *user, const struct net_http_request *request,
     const struct role *role = user;
     struct metrics metrics = net_http_metrics_begin(request);
     server_metrics_write(&role->server.metrics, role->server.version, &metrics);
+    struct net_traffic_sum network = {0};
+    net_traffic_add_to(&role->loop.accepted, &network);
+    net_traffic_metrics(&metrics, "server", &network, 1);
     net_http_metrics_end(&metrics, response);
 }
 

@@ -3,16 +3,12 @@
 
 #include "base/mem.h"
 #include "base/process.h"
+#include "rpc/call_metrics.h"
 #include "rpc/metadata.h"
+#include "rpc/ping.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define METHOD_LABELS                                                                              \
-    {"grpc_type", "bidi_stream"}, {"grpc_service", "ping.PingService"},                            \
-    {                                                                                              \
-        "grpc_method", "PingPong"                                                                  \
-    }
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -90,27 +86,6 @@ static uint64_t opened_streams(const struct server_metrics *metrics)
     return sum;
 }
 
-/* The names that go-grpc-prometheus made common, so that existing dashboards work. */
-static void put_grpc(const struct server_metrics *metrics, struct metrics *out)
-{
-    const struct metrics_label *method = METRICS_LABELS(METHOD_LABELS);
-    put_counter(out, "grpc_server_started_total", "Streams started.", method,
-                opened_streams(metrics));
-    put_counter(out, "grpc_server_msg_received_total", "Messages received.", method,
-                metrics->messages_received);
-    put_counter(out, "grpc_server_msg_sent_total", "Messages sent.", method,
-                metrics->messages_sent);
-    metrics_begin(out, "grpc_server_handled_total", METRICS_COUNTER, "Streams ended, by status.");
-    for (unsigned code = 0; code < ARRAY_SIZE(metrics->ended); code++) {
-        if (metrics->ended[code] > 0 || code == RPC_OK) {
-            metrics_sample(
-                out, "grpc_server_handled_total",
-                METRICS_LABELS(METHOD_LABELS, {"grpc_code", rpc_code_name((enum rpc_code)code)}),
-                (double)metrics->ended[code]);
-        }
-    }
-}
-
 void server_metrics_write(const struct server_metrics *metrics, const char *server_version,
                           struct metrics *out)
 {
@@ -126,6 +101,12 @@ void server_metrics_write(const struct server_metrics *metrics, const char *serv
                   "Ended streams by their age; above 73 minutes they count as 73 minutes.");
     metrics_histogram(out, "grpcroute_stream_lifetime_seconds", server, &metrics->lifetime,
                       LIFETIME_BOUNDS_NS, ARRAY_SIZE(LIFETIME_BOUNDS_NS));
-    put_grpc(metrics, out);
+    const struct rpc_call_counts calls = {
+        .started = opened_streams(metrics),
+        .received = metrics->messages_received,
+        .sent = metrics->messages_sent,
+        .ended = metrics->ended,
+    };
+    rpc_call_metrics(out, "server", RPC_PING_PATH, &calls);
     process_metrics(out);
 }

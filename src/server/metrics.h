@@ -4,7 +4,7 @@
 
 #include "base/histogram.h"
 #include "base/metrics.h"
-#include "rpc/status.h"
+#include "rpc/call_metrics.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +25,7 @@ struct server_metrics {
     uint64_t messages_received;
     uint64_t messages_sent;
     uint64_t fd_limit_hits;
-    uint64_t ended[RPC_UNAUTHENTICATED + 1];                           /* streams by status */
+    uint64_t ended[RPC_CODES];                                         /* streams by status */
     struct server_version_stats versions[SERVER_METRICS_VERSIONS + 1]; /* the last one is "other" */
     size_t version_count;
     struct histogram lifetime;

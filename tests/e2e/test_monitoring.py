@@ -85,6 +85,7 @@ AGENTS = 'job="grpcroute-agents",instance="a"'
 PROBE = 'job="grpcroute-verify",instance="v"'
 EXPIRY = f'grpcroute_verify_certificate_expiry_timestamp_seconds{{{PROBE},certificate="%s"}}'
 PROXY = 'job="grpcroute-proxy",instance="p"'
+SHOWN = f'grpcroute_proxy_certificate_expiry_timestamp_seconds{{{PROXY},subject="CN=a",serial="1"}}'
 ENDPOINT = f'grpcroute_proxy_endpoint_healthy{{{PROXY},cluster="server-v1",endpoint="e%s"}}'
 AT_SERVER = 'grpcroute_streams_active{job="grpcroute-servers",instance="s",agent_version="%s",server_version="v%d"}'
 DECISIONS = f'grpcroute_route_decisions_total{{{AGENTS},agent_version="v1.1",server_version="v%d",result="%s"}}'
@@ -149,6 +150,10 @@ CASES = {
                               f"grpcroute_verify_interval_seconds{{{PROBE}}}": "60x40"}),
     "GrpcrouteCertificateExpires": ({EXPIRY % "leaf": "9000000x40", EXPIRY % "chain": "1000000x40"},
                                     {EXPIRY % "leaf": "9000000x40", EXPIRY % "chain": "1300000x40"}),
+    "GrpcrouteProxyCertificateExpires": ({SHOWN: "600000x40"}, {SHOWN: "610000x40"}),
+    "GrpcrouteProxyCertificateExpired": ({SHOWN: "580x40"}, {SHOWN: "590x40"}),  # it is then second 585
+    "GrpcrouteReloadFailed": ({f"grpcroute_proxy_config_last_reload_successful{{{PROXY}}}": "1x30 0x10"},
+                              {f"grpcroute_proxy_config_last_reload_successful{{{PROXY}}}": "0x30 1x10"}),
     "GrpcrouteTargetDown": ({f"up{{{PROXY}}}": "0x40"}, {f"up{{{PROXY}}}": "1x40", 'up{job="other"}': "0x40"}),
 }
 
@@ -168,6 +173,8 @@ MORE_CASES = [
                                  f"grpcroute_proxy_unavailable_total{{{PROXY}}}": "0+1x40",
                                  f"grpcroute_proxy_streams_total{{{PROXY}}}": "0+10x40"}, True),
     ("GrpcrouteNoStreams", {f"grpcroute_streams_active{{{AGENTS}}}": "0x40"}, True),
+    ("GrpcrouteProxyCertificateExpires", {SHOWN: "580x40"}, False),  # it has another one
+    ("GrpcrouteReloadFailed", {f"grpcroute_proxy_config_last_reload_successful{{{PROXY}}}": "1x37 0x3"}, False),  # not for long
     ("GrpcrouteNoTargets", {'up{job="grpcroute-servers",instance="s"}': "1x40"}, True),
     ("GrpcrouteNearFileLimit", {'process_open_fds{job="other"}': "900x40", 'process_max_fds{job="other"}': "1000x40"},
      False),  # not ours
@@ -320,7 +327,7 @@ def test_the_board_is_whole():
     board = json.loads((FOLDER / "grafana.json").read_text())
     panels = board["panels"]
     assert [p["title"] for p in panels if p["type"] == "row"] == \
-        ["Routing accuracy", "Stream stability", "Proxy", "Performance", "Resources"]
+        ["Routing accuracy", "Stream stability", "Proxy", "Performance", "Resources", "The embedded proxy"]
     assert len({p["id"] for p in panels}) == len(panels)
     taken = set()
     for panel in panels:

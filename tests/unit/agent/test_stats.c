@@ -14,7 +14,7 @@
 static char *exposition_of(const struct agent_stats *stats)
 {
     struct metrics metrics = {0};
-    agent_stats_write(stats, "v1.2", &metrics);
+    agent_stats_write(stats, "v1.2", "/ping.PingService/PingPong", &metrics);
     assert_false(metrics.incomplete);
     char *text = strndup((const char *)buf_data(&metrics.text), metrics.text.len);
     buf_deinit(&metrics.text);
@@ -80,6 +80,32 @@ static void reconnections_are_counted_by_reason(void **state)
     free(text);
 }
 
+static void ended_streams_are_counted_by_status_as_go_names_it(void **state)
+{
+    (void)state;
+    struct agent_stats stats = {.streams_opened = 5};
+    stats.ended[RPC_UNAVAILABLE] = 3;
+    stats.ended[RPC_CANCELLED] = 1;
+    char *text = exposition_of(&stats);
+    static const char method[] = "{grpc_type=\"bidi_stream\",grpc_service=\"ping.PingService\","
+                                 "grpc_method=\"PingPong\"";
+    static const struct {
+        const char *name;
+        const char *rest;
+    } lines[] = {
+        {"grpc_client_started_total", "} 5"},
+        {"grpc_client_handled_total", ",grpc_code=\"OK\"} 0"},
+        {"grpc_client_handled_total", ",grpc_code=\"Canceled\"} 1"},
+        {"grpc_client_handled_total", ",grpc_code=\"Unavailable\"} 3"},
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char line[256];
+        snprintf(line, sizeof(line), "%s%s%s", lines[i].name, method, lines[i].rest);
+        assert_line(text, line);
+    }
+    free(text);
+}
+
 static void every_kind_of_fault_makes_it_unclean(void **state)
 {
     (void)state;
@@ -101,6 +127,7 @@ int main(void)
         cmocka_unit_test(answers_are_counted_by_server_version),
         cmocka_unit_test(invented_versions_share_one_label),
         cmocka_unit_test(reconnections_are_counted_by_reason),
+        cmocka_unit_test(ended_streams_are_counted_by_status_as_go_names_it),
         cmocka_unit_test(every_kind_of_fault_makes_it_unclean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

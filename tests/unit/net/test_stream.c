@@ -164,6 +164,27 @@ static void both_ways_at_once_with_full_sockets(void **state)
     assert_false(net_stream_blocked(harness.client.stream));
 }
 
+/* Both ends are of this loop: what one kind of connection sent, the other received. */
+static void every_byte_of_the_sockets_is_counted_once(void **state)
+{
+    const size_t len = 16 * MIB;
+    const struct net_traffic *dialled = &harness.loop.dialled;
+    const struct net_traffic *accepted = &harness.loop.accepted;
+
+    harness_connect(&harness);
+    uint64_t before = atomic_load(&dialled->sent);
+    assert_true((before > 0) == (*state == &with_tls)); /* a handshake */
+    end_send_pattern(&harness.client, len);
+    assert_true(net_stream_blocked(harness.client.stream)); /* some of it is kept */
+    run_until_received(&harness.server, len);
+    end_send_text(&harness.server, "done"); /* behind whatever TLS had to say */
+    run_until_received(&harness.client, 4);
+    assert_int_equal(atomic_load(&dialled->sent), atomic_load(&accepted->received));
+    assert_int_equal(atomic_load(&accepted->sent), atomic_load(&dialled->received));
+    uint64_t sent = atomic_load(&dialled->sent) - before;
+    assert_true(*state == &with_tls ? sent > len && sent < len + len / 100 : sent == len);
+}
+
 static void a_paused_reader_stops_its_sender_and_loses_nothing(void **state)
 {
     size_t received;
@@ -364,6 +385,7 @@ int main(void)
         BOTH(an_echo_comes_back),
         BOTH(bytes_in_slices_of_one_arrive_whole),
         BOTH(both_ways_at_once_with_full_sockets),
+        BOTH(every_byte_of_the_sockets_is_counted_once),
         BOTH(a_paused_reader_stops_its_sender_and_loses_nothing),
         BOTH(closing_sends_everything_first),
         BOTH(last_words_survive_bytes_that_we_do_not_read),

@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 #include "h2/session.h"
+#include "relay/account.h"
+#include "relay/routing.h"
 #include "relay/state.h"
 #include "route/load.h"
 #include "rpc/ping.h"
@@ -23,6 +25,7 @@ struct world {
     struct cluster *cluster;
     struct endpoint endpoint;
     struct route_table *routes;
+    struct routing *routing;
 };
 
 static int setup(void **state)
@@ -33,6 +36,12 @@ static int setup(void **state)
     world->cluster = cluster_new("server-v1", LB_ROUND_ROBIN);
     world->endpoint.cluster = world->cluster;
     world->routes = route_table_default();
+    struct cluster *clusters[4];
+    assert_true(world->routes->cluster_count <= 4);
+    for (size_t i = 0; i < world->routes->cluster_count; i++) {
+        clusters[i] = cluster_new(world->routes->clusters[i].name, LB_ROUND_ROBIN);
+    }
+    world->routing = routing_new(world->routes, clusters);
     *state = world;
     return 0;
 }
@@ -40,7 +49,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct world *world = *state;
-    route_table_free(world->routes);
+    routing_unref(world->routing);
+    per_worker_deinit(&world->endpoint.loads);
     cluster_unref(world->cluster);
     streams_deinit(&world->worker.streams);
     free(world);
@@ -64,16 +74,27 @@ static void begin(struct world *world, struct stream_record *record, const char 
     const struct h2_header field = H2_HEADER(":path", path);
     const struct h2_block block = {.fields = &field, .count = 1};
     memset(record, 0, sizeof(*record));
-    record->rule = rule_of(world, "server-v1");
     snprintf(record->agent_version, sizeof(record->agent_version), "%s", version);
     observe_request(record, &block);
+    observe_routed(&world->worker, record, world->routing, rule_of(world, "server-v1"));
     observe_chosen(&world->worker, record, &world->endpoint);
+    observe_sending(&world->worker, record);
 }
 
 static void end(struct world *world, struct stream_record *record)
 {
-    observe_left(&world->worker, record, true);
+    observe_left(&world->worker, record);
+    observe_ended(&world->worker, record);
 }
+
+/* What the endpoint got, or gave. */
+#define LOAD(world, field)                                                                         \
+    per_worker_sum(&(world)->endpoint.loads, offsetof(struct endpoint_load, field))
+#define STAT(world, field) ((uint64_t)atomic_load(&(world)->worker.stats.field))
+#define OF_RULE(world, field)                                                                      \
+    per_worker_sum(                                                                                \
+        &routing_account((world)->routing, rule_of(world, "server-v1"))->blocks,                   \
+        offsetof(struct account_block, field))
 
 static void down(struct world *world, struct stream_record *record, const void *bytes, size_t len)
 {
@@ -252,6 +273,17 @@ static uint64_t timed(const struct world *world)
     return total;
 }
 
+static uint64_t timed_of_rule(const struct world *world)
+{
+    struct tally_sum sum;
+    uint64_t total = 0;
+    account_answers(routing_account(world->routing, rule_of(world, "server-v1")), &sum);
+    for (size_t i = 0; i <= TALLY_BOUNDS; i++) {
+        total += sum.counts[i];
+    }
+    return total;
+}
+
 static void as_many_answers_are_timed_as_are_wanted(void **state)
 {
     struct world *world = *state;
@@ -265,6 +297,7 @@ static void as_many_answers_are_timed_as_are_wanted(void **state)
             pass(world, &record, false);
         }
         assert_int_equal(timed(world) - before, wanted);
+        assert_int_equal(timed_of_rule(world), timed(world));
     }
     end(world, &record);
 }
@@ -286,6 +319,84 @@ static void a_message_behind_one_that_waits_is_not_timed(void **state)
     end(world, &record);
 }
 
+static void messages_count_for_the_endpoint_while_the_stream_lives(void **state)
+{
+    struct world *world = *state;
+    struct stream_record record;
+    begin(world, &record, "v1.1", "/other.Service/Call");
+    observe_up(&world->worker, &record, (const uint8_t *)"\0\0\0\0\2ab\0\0", 9);
+    assert_int_equal(LOAD(world, messages_up), 1); /* the second has not quite begun */
+    assert_int_equal(LOAD(world, bytes_up), 9);
+    observe_up(&world->worker, &record, (const uint8_t *)"\0\0\0", 3);
+    down(world, &record, "\0\0\0\0\0", 5);
+    assert_int_equal(LOAD(world, messages_up), 2);
+    assert_int_equal(LOAD(world, bytes_up), 12);
+    assert_int_equal(LOAD(world, messages_down), 1);
+    assert_int_equal(LOAD(world, bytes_down), 5);
+    end(world, &record);
+    assert_int_equal(LOAD(world, messages_up), 2); /* its end adds nothing */
+    assert_int_equal(LOAD(world, messages_up), STAT(world, messages_up));
+    assert_int_equal(LOAD(world, messages_down), STAT(world, messages_down));
+}
+
+/* Each endpoint tells what it was sent, the sum over them is the proxy's, and what was sent in vain
+ * is told. */
+static void what_is_sent_again_counts_for_both_endpoints(void **state)
+{
+    struct world *world = *state;
+    struct stream_record record;
+    struct endpoint second = {.cluster = world->cluster};
+    begin(world, &record, "v1.1", "/other.Service/Call");
+    observe_up(&world->worker, &record, (const uint8_t *)"\0\0\0\0\0\0\0\0\0\0", 10);
+    observe_left(&world->worker, &record);
+    observe_chosen(&world->worker, &record, &second);
+    observe_up(&world->worker, &record, (const uint8_t *)"\0\0\0\0\0", 5); /* waits */
+    assert_int_equal(LOAD(world, messages_up), 2);
+    assert_int_equal(STAT(world, messages_up), 2);
+    observe_sending(&world->worker, &record);
+    assert_int_equal(LOAD(world, messages_up), 2);
+    assert_int_equal(per_worker_sum(&second.loads, offsetof(struct endpoint_load, messages_up)), 3);
+    assert_int_equal(per_worker_sum(&second.loads, offsetof(struct endpoint_load, bytes_up)), 15);
+    assert_int_equal(STAT(world, messages_up), 5);
+    assert_int_equal(STAT(world, messages_resent), 2);
+    end(world, &record);
+    per_worker_deinit(&second.loads);
+}
+
+static void what_never_got_to_an_endpoint_counts_for_none(void **state)
+{
+    struct world *world = *state;
+    struct stream_record record = {0};
+    observe_routed(&world->worker, &record, world->routing, rule_of(world, "server-v1"));
+    observe_chosen(&world->worker, &record, &world->endpoint);
+    observe_up(&world->worker, &record, (const uint8_t *)"\0\0\0\0\0", 5);
+    end(world, &record);
+    assert_int_equal(LOAD(world, messages_up), 0);
+    assert_int_equal(STAT(world, messages_up), 0);
+    assert_int_equal(OF_RULE(world, streams_total), 1);
+}
+
+static void a_rule_tells_its_streams_and_misroutes(void **state)
+{
+    struct world *world = *state;
+    struct stream_record records[2];
+    uint8_t bytes[128];
+    begin(world, &records[0], "v1.1", RPC_PING_PATH);
+    begin(world, &records[1], "v1.1", RPC_PING_PATH);
+    assert_int_equal(OF_RULE(world, streams_active), 2);
+    down(world, &records[0], bytes, answer(bytes, sizeof(bytes), "v1", "pod"));
+    down(world, &records[1], bytes, answer(bytes, sizeof(bytes), "v2", "pod"));
+    end(world, &records[0]);
+    end(world, &records[1]);
+    assert_int_equal(OF_RULE(world, streams_active), 0);
+    assert_int_equal(OF_RULE(world, streams_total), 2);
+    assert_int_equal(OF_RULE(world, answers_checked), 2);
+    assert_int_equal(OF_RULE(world, misrouted), 1);
+    const struct account *other = routing_account(world->routing, rule_of(world, "server-v2"));
+    assert_int_equal(
+        per_worker_sum(&other->blocks, offsetof(struct account_block, streams_total)), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -300,6 +411,10 @@ int main(void)
         TEST(versions_beyond_the_table_are_counted_together),
         TEST(as_many_answers_are_timed_as_are_wanted),
         TEST(a_message_behind_one_that_waits_is_not_timed),
+        TEST(messages_count_for_the_endpoint_while_the_stream_lives),
+        TEST(what_is_sent_again_counts_for_both_endpoints),
+        TEST(what_never_got_to_an_endpoint_counts_for_none),
+        TEST(a_rule_tells_its_streams_and_misroutes),
     };
     return cmocka_run_group_tests_name("relay/observe", tests, NULL, NULL);
 }

@@ -20,6 +20,12 @@ static size_t home_of(const struct scene *scene)
     return streams_of(scene, 0) > 0 ? 0 : 1;
 }
 
+static uint64_t bytes_up(struct scene *scene, size_t endpoint)
+{
+    return per_worker_sum(&scene_view(scene, endpoint)->loads,
+                          offsetof(struct endpoint_load, bytes_up));
+}
+
 static void a_refused_stream_goes_elsewhere_with_its_body(void **state)
 {
     (void)state;
@@ -43,6 +49,8 @@ static void a_refused_stream_goes_elsewhere_with_its_body(void **state)
     scene_assert_status(near, 0, "");
     assert_int_equal(scene_stat(scene, retries), 1);
     assert_int_equal(atomic_load(&scene_cluster(scene, "server-v1")->retries), 1);
+    assert_int_equal(bytes_up(scene, home), 6); /* it was sent them, whatever became of it */
+    assert_int_equal(bytes_up(scene, 1 - home), 14);
     scene_close(scene);
 }
 

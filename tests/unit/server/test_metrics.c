@@ -50,7 +50,7 @@ static void streams_are_counted_by_agent_version_and_status(void **state)
     assert_line("grpcroute_streams_active{agent_version=\"v1.2\",server_version=\"v1\"} 0");
     assert_line("grpc_server_started_total{" METHOD "} 3");
     assert_line("grpc_server_handled_total{" METHOD ",grpc_code=\"OK\"} 1");
-    assert_line("grpc_server_handled_total{" METHOD ",grpc_code=\"CANCELLED\"} 2");
+    assert_line("grpc_server_handled_total{" METHOD ",grpc_code=\"Canceled\"} 2");
     assert_line("grpcroute_stream_lifetime_seconds_count{server_version=\"v1\"} 3");
 }
 

@@ -1,6 +1,6 @@
 /* Counters with one writer, read by other threads. */
-#ifndef GRPCROUTE_RELAY_COUNTER_H
-#define GRPCROUTE_RELAY_COUNTER_H
+#ifndef GRPCROUTE_BASE_COUNTER_H
+#define GRPCROUTE_BASE_COUNTER_H
 
 #include <stdatomic.h>
 #include <stdint.h>
