@@ -225,14 +225,18 @@ def documented():
                                       for name, labels, kind, about in LINE.findall(section)} for section in sections}
 
 
-def test_the_tables_are_what_the_processes_tell(certs, started, agent):
+def test_the_tables_are_what_the_processes_tell(certs, started, agent, tmp_path):
     sections = documented()
     common = sections.pop("All of them")
     assert len(sections) == len(SECTIONS)
-    for job, urls in Fleet(certs, started, agent).urls().items():
+    fleet = Fleet(certs, started, agent)
+    logging = started(Proxy(certs, [fleet.servers["v1"]], [], "--access-log", tmp_path / "streams.log"))
+    for job, urls in fleet.urls().items():
         seen = told(Page(urls[0]).text)
+        if job == "grpcroute-proxy":
+            seen = {**told(page(logging).text), **seen}
         table = {**common, **next(table for title, table in sections.items() if title.startswith(SECTIONS[job]))}
         assert sorted(seen) == sorted(table), job
         for name, (labels, kind, about) in table.items():
-            assert (kind, about) == seen[name][1:], name
+            assert (kind, about.removesuffix("; with `--access-log`")) == seen[name][1:], name
             assert seen[name][0] in (None, labels), name
