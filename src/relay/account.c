@@ -3,30 +3,13 @@
 #include "base/mem.h"
 #include "route/table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* "NAMESPACE/NAME/RULE" or "NAME/RULE"; what has no name is known by its place: "#0[2]". No name
- * has these characters in it. */
-static void name_rule(char out[static ACCOUNT_NAME_BYTES], const struct route_rule *rule)
-{
-    const struct route_object *object = rule->object;
-    char place[24];
-    snprintf(place, sizeof(place), "#%zu", object->order);
-    const char *name = object->name != NULL ? object->id : place;
-    name += name[0] == '/'; /* without a namespace */
-    if (rule->name != NULL) {
-        snprintf(out, ACCOUNT_NAME_BYTES, "%s/%s", name, rule->name);
-    } else {
-        snprintf(out, ACCOUNT_NAME_BYTES, "%s[%zu]", name, rule->number);
-    }
-}
 
 struct account *account_new(const struct route_rule *rule)
 {
     struct account *account = mem_new(struct account);
-    name_rule(account->name, rule);
+    route_rule_label(rule, account->name);
     atomic_store(&account->references, 1);
     return account;
 }

@@ -5,14 +5,10 @@
 
 #include "relay/per_worker.h"
 #include "relay/tally.h"
+#include "route/table.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
-
-struct route_rule;
-
-/* Room for any: a namespace, two names of Kubernetes and a number. */
-#define ACCOUNT_NAME_BYTES 640
 
 /* The numbers of a rule: field, type for Prometheus, name there, help. Written by a worker for what
  * it relays. */
@@ -34,7 +30,7 @@ struct account_block {
 };
 
 struct account {
-    char name[ACCOUNT_NAME_BYTES];
+    char name[ROUTE_LABEL_BYTES];
     atomic_int references;
     struct per_worker blocks; /* struct account_block */
 };

@@ -79,14 +79,14 @@ static void put_time(struct writer *writer, uint64_t wall_ns)
     put_text(writer, "time", text);
 }
 
-/* As an error in the file names it: "NAMESPACE/NAME: spec.rules[0]". */
+/* As the metrics name it; cut where the line has no room for more. */
 static void put_route(struct writer *writer, const struct route_rule *rule)
 {
-    char text[STREAM_LABEL_BYTES];
+    char label[ROUTE_LABEL_BYTES];
     if (rule != NULL) {
-        const char *id = rule->object->id + (rule->object->id[0] == '/');
-        snprintf(text, sizeof(text), "%.72s: spec.rules[%zu]", id, rule->number);
-        put_text(writer, "route", text);
+        route_rule_label(rule, label);
+        label[STREAM_LABEL_BYTES - 1] = '\0';
+        put_text(writer, "route", label);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "route/regex.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void pattern_deinit(struct route_pattern *pattern)
@@ -108,4 +109,18 @@ bool route_table_has_modifiers(const struct route_table *table)
         }
     }
     return false;
+}
+
+void route_rule_label(const struct route_rule *rule, char out[static ROUTE_LABEL_BYTES])
+{
+    const struct route_object *object = rule->object;
+    char place[24];
+    snprintf(place, sizeof(place), "#%zu", object->order);
+    const char *name = object->name != NULL ? object->id : place;
+    name += name[0] == '/'; /* without a namespace */
+    if (rule->name != NULL) {
+        snprintf(out, ROUTE_LABEL_BYTES, "%s/%s", name, rule->name);
+    } else {
+        snprintf(out, ROUTE_LABEL_BYTES, "%s[%zu]", name, rule->number);
+    }
 }

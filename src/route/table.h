@@ -161,4 +161,11 @@ const char *route_table_source(const struct route_table *table);
 /* Whether a rule changes headers of requests or answers. */
 bool route_table_has_modifiers(const struct route_table *table);
 
+/* Room for the label of any rule: a namespace, two names of Kubernetes and a number. */
+#define ROUTE_LABEL_BYTES 640
+
+/* The rule as metrics and logs name it: "NAMESPACE/NAME/RULE" or "NAME/RULE"; what has no name is
+ * known by its place: "#0[2]". No name has these characters in it. */
+void route_rule_label(const struct route_rule *rule, char out[static ROUTE_LABEL_BYTES]);
+
 #endif

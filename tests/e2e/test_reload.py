@@ -341,7 +341,8 @@ def test_a_storm_of_reloads_costs_no_stream_and_no_message(started, files, two, 
         if n == RELOADS // 5:
             memory, handles = resident_kib(front), descriptors(front)
     assert load.running(), "the load ended before the reloads"
-    assert descriptors(front) <= handles
+    # the connection of the last request may not have heard of its end yet
+    wait_until(lambda: descriptors(front) <= handles, 5, "no more descriptors than before", lambda: descriptors(front))
     assert is_sanitized(front) or resident_kib(front) <= memory * 1.05 + 1024
     assert metric(front, "grpcroute_proxy_streams_total") == STREAMS
     assert load.wait(deadline_s=90) in (0, 4), load.output  # 4: the driver could not keep its time, but counted

@@ -175,10 +175,10 @@ spec:
 """
 REFUSALS = {
     "no-route": ("no route", 12, "v3.1", (), None),
-    "no-backend": ("no backend", 14, "v1.2", (), "only-v1: spec.rules[1]"),
+    "no-backend": ("no backend", 14, "v1.2", (), "only-v1[1]"),
     "repeated": ("rejected", 3, "v1.1", (("agent-version", "v1.1"),), None),
     "too-large": ("rejected", 8, "v1.1", (("long", "x" * 17000),), None),
-    "no-endpoint": ("no healthy endpoint", 14, "v1.1", (), "only-v1: spec.rules[0]"),
+    "no-endpoint": ("no healthy endpoint", 14, "v1.1", (), "only-v1[0]"),
 }
 
 

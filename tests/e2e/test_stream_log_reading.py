@@ -320,7 +320,7 @@ def stream(**fields):
     """A line as `grpcroute proxy --access-log` has it."""
     line = {"log": "grpcroute.stream", "event": "end", "time": "2026-11-26T03:35:11.123Z", "stream": 17, "client": "127.0.0.1:51234",
             "agent_id": "a", "agent_version": "v1.1", "authority": "localhost:8443", "path": "/ping.PingService/PingPong",
-            "route": "spec.rules[1]", "cluster": "server-v1", "endpoint": "10.0.0.1:50051", "tls_version": "TLSv1.3",
+            "route": "grpc-routing-poc/grpcroute[1]", "cluster": "server-v1", "endpoint": "10.0.0.1:50051", "tls_version": "TLSv1.3",
             "pod": "server-v1-a", "server_version": "v1", "grpc_status": 0, "http_status": 200, "ended_by": "server",
             "reason": "completed", "age_ms": 12345, "messages_up": 5, "messages_down": 5, "bytes_up": 55, "bytes_down": 99}
     line.update(fields)

@@ -93,7 +93,8 @@ class Envoy(RealProxy):
     file = "envoy.yaml"
 
     def argv(self):
-        return ["envoy", "-c", self.config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error"]
+        return ["envoy", "-c", self.config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error",
+                "--file-flush-interval-msec", "100"]
 
 
 class Traefik(RealProxy):

@@ -318,7 +318,7 @@ static const struct {
                          "\"grpc_status\":12",
                          {.routes = ROUTES "    backendRefs: [{name: server-v1, port: 1}]\n"}},
     [STREAM_NO_BACKEND] = {just_ask,
-                           "\"route\":\"a: spec.rules[0]\"",
+                           "\"route\":\"a[0]\"",
                            {.routes = ROUTES "    backendRefs: []\n"}},
     [STREAM_NO_ENDPOINT] = {ask_v2, "no healthy endpoint in cluster server-v2", {0}},
     [STREAM_UNREACHABLE] = {ask_in_vain, "connection refused", {0}},
