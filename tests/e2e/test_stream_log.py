@@ -333,10 +333,10 @@ def test_with_many_workers_no_line_is_torn_and_there_are_as_many_ends_as_streams
     front = start(started, certs, log, *backends, "--workers", "4")
     for _ in range(2):
         agents = [started(Agent(f"v{n % 2 + 1}.1", f"a{n}", front.target, "--count", "50", cacert=certs / "ca.pem")) for n in range(4)]
-        for agent in agents:
-            agent.wait_for("Received pong", 50)
+        wait_until(lambda: metric(front, "grpcroute_proxy_streams_active") == 200, 50, "all streams are open")
         for agent in agents:
             agent.stop()
+        wait_until(lambda: metric(front, "grpcroute_proxy_streams_active") == 0, 20, "all streams have ended")
     total = int(metric(front, "grpcroute_proxy_streams_total"))
     assert total >= 400
     wait_until(lambda: metric(front, LINES) == total, 20, "all lines are written")
