@@ -25,6 +25,7 @@ struct dashboard {
     struct relay *relay;   /* borrowed */
     struct net_http *http; /* borrowed */
     struct net_tick tick;
+    uint64_t now_ms;         /* of the last turn */
     uint64_t due_ms;         /* of a tick */
     uint64_t history_due_ms; /* of a sample of the past */
     uint64_t ticks;          /* since somebody watches; 0: nobody does */
@@ -97,6 +98,7 @@ static void want_answers(struct relay *relay)
 static void on_tick(struct net_tick *item, uint64_t now_ms)
 {
     struct dashboard *dashboard = container_of(item, struct dashboard, tick);
+    dashboard->now_ms = now_ms;
     want_answers(dashboard->relay);
     if (now_ms >= dashboard->history_due_ms) {
         dashboard->history_due_ms = now_ms + HISTORY_PERIOD_MS - NET_TICK_MS / 2;
@@ -120,6 +122,9 @@ void dashboard_subscribe(struct dashboard *dashboard, struct buf *out)
     if (dashboard->ticks == 0) { /* the first reader */
         dashboard_sample_take(dashboard->relay, sample(dashboard, 0));
         dashboard->ticks = 1;
+        dashboard->due_ms = dashboard->now_ms + PERIOD_MS; /* rates of less would be of chance */
+        dashboard->told_samples = dashboard->history.last_number;
+        dashboard->told_events = events_last(&dashboard->relay->events);
     }
     char *text = tick_json(dashboard, sample(dashboard, dashboard->ticks - 1), true);
     if (text != NULL) {

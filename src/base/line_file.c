@@ -50,7 +50,7 @@ static void free_file(struct line_file *file)
 }
 
 struct line_file *line_file_open(const char *path, const char *name,
-                                 const struct log_source *source,
+                                 const struct log_source *source, line_file_write_gap *write_gap,
                                  char ret_error[static APPEND_ERROR_BYTES])
 {
     int fd = append_open(path, ret_error);
@@ -61,6 +61,7 @@ struct line_file *line_file_open(const char *path, const char *name,
     file->path = mem_strdup(path);
     file->name = name;
     file->source = *source;
+    file->write_gap = write_gap;
     file->fd = fd;
     file->regular = append_is_regular(fd);
     line_ring_init(&file->ring, LINE_FILE_BYTES);

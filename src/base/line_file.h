@@ -2,8 +2,8 @@
  * it waits for the disk, or for who reads a pipe.
  *
  * Up to LINE_FILE_BYTES of lines wait, in memory that is taken at the start; what comes while there
- * is no room is dropped and counted, from then on until half of it is free again, and the log says
- * when that began and how many it were. A line is never split among others, also where several
+ * is no room is dropped and counted, from then on until half of it is free again; the log says when
+ * that began and how many it were, and so does a line in the file, for who has nothing else. A line is never split among others, also where several
  * processes write to the file. */
 #ifndef GRPCROUTE_BASE_LINE_FILE_H
 #define GRPCROUTE_BASE_LINE_FILE_H
@@ -21,11 +21,15 @@
 
 struct line_file;
 
+/* Writes the line that says that so many are missing, its newline included; returns its length. */
+typedef size_t line_file_write_gap(char out[static LINE_FILE_LINE_BYTES], uint64_t lines);
+
 /* Opens `path` for appending ("-": standard output) and starts its thread. A file that is made has
  * mode 0640. `name` is what the log calls it ("stream log"), `source` who speaks there; both are
- * borrowed. Returns NULL with a line in `ret_error`. */
+ * borrowed. Without `write_gap` (NULL) the log alone says what is missing. Returns NULL with a line
+ * in `ret_error`. */
 struct line_file *line_file_open(const char *path, const char *name,
-                                 const struct log_source *source,
+                                 const struct log_source *source, line_file_write_gap *write_gap,
                                  char ret_error[static APPEND_ERROR_BYTES]);
 
 /* Takes a line, its newline included. From any thread; never waits. */
@@ -35,7 +39,8 @@ void line_file_put(struct line_file *file, const char *line, size_t len);
  * old one is written on. Does nothing to standard output. From any thread. */
 void line_file_reopen(struct line_file *file);
 
-/* Lines that are in the file, and lines that never will be. From any thread. */
+/* Lines that are in the file, those of gaps included, and lines that never will be. From any
+ * thread. */
 uint64_t line_file_written(const struct line_file *file);
 uint64_t line_file_dropped(const struct line_file *file);
 

@@ -15,6 +15,7 @@ struct line_file {
     char *path; /* owned */
     const char *name;
     struct log_source source;
+    line_file_write_gap *write_gap; /* NULL: none */
     pthread_t thread;
     int fd;       /* the thread's */
     bool regular; /* likewise */

@@ -146,9 +146,18 @@ static void nap(struct line_file *file)
     }
 }
 
+/* Behind the lines that came before the gap. Returns whether there was room. */
+static bool put_gap(struct line_file *file)
+{
+    char line[LINE_FILE_LINE_BYTES];
+    return file->write_gap == NULL ||
+           line_ring_put(&file->ring, line, file->write_gap(line, file->telling_lines));
+}
+
 static void tell_when_over(struct line_file *file)
 {
-    if (file->telling && !file->dropping && clock_now_ms() - file->telling_ms >= TELL_MS) {
+    bool due = file->quitting || clock_now_ms() - file->telling_ms >= TELL_MS;
+    if (file->telling && !file->dropping && due && put_gap(file)) {
         line_writer_tell_dropped(file, file->telling_lines);
         file->telling = false;
         file->telling_lines = 0;

@@ -125,10 +125,12 @@ static void find_losses(const struct check_logs *logs, struct check_verdict *ver
 }
 
 /* Streams by the proxy's log that went to servers of which nothing is known. */
-static void find_unknown(const struct check_logs *logs, struct check_verdict *verdict)
+static void find_unknown(const struct check_logs *logs, size_t number,
+                         struct check_verdict *verdict)
 {
     const struct check_proxied *proxied = &verdict->proxied;
-    if (proxied->unknown == 0 || verdict->result == CHECK_FAILED) {
+    bool expected = logs->plan->groups[number].expect.rule != ROLE_EXPECT_UNKNOWN;
+    if (proxied->unknown == 0 || !expected || verdict->result == CHECK_FAILED) {
         return;
     }
     const char *cluster = check_names_text(&logs->run->names, proxied->unknown_cluster);
@@ -161,7 +163,7 @@ static void find_gaps(const struct check_logs *logs, const struct check_log_grou
                       struct check_verdict *verdict)
 {
     uint64_t wanted = logs->plan->messages;
-    bool enough = group->extra || verdict->proxied.right > 0 ||
+    bool enough = group->extra || verdict->proxied.right + verdict->proxied.unknown > 0 ||
                   (verdict->streams > 0 && verdict->received >= wanted);
     find_losses(logs, verdict);
     if (verdict->result != CHECK_PASSED) {
@@ -214,7 +216,7 @@ static void judge_group(const struct check_logs *logs, size_t number, struct che
     find_wrong(logs, number, verdict);
     find_mixing(group, verdict);
     find_move(&group->moved, verdict);
-    find_unknown(logs, verdict);
+    find_unknown(logs, number, verdict);
     find_gaps(logs, group, verdict);
 }
 

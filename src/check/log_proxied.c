@@ -11,7 +11,7 @@ enum check_way check_way_of(const struct role_expectation *expect,
         return event->stream.answered ? CHECK_WAY_WRONG : CHECK_WAY_RIGHT;
     }
     if (expect->rule != ROLE_EXPECT_SERVER) {
-        return CHECK_WAY_RIGHT;
+        return expect->rule == ROLE_EXPECT_UNKNOWN ? CHECK_WAY_UNKNOWN : CHECK_WAY_RIGHT;
     }
     if (event->peer_version[0] != '\0') {
         return role_expectation_allows(expect, event->peer_version) ? CHECK_WAY_RIGHT

@@ -165,7 +165,7 @@ static const struct cli_option options_table[] = {
     {.name = "access-log", .kind = CLI_FILE, .offset = offsetof(struct options, access_log),
      .argument = "FILE",
      .help = "Append a line of JSON for each stream that ends: who ended it and why, age, messages "
-             "and bytes each way, endpoint, pod; - is standard output. Opened anew at each reload"},
+             "and bytes each way, endpoint, pod; - is standard output. Opened anew at SIGHUP"},
     {.name = "access-log-open", .kind = CLI_FLAG,
      .offset = offsetof(struct options, access_log_open),
      .help = "And a line for each stream that is opened"},

@@ -19,6 +19,7 @@
 #include "proxy/mailbox.h"
 #include "proxy/reload.h"
 #include "relay/relay.h"
+#include "relay/stream_line.h"
 #include "role/signals.h"
 
 #include <stdio.h>
@@ -199,7 +200,8 @@ static int open_access_log(struct proxy *proxy)
     if (proxy->config->access_log == NULL) {
         return EXIT_GOOD;
     }
-    proxy->access_log = line_file_open(proxy->config->access_log, "stream log", &source, why);
+    proxy->access_log = line_file_open(proxy->config->access_log, "stream log", &source,
+                                       stream_line_write_gap, why);
     if (proxy->access_log == NULL) {
         cli_error("proxy", "--access-log: %s", why);
         return EXIT_USAGE;

@@ -210,9 +210,11 @@ static void advance_spread(struct proxy_moves *moves, struct spread *spread)
         bool moving = ask_surplus(moves, spread->cluster) > 0;
         uint64_t tail_ms = LEAVE_GRACE_MS + PROXY_MOVES_SETTLE_MS; /* the last ones come back */
         spread->due_ms = 0;
-        spread->end_ms = moving ? moves->now_ms + moves->config.window_ms + tail_ms : 0;
-        spread->moved = moving;
-        atomic_store(&spread->cluster->evening, moving);
+        if (moving) { /* else those of an earlier turn may still be on their way */
+            spread->end_ms = moves->now_ms + moves->config.window_ms + tail_ms;
+            spread->moved = true;
+            atomic_store(&spread->cluster->evening, true);
+        }
     } else if (spread->due_ms == 0 && moves->now_ms >= spread->end_ms) {
         tell_evened(moves, spread);
         spread_free(spread);

@@ -60,8 +60,8 @@ static enum leave_reason judge(const struct exchange *exchange, uint64_t now, bo
     if (exchange->age_due_ms != 0 && now >= exchange->age_due_ms) {
         return LEAVE_OLD;
     }
-    bool asked = moving && endpoint != NULL && asked_by(endpoint) > reason && take_ask(endpoint);
-    return asked ? asked_by(endpoint) : reason;
+    enum leave_reason asked = moving && endpoint != NULL ? asked_by(endpoint) : LEAVE_NOT;
+    return asked > reason && take_ask(endpoint) ? asked : reason;
 }
 
 /* Evenness is worth no message: a stream that is only to move waits for its answer. */

@@ -157,20 +157,16 @@ uint64_t relay_next_stream_number(struct relay *relay)
     return atomic_fetch_add(&relay->stream_number, 1) + 1;
 }
 
-/* "CLUSTER ENDPOINT" in `out`, or NULL where the pairs are not about an endpoint. */
-static const char *subject_of(const struct log_pair *pairs, char *out, size_t out_bytes)
+/* What the pairs are about: "CLUSTER ENDPOINT", either of which may be empty. */
+static void find_subject(const struct log_pair *pairs, char *out, size_t out_bytes)
 {
-    const char *cluster = NULL;
-    const char *endpoint = NULL;
+    const char *cluster = "";
+    const char *endpoint = "";
     for (; pairs != NULL && pairs->key != NULL; pairs++) {
         cluster = strcmp(pairs->key, "cluster") == 0 ? pairs->value : cluster;
         endpoint = strcmp(pairs->key, "endpoint") == 0 ? pairs->value : endpoint;
     }
-    if (cluster == NULL || endpoint == NULL) {
-        return NULL;
-    }
     snprintf(out, out_bytes, "%s %s", cluster, endpoint);
-    return out;
 }
 
 void relay_tell(struct relay *relay, enum log_level level, const char *event,
@@ -182,7 +178,8 @@ void relay_tell(struct relay *relay, enum log_level level, const char *event,
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    events_add(&relay->events, level, event, subject_of(pairs, subject, sizeof(subject)), 1, text);
+    find_subject(pairs, subject, sizeof(subject));
+    events_add(&relay->events, level, event, subject, 1, text);
     log_event(level, &relay->source, event, pairs, "%s", text);
 }
 

@@ -129,14 +129,34 @@ static void put_end(struct writer *writer, const struct stream_line *line)
     put_counts(writer, record);
 }
 
-size_t stream_line_write(char out[static LINE_FILE_LINE_BYTES], const struct stream_line *line)
+static struct writer begin(char out[static LINE_FILE_LINE_BYTES], const char *event,
+                           uint64_t wall_ns)
 {
-    const struct stream_record *record = line->record;
     static const char head[] = "{\"log\":\"grpcroute.stream\"";
     struct writer writer = {.at = out, .end = out + LINE_FILE_LINE_BYTES};
     put(&writer, head, sizeof(head) - 1);
-    put_text(&writer, "event", line->end != NULL ? "end" : "open");
-    put_time(&writer, line->wall_ns);
+    put_text(&writer, "event", event);
+    put_time(&writer, wall_ns);
+    return writer;
+}
+
+static size_t finish(struct writer *writer, const char *out)
+{
+    put(writer, "}\n", 2);
+    return (size_t)(writer->at - out);
+}
+
+size_t stream_line_write_gap(char out[static LINE_FILE_LINE_BYTES], uint64_t lines)
+{
+    struct writer writer = begin(out, "lost", clock_wall_ns());
+    put_number(&writer, "lines", lines);
+    return finish(&writer, out);
+}
+
+size_t stream_line_write(char out[static LINE_FILE_LINE_BYTES], const struct stream_line *line)
+{
+    const struct stream_record *record = line->record;
+    struct writer writer = begin(out, line->end != NULL ? "end" : "open", line->wall_ns);
     put_number(&writer, "stream", record->number);
     put_text(&writer, "client", line->client);
     put_text(&writer, "identity", line->identity);
@@ -150,8 +170,7 @@ size_t stream_line_write(char out[static LINE_FILE_LINE_BYTES], const struct str
     if (line->end != NULL) {
         put_end(&writer, line);
     }
-    put(&writer, "}\n", 2);
-    return (size_t)(writer.at - out);
+    return finish(&writer, out);
 }
 
 /* With every character of its texts escaped, a line is one that a file of lines takes: labels (six,

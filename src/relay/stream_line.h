@@ -29,4 +29,7 @@ struct stream_line {
 /* Writes it with its newline, and no NUL; returns its length. */
 size_t stream_line_write(char out[static LINE_FILE_LINE_BYTES], const struct stream_line *line);
 
+/* The same of the line that says that so many lines are missing. */
+size_t stream_line_write_gap(char out[static LINE_FILE_LINE_BYTES], uint64_t lines);
+
 #endif

@@ -35,7 +35,7 @@ static struct scene *open_with_log(const struct scene_config *config)
     struct scene *scene = scene_open(config);
     snprintf(path, sizeof(path), PATH "-%d", (int)getpid());
     unlink(path);
-    scene->relay->config.access_log = line_file_open(path, "stream log", &PROXY, why);
+    scene->relay->config.access_log = line_file_open(path, "stream log", &PROXY, NULL, why);
     assert_non_null(scene->relay->config.access_log);
     return scene;
 }
