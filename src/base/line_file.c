@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PATIENCE_MS 1000 /* at the end, with a file that takes nothing */
 #define CLOSE_MS    5000 /* ... with a slow one */
+#define CANCEL_S    1    /* ... where the thread cannot be woken: a disk that hangs */
 
 /* ---- begin ----------------------------------------------------------------------------------- */
 
@@ -146,18 +148,30 @@ static bool finish(struct line_file *file)
     return over;
 }
 
+/* Returns whether the thread has ended. */
+static bool cancel(struct line_file *file)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CANCEL_S;
+    pthread_cancel(file->thread);
+    return pthread_timedjoin_np(file->thread, NULL, &until) == 0;
+}
+
 void line_file_close(struct line_file *file)
 {
     if (file == NULL) {
         return;
     }
-    if (!finish(file)) {
-        pthread_cancel(file->thread);
-    }
-    pthread_join(file->thread, NULL);
+    bool over = finish(file);
+    bool gone = over ? pthread_join(file->thread, NULL) == 0 : cancel(file);
+    pthread_mutex_lock(&file->lock);
     line_file_count_dropped(file, line_ring_lines(&file->ring, file->ring.len));
+    pthread_mutex_unlock(&file->lock);
     if (file->telling_lines > 0) {
         line_writer_tell_dropped(file, file->telling_lines);
     }
-    free_file(file);
+    if (gone) { /* else what it may still touch stays; the end of the process takes it along */
+        free_file(file);
+    }
 }

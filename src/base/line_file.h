@@ -45,7 +45,7 @@ uint64_t line_file_written(const struct line_file *file);
 uint64_t line_file_dropped(const struct line_file *file);
 
 /* Writes what waits, as long as something of it is taken each second, for 5 s at most; then tells
- * how many lines were lost, and frees. Accepts NULL. */
+ * how many lines were lost, and frees. A second more where a disk hangs. Accepts NULL. */
 void line_file_close(struct line_file *file);
 
 #endif

@@ -9,7 +9,7 @@
  *
  * On a pipe a write has at most PIPE_BUF bytes and follows a poll(): whatever the flags of the file
  * are, which others may share, it does not block then, and no line of another writer comes between.
- * A disk that hangs blocks the thread alone; at the end it is cancelled. */
+ * A disk that hangs blocks the thread alone; at the end it is cancelled, or left alone. */
 #include "base/line_file_impl.h"
 
 #include "base/clock.h"
