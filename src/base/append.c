@@ -43,6 +43,33 @@ bool append_is_regular(int fd)
     return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+/* The last byte of a file; a newline where there is none, or it cannot be known. The descriptor is
+ * for writing alone: what it stands for is opened anew. */
+static char last_byte(int fd)
+{
+    char path[64];
+    char last = '\n';
+    struct stat status;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    int reader = open(path, O_RDONLY | O_CLOEXEC);
+    if (reader < 0) {
+        return last;
+    }
+    if (fstat(reader, &status) != 0 || status.st_size == 0 ||
+        pread(reader, &last, 1, status.st_size - 1) != 1) {
+        last = '\n';
+    }
+    close(reader);
+    return last;
+}
+
+void append_end_line(int fd)
+{
+    if (append_is_regular(fd) && last_byte(fd) != '\n') {
+        (void)!write(fd, "\n", 1); /* a disk that is full still is told of by the next write */
+    }
+}
+
 bool append_is_same(int one, int other)
 {
     struct stat a;

@@ -16,6 +16,10 @@ void append_close(int fd);
 /* Whether a regular file is behind it, which takes any number of bytes at once. */
 bool append_is_regular(int fd);
 
+/* Where a regular file ends in the middle of a line, as after a full disk or a crash, that line is
+ * ended, so that what follows is one of its own. */
+void append_end_line(int fd);
+
 /* Whether both are the same file. */
 bool append_is_same(int one, int other);
 

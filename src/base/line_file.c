@@ -66,6 +66,7 @@ struct line_file *line_file_open(const char *path, const char *name,
     file->write_gap = write_gap;
     file->fd = fd;
     file->regular = append_is_regular(fd);
+    append_end_line(fd);
     line_ring_init(&file->ring, LINE_FILE_BYTES);
     init_conditions(file);
     int error = start_thread(file);

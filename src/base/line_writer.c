@@ -71,6 +71,7 @@ static void reopen(struct line_file *file)
     }
     if (!append_is_same(fd, file->fd)) { /* a line does not go on in another file */
         line_file_count_dropped(file, line_ring_drop_torn(&file->ring));
+        append_end_line(fd);
     }
     append_close(file->fd);
     file->fd = fd;

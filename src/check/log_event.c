@@ -252,8 +252,16 @@ static enum check_log_meaning read_one(struct check_log_reading *reading, const 
     return meaning;
 }
 
+/* Whether the object that begins at `from` and does not end well is of a proxy's log: another one
+ * begins at `next`. */
+static bool is_torn(const char *from, const char *next)
+{
+    const char *stream = check_log_find_stream(from);
+    return stream != NULL && (next == NULL || stream < next);
+}
+
 /* All objects of a line: some write them one behind the other. One behind a line of ours is none of
- * a carrier. */
+ * a carrier, and a torn one beside a whole one is lost. */
 static enum check_log_meaning read_objects(struct check_log_reading *reading, const char *text)
 {
     enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
@@ -261,20 +269,23 @@ static enum check_log_meaning read_objects(struct check_log_reading *reading, co
     const char *prefix = text;
     const char *at = check_log_is_list(text) ? strchr(text, '[') : strchr(text, '{');
     const char *front = check_log_find_front(text);
+    bool torn = false;
     for (unsigned misses = 0; at != NULL && (front == NULL || at < front);
          at = strchr(at, '{')) {
         bool parsed;
         if (misses == OBJECTS_MAX || reading->depth == CHECK_LOG_DEPTH_MAX) {
             break;
         }
+        const char *from = at;
         enum check_log_meaning one =
             read_one(reading, prefix, (size_t)(end - at), &at, &parsed);
         meaning = check_log_both(meaning, one);
         misses += !parsed;
+        torn = torn || (!parsed && is_torn(from, strchr(at, '{')));
         prefix = parsed ? at : prefix;
         front = front != NULL && front < at ? check_log_find_front(at) : front;
     }
-    bool more = meaning != CHECK_LOG_FOREIGN && front != NULL;
+    bool more = meaning != CHECK_LOG_FOREIGN && (front != NULL || torn);
     return more ? CHECK_LOG_LOST : meaning;
 }
 

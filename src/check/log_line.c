@@ -8,6 +8,7 @@
 #include "base/text_line.h"
 #include "check/log_words.h"
 
+#include <cjson/cJSON.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,16 @@ struct sink {
     bool at_end;
 };
 
+/* An object that ends with the line was not cut. */
+static bool is_whole_object(const char *text)
+{
+    const char *object = strchr(text, '{');
+    cJSON *value = object != NULL ? cJSON_ParseWithOpts(object, NULL, true) : NULL;
+    bool whole = value != NULL;
+    cJSON_Delete(value);
+    return whole;
+}
+
 static void count(struct check_log_reader *reader, const struct check_log_line *line,
                   enum check_log_meaning meaning)
 {
@@ -28,7 +39,8 @@ static void count(struct check_log_reader *reader, const struct check_log_line *
     bool cut_in_front = reader->lines == 1 && strpbrk(line->text, "[{") == NULL &&
                         check_log_mentions_us(line->text);
     if (meaning <= CHECK_LOG_LOST) {
-        bool lost = meaning == CHECK_LOG_LOST && !line->at_end && !cut_in_front;
+        bool cut = cut_in_front || (line->at_end && !is_whole_object(line->text));
+        bool lost = meaning == CHECK_LOG_LOST && !cut;
         check_log_count_unread(&reader->unread, line->text, line->len, lost);
     }
 }

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define HTTP_OK 200
+/* The reason in our own stream log of an end without a grpc-status. */
+#define CHECK_LOG_NO_STATUS "no status"
 
 /* Where a log has what is to be known of a stream. */
 struct keys {
@@ -25,6 +28,7 @@ struct keys {
 struct facts {
     double http_status;
     double bytes_down;
+    double messages_down;
     double grpc_status;
 };
 
@@ -61,6 +65,30 @@ static bool take_number(const cJSON *object, const char *key, double *ret)
            (end == NULL || *end == '\0') && isfinite(*ret);
 }
 
+/* A key that is there twice, in whatever case, says nothing. */
+static bool is_twice(const cJSON *object, const char *key)
+{
+    int count = 0;
+    for (const cJSON *item = object->child; item != NULL; item = item->next) {
+        count += item->string != NULL && strcasecmp(item->string, key) == 0;
+    }
+    return count > 1;
+}
+
+static bool has_twice(const cJSON *object, const struct keys *keys)
+{
+    const char *const names[] = {"log",          "event",        "time",           "pod",
+                                 "grpc_status",  "reason",       "server_version", "messages_down",
+                                 keys->path,     keys->cluster,  keys->endpoint,   keys->http_status,
+                                 keys->agent_id, keys->bytes_down, keys->agent_version};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (is_twice(object, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* HOST:PORT; HAProxy has "-:0" where there was no server. */
 static bool is_endpoint(const char *text)
 {
@@ -70,12 +98,17 @@ static bool is_endpoint(const char *text)
 
 /* ---- what became of it ----------------------------------------------------------------------- */
 
-/* A proxy's own error may have the HTTP status 200, and no message; where messages are not counted,
- * a status that is an error says as much. */
-static bool is_answered(const struct facts *facts)
+/* A proxy's own error may have the HTTP status 200, and no message; where neither messages nor
+ * bytes are counted, a status that is an error says as much. A body that came without a status may
+ * be anybody's page. */
+static bool is_answered(const struct facts *facts, const struct check_log_event *event)
 {
-    return facts->http_status == HTTP_OK &&
-           (facts->bytes_down != NO_NUMBER ? facts->bytes_down > 0 : facts->grpc_status <= 0);
+    bool anything = facts->messages_down != NO_NUMBER ? facts->messages_down > 0
+                    : facts->bytes_down != NO_NUMBER  ? facts->bytes_down > 0
+                                                      : facts->grpc_status <= 0;
+    bool page = event->peer_version[0] == '\0' &&
+                strcmp(event->stream.reason, CHECK_LOG_NO_STATUS) == 0;
+    return facts->http_status == HTTP_OK && anything && !page;
 }
 
 /* The proxy's own words for the end, the best there are. */
@@ -138,6 +171,7 @@ static enum check_log_meaning take(const cJSON *object, const struct keys *keys,
                  take_text(object, "pod", event->peer_id) &&
                  take_number(object, keys->http_status, &facts.http_status) &&
                  take_number(object, keys->bytes_down, &facts.bytes_down) &&
+                 take_number(object, "messages_down", &facts.messages_down) &&
                  take_number(object, "grpc_status", &facts.grpc_status) &&
                  take_reason(object, &facts, stream->reason);
     if (!valid || (stream->path[0] == '\0' && stream->cluster[0] != '\0')) {
@@ -150,7 +184,7 @@ static enum check_log_meaning take(const cJSON *object, const struct keys *keys,
         stream->endpoint[0] = '\0';
     }
     event->kind = CHECK_LOG_STREAM;
-    stream->answered = stream->endpoint[0] != '\0' && is_answered(&facts);
+    stream->answered = stream->endpoint[0] != '\0' && is_answered(&facts, event);
     stream->mark = mark_of(object);
     return CHECK_LOG_SAID;
 }
@@ -185,6 +219,9 @@ static enum check_log_meaning read_ours(const cJSON *object, struct check_log_ev
                                      .agent_version = "agent_version",
                                      .agent_id = "agent_id"};
     const char *what = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "event"));
+    if (has_twice(object, &keys)) {
+        return CHECK_LOG_LOST;
+    }
     if (what != NULL && strcmp(what, "open") == 0) {
         return CHECK_LOG_OTHER; /* where it went for good stands in its end */
     }
@@ -205,7 +242,8 @@ static enum check_log_meaning read_traefiks(const struct check_log_headers *head
     const char *id = headers != NULL ? headers->id : "agent-id";
     snprintf(keys.agent_version, sizeof(keys.agent_version), "request_%s", version);
     snprintf(keys.agent_id, sizeof(keys.agent_id), "request_%s", id);
-    enum check_log_meaning meaning = take(object, &keys, event);
+    enum check_log_meaning meaning =
+        has_twice(object, &keys) ? CHECK_LOG_LOST : take(object, &keys, event);
     event->stream.cluster[strcspn(event->stream.cluster, "@")] = '\0';
     event->stream.path[strcspn(event->stream.path, "?")] = '\0';
     event->stream.rewritten = true;

@@ -235,6 +235,7 @@ def test_isolation_does_not_depend_on_the_order_of_the_logs(servers_first):
 def test_versions_that_nobody_asked_for_are_judged_too():
     assert verify(GOOD + agent("v2.7", "v1", 1)).returncode == 1
     assert verify(GOOD + agent("v2.7", "v2", 1)).returncode == 0
+    assert verify(GOOD + ["[AGENT_v2.7/a] Stream opened to p:1"]).returncode == 4  # nobody answered
 
 
 def test_an_agent_without_a_log_is_told():

@@ -102,6 +102,22 @@ static void lines_are_appended_and_all_are_there_at_the_end(void **state)
     assert_int_equal(status.st_mode & 07777, 0640);
 }
 
+static void a_line_that_was_torn_by_another_is_ended(void **state)
+{
+    (void)state;
+    FILE *torn = fopen("torn", "w");
+    fputs("whole\nto", torn);
+    fclose(torn);
+    assert_int_equal(link("torn", "torn.2"), 0);
+    struct line_file *file = open_file("torn");
+    put(file, "one\n");
+    wait_written(file, 1);
+    line_file_reopen(file); /* the same one: nothing is torn */
+    put(file, "two\n");
+    line_file_close(file);
+    assert_holds("torn.2", "whole\nto\none\ntwo\n");
+}
+
 static void a_renamed_file_is_left_at_the_next_reopen(void **state)
 {
     (void)state;
@@ -314,6 +330,7 @@ int main(void)
     log_configure(LOG_ERROR, LOG_TEXT);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_appended_and_all_are_there_at_the_end),
+        cmocka_unit_test(a_line_that_was_torn_by_another_is_ended),
         cmocka_unit_test(a_renamed_file_is_left_at_the_next_reopen),
         cmocka_unit_test(a_file_that_cannot_be_reopened_is_written_on),
         cmocka_unit_test(lines_of_many_threads_are_whole_and_each_in_order),
