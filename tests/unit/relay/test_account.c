@@ -84,7 +84,7 @@ static void a_rule_that_stays_goes_on_counting(void **state)
 static void the_blocks_of_workers_share_no_cache_line(void **state)
 {
     (void)state;
-    struct per_worker all = {0};
+    struct per_worker all = {{NULL}};
     for (unsigned i = 0; i < RELAY_WORKERS_MAX; i++) {
         uintptr_t block = (uintptr_t)per_worker_get(&all, i, 65);
         assert_int_equal(block % 64, 0);
