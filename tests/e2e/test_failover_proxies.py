@@ -2,6 +2,7 @@
 import json
 import re
 import signal
+import urllib.request
 
 import jsonschema
 import pytest
@@ -71,6 +72,15 @@ def wait_known(proxy, servers):
         named = re.search(r"\(pods? ([^)]*)\)", done.stdout)
         return done.returncode == 0 and named is not None and set(named.group(1).split(", ")) == pods
     wait_until(known, 20, f"the proxy knows {pods}")
+    if getattr(proxy, "program", None) == "haproxy":  # until its checks have failed, it tries servers that are not there
+        wait_until(lambda: servers_up(proxy) == len(pods), 20, "HAProxy takes the others for down")
+
+
+def servers_up(proxy):
+    """By HAProxy's statistics, of the servers of v1."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{proxy.admin_port}/stats;csv", timeout=10) as page:
+        rows = [line.split(",") for line in page.read().decode().splitlines()]
+    return sum(row[0] == "server-v1" and row[1] not in ("FRONTEND", "BACKEND") and row[17].startswith("UP") for row in rows)
 
 
 @pytest.fixture(params=sorted(PROXIES))
