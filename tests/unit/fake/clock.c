@@ -3,6 +3,7 @@
 #include "impl.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -18,7 +19,7 @@
 #define HOLD_MS     (UINT64_C(1) << 40)
 
 static struct {
-    uint64_t now_ms;
+    atomic_uint_fast64_t now_ms;
     struct net_loop *loops[FAKE_LOOPS];
     uv_timer_t holds[FAKE_LOOPS]; /* keep each loop from thinking that it has nothing to do */
     size_t count;
