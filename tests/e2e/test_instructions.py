@@ -48,8 +48,8 @@ def test_three_percent_more_is_too_much(guard, capsys, now, good, word):
     assert word in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("now, good", [(104.9, True), (105.1, False)])
-def test_two_workers_may_cost_five_percent_more(guard, now, good):
+@pytest.mark.parametrize("now, good", [(102.9, True), (103.1, False)])
+def test_two_workers_may_cost_three_percent_more(guard, now, good):
     assert guard.judge("proxy 1x1 -w 2", now, {"proxy 1x1 -w 2": 100}, guard.SLACK_OF_WORKERS) is good
 
 
