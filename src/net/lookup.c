@@ -36,6 +36,7 @@ static struct list queue = {&queue, &queue};
 static int threads;
 static bool has_ended; /* a thread has left the queue, and nobody has joined it: */
 static pthread_t ended;
+static bool is_exiting; /* whoever leaves the queue now is joined by nobody */
 
 static void job_free(struct job *job)
 {
@@ -66,7 +67,10 @@ static void become_last_ended(void)
     const bool has_before = has_ended;
 
     ended = pthread_self();
-    has_ended = true;
+    has_ended = !is_exiting;
+    if (is_exiting) {
+        pthread_detach(ended);
+    }
     pthread_mutex_unlock(&mutex);
     if (has_before) {
         pthread_join(before, NULL);
@@ -84,6 +88,7 @@ static void join_last_ended(void)
     last = ended;
     has_last = has_ended;
     has_ended = false;
+    is_exiting = true;
     pthread_mutex_unlock(&mutex);
     if (has_last) {
         pthread_join(last, NULL);
