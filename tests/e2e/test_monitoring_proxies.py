@@ -94,15 +94,15 @@ def test_the_numbers_are_those_of_the_fleet(fleet_and_prometheus, through):
     assert healthy == {(f"server-{version}", one.address) for version, one in fleet.servers.items()}
     assert {one["metric"]["proxy"] for one in server.query('{__name__=~"grpcroute:proxy_.*"}')} == {through}
     wait_until(lambda: number(server, "sum(grpcroute:proxy_downstream_connections_active)") >= 2, 30, "connections of agents")
+    assert number(server, "min(grpcroute:proxy_certificate_expiry_timestamp_seconds)") == \
+        number(server, 'min(grpcroute_verify_certificate_expiry_timestamp_seconds{certificate="leaf"})')
     if told["Live streams in the proxy", "{{proxy}} {{instance}}"][through]:
-        fleet.probe.stop()
+        fleet.probe.stop()  # what it told is gone from here on
         wait_until(lambda: number(server, "sum(grpcroute:proxy_streams_active)") == 2, 30, "two live streams")
         wait_until(lambda: number(server, "sum(grpcroute:proxy_endpoint_streams_active)") == 2, 30, "one on each server")
     for name in ("no_route", "rejected", "unavailable", "resets"):  # but for a scrape that falls into the beginning of a stream
         most = server.query(f"quantile_over_time(0.8, sum(grpcroute:proxy_{name}:increase5m)[1m:500ms])")
         assert {one["value"][1] for one in most} <= {"0"}, name
-    assert number(server, "min(grpcroute:proxy_certificate_expiry_timestamp_seconds)") == \
-        number(server, 'min(grpcroute_verify_certificate_expiry_timestamp_seconds{certificate="leaf"})')
     clusters = {one["metric"]["cluster"] for one in server.query("grpcroute:proxy_cluster_streams_total > 0")}
     assert clusters == {"server-v1", "server-v2"}
 
