@@ -9,7 +9,7 @@ COPY src src
 COPY deploy/routes/grpcroute.yaml deploy/routes/
 COPY tests/meson.build tests/
 RUN meson setup /build --buildtype=release --strip --prefix=/ --bindir=/ \
-    && DESTDIR=/image meson install -C /build
+    && DESTDIR=/image meson install -C /build --tags runtime
 # libnss_*: names are looked up through them. glibc 2.36 has files and dns built in.
 RUN ldd /image/grpcroute | grep -o '/[^ ]*' | xargs -I{} cp --parents --dereference {} /image \
     && mkdir -p /image/etc/ssl/certs \

@@ -3,6 +3,9 @@ BUILD ?= build
 BIN = $(BUILD)/src/grpcroute
 VERSION := $(shell sed -n "s/^ *version: '\(.*\)',/\1/p" meson.build)
 
+PREFIX ?= /usr/local
+override PREFIX := $(abspath $(PREFIX))
+
 # For the cluster of the current kubectl context.
 export IMAGE ?= grpcroute:$(VERSION)
 export CERTS ?= certs
@@ -27,7 +30,7 @@ help:
 	@echo '  make bench-peers   the same, longer, beside all five: HAProxy, nginx, nghttpx, Envoy, Traefik'
 	@echo '  make test-cluster  all of the below on a real Kubernetes that it brings up and ends'
 	@echo '  make proto         generate the protobuf code (part of every build)'
-	@echo '  make install       install under PREFIX (default /usr/local)'
+	@echo '  make install       install program, manual pages and completions under PREFIX (default /usr/local)'
 	@echo '  make clean-build   remove the build folders'
 	@echo 'In the cluster of the current kubectl context:'
 	@echo '  make all-envoy     certs, build, load and deploy with Envoy; also all-traefik, all-embedded'
@@ -43,7 +46,7 @@ help:
 # ---- this machine ------------------------------------------------------------------------------
 
 $(BUILD)/build.ninja:
-	@meson setup $(BUILD) --buildtype=release -Dprefix=$(or $(PREFIX),/usr/local) > /dev/null
+	@meson setup $(BUILD) --buildtype=release -Dprefix=$(PREFIX) > /dev/null
 
 binary: $(BUILD)/build.ninja
 	@echo '==> building $(BIN)' >&2
@@ -76,8 +79,11 @@ test-cluster:
 proto: binary
 
 install: binary
-	$(if $(PREFIX),@meson configure $(BUILD) -Dprefix=$(PREFIX))
-	@meson install -C $(BUILD)
+	@to='$(DESTDIR)$(PREFIX)'; while [ ! -e "$$to" ]; do to=$$(dirname "$$to"); done; [ -w "$$to" ] || { \
+		echo "make install: $$to cannot be written to; set PREFIX to a folder of yours, or run it as root" >&2; exit 2; }
+	@meson configure $(BUILD) -Dprefix=$(PREFIX) > /dev/null
+	@meson install -C $(BUILD) > $(BUILD)/install.log 2>&1 || { cat $(BUILD)/install.log; exit 1; }
+	@echo '==> installed bin/grpcroute, its manual pages and completions for bash, fish and zsh under $(DESTDIR)$(PREFIX)' >&2
 
 clean-build:
 	@rm -rf build build-test build-asan build-tsan build-fuzz

@@ -3,10 +3,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/built_in.h"
 #include "cli/called.h"
 #include "cli/completion.h"
 #include "cli/exit.h"
 #include "cli/invocation.h"
+#include "cli/man.h"
 #include "cli/result.h"
 #include "cli/result_program.h"
 #include "cli/suggest.h"
@@ -17,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *const BUILT_IN[] = {"help", "version", "completion"};
 
 static const struct cli_command *find_command(const struct cli_program *program, const char *name)
 {
@@ -38,8 +38,8 @@ static int complain_unknown(const struct cli_program *program, const char *name)
     for (size_t i = 0; i < program->command_count; i++) {
         cli_suggest(&suggestion, program->commands[i]->name);
     }
-    for (size_t i = 0; i < ARRAY_SIZE(BUILT_IN); i++) {
-        cli_suggest(&suggestion, BUILT_IN[i]);
+    for (size_t i = 0; cli_built_in[i].name != NULL; i++) {
+        cli_suggest(&suggestion, cli_built_in[i].name);
     }
     if (name[0] == '-') {
         cli_error(NULL, "%s: a command comes first, then its options; see %s --help", typed, cli_called());
@@ -59,13 +59,21 @@ static int run_help(const struct cli_program *program, int argc, char **argv)
         return EXIT_GOOD;
     }
     if (strcmp(argv[0], "completion") == 0) {
-        puts("Usage: grpcroute completion bash|zsh\n\n"
+        puts("Usage: grpcroute completion bash|zsh|fish\n\n"
              "Prints a script that completes commands, options and values.\n\n"
              "Examples:\n"
              "  # This shell only\n"
              "  source <(grpcroute completion bash)\n"
              "  # Every shell from now on\n"
-             "  grpcroute completion zsh > \"${fpath[1]}/_grpcroute\"");
+             "  grpcroute completion zsh > \"${fpath[1]}/_grpcroute\"\n"
+             "  grpcroute completion fish > ~/.config/fish/completions/grpcroute.fish");
+        return EXIT_GOOD;
+    }
+    if (strcmp(argv[0], "man") == 0) {
+        puts("Usage: grpcroute man [COMMAND]\n\n"
+             "Prints the manual page of the program or of a command.\n\n"
+             "Examples:\n"
+             "  grpcroute man verify | man -l -");
         return EXIT_GOOD;
     }
     if (strcmp(argv[0], "version") == 0) {
@@ -87,9 +95,27 @@ static int run_completion(const struct cli_program *program, int argc, char **ar
         return run_help(program, 1, (char *[]){(char *)"completion"});
     }
     if (argc != 1 || cli_completion(program, argv[0], stdout) != 0) {
-        cli_error("completion", "expected one argument, bash or zsh");
+        cli_error("completion", "expected one argument: bash, zsh or fish");
         return EXIT_USAGE;
     }
+    return EXIT_GOOD;
+}
+
+/* `grpcroute man [COMMAND]`. */
+static int run_man(const struct cli_program *program, int argc, char **argv)
+{
+    if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
+        return run_help(program, 1, (char *[]){(char *)"man"});
+    }
+    const struct cli_command *command = argc > 0 ? find_command(program, argv[0]) : NULL;
+    if (argc > 1) {
+        cli_error("man", "expected one command, or none for the program's own page");
+        return EXIT_USAGE;
+    }
+    if (argc == 1 && command == NULL) {
+        return complain_unknown(program, argv[0]);
+    }
+    cli_man(program, command, stdout);
     return EXIT_GOOD;
 }
 
@@ -137,6 +163,9 @@ static int dispatch(const struct cli_program *program, int argc, char **argv)
     }
     if (strcmp(word, "completion") == 0) {
         return run_completion(program, rest, rest_argv);
+    }
+    if (strcmp(word, "man") == 0) {
+        return run_man(program, rest, rest_argv);
     }
     const struct cli_command *command = find_command(program, word);
     if (command == NULL) {

@@ -12,7 +12,7 @@ struct cli_program {
     size_t command_count;
 };
 
-/* Runs the command that `argv` names: one of the program's or help, version, completion.
+/* Runs the command that `argv` names: one of the program's or a built-in one (built_in.h).
  * Returns the exit code of the process. */
 int cli_run(const struct cli_program *program, int argc, char **argv);
 

@@ -1,6 +1,9 @@
 """Bad input gets one line that names the cause, the right exit code, and nothing half-started."""
 import os
+import pathlib
 import pty
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -140,9 +143,9 @@ def test_a_real_zsh_completes_commands_options_and_values(started, tmp_path):
     (tmp_path / "routes.yaml").write_text("")
     shell = started(zsh.Zsh(tmp_path, script))
     for words, pattern in (
-            ("grpcroute ver", r"verify +-- Check that every agent version(?s:.*)version +-- Show versions"),
+            ("grpcroute ver", r"verify +-- Check that every agent version(?s:.*)version +-- Show the versions"),
             ("grpcroute stic", r"grpcroute sticky-test "), ("grpcroute help ren", r"grpcroute help render "),
-            ("grpcroute completion ", r"bash +zsh"), ("grpcroute render ", r"envoy +haproxy +nginx +traefik"),
+            ("grpcroute completion ", r"bash +fish +zsh|bash +zsh +fish"), ("grpcroute render ", r"envoy +haproxy +nginx +traefik"),
             ("grpcroute bench ", r"compare +merge|merge(?s:.*)compare"), ("grpcroute verify --bound", r"--boundary "),
             ("grpcroute verify -o ", r"json +markdown +text"),
             ("grpcroute verify --output=mark", r"--output=markdown "), ("grpcroute verify --routes ro", r"--routes routes\.yaml "),
@@ -150,6 +153,72 @@ def test_a_real_zsh_completes_commands_options_and_values(started, tmp_path):
             ("grpcroute proxy --lb-pol", r"--lb-policy="), ("grpcroute demo --proxy ha", r"--proxy haproxy ")):
         shown = shell.complete(words, pattern)
         assert "command not found" not in shown and "_arguments" not in shown and "bad" not in shown, (words, shown)
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish: tests/tool/setup.sh installs it")
+def test_a_real_fish_completes_commands_options_and_values(tmp_path):
+    script = tmp_path / "completion.fish"
+    script.write_text(grpcroute("completion", "fish").stdout)
+    (tmp_path / "routes.yaml").write_text("")
+    for words, offered in (
+            ("grpcroute ver", ["verify\tCheck that every agent", "version\tShow the versions"]), ("grpcroute help ren", ["render"]),
+            ("grpcroute man stic", ["sticky-test"]), ("grpcroute completion ", ["bash", "fish", "zsh"]),
+            ("grpcroute render ", ["envoy", "haproxy", "nginx", "traefik"]), ("grpcroute render envoy ", []),
+            ("grpcroute bench com", ["compare"]), ("grpcroute verify --bound", ["--boundary\tAlso try"]),
+            ("grpcroute verify -o ", ["json\t", "markdown\t", "text\t"]), ("grpcroute verify --output=mark", ["--output=markdown\t"]),
+            ("grpcroute verify --routes ro", ["routes.yaml"]), ("grpcroute verify --logs kub", ["kubectl\t"]),
+            ("grpcroute verify --logs ro", ["routes.yaml"]), ("grpcroute verify --target ", []), ("grpcroute help verify --bound", []),
+            ("grpcroute demo --proxy ha", ["haproxy\t"])):
+        done = run(["fish", "--no-config", "-c", f"cd {tmp_path}; source {script}; complete -C '{words}'"],
+                   env={**os.environ, "HOME": str(tmp_path)})
+        shown = done.stdout.splitlines()
+        assert done.returncode == 0 and done.stderr == "", done
+        assert len(shown) == len(offered) and all(a.startswith(b) for a, b in zip(shown, offered)), (words, shown)
+
+
+def commands():
+    """The program's commands, as its help lists them."""
+    listed = grpcroute("--help").stdout.split("\nCommands:\n")[1].split("\n\n")[0]
+    names = re.findall(r"^  ([a-z-]+)", listed, re.MULTILINE)
+    return [name for name in names if name not in ("help", "man", "completion", "version")]
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="there is no mandoc: tests/tool/setup.sh installs it")
+@pytest.mark.parametrize("command", [None, *commands()])
+def test_the_manual_page_is_right_and_says_what_the_help_says(command, tmp_path):
+    page = tmp_path / "page.1"
+    page.write_text(grpcroute("man", *([command] if command else [])).stdout)
+    lint = run(["mandoc", "-T", "lint", "-W", "warning", page])
+    wrong = [line for line in lint.stdout.splitlines() if "missing date" not in line]  # a build says the same on each day
+    assert wrong == [] and lint.stderr == "", lint
+    shown = re.sub(r".\x08", "", run(["mandoc", "-T", "ascii", "-O", "width=1000", page]).stdout)
+    help_text = grpcroute(*([command] if command else []), "--help").stdout
+    for word in re.findall(r"(?<!\S)--[a-z][a-z-]+", help_text):
+        assert word in shown, word
+    examples = help_text.split("Examples:\n")[1].split("\n\n")[0]
+    for line in examples.splitlines():
+        assert line.strip() in shown, line
+    assert "EXIT STATUS" in shown and "Not enough evidence" in shown and "SEE ALSO" in shown
+
+
+def test_a_page_of_no_command_is_an_error():
+    done = grpcroute("man", "verfy")
+    assert done.returncode == 2 and done.stdout == "" and "did you mean verify?" in done.stderr
+    assert grpcroute("man", "verify", "proxy").returncode == 2
+    assert grpcroute("man", "--help").stdout.startswith("Usage: grpcroute man")
+
+
+def test_an_installation_has_all_pages_and_completions(tmp_path):
+    build = pathlib.Path(BIN).parents[1]
+    if not (build / "build.ninja").exists():
+        pytest.skip("the program is not in a build folder")
+    done = run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", tmp_path])
+    assert done.returncode == 0, done
+    found = {path.name: path for path in tmp_path.rglob("*") if path.is_file()}
+    assert set(found) == {"grpcroute", "grpcroute.1", "grpcroute.bash", "grpcroute.fish", "_grpcroute",
+                          *(f"grpcroute-{command}.1" for command in commands())}
+    assert found["grpcroute-verify.1"].read_text() == grpcroute("man", "verify").stdout
+    assert found["grpcroute.fish"].read_text() == grpcroute("completion", "fish").stdout
 
 
 def test_environment_fills_in_and_flags_win(started):

@@ -14,7 +14,7 @@ BINARY = Path(sys.argv[1]) / "src" / "grpcroute"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:src|tests|docs|deploy|proto|certs)/[\w./-]+)`")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-COMMANDS = "agent bench completion demo failover-test proxy render server sticky-test verify".split()
+COMMANDS = "agent bench completion demo failover-test man proxy render server sticky-test verify".split()
 
 
 def anchors(page):

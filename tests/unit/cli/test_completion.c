@@ -72,9 +72,10 @@ static void bash_completes_commands(void **state)
 {
     (void)state;
     assert_string_equal(complete("grpcroute \"\""),
-                        "sample paint load help completion version --help --version ");
+                        "sample paint load help man completion version --help --version ");
     assert_string_equal(complete("grpcroute sa"), "sample ");
-    assert_string_equal(complete("grpcroute help \"\""), "sample paint load completion version ");
+    assert_string_equal(complete("grpcroute help \"\""), "sample paint load ");
+    assert_string_equal(complete("grpcroute man pa"), "paint ");
     assert_string_equal(complete("grpcroute completion z"), "zsh ");
 }
 

@@ -130,10 +130,12 @@ static void completion_wants_a_known_shell(void **state)
     assert_non_null(strstr(out.text, "complete -F _grpcroute grpcroute"));
     assert_int_equal(run("completion", "zsh", NULL), 0);
     assert_memory_equal(out.text, "#compdef grpcroute\n", 19);
+    assert_int_equal(run("completion", "fish", NULL), 0);
+    assert_memory_equal(out.text, "# fish completion", 17);
     assert_int_equal(run("completion", "--help", NULL), 0);
     assert_non_null(strstr(out.text, "source <(grpcroute completion bash)"));
-    assert_int_equal(run("completion", "fish", NULL), 2);
-    assert_string_equal(err.text, "grpcroute completion: expected one argument, bash or zsh\n");
+    assert_int_equal(run("completion", "tcsh", NULL), 2);
+    assert_string_equal(err.text, "grpcroute completion: expected one argument: bash, zsh or fish\n");
     assert_int_equal(run("completion", NULL), 2);
     assert_int_equal(run("completion", "bash", "zsh", NULL), 2);
 }
