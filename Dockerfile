@@ -8,6 +8,7 @@ COPY proto proto
 COPY src src
 COPY deploy/routes/grpcroute.yaml deploy/routes/
 COPY tests/meson.build tests/
+COPY LICENSE ./
 RUN meson setup /build --buildtype=release --strip --prefix=/ --bindir=/ \
     && DESTDIR=/image meson install -C /build --tags runtime
 # libnss_*: names are looked up through them. glibc 2.36 has files and dns built in.
@@ -15,6 +16,10 @@ RUN ldd /image/grpcroute | grep -o '/[^ ]*' | xargs -I{} cp --parents --derefere
     && mkdir -p /image/etc/ssl/certs \
     && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
     && echo 'hosts: files dns' > /image/etc/nsswitch.conf
+# The licence of everything that is in it.
+RUN mkdir /image/licenses && cp LICENSE /image/licenses/grpcroute && ldd /image/grpcroute | grep -o '/[^ ]*' \
+    | while read -r library; do dpkg -S "$library" 2>/dev/null || dpkg -S "/usr$library"; done | cut -d: -f1 | sort -u \
+    | while read -r package; do cp -L "/usr/share/doc/$package/copyright" "/image/licenses/$package"; done
 
 FROM scratch
 COPY --from=build /image /

