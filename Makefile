@@ -16,7 +16,7 @@ TAIL ?= 100
 LOGS = $(KUBECTL) logs --tail=$(TAIL) --max-log-requests=50 $(if $(FOLLOW),--follow)
 CLUSTER = deploy/cluster.sh
 
-.PHONY: help demo test binary bench bench-peers install clean-build proto certs apply-certs build load \
+.PHONY: help demo test binary bench bench-peers install dist deb test-packages format lint clean-build proto certs apply-certs build load \
 	deploy-envoy deploy-traefik deploy-embedded all-envoy all-traefik all-embedded \
 	logs-server-v1 logs-server-v2 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2 \
 	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-cluster
@@ -31,6 +31,9 @@ help:
 	@echo '  make test-cluster  all of the below on a real Kubernetes that it brings up and ends'
 	@echo '  make proto         generate the protobuf code (part of every build)'
 	@echo '  make install       install program, manual pages and completions under PREFIX (default /usr/local)'
+	@echo '  make deb           a Debian package and its bill of materials, in dist/; make dist: the source'
+	@echo '  make lint          the form of C, Python and shell; make format mends it'
+	@echo '  make test-packages make both, and install and run them in fresh roots of Debian 12 and 13'
 	@echo '  make clean-build   remove the build folders'
 	@echo 'In the cluster of the current kubectl context:'
 	@echo '  make all-envoy     certs, build, load and deploy with Envoy; also all-traefik, all-embedded'
@@ -85,8 +88,23 @@ install: binary
 	@meson install -C $(BUILD) > $(BUILD)/install.log 2>&1 || { cat $(BUILD)/install.log; exit 1; }
 	@echo '==> installed bin/grpcroute, its manual pages and completions for bash, fish and zsh under $(DESTDIR)$(PREFIX)' >&2
 
+dist deb:
+	@deploy/package.sh $@
+
+format:
+	@tests/tool/setup.sh test
+	@tests/tool/lint.sh fix
+
+lint:
+	@tests/tool/setup.sh test
+	@tests/tool/lint.sh
+
+test-packages:
+	@tests/tool/setup.sh packages
+	@tests/packages/test.sh
+
 clean-build:
-	@rm -rf build build-test build-asan build-tsan build-fuzz
+	@rm -rf dist build build-test build-asan build-tsan build-fuzz
 
 # ---- the cluster -------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from contenders import OURS
 
 def machine():
     model = re.search(r"^model name\s*:\s*(.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
-    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    return {"date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "kernel": f"{platform.system()} {platform.release()}",
             "cpu": model[1] if model else platform.machine(),
             "cores": os.cpu_count()}

@@ -47,7 +47,7 @@ def all_rightly_answered(cluster, since, but_by=None):
 
 
 def now():
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def answered_by(cluster):
@@ -81,8 +81,10 @@ def test_nine_pods_are_ready(deployed):
 @pytest.mark.parametrize("command, line", [
     ('make logs-agents-v1 | grep "Received pong from server=v1"', r"\[AGENT_v1\.\d/agent-v1-\d-\S+\] Received pong from server=v1/server-v1-\S+ message=pong"),
     ('make logs-agents-v2 | grep "Received pong from server=v2"', r"\[AGENT_v2\.\d/agent-v2-\d-\S+\] Received pong from server=v2/server-v2-\S+ message=pong"),
-    ('make logs-server-v1 TAIL=-1 | grep "Stream opened from"', r"\[SERVER_v1/server-v1-\S+\] Stream opened from agent-id=agent-v1-\d-\S+ agent-version=v1\.\d"),
-    ('make logs-server-v2 TAIL=-1 | grep "Stream opened from"', r"\[SERVER_v2/server-v2-\S+\] Stream opened from agent-id=agent-v2-\d-\S+ agent-version=v2\.\d"),
+    ('make logs-server-v1 TAIL=-1 | grep "Stream opened from"',
+     r"\[SERVER_v1/server-v1-\S+\] Stream opened from agent-id=agent-v1-\d-\S+ agent-version=v1\.\d"),
+    ('make logs-server-v2 TAIL=-1 | grep "Stream opened from"',
+     r"\[SERVER_v2/server-v2-\S+\] Stream opened from agent-id=agent-v2-\d-\S+ agent-version=v2\.\d"),
     ('make logs-agents-v1 | grep -E "(Sent ping|Received pong)"', r"Sent ping"),
     ("make logs-agent-v1-1 TAIL=-1", r"\[AGENT_v1\.1/agent-v1-1-\S+\] Stream opened to proxy-ingress:8443"),
     ("make logs-agent-v1-2", r"\[AGENT_v1\.2/"),

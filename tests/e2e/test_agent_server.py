@@ -16,7 +16,6 @@ import pytest
 
 from testenv.grpcroute import ROOT, Server, grpcroute
 from testenv.h2_server import PONG, H2Server
-from testenv.process import run
 from testenv.wait import wait_until
 
 

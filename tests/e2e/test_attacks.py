@@ -18,7 +18,7 @@ from testenv import raw
 from testenv.grpcroute import Agent, Proxy, Server, grpcroute
 from testenv.wait import wait_until
 from testenv.raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY,
-                         PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, literal, message, number,
+                         PUSH_PROMISE, SETTINGS, block, frame, literal, message, number,
                          request, setting, window_update)
 
 GROWTH_KIB = 16 * 1024
@@ -735,8 +735,8 @@ def test_agents_leave_a_hostile_endpoint_for_the_good_one(world, started, certs)
     hostile = hostile_server(SERVERS["window-update-0"][0], started)
     proxy = started(Proxy(certs, [hostile, world.server], [world.other], "--workers", "1", env=ENV)).wait_ready()
     client = started(Agent("v1.1", "a", proxy.target, "--count", "6", cacert=world.cacert, env=ENV))
-    for number in range(1, 7):
-        client.wait_for(rf"a-{number}\] Received pong from server=v1/good", count=3)
+    for which in range(1, 7):
+        client.wait_for(rf"a-{which}\] Received pong from server=v1/good", count=3)
     assert eventually(lambda: hostile.connections > 1, 10)  # the proxy comes back to look at its health
 
 
@@ -744,8 +744,8 @@ def test_requests_that_a_server_refuses_go_to_another(world, started, certs):
     hostile = hostile_server(SERVERS["goaway-refusing"][0], started)
     proxy = started(Proxy(certs, [hostile, world.server], [world.other], "--workers", "1", env=ENV)).wait_ready()
     client = started(Agent("v1.1", "a", proxy.target, "--count", "6", cacert=world.cacert, env=ENV))
-    for number in range(1, 7):
-        client.wait_for(rf"a-{number}\] Received pong from server=v1/good", count=3)
+    for which in range(1, 7):
+        client.wait_for(rf"a-{which}\] Received pong from server=v1/good", count=3)
     assert "Stream closed" not in client.output
 
 

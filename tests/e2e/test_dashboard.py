@@ -263,7 +263,7 @@ def test_a_reload_a_refusal_and_what_leaves_are_told(started, opened, certs, stu
     expect(dashboard.page.locator("#rules tr")).to_have_count(1)
     expect(dashboard.page.locator("#topology rect.leaving")).to_have_count(2)
     expect(dashboard.page.locator("#endpoints tr").filter(has_text="server-v3 (leaving)")).to_contain_text(v3.address)
-    assert f"server-v3::leaving::true\nserver-v3::lb_policy" in get(proxy.admin + "/clusters")
+    assert "server-v3::leaving::true\nserver-v3::lb_policy" in get(proxy.admin + "/clusters")
     left = [cluster for cluster in json.loads(get(proxy.admin + "/clusters?format=json"))["clusters"] if cluster["leaving"]]
     assert [(cluster["name"], [(end["address"], end["leaving"], end["rq_active"]) for end in cluster["endpoints"]]) for cluster in left] == [
         ("server-v3", [(v3.address, True, 1)])]

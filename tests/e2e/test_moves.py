@@ -8,7 +8,7 @@ import time
 
 import grpc
 import pytest
-from testenv.grpcroute import BIN, Agent, Proxy, Server, grpcroute
+from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.process import Process
 from testenv.wait import wait_until
 from test_reload import fetch, metric
@@ -118,7 +118,7 @@ def test_endpoints_that_come_get_the_surplus_and_no_message_is_lost(started, cer
     front = start(started, certs, endpoints, "--rebalance", "--on-removed", "end")
     fleet = started(Fleet(front))
     moved = 0
-    for attempt in range(5):
+    for _attempt in range(5):
         earlier, ends, lines = moved, len(fleet.planned()), len(front.lines)
         endpoints.use(0, 1, 2, 3)
         moved += int(front.wait_for(rf"Cluster server-v1: (\d+) of {STREAMS} streams move within {WINDOW_S * 1000} ms to even out 4 "

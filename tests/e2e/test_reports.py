@@ -477,7 +477,8 @@ def test_verify_shows_what_is_not_judged(opened, started, tmp_path):
     assert {kind for kind, _ in links(report)} == {"expected", "open"}
 
 
-HOSTILE = ["</script ><script >alert(1)</script >", "<!--<script ", "<img src=x onerror=alert(1)>", "\"'><b>x", "\u2028\u2029\u202e\u0000\x1b[31m", "&lt;b&gt;", "grün \U0001f600", "x" * 65536]
+HOSTILE = ["</script ><script >alert(1)</script >", "<!--<script ", "<img src=x onerror=alert(1)>", "\"'><b>x",
+           "\u2028\u2029\u202e\u0000\x1b[31m", "&lt;b&gt;", "grün \U0001f600", "x" * 65536]
 
 
 @pytest.mark.parametrize("ident", HOSTILE)
@@ -518,7 +519,8 @@ def test_verify_writes_its_page_however_it_ends(opened, started, tmp_path):
     report = opened(page)
     assert report.verdict() == "Not connected" and "refused" in report.headline()
     server = started(Server("v1", "s"))
-    test = started(Process([BIN, "verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-n", "1000", "--interval", "50ms", "--timeout", "60s",
+    test = started(Process([BIN, "verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-n", "1000",
+                            "--interval", "50ms", "--timeout", "60s",
                             "--report-file", page]))
     server.wait_for("Sent pong")
     test.send_signal(signal.SIGTERM)

@@ -241,7 +241,8 @@ def test_the_program_its_schema_and_its_manual_know_the_same_reasons():
     table = (ROOT / "src/relay/stream_end.h").read_text()
     known = {(party.lower(), word) for party, word in re.findall(r'X\(\w+, (\w+), "([^"]+)"\)', table)}
     assert len(known) > 20
-    assert known == {(part["properties"]["ended_by"]["const"], word) for part in SCHEMA["oneOf"] if "reason" in part["properties"] and part["properties"]["reason"]
+    assert known == {(part["properties"]["ended_by"]["const"], word) for part in SCHEMA["oneOf"]
+                     if "reason" in part["properties"] and part["properties"]["reason"]
                      for word in part["properties"]["reason"]["enum"]}
     rows = re.findall(r"^\| `(client|server|proxy)` \| ([^|]+) \|", (ROOT / "docs/proxy.md").read_text(), re.M)
     assert known == {(party, word) for party, words in rows for word in re.findall("`([^`]+)`", words)}
@@ -482,7 +483,8 @@ def test_a_reader_that_stalls_costs_lines_which_are_counted_and_messages_go_on(s
     rows = parse(b"".join(text).decode())
     gaps = [row["lines"] for row in rows if row["event"] == "lost"]
     assert gaps == [lost] and len(rows) - 1 == total - lost and rows[-1]["agent_id"] == "a"
-    judged = subprocess.run([BIN, "verify", "--logs", "-", "--versions", "v1.1"], input=b"".join(text), capture_output=True, timeout=60)
+    judged = subprocess.run([BIN, "verify", "--logs", "-", "--versions", "v1.1"], check=False, input=b"".join(text),
+                            capture_output=True, timeout=60)
     assert judged.returncode == 4, judged  # what is missing may be evidence
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from testenv.grpcio_peers import PingServer
-from testenv.grpcroute import BIN, Proxy, Server, grpcroute
+from testenv.grpcroute import BIN, Server, grpcroute
 from testenv.identity import PASSPHRASE, Identities
 from testenv.net import free_port
 from testenv.process import Process
@@ -264,7 +264,8 @@ def test_binary_headers_are_decoded_by_real_servers(started, stubs, value):
 
 @pytest.mark.parametrize("args, told", [
     (["-H", "x-trace-bin: not base64!"], "is not base64"), (["-H", "x-trace-BIN: A"], "is not base64"),
-    (["-H", "x-trace-bin: AA==="], "is not base64"), (["-H", "x-trace-bin: AAEC,AA"], "is not base64"), (["--version-header", "x-bin"], "base64"), (["--id-header", "x-id-Bin"], "base64"),
+    (["-H", "x-trace-bin: AA==="], "is not base64"), (["-H", "x-trace-bin: AAEC,AA"], "is not base64"),
+    (["--version-header", "x-bin"], "base64"), (["--id-header", "x-id-Bin"], "base64"),
 ])
 @EACH_COMMAND
 def test_a_binary_header_that_cannot_be_decoded_is_refused(command, args, told):

@@ -60,7 +60,8 @@ def wrong_options(text):
 
 
 def main():
-    tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "*.md"], capture_output=True, text=True)
+    tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "*.md"],
+                             check=False, capture_output=True, text=True)
     pages = [ROOT / name for name in tracked.stdout.split()] or sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
     wrong = 0
     for page in pages:

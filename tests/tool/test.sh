@@ -8,8 +8,8 @@ meson_options=${MESON_OPTIONS:---buildtype=debugoptimized}
 
 say() { printf '\n==> %s\n' "$*"; }
 
-say "scripts and layers"
-shellcheck tests/tool/*.sh tests/cluster/*.sh certs/*.sh deploy/*.sh .ci/run
+say "form and layers"
+tests/tool/lint.sh
 tests/tool/layers.sh
 
 say "building in $build, warnings are errors"
