@@ -24,6 +24,7 @@ root_of() { # SUITE NAME: unpacks a fresh root
     mkdir "$work/$2"
     tar -C "$work/$2" -xzf "$packed"
     cp /etc/resolv.conf "$work/$2/etc/resolv.conf"
+    printf '127.0.0.1 localhost\n::1 localhost\n' >"$work/$2/etc/hosts"
     printf '#!/bin/sh\nexit 101\n' >"$work/$2/usr/sbin/policy-rc.d"
     chmod 755 "$work/$2/usr/sbin/policy-rc.d"
 }
