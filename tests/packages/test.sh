@@ -51,7 +51,7 @@ installed_and_run() { # SUITE
     inside "$1" grpcroute --version
     inside "$1" sh -c 'cd /root && grpcroute demo >/root/demo.log 2>&1' || { tail "$work/$1/root/demo.log" >&2; exit 1; }
     apt_install "$1" systemd
-    inside "$1" sh -c 'cd /lib/systemd/system && systemd-analyze verify ./grpcroute-proxy.service ./grpcroute-server@v1.service ./grpcroute-agent@v1.1.service'
+    inside "$1" sh -c 'cd /lib/systemd/system && systemd-analyze verify --man=no ./grpcroute-proxy.service ./grpcroute-server@v1.service ./grpcroute-agent@v1.1.service'
     inside "$1" getent passwd grpcroute >/dev/null
     inside "$1" apt-get -q -y purge grpcroute >/dev/null 2>&1
     [ ! -e "$work/$1/usr/bin/grpcroute" ] && [ ! -e "$work/$1/usr/share/doc/grpcroute" ]
