@@ -1,6 +1,7 @@
 #include "check/log_cut.h"
 
 #include "base/mem.h"
+#include "check/log_carrier.h"
 #include "check/log_words.h"
 
 #include <ctype.h>
@@ -75,6 +76,9 @@ bool check_log_cut_text(const char *line, struct check_log_cut *ret)
         /* the text of a part may be empty, and the line then ends behind its tag */
         if ((tag[0] == 'P' || tag[0] == 'F') &&
             (tag[1] == ' ' || tag[1] == ':' || tag[1] == '\0')) {
+            if (!check_log_is_prefix(line, (size_t)(tag + 1 - line))) {
+                return false;
+            }
             const char *text = strchr(tag, ' ');
             ret->kind = tag[0] == 'P' ? CHECK_LOG_PART : CHECK_LOG_LAST;
             ret->key = mix_prefix(mix(FNV_BASIS, streams[i], strlen(streams[i])), line,

@@ -1,25 +1,28 @@
 /* The lines of agents and servers, as text or JSON. The first front on a line decides: what an
  * agent or server quotes behind its own front is none. Around it there may be a prefix (kubectl,
  * stern, compose, journald, Go's log), quotes (logfmt, JSON over several lines), or an object that
- * carries the line as a string (docker, Loki, journald, the collectors). */
+ * carries the line as a string (docker, Loki, journald, the collectors). Anything else around it is
+ * somebody's who quotes it. */
 #include "check/log_event.h"
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/text_line.h"
+#include "check/log_carrier.h"
 #include "check/log_cut.h"
+#include "check/log_member.h"
 #include "check/log_reading.h"
 #include "check/log_repeat.h"
 #include "check/log_shape.h"
 #include "check/log_stream.h"
+#include "check/log_tail.h"
 #include "check/log_words.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OBJECTS_MAX  8  /* that are none, tried on one line */
-#define LITERALS_MAX 32 /* strings on one line, outside of objects */
+#define OBJECTS_MAX 8   /* that are none, tried on one line */
 #define SHOWN_BYTES 200 /* of a line within a longer one, that alone is shown */
 
 static enum check_log_meaning read_text(struct check_log_reading *reading, const char *text);
@@ -31,6 +34,7 @@ static enum check_log_meaning read_inner(struct check_log_reading *reading, char
 {
     struct check_log_reading inner = *reading;
     inner.cut = false;
+    inner.in = "";
     inner.depth++;
     inner.blanks = 0;
     while (inner.blanks < len && line[len - 1 - inner.blanks] == ' ') {
@@ -107,23 +111,17 @@ static void add_part(struct check_log_reading *reading, const struct check_log_c
     add_blanks(&part->text, cut->text[0] != '\0' ? reading->blanks : 0);
 }
 
-/* Of an agent, a server or a proxy's log. */
-static bool has_line(const char *text)
-{
-    return check_log_find_front(text) != NULL || check_log_find_stream(text) != NULL;
-}
-
 /* Docker ends each line with its end. Others write the same members and leave it out: they are
  * known by a second line of ours that begins before the first one ended. */
 static enum check_log_meaning end_unended(struct check_log_reading *reading,
                                           struct check_log_part *part, const char *next)
 {
-    if (!has_line(next)) {
+    if (!check_log_has_line(next)) {
         return CHECK_LOG_FOREIGN;
     }
     size_t blanks = count_blanks(&part->text);
     const char *text = check_log_buffer_end(&part->text);
-    if (!has_line(text) || check_log_is_open(text)) {
+    if (!check_log_has_line(text) || check_log_is_open(text)) {
         add_blanks(&part->text, blanks);
         return CHECK_LOG_FOREIGN;
     }
@@ -165,37 +163,61 @@ static enum check_log_meaning read_bytes(struct check_log_reading *reading, cons
     return meaning;
 }
 
-static enum check_log_meaning read_value(struct check_log_reading *reading, cJSON *value);
+/* What the owner of a value lets it carry. */
+struct carried {
+    bool texts;
+    bool objects;
+};
 
-/* One member's line does not make another's good, unless that one only mentions us (a label). */
-static enum check_log_meaning read_member(struct check_log_reading *reading, cJSON *member,
-                                          enum check_log_meaning before)
+static enum check_log_meaning read_value(struct check_log_reading *reading, cJSON *value,
+                                         struct carried carried);
+
+/* What members say that hold a line, and what others do. */
+struct said {
+    enum check_log_meaning lines;
+    enum check_log_meaning rest;
+};
+
+static void read_member(struct check_log_reading *reading, cJSON *member, struct said *said)
 {
+    const char *in = reading->in;
     const char *text = cJSON_GetStringValue(member);
-    bool is_line = text != NULL && has_line(text);
-    enum check_log_meaning meaning = read_value(reading, member);
-    return is_line ? check_log_both(before, meaning) : check_log_heavier(before, meaning);
+    const struct carried carried = {check_log_carries_text(in, member->string),
+                                    check_log_carries_object(in, member->string)};
+    reading->in = member->string;
+    enum check_log_meaning meaning = read_value(reading, member, carried);
+    reading->in = in;
+    bool is_line = meaning == CHECK_LOG_STRANGE || (text != NULL && check_log_has_line(text));
+    if (is_line) {
+        said->lines = check_log_both(said->lines, meaning);
+    } else {
+        said->rest = check_log_heavier(said->rest, meaning);
+    }
 }
 
+/* One member's line does not make another's good, unless that one only mentions us (a label). */
 static enum check_log_meaning read_members(struct check_log_reading *reading, cJSON *object)
 {
     struct check_log_repeat repeat = {.outer = reading->repeat};
-    enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
+    struct said said = {CHECK_LOG_FOREIGN, CHECK_LOG_FOREIGN};
     reading->repeat = &repeat;
     for (cJSON *item = object->child; item != NULL; item = item->next) {
         check_log_repeat_next(&repeat);
-        meaning = read_member(reading, item, meaning);
+        read_member(reading, item, &said);
     }
     reading->repeat = repeat.outer;
     check_log_repeat_deinit(&repeat);
-    return meaning;
+    return check_log_is_lost(said.lines) ? said.lines : check_log_heavier(said.lines, said.rest);
 }
 
-/* A record of a collector. `prefix` stands before it. */
+/* A line as an object, or a record of a collector. `prefix` stands before it. */
 static enum check_log_meaning read_record(struct check_log_reading *reading, cJSON *object,
                                           const char *prefix, size_t prefix_len)
 {
     struct check_log_cut cut;
+    if (!check_log_carries_text(reading->in, "log")) {
+        return read_members(reading, object);
+    }
     if (check_log_is_stream(object)) {
         return check_log_read_stream(reading, object);
     }
@@ -210,41 +232,54 @@ static enum check_log_meaning read_record(struct check_log_reading *reading, cJS
     return read_members(reading, object);
 }
 
-static enum check_log_meaning read_value(struct check_log_reading *reading, cJSON *value)
+static enum check_log_meaning read_value(struct check_log_reading *reading, cJSON *value,
+                                         struct carried carried)
 {
-    if (cJSON_IsString(value)) {
+    if (cJSON_IsString(value) && carried.texts) {
         return read_string(reading, value->valuestring);
     }
-    if (check_log_is_byte_array(value)) {
+    if (check_log_is_byte_array(value) && carried.texts) {
         return read_bytes(reading, value);
     }
-    if (cJSON_IsObject(value)) {
+    if (cJSON_IsObject(value) && carried.objects) {
         return read_record(reading, value, "", 0);
     }
+    if (!cJSON_IsArray(value) || check_log_is_byte_array(value)) {
+        return check_log_of_strangers(value);
+    }
     enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
-    for (cJSON *item = value->child; cJSON_IsArray(value) && item != NULL; item = item->next) {
-        meaning = check_log_both(meaning, read_value(reading, item));
+    for (cJSON *item = value->child; item != NULL; item = item->next) {
+        meaning = check_log_both(meaning, read_value(reading, item, carried));
     }
     return meaning;
 }
 
 /* ---- a text ---------------------------------------------------------------------------------- */
 
+/* Whether nothing stands behind an object: the end of a list or an object around it, or another
+ * one, is nothing. */
+static bool ends_line(const char *end)
+{
+    end += strspn(end, " \t,]}");
+    return *end == '\0' || *end == '{';
+}
+
 /* Reads the object or list at `*at`, `len` bytes before the end of the line, and moves behind it;
- * where there is none, behind its first byte. */
+ * where there is none, behind its first byte. In a text of somebody's it is a quotation. */
 static enum check_log_meaning read_one(struct check_log_reading *reading, const char *prefix,
                                        size_t len, const char **at, bool *ret_parsed)
 {
     const char *end = NULL;
     const char *from = *at;
+    size_t prefix_len = (size_t)(from - prefix);
     cJSON *value = cJSON_ParseWithLengthOpts(from, len, &end, false);
     enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
-    if (check_log_is_stream(value) && !check_log_stands_alone(prefix, from, end)) {
-        meaning = CHECK_LOG_LOST;
+    if (value != NULL && !(ends_line(end) && check_log_is_prefix(prefix, prefix_len))) {
+        meaning = check_log_of_strangers(value);
     } else if (cJSON_IsObject(value)) {
-        meaning = read_record(reading, value, prefix, (size_t)(from - prefix));
+        meaning = read_record(reading, value, prefix, prefix_len);
     } else if (value != NULL) {
-        meaning = read_value(reading, value);
+        meaning = read_value(reading, value, (struct carried){true, true});
     }
     *ret_parsed = value != NULL;
     *at = value != NULL ? end : from + 1;
@@ -286,10 +321,10 @@ static enum check_log_meaning read_objects(struct check_log_reading *reading, co
         front = front != NULL && front < at ? check_log_find_front(at) : front;
     }
     bool more = meaning != CHECK_LOG_FOREIGN && (front != NULL || torn);
-    return more ? CHECK_LOG_LOST : meaning;
+    return more ? check_log_both(meaning, CHECK_LOG_LOST) : meaning;
 }
 
-/* A string as JSON and Go write it, and what stands behind it. */
+/* A string as JSON and Go write it, which nobody writes two of into one line. */
 static enum check_log_meaning read_literal(struct check_log_reading *reading, const char *quote)
 {
     const char *end = NULL;
@@ -301,11 +336,7 @@ static enum check_log_meaning read_literal(struct check_log_reading *reading, co
     }
     enum check_log_meaning meaning = read_string(reading, string->valuestring);
     cJSON_Delete(string);
-    if (check_log_find_front(end) == NULL) {
-        return meaning;
-    }
-    return reading->literals++ < LITERALS_MAX ? check_log_both(meaning, read_text(reading, end))
-                                              : CHECK_LOG_LOST;
+    return check_log_find_front(end) == NULL ? meaning : CHECK_LOG_STRANGE;
 }
 
 static enum check_log_meaning read_text(struct check_log_reading *reading, const char *text)
@@ -319,10 +350,13 @@ static enum check_log_meaning read_text(struct check_log_reading *reading, const
     if (meaning != CHECK_LOG_FOREIGN) {
         return meaning;
     }
+    if (front != text && check_log_is_tail(text)) {
+        return CHECK_LOG_TAIL;
+    }
     const char *told = front != NULL ? front : check_log_find_stream(text);
     const char *quote = told != NULL ? check_log_find_quote(text, told) : NULL;
-    if (quote != NULL && check_log_is_clients(text, quote)) {
-        return CHECK_LOG_LOST;
+    if (quote != NULL && !check_log_is_before_string(text, (size_t)(quote - text))) {
+        return CHECK_LOG_STRANGE;
     }
     if (quote != NULL) {
         return read_literal(reading, quote);
@@ -340,6 +374,7 @@ enum check_log_meaning check_log_read(const struct check_log_line *line,
                               .cut = line->cut,
                               .blanks = line->blanks,
                               .headers = line->headers,
+                              .in = "",
                               .parts = parts,
                               .on_event = on_event,
                               .user = user};

@@ -106,6 +106,23 @@ static void find_move(const struct check_log_fault *moved, struct check_verdict 
     }
 }
 
+/* Why, where that is known and can be mended. */
+static void explain_lost(struct sentence *text, const struct check_log_unread *unread)
+{
+    if (unread->strange > 0) {
+        sentence_add(text,
+                     " (%" PRIu64 " of them within a text that no known carrier writes, which may "
+                     "be a client's)",
+                     unread->strange);
+    }
+    if (unread->tails > 0) {
+        sentence_add(text,
+                     " (%" PRIu64 " of them without their beginning: rotated files belong in the "
+                     "order they were written in)",
+                     unread->tails);
+    }
+}
+
 /* What was there and could not be read may hold a fault. */
 static void find_losses(const struct check_logs *logs, struct check_verdict *verdict)
 {
@@ -116,8 +133,10 @@ static void find_losses(const struct check_logs *logs, struct check_verdict *ver
     if (logs->unread.lost > 0) {
         sentence_add(&text,
                      "%" PRIu64 " of %" PRIu64
-                     " log lines were not understood and may be evidence, first: %s",
-                     logs->unread.lost, logs->lines, logs->unread.quote);
+                     " log lines were not understood and may be evidence",
+                     logs->unread.lost, logs->lines);
+        explain_lost(&text, &logs->unread);
+        sentence_add(&text, ", first: %s", logs->unread.quote);
     } else {
         sentence_add(&text, "not all logs could be read%s",
                      logs->late ? " before --timeout" : "");
@@ -228,6 +247,8 @@ static void conclude(const struct check_logs *logs, struct check_report *report,
     report->logs.lines = logs->lines;
     report->logs.not_understood = logs->unread.lines;
     report->logs.lost = logs->unread.lost;
+    report->logs.strange = logs->unread.strange;
+    report->logs.tails = logs->unread.tails;
     report->proxy = logs->proxy;
     memcpy(report->logs.quote, logs->unread.quote, sizeof(report->logs.quote));
     for (size_t i = 0; i < count; i++) {

@@ -36,12 +36,13 @@ static void count(struct check_log_reader *reader, const struct check_log_line *
                   enum check_log_meaning meaning)
 {
     reader->lines++;
-    bool cut_in_front = reader->lines == 1 && strpbrk(line->text, "[{") == NULL &&
-                        check_log_mentions_us(line->text);
-    if (meaning <= CHECK_LOG_LOST) {
+    bool cut_in_front =
+        reader->lines == 1 &&
+        (meaning == CHECK_LOG_TAIL ||
+         (strpbrk(line->text, "[{") == NULL && check_log_mentions_us(line->text)));
+    if (meaning < CHECK_LOG_OTHER) {
         bool cut = cut_in_front || (line->at_end && !is_whole_object(line->text));
-        bool lost = meaning == CHECK_LOG_LOST && !cut;
-        check_log_count_unread(&reader->unread, line->text, line->len, lost);
+        check_log_count_unread(&reader->unread, line->text, line->len, meaning, cut);
     }
 }
 
@@ -147,9 +148,10 @@ static bool is_hole(const struct check_log_buffer *line)
             line->bytes[line->len - 2] == '\0');
 }
 
+/* What ends a page ends no line: a header may hold it. */
 static bool is_plain(char c)
 {
-    return c != '\0' && (c < '\n' || c > '\r');
+    return c != '\0' && c != '\n' && c != '\r';
 }
 
 static void take_bytes(struct check_log_reader *reader, const char *bytes, size_t len,
@@ -164,7 +166,7 @@ static void take_bytes(struct check_log_reader *reader, const char *bytes, size_
         if (at == len) {
             return;
         }
-        if (bytes[at] != '\0') { /* LF, VT, FF, CR */
+        if (bytes[at] != '\0') { /* LF, CR */
             end_line(reader, sink);
         } else if (!is_hole(&reader->line)) {
             check_log_buffer_put(&reader->line, "", 1, CHECK_LOG_LINE_BYTES);

@@ -21,7 +21,8 @@ static void give_up(struct check_log_parts *parts, struct check_log_part *part)
     const char *line = check_log_buffer_end(&part->text);
     if (part->text.len > 0) {
         bool lost = part->text.mentions_us || check_log_mentions_us(line);
-        check_log_count_unread(&parts->unread, line, part->text.len, lost);
+        check_log_count_unread(&parts->unread, line, part->text.len,
+                               lost ? CHECK_LOG_LOST : CHECK_LOG_FOREIGN, false);
     }
     check_log_buffer_deinit(&part->text);
     part->age = 0;

@@ -2,9 +2,9 @@
 
 #include "base/mem.h"
 #include "base/text_line.h"
+#include "check/log_carrier.h"
 #include "check/log_cut.h"
 #include "check/log_repeat.h"
-#include "check/log_shape.h"
 #include "check/log_words.h"
 
 #include <stdlib.h>
@@ -28,9 +28,14 @@ enum check_log_meaning check_log_read_front(const struct check_log_reading *read
                                             const char *text, const char *at)
 {
     struct check_log_event event = {0};
+    const char *first = at;
     const char *front = at;
     while (at != NULL && !check_log_take_front(&at, &event)) {
         at = front = check_log_find_front(at + 1); /* a name that looks like one, in a prefix */
+    }
+    size_t prefix_len = (size_t)((at != NULL ? front : first) - text);
+    if (!check_log_is_prefix(text, prefix_len)) {
+        return CHECK_LOG_STRANGE;
     }
     if (at == NULL) {
         return CHECK_LOG_LOST;
@@ -39,33 +44,9 @@ enum check_log_meaning check_log_read_front(const struct check_log_reading *read
     if (check_log_find_joined(at) != NULL) {
         return CHECK_LOG_LOST;
     }
-    const struct check_log_prefix prefix = {text, (size_t)(front - text)};
+    const struct check_log_prefix prefix = {text, prefix_len};
     return check_log_tell(
         reading, &event, check_log_parse_words(at, is_agent, reading->cut, &prefix, &event));
-}
-
-bool check_log_is_clients(const char *text, const char *quote)
-{
-    static const char *const keys[] = {
-        "agent_id",  "agent_version", "authority",   "path",        "id",
-        "version",   "identity",      "detail",      "RequestPath", "RequestHost", "RequestAddr"};
-    const char *end = quote;
-    while (end > text && (end[-1] == ' ' || end[-1] == ':')) {
-        end--;
-    }
-    if (end == quote || end - text < 3 || *--end != '"') {
-        return false;
-    }
-    const char *from = end;
-    while (from > text && from[-1] != '"') {
-        from--;
-    }
-    size_t len = (size_t)(end - from);
-    bool found = len > 8 && strncasecmp(from, "request_", 8) == 0; /* Traefik's headers */
-    for (size_t i = 0; i < ARRAY_SIZE(keys) && !found; i++) {
-        found = strlen(keys[i]) == len && memcmp(keys[i], from, len) == 0;
-    }
-    return found;
 }
 
 enum check_log_meaning check_log_read_quoted(const struct check_log_reading *reading,
@@ -83,10 +64,8 @@ enum check_log_meaning check_log_read_quoted(const struct check_log_reading *rea
     copy[len] = '\0';
     text_clean_line(copy, len);
     const char *front = check_log_find_front(copy);
-    const char *quote = front != NULL ? check_log_find_quote(copy, front) : NULL;
-    bool is_line = front != NULL && (quote == NULL || !check_log_is_clients(copy, quote));
     enum check_log_meaning meaning =
-        is_line ? check_log_read_front(&inner, copy, front) : CHECK_LOG_LOST;
+        front != NULL ? check_log_read_front(&inner, copy, front) : CHECK_LOG_LOST;
     free(copy);
     return meaning;
 }

@@ -20,7 +20,7 @@ struct check_log_reading {
     bool cut;
     size_t blanks; /* that stood at the end of the text */
     unsigned depth;
-    unsigned literals;
+    const char *in; /* the member that the object is which is read; "": none */
     struct check_log_parts *parts;
     struct check_log_repeat *repeat; /* the object that is read; NULL: none */
     check_log_on_event *on_event;
@@ -36,10 +36,6 @@ enum check_log_meaning check_log_tell(const struct check_log_reading *reading,
  * prefix; an empty one says nothing. */
 bool check_log_is_part(const struct check_log_reading *reading, const char *text,
                        struct check_log_cut *ret);
-
-/* Whether the string at `quote` in `text` is a value that a client chose, in an object that is no
- * valid one: no line is read out of it. */
-bool check_log_is_clients(const char *text, const char *quote);
 
 /* From a front in `text` to its end. */
 enum check_log_meaning check_log_read_front(const struct check_log_reading *reading,

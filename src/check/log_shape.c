@@ -4,6 +4,7 @@
 #include "check/log_words.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What those who carry logs say when lines are missing. */
@@ -47,6 +48,33 @@ enum check_log_meaning check_log_read_without_front(const char *text)
     }
     bool lost = check_log_mentions_us(text) || check_log_is_binary(text);
     return lost ? CHECK_LOG_LOST : CHECK_LOG_FOREIGN;
+}
+
+static enum check_log_meaning strangers_text(const char *text)
+{
+    return check_log_has_line(text)      ? CHECK_LOG_STRANGE
+           : check_log_mentions_us(text) ? CHECK_LOG_LOST
+                                         : CHECK_LOG_FOREIGN;
+}
+
+enum check_log_meaning check_log_of_strangers(const cJSON *value)
+{
+    if (cJSON_IsString(value)) {
+        return strangers_text(value->valuestring);
+    }
+    enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
+    if (check_log_is_byte_array(value)) {
+        char *text = check_log_text_of_bytes(value);
+        meaning = strangers_text(text);
+        free(text);
+        return meaning;
+    }
+    const cJSON *item;
+    cJSON_ArrayForEach(item, value)
+    {
+        meaning = check_log_heavier(meaning, check_log_of_strangers(item));
+    }
+    return meaning;
 }
 
 bool check_log_is_list(const char *text)

@@ -11,6 +11,9 @@
 /* What a text says that has no front of ours. */
 enum check_log_meaning check_log_read_without_front(const char *text);
 
+/* What a value says that nobody known carries lines in: never an event. */
+enum check_log_meaning check_log_of_strangers(const cJSON *value);
+
 /* A text that begins as a list of strings, lists or objects, all of it. */
 bool check_log_is_list(const char *text);
 

@@ -22,6 +22,26 @@
 #define SHOWN_BYTES    (4 * LINE_BYTES)
 #define COMPLAINTS_MAX 10 /* lines of kubectl's that are passed on */
 
+/* What can be mended. */
+static void note_why(const char *command, const char *source,
+                     const struct check_log_unread *unread)
+{
+    if (unread->strange > 0) {
+        fprintf(stderr,
+                "note: %s of %s: %" PRIu64
+                " lines of agents, servers or a proxy stand in a text or a member of JSON that no "
+                "known carrier writes (docs/logs.md): a client may have put them there\n",
+                command, source, unread->strange);
+    }
+    if (unread->tails > 0) {
+        fprintf(stderr,
+                "note: %s of %s: %" PRIu64
+                " lines lack their beginning: rotated files belong in the order they were written "
+                "in, oldest first, or each into its own --logs\n",
+                command, source, unread->tails);
+    }
+}
+
 /* Ends a source, and says what of it was not understood. */
 static void finish(const char *command, const char *source, struct check_log_reader *reader,
                    struct check_logs *logs)
@@ -33,6 +53,7 @@ static void finish(const char *command, const char *source, struct check_log_rea
                 "note: %s of %s: %" PRIu64 " of %" PRIu64
                 " lines were not understood and not judged, first: %s\n",
                 command, source, reader->unread.lines, reader->lines, reader->unread.quote);
+        note_why(command, source, &reader->unread);
     }
 }
 

@@ -259,15 +259,3 @@ enum check_log_meaning check_log_read_stream(const struct check_log_reading *rea
                                          : read_traefiks(reading->headers, object, &event);
     return check_log_tell(reading, &event, meaning);
 }
-
-bool check_log_stands_alone(const char *text, const char *from, const char *end)
-{
-    static const char *const others[] = {"[PROXY", "[LOG]"};
-    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-        if (memmem(text, (size_t)(from - text), others[i], strlen(others[i])) != NULL) {
-            return false;
-        }
-    }
-    end += strspn(end, " \t,]}"); /* of lists and of objects around it */
-    return *end == '\0' || *end == '{';
-}

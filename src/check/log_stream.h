@@ -12,9 +12,4 @@ bool check_log_is_stream(const cJSON *object);
 enum check_log_meaning check_log_read_stream(const struct check_log_reading *reading,
                                              const cJSON *object);
 
-/* Whether an object that begins at `from` in `text`, and ends before `end`, is a line of its own
- * behind a prefix. Where more text follows, or a proxy's message goes before, somebody quotes it,
- * and that may be a client. */
-bool check_log_stands_alone(const char *text, const char *from, const char *end);
-
 #endif

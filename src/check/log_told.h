@@ -43,8 +43,10 @@ struct check_log_event {
 /* In the order of what a line that says several things is counted as. */
 enum check_log_meaning {
     CHECK_LOG_FOREIGN, /* nothing that is known */
+    CHECK_LOG_TAIL,    /* the end of a line of ours whose beginning is missing */
     CHECK_LOG_LOST,    /* an agent's or server's line that is cut or of another form, or one that
                           says that lines are missing: evidence may be gone */
+    CHECK_LOG_STRANGE, /* ... or one that no known carrier brings: a client may have sent it */
     CHECK_LOG_OTHER,   /* of ours, and without weight for a verdict */
     CHECK_LOG_SAID,    /* events */
 };
@@ -55,11 +57,18 @@ static inline enum check_log_meaning check_log_heavier(enum check_log_meaning a,
     return a > b ? a : b;
 }
 
+static inline bool check_log_is_lost(enum check_log_meaning meaning)
+{
+    return meaning > CHECK_LOG_FOREIGN && meaning < CHECK_LOG_OTHER;
+}
+
 /* Of different lines: one that is lost is not made good by another. */
 static inline enum check_log_meaning check_log_both(enum check_log_meaning a,
                                                     enum check_log_meaning b)
 {
-    return a == CHECK_LOG_LOST || b == CHECK_LOG_LOST ? CHECK_LOG_LOST : check_log_heavier(a, b);
+    bool a_counts = check_log_is_lost(a) || !check_log_is_lost(b);
+    bool b_counts = check_log_is_lost(b) || !check_log_is_lost(a);
+    return a_counts && b_counts ? check_log_heavier(a, b) : a_counts ? a : b;
 }
 
 /* What stands before a line of ours. */

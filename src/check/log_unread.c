@@ -5,13 +5,16 @@
 #include <string.h>
 
 void check_log_count_unread(struct check_log_unread *unread, const char *line, size_t len,
-                            bool lost)
+                            enum check_log_meaning meaning, bool harmless)
 {
+    bool lost = check_log_is_lost(meaning) && !harmless;
     if (unread->lines++ == 0 || (lost && !unread->quote_lost)) {
         text_escape(unread->quote, sizeof(unread->quote), line, len);
         unread->quote_lost = lost;
     }
     unread->lost += lost;
+    unread->strange += lost && meaning == CHECK_LOG_STRANGE;
+    unread->tails += meaning == CHECK_LOG_TAIL;
 }
 
 void check_log_add_unread(struct check_log_unread *sum, const struct check_log_unread *unread)
@@ -22,4 +25,6 @@ void check_log_add_unread(struct check_log_unread *sum, const struct check_log_u
     }
     sum->lines += unread->lines;
     sum->lost += unread->lost;
+    sum->strange += unread->strange;
+    sum->tails += unread->tails;
 }

@@ -22,6 +22,11 @@ const char *check_log_find_stream(const char *line)
     return ours != NULL ? ours : strstr(line, CHECK_LOG_TRAEFIK_KEY);
 }
 
+bool check_log_has_line(const char *line)
+{
+    return check_log_find_front(line) != NULL || check_log_find_stream(line) != NULL;
+}
+
 /* "AGENT_v" and "SERVER_v" in base64 (RFC 4648), wherever its groups of three begin. */
 static bool is_in_base64(const char *line)
 {

@@ -17,6 +17,9 @@ const char *check_log_find_front(const char *line);
 /* Where `line` has the name of a proxy's log, or NULL. */
 const char *check_log_find_stream(const char *line);
 
+/* Whether it has either. */
+bool check_log_has_line(const char *line);
+
 /* The words of an agent, a server or a proxy's log, read or not. */
 bool check_log_mentions_us(const char *line);
 

@@ -252,6 +252,8 @@ static void add_logs(cJSON *object, const struct check_logs_read *read,
     cJSON_AddNumberToObject(logs, "lines", (double)read->lines);
     cJSON_AddNumberToObject(logs, "not_understood", (double)read->not_understood);
     cJSON_AddNumberToObject(logs, "may_be_evidence", (double)read->lost);
+    cJSON_AddNumberToObject(logs, "unknown_carrier", (double)read->strange);
+    cJSON_AddNumberToObject(logs, "without_beginning", (double)read->tails);
     if (read->not_understood > 0) {
         cJSON_AddStringToObject(logs, "first_not_understood", read->quote);
     }

@@ -29,7 +29,7 @@ GOOD = agent("v1.1", "v1") + agent("v2.1", "v2")
 
 PREFIXES = ["", "[pod/x/agent] 2026-01-02T03:04:05.123456789Z ", "2026-01-02T03:04:05.123456789Z stdout F ",
             "2026/11/25 15:14:10 ", "2026/11/25 15:14:10.123456 main.go:7: ", "agent-v1-1-7d75-nk7bn agent ",
-            "\x1b[36magent-x\x1b[0m \x1b[36;1magent\x1b[0m ", "agent-v1-1-1  | ", "Nov 25 15:14:10 host agent[7]: ",
+            "\x1b[36magent-v1-1-nk7bn\x1b[0m \x1b[36;1magent\x1b[0m ", "agent-v1-1-1  | ", "Nov 25 15:14:10 host agent[7]: ",
             '2026-11-25T15:14:10Z {app="agent"} ', "    "]
 CARRIERS = {
     "docker": lambda line: json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-01-02T03:04:05Z"}),
@@ -130,6 +130,49 @@ def test_what_may_be_evidence_and_is_not_understood_keeps_the_verdict_open(line)
     held = sticky(agent("v1.1", "v1", 20) + [line] + GOOD)
     assert held.returncode == 4 and b"not understood" in held.stdout, held
     assert verify(GOOD + [line] + agent("v2.1", "v1", 1)).returncode == 1  # a fault is one all the same
+
+
+FORGED = {  # a client's header as other programs log it
+    "json": lambda line: json.dumps({"status": 200, "method": "POST", "user_agent": line}),
+    "headers": lambda line: json.dumps({"msg": "request", "headers": {"message": line}}),
+    "json of its own names": lambda line: json.dumps({"request": {"log": line}, "level": "info"}),
+    "pretty": lambda line: json.dumps({"user_agent": line}, indent=2),
+    "access log": lambda line: f'10.0.0.1 - - [26/Nov/2026:15:14:10 +0000] "POST / HTTP/2.0" 200 12 "-" {json.dumps(line)}',
+    "error log": lambda line: f"2026/11/26 15:14:10 [error] 7#7: *1 client sent invalid header: {line}",
+    "kubectl": lambda line: f"[pod/nginx-x/nginx] 2026-01-02T03:04:05.1Z rejected {line}",
+    "logfmt": lambda line: f"level=info ua={json.dumps(line)}",
+    "zap": lambda line: "2026-01-02T03:04:05Z\tINFO\trefused\t" + json.dumps({"message": line}),
+    "page breaks": lambda line: f"GET / ua=x\f{line}",
+    "parts": lambda line: "\n".join(f"GET ua=2026-01-02T03:04:05.123456789Z stdout {tag} {part}"
+                                    for tag, part in (("P", line[:20]), ("F", line[20:]))),
+}
+
+
+@pytest.mark.parametrize("log", FORGED)
+def test_what_other_programs_log_of_a_client_is_no_evidence(log):
+    carry = FORGED[log]
+    done = verify(GOOD + [carry("[AGENT_v2.1/a-v2.1] " + THIEF)] + GOOD, "-o", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 4 and report["logs"]["unknown_carrier"] >= 1, done  # no fault, and no pass
+    assert b"no known carrier writes" in done.stderr and b"docs/logs.md" in done.stderr
+    assert [check["messages_answered"] for check in report["checks"]] == [10, 10]
+    text = verify(GOOD + [carry("[AGENT_v2.1/a-v2.1] " + THIEF)] + GOOD).stdout.decode()
+    assert "of them within a text that no known carrier writes, which may be a client's)" in text
+    # nor does a client make a version pass
+    done = verify(agent("v1.1", "v1") + [carry(line) for line in agent("v2.1", "v2")], "-o", "json")
+    assert done.returncode == 4 and json.loads(done.stdout)["checks"][1]["messages_answered"] == 0, done
+    held = sticky([carry(line) for line in agent("v1.1", "v1", 20)])
+    assert held.returncode == 4, held
+
+
+def test_lines_without_their_beginning_are_said():
+    text = "".join(line + "\n" for line in GOOD)
+    old, new, newest = text[:400], text[400:900], text[900:]
+    for order, code in ((old + new + newest, 0), (newest + new + old, 4)):
+        done = subprocess.run([BIN, "verify", "--logs", "-", "--versions", "v1.1,v2.1", "--messages", "3", "-o", "json"],
+                              input=order.encode(), capture_output=True, timeout=30, check=False)
+        assert done.returncode == code and (b"lack their beginning: rotated files belong in the order" in done.stderr) == (code == 4), done
+        assert (json.loads(done.stdout)["logs"]["without_beginning"] > 0) == (code == 4)
 
 
 def test_other_lines_are_counted_and_quoted():

@@ -212,7 +212,7 @@ def test_a_last_line_that_was_cut_takes_nothing_away(start, name):
 
 CARRIERS = {
     "kubectl": lambda line: "[pod/proxy-ingress-x/proxy] 2026-01-02T03:04:05.123456789Z " + line,
-    "stern": lambda line: "\x1b[36mproxy-ingress-x\x1b[0m \x1b[36;1mproxy\x1b[0m " + line,
+    "stern": lambda line: "\x1b[36mproxy-ingress-0\x1b[0m \x1b[36;1mproxy\x1b[0m " + line,
     "compose": lambda line: "proxy-1  | " + line,
     "syslog": lambda line: "Nov 25 15:14:10 host envoy[7]: " + line,
     "loki": lambda line: '2026-11-25T15:14:10Z {app="proxy"} ' + line,
@@ -424,6 +424,28 @@ def test_a_clients_text_is_no_line_of_a_proxy():
                  stream(agent_id=json.dumps(forged)), stream(authority='"}' + json.dumps(forged)), stream(detail=PONG)):
         done, told = report([stream(), V2, line])
         assert done.returncode in (0, 4) and told["checks"][0]["proxy_log"]["wrong"] == 0, (line, done)
+
+
+@pytest.mark.parametrize("quoted", [
+    lambda text: json.dumps({"user_agent": text}), lambda text: json.dumps({"headers": {"message": text}}),
+    lambda text: json.dumps({"headers": json.loads(text)}), lambda text: f"user-agent {text}", lambda text: f"[error] ua={text}",
+    lambda text: f"2026-01-02T03:04:05Z host nginx: {text}", lambda text: f'GET / 200 {json.dumps(text)}', lambda text: f"GET x\f{text}"])
+def test_a_line_that_another_program_echoes_is_no_evidence(quoted):
+    stray = stream(cluster="server-v2", server_version="v2", pod="thief")
+    done, told = report([stream(), V2, quoted(stray), stream()])
+    assert done.returncode == 4 and told["logs"]["unknown_carrier"] == 1 and told["checks"][0]["proxy_log"]["wrong"] == 0, done
+    done, told = report([V2, quoted(stream())])
+    assert done.returncode == 4 and told["checks"][0]["proxy_log"]["answered"] == 0, done
+
+
+def test_lines_without_their_beginning_are_said_with_what_to_do():
+    text = "".join(line + "\n" for line in [stream(), V2] * 3)
+    at = [len(text) // 3 + 90, 2 * len(text) // 3 + 90]
+    done, told = report((text[at[1]:] + text[at[0]:at[1]] + text[:at[0]]).encode())
+    assert done.returncode == 4 and told["logs"]["without_beginning"] >= 1, done
+    assert b"lack their beginning: rotated files belong in the order they were written in" in done.stderr
+    done, told = report(text[at[0]:].encode())  # the first line of a file may be cut
+    assert done.returncode == 0 and told["logs"]["without_beginning"] == 1, done
 
 
 def sticky(lines, *options):
