@@ -45,20 +45,20 @@ static size_t find_group(const struct check_logs *logs, const char *version)
     return NO_GROUP;
 }
 
-/* For the version of an agent's own log, or of a stream that was answered: one that was not asked
- * for is added if the owner has an expectation. */
+/* For the version of an agent's own log, or of a stream that proves something: one that was not
+ * asked for is added. */
 static size_t find_own_group(struct check_logs *logs, const char *version)
 {
     size_t found = find_group(logs, version);
     size_t count = logs->plan->group_count;
-    if (found == NO_GROUP && logs->owner->add_version != NULL && count < CHECK_LOG_GROUPS) {
-        logs->owner->add_version(logs->owner->user, logs->plan, version);
-        if (logs->plan->group_count > count) {
-            logs->groups[count].extra = true;
-            found = count;
-        }
+    if (found != NO_GROUP || logs->owner->expect == NULL || count == CHECK_LOG_GROUPS) {
+        return found;
     }
-    return found;
+    check_plan_add_group(logs->plan, CHECK_GROUP_VERSION,
+                         version[0] == '\0' ? CHECK_HEADER_MISSING : CHECK_HEADER_ONCE, version)
+        ->expect = logs->owner->expect(logs->owner->user, version);
+    logs->groups[count].extra = true;
+    return count;
 }
 
 static struct check_log_agent *find_agent(struct check_logs *logs, const char *id)
@@ -219,23 +219,46 @@ static void count_stream(struct check_proxy_log *log, const struct check_log_str
     }
 }
 
-/* What nobody answered makes no version one that occurs. */
+static enum check_way way_of(const struct check_logs *logs, const struct role_expectation *expect,
+                             const struct check_log_event *event)
+{
+    const struct role_expectation servers =
+        logs->owner->servers(logs->owner->user, event->stream.cluster);
+    return check_way_of(expect, &servers, event);
+}
+
+/* Whether a stream of a version that was not asked for makes it one that is judged: somebody
+ * answered, or it went where its version does not belong. */
+static bool is_proof(const struct check_logs *logs, const struct check_log_event *event)
+{
+    if (event->stream.answered || logs->owner->expect == NULL) {
+        return event->stream.answered;
+    }
+    const struct role_expectation expect =
+        logs->owner->expect(logs->owner->user, event->version);
+    return way_of(logs, &expect, event) == CHECK_WAY_WRONG;
+}
+
+/* NO_GROUP: it is not judged. */
 static size_t find_stream_group(struct check_logs *logs, const struct check_log_event *event)
 {
     bool is_cut = strlen(event->version) >= CHECK_VERSION_BYTES;
     bool is_other = logs->plan->rewritten && event->stream.rewritten;
-    return is_cut || is_other       ? NO_GROUP
-           : event->stream.answered ? find_own_group(logs, event->version)
-                                    : find_group(logs, event->version);
+    size_t found = is_cut || is_other ? NO_GROUP : find_group(logs, event->version);
+    bool proves = found == NO_GROUP &&
+                  (is_cut || is_other ? event->stream.answered : is_proof(logs, event));
+    if (proves && !is_cut && !is_other) {
+        found = find_own_group(logs, event->version);
+    }
+    logs->proxy.unjudged += proves && found == NO_GROUP;
+    return found;
 }
 
 static void judge_stream(struct check_logs *logs, size_t number,
                          const struct check_log_event *event)
 {
     struct check_log_group *group = &logs->groups[number];
-    const struct role_expectation servers =
-        logs->owner->servers(logs->owner->user, event->stream.cluster);
-    enum check_way way = check_way_of(&logs->plan->groups[number].expect, &servers, event);
+    enum check_way way = way_of(logs, &logs->plan->groups[number].expect, event);
     check_proxied_add(&group->proxied, &logs->run->names, way, event);
     if (way == CHECK_WAY_WRONG) {
         prove(&group->misrouted, event);
@@ -253,11 +276,13 @@ static void take_stream(struct check_logs *logs, const struct check_log_event *e
         return;
     }
     count_stream(log, &event->stream);
-    size_t number = logs->owner->servers != NULL ? find_stream_group(logs, event) : NO_GROUP;
+    if (logs->owner->servers == NULL) {
+        log->unjudged += event->stream.answered;
+        return;
+    }
+    size_t number = find_stream_group(logs, event);
     if (number != NO_GROUP) {
         judge_stream(logs, number, event);
-    } else {
-        log->unjudged += event->stream.answered;
     }
 }
 

@@ -53,9 +53,8 @@ struct check_log_agent {
     size_t seen_group;                  /* of seen_wrong and seen_mixed */
 };
 
-/* Adds a group for a version that was not asked for but occurs, if there is anything to expect of
- * it. */
-typedef void check_log_add_version(void *user, struct check_plan *plan, const char *version);
+/* What is expected of a version that was not asked for but occurs; "" is a stream without one. */
+typedef struct role_expectation check_log_expect(void *user, const char *version);
 
 /* Which servers are behind a cluster of a proxy; its rule is ROLE_EXPECT_UNKNOWN where nothing says
  * it. */
@@ -63,7 +62,7 @@ typedef struct role_expectation check_log_servers(void *user, const char *cluste
 
 /* What the logs are judged by. */
 struct check_log_owner {
-    check_log_add_version *add_version; /* NULL: none is added */
+    check_log_expect *expect;   /* NULL: what was not asked for is not judged */
     check_log_servers *servers; /* NULL: what a proxy's log says is counted, and not judged */
     const char *path;           /* of the streams that are judged; borrowed */
     const struct check_log_headers *headers; /* in which agents say who they are; NULL: as usual */

@@ -45,6 +45,7 @@ static void explain_misrouted(struct sentence *text, const struct check_logs *lo
     const struct check_names *names = &logs->run->names;
     const struct check_proxied *proxied = &group->proxied;
     const char *joint = ", sent by the proxy to ";
+    uint64_t rest = proxied->wrong;
     size_t shown = 0;
     for (size_t i = 0; i < proxied->endpoint_count && shown < ENDPOINTS_SHOWN; i++) {
         const struct check_endpoint *endpoint = &proxied->endpoints[i];
@@ -54,8 +55,13 @@ static void explain_misrouted(struct sentence *text, const struct check_logs *lo
                          check_names_text(names, endpoint->address), endpoint->wrong,
                          endpoint->streams);
             joint = ", ";
+            rest -= endpoint->wrong;
             shown++;
         }
+    }
+    if (rest > 0) {
+        sentence_add(text, "%s%s (%" PRIu64 " streams)", joint,
+                     shown > 0 ? "others" : "endpoints too many to tell apart", rest);
     }
     sentence_add(text, "; %" PRIu64 " lines of its log show it, first: %s", group->misrouted.count,
                  group->misrouted.line);
@@ -166,6 +172,24 @@ static void find_unknown(const struct check_logs *logs, size_t number,
     }
 }
 
+/* What is expected goes before what the proxy thinks, but one of both is mistaken. */
+static void find_disputed(const struct check_logs *logs, size_t number,
+                          struct check_verdict *verdict)
+{
+    enum role_expect_rule rule = logs->plan->groups[number].expect.rule;
+    bool judged = rule == ROLE_EXPECT_SERVER || rule == ROLE_EXPECT_UNKNOWN;
+    uint64_t disputed = verdict->proxied.disputed;
+    if (disputed == 0 || !judged || verdict->result != CHECK_PASSED) {
+        return;
+    }
+    struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, disputed);
+    sentence_add(&text,
+                 "%" PRIu64 " streams were misrouted by the proxy's own log: a server answered "
+                 "that the rule which took them does not name. It is one that is expected here "
+                 "(--routes, --expect), so that one of both is wrong",
+                 disputed);
+}
+
 /* What the proxy's log says of streams that prove nothing. */
 static void explain_unproved(struct sentence *text, const struct check_proxied *proxied)
 {
@@ -238,6 +262,7 @@ static void judge_group(const struct check_logs *logs, size_t number, struct che
     find_mixing(group, verdict);
     find_move(&group->moved, verdict);
     find_unknown(logs, number, verdict);
+    find_disputed(logs, number, verdict);
     find_gaps(logs, group, verdict);
 }
 

@@ -7,8 +7,9 @@ enum check_way check_way_of(const struct role_expectation *expect,
                             const struct role_expectation *servers,
                             const struct check_log_event *event)
 {
-    if (expect->rule == ROLE_EXPECT_REJECTED) {
-        return event->stream.answered ? CHECK_WAY_WRONG : CHECK_WAY_RIGHT;
+    if (expect->rule == ROLE_EXPECT_REJECTED) { /* then no rule takes it */
+        bool taken = event->stream.cluster[0] != '\0' || event->stream.endpoint[0] != '\0';
+        return taken ? CHECK_WAY_WRONG : CHECK_WAY_RIGHT;
     }
     if (expect->rule != ROLE_EXPECT_SERVER) {
         return expect->rule == ROLE_EXPECT_UNKNOWN ? CHECK_WAY_UNKNOWN : CHECK_WAY_RIGHT;
@@ -52,6 +53,7 @@ void check_proxied_add(struct check_proxied *proxied, struct check_names *names,
     bool went = stream->endpoint[0] != '\0';
     proxied->refused += !went;
     proxied->unanswered += went && !stream->answered;
+    proxied->disputed += stream->misrouted && way != CHECK_WAY_WRONG;
     if (!stream->answered && way != CHECK_WAY_WRONG) {
         return;
     }
@@ -70,6 +72,7 @@ void check_proxied_add(struct check_proxied *proxied, struct check_names *names,
         endpoint->wrong += way == CHECK_WAY_WRONG;
     } else {
         proxied->other_endpoints++;
+        proxied->other_wrong += way == CHECK_WAY_WRONG;
     }
 }
 

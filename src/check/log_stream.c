@@ -66,24 +66,22 @@ static bool take_number(const cJSON *object, const char *key, double *ret)
 }
 
 /* A key that is there twice, in whatever case, says nothing. */
-static bool is_twice(const cJSON *object, const char *key)
-{
-    int count = 0;
-    for (const cJSON *item = object->child; item != NULL; item = item->next) {
-        count += item->string != NULL && strcasecmp(item->string, key) == 0;
-    }
-    return count > 1;
-}
-
 static bool has_twice(const cJSON *object, const struct keys *keys)
 {
     const char *const names[] = {"log",          "event",        "time",           "pod",
                                  "grpc_status",  "reason",       "server_version", "messages_down",
-                                 keys->path,     keys->cluster,  keys->endpoint,   keys->http_status,
-                                 keys->agent_id, keys->bytes_down, keys->agent_version};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (is_twice(object, names[i])) {
-            return true;
+                                 "misrouted",    keys->path,     keys->cluster,    keys->endpoint,
+                                 keys->agent_id, keys->agent_version, keys->http_status,
+                                 keys->bytes_down};
+    uint32_t seen = 0;
+    for (const cJSON *item = object->child; item != NULL; item = item->next) {
+        for (size_t i = 0; item->string != NULL && i < ARRAY_SIZE(names); i++) {
+            if (strcasecmp(item->string, names[i]) == 0) {
+                if ((seen & UINT32_C(1) << i) != 0) {
+                    return true;
+                }
+                seen |= UINT32_C(1) << i;
+            }
         }
     }
     return false;
@@ -109,6 +107,14 @@ static bool is_answered(const struct facts *facts, const struct check_log_event 
     bool page = event->peer_version[0] == '\0' &&
                 strcmp(event->stream.reason, CHECK_LOG_NO_STATUS) == 0;
     return facts->http_status == HTTP_OK && anything && !page;
+}
+
+/* False: it is something else than yes or no. */
+static bool take_misrouted(const cJSON *object, bool *ret)
+{
+    const cJSON *item = cJSON_GetObjectItem(object, "misrouted");
+    *ret = cJSON_IsTrue(item);
+    return item == NULL || cJSON_IsNull(item) || cJSON_IsBool(item);
 }
 
 /* The proxy's own words for the end, the best there are. */
@@ -173,6 +179,7 @@ static enum check_log_meaning take(const cJSON *object, const struct keys *keys,
                  take_number(object, keys->bytes_down, &facts.bytes_down) &&
                  take_number(object, "messages_down", &facts.messages_down) &&
                  take_number(object, "grpc_status", &facts.grpc_status) &&
+                 take_misrouted(object, &stream->misrouted) &&
                  take_reason(object, &facts, stream->reason);
     if (!valid || (stream->path[0] == '\0' && stream->cluster[0] != '\0')) {
         return CHECK_LOG_LOST;

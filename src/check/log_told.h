@@ -23,6 +23,7 @@ struct check_log_stream {
     char endpoint[CHECK_LOG_NAME_BYTES]; /* HOST:PORT */
     char reason[CHECK_LOG_NAME_BYTES];   /* why it ended; never empty */
     bool answered;                       /* the endpoint did, with a message */
+    bool misrouted; /* by the proxy's own words: the rule that took it names another server */
     bool rewritten; /* version and id are as the routes left them, not as the agent sent them */
     uint64_t mark;                       /* streams have different ones */
 };

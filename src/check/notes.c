@@ -41,6 +41,14 @@ bool check_add_proxied(struct sentence *text, const struct check_proxied *proxie
     }
     if (proxied->unanswered > 0) {
         sentence_add(text, "%s%" PRIu64 " not answered", joint, proxied->unanswered);
+        joint = ", ";
+    }
+    if (proxied->disputed > 0) {
+        sentence_add(text, "%s%" PRIu64 " misrouted by its own account", joint, proxied->disputed);
+    }
+    if (proxied->other_endpoints > 0) {
+        sentence_add(text, "; %" PRIu64 " of them to more endpoints than the %d that are listed",
+                     proxied->other_endpoints, CHECK_ANSWERS_MAX);
     }
     return true;
 }

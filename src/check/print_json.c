@@ -155,6 +155,7 @@ static cJSON *json_proxied(const struct check_run *run, const struct check_proxi
     cJSON_AddNumberToObject(object, "right", (double)proxied->right);
     cJSON_AddNumberToObject(object, "wrong", (double)proxied->wrong);
     cJSON_AddNumberToObject(object, "not_checked", (double)proxied->unknown);
+    cJSON_AddNumberToObject(object, "disputed", (double)proxied->disputed);
     cJSON_AddNumberToObject(object, "not_answered", (double)proxied->unanswered);
     cJSON_AddNumberToObject(object, "refused", (double)proxied->refused);
     cJSON *endpoints = cJSON_AddArrayToObject(object, "endpoints");
@@ -167,6 +168,7 @@ static cJSON *json_proxied(const struct check_run *run, const struct check_proxi
         cJSON_AddNumberToObject(item, "wrong", (double)endpoint->wrong);
         cJSON_AddItemToArray(endpoints, item);
     }
+    cJSON_AddNumberToObject(object, "to_other_endpoints", (double)proxied->other_endpoints);
     return object;
 }
 

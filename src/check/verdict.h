@@ -75,11 +75,13 @@ struct check_proxied {
     uint64_t wrong;           /* with those that nobody answered there */
     uint64_t unknown;         /* nothing says which servers are behind their cluster, ... */
     uint32_t unknown_cluster; /* the first of them; a number in the run's names */
+    uint64_t disputed;        /* not wrong by what is expected, but by the proxy's own rule */
     uint64_t unanswered;      /* it was sent to an endpoint, and got no message */
     uint64_t refused;         /* it was sent to none */
     struct check_endpoint endpoints[CHECK_ANSWERS_MAX];
     size_t endpoint_count;
     uint64_t other_endpoints; /* streams to further ones */
+    uint64_t other_wrong;     /* of those */
 };
 
 struct check_verdict {
@@ -111,7 +113,7 @@ struct check_proxy_log {
     uint64_t streams;    /* that ended, of the path that is checked */
     uint64_t refused;    /* of them: sent to no endpoint */
     uint64_t unanswered; /* of them: sent to one, and without a message from there */
-    uint64_t unjudged;   /* of them: answered, and of a version that has no check of its own */
+    uint64_t unjudged;   /* of them: they prove something of a version that has no check */
     struct check_refusal reasons[CHECK_REASONS_MAX]; /* of those refused, as the proxy says them */
     size_t reason_count;
     uint64_t other_paths; /* streams of other paths */

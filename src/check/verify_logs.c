@@ -6,29 +6,21 @@
 #include <stdio.h>
 
 /* By the routes alone: without them nothing is known of it. */
-static void add_versionless(struct check_plan *plan, const struct role_expects *expects)
+static struct role_expectation of_versionless(const struct role_expects *expects)
 {
-    struct check_group *group =
-        check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_MISSING, "");
     if (expects->options->routes != NULL) {
-        group->expect = role_expects_at_edge(expects, NULL, 0);
-        return;
+        return role_expects_at_edge(expects, NULL, 0);
     }
-    group->expect.rule = ROLE_EXPECT_UNKNOWN;
-    snprintf(group->expect.reason, sizeof(group->expect.reason),
+    struct role_expectation expect = {.rule = ROLE_EXPECT_UNKNOWN};
+    snprintf(expect.reason, sizeof(expect.reason),
              "nothing says where streams without a version belong (--routes)");
+    return expect;
 }
 
 /* What occurs without having been asked for. */
-static void add_version(void *user, struct check_plan *plan, const char *text)
+static struct role_expectation expect(void *user, const char *version)
 {
-    if (text[0] == '\0') {
-        add_versionless(plan, user);
-    } else {
-        struct check_group *group =
-            check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, text);
-        group->expect = role_expects_of(user, text);
-    }
+    return version[0] == '\0' ? of_versionless(user) : role_expects_of(user, version);
 }
 
 static struct role_expectation servers_of(void *user, const char *cluster)
@@ -49,7 +41,7 @@ int verify_logs_run(struct check_plan *plan, const struct check_log_options *log
     const struct check_log_headers headers = {session->connect.version_header,
                                               session->connect.id_header};
     const struct check_log_owner owner = {
-        .add_version = add_version,
+        .expect = expect,
         .servers = servers_of,
         .path = expects->path[0] != '\0' ? expects->path : RPC_PING_PATH,
         .headers = &headers,

@@ -368,7 +368,7 @@ def test_streams_of_other_paths_are_judged_with_their_method():
     for method in ("/own.Service/Call", "own.Service.Call"):
         done, told = report([stream(), V2, *other], "--method", method, versions="v1.1")
         assert done.returncode == 1 and told["checks"][0]["proxy_log"] == {
-            "answered": 2, "right": 1, "wrong": 1, "not_checked": 0, "not_answered": 0, "refused": 0, "endpoints": [
+            "answered": 2, "right": 1, "wrong": 1, "not_checked": 0, "disputed": 0, "not_answered": 0, "refused": 0, "to_other_endpoints": 0, "endpoints": [
                 {"cluster": "server-v1", "address": "10.0.0.1:50051", "streams": 1, "wrong": 0},
                 {"cluster": "server-v2", "address": "10.0.0.1:50051", "streams": 1, "wrong": 1}]}, told
     done = verify(other, "--method", "nothing")
@@ -394,6 +394,38 @@ def test_versions_that_occur_are_judged():
     assert verify([stream(), V2, odd], "--expect", "blue-7=v2").returncode == 1
     done = verify([stream(), V2, stream(agent_version="v3.4")])  # nobody asked for it
     assert done.returncode == 1 and b"v3.4" in done.stdout, done
+
+
+def test_a_wrong_cluster_is_wrong_also_for_a_version_that_nobody_asked_for(tmp_path):
+    lost = {"pod": None, "server_version": None, "messages_down": 0, "bytes_down": 0, "http_status": 503, "reason": "reset"}
+    done, told = report([stream(), V2, stream(agent_version="v2.7", **lost)])
+    assert done.returncode == 1 and told["checks"][2]["proxy_log"]["wrong"] == 1 and len(told["checks"]) == 3, done
+    assert verify([stream(), V2, stream(agent_version="v1.7", **lost)]).returncode == 0  # where it belongs
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(NO_DEFAULT)  # no rule takes v3.1, but the proxy's did
+    for taken in (lost, {**lost, "endpoint": None, "reason": "no healthy endpoint"}):
+        done = verify([stream(), V2, stream(agent_version="v3.1", **taken)], "--routes", routes)
+        assert done.returncode == 1 and b"v3.1" in done.stdout and b"expected a rejection" in done.stdout, done
+    assert verify([stream(), V2, stream(agent_version="v3.1", **NOWHERE, reason="no route")], "--routes", routes).returncode == 0
+
+
+def test_what_the_proxy_calls_misrouted_is_no_pass():
+    called = stream(cluster="server-v2", misrouted=True)
+    done, told = report([stream(), V2, called])
+    assert done.returncode == 4 and told["checks"][0]["proxy_log"]["disputed"] == 1, done
+    assert "1 streams were misrouted by the proxy's own log" in told["checks"][0]["findings"][0]["text"], told
+    done = verify([stream(), V2, called], "--expect", "v1.1=*", "--expect", "v2.1=v2")
+    assert done.returncode == 0 and b"1 misrouted by its own account" in done.stdout, done
+
+
+def test_endpoints_that_are_too_many_to_list_are_counted():
+    many = [stream(endpoint=f"10.0.0.{i}:1") for i in range(100)]
+    done, told = report([V2, *many])
+    assert done.returncode == 0 and told["checks"][0]["proxy_log"]["to_other_endpoints"] == 36, done
+    assert b"100 streams by the proxy's log; 36 of them to more endpoints than the 64 that are listed" in verify([V2, *many]).stdout
+    wrong = [stream(endpoint=f"10.0.0.{i}:1", cluster="server-v2", server_version=None) for i in range(100)]
+    done = verify([V2, *wrong])
+    assert done.returncode == 1 and b"(1 of 1 streams), others (96 streams); 100 lines of its log show it" in done.stdout, done
 
 
 def test_lines_of_streams_that_opened_have_no_weight():

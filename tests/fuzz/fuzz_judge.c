@@ -312,13 +312,15 @@ static void plan_versions(struct check_plan *plan)
     }
 }
 
-/* What occurs without having been asked for, as verify without routes takes it. */
-static void add_version(void *user, struct check_plan *plan, const char *text)
+/* What occurs without having been asked for. */
+static struct role_expectation expect(void *user, const char *version)
 {
+    struct role_expectation expect = {.rule = ROLE_EXPECT_ANY};
     (void)user;
-    if (text[0] == 'v') {
-        check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, text);
+    if (version[0] != 'v') {
+        expect.rule = ROLE_EXPECT_UNKNOWN;
     }
+    return expect;
 }
 
 static void judge(const char *bytes, size_t size, size_t piece, struct check_plan *plan)
@@ -328,7 +330,7 @@ static void judge(const char *bytes, size_t size, size_t piece, struct check_pla
     struct count count = {.logs = &logs};
     check_run_init(&run, plan, "logs", 0);
     const struct check_log_owner verify = {
-        .add_version = add_version, .servers = servers_of, .path = PATH};
+        .expect = expect, .servers = servers_of, .path = PATH};
     const struct check_log_owner sticky = {.path = PATH};
     check_logs_init(&logs, &run, plan, plan->command == CHECK_VERIFY ? &verify : &sticky);
     feed(&count, bytes, size, piece);

@@ -213,6 +213,28 @@ static void what_lacks_what_is_needed_may_be_evidence(void **state)
     }
 }
 
+static void a_key_that_is_there_twice_says_nothing(void **state)
+{
+    static const char *const keys[] = {
+        "log",         "Event",   "TIME",       "pod",         "grpc_status",   "reason",
+        "server_version", "messages_down", "misrouted", "path", "cluster",      "endpoint",
+        "http_status", "bytes_down", "agent_version", "agent_id"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char line[1024];
+        snprintf(line, sizeof(line),
+                 END("\"time\":null,\"pod\":null,\"grpc_status\":null,\"reason\":null,"
+                     "\"server_version\":null,\"messages_down\":null,\"misrouted\":null,"
+                     "\"http_status\":200,\"bytes_down\":9," WENT("v1.1", "server-v1")
+                     ",\"%s\":null") GOOD,
+                 keys[i]);
+        struct seen seen = read_text(line, NULL);
+        if (seen.count != 1 || seen.unread.lost != 1) {
+            fail_msg("%s", keys[i]);
+        }
+    }
+}
+
 static void a_line_that_is_quoted_is_nobodys(void **state)
 {
     static const char inner[] = "{\"log\":\"grpcroute.stream\",\"event\":\"end\"," WENT(
@@ -292,12 +314,15 @@ static struct role_expectation servers_of(void *user, const char *cluster)
     return servers;
 }
 
-static void add_version(void *user, struct check_plan *plan, const char *version)
+/* Of others than those that are asked for: v7.1 is refused, of "odd" nothing is known. */
+static struct role_expectation expect(void *user, const char *version)
 {
+    struct role_expectation expect = server("v9");
     (void)user;
-    struct check_group *group =
-        check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, version);
-    group->expect = server("v9");
+    expect.rule = strcmp(version, "v7.1") == 0  ? ROLE_EXPECT_REJECTED
+                  : strcmp(version, "odd") == 0 ? ROLE_EXPECT_UNKNOWN
+                                                : ROLE_EXPECT_SERVER;
+    return expect;
 }
 
 struct judged {
@@ -311,7 +336,7 @@ struct judged {
 static struct judged judge(const char *text, enum role_expect_rule rule)
 {
     static const struct check_log_owner owner = {
-        .add_version = add_version, .servers = servers_of, .path = PATH};
+        .expect = expect, .servers = servers_of, .path = PATH};
     struct check_plan plan = {.command = CHECK_VERIFY, .messages = 2, .from_logs = true};
     struct check_group *group =
         check_plan_add_group(&plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, "v1.1");
@@ -371,6 +396,64 @@ static void a_stream_passes_where_it_belongs_and_nowhere_else(void **state)
     }
 }
 
+#define SENT(version, cluster) END(WENT(version, cluster) ",\"http_status\":503")
+#define NOWHERE(version, cluster)                                                                  \
+    END("\"agent_version\":\"" version "\",\"path\":\"" PATH "\",\"cluster\":\"" cluster         \
+        "\",\"reason\":\"no healthy endpoint\"")
+
+/* v5.1 belongs to v9, v7.1 to nobody; neither was asked for, and nobody answered. */
+static void a_wrong_way_is_wrong_whoever_asked_and_whoever_answered(void **state)
+{
+    static const struct {
+        const char *text;
+        enum check_result result;
+        size_t groups;
+    } cases[] = {
+        {GOOD SENT("v5.1", "server-v1"), CHECK_FAILED, 2},
+        {GOOD NOWHERE("v5.1", "server-v1"), CHECK_FAILED, 2},
+        {GOOD SENT("v5.1", "server-v9"), CHECK_PASSED, 1},
+        {GOOD NOWHERE("v5.1", "server-v9"), CHECK_PASSED, 1},
+        {GOOD SENT("v5.1", "blue"), CHECK_PASSED, 1},
+        {GOOD NOWHERE("v5.1", ""), CHECK_PASSED, 1},
+        {GOOD SENT("v7.1", "server-v1"), CHECK_FAILED, 2},
+        {GOOD SENT("v7.1", "blue"), CHECK_FAILED, 2},
+        {GOOD NOWHERE("v7.1", "server-v1"), CHECK_FAILED, 2},
+        {GOOD NOWHERE("v7.1", ""), CHECK_PASSED, 1},
+        {GOOD SENT("odd", "server-v1"), CHECK_PASSED, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct judged judged = judge(cases[i].text, ROLE_EXPECT_SERVER);
+        if (judged.result != cases[i].result || judged.groups != cases[i].groups) {
+            fail_msg("%d, %zu groups: %s", judged.result, judged.groups, cases[i].text);
+        }
+    }
+    /* nor is one right that was asked for and had to be refused */
+    assert_int_equal(judge(SENT("v1.1", "server-v1"), ROLE_EXPECT_REJECTED).result, CHECK_FAILED);
+    assert_int_equal(judge(NOWHERE("v1.1", "server-v1"), ROLE_EXPECT_REJECTED).result,
+                     CHECK_FAILED);
+}
+
+/* The server that answered is expected, and is not what the proxy's rule names. */
+static void what_a_proxy_calls_misrouted_is_no_pass(void **state)
+{
+#define CALLED(word) END(WENT("v1.1", "server-v2") BY("v1") ",\"misrouted\":" word)
+    (void)state;
+    struct judged judged = judge(GOOD CALLED("true"), ROLE_EXPECT_SERVER);
+    assert_int_equal(judged.result, CHECK_NO_EVIDENCE);
+    assert_int_equal(judged.first.proxied.disputed, 1);
+    assert_non_null(strstr(judged.first.findings[0].text, "misrouted by the proxy's own log"));
+    assert_int_equal(judge(GOOD CALLED("false"), ROLE_EXPECT_SERVER).result, CHECK_PASSED);
+    assert_int_equal(judge(GOOD CALLED("null"), ROLE_EXPECT_SERVER).result, CHECK_PASSED);
+    assert_int_equal(judge(GOOD CALLED("\"yes\"") GOOD, ROLE_EXPECT_SERVER).result,
+                     CHECK_NO_EVIDENCE);
+    assert_int_equal(judge(GOOD CALLED("true"), ROLE_EXPECT_ANY).result, CHECK_PASSED);
+    judged = judge(END(WENT("v1.1", "server-v1") BY("v2") ",\"misrouted\":true"),
+                   ROLE_EXPECT_SERVER);
+    assert_int_equal(judged.result, CHECK_FAILED);
+    assert_int_equal(judged.first.proxied.disputed, 0); /* both say so */
+}
+
 static void other_expectations_are_met_by_a_proxys_log(void **state)
 {
     (void)state;
@@ -404,7 +487,7 @@ static void what_is_not_judged_is_counted(void **state)
         GOOD END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\",\"reason\":\"no route\"")
             END("\"agent_version\":\"v5.1\",\"path\":\"" PATH "\",\"reason\":\"no route\"")
             END("\"agent_version\":\"v5.1\",\"path\":\"" PATH "\",\"detail\":\"UH\"")
-            END(WENT("v5.1", "server-v1") ",\"http_status\":503")
+            END(WENT("v5.1", "server-v9") ",\"http_status\":503")
             END("\"path\":\"/other\",\"cluster\":\"x\",\"endpoint\":\"h:1\""),
         ROLE_EXPECT_SERVER);
     assert_int_equal(judged.result, CHECK_PASSED);
@@ -442,6 +525,19 @@ static void versions_without_end_keep_the_verdict_open(void **state)
     assert_int_equal(judged.groups, CHECK_LOG_GROUPS);
     assert_int_equal(judged.log.unjudged, 300 - (CHECK_LOG_GROUPS - 1));
     free(text);
+    out = open_memstream(&text, &len); /* nor is a wrong way forgotten that nobody answered */
+    fputs(GOOD, out);
+    for (int i = 0; i < CHECK_LOG_GROUPS; i++) {
+        fprintf(out, END("\"agent_version\":\"v%d.1\",\"path\":\"" PATH "\",\"cluster\":\"%s\","
+                         "\"endpoint\":\"h:1\",\"http_status\":%d"),
+                10 + i, i < CHECK_LOG_GROUPS - 1 ? "server-v9" : "server-v1",
+                i < CHECK_LOG_GROUPS - 1 ? 200 : 503);
+    }
+    fclose(out);
+    judged = judge(text, ROLE_EXPECT_SERVER);
+    assert_int_equal(judged.result, CHECK_NO_EVIDENCE);
+    assert_int_equal(judged.log.unjudged, 1);
+    free(text);
     /* one that is too long to be compared */
     char line[1024];
     snprintf(line, sizeof(line), GOOD END("\"agent_version\":\"v1.%0200d\",\"path\":\"" PATH
@@ -467,8 +563,22 @@ static void endpoints_without_end_are_counted_together(void **state)
     assert_int_equal(judged.first.proxied.right, 100);
     assert_int_equal(judged.first.proxied.endpoint_count, CHECK_ANSWERS_MAX);
     assert_int_equal(judged.first.proxied.other_endpoints, 100 - CHECK_ANSWERS_MAX);
+    assert_int_equal(judged.first.proxied.other_wrong, 0);
     assert_int_equal(judged.log.reason_count, CHECK_REASONS_MAX);
     assert_int_equal(judged.log.refused, 100);
+    free(text);
+    out = open_memstream(&text, &len);
+    for (int i = 0; i < 100; i++) {
+        fprintf(out, END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\","
+                         "\"cluster\":\"server-v%d\",\"endpoint\":\"h:%d\",\"http_status\":200"),
+                i < CHECK_ANSWERS_MAX ? 1 : 2, i + 1);
+    }
+    fclose(out);
+    judged = judge(text, ROLE_EXPECT_SERVER);
+    assert_int_equal(judged.result, CHECK_FAILED);
+    assert_int_equal(judged.first.proxied.other_wrong, 100 - CHECK_ANSWERS_MAX);
+    assert_non_null(strstr(judged.first.findings[0].text,
+                           "sent by the proxy to endpoints too many to tell apart (36 streams)"));
     free(text);
 }
 
@@ -481,10 +591,13 @@ int main(void)
         cmocka_unit_test(an_answer_is_a_message_of_the_endpoint),
         cmocka_unit_test(what_says_nothing_of_a_stream_has_no_weight),
         cmocka_unit_test(what_lacks_what_is_needed_may_be_evidence),
+        cmocka_unit_test(a_key_that_is_there_twice_says_nothing),
         cmocka_unit_test(a_line_that_is_quoted_is_nobodys),
         cmocka_unit_test(no_line_is_read_out_of_what_a_client_chose),
         cmocka_unit_test(streams_alike_in_one_object_are_all_told),
         cmocka_unit_test(a_stream_passes_where_it_belongs_and_nowhere_else),
+        cmocka_unit_test(a_wrong_way_is_wrong_whoever_asked_and_whoever_answered),
+        cmocka_unit_test(what_a_proxy_calls_misrouted_is_no_pass),
         cmocka_unit_test(other_expectations_are_met_by_a_proxys_log),
         cmocka_unit_test(pieces_of_evidence_are_counted_apart),
         cmocka_unit_test(what_is_not_judged_is_counted),
