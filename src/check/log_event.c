@@ -48,14 +48,20 @@ static enum check_log_meaning read_inner(struct check_log_reading *reading, char
     return read_text(&inner, line);
 }
 
-/* A string may hold several lines, and colours of its own. */
+/* A string may hold several lines, and colours of its own. Where it begins as somebody's text,
+ * what comes behind is of that text: a newline in it may be a client's, too. */
 static enum check_log_meaning read_string(struct check_log_reading *reading, char *text)
 {
     enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
+    bool somebodys = false;
     for (char *line = strsep(&text, "\r\n"); line != NULL; line = strsep(&text, "\r\n")) {
-        if (line[0] != '\0') {
-            meaning = check_log_both(meaning, read_inner(reading, line, strlen(line)));
+        if (line[0] == '\0') {
+            continue;
         }
+        enum check_log_meaning one = somebodys ? check_log_of_strangers_text(line)
+                                               : read_inner(reading, line, strlen(line));
+        meaning = check_log_both(meaning, one);
+        somebodys = meaning < CHECK_LOG_OTHER;
     }
     return meaning;
 }
@@ -350,7 +356,8 @@ static enum check_log_meaning read_text(struct check_log_reading *reading, const
     if (meaning != CHECK_LOG_FOREIGN) {
         return meaning;
     }
-    if (front != text && check_log_is_tail(text)) {
+    bool begins = front != NULL && check_log_is_prefix(text, (size_t)(front - text));
+    if (!begins && check_log_is_tail(text)) {
         return CHECK_LOG_TAIL;
     }
     const char *told = front != NULL ? front : check_log_find_stream(text);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text_line.h"
+#include "check/log_carrier.h"
 #include "check/log_words.h"
 
 #include <cjson/cJSON.h>
@@ -74,10 +75,12 @@ static enum check_log_meaning read_numbers(struct check_log_reader *reader, cons
     struct check_log_line text = {.text = check_log_buffer_end(&reader->numbers),
                                   .len = reader->numbers.len,
                                   .headers = reader->headers};
-    enum check_log_meaning meaning =
-        text.len < NUMBERS_MIN
-            ? CHECK_LOG_FOREIGN
-            : check_log_read(&text, &reader->parts, sink->on_event, sink->user);
+    enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
+    if (reader->numbers_strange) {
+        meaning = check_log_has_line(text.text) ? CHECK_LOG_STRANGE : CHECK_LOG_FOREIGN;
+    } else if (text.len >= NUMBERS_MIN) {
+        meaning = check_log_read(&text, &reader->parts, sink->on_event, sink->user);
+    }
     check_log_buffer_clear(&reader->numbers);
     reader->in_numbers = false;
     return meaning;
@@ -94,6 +97,8 @@ static bool take_array(struct check_log_reader *reader, const struct check_log_l
         if (at == NULL || strchr("\"[", line->text[strspn(line->text, " \t")]) == NULL) {
             return false;
         }
+        size_t key_len = (size_t)(at - line->text);
+        reader->numbers_strange = !check_log_is_before_string(line->text, key_len);
         at++;
     }
     bool was_in = reader->in_numbers;

@@ -26,6 +26,7 @@ struct check_log_reader {
     unsigned char magic[CHECK_LOG_MAGIC_BYTES]; /* the file's first bytes */
     size_t magic_len;
     bool in_numbers;
+    bool numbers_strange; /* the array is under a name that carries no lines */
     const struct check_log_headers *headers; /* borrowed; NULL: the usual ones */
 };
 

@@ -50,7 +50,7 @@ enum check_log_meaning check_log_read_without_front(const char *text)
     return lost ? CHECK_LOG_LOST : CHECK_LOG_FOREIGN;
 }
 
-static enum check_log_meaning strangers_text(const char *text)
+enum check_log_meaning check_log_of_strangers_text(const char *text)
 {
     return check_log_has_line(text)      ? CHECK_LOG_STRANGE
            : check_log_mentions_us(text) ? CHECK_LOG_LOST
@@ -60,12 +60,12 @@ static enum check_log_meaning strangers_text(const char *text)
 enum check_log_meaning check_log_of_strangers(const cJSON *value)
 {
     if (cJSON_IsString(value)) {
-        return strangers_text(value->valuestring);
+        return check_log_of_strangers_text(value->valuestring);
     }
     enum check_log_meaning meaning = CHECK_LOG_FOREIGN;
     if (check_log_is_byte_array(value)) {
         char *text = check_log_text_of_bytes(value);
-        meaning = strangers_text(text);
+        meaning = check_log_of_strangers_text(text);
         free(text);
         return meaning;
     }

@@ -13,6 +13,7 @@ enum check_log_meaning check_log_read_without_front(const char *text);
 
 /* What a value says that nobody known carries lines in: never an event. */
 enum check_log_meaning check_log_of_strangers(const cJSON *value);
+enum check_log_meaning check_log_of_strangers_text(const char *text);
 
 /* A text that begins as a list of strings, lists or objects, all of it. */
 bool check_log_is_list(const char *text);

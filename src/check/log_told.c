@@ -50,24 +50,23 @@ static bool parse_server(const char *at, struct check_log_event *event)
     return true;
 }
 
-/* Where a name ends that is the last word of a line: at the end, or at what the carrier put behind
- * the line because it put its counterpart before it (CSV, YAML, HTML, tables). */
+/* Where a name ends that is the last word of a line: at the end, or at what the carrier puts behind
+ * the line since it put it before it (a quote of YAML, a column of CSV). */
 static const char *end_of_last(const char *from, const char *prefix, size_t prefix_len)
 {
-    static const char pairs[][2] = {{'"', '"'}, {'\'', '\''}, {'`', '`'}, {'>', '<'}, {',', ','},
-                                    {';', ';'}, {'|', '|'},   {'(', ')'}, {'[', ']'}};
+    while (prefix_len > 0 && prefix[prefix_len - 1] == ' ') {
+        prefix_len--;
+    }
+    char opened = prefix_len > 0 ? prefix[prefix_len - 1] : '\0';
     const char *end = from + strcspn(from, "\t");
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-        const char *close = memchr(from, pairs[i][1], (size_t)(end - from));
-        if (close != NULL && memchr(prefix, pairs[i][0], prefix_len) != NULL) {
-            end = close;
-        }
+    if (opened == '\'' || opened == ',' || opened == ';') {
+        const char *close = memchr(from, opened, (size_t)(end - from));
+        end = close != NULL ? close : end;
     }
     while (end > from && end[-1] == ' ') {
         end--;
     }
-    bool is_quoted = *end == '"' || *end == '\'';
-    bool has_newline = is_quoted && end - from > 2 && memcmp(end - 2, "\\n", 2) == 0;
+    bool has_newline = *end == '\'' && end - from > 2 && memcmp(end - 2, "\\n", 2) == 0;
     return has_newline ? end - 2 : end;
 }
 

@@ -296,6 +296,41 @@ static void parts_in_somebodys_text_are_none(void **state)
     assert_true(seen.unread.lost > 0);
 }
 
+/* As `journalctl -o json-pretty` writes it, and others anything that is no text. */
+static void bytes_over_several_lines_are_evidence_under_a_carriers_name(void **state)
+{
+    static const char *const keys[] = {"\t\"MESSAGE\" : [", "\t\"user_agent\" : [", "  [",
+                                       "\"headers\": [["};
+    (void)state;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char text[2048];
+        size_t len = (size_t)snprintf(text, sizeof(text), "%s", keys[i]);
+        for (const char *at = PONG; *at != '\0'; at++) {
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%d%s", at == PONG + 9 ? "\n" : "",
+                                    *at, at[1] != '\0' ? "," : "");
+        }
+        snprintf(text + len, sizeof(text) - len, "\n]");
+        struct seen seen = read_line(text);
+        assert_int_equal(seen.count, i == 0);
+        assert_int_equal(seen.unread.lost, i == 1 || i == 2);
+    }
+}
+
+static void a_newline_in_somebodys_string_begins_no_line(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < LINES; n++) {
+        char text[1024];
+        char line[2048];
+        snprintf(text, sizeof(text), "GET /?x=%s\n%s", n == 1 ? "received pong" : "", lines[n]);
+        put(line, "{\"message\":%}", text, true);
+        assert_refused(line);
+        snprintf(text, sizeof(text), "\n%s\nmore", lines[n]); /* one of ours goes before */
+        put(line, "{\"message\":%}", text, true);
+        assert_evidence(line);
+    }
+}
+
 static void a_line_and_a_clients_are_told_apart_in_one_object(void **state)
 {
     (void)state;
@@ -339,6 +374,8 @@ int main(void)
         cmocka_unit_test(strings_of_anybody_else_are_none),
         cmocka_unit_test(a_header_that_is_called_as_a_carrier_calls_it_is_none),
         cmocka_unit_test(parts_in_somebodys_text_are_none),
+        cmocka_unit_test(bytes_over_several_lines_are_evidence_under_a_carriers_name),
+        cmocka_unit_test(a_newline_in_somebodys_string_begins_no_line),
         cmocka_unit_test(a_line_and_a_clients_are_told_apart_in_one_object),
         cmocka_unit_test(prefixes_end_where_they_are_cut),
     };

@@ -338,6 +338,35 @@ static void what_stands_behind_a_line_is_no_name(void **state)
     }
 }
 
+/* Nor is a part of a name taken for it: a prefix opens a quote only where it ends with one. */
+static void a_name_is_the_same_behind_every_prefix(void **state)
+{
+    static const char *const prefixes[] = {
+        "",
+        "[pod/x/agent] 2026-01-02T03:04:05.678901234Z ",
+        "2026-11-25T15:14:10Z {app=\"server\", pod=\"x\"} ",
+        "{\"app\":\"server\"} ",
+        "<14>1 2026-11-25T15:14:10Z host agent 7 - - ",
+        "server-1  | ",
+        "Nov 25, 2026 @ 15:14:10,123 ",
+        "{\"log\":\"",
+    };
+    static const char *const names[] = {"v\\\".1", "v1<x", "v1,x", "v1|x", "v1)x", "v1]x", "v;1", "v'1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+            bool in_object = prefixes[i][0] == '{' && strstr(prefixes[i], "log") != NULL;
+            const char *name = n == 0 && !in_object ? "v\".1" : names[n];
+            char line[512];
+            snprintf(line, sizeof(line), "%s[SERVER_v2/s] Stream opened from agent-id=a agent-version=%s%s\n",
+                     prefixes[i], name, in_object ? "\"}" : "");
+            struct seen seen = read_text(line, 9);
+            assert_int_equal(seen.count, 1);
+            assert_string_equal(seen.last.peer_version, n == 0 ? "v\".1" : name);
+        }
+    }
+}
+
 static void all_objects_of_a_line_are_read(void **state)
 {
     (void)state;
@@ -482,6 +511,7 @@ static void what_lacks_its_beginning_is_said(void **state)
             fail_msg("%s", tails[i]);
         }
     }
+    assert_int_equal(read_text("2026/11/25 15:14:10 " PONG "\"age_ms\":9}", 5).count, 1);
     static const char *const others[] = {"x message=y",      "a/b c message=y",   "to whom it may",
                                          "{\"age_ms\":9}", "\"age_ms\": 9,", "/x message=y",
                                          "}",                "path=a/b message=y"};
@@ -547,6 +577,7 @@ int main(void)
         cmocka_unit_test(a_line_in_the_words_of_another_is_lost),
         cmocka_unit_test(what_is_packed_is_known),
         cmocka_unit_test(what_stands_behind_a_line_is_no_name),
+        cmocka_unit_test(a_name_is_the_same_behind_every_prefix),
         cmocka_unit_test(all_objects_of_a_line_are_read),
         cmocka_unit_test(files_of_any_encoding_may_be_appended),
         cmocka_unit_test(a_server_names_the_agent_it_saw),
