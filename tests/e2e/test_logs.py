@@ -1,11 +1,12 @@
 """verify --logs judges what deployed agents and servers logged."""
 import json
 import os
+import re
 import subprocess
 
 import pytest
 
-from testenv.grpcroute import BIN
+from testenv.grpcroute import BIN, ROOT
 
 
 def agent(version, server, messages=5, opened=True, pod="s"):
@@ -130,6 +131,16 @@ def test_what_may_be_evidence_and_is_not_understood_keeps_the_verdict_open(line)
     held = sticky(agent("v1.1", "v1", 20) + [line] + GOOD)
     assert held.returncode == 4 and b"not understood" in held.stdout, held
     assert verify(GOOD + [line] + agent("v2.1", "v1", 1)).returncode == 1  # a fault is one all the same
+
+
+def test_each_member_that_the_documentation_names_carries_lines():
+    row = next(line for line in (ROOT / "docs/logs.md").read_text().splitlines() if line.startswith("| `log` "))
+    names = re.findall(r"`([^`]+)`", row.split("|")[1])
+    assert len(names) > 15
+    for name in names:
+        value = (lambda line, name=name: [line]) if name.endswith("lines") else (lambda line: line)
+        assert verify([json.dumps({name: value(line)}) for line in GOOD]).returncode == 0, name
+        assert verify([json.dumps({name + "x": value(line)}) for line in GOOD]).returncode == 4, name
 
 
 FORGED = {  # a client's header as other programs log it

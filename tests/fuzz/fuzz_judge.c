@@ -1,5 +1,6 @@
 /* Whole logs, from bytes to verdict and report: whatever they hold, a version or a stream passes only with the evidence that a
- * second count of the events finds; what is printed is well-formed; and the prefixes of those who carry logs change nothing. */
+ * second count of the events finds; what is printed is well-formed; the prefixes of those who carry logs change nothing; and in anybody
+ * else's text a line says nothing. */
 #include "fuzz.h"
 
 #include "check/log_judge.h"
@@ -86,14 +87,14 @@ static struct role_expectation servers_of(void *user, const char *cluster)
 static void count_by_proxy(struct count *count, const struct check_log_event *event)
 {
     size_t version = version_of(event->version);
-    if (version == VERSIONS || !event->stream.answered || strcmp(event->stream.path, PATH) != 0) {
+    if (version == VERSIONS || strcmp(event->stream.path, PATH) != 0) {
         return;
     }
     const char *server =
         event->peer_version[0] != '\0' ? event->peer_version : event->stream.cluster;
     bool right = strcmp(server, server_versions[version]) == 0;
     bool known = server == event->peer_version || server[0] == 'v';
-    count->proxied[version] += right;
+    count->proxied[version] += right && event->stream.answered;
     count->wrong[version] |= known && !right;
 }
 
@@ -200,6 +201,27 @@ static void carried_by_whomever_they_say_the_same(const char *bytes, size_t size
         struct count carried = {0};
         feed_carried(&carried, bytes, size, &carriers[i]);
         FUZZ_CHECK(carried.events == plain.events && carried.sum == plain.sum);
+    }
+}
+
+/* What others write before a line that they quote. */
+static const struct carrier others[] = {
+    {"GET ", "\n"},
+    {"2026/11/25 15:14:10 [error] client sent ", "\n"},
+    {"Nov 25 15:14:10 host nginx: ", "\n"},
+    {"level=info ua=\"", "\"\n"},
+    {"{\"user_agent\":\"", "\"}\n"},
+    {"{\"headers\":{\"message\":\"", "\"}}\n"},
+    {"GET ua=2026-01-02T03:04:05.678901234Z stdout F ", "\n"},
+    {"GET x\f", "\n"},
+};
+
+static void quoted_by_anybody_else_they_say_nothing(const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct count quoted = {0};
+        feed_carried(&quoted, bytes, size, &others[i]);
+        FUZZ_CHECK(quoted.events == 0);
     }
 }
 
@@ -357,5 +379,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     judge((const char *)data + 1, size - 1, 1 + (size_t)(data[0] >> 3) * 16, &plan);
     check_plan_deinit(&plan);
     carried_by_whomever_they_say_the_same((const char *)data + 1, size - 1);
+    quoted_by_anybody_else_they_say_nothing((const char *)data + 1, size - 1);
     return 0;
 }
