@@ -39,18 +39,14 @@ size_t cursor_name(struct cursor *cursor)
 
 bool cursor_shape(struct cursor *cursor, const char *shape)
 {
-    size_t len = strlen(shape);
-    if ((size_t)(cursor->end - cursor->at) < len) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        bool fits = shape[i] == '0' ? isdigit((unsigned char)cursor->at[i]) != 0
-                                    : cursor->at[i] == shape[i];
+    const char *at = cursor->at;
+    for (; *shape != '\0'; shape++, at++) {
+        bool fits = at < cursor->end && (*shape == '0' ? *at >= '0' && *at <= '9' : *at == *shape);
         if (!fits) {
             return false;
         }
     }
-    cursor->at += len;
+    cursor->at = at;
     return true;
 }
 
@@ -81,26 +77,34 @@ static bool take_clock(struct cursor *cursor)
     return true;
 }
 
-/* "2026-01-02T15:14:10", "2026/01/02 15:14:10", "Nov 25 15:14:10", "Nov 25, 2026 @ 15:14:10" */
-static bool take_date(struct cursor *cursor)
+/* "2026-01-02T" or "2026/01/02", a clock comes behind. */
+static bool take_numbered_date(struct cursor *cursor)
+{
+    static const char *const dates[] = {"0000-00-00T", "0000-00-00", "0000/00/00"};
+    return cursor_one_of(cursor, dates, ARRAY_SIZE(dates));
+}
+
+/* "Nov 25", "Nov 25, 2026 @", "Wed 2026-11-25" */
+static bool take_named_date(struct cursor *cursor)
 {
     static const char *const days[] = {"Mon ", "Tue ", "Wed ", "Thu ", "Fri ", "Sat ", "Sun "};
-    static const char *const dates[] = {"0000-00-00", "0000/00/00"};
     static const char *const months[] = {"Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ",
                                          "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "};
     static const char *const years[] = {", 0000 @", " 0000"};
     cursor_one_of(cursor, days, ARRAY_SIZE(days));
-    if (cursor_one_of(cursor, months, ARRAY_SIZE(months))) {
-        cursor_blanks(cursor);
-        size_t digits = cursor_digits(cursor);
-        cursor_one_of(cursor, years, ARRAY_SIZE(years));
-        return digits == 1 || digits == 2;
+    if (!cursor_one_of(cursor, months, ARRAY_SIZE(months))) {
+        return take_numbered_date(cursor);
     }
-    if (!cursor_one_of(cursor, dates, ARRAY_SIZE(dates))) {
-        return false;
-    }
-    cursor_byte(cursor, 'T');
-    return true;
+    cursor_blanks(cursor);
+    size_t digits = cursor_digits(cursor);
+    cursor_one_of(cursor, years, ARRAY_SIZE(years));
+    return digits == 1 || digits == 2;
+}
+
+static bool take_date(struct cursor *cursor)
+{
+    bool is_named = cursor->at < cursor->end && isupper((unsigned char)*cursor->at);
+    return is_named ? take_named_date(cursor) : take_numbered_date(cursor);
 }
 
 /* Seconds or smaller units since 1970, or since the machine was started. */

@@ -10,10 +10,11 @@
 
 /* ---- carriers -------------------------------------------------------------------------------- */
 
-/* compose: "agent-1  | " */
+/* compose: "agent-1  | "; a column of capitals or numbers is another's. */
 static bool take_compose(struct cursor *cursor)
 {
-    return cursor_name(cursor) > 0 && cursor_blanks(cursor) > 0 && cursor_byte(cursor, '|') &&
+    bool is_service = cursor->at < cursor->end && islower((unsigned char)*cursor->at);
+    return is_service && cursor_name(cursor) > 0 && cursor_blanks(cursor) > 0 && cursor_byte(cursor, '|') &&
            (cursor->at == cursor->end || cursor_blanks(cursor) > 0);
 }
 
@@ -241,7 +242,9 @@ static bool is_key(const struct cursor *cursor)
 bool check_log_is_prefix(const char *text, size_t len)
 {
     struct cursor cursor = {text, text + len};
-    take_prefix(&cursor);
+    if (len > 0) {
+        take_prefix(&cursor);
+    }
     if (cursor.at == cursor.end) {
         return true;
     }

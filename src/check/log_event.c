@@ -230,6 +230,9 @@ static enum check_log_meaning read_record(struct check_log_reading *reading, cJS
     if (check_log_is_own_object(object)) {
         return check_log_read_own_object(reading, object);
     }
+    if (check_log_carries_twice(object)) {
+        return check_log_of_strangers(object);
+    }
     if (check_log_cut_object(object, prefix, prefix_len, &cut) &&
         (cut.kind != CHECK_LOG_BARE || check_log_parts_find(reading->parts, cut.key) != NULL)) {
         reading->blanks = 0;
@@ -345,21 +348,10 @@ static enum check_log_meaning read_literal(struct check_log_reading *reading, co
     return check_log_find_front(end) == NULL ? meaning : CHECK_LOG_STRANGE;
 }
 
-static enum check_log_meaning read_text(struct check_log_reading *reading, const char *text)
+/* No part, and no object of ours. */
+static enum check_log_meaning read_plain(struct check_log_reading *reading, const char *text)
 {
-    struct check_log_cut cut;
-    if (check_log_is_part(reading, text, &cut)) {
-        return read_cut(reading, &cut, false);
-    }
     const char *front = check_log_find_front(text);
-    enum check_log_meaning meaning = read_objects(reading, text);
-    if (meaning != CHECK_LOG_FOREIGN) {
-        return meaning;
-    }
-    bool begins = front != NULL && check_log_is_prefix(text, (size_t)(front - text));
-    if (!begins && check_log_is_tail(text)) {
-        return CHECK_LOG_TAIL;
-    }
     const char *told = front != NULL ? front : check_log_find_stream(text);
     const char *quote = told != NULL ? check_log_find_quote(text, told) : NULL;
     if (quote != NULL && !check_log_is_before_string(text, (size_t)(quote - text))) {
@@ -370,6 +362,20 @@ static enum check_log_meaning read_text(struct check_log_reading *reading, const
     }
     return front != NULL ? check_log_read_front(reading, text, front)
                          : check_log_read_without_front(text);
+}
+
+static enum check_log_meaning read_text(struct check_log_reading *reading, const char *text)
+{
+    struct check_log_cut cut;
+    if (check_log_is_part(reading, text, &cut)) {
+        return read_cut(reading, &cut, false);
+    }
+    enum check_log_meaning meaning = read_objects(reading, text);
+    if (meaning != CHECK_LOG_FOREIGN) {
+        return meaning;
+    }
+    meaning = read_plain(reading, text);
+    return meaning < CHECK_LOG_OTHER && check_log_is_tail(text) ? CHECK_LOG_TAIL : meaning;
 }
 
 enum check_log_meaning check_log_read(const struct check_log_line *line,

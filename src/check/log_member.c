@@ -68,6 +68,24 @@ bool check_log_carries_text(const char *in, const char *name)
            has_member(more_texts, ARRAY_SIZE(more_texts), in, name);
 }
 
+bool check_log_carries_twice(const cJSON *object)
+{
+    bool seen[ARRAY_SIZE(text_names)] = {false};
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object)
+    {
+        for (size_t i = 0; item->string != NULL && i < ARRAY_SIZE(text_names); i++) {
+            if (strcmp(item->string, text_names[i]) == 0) {
+                if (seen[i]) {
+                    return true;
+                }
+                seen[i] = true;
+            }
+        }
+    }
+    return false;
+}
+
 bool check_log_carries_object(const char *in, const char *name)
 {
     return has_member(objects, ARRAY_SIZE(objects), in, name);

@@ -3,6 +3,7 @@
 #ifndef GRPCROUTE_CHECK_LOG_MEMBER_H
 #define GRPCROUTE_CHECK_LOG_MEMBER_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -11,6 +12,9 @@
 bool check_log_carries_text(const char *in, const char *name);
 /* ... and those that carry objects. */
 bool check_log_carries_object(const char *in, const char *name);
+
+/* Whether a member that carries lines is there twice: one of them is somebody's else. */
+bool check_log_carries_twice(const cJSON *object);
 
 /* A name of those that carry lines in an object that is no member. */
 bool check_log_is_text_name(const char *name, size_t len);
