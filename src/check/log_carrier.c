@@ -32,13 +32,23 @@ static bool is_pod(const char *name, size_t len)
             (tail == 5 && strcspn(name + len - tail, "aeiouy013") >= tail));
 }
 
-/* stern: "agent-v1-1-7d75d76558-nk7bn agent " */
-static bool take_stern(struct cursor *cursor)
+static bool take_pod_and_container(struct cursor *cursor)
 {
     const char *pod = cursor->at;
     size_t len = cursor_name(cursor);
     return is_pod(pod, len) && cursor_byte(cursor, ' ') && cursor_name(cursor) > 0 &&
            cursor_byte(cursor, ' ');
+}
+
+/* stern: "agent-v1-1-7d75d76558-nk7bn agent ", and "prod agent-0 agent " of several namespaces */
+static bool take_stern(struct cursor *cursor)
+{
+    const struct cursor pod = *cursor;
+    if (take_pod_and_container(cursor)) {
+        return true;
+    }
+    *cursor = pod;
+    return cursor_name(cursor) > 0 && cursor_byte(cursor, ' ') && take_pod_and_container(cursor);
 }
 
 /* grep: "/var/log/pods/x/0.log:" */
@@ -95,12 +105,17 @@ static bool take_syslog(struct cursor *cursor)
     return cursor_shape(cursor, " -");
 }
 
-/* RFC 3164 and journald, behind a time: "HOST PROGRAM[7]:" */
+/* RFC 3164 and journald, behind a time: "HOST PROGRAM[7]:"; without a number (`logger -t`) our own
+ * name alone is known. */
 static bool take_program(struct cursor *cursor)
 {
-    return cursor_name(cursor) > 0 && cursor_byte(cursor, ' ') &&
-           cursor_any(cursor, "-_./@", true) > 0 && cursor_byte(cursor, '[') &&
-           cursor_digits(cursor) > 0 && cursor_shape(cursor, "]:");
+    static const char *const ours[] = {"grpcroute:"};
+    if (cursor_name(cursor) == 0 || !cursor_byte(cursor, ' ')) {
+        return false;
+    }
+    return cursor_one_of(cursor, ours, 1) ||
+           (cursor_any(cursor, "-_./@", true) > 0 && cursor_byte(cursor, '[') &&
+            cursor_digits(cursor) > 0 && cursor_shape(cursor, "]:"));
 }
 
 /* containerd, behind a time: "stdout F" */
