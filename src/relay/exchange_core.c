@@ -231,7 +231,7 @@ void exchange_leave(struct exchange *exchange, enum stream_reason reason, const 
     bool grpc = exchange->reply_form == REPLY_GRPC && exchange->state != EXCHANGE_ENDING;
     bool begun = exchange->state == EXCHANGE_ANSWERING;
     uint64_t received =
-        exchange->upstream.stream != NULL ? atomic_load(&exchange->record.up.messages) : 0;
+        exchange->upstream.stream != NULL ? message_count_whole(&exchange->record.up) : 0;
     if (!grpc || downstream == NULL) {
         exchange_answer(exchange, reason, RPC_UNAVAILABLE, message);
         return;

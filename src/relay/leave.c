@@ -7,6 +7,10 @@
 #include "relay/downstream.h"
 #include "relay/exchange.h"
 #include "relay/state.h"
+#include "rpc/conn.h"
+#include "rpc/status.h"
+
+#include <stdio.h>
 
 static const struct {
     enum stream_reason reason;
@@ -64,14 +68,23 @@ static enum leave_reason judge(const struct exchange *exchange, uint64_t now, bo
     return asked > reason && take_ask(endpoint) ? asked : reason;
 }
 
+/* Whose message is half sent; NULL: nobody's. */
+static const char *half_sent(const struct stream_record *record)
+{
+    return !message_count_is_between(&record->up)     ? "client"
+           : !message_count_is_between(&record->down) ? "server"
+                                                      : NULL;
+}
+
 /* Evenness is worth no message: a stream that is only to move waits for its answer. */
 static bool may_end(const struct exchange *exchange, uint64_t now)
 {
     const struct stream_record *record = &exchange->record;
+    uint64_t waited_ms = now - exchange->leaving_ms;
     bool patient = exchange->leaving == LEAVE_MOVED;
-    bool answered = atomic_load(&record->up.messages) <= atomic_load(&record->down.messages);
-    return message_count_is_between(&record->up) && message_count_is_between(&record->down) &&
-           (answered || (!patient && now - exchange->leaving_ms >= LEAVE_GRACE_MS));
+    bool answered = message_count_whole(&record->up) <= message_count_whole(&record->down);
+    return (half_sent(record) == NULL || waited_ms >= LEAVE_MESSAGE_MS) &&
+           (answered || (!patient && waited_ms >= LEAVE_GRACE_MS));
 }
 
 static bool has_others(const struct client *client, const struct exchange *one)
@@ -86,15 +99,39 @@ static bool has_others(const struct client *client, const struct exchange *one)
     return false;
 }
 
+static void count_end(struct worker *worker, size_t offset)
+{
+    char *stats = (char *)&worker->stats;
+    counter_add((atomic_uint_fast64_t *)(void *)(stats + offset), 1);
+}
+
+/* Says why, and what it cost: a message that is cut was seen by nobody. */
+static void explain(struct exchange *exchange, char out[static RPC_MESSAGE_BYTES])
+{
+    struct worker *worker = exchange->worker;
+    const char *whose = half_sent(&exchange->record);
+    const char *message = REASONS[exchange->leaving].message;
+    if (whose == NULL) {
+        snprintf(out, RPC_MESSAGE_BYTES, "%s", message);
+        return;
+    }
+    snprintf(out, RPC_MESSAGE_BYTES, "%s; a message of the %s that stayed half sent for %d s was cut",
+             message, whose, LEAVE_MESSAGE_MS / 1000);
+    counter_add(&worker->stats.messages_cut, 1);
+    if (exchange->client != NULL) {
+        worker_tell_client(worker, "message_cut", rpc_conn_peer(exchange->client->conn), out);
+    }
+}
+
 /* The last stream of an old connection takes it along: the next one may come elsewhere. */
 static void end(struct worker *worker, struct exchange *exchange)
 {
+    char message[RPC_MESSAGE_BYTES];
     struct client *client = exchange->client;
-    const char *message = REASONS[exchange->leaving].message;
-    char *stats = (char *)&worker->stats;
-    counter_add((atomic_uint_fast64_t *)(void *)(stats + REASONS[exchange->leaving].counter), 1);
+    count_end(worker, REASONS[exchange->leaving].counter);
+    explain(exchange, message);
     if (exchange->leaving == LEAVE_OLD && client != NULL && !has_others(client, exchange)) {
-        downstream_drain(client, message);
+        downstream_drain(client, REASONS[LEAVE_OLD].message);
     }
     exchange_leave(exchange, REASONS[exchange->leaving].reason, message);
 }

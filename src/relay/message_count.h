@@ -24,6 +24,13 @@ static inline bool message_count_is_between(const struct message_count *count)
     return count->skip_bytes == 0 && count->prefix_len == 0;
 }
 
+/* Messages that are complete. */
+static inline uint64_t message_count_whole(const struct message_count *count)
+{
+    uint64_t begun = atomic_load_explicit(&count->messages, memory_order_relaxed);
+    return begun - (count->skip_bytes > 0);
+}
+
 /* Passes over `len` body bytes; returns how many messages began in them. */
 size_t message_count_add(struct message_count *count, const uint8_t *bytes, size_t len);
 

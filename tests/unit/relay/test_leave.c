@@ -60,7 +60,7 @@ static void it_does_not_end_within_a_message_of_either_side(void **state)
     peer_begin(far_end(scene, 1));
     peer_send(up, PING, 6);
     peer_send(far_end(scene, 1), PING, 3); /* not even the prefix is whole */
-    scene_run(10 * AGE_MS);
+    scene_run(AGE_MS + LEAVE_MESSAGE_MS - NET_TICK_MS);
     assert_false(up->closed);
     assert_false(down->closed);
     peer_send(up, &PING[6], PING_SIZE - 6);
@@ -168,6 +168,87 @@ static uint64_t ended_for(const struct scene *scene, enum leave_reason reason)
         [LEAVE_UNHEALTHY] = &scene->worker->stats.ended_unhealthy,
     };
     return atomic_load(counters[reason]);
+}
+
+/* The one stream there is stays half way in a message of its client's (`up` bytes of a second one),
+ * or of its server's. */
+static struct scene *open_half_way(size_t up, size_t down)
+{
+    struct scene *scene = open_with_age(1000 * AGE_MS, 0);
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    peer_begin(far_end(scene, 0));
+    peer_send(near, PING, PING_SIZE);
+    peer_send(far_end(scene, 0), PING, PING_SIZE);
+    peer_send(near, PING, up);
+    peer_send(far_end(scene, 0), PING, down);
+    scene_settle();
+    return scene;
+}
+
+static void check_cut(enum leave_reason reason, size_t up, size_t down)
+{
+    struct scene *scene = open_half_way(up, down);
+    struct peer_stream *near = peer_stream(scene->clients[0], 0);
+    occur(scene, reason);
+    scene_run(LEAVE_MESSAGE_MS - 2 * NET_TICK_MS);
+    assert_false(near->closed);
+    assert_int_equal(scene_stat(scene, messages_cut), 0);
+    scene_run(3 * NET_TICK_MS);
+    scene_assert_status(near, 14,
+                        up > 0 ? "a message of the client that stayed half sent for 30 s was cut"
+                               : "a message of the server that stayed half sent for 30 s was cut");
+    assert_string_equal(peer_value(near, "grpc-retry-pushback-ms"), "0");
+    assert_string_equal(peer_value(near, "grpcroute-received"), "1"); /* not the one that was cut */
+    assert_int_equal(ended_for(scene, reason), 1);
+    assert_int_equal(scene_stat(scene, messages_cut), 1);
+    assert_int_equal(scene->worker->leaving, 0);
+    scene_close(scene);
+}
+
+static void a_message_that_stays_half_sent_is_cut_in_the_end(void **state)
+{
+    (void)state;
+    for (enum leave_reason reason = LEAVE_OLD; reason <= LEAVE_UNHEALTHY; reason++) {
+        check_cut(reason, 6, 0);
+        check_cut(reason, 1, 0); /* not even the prefix is whole */
+        check_cut(reason, 0, 6);
+        check_cut(reason, 0, 1);
+    }
+}
+
+/* Sends of both sides that go on for ever are cut as well: it is the end that is waited for. */
+static void a_message_that_drips_is_cut_all_the_same(void **state)
+{
+    (void)state;
+    static const char large[] = {0, 0, 1, 0, 0};
+    struct scene *scene = open_half_way(0, 0);
+    struct peer_stream *near = peer_stream(scene->clients[0], 0);
+    peer_send(near, large, sizeof(large));
+    occur(scene, LEAVE_OLD);
+    for (int i = 0; i < LEAVE_MESSAGE_MS / 1000 + 1 && !near->closed; i++) {
+        peer_send(near, "x", 1);
+        scene_run(1000);
+    }
+    scene_assert_status(near, 14, "was cut");
+    scene_close(scene);
+}
+
+static void what_was_whole_in_time_is_not_cut(void **state)
+{
+    (void)state;
+    struct scene *scene = open_half_way(6, 0);
+    struct peer_stream *near = peer_stream(scene->clients[0], 0);
+    occur(scene, LEAVE_MOVED);
+    scene_run(LEAVE_MESSAGE_MS - 2 * NET_TICK_MS);
+    peer_send(near, &PING[6], PING_SIZE - 6);
+    scene_run(10 * LEAVE_MESSAGE_MS);
+    assert_false(near->closed); /* a move waits for the answer */
+    peer_send(far_end(scene, 0), PING, PING_SIZE);
+    scene_run(NET_TICK_MS);
+    scene_assert_status(near, 14, "moves the stream");
+    assert_string_equal(peer_value(near, "grpcroute-received"), "2");
+    assert_int_equal(scene_stat(scene, messages_cut), 0);
+    scene_close(scene);
 }
 
 /* Of a stream with an unanswered message: the second reason comes while it waits for the first. */
@@ -288,6 +369,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_lives_until_its_age_and_not_longer),
         cmocka_unit_test(it_does_not_end_within_a_message_of_either_side),
+        cmocka_unit_test(a_message_that_stays_half_sent_is_cut_in_the_end),
+        cmocka_unit_test(a_message_that_drips_is_cut_all_the_same),
+        cmocka_unit_test(what_was_whole_in_time_is_not_cut),
         cmocka_unit_test(what_is_unanswered_gets_a_moment),
         cmocka_unit_test(ages_differ_by_their_jitter),
         cmocka_unit_test(so_many_leave_an_endpoint_as_are_asked),
