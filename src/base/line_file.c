@@ -80,30 +80,52 @@ struct line_file *line_file_open(const char *path, const char *name,
 
 /* ---- between --------------------------------------------------------------------------------- */
 
+/* With the lock held. Whether there is room for a line of that length, for this writer. */
+static bool is_welcome(const struct line_file *file, struct line_share *share, size_t len)
+{
+    const struct line_ring *ring = &file->ring;
+    size_t free_bytes = ring->size - ring->len;
+    bool roomy = !file->dropping && (share == NULL || free_bytes > ring->size / 4);
+    return roomy ||
+           (share != NULL &&
+            line_ring_waiting(ring, share) + len <= free_bytes / LINE_FILE_SHARES);
+}
+
+/* With the lock held. */
+static bool take(struct line_file *file, struct line_share *share, const char *line, size_t len)
+{
+    if (!is_welcome(file, share, len) || !line_ring_put(&file->ring, line, len)) {
+        return false;
+    }
+    if (share != NULL) {
+        line_ring_note(&file->ring, share, len);
+    }
+    return true;
+}
+
 /* With the lock held. Returns whether the log is to be told. */
 static bool lose(struct line_file *file)
 {
     bool begins = !file->telling;
     file->telling_ms = begins ? clock_now_ms() : file->telling_ms;
     file->telling = true;
+    file->dropping = true;
     line_file_count_dropped(file, 1);
     return begins;
 }
 
-void line_file_put(struct line_file *file, const char *line, size_t len)
+void line_file_put(struct line_file *file, struct line_share *share, const char *line, size_t len)
 {
     assert(len <= LINE_FILE_LINE_BYTES);
     pthread_mutex_lock(&file->lock);
-    bool taken = !file->dropping && line_ring_put(&file->ring, line, len);
-    file->dropping = !taken;
-    bool begins = !taken && lose(file);
+    bool begins = !take(file, share, line, len) && lose(file);
+    int error = file->error;
     if (file->waits) {
         pthread_cond_signal(&file->work);
     }
     pthread_mutex_unlock(&file->lock);
     if (begins) {
-        line_writer_tell(file, "lines_dropping",
-                         "takes bytes too slowly or not at all: lines are dropped");
+        line_writer_tell_dropping(file, error);
     }
 }
 
@@ -170,7 +192,7 @@ void line_file_close(struct line_file *file)
     line_file_count_dropped(file, line_ring_lines(&file->ring, file->ring.len));
     pthread_mutex_unlock(&file->lock);
     if (file->telling_lines > 0) {
-        line_writer_tell_dropped(file, file->telling_lines);
+        line_writer_tell_dropped(file);
     }
     if (gone) { /* else what it may still touch stays; the end of the process takes it along */
         free_file(file);

@@ -3,8 +3,13 @@
  *
  * Up to LINE_FILE_BYTES of lines wait, in memory that is taken at the start; what comes while there
  * is no room is dropped and counted, from then on until half of it is free again; the log says when
- * that began and how many it were, and so does a line in the file, for who has nothing else. A line is never split among others, also where several
- * processes write to the file. */
+ * that began, how many it were and why, and so does a line in the file, for who has nothing else.
+ *
+ * The last quarter of the room is for those who have little in it: a writer that names its share
+ * gets of what is free no more than one part in LINE_FILE_SHARES. So one that writes a lot loses
+ * its own lines, and others' find room.
+ *
+ * A line is never split among others, also where several processes write to the file. */
 #ifndef GRPCROUTE_BASE_LINE_FILE_H
 #define GRPCROUTE_BASE_LINE_FILE_H
 
@@ -17,9 +22,11 @@
 #include <stdint.h>
 
 #define LINE_FILE_BYTES      ((size_t)4 * 1024 * 1024)
+#define LINE_FILE_SHARES     8
 #define LINE_FILE_LINE_BYTES ((size_t)PIPE_BUF) /* of one line, its newline included */
 
 struct line_file;
+struct line_share;
 
 /* Writes the line that says that so many are missing, its newline included; returns its length. */
 typedef size_t line_file_write_gap(char out[static LINE_FILE_LINE_BYTES], uint64_t lines);
@@ -32,8 +39,9 @@ struct line_file *line_file_open(const char *path, const char *name,
                                  const struct log_source *source, line_file_write_gap *write_gap,
                                  char ret_error[static APPEND_ERROR_BYTES]);
 
-/* Takes a line, its newline included. From any thread; never waits. */
-void line_file_put(struct line_file *file, const char *line, size_t len);
+/* Takes a line, its newline included. `share`: whose it is, a zeroed struct line_share at first, of
+ * this file alone; NULL: of who is not held to a share. From any thread; never waits. */
+void line_file_put(struct line_file *file, struct line_share *share, const char *line, size_t len);
 
 /* The file is opened anew soon, because it was renamed. Where that fails, the log says so and the
  * old one is written on. Does nothing to standard output. From any thread. */

@@ -29,6 +29,7 @@ struct line_file {
     bool telling;           /* the log was told that lines are dropped, and not yet how many */
     uint64_t telling_ms;    /* since when */
     uint64_t telling_lines; /* dropped since then */
+    int telling_error;      /* of writes meanwhile; 0: none, the file just took too little */
     bool reopening;
     bool quitting;
     bool over;            /* the thread has nothing more to do, or cannot do it */
@@ -39,11 +40,12 @@ struct line_file {
     atomic_uint_fast64_t dropped;
 };
 
-/* Lines that are in no file; with the lock held. */
+/* Lines that are in no file, and with them why; with the lock held. */
 static inline void line_file_count_dropped(struct line_file *file, size_t lines)
 {
     atomic_fetch_add(&file->dropped, lines);
     file->telling_lines += lines;
+    file->telling_error = lines > 0 && file->error != 0 ? file->error : file->telling_error;
 }
 
 /* The thread. `arg` is the struct line_file. */
@@ -51,8 +53,10 @@ void *line_writer_run(void *arg);
 /* A condition of CLOCK_MONOTONIC, for up to `ms`. */
 void line_writer_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ms);
 
-/* What the log says: "The stream log FILE " and the text, and how many lines were dropped. */
-void line_writer_tell(const struct line_file *file, const char *event, const char *text);
-void line_writer_tell_dropped(const struct line_file *file, uint64_t count);
+/* What the log says: that lines are dropped from now on, as a write failed with `error`, or as the
+ * file takes too little (0). */
+void line_writer_tell_dropping(const struct line_file *file, int error);
+/* ... and how many it were. */
+void line_writer_tell_dropped(const struct line_file *file);
 
 #endif

@@ -28,7 +28,30 @@ bool line_ring_put(struct line_ring *ring, const char *line, size_t len)
     memcpy(ring->bytes + at, line, first);
     memcpy(ring->bytes, line + first, len - first);
     ring->len += len;
+    ring->taken_bytes += len;
     return true;
+}
+
+size_t line_ring_waiting(const struct line_ring *ring, struct line_share *share)
+{
+    uint64_t out = ring->taken_bytes - ring->len;
+    if (share->to <= out) {
+        share->bytes = 0;
+    } else if (share->from < out) {
+        share->bytes =
+            (size_t)(share->bytes * (share->to - out) / (share->to - share->from));
+        share->from = out;
+    }
+    return share->bytes;
+}
+
+void line_ring_note(const struct line_ring *ring, struct line_share *share, size_t len)
+{
+    if (line_ring_waiting(ring, share) == 0) {
+        share->from = ring->taken_bytes - len;
+    }
+    share->bytes += len;
+    share->to = ring->taken_bytes;
 }
 
 static uint8_t byte_at(const struct line_ring *ring, size_t n)

@@ -29,30 +29,50 @@
 
 /* ---- what the log says ----------------------------------------------------------------------- */
 
-void line_writer_tell(const struct line_file *file, const char *event, const char *text)
+static void tell(const struct line_file *file, const char *event, const char *text)
 {
     log_event(LOG_WARN, &file->source, event, LOG_PAIRS({"file", file->path}), "The %s %s %s",
               file->name, file->path, text);
 }
 
-void line_writer_tell_dropped(const struct line_file *file, uint64_t count)
+void line_writer_tell_dropping(const struct line_file *file, int error)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "%s%s: lines are dropped",
+             error != 0 ? "cannot be written: " : "takes bytes too slowly or not at all",
+             error != 0 ? strerror(error) : "");
+    tell(file, "lines_dropping", text);
+}
+
+void line_writer_tell_dropped(const struct line_file *file)
 {
     char lines[24];
-    snprintf(lines, sizeof(lines), "%" PRIu64, count);
+    const char *cause = file->telling_error != 0 ? strerror(file->telling_error)
+                                                 : "it took bytes too slowly or not at all";
+    snprintf(lines, sizeof(lines), "%" PRIu64, file->telling_lines);
     log_event(LOG_WARN, &file->source, "lines_dropped",
-              LOG_PAIRS({"file", file->path}, {"lines", lines, true}),
-              "The %s %s has lost %s lines: it took bytes too slowly or not at all", file->name,
-              file->path, lines);
+              LOG_PAIRS({"file", file->path}, {"lines", lines, true}, {"cause", cause}),
+              "The %s %s has lost %s lines: %s", file->name, file->path, lines, cause);
 }
 
 static void tell_error(const struct line_file *file, const char *what, int error)
 {
     char text[160];
     snprintf(text, sizeof(text), "cannot be %s: %s", what, strerror(error));
-    line_writer_tell(file, "lines_failed", text);
+    tell(file, "lines_failed", text);
 }
 
 /* ---- thread ---------------------------------------------------------------------------------- */
+
+/* A line does not go on in another file. */
+static void lose_torn(struct line_file *file)
+{
+    if (line_ring_drop_torn(&file->ring)) {
+        file->telling_ms = file->telling ? file->telling_ms : clock_now_ms();
+        file->telling = true;
+        line_file_count_dropped(file, 1);
+    }
+}
 
 /* With the lock held, which is free meanwhile. */
 static void reopen(struct line_file *file)
@@ -69,8 +89,8 @@ static void reopen(struct line_file *file)
     if (fd < 0) {
         return;
     }
-    if (!append_is_same(fd, file->fd)) { /* a line does not go on in another file */
-        line_file_count_dropped(file, line_ring_drop_torn(&file->ring));
+    if (!append_is_same(fd, file->fd)) {
+        lose_torn(file);
         append_end_line(fd);
     }
     append_close(file->fd);
@@ -97,7 +117,7 @@ static void note_written(struct line_file *file, size_t len)
     file->dropping = file->dropping && file->ring.len > file->ring.size / 2;
     if (file->error != 0) {
         file->error = 0;
-        line_writer_tell(file, "lines_written", "is written again");
+        tell(file, "lines_written", "is written again");
     }
 }
 
@@ -159,9 +179,10 @@ static void tell_when_over(struct line_file *file)
 {
     bool due = file->quitting || clock_now_ms() - file->telling_ms >= TELL_MS;
     if (file->telling && !file->dropping && due && put_gap(file)) {
-        line_writer_tell_dropped(file, file->telling_lines);
+        line_writer_tell_dropped(file);
         file->telling = false;
         file->telling_lines = 0;
+        file->telling_error = 0;
     }
 }
 

@@ -58,7 +58,7 @@ static void write_line(struct client *client, const struct stream_record *record
         .age_ms = worker_now_ms(worker) - record->opened_ms,
         .end = end,
     };
-    line_file_put(log_of(worker), text, stream_line_write(text, &line));
+    line_file_put(log_of(worker), &client->log_share, text, stream_line_write(text, &line));
 }
 
 void stream_log_open(const struct exchange *exchange)

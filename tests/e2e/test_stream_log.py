@@ -420,7 +420,8 @@ def test_a_full_disk_costs_lines_and_nothing_else(started, certs, backends):
     agent.wait_for("Received pong", 3, after=seen)
     assert metric(front, LINES) == 0
     assert front.stop() == 0
-    assert re.search(r"The stream log /dev/full has lost \d+ lines", front.output)
+    assert re.search(r"The stream log /dev/full has lost \d+ lines: No space left on device", front.output)
+    assert "too slowly" not in front.output
 
 
 def test_a_reader_that_goes_away_is_told_and_may_come_back(started, certs, backends, tmp_path):
@@ -437,6 +438,11 @@ def test_a_reader_that_goes_away_is_told_and_may_come_back(started, certs, backe
         assert len(parse(os.read(reader, 65536).decode())) == 1
     finally:
         os.close(reader)
+    fill(front)
+    front.wait_for("The stream log .* cannot be written: Broken pipe: lines are dropped")
+    assert front.stop() == 0
+    assert re.search(r"The stream log .* has lost \d+ lines: Broken pipe", front.output)
+    assert "too slowly" not in front.output
 
 
 def fill(front):
@@ -459,6 +465,8 @@ def test_a_reader_that_stalls_costs_lines_which_are_counted_and_messages_go_on(s
     seen = len(agent.lines)
     agent.wait_for("Received pong", 20, after=seen)  # while nobody reads
     assert sum("lines are dropped" in line for line in front.lines) == 1
+    for _ in range(20):  # others' lines still find room
+        open_stream(front).close()
     text = []
 
     def read():
@@ -467,7 +475,7 @@ def test_a_reader_that_stalls_costs_lines_which_are_counted_and_messages_go_on(s
             text.append(data)
     thread = threading.Thread(target=read)
     thread.start()
-    lost = int(front.wait_for(r"The stream log .* has lost (\d+) lines").group(1))
+    lost = int(front.wait_for(r"The stream log .* has lost (\d+) lines: it took bytes too slowly or not at all").group(1))
     assert metric(front, DROPPED) == lost
     agent.stop()
     total = None
@@ -483,6 +491,7 @@ def test_a_reader_that_stalls_costs_lines_which_are_counted_and_messages_go_on(s
     rows = parse(b"".join(text).decode())
     gaps = [row["lines"] for row in rows if row["event"] == "lost"]
     assert gaps == [lost] and len(rows) - 1 == total - lost and rows[-1]["agent_id"] == "a"
+    assert sum(row.get("agent_id") == "attacker" for row in rows) == 20
     judged = subprocess.run([BIN, "verify", "--logs", "-", "--versions", "v1.1"], check=False, input=b"".join(text),
                             capture_output=True, timeout=60)
     assert judged.returncode == 4, judged  # what is missing may be evidence

@@ -3,6 +3,7 @@
 #include "base/line_file.h"
 
 #include "base/clock.h"
+#include "base/line_ring.h"
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,7 +52,7 @@ static struct line_file *open_file(const char *path)
 
 static void put(struct line_file *file, const char *line)
 {
-    line_file_put(file, line, strlen(line));
+    line_file_put(file, NULL, line, strlen(line));
 }
 
 /* Numbered lines of 64 bytes. */
@@ -324,6 +326,123 @@ static void a_full_disk_is_no_end_and_what_it_costs_is_counted(void **state)
     assert_true(clock_now_ms() - begin_ms < DEADLINE_MS);
 }
 
+/* ---- shares ---------------------------------------------------------------------------------- */
+
+#define NOISY_MAX   64
+#define QUIET       99
+#define QUIET_LINES 100
+
+static void put_share(struct line_file *file, struct line_share *share, int who, int number)
+{
+    char line[96];
+    snprintf(line, sizeof(line), "%02d %08d %051d\n", who, number, 0);
+    line_file_put(file, share, line, strlen(line));
+}
+
+/* Counts the lines of each. */
+static void *count_lines(void *fd)
+{
+    static uint64_t counts[100];
+    char line[128];
+    FILE *in = fdopen(*(int *)fd, "r");
+    memset(counts, 0, sizeof(counts));
+    while (fgets(line, sizeof(line), in) != NULL) {
+        counts[(line[0] - '0') * 10 + line[1] - '0']++;
+    }
+    fclose(in);
+    return counts;
+}
+
+/* While nobody reads, `noisy` writers write in turns far more than there is room for, and one
+ * writes a line now and then. */
+static void check_quiet_one(const char *path, int noisy)
+{
+    struct line_share shares[NOISY_MAX] = {0};
+    struct line_share quiet = {0};
+    void *counts;
+    pthread_t reader;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    struct line_file *file = open_file(path);
+    fcntl(fd, F_SETFL, 0);
+    for (int i = 0; i < 2 * LOSING_LINES; i++) {
+        put_share(file, &shares[i % noisy], i % noisy, i);
+        if (i % (2 * LOSING_LINES / QUIET_LINES) == 0) {
+            put_share(file, &quiet, QUIET, i);
+        }
+    }
+    uint64_t lost = line_file_dropped(file);
+    assert_in_range(lost, LOSING_LINES, 2 * LOSING_LINES - LINE_FILE_BYTES / 64 / 2);
+    assert_int_equal(pthread_create(&reader, NULL, count_lines, &fd), 0);
+    wait_written(file, 2 * LOSING_LINES + QUIET_LINES - lost);
+    line_file_close(file);
+    pthread_join(reader, &counts);
+    assert_int_equal(((uint64_t *)counts)[QUIET], QUIET_LINES);
+}
+
+static void who_writes_much_loses_its_own_lines(void **state)
+{
+    (void)state;
+    check_quiet_one("noisy.1", 1);
+    check_quiet_one("noisy.2", 2);
+    check_quiet_one("noisy.16", 16);
+    check_quiet_one("noisy.64", NOISY_MAX);
+}
+
+static void who_writes_much_loses_nothing_while_there_is_room(void **state)
+{
+    (void)state;
+    struct line_share share = {0};
+    const int count = LINE_FILE_BYTES / 64 / 10 * 7;
+    assert_int_equal(mkfifo("burst", 0600), 0);
+    int fd = open("burst", O_RDONLY | O_NONBLOCK);
+    struct line_file *file = open_file("burst");
+    for (int i = 0; i < count; i++) {
+        put_share(file, &share, 1, i);
+    }
+    assert_int_equal(line_file_dropped(file), 0);
+    line_file_close(file);
+    close(fd);
+}
+
+/* The limit of a file's size, so that a write ends within a line. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_line_that_a_new_file_cannot_have_is_told_there(void **state)
+{
+    (void)state;
+    struct line_file *file = line_file_open("cut", "test log", &PROXY, write_gap, why);
+    assert_non_null(file);
+    limit_files(6);
+    put(file, "one\n");
+    wait_written(file, 1);
+    put(file, "two\n");
+    uint64_t begin_ms = clock_now_ms();
+    struct stat status = {0};
+    while (stat("cut", &status) != 0 || status.st_size < 6) {
+        assert_true(clock_now_ms() - begin_ms < DEADLINE_MS);
+        usleep(1000);
+    }
+    assert_int_equal(rename("cut", "cut.1"), 0);
+    line_file_reopen(file);
+    while (line_file_dropped(file) == 0) {
+        assert_true(clock_now_ms() - begin_ms < DEADLINE_MS);
+        usleep(1000);
+    }
+    limit_files(RLIM_INFINITY);
+    wait_written(file, 2); /* by itself */
+    put(file, "three\n");
+    line_file_close(file);
+    assert_holds("cut.1", "one\ntw");
+    assert_holds("cut", "1 lines are missing\nthree\n");
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN); /* as a loop does */
@@ -340,6 +459,9 @@ int main(void)
         cmocka_unit_test(a_reader_that_stalls_for_good_does_not_hold_up_the_end),
         cmocka_unit_test(a_reader_that_goes_away_may_come_back),
         cmocka_unit_test(a_full_disk_is_no_end_and_what_it_costs_is_counted),
+        cmocka_unit_test(who_writes_much_loses_its_own_lines),
+        cmocka_unit_test(who_writes_much_loses_nothing_while_there_is_room),
+        cmocka_unit_test(a_line_that_a_new_file_cannot_have_is_told_there),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

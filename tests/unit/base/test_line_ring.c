@@ -107,6 +107,33 @@ static void the_rest_of_a_torn_line_can_be_dropped_and_nothing_else(void **state
     assert_string_equal(take(SIZE), "a\n");
 }
 
+/* Lines of 4 bytes, some of them of a share. */
+static void a_share_is_what_of_its_lines_still_waits(void **state)
+{
+    (void)state;
+    struct line_share share = {0};
+    for (int turn = 0; turn < 3; turn++) { /* also where the ring has turned */
+        assert_int_equal(line_ring_waiting(&ring, &share), 0);
+        for (int i = 0; i < 2; i++) {
+            assert_true(put("own\n"));
+            line_ring_note(&ring, &share, 4);
+            assert_true(put("not\n"));
+        }
+        assert_int_equal(line_ring_waiting(&ring, &share), 8);
+        (void)take(4);
+        (void)take(4);
+        assert_int_equal(line_ring_waiting(&ring, &share), 2 * 4 / 3); /* 4 of 12 bytes are left */
+        (void)take(4);
+        assert_int_equal(line_ring_waiting(&ring, &share), 0);
+        assert_true(put("own\n"));
+        line_ring_note(&ring, &share, 4);
+        assert_int_equal(line_ring_waiting(&ring, &share), 4);
+        (void)take(4);
+        assert_int_equal(line_ring_waiting(&ring, &share), 4);
+        (void)take(4);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +145,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(the_rest_of_a_torn_line_can_be_dropped_and_nothing_else,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(a_share_is_what_of_its_lines_still_waits, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
