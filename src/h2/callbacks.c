@@ -235,6 +235,7 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 /* A server that ended first asks the client to stop sending (RFC 9113 section 8.1). */
 static void sent_end(struct h2_session *session, struct h2_stream *stream)
 {
+    stream->end_left = true;
     if (session->role == H2_SERVER && !stream->remote_ended) {
         stream->reset_here = true;
         nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, stream->id, H2_NO_ERROR);
@@ -275,6 +276,8 @@ static const char *violation(uint32_t error)
         return "peer broke HTTP/2 (STREAM_CLOSED)";
     case NGHTTP2_ENHANCE_YOUR_CALM:
         return "peer broke a limit of HTTP/2 (ENHANCE_YOUR_CALM)";
+    case NGHTTP2_INTERNAL_ERROR:
+        return "HTTP/2 cannot go on (INTERNAL_ERROR)";
     default:
         return "peer broke HTTP/2 (PROTOCOL_ERROR)";
     }
@@ -285,6 +288,7 @@ static void sent_goaway(struct h2_session *session, uint32_t error)
     session->goaway_sent = true;
     if (error != NGHTTP2_NO_ERROR && !session->terminated && session->reason == NULL) {
         session->reason = violation(error);
+        session->blame = error == NGHTTP2_INTERNAL_ERROR ? H2_BLAME_OURSELVES : H2_BLAME_PEER;
     }
 }
 

@@ -34,8 +34,17 @@ void h2_request_nghttp2(struct h2_session *session)
     h2_request_output(session);
 }
 
+/* A callback of ours fails, without a reason, where it has no memory. */
+static bool is_ours(int error)
+{
+    return error == NGHTTP2_ERR_NOMEM || error == NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static const char *reason_of(const struct h2_session *session, int error)
 {
+    if (is_ours(error)) {
+        return "no memory for what the peer sent or is to be sent";
+    }
     if (error != NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
         return nghttp2_strerror(error);
     }
@@ -43,6 +52,14 @@ static const char *reason_of(const struct h2_session *session, int error)
                ? "peer sent more than " H2_TEXT(H2_CONTINUATIONS) " CONTINUATION frames in a row"
                : "peer sent more than " H2_TEXT(
                      H2_CONTINUATIONS_CLIENT) " CONTINUATION frames in a row";
+}
+
+void h2_note_failure(struct h2_session *session, int error)
+{
+    if (session->reason == NULL) {
+        session->reason = reason_of(session, error);
+        session->blame = is_ours(error) ? H2_BLAME_OURSELVES : H2_BLAME_PEER;
+    }
 }
 
 int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
@@ -53,7 +70,7 @@ int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
     if (rv >= 0) {
         return session->terminated ? NGHTTP2_ERR_SESSION_CLOSING : 0;
     }
-    session->reason = session->reason != NULL ? session->reason : reason_of(session, (int)rv);
+    h2_note_failure(session, (int)rv);
     return (int)rv;
 }
 
@@ -132,7 +149,10 @@ void h2_session_terminate(struct h2_session *session, uint32_t error, const char
         return;
     }
     session->terminated = true;
-    session->reason = reason != NULL ? reason : session->reason;
+    if (reason != NULL) {
+        session->reason = reason;
+        session->blame = error != H2_NO_ERROR ? H2_BLAME_PEER : H2_BLAME_NOBODY;
+    }
     submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, reason);
 }
 

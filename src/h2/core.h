@@ -43,6 +43,7 @@ struct h2_session {
     const char *drain_debug; /* static; for the last GOAWAY */
     char *goaway_text;       /* owned; what the GOAWAY of the peer said; NULL: none came */
     const char *reason; /* static; why the session has to end */
+    enum h2_blame blame; /* of the reason */
 
     uint64_t now_ms; /* of the call we are in */
     uint64_t opened_ms;
@@ -156,6 +157,7 @@ struct h2_stream {
     bool headers_sent;
     bool blocked;     /* send_node is in session->blocked */
     bool end_sent;    /* its end is with nghttp2 */
+    bool end_left;    /* ... and was given to the peer */
     bool ended;       /* end, trailers or reset was called */
     bool muted;       /* only a reset is sent of it */
     bool reset_here;  /* by h2_stream_reset(), not as an answer to an offence */
@@ -168,6 +170,9 @@ struct h2_stream {
 void h2_request_output(struct h2_session *session);
 /* ... and that nghttp2 has to be asked for it. */
 void h2_request_nghttp2(struct h2_session *session);
+
+/* nghttp2 cannot go on, for its error is why, unless there is a reason already. */
+void h2_note_failure(struct h2_session *session, int error);
 
 /* Gives bytes to nghttp2. Returns 0 or a negative code. */
 int h2_pass(void *session, const uint8_t *bytes, size_t len);

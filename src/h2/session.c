@@ -179,8 +179,7 @@ static int pull_nghttp2(struct h2_session *session)
         session->nghttp2_sends = false; /* unless a callback submits something */
         ssize_t len = nghttp2_session_mem_send(session->ng, &session->rest);
         if (len < 0) {
-            session->reason = session->reason != NULL ? session->reason
-                                                      : nghttp2_strerror((int)len);
+            h2_note_failure(session, (int)len);
             return (int)len;
         }
         session->nghttp2_sends = session->nghttp2_sends || len > 0;
@@ -280,6 +279,11 @@ bool h2_session_finished(const struct h2_session *session)
 const char *h2_session_reason(const struct h2_session *session)
 {
     return session->reason;
+}
+
+enum h2_blame h2_session_blame(const struct h2_session *session)
+{
+    return session->blame;
 }
 
 size_t h2_session_stream_count(const struct h2_session *session)

@@ -167,6 +167,10 @@ bool h2_session_finished(const struct h2_session *session);
 /* A static sentence on why the session ended or must end ("peer sent too many resets"); NULL while
  * fine. */
 const char *h2_session_reason(const struct h2_session *session);
+/* Whose fault the reason is: the peer's, which broke HTTP/2 or a limit; our own, as there was no
+ * memory; nobody's, where the owner ended the session, or nothing did. */
+enum h2_blame { H2_BLAME_NOBODY, H2_BLAME_PEER, H2_BLAME_OURSELVES };
+enum h2_blame h2_session_blame(const struct h2_session *session);
 
 size_t h2_session_stream_count(const struct h2_session *session);
 /* Streams that may still be opened by us now, within the peer's MAX_CONCURRENT_STREAMS; 0 before
@@ -269,6 +273,9 @@ size_t h2_stream_unread_bytes(const struct h2_stream *stream);
 const char *h2_stream_fault(const struct h2_stream *stream);
 /* This side called end, trailers or reset. */
 bool h2_stream_ended(const struct h2_stream *stream);
+/* Its first block was given to the peer; its end was, and so all of it. */
+bool h2_stream_begin_left(const struct h2_stream *stream);
+bool h2_stream_end_left(const struct h2_stream *stream);
 int32_t h2_stream_id(const struct h2_stream *stream);
 struct h2_session *h2_stream_session(const struct h2_stream *stream);
 

@@ -388,6 +388,16 @@ bool h2_stream_ended(const struct h2_stream *stream)
     return stream->ended;
 }
 
+bool h2_stream_begin_left(const struct h2_stream *stream)
+{
+    return stream->headers_sent;
+}
+
+bool h2_stream_end_left(const struct h2_stream *stream)
+{
+    return stream->end_left;
+}
+
 int32_t h2_stream_id(const struct h2_stream *stream)
 {
     return stream->id;

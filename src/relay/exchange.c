@@ -75,11 +75,12 @@ static void end_with_connection(struct exchange *exchange)
 {
     const struct h2_session *session = h2_stream_session(exchange->downstream);
     const char *goaway = h2_session_goaway_text(session);
-    const char *broken = h2_session_reason(session);
+    const char *reason = h2_session_reason(session);
+    enum h2_blame blame = h2_session_blame(session);
     if (exchange->client->ended) {
-        exchange_end(exchange, STREAM_EXPELLED, broken);
-    } else if (broken != NULL) {
-        exchange_end(exchange, STREAM_CLIENT_BROKEN, broken);
+        exchange_end(exchange, STREAM_EXPELLED, reason);
+    } else if (blame != H2_BLAME_NOBODY) {
+        exchange_end(exchange, blame == H2_BLAME_PEER ? STREAM_CLIENT_BROKEN : STREAM_SHED, reason);
     } else {
         exchange_end(exchange, goaway != NULL ? STREAM_GOAWAY : STREAM_CLIENT_LOST, goaway);
     }
@@ -101,13 +102,18 @@ static void on_downstream_close(void *user, uint32_t error, bool unprocessed)
 {
     struct exchange *exchange = user;
     (void)unprocessed;
-    bool finished = error == H2_NO_ERROR && exchange->state == EXCHANGE_ENDING;
+    bool finished = error == H2_NO_ERROR && exchange->state == EXCHANGE_ENDING &&
+                    h2_stream_end_left(exchange->downstream);
     bool has_code = error != H2_CONNECTION_LOST && error != H2_NO_ERROR;
     if (exchange->state != EXCHANGE_ENDING) {
         end_by_client(exchange, error);
     } else if (!finished) {
-        exchange_end_unheard(exchange, has_code ? "the client had gone, or reset the stream"
-                                                : "the client had lost its connection");
+        exchange_end_unheard(exchange, error != H2_CONNECTION_LOST
+                                           ? "the client had gone, or reset the stream"
+                                           : "the client had lost its connection");
+    }
+    if (!h2_stream_begin_left(exchange->downstream)) {
+        exchange->end.http_status = 0;
     }
     stream_log_end(exchange);
     if (error == H2_CONNECTION_LOST) { /* nobody is left to be charged */

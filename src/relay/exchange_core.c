@@ -260,6 +260,7 @@ void exchange_shed(struct exchange *exchange, enum stream_reason reason, const c
     bool ended = exchange->state == EXCHANGE_ENDING;
     exchange_answer(exchange, reason, RPC_RESOURCE_EXHAUSTED, message);
     if (ended && exchange->downstream != NULL) { /* its own end waited behind what was dropped */
+        exchange_end_unheard(exchange, message);
         h2_stream_reset(exchange->downstream, H2_ENHANCE_YOUR_CALM);
     }
 }

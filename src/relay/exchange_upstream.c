@@ -220,8 +220,8 @@ static void refuse_large_answer(struct exchange *exchange)
 static void complete(struct exchange *exchange, const struct h2_header *fields, size_t n)
 {
     exchange->end.grpc_status = headers_number(fields, n, "grpc-status", RPC_UNAUTHENTICATED);
-    bool lacks = exchange->reply_form == REPLY_GRPC && exchange->end.grpc_status < 0;
-    exchange_end(exchange, lacks ? STREAM_NO_STATUS : STREAM_COMPLETED, NULL);
+    exchange_end(exchange, exchange->end.grpc_status < 0 ? STREAM_NO_STATUS : STREAM_COMPLETED,
+                 NULL);
 }
 
 /* `fields` has room for what the rule adds. */
@@ -270,6 +270,7 @@ static void on_upstream_block(void *user, enum h2_block_kind kind, const struct 
     if (kind == H2_BLOCK_INFORMATIONAL) {
         h2_stream_inform(exchange->downstream, fields, n);
     } else if (kind == H2_BLOCK_RESPONSE) {
+        observe_response(&exchange->record, block);
         pass_response(exchange, fields, n, end_stream);
     } else {
         pass_trailers(exchange, fields, n);
@@ -311,9 +312,26 @@ static void on_upstream_sent(void *user, size_t len)
 /* What the endpoint's stream came to, before it is gone. */
 struct upstream_end {
     uint32_t error;
-    bool broken;
+    bool broken;                  /* the stream's answer breaks HTTP/2 or a limit */
+    enum stream_reason reason;
     char text[RPC_MESSAGE_BYTES]; /* empty for a regular end, or a reset that is passed on */
 };
+
+/* Who ended the connection, and in whose words. */
+static void describe_loss(const struct exchange *exchange, struct upstream_end *ret)
+{
+    const struct h2_session *session = h2_stream_session(exchange->upstream.stream);
+    enum h2_blame blame = h2_session_blame(session);
+    const char *reason = h2_session_reason(session);
+    const char *goaway = h2_session_goaway_text(session);
+    const char *why = blame == H2_BLAME_NOBODY && goaway != NULL ? goaway : reason;
+    ret->reason = blame == H2_BLAME_PEER        ? STREAM_SERVER_BROKEN
+                  : blame == H2_BLAME_OURSELVES ? STREAM_SHED
+                                                : STREAM_SERVER_LOST;
+    snprintf(ret->text, sizeof(ret->text),
+             "cluster %.80s: connection to endpoint %s was lost%s%.120s", exchange->cluster->name,
+             exchange->endpoint->name, why != NULL ? ": " : "", why != NULL ? why : "");
+}
 
 static void describe_end(const struct exchange *exchange, uint32_t error, struct upstream_end *ret)
 {
@@ -321,20 +339,18 @@ static void describe_end(const struct exchange *exchange, uint32_t error, struct
     const struct h2_session *session = h2_stream_session(stream);
     const char *fault = h2_stream_fault(stream);
     ret->error = error;
+    ret->reason = STREAM_RESET;
     ret->text[0] = '\0';
     ret->broken = error != H2_CONNECTION_LOST && fault != NULL;
     if (ret->broken) {
+        ret->reason = STREAM_SERVER_BROKEN;
         snprintf(ret->text, sizeof(ret->text),
                  "cluster %.80s: endpoint %s broke HTTP/2 or a limit: %.160s",
                  exchange->cluster->name, exchange->endpoint->name, fault);
     } else if (error == H2_CONNECTION_LOST) {
-        const char *why = h2_session_goaway_text(session);
-        why = why != NULL ? why : h2_session_reason(session);
-        snprintf(ret->text, sizeof(ret->text),
-                 "cluster %.80s: connection to endpoint %s was lost%s%.120s",
-                 exchange->cluster->name, exchange->endpoint->name, why != NULL ? ": " : "",
-                 why != NULL ? why : "");
+        describe_loss(exchange, ret);
     } else if (error == H2_REFUSED_STREAM) {
+        ret->reason = STREAM_REFUSED;
         const char *goaway = h2_session_goaway_text(session);
         snprintf(ret->text, sizeof(ret->text),
                  "cluster %.80s: endpoint %s refused the stream: %.120s", exchange->cluster->name,
@@ -347,12 +363,9 @@ static void fail_downstream(struct exchange *exchange, const struct upstream_end
 {
     counter_add(&exchange->worker->stats.rq_reset, 1);
     atomic_fetch_add(&exchange->endpoint->rq_error, 1);
-    if (end->broken) {
-        exchange_answer(exchange, STREAM_SERVER_BROKEN, RPC_INTERNAL, end->text);
-    } else if (end->error == H2_CONNECTION_LOST || end->error == H2_REFUSED_STREAM) {
-        exchange_answer(exchange,
-                        end->error == H2_REFUSED_STREAM ? STREAM_REFUSED : STREAM_SERVER_LOST,
-                        RPC_UNAVAILABLE, end->text);
+    if (end->reason != STREAM_RESET) {
+        exchange_answer(exchange, end->reason, end->broken ? RPC_INTERNAL : RPC_UNAVAILABLE,
+                        end->text);
     } else {
         exchange_end(exchange, STREAM_RESET, h2_error_name(end->error));
         exchange_forget_request(exchange);
@@ -369,6 +382,9 @@ static void judge_end(struct exchange *exchange, const struct upstream_end *end,
         worker_endpoint_fault(exchange->worker, exchange->endpoint, end->text);
         client_charge(exchange->client, CLIENT_BROKEN_REPLY);
     } else if (end->error == H2_CONNECTION_LOST) {
+        if (end->reason == STREAM_SERVER_BROKEN && upstream_note_broken(&exchange->upstream)) {
+            worker_endpoint_fault(exchange->worker, exchange->endpoint, end->text);
+        }
         if (exchange->upstream.lane != 0) {
             client_charge(exchange->client, CLIENT_LANE_LOST);
         }

@@ -14,6 +14,9 @@ size_t message_count_add(struct message_count *count, const uint8_t *bytes, size
         counter_add(&count->messages, 1);
         return 1;
     }
+    if (count->prefix_len == MESSAGE_COUNT_FOREIGN) {
+        return 0;
+    }
     while (len > 0) {
         if (count->skip_bytes > 0) {
             size_t skip = count->skip_bytes < len ? count->skip_bytes : len;

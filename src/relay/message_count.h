@@ -10,18 +10,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MESSAGE_COUNT_FOREIGN UINT8_MAX /* for prefix_len */
+
 struct message_count {
     atomic_uint_fast64_t messages; /* begun */
     atomic_uint_fast64_t bytes;
     uint32_t skip_bytes; /* of the current message's body */
     uint8_t prefix[RPC_FRAME_PREFIX_BYTES];
-    uint8_t prefix_len;
+    uint8_t prefix_len; /* MESSAGE_COUNT_FOREIGN: what passes is no gRPC, only bytes are counted */
 };
+
+/* From now on there are no messages in what passes. */
+static inline void message_count_disregard(struct message_count *count)
+{
+    count->prefix_len = MESSAGE_COUNT_FOREIGN;
+    count->skip_bytes = 0;
+}
 
 /* Whether the last byte was the last of a message, or none came yet. */
 static inline bool message_count_is_between(const struct message_count *count)
 {
-    return count->skip_bytes == 0 && count->prefix_len == 0;
+    return count->skip_bytes == 0 &&
+           (count->prefix_len == 0 || count->prefix_len == MESSAGE_COUNT_FOREIGN);
 }
 
 /* Messages that are complete. */

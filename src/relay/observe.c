@@ -9,6 +9,7 @@
 #include "relay/state.h"
 #include "route/expect.h"
 #include "rpc/frame.h"
+#include "rpc/metadata.h"
 #include "rpc/ping.h"
 
 #include <assert.h>
@@ -27,6 +28,18 @@ void observe_label(char out[static STREAM_LABEL_BYTES], const struct h2_block *b
     }
 }
 
+static bool has_grpc_type(const struct h2_block *block)
+{
+    const struct h2_header *type = h2_block_find(block, "content-type", NULL);
+    return type != NULL && rpc_is_grpc_content_type(type->value, type->value_len);
+}
+
+static void disregard_answer(struct stream_record *record)
+{
+    message_count_disregard(&record->down);
+    record->peek = false;
+}
+
 void observe_request(struct stream_record *record, const struct h2_block *block)
 {
     observe_label(record->agent_id, block, "agent-id");
@@ -34,6 +47,20 @@ void observe_request(struct stream_record *record, const struct h2_block *block)
     const struct h2_header *path = h2_block_find(block, ":path", NULL);
     record->peek = path != NULL && path->value_len == strlen(RPC_PING_PATH) &&
                    memcmp(path->value, RPC_PING_PATH, path->value_len) == 0;
+    if (!has_grpc_type(block)) {
+        message_count_disregard(&record->up);
+        disregard_answer(record);
+    }
+}
+
+/* A page of a web server is no answer in gRPC, whatever its bytes look like. An answer that does not
+ * say what it is passes for one: so it does with clients. */
+void observe_response(struct stream_record *record, const struct h2_block *block)
+{
+    bool untyped = h2_block_find(block, "content-type", NULL) == NULL;
+    if (!untyped && !has_grpc_type(block)) {
+        disregard_answer(record);
+    }
 }
 
 void observe_routed(struct worker *worker, struct stream_record *record,

@@ -25,6 +25,9 @@ void observe_label(char out[static STREAM_LABEL_BYTES], const struct h2_block *b
 /* The request's block is complete. */
 void observe_request(struct stream_record *record, const struct h2_block *block);
 
+/* The answer's first block is complete. */
+void observe_response(struct stream_record *record, const struct h2_block *block);
+
 /* A rule of the routing took the stream. */
 void observe_routed(struct worker *worker, struct stream_record *record,
                     const struct routing *routing, const struct route_rule *rule);

@@ -145,6 +145,10 @@ bool upstream_resets(const struct upstream_request *request);
  * tick. Before upstream_closed(). */
 void upstream_refused(struct upstream_request *request);
 
+/* The request's stream has closed, as its endpoint broke the connection's rules. Returns true once
+ * for each connection. Before upstream_closed(). */
+bool upstream_note_broken(struct upstream_request *request);
+
 /* The request's stream has closed: from its on_close. */
 void upstream_closed(struct upstream_request *request);
 

@@ -283,6 +283,13 @@ void upstream_refused(struct upstream_request *request)
     request->conn->refuses = true;
 }
 
+bool upstream_note_broken(struct upstream_request *request)
+{
+    bool news = !request->conn->broken;
+    request->conn->broken = true;
+    return news;
+}
+
 void upstream_closed(struct upstream_request *request)
 {
     assert(request->conn != NULL);

@@ -43,6 +43,7 @@ struct upstream_conn {
     size_t request_count;
     size_t resetting_count; /* of them, those whose reset waits */
     bool refuses;              /* a stream, since the last tick */
+    bool broken;               /* by the endpoint, as was told */
     uint64_t idle_since_ms;    /* 0: it has streams */
     uint64_t clogged_since_ms; /* 0: it is not */
     uint64_t clog_credited;    /* h2_session_credited_bytes() then, or later */

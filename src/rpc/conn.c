@@ -43,7 +43,8 @@ static void on_data(void *user, const uint8_t *bytes, size_t len)
         if (conn->state < RPC_CONN_CLOSING) { /* else a callback closed the connection */
             const char *reason = h2_session_reason(conn->session);
             rpc_conn_explain(conn, NET_FAILED, reason != NULL ? reason : "HTTP/2 protocol error");
-            h2_session_terminate(conn->session, H2_PROTOCOL_ERROR, NULL);
+            bool ours = h2_session_blame(conn->session) == H2_BLAME_OURSELVES;
+            h2_session_terminate(conn->session, ours ? H2_INTERNAL_ERROR : H2_PROTOCOL_ERROR, NULL);
             rpc_conn_do_close(conn);
         }
         return;

@@ -132,6 +132,15 @@ CASES = {
     "server-lost": ("server", "connection lost", 14, "connection to endpoint", begin, kill_server, []),
     "server-broken": ("server", "protocol error", 13, "broke HTTP/2", lambda peer, stream: begin(peer, stream, ("connection", "x")),
                       stand_by, []),
+    "data-first": ("server", "protocol error", 14, "peer broke HTTP/2", lambda peer, stream: peer.exchange(
+        raw.frame(raw.DATA, 0, stream, raw.message())), stand_by, []),
+    "frame-too-large": ("server", "protocol error", 14, "FRAME_SIZE_ERROR", lambda peer, stream: peer.exchange(
+        raw.frame(raw.DATA, 0, stream, bytes(20000))), stand_by, []),
+    "not-its-stream": ("server", "protocol error", 14, "peer broke HTTP/2", lambda peer, stream: begin(peer, stream + 2), stand_by, []),
+    "bad-settings": ("server", "protocol error", 14, "FLOW_CONTROL_ERROR", lambda peer, stream: peer.exchange(raw.setting((4, 2**31))),
+                     stand_by, []),
+    "no-http2": ("server", "protocol error", 14, "FRAME_SIZE_ERROR", lambda peer, stream: peer.exchange(b"HTTP/1.1 400 Bad\r\n\r\n"),
+                 stand_by, []),
     "cancelled": ("client", "cancelled", None, "CANCEL", begin, cancel, []),
     "client-lost": ("client", "connection lost", None, None, begin, vanish, []),
     "goaway": ("client", "goaway", None, r"so\\x0along", begin, go_away, []),
@@ -161,6 +170,21 @@ def test_an_end_is_told_with_who_and_why(started, certs, log, case):
     assert row["messages_up"] == 1 and row["bytes_up"] == len(raw.message())
     assert row["client"] == address
     assert len(log.rows(whole=False)) == 1  # of one stream
+
+
+def test_a_connection_that_an_endpoint_breaks_is_one_fault_of_its(started, certs, log):
+    streams = []
+
+    def break_with_the_second(peer, stream):
+        streams.append(stream)
+        if len(streams) == 2:
+            peer.exchange(raw.frame(raw.DATA, 0, stream, b"1"))
+    with contextlib.closing(raw.RawServer(break_with_the_second)) as server:
+        front = start(started, certs, log, [server], [], "--workers", "1")
+        with contextlib.closing(open_stream(front)), contextlib.closing(open_stream(front)):
+            log.wait(2, ended_by="server", reason="protocol error")
+        text = fetch(front.admin + "/stats/prometheus")[1]
+    assert re.findall(r"^grpcroute_proxy_endpoint_faults_total\{.*\} ([1-9].*)$", text, re.M) == ["1"]
 
 
 ROUTES = """apiVersion: gateway.networking.k8s.io/v1

@@ -71,8 +71,11 @@ static const struct route_rule *rule_of(const struct world *world, const char *b
 static void begin(struct world *world, struct stream_record *record, const char *version,
                   const char *path)
 {
-    const struct h2_header field = H2_HEADER(":path", path);
-    const struct h2_block block = {.fields = &field, .count = 1};
+    const struct h2_header fields[] = {
+        H2_HEADER(":path", path),
+        H2_HEADER("content-type", "application/grpc"),
+    };
+    const struct h2_block block = {.fields = fields, .count = 2};
     memset(record, 0, sizeof(*record));
     snprintf(record->agent_version, sizeof(record->agent_version), "%s", version);
     observe_request(record, &block);

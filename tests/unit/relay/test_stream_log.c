@@ -3,6 +3,8 @@
 #include "scene.h"
 
 #include "base/line_file.h"
+#include "base/mem.h"
+#include "h2/block.h" /* for its size */
 #include "h2/session.h"
 #include "relay/leave.h"
 #include "relay/stream_log.h"
@@ -397,6 +399,86 @@ static void who_did_not_hear_the_end_has_no_status(void **state)
     assert_lacks(lines[0], "grpc_status");
 }
 
+/* Whatever the code of the reset is. */
+static void who_resets_before_the_end_is_out_has_not_heard_it(void **state)
+{
+    (void)state;
+    static const uint32_t codes[] = {H2_NO_ERROR, H2_CANCEL};
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        struct scene *scene = open_with_log(NULL);
+        struct peer *client = scene_client_with(scene, &(struct peer_config){.shut = true});
+        struct peer_stream *near = scene_ask(client, "");
+        peer_begin(last_far(scene));
+        peer_send_zeros(last_far(scene), 1000);
+        peer_trailers(last_far(scene), "grpc-status: 0\n");
+        scene_settle();
+        peer_reset(near, codes[i]);
+        scene_settle();
+        close_and_read(scene);
+        assert_has(lines[0], "\"http_status\":200,\"ended_by\":\"server\",\"reason\":\"completed\","
+                             "\"detail\":\"the client had gone, or reset the stream\"");
+        assert_lacks(lines[0], "grpc_status");
+    }
+}
+
+static void who_resets_when_all_is_out_has_heard_it(void **state)
+{
+    (void)state;
+    struct scene *scene = open_with_log(NULL);
+    struct peer_stream *near = ask(scene);
+    peer_status(last_far(scene), 0, "");
+    scene_settle();
+    peer_reset(near, H2_NO_ERROR);
+    scene_settle();
+    close_and_read(scene);
+    assert_has(lines[0], "\"grpc_status\":0,\"http_status\":200");
+    assert_lacks(lines[0], "detail");
+}
+
+/* ---- no memory ------------------------------------------------------------------------------- */
+
+static size_t failing_bytes; /* an allocation of this size fails; 0: none does */
+
+void *__real_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes);
+
+void *__wrap_malloc(size_t bytes)
+{
+    return failing_bytes != 0 && bytes == failing_bytes ? NULL : __real_malloc(bytes);
+}
+
+static void our_own_lack_of_memory_is_no_fault_of_the_clients(void **state)
+{
+    (void)state;
+    struct scene *scene = open_with_log(NULL);
+    struct peer *client = scene_client(scene);
+    scene_ask(client, "");
+    failing_bytes = sizeof(struct h2_block_reader);
+    peer_ask(client, scene_request("v1.1", ""), false);
+    scene_settle();
+    failing_bytes = 0;
+    assert_null(client->transport); /* nothing can be read there any more */
+    close_and_read(scene);
+    assert_int_equal(line_count, 1);
+    assert_has(lines[0], "\"ended_by\":\"proxy\",\"reason\":\"shed\",\"detail\":\"no memory for ");
+}
+
+static void our_own_lack_of_memory_is_no_fault_of_the_endpoints(void **state)
+{
+    (void)state;
+    struct scene *scene = open_with_log(NULL);
+    struct peer_stream *near = ask(scene);
+    failing_bytes = sizeof(struct h2_block_reader);
+    peer_begin(last_far(scene));
+    scene_settle();
+    failing_bytes = 0;
+    scene_assert_status(near, 14, "no memory for ");
+    assert_int_equal(atomic_load(&scene_view(scene, 0)->faults), 0);
+    close_and_read(scene);
+    assert_has(lines[0], "\"grpc_status\":14,\"http_status\":200,\"ended_by\":\"proxy\",\"reason\":"
+                         "\"shed\"");
+}
+
 static void a_status_that_is_none_is_not_told(void **state)
 {
     (void)state;
@@ -427,6 +509,47 @@ static void a_request_that_is_too_large_has_a_line(void **state)
     assert_has(lines[0], "\"agent_version\":\"v1.1\"");
     assert_has(lines[0], "\"grpc_status\":8,\"http_status\":200,\"ended_by\":\"proxy\",\"reason\":"
                          "\"rejected\",\"detail\":\"request refused: ");
+}
+
+#define PLAIN_REQUEST                                                                              \
+    ":method: POST\n:scheme: http\n:authority: a\n:path: /x\nagent-version: v1.1\n"
+
+/* A body that looks like messages is none where it is not said to be gRPC. */
+static void check_foreign(const char *request, const char *answer, const char *words)
+{
+    static const char body[] = "\0\0\0\0\4ping";
+    struct scene *scene = open_with_log(NULL);
+    struct peer_stream *near = peer_ask(scene_client(scene), request, false);
+    scene_settle();
+    peer_send(near, body, 9);
+    scene_settle();
+    peer_respond(last_far(scene), answer, false);
+    peer_send(last_far(scene), body, 9);
+    peer_end(last_far(scene));
+    scene_settle();
+    close_and_read(scene);
+    assert_int_equal(line_count, 1);
+    assert_has(lines[0], words);
+    assert_has(lines[0], "\"bytes_up\":9,\"bytes_down\":9");
+    assert_lacks(lines[0], "grpc_status");
+}
+
+static void what_is_no_grpc_has_neither_messages_nor_a_status(void **state)
+{
+    (void)state;
+    static const char html[] = ":status: 415\ncontent-type: text/html\n";
+    check_foreign(PLAIN_REQUEST "content-type: text/plain\n", html,
+                  "\"http_status\":415,\"ended_by\":\"server\",\"reason\":\"no status\"");
+    check_foreign(PLAIN_REQUEST "content-type: text/plain\n", html,
+                  "\"messages_up\":0,\"messages_down\":0");
+    check_foreign(PLAIN_REQUEST, html, "\"messages_up\":0,\"messages_down\":0");
+    check_foreign(PLAIN_REQUEST "content-type: application/grpc-web\n",
+                  ":status: 200\ncontent-type: application/grpc-web\n",
+                  "\"messages_up\":0,\"messages_down\":0");
+    check_foreign(PLAIN_REQUEST "content-type: application/grpc+proto\n", html,
+                  "\"messages_up\":1,\"messages_down\":0");
+    check_foreign(PLAIN_REQUEST "content-type: application/grpc\n", ":status: 200\n",
+                  "\"reason\":\"no status\",\"age_ms\":0,\"messages_up\":1,\"messages_down\":1");
 }
 
 static void who_does_not_speak_grpc_gets_no_grpc_status(void **state)
@@ -475,8 +598,13 @@ int main(void)
         cmocka_unit_test(every_reason_is_reached),
         cmocka_unit_test(counts_are_those_of_the_stream),
         cmocka_unit_test(who_did_not_hear_the_end_has_no_status),
+        cmocka_unit_test(who_resets_before_the_end_is_out_has_not_heard_it),
+        cmocka_unit_test(who_resets_when_all_is_out_has_heard_it),
+        cmocka_unit_test(our_own_lack_of_memory_is_no_fault_of_the_clients),
+        cmocka_unit_test(our_own_lack_of_memory_is_no_fault_of_the_endpoints),
         cmocka_unit_test(a_status_that_is_none_is_not_told),
         cmocka_unit_test(a_request_that_is_too_large_has_a_line),
+        cmocka_unit_test(what_is_no_grpc_has_neither_messages_nor_a_status),
         cmocka_unit_test(who_does_not_speak_grpc_gets_no_grpc_status),
         cmocka_unit_test(begins_are_told_if_asked_for),
         cmocka_unit_test(without_a_log_nothing_is_kept),
