@@ -2,6 +2,7 @@
 
 #include "admin/text.h"
 #include "base/buf.h"
+#include "relay/account.h"
 #include "relay/routing.h"
 
 #include <cJSON.h>
@@ -62,7 +63,7 @@ static void add_rule(const struct routing *routing, size_t index, cJSON *array)
         add_match(&rule->matches[i], matches);
     }
     add_backends(rule, cJSON_AddArrayToObject(object, "backends"));
-    cJSON_AddNumberToObject(object, "streams", (double)atomic_load(&routing->tickets[index]));
+    cJSON_AddNumberToObject(object, "streams", (double)atomic_load(&routing->accounts[index]->streams_total));
     cJSON_AddItemToArray(array, object);
 }
 

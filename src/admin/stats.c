@@ -98,6 +98,10 @@ static struct cluster_sum sum_text(struct cluster *cluster, const struct stat_en
 {
     struct cluster_sum sum = {.read = read, .offset = entry->offset};
     cluster_each(cluster, add_endpoint, &sum);
+    if (entry->type == METRICS_COUNTER) { /* also what endpoints counted that have left */
+        sum.sum = read == read_load ? cluster_count_load(cluster, entry->offset)
+                                    : cluster_count_number(cluster, entry->offset);
+    }
     admin_printf(out, "cluster.%s.upstream_%s: %llu\n", cluster->name, entry->envoy,
                  (unsigned long long)sum.sum);
     return sum;

@@ -37,6 +37,7 @@ struct account_entry {
 
 static const struct account_entry account_entries[] = {ACCOUNT_NUMBERS(ACCOUNT_ENTRY)};
 
+static const char streams_name[] = "grpcroute_proxy_route_streams_total";
 static const char answer_name[] = "grpcroute_proxy_route_answer_seconds";
 
 struct account_context {
@@ -51,11 +52,17 @@ static void put_number(void *ctx, const struct account *account)
                    (double)per_worker_sum(&account->blocks, context->entry->offset));
 }
 
+static void put_streams(void *ctx, const struct account *account)
+{
+    metrics_sample(ctx, streams_name, METRICS_LABELS({"route", account->name}),
+                   (double)atomic_load(&account->streams_total));
+}
+
 /* A rule that no stream took has no answers to tell of. */
 static void put_answers(void *ctx, const struct account *account)
 {
     struct tally_sum sum;
-    if (per_worker_sum(&account->blocks, offsetof(struct account_block, streams_total)) > 0) {
+    if (atomic_load(&account->streams_total) > 0) {
         account_answers(account, &sum);
         put_tally(ctx, answer_name, METRICS_LABELS({"route", account->name}), &tally_answers, &sum);
     }
@@ -68,6 +75,8 @@ void admin_routes_metrics(struct relay *relay, struct metrics *out)
         metrics_begin(out, entry->name, entry->type, entry->help);
         relay_each_account(relay, put_number, &(struct account_context){out, entry});
     }
+    metrics_begin(out, streams_name, METRICS_COUNTER, "Streams that the rule took");
+    relay_each_account(relay, put_streams, out);
     metrics_begin(out, answer_name, METRICS_HISTOGRAM,
                   "From a message towards the endpoint to the next one from it, of a sample");
     relay_each_account(relay, put_answers, out);

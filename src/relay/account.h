@@ -10,11 +10,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* The numbers of a rule: field, type for Prometheus, name there, help. Written by a worker for what
+/* The numbers of a rule, beside how many streams it took: field, type for Prometheus, name there, help. Written by a worker for what
  * it relays. */
 #define ACCOUNT_NUMBERS(X)                                                                         \
     X(streams_active, GAUGE, "streams_active", "Live streams that the rule took")                  \
-    X(streams_total, COUNTER, "streams_total", "Streams that the rule took")                       \
     X(answers_checked, COUNTER, "answers_checked_total",                                           \
       "Ping streams of the rule whose first answer told its server's version, and whose backends " \
       "name versions")                                                                             \
@@ -32,6 +31,9 @@ struct account_block {
 struct account {
     char name[ROUTE_LABEL_BYTES];
     atomic_int references;
+    /* That the rule took: of all workers together, for its number decides by the weights of the
+     * rule's backends where a stream goes. */
+    atomic_uint_fast64_t streams_total;
     struct per_worker blocks; /* struct account_block */
 };
 

@@ -10,13 +10,89 @@
 /* Faults of an endpoint are logged at most this often. */
 #define FAULT_PERIOD_MS 1000
 
+/* ---- counting -------------------------------------------------------------------------------- */
+
+static uint64_t number_of(const struct endpoint *endpoint, size_t offset)
+{
+    const char *at = (const char *)endpoint + offset;
+    return atomic_load((const atomic_uint_fast64_t *)(const void *)at);
+}
+
+static uint64_t load_of(const struct endpoint *endpoint, size_t offset)
+{
+    return per_worker_sum(&endpoint->loads, offset);
+}
+
+static const struct {
+    uint64_t (*read)(const struct endpoint *endpoint, size_t offset);
+    size_t offset;
+} COUNTS[] = {
+#define NUMBER(name, type, metric, help) {number_of, offsetof(struct endpoint, name)},
+#define LOAD(name, type, metric, help)   {load_of, offsetof(struct endpoint_load, name)},
+    ENDPOINT_NUMBERS(NUMBER) ENDPOINT_LOADS(LOAD)
+#undef NUMBER
+#undef LOAD
+};
+_Static_assert(ARRAY_SIZE(COUNTS) == CLUSTER_COUNTS, "a number of an endpoint is not summed up");
+
+/* Nobody knows it any more; what it counted stays. */
+static void depart(struct endpoint *endpoint)
+{
+    struct cluster *cluster = endpoint->cluster;
+    pthread_mutex_lock(&cluster->mutex);
+    list_remove(&endpoint->node);
+    for (size_t i = 0; i < ARRAY_SIZE(COUNTS); i++) {
+        cluster->departed[i] += COUNTS[i].read(endpoint, COUNTS[i].offset);
+    }
+    pthread_mutex_unlock(&cluster->mutex);
+}
+
+static uint64_t sum_up(struct cluster *cluster, size_t index)
+{
+    struct list *node;
+    struct list *next;
+    pthread_mutex_lock(&cluster->mutex);
+    uint64_t sum = cluster->departed[index];
+    list_each(node, next, &cluster->counted)
+    {
+        struct endpoint *endpoint = container_of(node, struct endpoint, node);
+        sum += COUNTS[index].read(endpoint, COUNTS[index].offset);
+    }
+    pthread_mutex_unlock(&cluster->mutex);
+    return sum;
+}
+
+static uint64_t count_all(struct cluster *cluster,
+                          uint64_t (*read)(const struct endpoint *endpoint, size_t offset),
+                          size_t offset)
+{
+    size_t index = 0;
+    while (COUNTS[index].read != read || COUNTS[index].offset != offset) {
+        index++;
+        assert(index < ARRAY_SIZE(COUNTS));
+    }
+    return sum_up(cluster, index);
+}
+
+uint64_t cluster_count_number(struct cluster *cluster, size_t offset)
+{
+    return count_all(cluster, number_of, offset);
+}
+
+uint64_t cluster_count_load(struct cluster *cluster, size_t offset)
+{
+    return count_all(cluster, load_of, offset);
+}
+
 /* ---- endpoints ------------------------------------------------------------------------------- */
 
+/* With the cluster's mutex held. */
 static struct endpoint *endpoint_new(struct cluster *cluster,
                                      const struct sockaddr_storage *address)
 {
     struct endpoint *endpoint = mem_new(struct endpoint);
     endpoint->cluster = cluster_ref(cluster);
+    list_append(&cluster->counted, &endpoint->node);
     endpoint->address = *address;
     net_address_format((const struct sockaddr *)address, endpoint->name);
     atomic_store(&endpoint->references, 1);
@@ -34,6 +110,7 @@ void endpoint_unref(struct endpoint *endpoint)
     if (endpoint != NULL && atomic_fetch_sub(&endpoint->references, 1) == 1) {
         assert(atomic_load(&endpoint->cx_active) == 0 && atomic_load(&endpoint->rq_active) == 0);
         assert(atomic_load(&endpoint->misrouted) == 0);
+        depart(endpoint);
         cluster_unref(endpoint->cluster);
         per_worker_deinit(&endpoint->loads);
         free(endpoint);
@@ -96,6 +173,7 @@ struct cluster *cluster_new(const char *name, enum lb_policy policy)
     snprintf(cluster->name, sizeof(cluster->name), "%s", name);
     cluster->policy = policy;
     atomic_store(&cluster->references, 1);
+    list_init(&cluster->counted);
     pthread_mutex_init(&cluster->mutex, NULL);
     return cluster;
 }
@@ -109,6 +187,7 @@ struct cluster *cluster_ref(struct cluster *cluster)
 void cluster_unref(struct cluster *cluster)
 {
     if (cluster != NULL && atomic_fetch_sub(&cluster->references, 1) == 1) {
+        assert(list_empty(&cluster->counted));
         free(cluster->endpoints); /* which is empty, as is the next: endpoints hold references */
         free(cluster->left);
         pthread_mutex_destroy(&cluster->mutex);

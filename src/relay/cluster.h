@@ -8,6 +8,7 @@
 #ifndef GRPCROUTE_RELAY_CLUSTER_H
 #define GRPCROUTE_RELAY_CLUSTER_H
 
+#include "base/list.h"
 #include "base/text.h"
 #include "net/resolve.h"
 #include "relay/per_worker.h"
@@ -65,10 +66,15 @@ struct endpoint_load {
 #undef ENDPOINT_LOAD
 };
 
+/* The numbers of an endpoint and those of its loads. */
+#define CLUSTER_COUNT(...) +1
+#define CLUSTER_COUNTS     (0 ENDPOINT_NUMBERS(CLUSTER_COUNT) ENDPOINT_LOADS(CLUSTER_COUNT))
+
 struct cluster;
 
 struct endpoint {
     struct cluster *cluster; /* owned reference */
+    struct list node;        /* cluster->counted; under its mutex */
     struct sockaddr_storage address;
     char name[NET_ADDRESS_TEXT_BYTES];
     /* Under the cluster's mutex: */
@@ -117,6 +123,8 @@ struct cluster {
     size_t target_count;
     struct endpoint **endpoints; /* owned references, in the order of cluster_update() */
     size_t endpoint_count;
+    struct list counted; /* all endpoints that there are: endpoint.node, borrowed */
+    uint64_t departed[CLUSTER_COUNTS]; /* what those counted that are no more */
     struct endpoint **left; /* owned references: removed, and streams were on them */
     size_t left_count;
     uint64_t ticket;             /* round robin of the whole process */
@@ -160,6 +168,11 @@ void cluster_retire(struct cluster *cluster);
  * changes. */
 void cluster_update(struct cluster *cluster, const struct sockaddr_storage *addresses, size_t count,
                     size_t *ret_added, size_t *ret_removed);
+
+/* What all endpoints that the cluster ever had have counted, which never steps back: of the COUNTER
+ * at `offset` in struct endpoint, or in struct endpoint_load. */
+uint64_t cluster_count_number(struct cluster *cluster, size_t offset);
+uint64_t cluster_count_load(struct cluster *cluster, size_t offset);
 
 /* The endpoint for a new stream, with a reference for the caller, or NULL when none may be used.
  * `hash` is the value of the hash header (LB_HASH). `avoid` is not chosen while there is another;

@@ -69,7 +69,6 @@ void observe_routed(struct worker *worker, struct stream_record *record,
     record->rule = rule;
     record->account = account_block(routing_account(routing, rule), worker->index);
     counter_add(&record->account->streams_active, 1);
-    counter_add(&record->account->streams_total, 1);
 }
 
 void observe_chosen(struct worker *worker, struct stream_record *record, struct endpoint *endpoint)

@@ -15,7 +15,6 @@ struct routing *routing_new(struct route_table *table, struct cluster *const *cl
     routing->cluster_count = table->cluster_count;
     routing->clusters = mem_calloc(table->cluster_count + 1, sizeof(struct cluster *));
     memcpy(routing->clusters, clusters, table->cluster_count * sizeof(struct cluster *));
-    routing->tickets = mem_calloc(table->rule_count + 1, sizeof(*routing->tickets));
     routing->accounts = mem_calloc(table->rule_count + 1, sizeof(struct account *));
     for (size_t i = 0; i < table->rule_count; i++) {
         routing->accounts[i] = account_new(&table->rules[i]);
@@ -70,7 +69,6 @@ void routing_unref(struct routing *routing)
     free(routing->accounts);
     route_table_free(routing->table);
     free(routing->clusters);
-    free(routing->tickets);
     free(routing);
 }
 
@@ -88,6 +86,6 @@ struct cluster *routing_pick(struct routing *routing, const struct route_rule *r
 {
     size_t index = (size_t)(rule - routing->table->rules);
     const struct route_backend *backend =
-        route_rule_pick(rule, atomic_fetch_add(&routing->tickets[index], 1));
+        route_rule_pick(rule, atomic_fetch_add(&routing->accounts[index]->streams_total, 1));
     return backend != NULL ? routing->clusters[backend->cluster - routing->table->clusters] : NULL;
 }

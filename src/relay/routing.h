@@ -1,6 +1,6 @@
 /* Where new streams go: a route table and the clusters that it leads to.
  *
- * It never changes once made, but for its tickets. A reload makes another one and puts it in force
+ * It never changes once made. A reload makes another one and puts it in force
  * (relay/state.h); a stream holds the one by which it was routed until it ends. The same cluster
  * may belong to many. */
 #ifndef GRPCROUTE_RELAY_ROUTING_H
@@ -19,8 +19,7 @@ struct routing {
     struct route_table *table; /* owned */
     struct cluster **clusters; /* owned array of references, in the order of the table's clusters */
     size_t cluster_count;
-    atomic_uint_fast64_t *tickets; /* owned array: streams of each rule, for weights */
-    struct account **accounts;     /* owned array of references: of each rule */
+    struct account **accounts; /* owned array of references: of each rule */
     atomic_int references;
 };
 
@@ -41,7 +40,7 @@ struct account *routing_account(const struct routing *routing, const struct rout
 /* The cluster of that name, or NULL; borrowed. */
 struct cluster *routing_find(const struct routing *routing, const char *name);
 
-/* The cluster for the next stream of a rule of the table, by the weights of its backends; NULL when
+/* Counts the next stream of a rule of the table, and returns its cluster, by the weights of its backends; NULL when
  * none has a weight. Borrowed. From any thread. */
 struct cluster *routing_pick(struct routing *routing, const struct route_rule *rule);
 

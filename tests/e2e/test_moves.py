@@ -159,6 +159,24 @@ def test_nothing_moves_unless_that_is_asked_for(started, certs, endpoints):
     assert metric(front, "grpcroute_proxy_streams_total") == 40
 
 
+def test_a_clusters_counters_do_not_step_back_when_endpoints_leave(started, certs, endpoints):
+    def counters():
+        found = re.findall(r"^cluster\.server-v1\.upstream_(\w+_total|messages_\w+|bytes_\w+): (\d+)$", fetch(front.admin + "/stats")[1], re.M)
+        return {name: int(value) for name, value in found}
+    endpoints.use(0, 1)
+    front = start(started, certs, endpoints)
+    started(Fleet(front, 20))
+    before = counters()
+    assert before["rq_total"] == 20 and before["bytes_up"] > 0
+    endpoints.use(1)  # whose streams go on
+    front.wait_for("Cluster server-v1 has 1 endpoints")
+    endpoints.use(2)
+    front.wait_for("Cluster server-v1 has 1 endpoints", 2)
+    after = counters()
+    assert all(after[name] >= value for name, value in before.items()), (before, after)
+    wait_until(lambda: counters()["messages_up"] > after["messages_up"], 20, "live streams count on")
+
+
 def test_streams_of_an_unhealthy_endpoint_end_when_that_is_asked_for(started, certs, endpoints):
     endpoints.use(0, 1)
     front = start(started, certs, endpoints, "--on-unhealthy", "end", *QUICK_HEALTH, "--move-window", "2s")

@@ -184,6 +184,39 @@ static void endpoints_that_stay_keep_health_and_counters(void **state)
     end();
 }
 
+static uint64_t count_of(size_t offset)
+{
+    return cluster_count_number(cluster, offset);
+}
+
+static void what_endpoints_counted_stays_when_they_leave(void **state)
+{
+    (void)state;
+    begin(LB_ROUND_ROBIN);
+    size_t total = offsetof(struct endpoint, rq_total);
+    size_t bytes = offsetof(struct endpoint_load, bytes_up);
+    for (size_t i = 0; i < ENDPOINTS; i++) {
+        atomic_store(&cluster->endpoints[i]->rq_total, 10);
+        atomic_store(&endpoint_load(cluster->endpoints[i], 0)->bytes_up, 100);
+    }
+    struct endpoint *lingers = endpoint_ref(cluster->endpoints[0]);
+    set_addresses(3, ENDPOINTS); /* two go, two come */
+    assert_int_equal(count_of(total), 40);
+    atomic_store(&lingers->rq_total, 15); /* its streams go on */
+    assert_int_equal(count_of(total), 45);
+    endpoint_unref(lingers);
+    assert_int_equal(count_of(total), 45);
+    assert_int_equal(cluster_count_load(cluster, bytes), 400);
+    set_addresses(1, ENDPOINTS); /* those that come again begin anew */
+    assert_int_equal(count_of(total), 45);
+    atomic_store(&cluster->endpoints[0]->rq_total, 1);
+    atomic_store(&endpoint_load(cluster->endpoints[0], 3)->bytes_up, 1);
+    assert_int_equal(count_of(total), 46);
+    assert_int_equal(cluster_count_load(cluster, bytes), 401);
+    assert_int_equal(count_of(offsetof(struct endpoint, faults)), 0);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +227,7 @@ int main(void)
         cmocka_unit_test(least_request_takes_the_idlest),
         cmocka_unit_test(hash_moves_only_the_keys_of_a_lost_endpoint),
         cmocka_unit_test(endpoints_that_stay_keep_health_and_counters),
+        cmocka_unit_test(what_endpoints_counted_stays_when_they_leave),
     };
     return cmocka_run_group_tests_name("relay/cluster", tests, NULL, NULL);
 }
