@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "h2/block.h" /* for its size */
 #include "h2/session.h"
+#include "relay/client.h"
 #include "relay/leave.h"
 #include "relay/stream_log.h"
+#include "rpc/conn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -421,6 +423,26 @@ static void who_resets_before_the_end_is_out_has_not_heard_it(void **state)
     }
 }
 
+static void an_answer_that_never_left_is_not_told(void **state)
+{
+    (void)state;
+    struct scene *scene = open_with_log(NULL);
+    struct peer_stream *near = ask(scene);
+    struct rpc_conn *conn = scene_exchange(scene)->client->conn;
+    fake_room(rpc_conn_stream(conn), 0); /* it takes nothing */
+    h2_session_ping(rpc_conn_session(conn)); /* ... but this */
+    scene_settle();
+    peer_status(last_far(scene), 5, "nothing here");
+    scene_settle();
+    assert_int_equal(scene_exchange(scene)->state, EXCHANGE_ENDING);
+    peer_reset(near, H2_NO_ERROR);
+    scene_settle();
+    close_and_read(scene);
+    assert_has(lines[0], "\"reason\":\"completed\",\"detail\":\"the client had gone, or reset");
+    assert_lacks(lines[0], "grpc_status");
+    assert_lacks(lines[0], "http_status");
+}
+
 static void who_resets_when_all_is_out_has_heard_it(void **state)
 {
     (void)state;
@@ -599,6 +621,7 @@ int main(void)
         cmocka_unit_test(counts_are_those_of_the_stream),
         cmocka_unit_test(who_did_not_hear_the_end_has_no_status),
         cmocka_unit_test(who_resets_before_the_end_is_out_has_not_heard_it),
+        cmocka_unit_test(an_answer_that_never_left_is_not_told),
         cmocka_unit_test(who_resets_when_all_is_out_has_heard_it),
         cmocka_unit_test(our_own_lack_of_memory_is_no_fault_of_the_clients),
         cmocka_unit_test(our_own_lack_of_memory_is_no_fault_of_the_endpoints),
