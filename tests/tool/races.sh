@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 build=${BUILD:-build-tsan}
 tests=(tests/e2e/test_proxy.py tests/e2e/test_dashboard.py tests/e2e/test_reload.py tests/e2e/test_moves.py tests/e2e/test_workers.py
-    tests/e2e/test_health.py tests/e2e/test_chaos.py tests/e2e/test_monitoring.py)
+    tests/e2e/test_health.py tests/e2e/test_chaos.py tests/e2e/test_monitoring.py tests/e2e/test_stream_log.py tests/e2e/test_metrics.py)
 # Too slow when instrumented: the agents of the first; the second wants an end within a second; h2spec's frames come too far apart.
 too_slow='a_thousand_agents or two_signals or h2spec'
 # ThreadSanitizer holds signals back and delivers them at the end of a call, also of the one by which libuv's handler for another
