@@ -115,8 +115,8 @@ static void explain(struct exchange *exchange, char out[static RPC_MESSAGE_BYTES
         snprintf(out, RPC_MESSAGE_BYTES, "%s", message);
         return;
     }
-    snprintf(out, RPC_MESSAGE_BYTES, "%s; a message of the %s that stayed half sent for %d s was cut",
-             message, whose, LEAVE_MESSAGE_MS / 1000);
+    snprintf(out, RPC_MESSAGE_BYTES, "%s; a message of the %s that stayed half sent for %d s "
+             "was cut", message, whose, LEAVE_MESSAGE_MS / 1000);
     counter_add(&worker->stats.messages_cut, 1);
     if (exchange->client != NULL) {
         worker_tell_client(worker, "message_cut", rpc_conn_peer(exchange->client->conn), out);

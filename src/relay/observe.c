@@ -53,8 +53,8 @@ void observe_request(struct stream_record *record, const struct h2_block *block)
     }
 }
 
-/* A page of a web server is no answer in gRPC, whatever its bytes look like. An answer that does not
- * say what it is passes for one: so it does with clients. */
+/* A page of a web server is no answer in gRPC, whatever its bytes look like. An answer that does
+ * not say what it is passes for one: so it does with clients. */
 void observe_response(struct stream_record *record, const struct h2_block *block)
 {
     bool untyped = h2_block_find(block, "content-type", NULL) == NULL;

@@ -40,8 +40,8 @@ struct account *routing_account(const struct routing *routing, const struct rout
 /* The cluster of that name, or NULL; borrowed. */
 struct cluster *routing_find(const struct routing *routing, const char *name);
 
-/* Counts the next stream of a rule of the table, and returns its cluster, by the weights of its backends; NULL when
- * none has a weight. Borrowed. From any thread. */
+/* Counts the next stream of a rule of the table, and returns its cluster, by the weights of its
+ * backends; NULL when none has a weight. Borrowed. From any thread. */
 struct cluster *routing_pick(struct routing *routing, const struct route_rule *rule);
 
 #endif
