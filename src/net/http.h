@@ -1,10 +1,15 @@
 /* A small HTTP/1.1 server for metrics and administration: libmicrohttpd on the loop, no threads.
  *
- * Happy path: accept -> one request -> the route's handler fills a response -> sent, kept alive.
- * Failure modes: unknown path 404, method not allowed 405, asked by a page from elsewhere 403, a handler without memory 500; more than
- * NET_HTTP_CONNECTIONS, or of one address NET_HTTP_CONNECTIONS_PER_ADDRESS, are closed at once,
- * silent ones after NET_HTTP_TIMEOUT_S (readers of events are not: they are suspended between two
- * events); at the descriptor limit accepting pauses. */
+ * Happy path: accept -> one request -> it waits for its turn -> the route's handler fills a response
+ * -> sent, kept alive.
+ * What one client does is paid by that client: who takes the last of NET_HTTP_CONNECTIONS places
+ * gets that of the address that has most, which is closed; requests that cost something are
+ * answered one at a time, those of all routes and addresses in turn, and a probe never waits for
+ * them.
+ * Failure modes: unknown path 404, method not allowed 405, asked by a page from elsewhere 403, too
+ * many readers of events 503, each with the end of the connection; a handler without memory 500;
+ * silent connections end after NET_HTTP_TIMEOUT_S (readers of events do not: they are suspended
+ * between two events); at the descriptor limit accepting pauses. */
 #ifndef GRPCROUTE_NET_HTTP_H
 #define GRPCROUTE_NET_HTTP_H
 
@@ -18,12 +23,11 @@
 #include <stdint.h>
 
 #define NET_HTTP_CONNECTIONS 64
-/* Of one address, so that no client can keep the others out: a kubelet asks from its own. */
-#define NET_HTTP_CONNECTIONS_PER_ADDRESS 48
 #define NET_HTTP_TIMEOUT_S   10
 /* Request line and headers of one connection, and what it may send of its answer at once. */
 #define NET_HTTP_MEMORY_BYTES (32 * 1024)
-/* Readers of server-sent events at once; one more is answered with 503. */
+/* Readers of server-sent events at once; one more is answered with 503, unless another address has
+ * more of them than its own: then the youngest of those ends. */
 #define NET_HTTP_SUBSCRIBERS 16
 /* Events that wait for one reader; who falls further behind is disconnected. */
 #define NET_HTTP_EVENTS_BYTES (512 * 1024)
@@ -40,7 +44,16 @@ struct net_http_response {
     struct buf body;          /* empty at first; freed by the server */
 };
 
-/* Answers one GET or HEAD, or the POST of a route that acts, at once. Must not close the server. */
+/* When a request is answered. */
+enum net_http_turn {
+    NET_HTTP_IN_TURN, /* on the loop, after those of others that wait */
+    NET_HTTP_AT_ONCE, /* as it costs next to nothing: probes */
+    /* In turn, and on a thread of its own, one at a time, while the loop goes on: what it looks at
+     * may be looked at from there. */
+    NET_HTTP_APART,
+};
+
+/* Answers one GET or HEAD, or the POST of a route that acts. Must not close the server. */
 typedef void (*net_http_handle_fn)(void *user, const struct net_http_request *request,
                                    struct net_http_response *response);
 
@@ -52,6 +65,7 @@ struct net_http_route {
      * sends: the handler answers with events (net_http_event()) or nothing. */
     bool events;
     bool acts; /* it changes something: POST alone, whose body is not looked at */
+    enum net_http_turn turn;
 };
 
 /* Listens on `address` (port 0: any free one). `routes` ends with a NULL path and is borrowed for
@@ -61,7 +75,8 @@ struct net_http *net_http_open(struct net_loop *loop, const struct text_address 
                                const struct net_http_route *routes, void *user,
                                struct net_error *ret_error);
 
-/* Drops all connections and stops; the memory goes with the closed handles. Accepts NULL. */
+/* Drops all connections and stops, after the answer that is being made on another thread; the memory
+ * goes with the closed handles. Accepts NULL. */
 void net_http_close(struct net_http *http);
 
 /* The port in use; "HOST:PORT" for messages, with 0.0.0.0 or [::] for all interfaces. */

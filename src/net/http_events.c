@@ -130,6 +130,20 @@ void http_events_publish(struct http_events *events, const char *data, size_t le
     buf_deinit(&event);
 }
 
+void http_events_drop(struct http_events *events, struct MHD_Connection *connection)
+{
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &events->subscribers)
+    {
+        struct subscriber *subscriber = container_of(node, struct subscriber, node);
+        if (subscriber->connection == connection) {
+            subscriber->ended = true;
+            wake(subscriber);
+        }
+    }
+}
+
 void http_events_end(struct http_events *events)
 {
     struct list *node;

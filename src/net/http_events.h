@@ -26,6 +26,9 @@ struct MHD_Response *http_events_subscribe(struct http_events *events,
 /* Queues an event for everyone and wakes who slept; the daemon must run next. */
 void http_events_publish(struct http_events *events, const char *data, size_t len);
 
+/* Wakes the reader of that connection for the last time. */
+void http_events_drop(struct http_events *events, struct MHD_Connection *connection);
+
 /* Wakes everyone for the last time: a daemon must not be stopped with suspended connections. */
 void http_events_end(struct http_events *events);
 

@@ -75,6 +75,40 @@ static void handle_events(void *user, const struct net_http_request *request,
     net_http_event(&response->body, "hello", 5);
 }
 
+/* Is on another thread, and stays until it is let go. */
+static uv_sem_t slow_began;
+static uv_sem_t slow_may_end;
+
+static void handle_slow(void *user, const struct net_http_request *request,
+                        struct net_http_response *response)
+{
+    uv_sem_post(&slow_began);
+    uv_sem_wait(&slow_may_end);
+    handle_hello(user, request, response);
+}
+
+#define BUSY_MS 20
+
+static void handle_busy(void *user, const struct net_http_request *request,
+                        struct net_http_response *response)
+{
+    uint64_t end = uv_hrtime() + BUSY_MS * UINT64_C(1000000);
+    while (uv_hrtime() < end) {
+    }
+    handle_hello(user, request, response);
+}
+
+/* The names of those that had their turn. */
+static char turns[256];
+
+static void handle_turn(void *user, const struct net_http_request *request,
+                        struct net_http_response *response)
+{
+    (void)user;
+    (void)response;
+    strncat(turns, net_http_query(request, "name"), sizeof(turns) - strlen(turns) - 1);
+}
+
 static unsigned acts;
 
 static void handle_act(void *user, const struct net_http_request *request,
@@ -90,6 +124,11 @@ static const struct net_http_route routes[] = {
     {"/hello", "says hello", handle_hello},
     {"/big", "more than one write", handle_big},
     {"/ready", "503", handle_unready},
+    {"/probe", "at once", handle_hello, .turn = NET_HTTP_AT_ONCE},
+    {"/slow", "apart", handle_slow, .turn = NET_HTTP_APART},
+    {"/busy", "keeps the loop", handle_busy},
+    {"/turn", "whose it was", handle_turn},
+    {"/other", "the same", handle_turn},
     {"/events", "events", handle_events, .events = true},
     {"/closed", "no events today", handle_unready, .events = true},
     {"/act", "does something", handle_act, .acts = true},
@@ -102,6 +141,8 @@ static int setup(void **state)
     struct net_error error;
     const struct text_address address = {.host = "127.0.0.1"};
     assert_int_equal(net_loop_init(&world->loop), 0);
+    uv_sem_init(&slow_began, 0);
+    uv_sem_init(&slow_may_end, 0);
     world->http = net_http_open(&world->loop, &address, routes, world, &error);
     assert_non_null(world->http);
     *state = world;
@@ -113,6 +154,8 @@ static int teardown(void **state)
     struct world *world = *state;
     net_http_close(world->http);
     net_loop_deinit(&world->loop);
+    uv_sem_destroy(&slow_began);
+    uv_sem_destroy(&slow_may_end);
     free(world);
     return 0;
 }
@@ -335,40 +378,6 @@ static void garbage_and_oversized_headers_end_the_connection(void **state)
     assert_answer(fetch(*state, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
 }
 
-static void connections_over_the_limit_are_closed_and_room_returns(void **state)
-{
-    struct world *world = *state;
-    int idle[NET_HTTP_CONNECTIONS];
-    for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
-        idle[i] =
-            connect_from(i < NET_HTTP_CONNECTIONS_PER_ADDRESS ? 2 : 3, net_http_port(world->http));
-        assert_true(idle[i] >= 0);
-    }
-    char *answer = fetch(world, "GET", "/hello", "");
-    assert_string_equal(answer, "");
-    free(answer);
-    for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
-        close(idle[i]);
-    }
-    answer = fetch(world, "GET", "/hello", ""); /* may still meet the old ones */
-    free(answer);
-    assert_answer(fetch(world, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
-}
-
-static void one_address_cannot_keep_others_out(void **state)
-{
-    struct world *world = *state;
-    int idle[NET_HTTP_CONNECTIONS];
-    for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
-        idle[i] = connect_from(2, net_http_port(world->http));
-        assert_true(idle[i] >= 0);
-    }
-    assert_answer(fetch(world, "GET", "/hello", ""), "HTTP/1.1 200 ", NULL);
-    for (size_t i = 0; i < NET_HTTP_CONNECTIONS; i++) {
-        close(idle[i]);
-    }
-}
-
 static uint64_t cpu_us(void)
 {
     struct rusage used;
@@ -423,8 +432,9 @@ static uint64_t now_ms(void)
  * thing. */
 static bool hears(struct world *world, int fd, const char *text)
 {
-    char heard[4096] = "";
+    static char heard[64 * 1024];
     size_t len = 0;
+    heard[0] = '\0';
     for (uint64_t end = now_ms() + 1000 * PATIENCE_S; now_ms() < end;) {
         ssize_t n = recv(fd, heard + len, sizeof(heard) - 1 - len, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN)) {
@@ -553,6 +563,261 @@ static void the_server_may_close_with_readers(void **state)
     close(awake);
 }
 
+/* ---- what one client does is paid by that client ---------------------------------------------- */
+
+static void send_on(int fd, const char *path)
+{
+    char request[256];
+    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+    assert_int_equal(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
+}
+
+static int ask_from(struct world *world, uint8_t host, const char *path)
+{
+    int fd = connect_from(host, net_http_port(world->http));
+    assert_true(fd >= 0);
+    send_on(fd, path);
+    return fd;
+}
+
+static void assert_probed_from(struct world *world, uint8_t host)
+{
+    uint64_t begin = now_ms();
+    int fd = ask_from(world, host, "/probe");
+    assert_true(hears(world, fd, "hello nobody"));
+    assert_true(now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S / 2);
+    close(fd);
+}
+
+static bool is_open(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
+/* Also of its own address: behind a NAT all have one. */
+static void a_new_client_gets_a_place_of_the_address_that_has_most(void **state)
+{
+    struct world *world = *state;
+    int idle[3 * NET_HTTP_CONNECTIONS];
+    int other = connect_from(3, net_http_port(world->http));
+    for (size_t i = 0; i < ARRAY_SIZE(idle); i++) {
+        idle[i] = connect_from(2, net_http_port(world->http));
+        assert_true(idle[i] >= 0);
+    }
+    assert_probed_from(world, 2);
+    assert_probed_from(world, 4);
+    assert_true(hears(world, idle[0], NULL));
+    assert_true(is_open(idle[ARRAY_SIZE(idle) - 1]));
+    assert_true(is_open(other));
+    send_on(other, "/probe");
+    assert_true(hears(world, other, "hello nobody"));
+    for (size_t i = 0; i < ARRAY_SIZE(idle); i++) {
+        close(idle[i]);
+    }
+    close(other);
+}
+
+static void who_was_answered_last_stays(void **state)
+{
+    struct world *world = *state;
+    int fds[NET_HTTP_CONNECTIONS];
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = connect_from(2, net_http_port(world->http));
+    }
+    send_on(fds[0], "/probe");
+    assert_true(hears(world, fds[0], "hello nobody"));
+    assert_probed_from(world, 2);
+    assert_true(is_open(fds[0]));
+    assert_true(hears(world, fds[1], NULL));
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        close(fds[i]);
+    }
+}
+
+static void who_is_refused_keeps_no_place(void **state)
+{
+    static const char *const requests[] = {
+        "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "DELETE /hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n",
+        events_request, /* one too many */
+    };
+    struct world *world = *state;
+    int readers[NET_HTTP_SUBSCRIBERS];
+    for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+        readers[i] = subscribe(world);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+        uint64_t begin = now_ms();
+        int fd = connect_to(net_http_port(world->http));
+        send(fd, requests[i], strlen(requests[i]), MSG_NOSIGNAL);
+        assert_true(hears(world, fd, NULL));
+        assert_true(now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S / 2);
+        close(fd);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+        close(readers[i]);
+    }
+}
+
+static void readers_of_events_are_shared_out_over_addresses(void **state)
+{
+    struct world *world = *state;
+    int greedy[NET_HTTP_SUBSCRIBERS];
+    for (size_t i = 0; i < ARRAY_SIZE(greedy); i++) {
+        greedy[i] = ask_from(world, 2, "/events");
+        assert_true(hears(world, greedy[i], "data: hello\n\n"));
+    }
+    int other = ask_from(world, 3, "/events");
+    assert_true(hears(world, other, "data: hello\n\n"));
+    assert_true(hears(world, greedy[ARRAY_SIZE(greedy) - 1], NULL));
+    int again = ask_from(world, 2, "/events"); /* as a browser does whose stream was ended */
+    assert_true(hears(world, again, "503"));
+    net_http_publish(world->http, "tick", 4);
+    assert_true(hears(world, other, "data: tick\n\n"));
+    assert_true(hears(world, greedy[0], "data: tick\n\n"));
+    assert_int_equal(net_http_subscribers(world->http), NET_HTTP_SUBSCRIBERS);
+    for (size_t i = 0; i < ARRAY_SIZE(greedy); i++) {
+        close(greedy[i]);
+    }
+    close(other);
+    close(again);
+}
+
+/* Runs the loop until the handler of /slow is at work. */
+static int begin_slow(struct world *world, uint8_t host)
+{
+    int fd = ask_from(world, host, "/slow");
+    uint64_t end = now_ms() + 1000 * PATIENCE_S;
+    while (uv_sem_trywait(&slow_began) != 0) {
+        assert_true(now_ms() < end);
+        run_for(world, 1);
+    }
+    return fd;
+}
+
+static void a_costly_answer_holds_no_probe_up(void **state)
+{
+    struct world *world = *state;
+    int slow[40];
+    slow[0] = begin_slow(world, 1);
+    for (size_t i = 1; i < ARRAY_SIZE(slow); i++) {
+        slow[i] = ask_from(world, 1, "/slow");
+        send_on(slow[i], "/slow");
+    }
+    assert_probed_from(world, 1);
+    assert_int_not_equal(uv_sem_trywait(&slow_began), 0); /* one at a time */
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(slow); i++) {
+        uv_sem_post(&slow_may_end);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
+        assert_true(hears(world, slow[i], "hello nobody"));
+        close(slow[i]);
+    }
+}
+
+/* Sends what waits for the slow one's end, and returns once all of it waits. */
+static void line_up(struct world *world, int *fds, size_t count, uint8_t host, const char *path)
+{
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = ask_from(world, host, path);
+    }
+    assert_probed_from(world, host); /* comes after them */
+}
+
+static void turns_go_round_over_routes_and_addresses(void **state)
+{
+    struct world *world = *state;
+    int many[20];
+    int others[2];
+    turns[0] = '\0';
+    int slow = begin_slow(world, 1);
+    line_up(world, many, ARRAY_SIZE(many), 2, "/turn?name=a");
+    line_up(world, &others[0], 1, 3, "/turn?name=b");
+    line_up(world, &others[1], 1, 2, "/other?name=c");
+    uv_sem_post(&slow_may_end);
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
+        assert_true(hears(world, many[i], "200 OK"));
+        close(many[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        assert_true(hears(world, others[i], "200 OK"));
+        close(others[i]);
+    }
+    turns[4] = '\0';
+    assert_string_equal(turns, "acba");
+    close(slow);
+}
+
+static void after_an_answer_there_is_a_rest_as_long_as_it_took(void **state)
+{
+    struct world *world = *state;
+    int fds[5];
+    uint64_t begin = now_ms();
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = ask_from(world, 1, "/busy");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        assert_true(hears(world, fds[i], "hello nobody"));
+        close(fds[i]);
+    }
+    assert_true(now_ms() - begin >= BUSY_MS * (2 * ARRAY_SIZE(fds) - 1) - 1);
+}
+
+/* Who waits longest of the address that has most gives its place away, also who is being
+ * answered. */
+static void who_waits_for_an_answer_may_lose_its_place(void **state)
+{
+    struct world *world = *state;
+    int fds[NET_HTTP_CONNECTIONS];
+    fds[0] = begin_slow(world, 2);
+    for (size_t i = 1; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = ask_from(world, 2, "/turn?name=x");
+    }
+    assert_probed_from(world, 2);
+    assert_true(hears(world, fds[0], NULL));
+    int more[2] = {connect_to(net_http_port(world->http)), connect_to(net_http_port(world->http))};
+    assert_probed_from(world, 3);
+    assert_true(hears(world, fds[1], NULL));
+    uv_sem_post(&slow_may_end);
+    assert_true(hears(world, fds[ARRAY_SIZE(fds) - 1], "200 OK"));
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        close(fds[i]);
+    }
+    close(more[0]);
+    close(more[1]);
+}
+
+static void *let_go(void *user)
+{
+    (void)user;
+    uv_sem_post(&slow_may_end);
+    return NULL;
+}
+
+static void the_server_may_close_while_answers_are_made_and_wait(void **state)
+{
+    struct world *world = *state;
+    int waits[3];
+    pthread_t thread;
+    int slow = begin_slow(world, 1);
+    line_up(world, waits, ARRAY_SIZE(waits), 1, "/turn?name=x");
+    turns[0] = '\0';
+    assert_int_equal(pthread_create(&thread, NULL, let_go, NULL), 0);
+    net_http_close(world->http);
+    world->http = NULL;
+    pthread_join(thread, NULL);
+    assert_string_equal(turns, "");
+    assert_true(hears(world, slow, NULL));
+    for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
+        assert_true(hears(world, waits[i], NULL));
+        close(waits[i]);
+    }
+    close(slow);
+}
+
 static void an_address_in_use_is_named(void **state)
 {
     struct world *world = *state;
@@ -593,14 +858,21 @@ int main(void)
         TEST(a_foreign_host_is_refused),
         TEST(a_body_is_dropped_and_a_large_one_refused),
         TEST(garbage_and_oversized_headers_end_the_connection),
-        TEST(connections_over_the_limit_are_closed_and_room_returns),
-        TEST(one_address_cannot_keep_others_out),
         TEST(no_descriptors_is_a_pause_and_not_an_end),
         TEST(events_reach_every_reader_without_cost_in_between),
         TEST(events_have_their_type_and_may_be_refused),
         TEST(a_reader_too_many_hears_why),
         TEST(a_slow_reader_is_disconnected_and_others_stay),
         TEST(the_server_may_close_with_readers),
+        TEST(a_new_client_gets_a_place_of_the_address_that_has_most),
+        TEST(who_was_answered_last_stays),
+        TEST(who_is_refused_keeps_no_place),
+        TEST(readers_of_events_are_shared_out_over_addresses),
+        TEST(a_costly_answer_holds_no_probe_up),
+        TEST(turns_go_round_over_routes_and_addresses),
+        TEST(after_an_answer_there_is_a_rest_as_long_as_it_took),
+        TEST(who_waits_for_an_answer_may_lose_its_place),
+        TEST(the_server_may_close_while_answers_are_made_and_wait),
         TEST(an_address_in_use_is_named),
         TEST(it_does_not_keep_the_loop_alive),
     };
