@@ -22,6 +22,19 @@ static const char SUITES[] = "TLS_AES_128_GCM_SHA256:"
 static const char *const GROUPS[] = {"X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384",
                                      "P-256:P-384"};
 
+/* Nothing with SHA-1. What is short of these is refused in certificates, too, by the level: RSA of
+ * 2048 bits at least, curves of 224. */
+static const char SIGNATURES[] = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:"
+                                 "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:"
+                                 "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
+                                 "RSA+SHA256:RSA+SHA384:RSA+SHA512";
+#define SECURITY_LEVEL 2
+
+/* A client without instructions for AES says so by what it prefers. */
+#define OPTIONS                                                                                    \
+    (SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |                          \
+     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_ENABLE_MIDDLEBOX_COMPAT)
+
 static void set_groups(SSL_CTX *ctx)
 {
     size_t i = 0;
@@ -39,15 +52,29 @@ static void set_ciphers(SSL_CTX *ctx)
     (void)set; /* with NDEBUG */
 }
 
+static void set_signatures(SSL_CTX *ctx)
+{
+    int set = SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) == 1 &&
+              SSL_CTX_set1_client_sigalgs_list(ctx, SIGNATURES) == 1;
+    assert(set);
+    (void)set; /* with NDEBUG */
+}
+
+/* OpenSSL's configuration (OPENSSL_CONF, its section system_default) was applied when `ctx` was
+ * made: each of its settings is set again, and what has no place here is taken back. */
 void tls_policy_apply(SSL_CTX *ctx)
 {
+    SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION);
     set_ciphers(ctx);
     set_groups(ctx);
-    /* A client without instructions for AES says so by what it prefers. */
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    set_signatures(ctx);
+    SSL_CTX_clear_options(ctx, SSL_CTX_get_options(ctx));
+    SSL_CTX_set_options(ctx, OPTIONS);
+    /* Who is trusted is what the user named. */
+    SSL_CTX_set0_verify_cert_store(ctx, NULL);
+    SSL_CTX_set0_chain_cert_store(ctx, NULL);
     /* Nothing is resumed: neither by tickets nor from a cache. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(ctx, 0);

@@ -8,11 +8,31 @@ import threading
 
 import pytest
 from testenv.grpcroute import BIN, ROOT, Proxy, Server
+from testenv.net import free_port
 from testenv.process import Process, run
 
 # Of ClientHellos (RFC 8446 section 4.2.7, draft-ietf-tls-ecdhe-mlkem).
 GROUPS = {"X25519MLKEM768": 0x11ec, "X25519": 29, "P-256": 23, "P-384": 24}
-SUPPORTED_GROUPS, ALPN, VERSIONS = 10, 16, 43
+SIGNATURES = {"ecdsa_secp256r1_sha256": 0x403, "ecdsa_secp384r1_sha384": 0x503, "ecdsa_secp521r1_sha512": 0x603, "ed25519": 0x807, "ed448": 0x808,
+              "rsa_pss_pss_sha256": 0x809, "rsa_pss_pss_sha384": 0x80a, "rsa_pss_pss_sha512": 0x80b, "rsa_pss_rsae_sha256": 0x804,
+              "rsa_pss_rsae_sha384": 0x805, "rsa_pss_rsae_sha512": 0x806, "rsa_pkcs1_sha256": 0x401, "rsa_pkcs1_sha384": 0x501, "rsa_pkcs1_sha512": 0x601}
+SUPPORTED_GROUPS, SIGNATURE_ALGORITHMS, ALPN, VERSIONS = 10, 13, 16, 43
+# Of OpenSSL itself, for whoever does not set these things: all that is old and weak, and nothing of the page.
+LAX = """openssl_conf = conf
+[conf]
+ssl_conf = ssl
+[ssl]
+system_default = lax
+[lax]
+MinProtocol = TLSv1
+MaxProtocol = TLSv1.2
+CipherString = ALL:COMPLEMENTOFALL:@SECLEVEL=0
+Ciphersuites = TLS_AES_128_CCM_8_SHA256
+Groups = P-521:X448:ffdhe2048
+SignatureAlgorithms = RSA+SHA1:ECDSA+SHA1:RSA+SHA256
+ClientSignatureAlgorithms = RSA+SHA1:ECDSA+SHA1
+Options = SessionTicket,UnsafeLegacyRenegotiation,Compression,-ServerPreference,-MiddleboxCompat
+"""
 
 
 def told(row):
@@ -31,22 +51,36 @@ def known(kind, *args):
     return [name for name in text.strip().split(":") if "PSK" not in name and "SRP" not in name]
 
 
-@pytest.fixture(scope="module", params=["ec", "rsa"])
-def identity(request, tmp_path_factory):
-    """A folder with a certificate of that kind."""
-    folder = tmp_path_factory.mktemp(request.param)
-    key = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["-newkey", "rsa:2048"]}[request.param]
+def make_certificate(folder, *key):
     subprocess.run(["openssl", "req", "-x509", *key, "-nodes", "-days", "2", "-keyout", folder / "key.pem", "-out", folder / "cert.pem",
                     "-subj", "/CN=x", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
-    folder.joinpath("kind").write_text({"ec": "ECDSA", "rsa": "RSA"}[request.param])
     return folder
 
 
 @pytest.fixture(scope="module")
-def listeners(identity):
+def lax(tmp_path_factory):
+    """Variables of the environment by which a program gets that configuration."""
+    path = tmp_path_factory.mktemp("lax") / "openssl.cnf"
+    path.write_text(LAX)
+    return {"OPENSSL_CONF": str(path)}
+
+
+@pytest.fixture(scope="module", params=["ec", "rsa", "rsa-lax"])
+def identity(request, tmp_path_factory):
+    """A folder with a certificate of that kind."""
+    kind = request.param.split("-")[0]
+    key = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["-newkey", "rsa:2048"]}[kind]
+    folder = make_certificate(tmp_path_factory.mktemp(request.param), *key)
+    folder.joinpath("kind").write_text({"ec": "ECDSA", "rsa": "RSA"}[kind])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def listeners(identity, lax):
     """Both that serve TLS: (kind of the key, ports)."""
-    server = Server("v1", "s", "--cert", identity / "cert.pem", "--key", identity / "key.pem")
-    front = Proxy(identity, [server], [server], "--no-health-checks")
+    env = lax if "lax" in identity.name else None
+    server = Server("v1", "s", "--cert", identity / "cert.pem", "--key", identity / "key.pem", env=env)
+    front = Proxy(identity, [server], [server], "--no-health-checks", env=env)
     yield (identity / "kind").read_text(), [front.port, server.port]
     front.close()
     server.close()
@@ -96,6 +130,17 @@ def test_groups_are_those_of_the_page(listeners):
         done = s_client(port, "-groups", name)
         assert (agreed(done) == "handshake failure") == (name in refused), (name, done.stdout + done.stderr)
     assert set(keys) == set(NAMES_OF_GROUPS) - {"X25519MLKEM768"}
+
+
+def test_signatures_are_those_of_the_page(listeners):
+    """Those that the key can make; and none with SHA-1, which a client of old might ask for."""
+    kind, ports = listeners
+    mine = {"ECDSA": ["ecdsa_secp256r1_sha256"], "RSA": [name for name in SIGNATURES if name.startswith(("rsa_pss_rsae", "rsa_pkcs1"))]}[kind]
+    for port in ports:
+        for name in [*mine, f"{kind}+SHA1", f"{kind}+SHA224"]:
+            done = s_client(port, "-tls1_2", "-cipher", "ALL:@SECLEVEL=0", "-sigalgs", name)
+            assert (agreed(done) == "handshake failure") == (name not in mine), (name, done.stdout + done.stderr)
+    assert list(SIGNATURES) == told("signatures")
 
 
 def test_versions_are_those_of_the_page(listeners):
@@ -155,10 +200,11 @@ def numbers_of(names):
     return [found[name] for name in names]
 
 
+@pytest.mark.parametrize("configured", ["as it is", "lax"])
 @pytest.mark.parametrize("command", [["verify"], ["agent", "--version", "v1.1"], ["bench"]])
-def test_who_connects_offers_what_the_page_says(started, command):
+def test_who_connects_offers_what_the_page_says(started, command, configured, lax):
     listener = started(Listener())
-    started(Process([BIN, *command, "--target", f"localhost:{listener.port}", "-k"]))
+    started(Process([BIN, *command, "--target", f"localhost:{listener.port}", "-k"], env=lax if configured == "lax" else None))
     listener.thread.join(20)
     ciphers, extensions = parse(listener.hello)
     scsv = 0x00ff  # of renegotiation, which is none
@@ -166,7 +212,39 @@ def test_who_connects_offers_what_the_page_says(started, command):
     groups = sixteens(extensions[SUPPORTED_GROUPS][2:])
     assert groups in ([GROUPS[name] for name in NAMES_OF_GROUPS], [GROUPS[name] for name in NAMES_OF_GROUPS[1:]])
     assert sixteens(extensions[VERSIONS][1:]) == [{"TLSv1.3": 0x304, "TLSv1.2": 0x303}[name] for name in told("versions")]
+    assert sixteens(extensions[SIGNATURE_ALGORITHMS][2:]) == list(SIGNATURES.values())
     assert extensions[ALPN][2:] == b"\x02h2" and told("ALPN") == ["h2"]
+
+
+# ---- certificates ----
+
+@pytest.fixture(scope="module", params=[("-newkey", "rsa:1024"), ("-newkey", "rsa:2048", "-sha1")], ids=["1024 bits", "SHA-1"])
+def weak(request, tmp_path_factory):
+    """A certificate that is short of the page, by its key or by who signed it."""
+    folder = make_certificate(tmp_path_factory.mktemp("weak"), "-newkey", "rsa:2048")
+    authority = (folder / "cert.pem").rename(folder / "ca.pem"), (folder / "key.pem").rename(folder / "ca-key.pem")
+    size, *digest = request.param[1:]
+    subprocess.run(["openssl", "req", "-newkey", size, "-nodes", "-keyout", folder / "key.pem", "-out", folder / "csr.pem", "-subj", "/CN=x",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    subprocess.run(["openssl", "x509", "-req", "-in", folder / "csr.pem", "-CA", authority[0], "-CAkey", authority[1], "-CAcreateserial", "-days", "2",
+                    "-copy_extensions", "copy", "-out", folder / "cert.pem", *digest], check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("configured", ["as it is", "lax"])
+def test_a_weak_certificate_is_not_shown(weak, lax, configured):
+    done = run([BIN, "server", "--version", "v1", "--listen", "127.0.0.1:0", "--cert", weak / "cert.pem", "--key", weak / "key.pem"], env=lax if configured == "lax" else {})
+    assert done.returncode == 2 and re.search("too (small|weak)", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("configured", ["as it is", "lax"])
+def test_a_weak_certificate_is_not_trusted(started, weak, lax, configured):
+    port = free_port()
+    peer = started(Process(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", weak / "cert.pem", "-key", weak / "key.pem",
+                            "-cipher", "ALL:@SECLEVEL=0", "-alpn", "h2", "-www"]))
+    peer.wait_for("ACCEPT")
+    done = run([BIN, "verify", "--target", f"localhost:{port}", "--cacert", weak / "ca.pem", "--timeout", "5s"], env=lax if configured == "lax" else {})
+    assert done.returncode == 3 and re.search("too (small|weak)", done.stdout + done.stderr), done.stdout + done.stderr
 
 
 # ---- resumption ----
