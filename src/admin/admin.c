@@ -1,6 +1,7 @@
 #include "admin/admin.h"
 
 #include "admin/certs.h"
+#include "admin/clusters.h"
 #include "admin/dashboard.h"
 #include "admin/stats.h"
 #include "admin/streams.h"

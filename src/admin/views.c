@@ -1,5 +1,6 @@
 #include "admin/views.h"
 
+#include "admin/clusters.h"
 #include "admin/rules.h"
 #include "admin/text.h"
 #include "base/buf.h"
@@ -13,143 +14,6 @@
 #include <cJSON.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LOAD_OF(endpoint, field)                                                                   \
-    per_worker_sum(&(endpoint)->loads, offsetof(struct endpoint_load, field))
-
-/* ---- clusters -------------------------------------------------------------------------------- */
-
-static void endpoint_text(void *ctx, struct endpoint *endpoint)
-{
-    struct buf *out = ctx;
-#define NUMBER(field, type, metric, help)                                                          \
-    admin_printf(out, "%s::%s::%s::%llu\n", endpoint->cluster->name, endpoint->name, #field,       \
-                 (unsigned long long)atomic_load(&endpoint->field));
-    ENDPOINT_NUMBERS(NUMBER)
-#undef NUMBER
-#define LOAD(field, type, metric, help)                                                            \
-    admin_printf(out, "%s::%s::%s::%llu\n", endpoint->cluster->name, endpoint->name, #field,       \
-                 (unsigned long long)LOAD_OF(endpoint, field));
-    ENDPOINT_LOADS(LOAD)
-#undef LOAD
-    enum endpoint_health health = (enum endpoint_health)atomic_load(&endpoint->health);
-    admin_printf(out, "%s::%s::health_flags::%s\n", endpoint->cluster->name, endpoint->name,
-                 endpoint_health_name(health));
-    if (atomic_load(&endpoint->no_health_service)) {
-        admin_printf(out, "%s::%s::health_service::none\n", endpoint->cluster->name,
-                     endpoint->name);
-    }
-    if (atomic_load(&endpoint->removed)) {
-        admin_printf(out, "%s::%s::leaving::true\n", endpoint->cluster->name, endpoint->name);
-    }
-    if (endpoint->cause[0] != '\0') {
-        admin_printf(out, "%s::%s::cause::%s\n", endpoint->cluster->name, endpoint->name,
-                     endpoint->cause);
-    }
-    if (endpoint->fault[0] != '\0') {
-        admin_printf(out, "%s::%s::last_fault::%s\n", endpoint->cluster->name, endpoint->name,
-                     endpoint->fault);
-    }
-}
-
-static void cluster_text(void *ctx, struct cluster *cluster)
-{
-    admin_printf(ctx, "%s::lb_policy::%s\n", cluster->name, lb_policy_names[cluster->policy]);
-    cluster_each(cluster, endpoint_text, ctx);
-    cluster_each_left(cluster, endpoint_text, ctx);
-}
-
-static void left_cluster_text(void *ctx, struct cluster *cluster)
-{
-    admin_printf(ctx, "%s::leaving::true\n", cluster->name);
-    cluster_text(ctx, cluster);
-}
-
-void admin_clusters_text(struct relay *relay, struct buf *out)
-{
-    relay_each_cluster(relay, cluster_text, out);
-    relay_each_left_cluster(relay, left_cluster_text, out);
-}
-
-static void endpoint_json(void *ctx, struct endpoint *endpoint)
-{
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "address", endpoint->name);
-    enum endpoint_health health = (enum endpoint_health)atomic_load(&endpoint->health);
-    cJSON_AddStringToObject(object, "health", endpoint_health_name(health));
-    cJSON_AddBoolToObject(object, "no_health_service", atomic_load(&endpoint->no_health_service));
-    cJSON_AddBoolToObject(object, "leaving", atomic_load(&endpoint->removed));
-    if (endpoint->cause[0] != '\0') {
-        cJSON_AddStringToObject(object, "cause", endpoint->cause);
-    }
-    if (endpoint->fault[0] != '\0') {
-        cJSON_AddStringToObject(object, "last_fault", endpoint->fault);
-    }
-#define NUMBER(field, type, metric, help)                                                          \
-    cJSON_AddNumberToObject(object, #field, (double)atomic_load(&endpoint->field));
-    ENDPOINT_NUMBERS(NUMBER)
-#undef NUMBER
-#define LOAD(field, type, metric, help)                                                            \
-    cJSON_AddNumberToObject(object, #field, (double)LOAD_OF(endpoint, field));
-    ENDPOINT_LOADS(LOAD)
-#undef LOAD
-    cJSON_AddItemToArray(ctx, object);
-}
-
-static cJSON *targets_array(struct cluster *cluster)
-{
-    struct text_address targets[CLUSTER_TARGETS_MAX];
-    size_t count = cluster_targets(cluster, targets);
-    cJSON *array = cJSON_CreateArray();
-    for (size_t i = 0; i < count; i++) {
-        char target[TEXT_HOST_BYTES + 8];
-        snprintf(target, sizeof(target), "%s:%u", targets[i].host, (unsigned)targets[i].port);
-        cJSON_AddItemToArray(array, cJSON_CreateString(target));
-    }
-    return array;
-}
-
-static cJSON *add_cluster(cJSON *array, struct cluster *cluster, bool leaving)
-{
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", cluster->name);
-    cJSON_AddBoolToObject(object, "leaving", leaving);
-    cJSON_AddStringToObject(object, "lb_policy", lb_policy_names[cluster->policy]);
-    cJSON_AddItemToObject(object, "targets", targets_array(cluster));
-    cJSON_AddItemToArray(array, object);
-    return object;
-}
-
-static void cluster_settings(void *ctx, struct cluster *cluster)
-{
-    add_cluster(ctx, cluster, false);
-}
-
-static void add_cluster_with_endpoints(cJSON *array, struct cluster *cluster, bool leaving)
-{
-    cJSON *endpoints = cJSON_AddArrayToObject(add_cluster(array, cluster, leaving), "endpoints");
-    cluster_each(cluster, endpoint_json, endpoints);
-    cluster_each_left(cluster, endpoint_json, endpoints);
-}
-
-static void cluster_with_endpoints(void *ctx, struct cluster *cluster)
-{
-    add_cluster_with_endpoints(ctx, cluster, false);
-}
-
-static void left_cluster_with_endpoints(void *ctx, struct cluster *cluster)
-{
-    add_cluster_with_endpoints(ctx, cluster, true);
-}
-
-void admin_clusters_json(struct relay *relay, struct buf *out)
-{
-    cJSON *root = cJSON_CreateObject();
-    cJSON *clusters = cJSON_AddArrayToObject(root, "clusters");
-    relay_each_cluster(relay, cluster_with_endpoints, clusters);
-    relay_each_left_cluster(relay, left_cluster_with_endpoints, clusters);
-    admin_finish_json(root, out);
-}
 
 /* ---- listeners, configuration, server -------------------------------------------------------- */
 
@@ -234,6 +98,11 @@ static void add_health(const struct relay_health *health, cJSON *root)
     cJSON_AddNumberToObject(object, "timeout_ms", (double)health->timeout_ms);
     cJSON_AddNumberToObject(object, "unhealthy_threshold", health->unhealthy_threshold);
     cJSON_AddNumberToObject(object, "healthy_threshold", health->healthy_threshold);
+}
+
+static void cluster_settings(void *ctx, struct cluster *cluster)
+{
+    admin_cluster_json(ctx, cluster, false);
 }
 
 void admin_config_dump(struct relay *relay, struct buf *out)

@@ -7,10 +7,6 @@
 struct buf;
 struct relay;
 
-/* Envoy's "cluster::endpoint::key::value" lines; the same as JSON. */
-void admin_clusters_text(struct relay *relay, struct buf *out);
-void admin_clusters_json(struct relay *relay, struct buf *out);
-
 /* "grpc::0.0.0.0:8443" lines, or JSON. */
 void admin_listeners(struct relay *relay, bool json, struct buf *out);
 

@@ -6,30 +6,47 @@
 #include <string.h>
 #include <strings.h>
 
-/* The length of the host in HOST[:PORT] or [HOST][:PORT], and its begin. */
-static size_t host_of(const char *authority, const char **ret_host)
+#define PORT_MAX 65535
+
+/* "" or ":PORT". */
+static bool is_port(const char *text)
 {
-    bool bracketed = authority[0] == '[';
-    *ret_host = authority + bracketed;
-    return strcspn(*ret_host, bracketed ? "]" : ":");
+    unsigned long port = 0;
+    if (text[0] == '\0') {
+        return true;
+    }
+    size_t digits = strspn(text + 1, "0123456789");
+    for (size_t i = 0; i < digits && port <= PORT_MAX; i++) {
+        port = 10 * port + (unsigned long)(text[1 + i] - '0');
+    }
+    return text[0] == ':' && text[1 + digits] == '\0' && port > 0 && port <= PORT_MAX;
+}
+
+static bool is_loopback_v6(const char *host)
+{
+    struct in6_addr v6;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static bool is_loopback_v4(const char *host)
+{
+    struct in_addr v4;
+    return inet_pton(AF_INET, host, &v4) == 1 && ((const unsigned char *)&v4)[0] == 127;
 }
 
 bool http_guard_is_loopback(const char *authority)
 {
-    const char *begin;
-    size_t len = host_of(authority, &begin);
     char host[64];
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (len >= sizeof(host)) {
+    bool bracketed = authority[0] == '[';
+    const char *begin = authority + bracketed;
+    size_t len = strcspn(begin, bracketed ? "]" : ":");
+    const char *end = begin + len;
+    if (len >= sizeof(host) || (bracketed && *end != ']') || !is_port(end + bracketed)) {
         return false;
     }
     snprintf(host, sizeof(host), "%.*s", (int)len, begin);
-    if (inet_pton(AF_INET, host, &v4) == 1) {
-        return ((const unsigned char *)&v4)[0] == 127;
-    }
-    return strcasecmp(host, "localhost") == 0 ||
-           (inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
+    return bracketed ? is_loopback_v6(host)
+                     : is_loopback_v4(host) || strcasecmp(host, "localhost") == 0;
 }
 
 /* RFC 6454: scheme "://" authority, or "null". */
@@ -42,7 +59,8 @@ static bool is_same_origin(const char *origin, const char *host)
 const char *http_guard_refuse(const char *host, const char *origin, bool loopback, bool acts)
 {
     if (loopback && host != NULL && !http_guard_is_loopback(host)) {
-        return "this port is for this machine: its Host is localhost or an address of loopback\n";
+        return "this port is for this machine: its Host is localhost or an address of loopback, with any "
+               "port\n";
     }
     if ((loopback || acts) && origin != NULL && !is_same_origin(origin, host)) {
         return "a page of another origin may not ask this\n";

@@ -6,7 +6,9 @@
 
 #include <stdbool.h>
 
-/* Whether the host in HOST[:PORT] is localhost or an address of loopback. */
+/* Whether it is HOST or HOST:PORT, and the host localhost, 127.x.y.z or [::1]. The port is any: the
+ * end of a tunnel (ssh -L, kubectl port-forward) has one of its own, and a page cannot choose the
+ * host by it. */
 bool http_guard_is_loopback(const char *authority);
 
 /* Why a request with these headers (NULL: absent) is refused, or NULL. `loopback`: the server

@@ -335,10 +335,16 @@ static char *fetch_at(struct world *world, const char *host)
 static void a_foreign_host_is_refused(void **state)
 {
     static const char *const own[] = {"localhost",  "LocalHost:1", "127.0.0.1:9901", "127.8.0.1",
-                                      "[::1]:9901", "[::1]"};
+                                      "[::1]:9901", "[::1]",      "localhost:65535"};
     static const char *const foreign[] = {"evil.example:9901",    "10.0.0.1",    "localhost.evil.example",
                                           "127.0.0.1.evil.example", "[::2]:1",   "128.0.0.1",
-                                          "1.127.0.0.1",          "xlocalhost", ""};
+                                          "1.127.0.0.1",          "xlocalhost", "",
+                                          "localhost:9901.evil.example", "localhost:", "localhost:0",
+                                          "localhost:65536",      "localhost:99999999999999999999",
+                                          "localhost:-1",         "localhost:+1", "localhost:1:2",
+                                          "[::1]evil.example:1",  "[::1",         "[localhost]:1",
+                                          "[127.0.0.1]",          "::1",          "localhost@evil.example",
+                                          "127.0.0.1/evil",       ":9901",        "[::1]:"};
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
         assert_answer(fetch_at(*state, own[i]), "HTTP/1.1 200 ", NULL);
     }

@@ -1,0 +1,29 @@
+/* FNV-1a of 64 bits: for tables and marks of what nobody chooses to harm us with. */
+#ifndef GRPCROUTE_BASE_HASH_H
+#define GRPCROUTE_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HASH_BASIS UINT64_C(0xcbf29ce484222325)
+#define HASH_PRIME UINT64_C(0x100000001b3)
+
+/* Goes on from `hash`, which is HASH_BASIS at first. */
+static inline uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * HASH_PRIME;
+    }
+    return hash;
+}
+
+/* With its end, so that "a" and "bc" are not "ab" and "c". */
+static inline uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (unsigned char)*text) * HASH_PRIME;
+    }
+    return hash * HASH_PRIME;
+}
+
+#endif
