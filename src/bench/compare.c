@@ -75,8 +75,22 @@ static uint64_t beyond(const struct histogram *latency, double quantile)
     return left > 1 ? (uint64_t)(left + 0.5) : 1;
 }
 
+/* A count of nothing that could not be seen is no figure. Where neither has one, it is a matter of
+ * who asked for it by name. */
+static void mark_blind(const struct bench_metric *metric, const struct bench_result *before,
+                       const struct bench_result *now, bool by_name, struct compare_row *row)
+{
+    row->before_is_blind = bench_metric_is_blind(metric, before);
+    row->now_is_blind = bench_metric_is_blind(metric, now);
+    row->missing = row->before_is_blind || row->now_is_blind;
+    if (row->before_is_blind && row->now_is_blind && !by_name) {
+        row->decides = false;
+    }
+}
+
 static void add_metric(const struct bench_metric *metric, const struct bench_result *before,
-                       const struct bench_result *now, bool decides, struct comparison *comparison)
+                       const struct bench_result *now, const char *metrics,
+                       struct comparison *comparison)
 {
     static const char *const units[] = {"us", "/s", ""};
     double scale = metric->unit == BENCH_NANOSECONDS ? 1e3 : 1;
@@ -84,8 +98,9 @@ static void add_metric(const struct bench_metric *metric, const struct bench_res
         .unit = units[metric->unit],
         .before = bench_metric_value(metric, before) / scale,
         .now = bench_metric_value(metric, now) / scale,
-        .decides = decides,
+        .decides = names(metrics, metric->name),
     };
+    mark_blind(metric, before, now, strcmp(metrics, COMPARE_METRICS) != 0, &row);
     snprintf(row.name, sizeof(row.name), "%s", metric->name);
     bool both = before->latency.count > 0 && now->latency.count > 0;
     if (metric->quantile > 0 && both) {
@@ -145,7 +160,7 @@ void compare_results(const struct bench_result *before, const struct bench_resul
     };
     const struct bench_metric *metric;
     for (size_t i = 0; (metric = bench_metric(i)) != NULL; i++) {
-        add_metric(metric, before, now, names(metrics, metric->name), ret);
+        add_metric(metric, before, now, metrics, ret);
     }
     add_costs(before, now, metrics, ret);
 }
@@ -165,6 +180,15 @@ static void row_label(const struct compare_row *row, char out[static LABEL_BYTES
     }
 }
 
+const char *compare_figure(double value, bool is_blind, char out[static COMPARE_FIGURE_BYTES])
+{
+    if (is_blind) {
+        return "not checked";
+    }
+    snprintf(out, COMPARE_FIGURE_BYTES, "%.2f", value);
+    return out;
+}
+
 const char *compare_row_word(const struct compare_row *row)
 {
     return !row->decides ? "not judged" : row->missing ? "missing" : row->worse ? "worse" : "ok";
@@ -174,12 +198,16 @@ static void print_row(FILE *out, const struct compare_row *row, double tolerance
 {
     char label[LABEL_BYTES];
     char limit[16] = "-";
+    char figures[3][COMPARE_FIGURE_BYTES];
+    bool is_blind = row->before_is_blind || row->now_is_blind;
     row_label(row, label);
     if (row->decides) {
         text_format_percent(limit, sizeof(limit), tolerance);
     }
-    fprintf(out, "%-24s %14.2f %14.2f %8.2f %9s  %s", label, row->before, row->now, row->ratio,
-            limit,
+    fprintf(out, "%-24s %14s %14s %8s %9s  %s", label,
+            compare_figure(row->before, row->before_is_blind, figures[0]),
+            compare_figure(row->now, row->now_is_blind, figures[1]),
+            is_blind ? "-" : compare_figure(row->ratio, false, figures[2]), limit,
             compare_row_word(row));
     if (row->is_uncertain) {
         fprintf(out, ", uncertain: rests on %" PRIu64 " message%s", row->rests_on,
@@ -236,14 +264,19 @@ void compare_print_text(FILE *out, const struct comparison *comparison)
     print_verdict(out, comparison);
 }
 
+static void add_figure(cJSON *object, const char *name, double value, bool is_blind)
+{
+    cJSON_AddItemToObject(object, name, is_blind ? cJSON_CreateNull() : cJSON_CreateNumber(value));
+}
+
 static cJSON *json_row(const struct compare_row *row)
 {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "metric", row->name);
     cJSON_AddStringToObject(object, "unit", row->unit);
-    cJSON_AddNumberToObject(object, "before", row->before);
-    cJSON_AddNumberToObject(object, "now", row->now);
-    cJSON_AddNumberToObject(object, "ratio", row->ratio);
+    add_figure(object, "before", row->before, row->before_is_blind);
+    add_figure(object, "now", row->now, row->now_is_blind);
+    add_figure(object, "ratio", row->ratio, row->before_is_blind || row->now_is_blind);
     cJSON_AddBoolToObject(object, "judged", row->decides);
     cJSON_AddBoolToObject(object, "worse", row->worse);
     cJSON_AddBoolToObject(object, "missing", row->missing);

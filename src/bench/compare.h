@@ -24,6 +24,8 @@ struct compare_row {
     bool decides;
     bool worse;          /* decides, and is worse by more than the tolerance */
     bool missing;        /* decides, and one of the two has nothing of it */
+    bool before_is_blind; /* a count of nothing, since it could not be seen */
+    bool now_is_blind;
     uint64_t rests_on;   /* quantiles: messages beyond it in the smaller result; else 0 */
     bool is_uncertain;   /* a quantile that rests on too few */
 };
@@ -44,6 +46,11 @@ int compare_check_metrics(const char *metrics, char ret_unknown[static 32]);
 /* `metrics` must be good. */
 void compare_results(const struct bench_result *before, const struct bench_result *now,
                      const char *metrics, double tolerance, struct comparison *ret);
+
+#define COMPARE_FIGURE_BYTES 32
+
+/* A figure of a row as people read it: `out`, or "not checked". */
+const char *compare_figure(double value, bool is_blind, char out[static COMPARE_FIGURE_BYTES]);
 
 /* "ok", "worse", "missing", or "not judged". */
 const char *compare_row_word(const struct compare_row *row);

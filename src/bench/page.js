@@ -61,7 +61,7 @@ const limitsOf = (names) => limits.filter((check) => names.includes(check.metric
 const moodOfLimit = (check) => check.holds ? "kept" : "missed";
 const verdictOf = (check) => check.holds ? ["kept", "good"] : check.unproven ? ["not checked", "warn"] : ["missed", "bad"];
 // What nobody could see is no zero.
-const seen = (count, unseen) => count === 0 && unseen > 0 ? "not checked" : count;
+const seen = (count) => count ?? "not checked";
 // An axis shows a limit that is not far beyond its figures; a limit further out stands at the edge.
 const withLimits = (high, values, reach) => Math.max(high, ...values.filter((value) => value <= high * reach).map((value) => value * 1.08));
 
@@ -207,8 +207,8 @@ function showLimits() {
 function showFigures(run) {
   const rows = [
     ["Sent", run.sent], ["Answered", run.answered], ["Not answered", run.unanswered, true], ["Lost with their stream", run.lost, true],
-    ["Answered by the wrong version", seen(run.misrouted, data.unchecked.length), true],
-    ...(perCall ? [] : [["Moved to another server", seen(run.moved, run.unplaced), true], ["Out of order or too many", seen(run.disordered, run.unsequenced), true]]),
+    ["Answered by the wrong version", seen(run.misrouted), true],
+    ...(perCall ? [] : [["Moved to another server", seen(run.moved), true], ["Out of order or too many", seen(run.disordered), true]]),
     ["Streams opened", run.streams_opened], ["Streams not opened", run.streams_unopened, true], ["Streams opened again", run.reopened],
     ["Left open by the server", run.streams_left_open], ["Ended as planned", run.ended_as_planned],
     ["Seen by nobody, sent again", run.withdrawn],
@@ -225,14 +225,14 @@ function showFigures(run) {
       size(1024 * cost.memory_kib), run.streams_opened > 0 ? size(1024 * Math.max(0, cost.idle_streams_kib) / run.streams_opened) : "–"])));
 }
 
-const figure = (row, value) => row.unit === "us" ? duration(value * 1e3) : `${Number(value.toFixed(2))}${row.unit === "/s" ? "/s" : ""}`;
+const figure = (row, value) => value === null ? "not checked" : row.unit === "us" ? duration(value * 1e3) : `${Number(value.toFixed(2))}${row.unit === "/s" ? "/s" : ""}`;
 
 function showComparison(comparison, number) {
   const run = runs[number + 1];
   const part = section(`comparison-${number + 1}`, `${run.name} with ${runs[0].name}`,
     comparison.same_load ? "" : "The two were not loaded alike (method, versions, connections, streams, rate, size or TLS).");
   part.append(makeTable([["Figure"], ["Before", true], ["Now", true], ["Ratio", true], ["Verdict"]], comparison.metrics.map((row) => [
-    row.metric, figure(row, row.before), figure(row, row.now), row.ratio.toFixed(2),
+    row.metric, figure(row, row.before), figure(row, row.now), row.ratio === null ? "–" : row.ratio.toFixed(2),
     [(row.judged ? row.missing ? "missing" : row.worse ? "worse" : `within ${Math.round(comparison.tolerance * 100)} %` : "not judged") +
       (row.uncertain ? `, uncertain: rests on ${plural(row.rests_on_messages, ...UNIT)}` : ""),
       row.judged ? row.missing ? "warn" : row.worse ? "bad" : "good" : "soft"]])));

@@ -137,7 +137,11 @@ static void add_counters(cJSON *root, const struct bench_result *result, const s
     for (size_t i = 0; i < count; i++) {
         uint64_t value;
         memcpy(&value, (const char *)result + fields[i].offset, sizeof(value));
-        cJSON_AddNumberToObject(root, fields[i].name, (double)value);
+        if (value == 0 && bench_is_blind(result, fields[i].offset)) {
+            cJSON_AddNullToObject(root, fields[i].name);
+        } else {
+            cJSON_AddNumberToObject(root, fields[i].name, (double)value);
+        }
     }
 }
 
@@ -387,12 +391,22 @@ static int read_costs(const cJSON *root, struct bench_result *ret)
     return 0;
 }
 
+/* What else the report holds says that it was not seen. */
+static bool is_unseen(const cJSON *root, const struct field *field)
+{
+    bool may_be = field->offset == offsetof(struct bench_result, misrouted) ||
+                  field->offset == offsetof(struct bench_result, moved) ||
+                  field->offset == offsetof(struct bench_result, disordered);
+    return may_be && cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(root, field->name));
+}
+
 static int read_fields(const cJSON *root, const struct field *fields, size_t count, bool may_miss,
                        struct bench_result *ret)
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t value = 0;
-        bool is_missing = may_miss && !cJSON_HasObjectItem(root, fields[i].name);
+        bool is_missing = (may_miss && !cJSON_HasObjectItem(root, fields[i].name)) ||
+                          is_unseen(root, &fields[i]);
         if (!is_missing && number_in(root, fields[i].name, &value) != 0) {
             return 1;
         }

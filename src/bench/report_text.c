@@ -54,22 +54,41 @@ static void print_setup(FILE *out, const struct bench_setup *setup)
 }
 
 /* A count of what was seen; where nothing was and not all could be, that. */
-static void print_seen(FILE *out, uint64_t count, uint64_t unseen, const char *what,
-                       const char *not_seen)
+static void print_seen(FILE *out, const struct bench_result *result, size_t offset,
+                       const char *what, const char *not_seen)
 {
-    if (count == 0 && unseen > 0) {
-        fprintf(out, ", %s not checked", not_seen);
+    uint64_t count;
+    memcpy(&count, (const char *)result + offset, sizeof(count));
+    if (count == 0 && bench_is_blind(result, offset)) {
+        fprintf(out, "%s not checked", not_seen);
     } else {
-        fprintf(out, ", %" PRIu64 " %s", count, what);
+        fprintf(out, "%" PRIu64 " %s", count, what);
+    }
+}
+
+/* Of several versions some may be without an expectation: of the others it is told. */
+static void print_misrouted(FILE *out, const struct bench_result *result)
+{
+    size_t unchecked = result->unchecked_count;
+    size_t versions = result->setup.version_count;
+    if (result->misrouted > 0 || unchecked == 0 || unchecked >= versions) {
+        print_seen(out, result, offsetof(struct bench_result, misrouted), "misrouted", "versions");
+    } else {
+        fprintf(out, "0 misrouted, %zu of %zu versions not checked", unchecked, versions);
     }
 }
 
 static void print_routing(FILE *out, const struct bench_result *result)
 {
-    fprintf(out, "Routing   %" PRIu64 " misrouted", result->misrouted);
+    fprintf(out, "Routing   ");
+    print_misrouted(out, result);
     if (!bench_is_per_call(result->setup.call)) { /* each call is on its own */
-        print_seen(out, result->moved, result->unplaced, "moved to another server", "moves");
-        print_seen(out, result->disordered, result->unsequenced, "out of order", "order");
+        fprintf(out, ", ");
+        print_seen(out, result, offsetof(struct bench_result, moved), "moved to another server",
+                   "moves");
+        fprintf(out, ", ");
+        print_seen(out, result, offsetof(struct bench_result, disordered), "out of order",
+                   "order");
     }
     fprintf(out, "\n");
 }

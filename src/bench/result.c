@@ -48,6 +48,22 @@ void bench_add_unchecked(struct bench_result *result, const char *version, const
     }
 }
 
+bool bench_is_blind(const struct bench_result *result, size_t offset)
+{
+    bool answered = result->answered > 0 || result->streams_opened > 0;
+    bool streams = !bench_is_per_call(result->setup.call); /* each call is on its own */
+    switch (offset) {
+    case offsetof(struct bench_result, disordered):
+        return result->unsequenced > 0 || !streams || !answered;
+    case offsetof(struct bench_result, moved):
+        return result->unplaced > 0 || !streams || !answered;
+    case offsetof(struct bench_result, misrouted):
+        return result->unchecked_count > 0 || !answered;
+    default:
+        return false;
+    }
+}
+
 uint64_t bench_errors(const struct bench_result *result)
 {
     uint64_t errors = 0;

@@ -88,6 +88,11 @@ void bench_count_cause(struct bench_result *result, const char *text, uint64_t c
 /* Notes a version that is not checked, once. */
 void bench_add_unchecked(struct bench_result *result, const char *version, const char *reason);
 
+/* Whether what the counter at `offset` of the result counts could not be seen in all answers, so
+ * that 0 says nothing: misroutes where nothing says who must answer, moves without names of pods,
+ * order without numbers. False for counters that are always seen. */
+bool bench_is_blind(const struct bench_result *result, size_t offset);
+
 uint64_t bench_errors(const struct bench_result *result);
 
 /* Why the driver could not keep up, or NULL. */

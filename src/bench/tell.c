@@ -76,7 +76,10 @@ static void add_threshold(cJSON *list, const struct bench_check *check,
     cJSON_AddStringToObject(object, "threshold", check->text);
     cJSON_AddStringToObject(object, "metric", threshold->metric->name);
     cJSON_AddStringToObject(object, "unit", units[threshold->metric->unit]);
-    cJSON_AddNumberToObject(object, "value", bench_metric_value(threshold->metric, result));
+    cJSON_AddItemToObject(
+        object, "value",
+        check->unproven ? cJSON_CreateNull()
+                        : cJSON_CreateNumber(bench_metric_value(threshold->metric, result)));
     cJSON_AddNumberToObject(object, "limit", threshold->limit);
     cJSON_AddStringToObject(object, "verdict", bench_check_word(check));
     cJSON_AddItemToArray(list, object);
@@ -192,15 +195,13 @@ static void put_comparison(FILE *out, const struct bench_page *page, size_t numb
     cli_markdown_table(out, "Comparison", columns);
     for (size_t i = 0; i < comparison->row_count; i++) {
         const struct compare_row *row = &comparison->rows[i];
-        char figures[3][FIGURE_BYTES];
+        char figures[3][COMPARE_FIGURE_BYTES];
+        bool is_blind = row->before_is_blind || row->now_is_blind;
         snprintf(name, sizeof(name), "%s %s", row->name, row->unit);
-        snprintf(figures[0], FIGURE_BYTES, "%.2f", row->before);
-        snprintf(figures[1], FIGURE_BYTES, "%.2f", row->now);
-        snprintf(figures[2], FIGURE_BYTES, "%.2f", row->ratio);
         const char *const cells[] = {name,
-                                     figures[0],
-                                     figures[1],
-                                     figures[2],
+                                     compare_figure(row->before, row->before_is_blind, figures[0]),
+                                     compare_figure(row->now, row->now_is_blind, figures[1]),
+                                     compare_figure(row->ratio, is_blind, figures[2]),
                                      compare_row_word(row),
                                      NULL};
         cli_markdown_row(out, cells);

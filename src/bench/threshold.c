@@ -110,6 +110,10 @@ char *bench_metric_text(const struct bench_metric *metric, const struct bench_re
                         char out[static THRESHOLD_SHOWN_BYTES])
 {
     double value = bench_metric_value(metric, result);
+    if (bench_metric_is_blind(metric, result)) {
+        snprintf(out, THRESHOLD_SHOWN_BYTES, "not checked");
+        return out;
+    }
     if (metric->unit == BENCH_NANOSECONDS) {
         return text_format_duration(out, THRESHOLD_SHOWN_BYTES, (uint64_t)value);
     }
@@ -169,18 +173,15 @@ bool threshold_excludes(const struct threshold *a, const struct threshold *b)
     return a->metric == b->metric && (leaves_nothing(a, b) || leaves_nothing(b, a));
 }
 
+bool bench_metric_is_blind(const struct bench_metric *metric, const struct bench_result *result)
+{
+    return metric->unit == BENCH_COUNT && bench_is_blind(result, metric->count_offset) &&
+           bench_metric_value(metric, result) <= 0;
+}
+
 bool threshold_is_blind(const struct threshold *threshold, const struct bench_result *result)
 {
-    switch (threshold->metric->count_offset) {
-    case offsetof(struct bench_result, disordered):
-        return result->unsequenced > 0 || bench_is_per_call(result->setup.call);
-    case offsetof(struct bench_result, moved):
-        return result->unplaced > 0 || bench_is_per_call(result->setup.call);
-    case offsetof(struct bench_result, misrouted):
-        return result->unchecked_count > 0;
-    default:
-        return false;
-    }
+    return bench_is_blind(result, threshold->metric->count_offset);
 }
 
 bool threshold_is_missed(const struct bench_metric *metric, const struct threshold *thresholds,

@@ -22,9 +22,12 @@ const struct bench_metric *bench_metric_find(const char *name, size_t name_len);
 /* In ns, messages per second, or a count. */
 double bench_metric_value(const struct bench_metric *metric, const struct bench_result *result);
 
+/* Whether it is a count of nothing, and not all of it could be seen. */
+bool bench_metric_is_blind(const struct bench_metric *metric, const struct bench_result *result);
+
 #define THRESHOLD_SHOWN_BYTES 32
 
-/* The same as people read it. Returns `out`. */
+/* The value as people read it; "not checked" where it is blind. Returns `out`. */
 char *bench_metric_text(const struct bench_metric *metric, const struct bench_result *result,
                         char out[static THRESHOLD_SHOWN_BYTES]);
 

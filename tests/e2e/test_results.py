@@ -272,6 +272,30 @@ def test_what_one_driver_did_not_check_or_end_is_no_pass_of_all(target, tmp_path
     assert merged.returncode == 4 and "interrupted" in judged(merged.stdout)["invalid_because"]
 
 
+def test_a_bench_that_checked_nothing_says_no_zero(target, tmp_path):
+    """In none of its forms: who must answer that version is said nowhere."""
+    blind, seen, page = tmp_path / "blind.json", tmp_path / "seen.json", tmp_path / "page.html"
+    done = grpcroute(*short("bench", target), "--versions", "canary", "--json-file", blind, "--report-file", page)
+    assert done.returncode == 4 and "Routing   versions not checked, 0 moved" in done.stdout, done.stdout
+    assert judged(blind.read_text())["misrouted"] is None and '"misrouted":null' in re.sub(r"\s", "", page.read_text())
+    mixed = grpcroute(*short("bench", target), "--versions", "v1.1,canary").stdout
+    assert "Routing   0 misrouted, 1 of 2 versions not checked, 0 moved" in mixed, mixed
+    markdown = grpcroute(*short("bench", target), "--versions", "canary", "-o", "markdown").stdout
+    assert re.search(r"^\| misrouted +\| not checked +\|", markdown, re.M), markdown
+    limit = judged(grpcroute(*short("bench", target), "--versions", "canary", "--threshold", "misrouted==0", "-o", "json").stdout)["thresholds"][0]
+    assert (limit["verdict"], limit["value"]) == ("no_evidence", None)
+    merged = judged(grpcroute("bench", "merge", blind, blind, "-o", "json").stdout)
+    assert merged["misrouted"] is None
+    assert grpcroute(*short("bench", target), "--versions", "v1.1", "--json-file", seen).returncode == 0
+    assert judged(seen.read_text())["misrouted"] == 0
+    for files in (blind, seen), (seen, blind):
+        compared = judged(grpcroute("bench", "compare", *files, "--metric", "misrouted", "-o", "json").stdout)
+        row = [row for row in compared["metrics"] if row["metric"] == "misrouted"][0]
+        assert compared["result"] == "no_evidence" and row["missing"] and [row["before"], row["now"]].count(None) == 1 and row["ratio"] is None
+    assert re.search(r"^misrouted +not checked +not checked +- ", grpcroute("bench", "compare", blind, blind).stdout, re.M)
+    assert "| not checked |" in grpcroute("bench", "compare", blind, seen, "-o", "markdown").stdout
+
+
 def test_thresholds_are_told_everywhere(target, tmp_path):
     page, junit = tmp_path / "page.html", tmp_path / "x.xml"
     done = grpcroute(*short("bench", target), "--threshold", "p99<1ns", "--threshold", "errors<=0", "-o", "json", "--report-file",

@@ -2,6 +2,7 @@
 #include "bench/compare.h"
 #include "bench/page.h"
 #include "bench/report.h"
+#include "bench/threshold.h"
 #include "cli/exit.h"
 
 #include <setjmp.h>
@@ -114,6 +115,68 @@ static void what_was_not_valid_is_not_hidden_by_what_was(void **state)
     assert_true(good->unlike);
     drop(good);
     drop(late);
+}
+
+/* "0 misrouted" of which nobody knows who must answer would be a lie, in whatever form. */
+static void what_was_not_checked_is_no_zero(void **state)
+{
+    (void)state;
+    char path[32];
+    char reason[REPORT_REASON_BYTES];
+    static char text[256 * 1024];
+    struct bench_result *seen = sample(1000);
+    struct bench_result *blind = sample(1000);
+    struct bench_result *read = mem_new(struct bench_result);
+    bench_add_unchecked(blind, "v1.1", "nothing says so");
+    blind->unplaced = blind->unsequenced = 1000;
+    write_file(path, report_json, blind);
+    FILE *file = fopen(path, "r");
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    assert_non_null(strstr(text, "\"misrouted\":\tnull"));
+    assert_non_null(strstr(text, "\"moved\":\tnull"));
+    assert_non_null(strstr(text, "\"disordered\":\tnull"));
+    assert_int_equal(report_read(path, read, reason), 0);
+    assert_int_equal(read->misrouted, 0);
+    assert_int_equal(read->unchecked_count, 1);
+    unlink(path);
+    static const char *const names[] = {"misrouted", "moved", "disordered"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        char shown[THRESHOLD_SHOWN_BYTES];
+        const struct bench_metric *metric = bench_metric_find(names[i], strlen(names[i]));
+        assert_string_equal(bench_metric_text(metric, read, shown), "not checked");
+        assert_string_equal(bench_metric_text(metric, seen, shown), "0");
+    }
+    read->misrouted = 2; /* what was seen is told all the same */
+    char shown[THRESHOLD_SHOWN_BYTES];
+    assert_string_equal(bench_metric_text(bench_metric_find("misrouted", 9), read, shown), "2");
+    drop(seen);
+    drop(blind);
+    drop(read);
+}
+
+static unsigned missing(const struct bench_result *before, const struct bench_result *now,
+                        const char *metrics)
+{
+    struct comparison comparison;
+    compare_results(before, now, metrics, 0.1, &comparison);
+    assert_int_equal(comparison.worse, 0);
+    return comparison.missing;
+}
+
+static void what_was_not_checked_is_not_compared(void **state)
+{
+    (void)state;
+    struct bench_result *seen = sample(1000);
+    struct bench_result *blind = sample(1000);
+    bench_add_unchecked(blind, "v1.1", "nothing says so");
+    assert_int_equal(missing(seen, seen, COMPARE_METRICS), 0);
+    assert_int_equal(missing(seen, blind, COMPARE_METRICS), 1);
+    assert_int_equal(missing(blind, seen, COMPARE_METRICS), 1);
+    assert_int_equal(missing(blind, blind, COMPARE_METRICS), 0); /* not judged */
+    assert_int_equal(missing(blind, blind, "p50,misrouted"), 1);
+    drop(seen);
+    drop(blind);
 }
 
 static unsigned worse(const struct bench_result *before, const struct bench_result *now,
@@ -408,6 +471,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(merged_quantiles_are_those_of_all_samples),
         cmocka_unit_test(what_was_not_valid_is_not_hidden_by_what_was),
+        cmocka_unit_test(what_was_not_checked_is_no_zero),
+        cmocka_unit_test(what_was_not_checked_is_not_compared),
         cmocka_unit_test(worse_by_more_than_the_tolerance_is_counted),
         cmocka_unit_test(only_the_metrics_that_are_named_decide),
         cmocka_unit_test(a_quantile_of_few_messages_is_uncertain),
