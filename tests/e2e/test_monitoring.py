@@ -174,6 +174,15 @@ MORE_CASES = [
                                  f"grpcroute_proxy_streams_total{{{PROXY}}}": "0+10x40"}, True),
     ("GrpcrouteNoStreams", {f"grpcroute_streams_active{{{AGENTS}}}": "0x40"}, True),
     ("GrpcrouteProxyCertificateExpires", {SHOWN: "580x40"}, False),  # it has another one
+    # whichever proxy stands in the middle
+    ("GrpcrouteProxyCertificateExpires", {f"envoy_listener_ssl_certificate_expiration_unix_time_seconds{{{PROXY}}}": "600000x40"}, True),
+    ("GrpcrouteProxyCertificateExpires", {f"envoy_listener_ssl_certificate_expiration_unix_time_seconds{{{PROXY}}}": "610000x40"}, False),
+    ("GrpcrouteProxyCertificateExpires", {f'traefik_tls_certs_not_after{{{PROXY},cn="a"}}': "610000x40",
+                                          f'traefik_tls_certs_not_after{{{PROXY},cn="b"}}': "600000x40"}, True),
+    ("GrpcrouteProxyCertificateExpired", {f"envoy_listener_ssl_certificate_expiration_unix_time_seconds{{{PROXY}}}": "580x40"}, True),
+    ("GrpcrouteProxyCertificateExpired", {f'traefik_tls_certs_not_after{{{PROXY},cn="a"}}': "610000x40",
+                                          f'traefik_tls_certs_not_after{{{PROXY},cn="b"}}': "580x40"}, True),
+    ("GrpcrouteProxyCertificateExpired", {'traefik_tls_certs_not_after{job="other",instance="p",cn="b"}': "580x40"}, False),  # not ours
     ("GrpcrouteReloadFailed", {f"grpcroute_proxy_config_last_reload_successful{{{PROXY}}}": "1x37 0x3"}, False),  # not for long
     ("GrpcrouteNoTargets", {'up{job="grpcroute-servers",instance="s"}': "1x40"}, True),
     ("GrpcrouteNearFileLimit", {'process_open_fds{job="other"}': "900x40", 'process_max_fds{job="other"}': "1000x40"},
