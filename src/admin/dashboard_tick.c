@@ -100,14 +100,13 @@ static void add_workers(struct relay *relay, cJSON *root)
 
 static void add_event(cJSON *array, const struct event_entry *entry)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
     cJSON *object = cJSON_CreateObject();
     add_number(object, "number", entry->number);
     add_number(object, "id", entry->id);
     add_number(object, "time_ms", entry->last_ns / NS_PER_MS);
     add_number(object, "first_ms", entry->first_ns / NS_PER_MS);
     add_number(object, "count", entry->count);
-    cJSON_AddStringToObject(object, "level", levels[entry->level]);
+    cJSON_AddStringToObject(object, "level", log_level_names[entry->level]);
     cJSON_AddStringToObject(object, "event", entry->name);
     cJSON_AddStringToObject(object, "text", entry->text);
     cJSON_AddItemToArray(array, object);

@@ -1,5 +1,6 @@
 #include "admin/history.h"
 
+#include "admin/flows.h"
 #include "base/clock.h"
 #include "relay/state.h"
 
@@ -86,8 +87,9 @@ static struct history_series *series_for(struct history *history, const struct f
     return place;
 }
 
-static void add_flow(struct history *history, const struct flow_row *flow)
+static void add_flow(void *ctx, const struct flow_row *flow)
 {
+    struct history *history = ctx;
     struct history_series *series = series_for(history, flow);
     uint32_t *streams = &series->streams[history->last_number % HISTORY_SAMPLES];
     *streams = small(*streams + flow->streams);
@@ -99,16 +101,7 @@ static void add_flows(struct history *history, struct relay *relay)
     for (size_t i = 0; i <= HISTORY_SERIES; i++) {
         history->series[i].streams[history->last_number % HISTORY_SAMPLES] = 0;
     }
-    for (unsigned i = 0; i < relay->worker_count; i++) {
-        struct flow_row flows[FLOWS_MAX + 1];
-        struct worker *worker = &relay->workers[i];
-        streams_lock(&worker->streams);
-        size_t found = flows_copy(&worker->flows, flows);
-        streams_unlock(&worker->streams);
-        for (size_t k = 0; k < found; k++) {
-            add_flow(history, &flows[k]);
-        }
-    }
+    admin_each_flow(relay, add_flow, history);
 }
 
 void history_init(struct history *history, struct relay *relay)

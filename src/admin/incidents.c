@@ -1,5 +1,6 @@
 #include "admin/incidents.h"
 
+#include "admin/flows.h"
 #include "base/mem.h"
 #include "relay/state.h"
 
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #define FLOWS_NAMED 3
+#define NAME_SHOWN  64
 
 struct kind {
     size_t counter; /* in struct worker_stats */
@@ -39,32 +41,35 @@ static const struct kind kinds[] = {
 };
 static_assert(ARRAY_SIZE(kinds) == INCIDENT_KINDS, "a number is kept of each kind");
 
-/* Appends "agents v2.1 on cluster server-v1" for flows that are misrouted now. */
-static void name_flows(struct worker *worker, char *text, size_t text_bytes, size_t *named)
+struct naming {
+    char text[EVENT_TEXT_BYTES];
+    size_t named;
+};
+
+/* Appends "agents v2.1 on cluster server-v1" of one that is misrouted now; once, on however many
+ * workers it is. */
+static void name_flow(void *ctx, const struct flow_row *flow)
 {
-    struct flow_row flows[FLOWS_MAX + 1];
-    streams_lock(&worker->streams);
-    size_t count = flows_copy(&worker->flows, flows);
-    streams_unlock(&worker->streams);
-    for (size_t i = 0; i < count && *named < FLOWS_NAMED; i++) {
-        if (flows[i].misrouted > 0) {
-            size_t len = strlen(text);
-            snprintf(text + len, text_bytes - len, "%s agents %.64s on cluster %.64s",
-                     *named == 0 ? ":" : ",", flows[i].version, flows[i].cluster);
-            ++*named;
-        }
+    struct naming *naming = ctx;
+    char name[sizeof(" agents  on cluster ") + 2 * NAME_SHOWN];
+    size_t len = strlen(naming->text);
+    snprintf(name, sizeof(name), " agents %.*s on cluster %.*s", NAME_SHOWN, flow->version,
+             NAME_SHOWN, flow->cluster);
+    if (flow->misrouted > 0 && naming->named < FLOWS_NAMED && strstr(naming->text, name) == NULL) {
+        snprintf(naming->text + len, sizeof(naming->text) - len, "%s%s",
+                 naming->named == 0 ? ":" : ",", name);
+        naming->named++;
     }
 }
 
 static void tell(struct relay *relay, const struct kind *kind, uint64_t count)
 {
-    char text[EVENT_TEXT_BYTES];
-    size_t named = 0;
-    snprintf(text, sizeof(text), "%s", kind->text);
-    for (unsigned i = 0; i < relay->worker_count && kind == &kinds[0] && named == 0; i++) {
-        name_flows(&relay->workers[i], text, sizeof(text), &named);
+    struct naming naming = {.named = 0};
+    snprintf(naming.text, sizeof(naming.text), "%s", kind->text);
+    if (kind == &kinds[0]) {
+        admin_each_flow(relay, name_flow, &naming);
     }
-    events_add(&relay->events, kind->level, kind->name, "", count, text);
+    events_add(&relay->events, kind->level, kind->name, "", count, naming.text);
 }
 
 void incidents_look(struct incidents *incidents, struct relay *relay)

@@ -1,6 +1,7 @@
 #include "admin/topology.h"
 
 #include "admin/dashboard_tick.h"
+#include "admin/flows.h"
 #include "relay/state.h"
 
 #include <cJSON.h>
@@ -181,8 +182,9 @@ static cJSON *find_flow(cJSON *flows, const char *version, const char *cluster)
     return NULL;
 }
 
-static void add_flow(cJSON *flows, const struct flow_row *flow)
+static void add_flow(void *ctx, const struct flow_row *flow)
 {
+    cJSON *flows = ctx;
     cJSON *known = find_flow(flows, flow->version, flow->cluster);
     if (known == NULL && cJSON_GetArraySize(flows) < DASHBOARD_FLOWS_MAX) {
         known = new_flow(flows, flow->version, flow->cluster);
@@ -198,23 +200,8 @@ static void add_flow(cJSON *flows, const struct flow_row *flow)
     cJSON_SetNumberValue(misrouted, misrouted->valuedouble + (double)flow->misrouted);
 }
 
-static void add_flows(struct relay *relay, cJSON *root)
-{
-    cJSON *array = cJSON_AddArrayToObject(root, "flows");
-    for (unsigned i = 0; i < relay->worker_count; i++) {
-        struct flow_row flows[FLOWS_MAX + 1];
-        struct worker *worker = &relay->workers[i];
-        streams_lock(&worker->streams);
-        size_t count = flows_copy(&worker->flows, flows);
-        streams_unlock(&worker->streams);
-        for (size_t k = 0; k < count; k++) {
-            add_flow(array, &flows[k]);
-        }
-    }
-}
-
 void topology_json(struct relay *relay, cJSON *root)
 {
     add_clusters(relay, root);
-    add_flows(relay, root);
+    admin_each_flow(relay, add_flow, cJSON_AddArrayToObject(root, "flows"));
 }

@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <string.h>
 
+const char *const log_level_names[] = {
+    [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
+
 #define FIELD_MAX_BYTES 1024 /* of a version, an id or a value, before escapes */
 
 static atomic_int configured_format = LOG_TEXT;
@@ -144,12 +147,11 @@ static void put_pair(struct buf *line, enum log_level level, const struct log_pa
 static void put_json_line(struct buf *line, enum log_level level, const struct log_source *source,
                           const char *event, const struct log_pair *pairs, const char *message)
 {
-    static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
     char now[CLOCK_RFC3339_BYTES];
     clock_format_now(now);
     put(line, "{");
     const struct log_pair *head = LOG_PAIRS(
-        {"time", now}, {"level", LEVELS[level]}, {"event", event}, {"role", source->role},
+        {"time", now}, {"level", log_level_names[level]}, {"event", event}, {"role", source->role},
         {"version", source->version}, {"id", source->id});
     for (; head->key != NULL; head++) {
         put_pair(line, level, head);

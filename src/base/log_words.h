@@ -6,6 +6,9 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
+/* Their names, in that order; NULL behind the last. */
+extern const char *const log_level_names[];
+
 enum log_format { LOG_TEXT, LOG_JSON };
 
 /* Who speaks: "[AGENT_v1.1/ID]" in text; "role", "version" and "id" in JSON. Borrowed. */

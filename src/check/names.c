@@ -1,6 +1,7 @@
 /* An open-addressing hash table from texts to numbers; nothing is ever removed. */
 #include "check/names.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -10,15 +11,6 @@
 /* Longest text kept, after escaping; longer ones are cut with "...". */
 #define NAME_BYTES 260
 #define OTHER_TEXT "(one of too many names)"
-
-static uint32_t hash(const char *text)
-{
-    uint32_t sum = UINT32_C(2166136261); /* FNV-1a */
-    for (; *text != '\0'; text++) {
-        sum = (sum ^ (uint8_t)*text) * UINT32_C(16777619);
-    }
-    return sum;
-}
 
 void check_names_init(struct check_names *names, size_t limit)
 {
@@ -55,7 +47,7 @@ uint32_t check_names_add(struct check_names *names, const char *text)
     /* Escaped texts are compared: the escape is one to one, only cut texts may fall together. */
     char shown[NAME_BYTES];
     text_escape(shown, sizeof(shown), text, strlen(text));
-    size_t slot = hash(shown) & names->slot_mask;
+    size_t slot = (uint32_t)hash_text(HASH_BASIS, shown) & names->slot_mask;
     while (names->slots[slot] != 0) {
         if (strcmp(names->texts[names->slots[slot]], shown) == 0) {
             return names->slots[slot];

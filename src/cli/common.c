@@ -13,8 +13,6 @@
 
 const char *const cli_output_choices[] = {"text", "json", "markdown", NULL};
 const char *const cli_log_format_choices[] = {"text", "json", NULL}; /* enum log_format */
-const char *const cli_log_level_choices[] = {"debug", "info", "warn", "error",
-                                             NULL}; /* log_level */
 
 void cli_log_apply(const struct cli_log_options *options)
 {

@@ -2,6 +2,7 @@
 #ifndef GRPCROUTE_CLI_COMMON_H
 #define GRPCROUTE_CLI_COMMON_H
 
+#include "base/log_words.h"
 #include "cli/options.h"
 
 #include <stdio.h>
@@ -75,7 +76,6 @@ struct cli_log_options {
 };
 
 extern const char *const cli_log_format_choices[];
-extern const char *const cli_log_level_choices[];
 
 #define CLI_LOG_OPTIONS(type, field)                                                               \
     {.name = "log-format", .kind = CLI_CHOICE, .offset = offsetof(type, field.format),             \
@@ -85,7 +85,7 @@ extern const char *const cli_log_level_choices[];
      .help = "Begin text lines with the time (RFC 3339); JSON always has it"},                     \
     {.name = "log-level", .kind = CLI_CHOICE, .offset = offsetof(type, field.level),               \
      .argument = "LEVEL", .fallback = "info", .environment = "GRPCROUTE_LOG_LEVEL",                \
-     .choices = cli_log_level_choices, .help = "Least important events to log"}
+     .choices = log_level_names, .help = "Least important events to log"}
 
 /* clang-format on */
 

@@ -65,8 +65,8 @@ def wait_until(condition, deadline_s=30):
 class Streams:
     """Open ping streams of one grpcio channel, each with one answer."""
 
-    def __init__(self, proxy, certs, stubs, agents):
-        """`agents`: (agent-id, agent-version) pairs."""
+    def __init__(self, proxy, certs, stubs, agents, *more):
+        """`agents`: (agent-id, agent-version) pairs; `more`: metadata that all send, too."""
         credentials = grpc.ssl_channel_credentials((certs / "ca.pem").read_bytes())
         self._channel = grpc.secure_channel(proxy.target, credentials, [("grpc.use_local_subchannel_pool", 1)])
         self._ends = []
@@ -74,7 +74,7 @@ class Streams:
         method = self._channel.stream_stream("/ping.PingService/PingPong")
         for ident, version in agents:
             pings = Pings(request)
-            call = method(pings, metadata=[("agent-id", ident), ("agent-version", version)])
+            call = method(pings, metadata=[("agent-id", ident), ("agent-version", version), *more])
             self._ends.append((call, pings))
         for call, _ in self._ends:
             next(call)
@@ -220,6 +220,67 @@ def test_the_history_is_bounded_and_counts_each_interval(proxy, started, certs, 
     assert {(flow["version"], flow["cluster"], flow["streams"][-1]) for flow in said["flows"]} == {
         ("v1.1", "server-v1", 1), ("v2.1", "server-v2", 1)}
     assert any(p99 is not None for p99 in said["p99_us"]), "no answer was timed, although nobody watched"
+
+
+class Events:
+    """Reads /events as it comes."""
+
+    def __init__(self, proxy):
+        self.response = urllib.request.urlopen(proxy.admin + "/events", timeout=20)
+
+    def next(self):
+        line = self.response.readline()
+        assert line.startswith(b"data: "), line
+        assert self.response.readline() == b"\n"
+        return json.loads(line[6:])
+
+    def samples(self, count):
+        """The numbers of the samples that come with the next ticks, once there are so many."""
+        numbers = []
+        while len(numbers) < count:
+            tick = self.next()
+            assert not tick["whole"]
+            numbers += tick["history"]["number"]
+        return numbers
+
+    def close(self):
+        self.response.close()
+
+
+def test_each_first_reader_gets_the_whole_past_and_then_each_sample_once(proxy, started):
+    """Also the first one after there was none: what came meanwhile is in its first tick, and not again in the next."""
+    last = 0
+    for _ in range(2):
+        reader = started(Events(proxy))
+        first = reader.next()
+        assert first["whole"]
+        known = first["history"]["number"]
+        assert known == list(range(1, len(known) + 1)) and len(known) >= last
+        last = len(known) + 2
+        assert reader.samples(2) == [last - 1, last]
+        another = started(Events(proxy))  # not the first one: it gets all of it, too
+        assert another.next()["history"]["number"] == list(range(1, last + 1))
+        reader.close()
+        another.close()
+        wait_until(lambda: history(proxy)["history"]["number"][-1] >= last + 2)
+
+
+def test_an_event_that_comes_again_is_the_same_with_a_higher_count(proxy, started, certs, stubs):
+    """In ticks: one entry with its number raised, which takes the place of what the reader has."""
+    reader = started(Events(proxy))
+    assert reader.next()["whole"]
+    seen = []
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError):  # which of the two it is is not guessed
+            started(Streams(proxy, certs, stubs, [("a", "v1.1")], ("agent-version", "v2.1")))
+        deadline = time.monotonic() + 20
+        while not (found := [event for event in reader.next()["events"] if event["event"] == "rejected"]):
+            assert time.monotonic() < deadline
+        seen += found
+    assert len(seen) == 2 and seen[0]["id"] == seen[1]["id"] and seen[0]["number"] < seen[1]["number"]
+    assert (seen[0]["count"], seen[1]["count"]) == (1, 2) and seen[0]["first_ms"] == seen[1]["first_ms"] <= seen[1]["time_ms"]
+    kept = [event for event in history(proxy)["events"] if event["event"] == "rejected"]
+    assert [(event["id"], event["count"]) for event in kept] == [(seen[0]["id"], 2)]
 
 
 def test_values_under_the_pointer_and_by_keys(proxy, opened, started, certs, stubs):

@@ -1,4 +1,6 @@
 """The pages of --report-file, in real Chromium: what they show is what was seen, whoever chose the names."""
+import base64
+import hashlib
 import json
 import re
 import shlex
@@ -94,6 +96,24 @@ def loaded(tmp_path_factory):
         server.stop()
     assert done.returncode == 1, done.stdout + done.stderr
     return folder / "page.html", json.loads(done.stdout)
+
+
+def test_the_page_runs_nothing_but_its_own_script_and_asks_nobody(loaded, opened):
+    """It comes from a disk and has names that others chose: its policy stands in the page itself, and is in force."""
+    page, _ = loaded
+    report = opened(page)
+    policy = report.page.locator('meta[http-equiv="Content-Security-Policy"]').get_attribute("content")
+    assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy and "connect-src" not in policy
+    hashes = set(re.findall(r"'(sha256-[^']+)'", policy))
+    scripts, styles = (re.findall(rf"<{kind}>(.*?)</{kind}>", page.read_text(), re.S) for kind in ("script", "style"))
+    assert hashes == {"sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts + styles}
+    assert report.page.evaluate("() => { const s = document.createElement('script'); s.textContent = 'window.ran = true';"
+                                " document.body.append(s); return window.ran ?? null; }") is None
+    assert report.page.evaluate("() => { const p = document.createElement('p'); p.setAttribute('onclick', 'window.ran = true');"
+                                " document.body.append(p); p.click(); return window.ran ?? null; }") is None
+    assert report.page.evaluate("() => fetch('http://127.0.0.1:9/').then(() => 'asked', (error) => error.name)") == "TypeError"
+    assert len([text for text in report.complaints if "Content Security Policy" in text]) >= 3
+    assert report.requests == [page.as_uri()]
 
 
 def test_bench_says_what_was_run_and_how_it_ended(loaded, opened):
