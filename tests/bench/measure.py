@@ -78,7 +78,9 @@ def drive(site, port, shape, versions, pids, words, seconds):
 
 def wrong(report, shape):
     """What is wrong with a report, in words; None: nothing."""
-    counted = {name: report[name] for name in ("lost", "misrouted", "moved", "disordered", "reopened") if report[name] > 0}
+    counts = {name: report[name] for name in ("lost", "misrouted", "moved", "disordered", "reopened")}
+    counted = {name: count for name, count in counts.items() if count}
+    unseen = [name for name, count in counts.items() if count is None]
     if report["errors"]:
         cause, count = max(report["errors"].items(), key=lambda item: item[1])
         return f"{count} streams or connections ended: {cause}"
@@ -86,7 +88,9 @@ def wrong(report, shape):
         return ", ".join(f"{count} {name}" for name, count in counted.items())
     if report["streams_opened"] != shape.connections * shape.streams:
         return f"{report['streams_opened']} of {shape.connections * shape.streams} streams were opened"
-    return None if report["answered"] > 0 else "nothing was answered"
+    if report["answered"] == 0:
+        return "nothing was answered"
+    return f"not checked: {', '.join(unseen)}" if unseen else None
 
 
 def checked(site, contender, running, shape, pids, words, seconds):

@@ -73,7 +73,8 @@ def report(**changes):
 @pytest.mark.parametrize("changes, words", [
     ({"lost": 2}, "2 lost"), ({"misrouted": 7}, "7 misrouted"), ({"moved": 1}, "1 moved"), ({"disordered": 1}, "1 disordered"),
     ({"reopened": 3}, "3 reopened"), ({"errors": {"a": 1, "refused": 5}}, "5 streams or connections ended: refused"),
-    ({"streams_opened": 99}, "99 of 100"), ({"answered": 0}, "nothing"),
+    ({"streams_opened": 99}, "99 of 100"), ({"answered": 0, "misrouted": None}, "nothing"),
+    ({"misrouted": None}, "not checked: misrouted"), ({"misrouted": None, "errors": {"refused": 5}}, "refused"),
 ])
 def test_a_wrong_report_is_refused(changes, words):
     shape = Shape.parse("50x2")
