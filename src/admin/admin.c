@@ -198,8 +198,8 @@ static void handle_drain(void *user, const struct net_http_request *request,
     act(user, ADMIN_DRAIN, response);
 }
 
-/* Apart is what grows with streams and endpoints, and what waits for the main thread. The dashboard
- * lives on this loop. */
+/* Apart is what grows with streams and endpoints, and what waits for the main thread; as that is
+ * made one at a time, lists of streams have one reader. The dashboard lives on this loop. */
 static const struct net_http_route routes[] = {
     {"/ready", "LIVE with 200, or 503", handle_ready, .turn = NET_HTTP_AT_ONCE},
     {"/stats", "counters, Envoy's form", handle_stats, .turn = NET_HTTP_APART},

@@ -1,8 +1,9 @@
 /* The admin port (HTTP/1.1) with Envoy's names: /ready /stats /stats/prometheus /clusters
  * /listeners /config_dump /server_info /certs, and /streams, /dashboard and /events; GET and HEAD;
  * and POST of /reload and /drain. On a thread and a loop of its own, so that no answer, however
- * long, holds a worker up: it reads counters that are atomic, and takes the mutexes of
- * relay/streams.h and relay/cluster.h for a few rows at a time. */
+ * long, holds a worker up, and what is long on one more, so that none holds a probe up: it reads
+ * counters that are atomic, and takes the mutexes of relay/streams.h and relay/cluster.h for a few
+ * rows at a time. */
 #ifndef GRPCROUTE_ADMIN_ADMIN_H
 #define GRPCROUTE_ADMIN_ADMIN_H
 
@@ -15,7 +16,7 @@ struct text_address;
 
 enum admin_act { ADMIN_RELOAD, ADMIN_DRAIN };
 
-/* What the admin port may ask for. Called on its thread, which waits. */
+/* What the admin port may ask for. Called on a thread of its own, which waits; one at a time. */
 struct admin_acts {
     /* Does it, writes a line about it into `out`, and returns a status of HTTP. */
     unsigned (*act)(void *user, enum admin_act act, char *out, size_t out_bytes);

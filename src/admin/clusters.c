@@ -200,7 +200,8 @@ cJSON *admin_cluster_json(cJSON *array, struct cluster *cluster, bool leaving)
 
 static void add_cluster_with_endpoints(cJSON *array, struct cluster *cluster, bool leaving)
 {
-    cJSON *endpoints = cJSON_AddArrayToObject(admin_cluster_json(array, cluster, leaving), "endpoints");
+    cJSON *object = admin_cluster_json(array, cluster, leaving);
+    cJSON *endpoints = cJSON_AddArrayToObject(object, "endpoints");
     cluster_each(cluster, endpoint_json, endpoints);
     cluster_each_left(cluster, endpoint_json, endpoints);
 }

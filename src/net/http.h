@@ -1,7 +1,7 @@
 /* A small HTTP/1.1 server for metrics and administration: libmicrohttpd on the loop, no threads.
  *
- * Happy path: accept -> one request -> it waits for its turn -> the route's handler fills a response
- * -> sent, kept alive.
+ * Happy path: accept -> one request -> it waits for its turn -> the route's handler fills a
+ * response -> sent, kept alive.
  * What one client does is paid by that client: who takes the last of NET_HTTP_CONNECTIONS places
  * gets that of the address that has most, which is closed; requests that cost something are
  * answered one at a time, those of all routes and addresses in turn, and a probe never waits for
@@ -75,8 +75,8 @@ struct net_http *net_http_open(struct net_loop *loop, const struct text_address 
                                const struct net_http_route *routes, void *user,
                                struct net_error *ret_error);
 
-/* Drops all connections and stops, after the answer that is being made on another thread; the memory
- * goes with the closed handles. Accepts NULL. */
+/* Drops all connections and stops, after the answer that is being made on another thread; the
+ * memory goes with the closed handles. Accepts NULL. */
 void net_http_close(struct net_http *http);
 
 /* The port in use; "HOST:PORT" for messages, with 0.0.0.0 or [::] for all interfaces. */

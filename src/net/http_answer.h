@@ -1,5 +1,5 @@
-/* Answers as libmicrohttpd sends them: headers that all have, and refusals. Only net/http*.c include
- * this. */
+/* Answers as libmicrohttpd sends them: headers that all have, and refusals. Only net/http*.c
+ * include this. */
 #ifndef GRPCROUTE_NET_HTTP_ANSWER_H
 #define GRPCROUTE_NET_HTTP_ANSWER_H
 

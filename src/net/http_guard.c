@@ -59,8 +59,8 @@ static bool is_same_origin(const char *origin, const char *host)
 const char *http_guard_refuse(const char *host, const char *origin, bool loopback, bool acts)
 {
     if (loopback && host != NULL && !http_guard_is_loopback(host)) {
-        return "this port is for this machine: its Host is localhost or an address of loopback, with any "
-               "port\n";
+        return "this port is for this machine: its Host is localhost or an address of loopback, "
+               "with any port\n";
     }
     if ((loopback || acts) && origin != NULL && !is_same_origin(origin, host)) {
         return "a page of another origin may not ask this\n";

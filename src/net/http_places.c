@@ -28,7 +28,8 @@ static void address_of(const struct sockaddr *address, uint8_t ret[static HTTP_A
         ret[10] = ret[11] = 0xff;
         memcpy(ret + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
     } else if (address->sa_family == AF_INET6) {
-        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        const struct in6_addr *v6 =
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
         bool whole = IN6_IS_ADDR_V4MAPPED(v6) || IN6_IS_ADDR_LOOPBACK(v6);
         memcpy(ret, v6, whole ? HTTP_ADDRESS_BYTES : IPV6_NET_BYTES);
     }

@@ -155,8 +155,8 @@ static enum MHD_Result answer(struct net_http *http, struct MHD_Connection *conn
 {
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     const struct net_http_route *route = find_route(http, path);
-    const char *refusal = http_guard_refuse(header(connection, "Host"), header(connection, "Origin"),
-                                            http->loopback, !reads);
+    const char *refusal = http_guard_refuse(
+        header(connection, "Host"), header(connection, "Origin"), http->loopback, !reads);
     if (refusal != NULL) {
         return http_answer_refuse(connection, 403, refusal, NULL);
     }
@@ -176,8 +176,8 @@ static enum MHD_Result answer(struct net_http *http, struct MHD_Connection *conn
     return begin(http, connection, route, turn);
 }
 
-/* Called first with the headers alone, then with each piece of a body, then at its end, and once more
- * when it had its turn. */
+/* Called first with the headers alone, then with each piece of a body, then at its end, and once
+ * more when it had its turn. */
 enum MHD_Result http_serve_request(void *user, struct MHD_Connection *connection, const char *path,
                                    const char *method, const char *version, const char *body,
                                    size_t *body_bytes, void **state)

@@ -233,7 +233,8 @@ def weak(request, tmp_path_factory):
 
 @pytest.mark.parametrize("configured", ["as it is", "lax"])
 def test_a_weak_certificate_is_not_shown(weak, lax, configured):
-    done = run([BIN, "server", "--version", "v1", "--listen", "127.0.0.1:0", "--cert", weak / "cert.pem", "--key", weak / "key.pem"], env=lax if configured == "lax" else {})
+    done = run([BIN, "server", "--version", "v1", "--listen", "127.0.0.1:0", "--cert", weak / "cert.pem", "--key", weak / "key.pem"],
+               env=lax if configured == "lax" else {})
     assert done.returncode == 2 and re.search("too (small|weak)", done.stderr), done.stderr
 
 
