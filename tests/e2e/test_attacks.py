@@ -602,7 +602,7 @@ def test_hostile_client_of_the_admin_port(world, name):
 class Pipeline:
     """Asks for the same without an end on forty connections, and reads what comes."""
 
-    def __init__(self, port, path, request=b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", connections=40):
+    def __init__(self, port, path, request, connections=40):
         self.port, self.requests, self.answers = port, request % path.encode() * 50, 0
         self.selector = selectors.DefaultSelector()
         self.ended = threading.Event()
@@ -647,10 +647,11 @@ def answered(admin, path):
 
 
 @pytest.mark.parametrize("path", ["/streams?q=", "/streams?q=nobody", "/metrics", "/clusters?format=json", "/history", "/events", "/dashboard", "/ready",
-                                  "/", "/none"])
+                                  "/", "/none", "/reload"])
 def test_a_client_that_asks_too_much_of_the_admin_port_pays_alone(world, started, path):
-    attack = started(Pipeline(world.proxy.admin_port, path))
-    wait_until(lambda: attack.answers > 100, 20, "it has begun")
+    method = b"POST" if path == "/reload" else b"GET"
+    attack = started(Pipeline(world.proxy.admin_port, path, method + b" %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
+    wait_until(lambda: attack.answers > 20, 20, "it has begun")
     for probe in ["/ready", "/metrics", "/server_info", "/ready"] * 3:
         assert answered(world.proxy.admin, probe)
 
