@@ -1,4 +1,4 @@
-/* Envoy 1.29 and newer. */
+/* Envoy 1.36 to 1.40. */
 #include "base/mem.h"
 #include "render/plan.h"
 #include "render/stream_log.h"
@@ -7,6 +7,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* More than a pod's memory holds; they only must not be what ends a fleet's growth. */
+#define MAX_CONNECTIONS "100000"
 
 /* ---- routes ---------------------------------------------------------------------------------- */
 
@@ -241,11 +244,25 @@ static void put_identity(FILE *out, const char *name)
             name, name);
 }
 
+/* The limit is for agents: the kubelet's probe of the admin port comes in when it is reached, too. */
+static void put_admin(FILE *out, const struct render_plan *plan)
+{
+    fputs("admin:\n  ignore_global_conn_limit: true\n  address: ", out);
+    put_socket(out, &plan->admin);
+    fputs("\n\n"
+          "overload_manager: # agents hold their connections; without a limit Envoy warns\n"
+          "  resource_monitors:\n"
+          "  - name: envoy.resource_monitors.global_downstream_max_connections\n"
+          "    typed_config:\n"
+          "      \"@type\": type.googleapis.com/envoy.extensions.resource_monitors."
+          "downstream_connections.v3.DownstreamConnectionsConfig\n"
+          "      max_active_downstream_connections: " MAX_CONNECTIONS "\n",
+          out);
+}
+
 static void put_listener(FILE *out, const struct render_plan *plan)
 {
-    fputs("admin:\n  address: ", out);
-    put_socket(out, &plan->admin);
-    fputs("\n\nstatic_resources:\n  listeners:\n  - name: grpc\n    address: ", out);
+    fputs("\nstatic_resources:\n  listeners:\n  - name: grpc\n    address: ", out);
     put_socket(out, &plan->listen);
     fputs(
         "\n"
@@ -304,16 +321,19 @@ static void put_listener(FILE *out, const struct render_plan *plan)
 static void put_cluster(FILE *out, const struct render_cluster *cluster, bool health_checks)
 {
     fprintf(out, "  - name: %s\n", cluster->route->name);
-    fputs("    type: STRICT_DNS # every address of the name is an endpoint, so the Service must be "
+    fputs("    cluster_type: # every address of the name is an endpoint, so the Service must be "
           "headless\n"
-          "    dns_refresh_rate: 2s\n"
+          "      name: envoy.cluster.dns\n"
+          "      typed_config: {\"@type\": type.googleapis.com/"
+          "envoy.extensions.clusters.dns.v3.DnsCluster, dns_refresh_rate: 2s}\n"
           "    ignore_health_on_host_removal: true\n"
           "    connect_timeout: 5s\n"
           "    lb_policy: ROUND_ROBIN\n"
           "    common_lb_config: {healthy_panic_threshold: {value: 0}}\n"
           "    track_cluster_stats: {per_endpoint_stats: true} # in /stats/prometheus\n"
           "    circuit_breakers: # 1024 each, and a stream is a request for as long as it lives\n"
-          "      thresholds: [{max_connections: 100000, max_pending_requests: 100000, "
+          "      thresholds: [{max_connections: " MAX_CONNECTIONS
+          ", max_pending_requests: 100000, "
           "max_requests: 10000000, max_retries: 1000}]\n"
           "    typed_extension_protocol_options:\n"
           "      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
@@ -344,8 +364,10 @@ static void put_cluster(FILE *out, const struct render_cluster *cluster, bool he
 
 int render_envoy(FILE *out, const struct render_plan *plan, char reason[static RENDER_REASON_BYTES])
 {
-    fputs("# Written by `grpcroute render envoy` from a GRPCRoute; for Envoy 1.29 and newer.\n",
+    fputs("# Written by `grpcroute render envoy` from a GRPCRoute; tested with Envoy 1.36 to "
+          "1.40.\n",
           out);
+    put_admin(out, plan);
     put_listener(out, plan);
     int rv = put_routes(out, plan->routes, reason);
     fputs("\n  clusters:\n", out);

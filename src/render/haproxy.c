@@ -1,4 +1,4 @@
-/* HAProxy 2.4 and newer. */
+/* HAProxy 2.6. */
 #include "base/mem.h"
 #include "render/haproxy_match.h"
 #include "render/plan.h"
@@ -253,7 +253,7 @@ int render_haproxy(FILE *out, const struct render_plan *plan,
         return 1;
     }
     fputs(
-        "# Written by `grpcroute render haproxy` from a GRPCRoute; for HAProxy 2.4 and newer.\n"
+        "# Written by `grpcroute render haproxy` from a GRPCRoute; tested with HAProxy 2.6.\n"
         "# The file behind crt holds the certificate chain and the key. Checks are TCP: this "
         "version has none for gRPC.\n"
         "global\n    tune.h2.max-concurrent-streams 1000\n",

@@ -1,4 +1,4 @@
-/* nginx 1.18 and newer. */
+/* nginx 1.22. */
 #include "base/mem.h"
 #include "render/plan.h"
 #include "render/stream_log.h"
@@ -396,7 +396,7 @@ static int put_locations(FILE *out, const struct route_table *routes, const char
 
 int render_nginx(FILE *out, const struct render_plan *plan, char reason[static RENDER_REASON_BYTES])
 {
-    fputs("# Written by `grpcroute render nginx` from a GRPCRoute; for nginx 1.18 and newer.\n"
+    fputs("# Written by `grpcroute render nginx` from a GRPCRoute; tested with nginx 1.22.\n"
           "# Names are resolved once, when nginx starts: reload it when servers come or go. It has "
           "no gRPC health checks, and\n"
           "# sees only the first of a repeated header: it cannot reject that.\n"

@@ -24,6 +24,18 @@ static bool is_rewritten(const struct route_table *routes, const char *header)
 
 /* ---- Envoy ----------------------------------------------------------------------------------- */
 
+/* Cut here, as not every Envoy can cut metadata in its log. */
+static void keep_envoy_header(FILE *out, const char *key, const char *header)
+{
+    fprintf(out,
+            "                    local value = request:headers():get(\"%s\")\n"
+            "                    if value ~= nil then\n"
+            "                      request:streamInfo():dynamicMetadata():set(\"grpcroute\", "
+            "\"%s\", string.sub(value, 1, %d))\n"
+            "                    end\n",
+            header, key, VALUE_BYTES);
+}
+
 /* Its log sees headers as the rules left them, so that what the client sent has to be kept. */
 void stream_log_envoy_filter(FILE *out, const struct render_plan *plan)
 {
@@ -33,30 +45,27 @@ void stream_log_envoy_filter(FILE *out, const struct render_plan *plan)
     if (!version && !id) {
         return;
     }
-    fputs("          - name: envoy.filters.http.header_to_metadata # for the log: as the client "
-          "sent it\n"
+    fputs("          - name: envoy.filters.http.lua # for the log: as the client sent it\n"
           "            typed_config:\n"
-          "              \"@type\": type.googleapis.com/"
-          "envoy.extensions.filters.http.header_to_metadata.v3.Config\n"
-          "              request_rules:\n",
+          "              \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua\n"
+          "              default_source_code:\n"
+          "                inline_string: |\n"
+          "                  function envoy_on_request(request)\n",
           out);
-    static const char rule[] =
-        "              - {header: \"%s\", on_header_present: {metadata_namespace: grpcroute, key: "
-        "%s}}\n";
     if (version) {
-        fprintf(out, rule, log->version_header, "agent_version");
+        keep_envoy_header(out, "agent_version", log->version_header);
     }
     if (id) {
-        fprintf(out, rule, log->id_header, "agent_id");
+        keep_envoy_header(out, "agent_id", log->id_header);
     }
+    fputs("                  end\n", out);
 }
 
 static void put_envoy_header(FILE *out, const struct render_plan *plan, const char *key,
                              const char *header)
 {
     if (is_rewritten(plan->routes, header)) {
-        fprintf(out, "                  %s: \"%%DYNAMIC_METADATA(grpcroute:%s):%d%%\"\n", key, key,
-                VALUE_BYTES);
+        fprintf(out, "                  %s: \"%%DYNAMIC_METADATA(grpcroute:%s)%%\"\n", key, key);
     } else {
         fprintf(out, "                  %s: \"%%REQ(%s):%d%%\"\n", key, header, VALUE_BYTES);
     }

@@ -1,4 +1,4 @@
-/* Traefik v3.2 and newer, file provider. */
+/* Traefik v3.6, file provider. */
 #include "base/mem.h"
 #include "render/plan.h"
 #include "render/stream_log.h"
@@ -274,7 +274,7 @@ int render_traefik(FILE *out, const struct render_plan *plan,
 {
     const struct route_table *routes = plan->routes;
     fputs("# Written by `grpcroute render traefik` from a GRPCRoute: the dynamic configuration, "
-          "for Traefik v3.2 and newer.\n"
+          "tested with Traefik v3.6.\n"
           "# A server is one address and one connection, so each pod has to be listed; --resolve "
           "and --watch keep the list true.\n"
           "# Of a repeated header any value may match: this proxy cannot reject it.\n"
@@ -314,8 +314,8 @@ int render_traefik_static(FILE *out, const struct render_plan *plan,
                           char reason[static RENDER_REASON_BYTES])
 {
     char address[TEXT_ADDRESS_BYTES];
-    fputs("# Written by `grpcroute render traefik --static`: the static configuration, for Traefik "
-          "v3.2 and newer.\n"
+    fputs("# Written by `grpcroute render traefik --static`: the static configuration, tested with "
+          "Traefik v3.6.\n"
           "entryPoints:\n  grpc:\n    address: ",
           out);
     put_yaml(out, render_address(&plan->listen, "", address));

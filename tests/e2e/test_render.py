@@ -115,7 +115,7 @@ def test_without_it_the_stream_lives(start, name):
 
 
 CHECKERS = {
-    "envoy": ["envoy", "--mode", "validate", "--log-level", "error", "-c"],
+    "envoy": ["envoy", "--mode", "validate", "--log-level", "warning", "-c"],
     "haproxy": ["haproxy", "-c", "-f"],
     "nginx": ["nginx", "-t", "-e", "stderr", "-c"],
 }

@@ -573,7 +573,7 @@ def test_headers_that_are_none_are_one_line(option, header):
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and option in done.stderr, done
 
 
-CHECKERS = {"envoy": ["envoy", "--mode", "validate", "--log-level", "error", "-c"], "haproxy": ["haproxy", "-c", "-f"],
+CHECKERS = {"envoy": ["envoy", "--mode", "validate", "--log-level", "warning", "-c"], "haproxy": ["haproxy", "-c", "-f"],
             "nginx": ["nginx", "-t", "-e", "stderr", "-c"]}
 
 

