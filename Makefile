@@ -9,11 +9,9 @@ override PREFIX := $(abspath $(PREFIX))
 # For the cluster of the current kubectl context.
 export IMAGE ?= grpcroute:$(VERSION)
 export CERTS ?= certs
-DOCKER ?= docker
-KUBECTL = kubectl --namespace grpc-routing-poc
-TAIL ?= 100
-# FOLLOW=1 goes on until Ctrl-C.
-LOGS = $(KUBECTL) logs --tail=$(TAIL) --max-log-requests=50 $(if $(FOLLOW),--follow)
+export DOCKER ?= docker
+export TAIL ?= 100
+export FOLLOW # =1 goes on until Ctrl-C
 CLUSTER = deploy/cluster.sh
 
 .PHONY: help demo test binary bench bench-peers install dist deb test-packages format lint clean-build proto certs apply-certs build load \
@@ -115,8 +113,7 @@ apply-certs:
 	@$(CLUSTER) apply-certs
 
 build:
-	@command -v $(DOCKER) > /dev/null || { echo 'make build: $(DOCKER) is not on PATH; install Docker, or set DOCKER=podman' >&2; exit 2; }
-	$(DOCKER) build --tag $(IMAGE) .
+	@$(CLUSTER) build
 
 load:
 	@$(CLUSTER) load
@@ -132,19 +129,19 @@ all-envoy all-traefik all-embedded: all-%:
 	@$(MAKE) --no-print-directory deploy-$*
 
 logs-server-v1 logs-server-v2: logs-server-%:
-	@$(LOGS) -l app=server,version=$*
+	@$(CLUSTER) logs app=server,version=$*
 
 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2: logs-agent-%:
-	@$(LOGS) -l app=agent,version=$(subst -,.,$*)
+	@$(CLUSTER) logs app=agent,version=$(subst -,.,$*)
 
 logs-agents-v1 logs-agents-v2: logs-agents-%:
-	@$(LOGS) -l app=agent,major-version=$*
+	@$(CLUSTER) logs app=agent,major-version=$*
 
 logs-envoy logs-traefik: logs-%:
-	@$(LOGS) -l app=proxy-ingress,proxy=$*
+	@$(CLUSTER) logs app=proxy-ingress,proxy=$*
 
 logs-proxy:
-	@$(LOGS) -l app=proxy-ingress
+	@$(CLUSTER) logs app=proxy-ingress
 
 verify sticky-test:
 	@GRPCROUTE=$(BIN) $(CLUSTER) check $@

@@ -10,6 +10,9 @@ ctr=${CTR:-ctr}
 grpcroute=${GRPCROUTE:-build/src/grpcroute}
 certs=${CERTS:-certs}
 rollout_timeout=${ROLLOUT_TIMEOUT:-120s}
+# sticky-test wants 20 messages of a stream, agents ping every five seconds, and may have had to connect a second time.
+log_timeout=${LOG_TIMEOUT:-150}
+not_enough=4 # exit code of a check without enough evidence
 
 say() { printf '==> %s\n' "$*" >&2; }
 
@@ -19,7 +22,7 @@ fail() { # TEXT [EXIT CODE]
 }
 
 usage() {
-    echo "usage: deploy/cluster.sh apply-certs | load | deploy PROXY | wait | check NAME | clean" >&2
+    echo "usage: deploy/cluster.sh apply-certs | build | load | deploy PROXY | wait | logs SELECTOR | check NAME | clean" >&2
     exit 2
 }
 
@@ -68,6 +71,12 @@ need_certs() {
 
 # ---- image -------------------------------------------------------------------------------------
 
+build() {
+    need_docker
+    say "building $image"
+    "$docker" build --tag "$image" .
+}
+
 load_with() { # WORDS: how, then the command
     local how=$1
     shift
@@ -100,23 +109,39 @@ load() {
 
 # ---- deployment --------------------------------------------------------------------------------
 
-# "POD REASON" of each container that does not run.
-waiting() {
-    k get pods -o jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.containerStatuses[0].state.waiting.reason}{"\n"}{end}' |
-        grep -E ' [A-Za-z]+$' || true
+# "POD CONTAINER IMAGE [REASON]" of each container that is not ready, of the pods that NAME made.
+not_ready() { # NAME
+    # shellcheck disable=SC2016  # the template's
+    k get pods -o go-template='{{range .items}}{{$pod := .metadata}}{{range .status.containerStatuses}}
+        {{- if not (or .ready $pod.deletionTimestamp)}}{{$pod.name}} {{.name}} {{.image}} {{with .state.waiting}}{{.reason}}{{end}}
+        {{- "\n"}}{{end}}{{end}}{{end}}' | grep "^$1-" || true
 }
 
-# Why pods are not there yet, in one line.
-why_not_ready() {
-    local pod reason
-    read -r pod reason <<<"$(waiting | grep -v ContainerCreating | head -n 1)"
+last_line() { # POD CONTAINER: what it said last, before it was started again if it has said nothing since
+    local said
+    said=$(k logs "$1" -c "$2" --tail=1 2>/dev/null) || true
+    [ -n "$said" ] || said=$(k logs "$1" -c "$2" --tail=1 --previous 2>/dev/null) || true
+    echo "$said"
+}
+
+last_event() { # POD
+    k get events --field-selector "involvedObject.name=$1" --sort-by=.lastTimestamp \
+        -o jsonpath='{.items[-1:].message}' 2>/dev/null || true
+}
+
+# Why the pods of NAME are not ready, in one line: what the first of them says itself, or what is said of it.
+why_not_ready() { # NAME
+    local pod container image reason said
+    read -r pod container image reason <<<"$(not_ready "$1" | head -n 1)"
     case $reason in
-        ErrImageNeverPull | ErrImagePull | ImagePullBackOff)
-            echo "image $(k get pod "$pod" -o jsonpath='{.spec.containers[0].image}') is not on the node; run make load"
-            ;;
-        CrashLoopBackOff | Error) echo "$pod ends at once: $(k logs "$pod" --tail=1 2>&1)" ;;
-        *) echo "see kubectl get events -n $namespace" ;;
+        ErrImageNeverPull | ErrImagePull | ImagePullBackOff) echo "image $image is not on the node; run make load"; return ;;
+        CrashLoopBackOff | Error) echo "$pod ends at once: $(last_line "$pod" "$container")"; return ;;
     esac
+    [ -n "$pod" ] || pod=$(k get pods -o name | sed -n "s,^pod/\($1-.*\),\1,p" | head -n 1)
+    said=${container:+$(last_line "$pod" "$container")}
+    [ -z "$said" ] || { echo "$pod says: $said"; return; }
+    said=$(last_event "${pod:-$1}")
+    echo "${said:-see kubectl get events -n $namespace}"
 }
 
 # Waits until every Deployment is what its manifest says.
@@ -124,7 +149,7 @@ wait_rolled_out() {
     local name
     for name in $(k get deployments -o jsonpath='{.items[*].metadata.name}'); do
         k rollout status "deployment/$name" --timeout="$rollout_timeout" >/dev/null 2>&1 ||
-            fail "deployment $name is not ready after $rollout_timeout: $(why_not_ready)" 1
+            fail "deployment $name is not ready after $rollout_timeout: $(why_not_ready "$name")" 1
     done
 }
 
@@ -136,6 +161,17 @@ deploy() { # PROXY
     kubectl apply -k "deploy/$1" >/dev/null || fail "kubectl apply -k deploy/$1 failed"
     wait_rolled_out
     k get pods
+}
+
+# ---- logs --------------------------------------------------------------------------------------
+
+logs() { # SELECTOR
+    local follow=()
+    need_cluster
+    [ -n "$(k get pods -l "$1" -o name)" ] ||
+        fail "no pod in $namespace is $1; see kubectl get pods -n $namespace, or run make all-envoy, all-traefik or all-embedded"
+    [ -z "${FOLLOW:-}" ] || follow=(--follow)
+    k logs -l "$1" --all-containers --tail="${TAIL:-100}" --max-log-requests=100 "${follow[@]}"
 }
 
 # ---- checks ------------------------------------------------------------------------------------
@@ -160,7 +196,7 @@ probe() { # NAME
         sleep 1
         code=$(job_result "$1")
     done
-    [ -n "$code" ] || fail "job $1 has not ended after 150 s: $(why_not_ready)" 4
+    [ -n "$code" ] || fail "job $1 has not ended after 150 s: $(why_not_ready "$1")" $not_enough
     k logs "job/$1"
     return "$code"
 }
@@ -171,21 +207,43 @@ judge_logs() { # NAME
         "$grpcroute" "$1" --logs kubectl --namespace "$namespace"
         return
     fi
-    need_image
-    k logs -l 'app in (agent, server)' --prefix --timestamps --tail=-1 --max-log-requests=100 |
+    local codes
+    k logs -l 'app in (agent, server)' --prefix --timestamps --tail=-1 --max-log-requests=100 --ignore-errors |
         "$docker" run --rm --interactive "$image" "$1" --logs -
+    codes=("${PIPESTATUS[@]}")
+    [ "${codes[1]}" -eq 0 ] || return "${codes[1]}"
+    [ "${codes[0]}" -eq 0 ] || { echo "cluster: kubectl could not read all logs" >&2; return $not_enough; }
+}
+
+# Agents that were deployed a moment ago have little to show; what has gone wrong is not waited for.
+wait_for_evidence() { # NAME
+    local code deadline=$((SECONDS + log_timeout)) told=
+    while code=0; judge_logs "$1" >/dev/null 2>&1 || code=$?; [ "$code" -eq $not_enough ] && [ "$SECONDS" -lt "$deadline" ]; do
+        [ -n "$told" ] || say "$1: agents have not logged enough yet; waiting for them, up to $log_timeout s"
+        told=yes
+        sleep 2
+    done
+}
+
+# Of two exit codes the one to end with: a check that failed is not made better by one that could not be made.
+worse() { # CODE CODE
+    local code=$(($1 > $2 ? $1 : $2))
+    [ "$1" -ne 1 ] && [ "$2" -ne 1 ] || code=1
+    return "$code"
 }
 
 # What the deployed agents and servers logged, then a live probe through the proxy.
 check() { # NAME
     need_cluster
     need_deployment
+    [ -x "$grpcroute" ] || need_image
     local code=0 probed=0
+    wait_for_evidence "$1"
     say "$1: what agents and servers logged"
     judge_logs "$1" || code=$?
     say "$1: a live probe through the proxy"
     probe "$1" || probed=$?
-    return "$((code > probed ? code : probed))"
+    worse "$code" "$probed"
 }
 
 clean() {
@@ -195,9 +253,11 @@ clean() {
 
 case ${1:-} in
     apply-certs) apply_certs ;;
+    build) build ;;
     load) load ;;
     deploy) [ $# -eq 2 ] || usage; deploy "$2" ;;
     wait) need_cluster; wait_rolled_out ;;
+    logs) [ $# -eq 2 ] || usage; logs "$2" ;;
     check) [ $# -eq 2 ] || usage; check "$2" ;;
     clean) clean ;;
     *) usage ;;
