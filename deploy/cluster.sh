@@ -80,6 +80,7 @@ build() {
 load_with() { # WORDS: how, then the command
     local how=$1
     shift
+    command -v "$1" >/dev/null || fail "$1 is not on PATH, and context $(context) is one of its clusters"
     say "loading $image $how"
     "$@" >/dev/null || fail "loading $image $how failed"
 }

@@ -14,7 +14,7 @@ KUBECTL = """#!/bin/sh
 cd {folder}
 echo "$*" >> asked
 case "$*" in
-    "config current-context") echo fake ;;
+    "config current-context") cat context ;;
     *"get --raw /readyz"*) [ ! -e unreachable ] || {{ echo "dial tcp: connection refused" >&2; exit 1; }} ;;
     *"rollout status"*) [ ! -e not-ready ] ;;
     *"get deployments"*) echo agent-v1-1 ;;
@@ -56,7 +56,7 @@ class Machine:
         self.path.mkdir()
         for tool in tools:
             (self.path / tool).symlink_to(shutil.which(tool))
-        self.tell(enough_at=1, logs=log(RIGHT, 21), probe=0, pods="pod/agent-v1-1-x\n", last="")
+        self.tell(enough_at=1, logs=log(RIGHT, 21), probe=0, context="fake", pods="pod/agent-v1-1-x\n", last="")
 
     def install(self, name, text):
         program = self.path / name
@@ -201,6 +201,21 @@ def test_no_docker_is_one_line(bare, target):
 def test_a_docker_that_does_not_answer_is_one_line(machine, target):
     machine.tell(silent="")
     one_line(machine.make(target), 2, "docker does not answer")
+
+
+@pytest.mark.parametrize("context, tool", [("kind-poc", "kind"), ("minikube", "minikube"), ("k3d-poc", "k3d"), ("my-server", "ctr")])
+def test_load_without_the_tool_of_the_context_is_one_line(machine, context, tool):
+    machine.tell(context=context)
+    one_line(machine.make("load"), 2, tool, f"context {context} is")
+
+
+@pytest.mark.parametrize("context, words", [("kind-poc", "kind load docker-image {} --name poc"), ("minikube", "minikube image load {} --profile minikube"),
+                                            ("k3d-poc", "k3d image import {} --cluster poc"), ("my-server", "ctr --namespace k8s.io images import -")])
+def test_load_calls_the_tool_of_the_context(machine, context, words):
+    machine.tell(context=context)
+    machine.install(words.split()[0], '#!/bin/sh\necho "${{0##*/}} $*" > {folder}/called\n')
+    assert machine.make("load", "IMAGE=a:b").returncode == 0
+    assert (machine.folder / "called").read_text().strip() == words.format("a:b")
 
 
 def test_build_builds_the_image(machine):
