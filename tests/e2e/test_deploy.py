@@ -1,5 +1,6 @@
 """What the make targets for a cluster do, beside a kubectl and a docker that say what the test wants; tests/cluster has real ones."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -221,6 +222,19 @@ def test_load_calls_the_tool_of_the_context(machine, context, words):
 def test_build_builds_the_image(machine):
     assert machine.make("build", "IMAGE=a:b").returncode == 0
     assert (machine.folder / "docker_asked").read_text() == "info\nbuild --tag a:b .\n"
+
+
+def test_what_the_image_is_built_of_is_enough_to_build(tmp_path):
+    """The Dockerfile sees what .dockerignore lets in, and copies that."""
+    let_in = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M)
+    for name in let_in:
+        target = tmp_path / "source" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, target)
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert sorted(" ".join(copied).split()) == sorted(let_in)
+    done = subprocess.run(["meson", "setup", tmp_path / "build", tmp_path / "source", "--buildtype=release"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 # ---- policies --------------------------------------------------------------------------------------
