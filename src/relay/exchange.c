@@ -177,6 +177,7 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
     exchange->end.grpc_status = -1;
     exchange->labels = stream_log_labels(client, block);
     list_append(&client->exchanges, &exchange->client_node);
+    list_init(&exchange->answered_node);
     init_record(&exchange->record, worker, block);
     streams_add(&worker->streams, &exchange->record);
     counter_add(&worker->stats.downstream_rq_active, 1);

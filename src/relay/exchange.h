@@ -63,6 +63,7 @@ struct exchange {
     uint64_t age_due_ms;       /* when it is too old; 0: never */
     enum leave_reason leaving; /* why it is to end between two messages */
     uint64_t leaving_ms;       /* since when */
+    struct list answered_node; /* worker->answered, in the turn in which something was answered */
     enum exchange_state state;
     struct stream_end end;            /* set by the step into ENDING */
     struct stream_log_labels *labels; /* owned; NULL: there is no stream log */

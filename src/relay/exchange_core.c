@@ -167,6 +167,7 @@ void exchange_free_when_closed(struct exchange *exchange)
     exchange_leave_endpoint(exchange);
     observe_ended(worker, &exchange->record);
     worker->leaving -= leave_counts(exchange->leaving);
+    list_remove(&exchange->answered_node);
     streams_remove(&worker->streams, &exchange->record);
     counter_sub(&worker->stats.downstream_rq_active, 1);
     exchange_forget_request(exchange);

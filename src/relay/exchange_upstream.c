@@ -278,10 +278,21 @@ static void on_upstream_block(void *user, enum h2_block_kind kind, const struct 
     exchange_watch_buffers(exchange);
 }
 
+/* The moment between two messages may be now, and over when the next look at all comes. */
+static void note_answer(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    if (exchange->leaving != LEAVE_NOT && list_empty(&exchange->answered_node)) {
+        list_append(&worker->answered, &exchange->answered_node);
+        net_loop_flush_soon(&worker->loop, &worker->answered_flush);
+    }
+}
+
 static void on_upstream_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct exchange *exchange = user;
     observe_down(exchange->worker, &exchange->record, bytes, len);
+    note_answer(exchange);
     struct h2_stream *downstream = exchange->downstream;
     int rv = downstream != NULL ? h2_stream_write(downstream, bytes, len, EXCHANGE_QUEUE_BYTES)
                                 : H2_E_CLOSED;

@@ -189,14 +189,32 @@ static void on_timer(uv_timer_t *timer)
     }
 }
 
+/* Streams whose messages come as often as it is looked would have one under way at each look. */
+static void on_answered(struct net_flush *item)
+{
+    struct worker *worker = container_of(item, struct worker, answered_flush);
+    uint64_t now = worker_now_ms(worker);
+    while (!list_empty(&worker->answered)) {
+        struct exchange *exchange =
+            container_of(worker->answered.next, struct exchange, answered_node);
+        list_remove(&exchange->answered_node);
+        if (is_needed(worker)) {
+            look_at(worker, exchange, now, atomic_load(&worker->relay->moving));
+        }
+    }
+}
+
 void leave_open(struct worker *worker)
 {
+    list_init(&worker->answered);
+    net_flush_init(&worker->answered_flush, on_answered);
     uv_timer_init(&worker->loop.uv, &worker->leave);
     worker->leave.data = worker;
 }
 
 void leave_close(struct worker *worker)
 {
+    net_loop_flush_cancel(&worker->answered_flush);
     uv_close((uv_handle_t *)&worker->leave, NULL);
 }
 

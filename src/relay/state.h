@@ -108,6 +108,8 @@ struct worker {
     atomic_uint connections; /* given to it and not gone; counted where there are several workers */
     struct net_tick tick;
     uv_timer_t leave; /* runs while streams are ended on purpose */
+    struct list answered;            /* of those, the ones that were answered in this turn */
+    struct net_flush answered_flush; /* looks at them */
     struct net_listener *listener; /* worker 0's has the socket */
     struct net_tls *tls; /* owned reference, of the listener; NULL: plaintext */
     struct list downstreams;

@@ -87,6 +87,28 @@ static void what_is_unanswered_gets_a_moment(void **state)
     scene_close(scene);
 }
 
+/* A message that comes just before each look, and is answered just after it. */
+static void a_stream_in_step_with_the_looks_ends_when_it_is_answered(void **state)
+{
+    (void)state;
+    struct scene *scene = open_with_age(AGE_MS, 0);
+    struct peer_stream *near = scene_ask(scene_client(scene), "");
+    struct peer_stream *far = far_end(scene, 0);
+    peer_begin(far);
+    scene_run(AGE_MS - NET_TICK_MS);
+    size_t messages = 0;
+    for (; !near->closed && messages < LEAVE_GRACE_MS / LEAVE_TICK_MS / 2; messages++) {
+        peer_send(near, PING, PING_SIZE);
+        scene_run(2 * LEAVE_TICK_MS - 1);
+        peer_send(far, PING, PING_SIZE);
+        scene_run(1);
+    }
+    assert_true(near->closed);
+    assert_int_equal(near->body.len, far->body.len);
+    scene_assert_status(near, 14, "--max-stream-age");
+    scene_close(scene);
+}
+
 static void ages_differ_by_their_jitter(void **state)
 {
     (void)state;
@@ -373,6 +395,7 @@ int main(void)
         cmocka_unit_test(a_message_that_drips_is_cut_all_the_same),
         cmocka_unit_test(what_was_whole_in_time_is_not_cut),
         cmocka_unit_test(what_is_unanswered_gets_a_moment),
+        cmocka_unit_test(a_stream_in_step_with_the_looks_ends_when_it_is_answered),
         cmocka_unit_test(ages_differ_by_their_jitter),
         cmocka_unit_test(so_many_leave_an_endpoint_as_are_asked),
         cmocka_unit_test(a_stream_that_is_to_move_waits_for_its_answer),
