@@ -5,8 +5,8 @@
 #include "bench/command.h"
 #include "check/command.h"
 #include "cli/program.h"
-#include "demo/command.h"
 #include "commit.h" /* made by meson */
+#include "demo/command.h"
 #include "failover/command.h"
 #include "h2/version.h"
 #include "net/version.h"

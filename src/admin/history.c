@@ -12,7 +12,7 @@
 /* docs/dashboard.md names this size. */
 static_assert(sizeof(struct history) <= 52 * 1024, "the history is larger than documented");
 
-#define NS_PER_MS       UINT64_C(1000000)
+#define NS_PER_MS         UINT64_C(1000000)
 #define SUM(relay, field) relay_sum(relay, offsetof(struct worker_stats, field))
 
 /* ---- a sample -------------------------------------------------------------------------------- */
@@ -125,9 +125,8 @@ void history_take(struct history *history, struct relay *relay)
 static uint64_t first_above(const struct history *history, uint64_t after)
 {
     uint64_t first = after + 1;
-    uint64_t kept = history->last_number > HISTORY_SAMPLES
-                        ? history->last_number - HISTORY_SAMPLES + 1
-                        : 1;
+    uint64_t kept =
+        history->last_number > HISTORY_SAMPLES ? history->last_number - HISTORY_SAMPLES + 1 : 1;
     return first > kept ? first : kept;
 }
 

@@ -63,7 +63,8 @@ static void add_rule(const struct routing *routing, size_t index, cJSON *array)
         add_match(&rule->matches[i], matches);
     }
     add_backends(rule, cJSON_AddArrayToObject(object, "backends"));
-    cJSON_AddNumberToObject(object, "streams", (double)atomic_load(&routing->accounts[index]->streams_total));
+    cJSON_AddNumberToObject(object, "streams",
+                            (double)atomic_load(&routing->accounts[index]->streams_total));
     cJSON_AddItemToArray(array, object);
 }
 

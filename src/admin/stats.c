@@ -256,9 +256,9 @@ static void endpoints_prometheus(struct relay *relay, const struct stat_entry *e
     for (size_t i = 0; i < count; i++) {
         const struct stat_entry *entry = &entries[i];
         metrics_begin(out, entry->prometheus, entry->type, entry->help);
-        relay_each_cluster(relay, cluster_samples,
-                           &(struct sample_context){endpoint_sample, read, out,
-                                                    entry->prometheus, entry->offset});
+        relay_each_cluster(
+            relay, cluster_samples,
+            &(struct sample_context){endpoint_sample, read, out, entry->prometheus, entry->offset});
     }
 }
 

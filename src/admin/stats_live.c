@@ -89,8 +89,13 @@ static const struct {
     const char *label;
     size_t end; /* counts before this one */
 } age_groups[] = {
-    {"under 1m", 4}, {"1m to 15m", 6}, {"15m to 1h", 7},      {"1h to 6h", 8},
-    {"6h to 1d", 9}, {"1d to 7d", 11}, {"over 7d", TALLY_BOUNDS + 1},
+    {"under 1m", 4},
+    {"1m to 15m", 6},
+    {"15m to 1h", 7},
+    {"1h to 6h", 8},
+    {"6h to 1d", 9},
+    {"1d to 7d", 11},
+    {"over 7d", TALLY_BOUNDS + 1},
 };
 
 static void put_live_ages(const struct streams_ages *ages, struct metrics *out)

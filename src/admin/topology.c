@@ -11,9 +11,9 @@
  * One that changes in between may be named twice or not, until the next tick. */
 struct walk {
     cJSON *clusters;
-    cJSON *cluster;   /* the current one; NULL: it is not named */
-    cJSON *endpoints; /* its */
-    size_t clusters_left;  /* that may be named */
+    cJSON *cluster;       /* the current one; NULL: it is not named */
+    cJSON *endpoints;     /* its */
+    size_t clusters_left; /* that may be named */
     size_t endpoints_left;
     uint64_t clusters_more;
     uint64_t seen; /* endpoints, also those that are leaving */
@@ -34,8 +34,8 @@ static void add_number(cJSON *object, const char *name, uint64_t value)
 
 static bool is_remarkable(const struct endpoint *endpoint)
 {
-    return atomic_load(&endpoint->health) != ENDPOINT_HEALTHY ||
-           atomic_load(&endpoint->removed) || atomic_load(&endpoint->misrouted) > 0;
+    return atomic_load(&endpoint->health) != ENDPOINT_HEALTHY || atomic_load(&endpoint->removed) ||
+           atomic_load(&endpoint->misrouted) > 0;
 }
 
 static void add_endpoint(cJSON *array, const struct endpoint *endpoint)

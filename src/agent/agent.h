@@ -28,7 +28,7 @@ struct agent_stats;
 struct agent_config {
     struct net_loop *loop;
     struct agent_stats *stats;
-    const char *version; /* "v1.2" */
+    const char *version;                   /* "v1.2" */
     const struct role_expectation *expect; /* of the servers that answer */
     const struct role_target *target;
     uint64_t interval_ms;

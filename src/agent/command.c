@@ -152,8 +152,7 @@ static void handle_ready(void *user, const struct net_http_request *request,
 
 static const struct net_http_route http_routes[] = {
     {"/metrics", "Prometheus metrics", handle_metrics},
-    {"/ready", "200 while a stream is open, else 503", handle_ready,
-     .turn = NET_HTTP_AT_ONCE},
+    {"/ready", "200 while a stream is open, else 503", handle_ready, .turn = NET_HTTP_AT_ONCE},
     {0},
 };
 

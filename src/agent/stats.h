@@ -46,7 +46,7 @@ struct agent_stats {
     uint64_t bad_ends;   /* streams that had sent all and did not end with an OK */
     uint64_t streams_opened;
     uint64_t streams_active;
-    uint64_t ended[RPC_CODES]; /* streams by status */
+    uint64_t ended[RPC_CODES];                              /* streams by status */
     struct agent_stats_reason reasons[AGENT_STATS_REASONS]; /* of reconnections */
     size_t reason_count;
     struct agent_stats_server servers[AGENT_STATS_SERVERS + 1]; /* the last one is "other" */

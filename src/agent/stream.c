@@ -92,8 +92,7 @@ static unsigned judge_version(struct agent_stats *stats, const struct agent_iden
     const char *server_version = response->server_version;
     bool unnamed = role_is_unnamed(self->service, response);
     stats->unnamed += unnamed;
-    if (unnamed ||
-        (expect->rule != ROLE_EXPECT_SERVER && expect->rule != ROLE_EXPECT_REJECTED)) {
+    if (unnamed || (expect->rule != ROLE_EXPECT_SERVER && expect->rule != ROLE_EXPECT_REJECTED)) {
         agent_stats_answer(stats, server_version, AGENT_STATS_UNCHECKED);
         return 0;
     }
@@ -176,8 +175,7 @@ struct rpc_stream_life agent_stream_close(struct agent_stream *stream, struct ag
         .age_ms = (now_ns - stream->opened_ns) / NS_PER_MS,
         .idle_ms = (now_ns - stream->last_message_ns) / NS_PER_MS,
         .half_closed = stream->half_closed_ns != 0,
-        .half_closed_ms = stream->half_closed_ns != 0
-                              ? (now_ns - stream->half_closed_ns) / NS_PER_MS
-                              : 0,
+        .half_closed_ms =
+            stream->half_closed_ns != 0 ? (now_ns - stream->half_closed_ns) / NS_PER_MS : 0,
     };
 }

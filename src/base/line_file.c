@@ -87,8 +87,7 @@ static bool is_welcome(const struct line_file *file, struct line_share *share, s
     size_t free_bytes = ring->size - ring->len;
     bool roomy = !file->dropping && (share == NULL || free_bytes > ring->size / 4);
     return roomy ||
-           (share != NULL &&
-            line_ring_waiting(ring, share) + len <= free_bytes / LINE_FILE_SHARES);
+           (share != NULL && line_ring_waiting(ring, share) + len <= free_bytes / LINE_FILE_SHARES);
 }
 
 /* With the lock held. */

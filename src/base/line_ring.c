@@ -38,8 +38,7 @@ size_t line_ring_waiting(const struct line_ring *ring, struct line_share *share)
     if (share->to <= out) {
         share->bytes = 0;
     } else if (share->from < out) {
-        share->bytes =
-            (size_t)(share->bytes * (share->to - out) / (share->to - share->from));
+        share->bytes = (size_t)(share->bytes * (share->to - out) / (share->to - share->from));
         share->from = out;
     }
     return share->bytes;

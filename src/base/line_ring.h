@@ -12,7 +12,7 @@ struct line_ring {
     size_t size;
     size_t start;
     size_t len;
-    size_t torn; /* bytes of the first line that are out already; 0: none */
+    size_t torn;          /* bytes of the first line that are out already; 0: none */
     uint64_t taken_bytes; /* in all; positions count from there */
 };
 

@@ -135,8 +135,7 @@ static void put_pair(struct buf *line, enum log_level level, const struct log_pa
     (void)json_append_string(line, pair->key, strlen(pair->key));
     put(line, ":");
     if (pair->is_number) {
-        assert(pair->value[0] != '\0' &&
-               pair->value[strspn(pair->value, "0123456789")] == '\0');
+        assert(pair->value[0] != '\0' && pair->value[strspn(pair->value, "0123456789")] == '\0');
         put(line, pair->value);
     } else {
         put_string(line, level, pair->value);
@@ -150,9 +149,9 @@ static void put_json_line(struct buf *line, enum log_level level, const struct l
     char now[CLOCK_RFC3339_BYTES];
     clock_format_now(now);
     put(line, "{");
-    const struct log_pair *head = LOG_PAIRS(
-        {"time", now}, {"level", log_level_names[level]}, {"event", event}, {"role", source->role},
-        {"version", source->version}, {"id", source->id});
+    const struct log_pair *head =
+        LOG_PAIRS({"time", now}, {"level", log_level_names[level]}, {"event", event},
+                  {"role", source->role}, {"version", source->version}, {"id", source->id});
     for (; head->key != NULL; head++) {
         put_pair(line, level, head);
     }

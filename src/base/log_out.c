@@ -29,11 +29,11 @@
 #include <unistd.h>
 
 #define WAKE_BYTES      ((size_t)32 * 1024) /* handed to the thread without a flush */
-#define NAP_NS          1000000 /* between two looks at the queues, after a write */
-#define BLOCKED_WAIT_MS 20      /* one wait for a full pipe; the other file waits as long at most */
-#define RESTING_WAIT_S  1       /* one wait behind an error */
-#define EXIT_MS         1000    /* for the last words, if nothing is taken */
-#define DRAIN_ROUNDS    3       /* so many times its patience a drain lasts, if something is */
+#define NAP_NS          1000000             /* between two looks at the queues, after a write */
+#define BLOCKED_WAIT_MS 20   /* one wait for a full pipe; the other file waits as long at most */
+#define RESTING_WAIT_S  1    /* one wait behind an error */
+#define EXIT_MS         1000 /* for the last words, if nothing is taken */
+#define DRAIN_ROUNDS    3    /* so many times its patience a drain lasts, if something is */
 
 /* All of this is guarded by `lock`, but what is atomic. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -11,7 +11,7 @@
 /* A zeroed struct is an empty exposition; buf_deinit(&metrics.text) frees it. */
 struct metrics {
     struct buf text;
-    bool open; /* OpenMetrics; set before the first metric */
+    bool open;       /* OpenMetrics; set before the first metric */
     bool incomplete; /* there was no memory, or 16 MiB were reached: answer with an error instead */
 };
 

@@ -77,14 +77,12 @@ static size_t decode_known(struct text_decoder *decoder, uint8_t byte, char *out
     decoder->head_len = 0;
     unsigned first = decoder->head[0];
     unsigned second = decoder->head[1];
-    return decode_unit(decoder,
-                       decoder->encoding == TEXT_UTF16LE ? second << 8 | first
-                                                              : first << 8 | second,
-                       out);
+    return decode_unit(
+        decoder, decoder->encoding == TEXT_UTF16LE ? second << 8 | first : first << 8 | second,
+        out);
 }
 
-size_t text_decode(struct text_decoder *decoder, uint8_t byte,
-                        char out[static TEXT_DECODED_BYTES])
+size_t text_decode(struct text_decoder *decoder, uint8_t byte, char out[static TEXT_DECODED_BYTES])
 {
     if (decoder->encoding != TEXT_UNKNOWN) {
         return decode_known(decoder, byte, out);
@@ -104,8 +102,7 @@ size_t text_decode(struct text_decoder *decoder, uint8_t byte,
     return len;
 }
 
-size_t text_decode_end(struct text_decoder *decoder,
-                            char out[static TEXT_DECODED_BYTES])
+size_t text_decode_end(struct text_decoder *decoder, char out[static TEXT_DECODED_BYTES])
 {
     bool has_mark = decoder->head_len >= 2 && (decoder->head[0] ^ decoder->head[1]) == 1 &&
                     decoder->head[0] >= 0xfe;
@@ -142,7 +139,8 @@ static size_t take_zeros_out(char *line, size_t len)
     size_t kept = 0;
     for (size_t at = 0; at < len; at++) {
         char c = line[at];
-        bool is_lone = before[0] != '\0' && before[1] != '\0' && !has_zero_near(line + at, len - at);
+        bool is_lone =
+            before[0] != '\0' && before[1] != '\0' && !has_zero_near(line + at, len - at);
         before[1] = before[0];
         before[0] = c;
         if (c != '\0' || is_lone) {

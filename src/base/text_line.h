@@ -22,12 +22,10 @@ struct text_decoder {
 
 /* Takes the next byte of the file and returns how many bytes of UTF-8 were written. UTF-16 is known
  * by its byte order mark or by its zeros; anything else passes through as it is. */
-size_t text_decode(struct text_decoder *decoder, uint8_t byte,
-                        char out[static TEXT_DECODED_BYTES]);
+size_t text_decode(struct text_decoder *decoder, uint8_t byte, char out[static TEXT_DECODED_BYTES]);
 
 /* The end of the file: writes what the head of a very short one still holds. */
-size_t text_decode_end(struct text_decoder *decoder,
-                            char out[static TEXT_DECODED_BYTES]);
+size_t text_decode_end(struct text_decoder *decoder, char out[static TEXT_DECODED_BYTES]);
 
 /* Makes a line readable in place: takes out a byte order mark, colours (ECMA-48 SGR and EL), the
  * zeros of UTF-16 that was appended to another file, and blanks at the end; shows other zeros as

@@ -235,11 +235,12 @@ static int parse_bracketed(const char *text, uint16_t default_port, struct text_
 /* What gRPC's own libraries put in front of a target; "dns:53" is a host of that name. */
 static bool has_resolver(const char *text)
 {
-    static const char *const PREFIXES[] = {"ipv4:", "ipv6:", "dns:",         "unix:",
-                                           "xds:",  "vsock:", "unix-abstract:", "passthrough:"};
+    static const char *const PREFIXES[] = {
+        "ipv4:", "ipv6:", "dns:", "unix:", "xds:", "vsock:", "unix-abstract:", "passthrough:"};
     for (size_t i = 0; i < sizeof(PREFIXES) / sizeof(PREFIXES[0]); i++) {
         size_t len = strlen(PREFIXES[i]);
-        if (strncmp(text, PREFIXES[i], len) == 0 && text[len + strspn(text + len, "0123456789")] != '\0') {
+        if (strncmp(text, PREFIXES[i], len) == 0 &&
+            text[len + strspn(text + len, "0123456789")] != '\0') {
             return true;
         }
     }

@@ -111,10 +111,10 @@ void bench_account_rest(struct bench_stream *stream, uint64_t now_ns)
 {
     struct driver *driver = stream->conn->driver;
     struct bench_result *result = driver->result;
-    uint64_t due = bench_is_open_loop(driver)
-                       ? schedule_stream_count(&driver->schedule, bench_stream_index(stream),
-                                               driver->end_ns)
-                       : stream->sent;
+    uint64_t due =
+        bench_is_open_loop(driver)
+            ? schedule_stream_count(&driver->schedule, bench_stream_index(stream), driver->end_ns)
+            : stream->sent;
     while (stream->answered < due) {
         uint64_t from_ns = started_ns(stream);
         if (bench_counts(driver, from_ns)) {

@@ -163,8 +163,7 @@ static int drive_at(const struct role_target *target, const struct options *opti
                     const struct role_expectation *expects, const struct threshold *thresholds,
                     struct bench_result *result)
 {
-    const struct bench_driver_config config = {
-        .target = target, .expects = expects};
+    const struct bench_driver_config config = {.target = target, .expects = expects};
     memcpy(result->setup.target, target->name, sizeof(result->setup.target));
     struct bench_verdict verdict;
     struct bench_page page = {.command = "bench", .runs = {result}, .run_count = 1};
@@ -395,17 +394,18 @@ static const char *const inner_commands[] = {"merge", "compare", NULL};
 const struct cli_command bench_command = {
     .name = "bench",
     .summary = "Measure latency, throughput and cost of a proxy or server under long-lived streams",
-    .description = "Holds --connections times --streams PingPong streams and sends pings on them "
-                   "at --rate. Each message has a\n"
-                   "due time and its latency counts from there, so a stall of the target is seen "
-                   "in full. Every answer is checked\n"
-                   "as verify does. With --call unary, client-stream or server-stream each message "
-                   "is a call of its own, --streams\n"
-                   "of them at a time on a connection, and its latency counts to the call's end.\n\n"
-                   "`bench merge FILE...` adds reports of several machines (-o json; - is standard "
-                   "input), `bench compare BEFORE NOW...`\n"
-                   "shows them side by side and fails when one is worse; with --report-file as "
-                   "charts over each other.",
+    .description =
+        "Holds --connections times --streams PingPong streams and sends pings on them "
+        "at --rate. Each message has a\n"
+        "due time and its latency counts from there, so a stall of the target is seen "
+        "in full. Every answer is checked\n"
+        "as verify does. With --call unary, client-stream or server-stream each message "
+        "is a call of its own, --streams\n"
+        "of them at a time on a connection, and its latency counts to the call's end.\n\n"
+        "`bench merge FILE...` adds reports of several machines (-o json; - is standard "
+        "input), `bench compare BEFORE NOW...`\n"
+        "shows them side by side and fails when one is worse; with --report-file as "
+        "charts over each other.",
     .examples =
         "  # 50 agents, 1000 messages/s, and what that costs the proxy\n"
         "  grpcroute bench -c 50 -r 1000 -z 30s --cacert certs/ca.pem --pid $(pidof envoy)\n"

@@ -57,8 +57,7 @@ static void add_row(struct comparison *comparison, struct compare_row row, bool 
     row.ratio = row.before > 0 ? row.now / row.before : row.now > 0 ? 2 : 1;
     double tolerance = comparison->tolerance;
     bool is_new = row.before <= 0 && row.now > 0; /* no tolerance is wide enough for it */
-    bool worse = more_is_better ? row.ratio < 1 - tolerance
-                                : row.ratio > 1 + tolerance || is_new;
+    bool worse = more_is_better ? row.ratio < 1 - tolerance : row.ratio > 1 + tolerance || is_new;
     row.missing = row.missing && row.decides;
     row.worse = row.decides && worse && !row.missing;
     comparison->missing += row.missing;

@@ -22,12 +22,12 @@ struct compare_row {
     double now;
     double ratio;
     bool decides;
-    bool worse;          /* decides, and is worse by more than the tolerance */
-    bool missing;        /* decides, and one of the two has nothing of it */
+    bool worse;           /* decides, and is worse by more than the tolerance */
+    bool missing;         /* decides, and one of the two has nothing of it */
     bool before_is_blind; /* a count of nothing, since it could not be seen */
     bool now_is_blind;
-    uint64_t rests_on;   /* quantiles: messages beyond it in the smaller result; else 0 */
-    bool is_uncertain;   /* a quantile that rests on too few */
+    uint64_t rests_on; /* quantiles: messages beyond it in the smaller result; else 0 */
+    bool is_uncertain; /* a quantile that rests on too few */
 };
 
 struct comparison {

@@ -23,7 +23,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 /* How long the last answers may take. */
-#define DRAIN_MS 2000
+#define DRAIN_MS      2000
 #define DRAIN_POLL_MS 10
 /* How long servers may take to end streams that were half-closed. */
 #define ENDING_MS 2000
@@ -85,12 +85,11 @@ static void show_progress(struct driver *driver, const struct bench_second *seco
 {
     char p50[24];
     char p99[24];
-    cli_progress_show(&driver->progress,
-                      "%5zu s  %8" PRIu64 " messages/s  p50 %-8s p99 %-8s  errors %" PRIu64,
-                      driver->result->timeline_count, second->answered,
-                      text_format_duration(p50, sizeof(p50), second->p50_ns),
-                      text_format_duration(p99, sizeof(p99), second->p99_ns),
-                      bench_errors(driver->result));
+    cli_progress_show(
+        &driver->progress, "%5zu s  %8" PRIu64 " messages/s  p50 %-8s p99 %-8s  errors %" PRIu64,
+        driver->result->timeline_count, second->answered,
+        text_format_duration(p50, sizeof(p50), second->p50_ns),
+        text_format_duration(p99, sizeof(p99), second->p99_ns), bench_errors(driver->result));
 }
 
 static void on_opening_late(uv_timer_t *timer);

@@ -6,7 +6,7 @@
 #include "role/expect.h"
 
 struct bench_driver_config {
-    const struct role_target *target; /* borrowed */
+    const struct role_target *target;       /* borrowed */
     const struct role_expectation *expects; /* borrowed; of the setup's versions */
 };
 

@@ -72,7 +72,7 @@ void bench_judge(const struct bench_result *result, const struct threshold *thre
         judge_threshold(result, &thresholds[i], ret);
     }
     judge_unnamed(result, thresholds, threshold_count, ret);
-    bool unproven = bench_invalid(result) != NULL || result->unchecked_count > 0 ||
-                    ret->unproven > 0;
+    bool unproven =
+        bench_invalid(result) != NULL || result->unchecked_count > 0 || ret->unproven > 0;
     ret->exit_code = ret->missed > 0 ? EXIT_CHECK_FAILED : unproven ? EXIT_NO_EVIDENCE : EXIT_GOOD;
 }

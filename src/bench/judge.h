@@ -6,8 +6,8 @@
 #include "bench/threshold.h"
 #include "cli/options.h"
 
-#define BENCH_CHECKS_MAX     (CLI_LIST_MAX + 16)
-#define BENCH_CHECK_BYTES    160
+#define BENCH_CHECKS_MAX  (CLI_LIST_MAX + 16)
+#define BENCH_CHECK_BYTES 160
 
 /* One thing that was judged. */
 struct bench_check {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_MAX     1e18 /* so that many reports add up without wrapping */
+#define NUMBER_MAX 1e18 /* so that many reports add up without wrapping */
 
 /* Counters that are written and read alike. */
 static const struct field {
@@ -405,8 +405,8 @@ static int read_fields(const cJSON *root, const struct field *fields, size_t cou
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t value = 0;
-        bool is_missing = (may_miss && !cJSON_HasObjectItem(root, fields[i].name)) ||
-                          is_unseen(root, &fields[i]);
+        bool is_missing =
+            (may_miss && !cJSON_HasObjectItem(root, fields[i].name)) || is_unseen(root, &fields[i]);
         if (!is_missing && number_in(root, fields[i].name, &value) != 0) {
             return 1;
         }

@@ -87,8 +87,7 @@ static void print_routing(FILE *out, const struct bench_result *result)
         print_seen(out, result, offsetof(struct bench_result, moved), "moved to another server",
                    "moves");
         fprintf(out, ", ");
-        print_seen(out, result, offsetof(struct bench_result, disordered), "out of order",
-                   "order");
+        print_seen(out, result, offsetof(struct bench_result, disordered), "out of order", "order");
     }
     fprintf(out, "\n");
 }
@@ -96,8 +95,8 @@ static void print_routing(FILE *out, const struct bench_result *result)
 static void print_messages(FILE *out, const struct bench_result *result)
 {
     fprintf(out,
-            "%-10s%.1f/s, %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64
-            " unanswered, %" PRIu64 " lost\n",
+            "%-10s%.1f/s, %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " unanswered, %" PRIu64
+            " lost\n",
             bench_is_per_call(result->setup.call) ? "Calls" : "Messages",
             per_second(result->answered, result->seconds_ns), result->sent, result->answered,
             result->unanswered, result->lost);
@@ -137,8 +136,7 @@ static void print_streams(FILE *out, const struct bench_result *result)
     for (size_t i = 0; i < result->cause_count; i++) {
         char cause[BENCH_CAUSE_BYTES];
         snprintf(cause, sizeof(cause), "%s", result->causes[i].text);
-        fprintf(out, "Errors    %" PRIu64 " x %s\n", result->causes[i].count,
-                cli_readable(cause));
+        fprintf(out, "Errors    %" PRIu64 " x %s\n", result->causes[i].count, cli_readable(cause));
     }
 }
 
@@ -165,8 +163,7 @@ static void print_costs(FILE *out, const struct bench_result *result)
             fprintf(out, "Process   %d: ended before the load did\n", (int)cost->pid);
             continue;
         }
-        fprintf(out,
-                "Process   %d: %.2f us per message (%s of a core), %s, %s per idle stream\n",
+        fprintf(out, "Process   %d: %.2f us per message (%s of a core), %s, %s per idle stream\n",
                 (int)cost->pid, us_per_message(cost->cpu_seconds, result),
                 text_format_percent(share, sizeof(share),
                                     seconds > 0 ? cost->cpu_seconds / seconds : 0),
@@ -191,8 +188,9 @@ void report_text(FILE *out, const struct bench_result *result)
     print_streams(out, result);
     print_costs(out, result);
     if (result->unlike) {
-        fprintf(out, "%s Merged from loads that were not alike (method, versions, size, TLS or "
-                     "loop)\n",
+        fprintf(out,
+                "%s Merged from loads that were not alike (method, versions, size, TLS or "
+                "loop)\n",
                 cli_mark(CLI_MARK_WARN));
     }
     const char *invalid = bench_invalid(result);

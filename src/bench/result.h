@@ -47,8 +47,8 @@ struct bench_result {
     /* Of messages that were due (open loop) or sent (closed loop) in that time. */
     uint64_t sent;
     uint64_t answered;
-    uint64_t unanswered; /* in `latency` with the time they had waited at the end */
-    uint64_t lost;       /* their stream ended before the answer */
+    uint64_t unanswered;       /* in `latency` with the time they had waited at the end */
+    uint64_t lost;             /* their stream ended before the answer */
     struct histogram latency;  /* from due (open loop) or sent (closed loop) to answered */
     struct histogram lateness; /* open loop: from due to sent, where the stream was free */
 

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define BENCH_VERSIONS_MAX  16
-#define BENCH_PIDS_MAX      8
+#define BENCH_VERSIONS_MAX 16
+#define BENCH_PIDS_MAX     8
 
 static inline bool bench_is_per_call(enum role_call call)
 {
@@ -26,7 +26,7 @@ struct bench_setup {
                                        a call */
     bool tls;
     uint64_t connections;
-    uint64_t streams;                                       /* on each connection */
+    uint64_t streams;                                           /* on each connection */
     char versions[BENCH_VERSIONS_MAX][CLI_AGENT_VERSION_BYTES]; /* of agents, in turn */
     size_t version_count;
     uint64_t rate; /* messages per second over all streams (open loop); 0: each stream sends when it

@@ -35,24 +35,24 @@ enum phase {
 };
 
 struct bench_stream {
-    struct list owed_node; /* in driver.owed while messages are due that could not be sent */
+    struct list owed_node;    /* in driver.owed while messages are due that could not be sent */
     struct list waiting_node; /* in conn.waiting while it wants to begin a call */
     struct bench_conn *conn;
     struct role_pinger pinger;
-    const char *version; /* of the agent; borrowed from the setup */
+    const char *version;                   /* of the agent; borrowed from the setup */
     const struct role_expectation *expect; /* of that version; borrowed */
-    char server_id[64];  /* that answered first on this call */
+    char server_id[64];                    /* that answered first on this call */
     uint64_t opened_ns;
-    uint64_t sent_ns;  /* closed loop: the message under way */
-    uint64_t sent;     /* messages of the load, without the one that opens the stream */
-    uint64_t answered; /* or lost */
-    uint64_t call_first; /* message of the load that is the first one of this call */
+    uint64_t sent_ns;      /* closed loop: the message under way */
+    uint64_t sent;         /* messages of the load, without the one that opens the stream */
+    uint64_t answered;     /* or lost */
+    uint64_t call_first;   /* message of the load that is the first one of this call */
     uint64_t call_answers; /* a call for each message: of the one under way */
     unsigned call_tries;   /* ... and how often it was begun */
     bool call_named;       /* ... one of the answers said who gave it */
     bool call_again;       /* ... the server did not look at it: it is begun once more */
-    bool open;         /* its opening message was answered */
-    bool settled;      /* its first try is over */
+    bool open;             /* its opening message was answered */
+    bool settled;          /* its first try is over */
 };
 
 struct bench_conn {
@@ -77,12 +77,12 @@ struct driver {
     struct bench_conn *conns;
     struct bench_stream *streams;
     size_t stream_count;
-    size_t pending; /* streams that were neither open nor failed yet */
+    size_t pending;        /* streams that were neither open nor failed yet */
     size_t pending_before; /* when the opening was last looked at */
-    size_t clients; /* connections that are not gone */
-    bool closed;    /* nothing is left but closing handles */
-    bool per_call;  /* a call for each message, instead of one that stays open */
-    char *text;     /* of every ping; owned */
+    size_t clients;        /* connections that are not gone */
+    bool closed;           /* nothing is left but closing handles */
+    bool per_call;         /* a call for each message, instead of one that stays open */
+    char *text;            /* of every ping; owned */
 
     /* Called by the functions below. */
     void (*on_all_settled)(struct driver *driver); /* every stream was answered once, or failed */
@@ -107,7 +107,7 @@ struct driver {
     double driver_cpu_at_start;
     double cpu_at_start[BENCH_PIDS_MAX];
     uint64_t memory_before_kib[BENCH_PIDS_MAX];
-    struct histogram second; /* of the second that runs */
+    struct histogram second;  /* of the second that runs */
     uint64_t second_began_ns; /* 0: the load does not count yet */
     uint64_t seconds_begun;
 };

@@ -59,8 +59,8 @@ static void print_verdict(const struct bench_page *page)
     }
     for (size_t i = 0; i < page->runs[0]->unchecked_count; i++) {
         const struct bench_unchecked *unchecked = &page->runs[0]->unchecked[i];
-        fprintf(stderr, "%s which server answers %s was not checked: %s\n",
-                cli_mark(CLI_MARK_WARN), unchecked->version, unchecked->reason);
+        fprintf(stderr, "%s which server answers %s was not checked: %s\n", cli_mark(CLI_MARK_WARN),
+                unchecked->version, unchecked->reason);
     }
 }
 
@@ -76,10 +76,10 @@ static void add_threshold(cJSON *list, const struct bench_check *check,
     cJSON_AddStringToObject(object, "threshold", check->text);
     cJSON_AddStringToObject(object, "metric", threshold->metric->name);
     cJSON_AddStringToObject(object, "unit", units[threshold->metric->unit]);
-    cJSON_AddItemToObject(
-        object, "value",
-        check->unproven ? cJSON_CreateNull()
-                        : cJSON_CreateNumber(bench_metric_value(threshold->metric, result)));
+    cJSON_AddItemToObject(object, "value",
+                          check->unproven
+                              ? cJSON_CreateNull()
+                              : cJSON_CreateNumber(bench_metric_value(threshold->metric, result)));
     cJSON_AddNumberToObject(object, "limit", threshold->limit);
     cJSON_AddStringToObject(object, "verdict", bench_check_word(check));
     cJSON_AddItemToArray(list, object);
@@ -325,11 +325,10 @@ static void print_junit(FILE *out, const void *told)
     const struct bench_page *page = told;
     char *text = NULL;
     size_t len = 0;
-    struct cases cases = {.suite = {.command = page->command,
-                                    .target = page->comparisons == NULL
-                                                  ? page->runs[0]->setup.target
-                                                  : "none"},
-                          .out = open_memstream(&text, &len)};
+    struct cases cases = {
+        .suite = {.command = page->command,
+                  .target = page->comparisons == NULL ? page->runs[0]->setup.target : "none"},
+        .out = open_memstream(&text, &len)};
     if (cases.out == NULL) {
         return;
     }

@@ -1,5 +1,5 @@
-/* A place in a bounded text, and what may be taken there: each moves the cursor behind what it found.
- * Where a function returns false the cursor may stand anywhere. Pure. */
+/* A place in a bounded text, and what may be taken there: each moves the cursor behind what it
+ * found. Where a function returns false the cursor may stand anywhere. Pure. */
 #ifndef GRPCROUTE_CHECK_CURSOR_H
 #define GRPCROUTE_CHECK_CURSOR_H
 

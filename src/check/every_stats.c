@@ -151,8 +151,8 @@ static void put_versions(const struct every_stats *stats, struct metrics *out)
          "1 where the last run found the version's routing right, else 0.", value_passed},
         {"grpcroute_verify_misrouted_messages_total", METRICS_COUNTER,
          "Pings that a server answered which the version does not belong to.", value_misrouted},
-        {"grpcroute_verify_unanswered_messages_total", METRICS_COUNTER,
-         "Pings without an answer.", value_unanswered},
+        {"grpcroute_verify_unanswered_messages_total", METRICS_COUNTER, "Pings without an answer.",
+         value_unanswered},
     };
     for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
         metrics_begin(out, rows[r].name, rows[r].type, rows[r].help);
@@ -169,8 +169,7 @@ static void put_round_trips(const struct every_stats *stats, struct metrics *out
     const char *name = "grpcroute_verify_rtt_seconds";
     metrics_begin(out, name, METRICS_HISTOGRAM, "From a ping to its answer.");
     for (size_t i = 0; i < stats->version_count; i++) {
-        metrics_histogram(out, name,
-                          METRICS_LABELS({"agent_version", stats->versions[i]->version}),
+        metrics_histogram(out, name, METRICS_LABELS({"agent_version", stats->versions[i]->version}),
                           &stats->versions[i]->rtt, NULL, 0);
     }
 }

@@ -69,9 +69,10 @@ static void describe(const struct check_report *report, char out[static LINE_BYT
         sentence_add(&line, "not connected: %s", report->reason);
         return;
     }
-    sentence_add(&line, "%s", report->result == CHECK_PASSED   ? "passed"
-                              : report->result == CHECK_FAILED ? "failed"
-                                                               : "not enough evidence");
+    sentence_add(&line, "%s",
+                 report->result == CHECK_PASSED   ? "passed"
+                 : report->result == CHECK_FAILED ? "failed"
+                                                  : "not enough evidence");
     if (report->result == CHECK_PASSED) {
         add_evidence(&line, report);
     } else {
@@ -200,8 +201,9 @@ int every_tell_end(const struct every_stats *stats, const char *target, int exit
     char text[LINE_BYTES];
     struct sentence line = sentence_begin(text, sizeof(text));
     uint64_t runs = every_stats_runs(stats);
-    sentence_add(&line, "interrupted after %" PRIu64 " run%s: %" PRIu64 " passed, %" PRIu64
-                        " failed, %" PRIu64 " without enough evidence, %" PRIu64 " not connected",
+    sentence_add(&line,
+                 "interrupted after %" PRIu64 " run%s: %" PRIu64 " passed, %" PRIu64
+                 " failed, %" PRIu64 " without enough evidence, %" PRIu64 " not connected",
                  runs, runs == 1 ? "" : "s", stats->runs[CHECK_PASSED], stats->runs[CHECK_FAILED],
                  stats->runs[CHECK_NO_EVIDENCE], stats->runs[CHECK_NOT_CONNECTED]);
     const struct every_end end = {stats, text};

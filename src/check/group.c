@@ -85,16 +85,16 @@ static bool has_no_route(const struct check_run *run, const struct check_observa
     bool our_server = run->plan->service == NULL; /* another may mean its message */
     return was_rejected(seen) && seen->status.origin != RPC_FROM_RESET &&
            (seen->status.code == RPC_UNIMPLEMENTED ||
-            (our_server && (seen->status.code == RPC_NOT_FOUND ||
-                            seen->status.code == RPC_INVALID_ARGUMENT)));
+            (our_server &&
+             (seen->status.code == RPC_NOT_FOUND || seen->status.code == RPC_INVALID_ARGUMENT)));
 }
 
 static void tally_end(const struct check_run *run, size_t stream, enum role_expect_rule rule,
                       const struct check_facts *facts, struct group_facts *group)
 {
     const struct check_observation *seen = &run->streams[stream];
-    bool rejection_is_right = rule == ROLE_EXPECT_REJECTED || rule == ROLE_EXPECT_REPORT ||
-                              rule == ROLE_EXPECT_UNKNOWN;
+    bool rejection_is_right =
+        rule == ROLE_EXPECT_REJECTED || rule == ROLE_EXPECT_REPORT || rule == ROLE_EXPECT_UNKNOWN;
     if (rejection_is_right && was_rejected(seen)) {
         tally(&group->refused, stream, facts, 1);
         return;
@@ -275,9 +275,9 @@ static void find_rejection(const struct check_run *run, size_t group,
     } else if (facts->accepted.count > 0) {
         struct sentence text =
             check_add_finding(verdict, CHECK_REJECTION, CHECK_FAILED, facts->accepted.count);
-        sentence_add(&text, "expected a rejection%s%s%s, answered: ",
-                     expect->reason[0] != '\0' ? " (" : "", expect->reason,
-                     expect->reason[0] != '\0' ? ")" : "");
+        sentence_add(
+            &text, "expected a rejection%s%s%s, answered: ", expect->reason[0] != '\0' ? " (" : "",
+            expect->reason, expect->reason[0] != '\0' ? ")" : "");
         check_explain_answers(&text, run, verdict, NULL);
     } else if (facts->refused.count > 0 && is_no_proof(&run->plan->groups[group])) {
         char status[2 * RPC_MESSAGE_BYTES];

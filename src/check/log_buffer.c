@@ -34,8 +34,8 @@ static void shorten(struct check_log_buffer *buffer)
     assert(buffer->len >= FRONT_BYTES + TAIL_BYTES);
     memcpy(front, buffer->bytes, sizeof(front));
     memcpy(tail, buffer->bytes + buffer->len - sizeof(tail), sizeof(tail));
-    buffer->mentions_us = check_log_mentions_us(check_log_buffer_end(buffer)) ||
-                          buffer->mentions_us;
+    buffer->mentions_us =
+        check_log_mentions_us(check_log_buffer_end(buffer)) || buffer->mentions_us;
     buffer->too_long = true;
     memcpy(buffer->bytes, front, sizeof(front));
     memcpy(buffer->bytes + sizeof(front), tail, sizeof(tail));

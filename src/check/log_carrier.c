@@ -14,8 +14,8 @@
 static bool take_compose(struct cursor *cursor)
 {
     bool is_service = cursor->at < cursor->end && islower((unsigned char)*cursor->at);
-    return is_service && cursor_name(cursor) > 0 && cursor_blanks(cursor) > 0 && cursor_byte(cursor, '|') &&
-           (cursor->at == cursor->end || cursor_blanks(cursor) > 0);
+    return is_service && cursor_name(cursor) > 0 && cursor_blanks(cursor) > 0 &&
+           cursor_byte(cursor, '|') && (cursor->at == cursor->end || cursor_blanks(cursor) > 0);
 }
 
 /* What Kubernetes ends the names of pods with: "-nk7bn", or "-0" in a StatefulSet. */
@@ -28,8 +28,7 @@ static bool is_pod(const char *name, size_t len)
         tail++;
     }
     return tail > 0 && tail < len &&
-           (digits == tail ||
-            (tail == 5 && strcspn(name + len - tail, "aeiouy013") >= tail));
+           (digits == tail || (tail == 5 && strcspn(name + len - tail, "aeiouy013") >= tail));
 }
 
 static bool take_pod_and_container(struct cursor *cursor)
@@ -226,9 +225,9 @@ static bool take_value(struct cursor *cursor)
 /* level=info msg=  of logfmt: what loggers say of themselves, and then the line. */
 static bool take_pairs(struct cursor *cursor)
 {
-    static const char *const known[] = {"time",   "ts",        "t",   "timestamp", "level",
-                                        "lvl",    "severity",  "app", "caller",    "source",
-                                        "logger", "component", "pod", "container", "namespace",
+    static const char *const known[] = {"time",   "ts",        "t",     "timestamp", "level",
+                                        "lvl",    "severity",  "app",   "caller",    "source",
+                                        "logger", "component", "pod",   "container", "namespace",
                                         "node",   "host",      "stream"};
     for (;;) {
         const char *name = cursor->at;

@@ -234,8 +234,7 @@ static bool is_proof(const struct check_logs *logs, const struct check_log_event
     if (event->stream.answered || logs->owner->expect == NULL) {
         return event->stream.answered;
     }
-    const struct role_expectation expect =
-        logs->owner->expect(logs->owner->user, event->version);
+    const struct role_expectation expect = logs->owner->expect(logs->owner->user, event->version);
     return way_of(logs, &expect, event) == CHECK_WAY_WRONG;
 }
 
@@ -245,8 +244,8 @@ static size_t find_stream_group(struct check_logs *logs, const struct check_log_
     bool is_cut = strlen(event->version) >= CHECK_VERSION_BYTES;
     bool is_other = logs->plan->rewritten && event->stream.rewritten;
     size_t found = is_cut || is_other ? NO_GROUP : find_group(logs, event->version);
-    bool proves = found == NO_GROUP &&
-                  (is_cut || is_other ? event->stream.answered : is_proof(logs, event));
+    bool proves =
+        found == NO_GROUP && (is_cut || is_other ? event->stream.answered : is_proof(logs, event));
     if (proves && !is_cut && !is_other) {
         found = find_own_group(logs, event->version);
     }

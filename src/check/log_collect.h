@@ -26,11 +26,11 @@ struct check_log_group {
     uint64_t pongs;
     uint64_t seen_opened; /* streams, by the servers' logs */
     uint64_t seen_pings;
-    struct check_log_fault wrong; /* a server that does not belong to the version */
-    struct check_log_fault mixed; /* an agent-id with another version than before */
-    struct check_proxied proxied; /* by a proxy's log */
+    struct check_log_fault wrong;     /* a server that does not belong to the version */
+    struct check_log_fault mixed;     /* an agent-id with another version than before */
+    struct check_proxied proxied;     /* by a proxy's log */
     struct check_log_fault misrouted; /* a stream that it sent to a wrong endpoint */
-    struct check_log_fault moved; /* an answer from another pod than the stream's first */
+    struct check_log_fault moved;     /* an answer from another pod than the stream's first */
     struct check_answer answers[CHECK_ANSWERS_MAX];
     size_t answer_count;
     uint64_t other_answers;
@@ -71,7 +71,7 @@ struct check_log_owner {
 
 struct check_logs {
     struct check_run *run;
-    struct check_plan *plan; /* the run's */
+    struct check_plan *plan;             /* the run's */
     const struct check_log_owner *owner; /* borrowed */
     struct check_proxy_log proxy;
     struct check_log_group *groups; /* owned, CHECK_LOG_GROUPS; as the plan's */

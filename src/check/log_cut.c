@@ -112,9 +112,9 @@ static const char *text_of(const cJSON *object)
 static uint64_t mix_names(uint64_t key, const cJSON *object)
 {
     static const char *const names[] = {
-        "stream",       "file",          "tag",        "container_id",
-        "pod_name",     "container_name", "pod_uid",   "pod_id",       "namespace_name",
-        "pod_namespace", "CONTAINER_ID", "CONTAINER_NAME", "kubernetes"};
+        "stream",         "file",           "tag",       "container_id",   "pod_name",
+        "container_name", "pod_uid",        "pod_id",    "namespace_name", "pod_namespace",
+        "CONTAINER_ID",   "CONTAINER_NAME", "kubernetes"};
     const cJSON *item;
     cJSON_ArrayForEach(item, object)
     {
@@ -167,8 +167,8 @@ static void find_mark(const cJSON *object, const char *text, enum check_log_cut_
         *ret = tag[0] == 'P' ? CHECK_LOG_PART : CHECK_LOG_LAST;
     } else if (says_true(object, "partial_message") ||
                says_true(object, "CONTAINER_PARTIAL_MESSAGE")) {
-        bool last = says_true(object, "partial_last") ||
-                    says_true(object, "CONTAINER_PARTIAL_LAST");
+        bool last =
+            says_true(object, "partial_last") || says_true(object, "CONTAINER_PARTIAL_LAST");
         *ret = last ? CHECK_LOG_LAST : CHECK_LOG_PART;
     } else if (cJSON_GetObjectItemCaseSensitive(object, "_partial") != NULL) { /* vector */
         *ret = says_true(object, "_partial") ? CHECK_LOG_PART : CHECK_LOG_LAST;

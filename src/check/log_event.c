@@ -58,8 +58,8 @@ static enum check_log_meaning read_string(struct check_log_reading *reading, cha
         if (line[0] == '\0') {
             continue;
         }
-        enum check_log_meaning one = somebodys ? check_log_of_strangers_text(line)
-                                               : read_inner(reading, line, strlen(line));
+        enum check_log_meaning one =
+            somebodys ? check_log_of_strangers_text(line) : read_inner(reading, line, strlen(line));
         meaning = check_log_both(meaning, one);
         somebodys = meaning < CHECK_LOG_OTHER;
     }
@@ -84,8 +84,8 @@ static enum check_log_meaning read_joined(struct check_log_reading *reading,
     char *line = check_log_buffer_end(&text);
     enum check_log_meaning meaning;
     if (text.too_long) {
-        meaning = text.mentions_us || check_log_mentions_us(line) ? CHECK_LOG_LOST
-                                                                  : CHECK_LOG_FOREIGN;
+        meaning =
+            text.mentions_us || check_log_mentions_us(line) ? CHECK_LOG_LOST : CHECK_LOG_FOREIGN;
     } else {
         meaning = read_inner(reading, line, text.len);
     }
@@ -314,15 +314,13 @@ static enum check_log_meaning read_objects(struct check_log_reading *reading, co
     const char *at = check_log_is_list(text) ? strchr(text, '[') : strchr(text, '{');
     const char *front = check_log_find_front(text);
     bool torn = false;
-    for (unsigned misses = 0; at != NULL && (front == NULL || at < front);
-         at = strchr(at, '{')) {
+    for (unsigned misses = 0; at != NULL && (front == NULL || at < front); at = strchr(at, '{')) {
         bool parsed;
         if (misses == OBJECTS_MAX || reading->depth == CHECK_LOG_DEPTH_MAX) {
             break;
         }
         const char *from = at;
-        enum check_log_meaning one =
-            read_one(reading, prefix, (size_t)(end - at), &at, &parsed);
+        enum check_log_meaning one = read_one(reading, prefix, (size_t)(end - at), &at, &parsed);
         meaning = check_log_both(meaning, one);
         misses += !parsed;
         torn = torn || (!parsed && is_torn(from, strchr(at, '{')));
@@ -379,17 +377,17 @@ static enum check_log_meaning read_text(struct check_log_reading *reading, const
 }
 
 enum check_log_meaning check_log_read(const struct check_log_line *line,
-                                      struct check_log_parts *parts,
-                                      check_log_on_event *on_event, void *user)
+                                      struct check_log_parts *parts, check_log_on_event *on_event,
+                                      void *user)
 {
     struct check_log_reading reading = {.line = line->text,
-                              .line_len = line->len,
-                              .cut = line->cut,
-                              .blanks = line->blanks,
-                              .headers = line->headers,
-                              .in = "",
-                              .parts = parts,
-                              .on_event = on_event,
-                              .user = user};
+                                        .line_len = line->len,
+                                        .cut = line->cut,
+                                        .blanks = line->blanks,
+                                        .headers = line->headers,
+                                        .in = "",
+                                        .parts = parts,
+                                        .on_event = on_event,
+                                        .user = user};
     return read_text(&reading, line->text);
 }

@@ -23,14 +23,14 @@ struct check_log_line {
     size_t blanks; /* that stood at its end: of a part they belong to the line */
     bool at_end;   /* the last of its file, which may have been cut there */
     const struct check_log_headers *headers; /* borrowed; NULL: the usual ones */
-    bool cut;      /* it may lack its end: what could then be another name is CHECK_LOG_LOST */
+    bool cut; /* it may lack its end: what could then be another name is CHECK_LOG_LOST */
 };
 
 /* Reads a line and calls `on_event` for what it says. A whole line of an agent or server counts
  * wherever it begins; what stands before it is a prefix. A part of one waits in `parts` for the
  * rest (CHECK_LOG_OTHER). */
 enum check_log_meaning check_log_read(const struct check_log_line *line,
-                                      struct check_log_parts *parts,
-                                      check_log_on_event *on_event, void *user);
+                                      struct check_log_parts *parts, check_log_on_event *on_event,
+                                      void *user);
 
 #endif

@@ -138,14 +138,12 @@ static void find_losses(const struct check_logs *logs, struct check_verdict *ver
     struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
     if (logs->unread.lost > 0) {
         sentence_add(&text,
-                     "%" PRIu64 " of %" PRIu64
-                     " log lines were not understood and may be evidence",
+                     "%" PRIu64 " of %" PRIu64 " log lines were not understood and may be evidence",
                      logs->unread.lost, logs->lines);
         explain_lost(&text, &logs->unread);
         sentence_add(&text, ", first: %s", logs->unread.quote);
     } else {
-        sentence_add(&text, "not all logs could be read%s",
-                     logs->late ? " before --timeout" : "");
+        sentence_add(&text, "not all logs could be read%s", logs->late ? " before --timeout" : "");
     }
 }
 
@@ -159,8 +157,7 @@ static void find_unknown(const struct check_logs *logs, size_t number,
         return;
     }
     const char *cluster = check_names_text(&logs->run->names, proxied->unknown_cluster);
-    struct sentence text =
-        add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, proxied->unknown);
+    struct sentence text = add_finding(verdict, CHECK_VERSION, CHECK_NO_EVIDENCE, proxied->unknown);
     sentence_add(&text,
                  "not checked: %" PRIu64 " of %" PRIu64
                  " streams by the proxy's log, nothing says which servers are behind ",
@@ -221,12 +218,10 @@ static void find_gaps(const struct check_logs *logs, const struct check_log_grou
                      CHECK_LOG_NAMES, logs->dropped);
     } else if (logs->proxy.unjudged > 0) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
-        sentence_add(&text,
-                     "%" PRIu64 " streams of the proxy's log were not judged: %s",
+        sentence_add(&text, "%" PRIu64 " streams of the proxy's log were not judged: %s",
                      logs->proxy.unjudged,
-                     logs->plan->rewritten
-                         ? "the routes rewrite what Traefik logs of agents"
-                         : "their versions are too long, or too many");
+                     logs->plan->rewritten ? "the routes rewrite what Traefik logs of agents"
+                                           : "their versions are too long, or too many");
     } else if (!enough) {
         struct sentence text = add_finding(verdict, CHECK_EVIDENCE, CHECK_NO_EVIDENCE, 1);
         sentence_add(&text,

@@ -37,10 +37,9 @@ static void count(struct check_log_reader *reader, const struct check_log_line *
                   enum check_log_meaning meaning)
 {
     reader->lines++;
-    bool cut_in_front =
-        reader->lines == 1 &&
-        (meaning == CHECK_LOG_TAIL ||
-         (strpbrk(line->text, "[{") == NULL && check_log_mentions_us(line->text)));
+    bool cut_in_front = reader->lines == 1 &&
+                        (meaning == CHECK_LOG_TAIL ||
+                         (strpbrk(line->text, "[{") == NULL && check_log_mentions_us(line->text)));
     if (meaning < CHECK_LOG_OTHER) {
         bool cut = cut_in_front || (line->at_end && !is_whole_object(line->text));
         check_log_count_unread(&reader->unread, line->text, line->len, meaning, cut);
@@ -148,9 +147,8 @@ static void end_line(struct check_log_reader *reader, const struct sink *sink)
 /* Zeros are half of UTF-16, and all of a hole that a rotation left: of a hole two are enough. */
 static bool is_hole(const struct check_log_buffer *line)
 {
-    return line->len == 0 ||
-           (line->len >= 2 && line->bytes[line->len - 1] == '\0' &&
-            line->bytes[line->len - 2] == '\0');
+    return line->len == 0 || (line->len >= 2 && line->bytes[line->len - 1] == '\0' &&
+                              line->bytes[line->len - 2] == '\0');
 }
 
 /* What ends a page ends no line: a header may hold it. */
@@ -196,15 +194,13 @@ static void end_parts(struct check_log_reader *reader, const struct sink *sink)
     while ((part = check_log_parts_oldest(&reader->parts)) != NULL) {
         bool is_last = part->age == reader->parts.latest;
         struct check_log_buffer text = check_log_parts_take(part);
-        struct check_log_line line = {
-            .text = check_log_buffer_end(&text),
-            .at_end = is_last,
-            .cut = true,
-            .headers = reader->headers};
+        struct check_log_line line = {.text = check_log_buffer_end(&text),
+                                      .at_end = is_last,
+                                      .cut = true,
+                                      .headers = reader->headers};
         line.len = text.len;
         if (line.len > 0) {
-            count(reader, &line,
-                  check_log_read(&line, &reader->parts, sink->on_event, sink->user));
+            count(reader, &line, check_log_read(&line, &reader->parts, sink->on_event, sink->user));
         }
         check_log_buffer_deinit(&text);
     }
@@ -230,10 +226,16 @@ const char *check_log_packed(const struct check_log_reader *reader)
         size_t len;
         const char *name;
     } formats[] = {
-        {"\x1f\x8b", 2, "gzip"},           {"\x28\xb5\x2f\xfd", 4, "zstd"},
-        {"BZh", 3, "bzip2"},               {"\xfd" "7zXZ", 5, "xz"},
-        {"PK\x03\x04", 4, "zip"},          {"\x04\x22\x4d\x18", 4, "lz4"},
-        {"\x1f\x9d", 2, "compress"},       {"LPKSHHRH", 6, "journald's own format"},
+        {"\x1f\x8b", 2, "gzip"},
+        {"\x28\xb5\x2f\xfd", 4, "zstd"},
+        {"BZh", 3, "bzip2"},
+        {"\xfd"
+         "7zXZ",
+         5, "xz"},
+        {"PK\x03\x04", 4, "zip"},
+        {"\x04\x22\x4d\x18", 4, "lz4"},
+        {"\x1f\x9d", 2, "compress"},
+        {"LPKSHHRH", 6, "journald's own format"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
         if (reader->magic_len >= formats[i].len &&

@@ -13,7 +13,7 @@
 
 /* Longer lines are not read, but searched for the words of agents and servers. A query's answer in
  * one line (Loki, Elasticsearch) is as long. */
-#define CHECK_LOG_LINE_BYTES 8388608
+#define CHECK_LOG_LINE_BYTES  8388608
 #define CHECK_LOG_MAGIC_BYTES 6
 
 /* Splits the bytes of a file into lines; zeroed at first. */
@@ -26,7 +26,7 @@ struct check_log_reader {
     unsigned char magic[CHECK_LOG_MAGIC_BYTES]; /* the file's first bytes */
     size_t magic_len;
     bool in_numbers;
-    bool numbers_strange; /* the array is under a name that carries no lines */
+    bool numbers_strange;                    /* the array is under a name that carries no lines */
     const struct check_log_headers *headers; /* borrowed; NULL: the usual ones */
 };
 

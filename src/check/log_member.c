@@ -16,16 +16,14 @@ bool check_log_is_among(const char *const *words, size_t count, const char *word
 }
 
 static const char *const text_names[] = {
-    "log",           "message",        "MESSAGE",         "msg",           "line",
-    "textPayload",   "_raw",           "@message",        "SYSLOG_RAW",    "event",
-    "event.original", "message.keyword", "short_message", "full_message", "LogMessage",
-    "LogEntry",      "stdout",         "stderr",          "stdout_lines",  "stderr_lines",
-    "lines"};
+    "log",           "message",      "MESSAGE",    "msg",      "line",           "textPayload",
+    "_raw",          "@message",     "SYSLOG_RAW", "event",    "event.original", "message.keyword",
+    "short_message", "full_message", "LogMessage", "LogEntry", "stdout",         "stderr",
+    "stdout_lines",  "stderr_lines", "lines"};
 
 /* "" is an object that is no member of another one. */
-static const char *const text_owners[] = {"",      "_source", "fields",    "jsonPayload",
-                                          "event", "events",  "logEvents", "record",
-                                          "log_processed"};
+static const char *const text_owners[] = {"",       "_source",   "fields", "jsonPayload",  "event",
+                                          "events", "logEvents", "record", "log_processed"};
 
 struct member {
     const char *in;
@@ -33,17 +31,18 @@ struct member {
 };
 
 static const struct member more_texts[] = {
-    {"result", "values"}, {"streams", "values"}, /* Loki */
-    {"result", "_raw"},                          /* Splunk */
-    {"event", "original"},                       /* Elasticsearch */
+    {"result", "values"},
+    {"streams", "values"}, /* Loki */
+    {"result", "_raw"},    /* Splunk */
+    {"event", "original"}, /* Elasticsearch */
 };
 
 static const struct member objects[] = {
-    {"", "data"},        {"data", "result"},   {"", "streams"},       {"data", "streams"},
-    {"", "result"},      {"", "hits"},         {"", "responses"},     {"responses", "hits"},
-    {"hits", "hits"},    {"hits", "_source"},  {"", "_source"},       {"hits", "fields"},
-    {"_source", "event"}, {"", "event"},       {"", "jsonPayload"},   {"", "log_processed"},
-    {"", "events"},      {"", "logEvents"},    {"", "record"},
+    {"", "data"},         {"data", "result"},  {"", "streams"},     {"data", "streams"},
+    {"", "result"},       {"", "hits"},        {"", "responses"},   {"responses", "hits"},
+    {"hits", "hits"},     {"hits", "_source"}, {"", "_source"},     {"hits", "fields"},
+    {"_source", "event"}, {"", "event"},       {"", "jsonPayload"}, {"", "log_processed"},
+    {"", "events"},       {"", "logEvents"},   {"", "record"},
 };
 
 bool check_log_is_text_name(const char *name, size_t len)

@@ -20,9 +20,9 @@ struct check_log_part {
 struct check_log_parts {
     struct check_log_part *parts; /* owned, CHECK_LOG_PARTS; NULL until a line is cut */
     uint64_t clock;
-    uint64_t latest; /* the age of the part that the latest line brought, or 0 */
-    bool ends_seen;  /* of docker's records: one that ends its line */
-    bool never_cut;  /* ... they carry whole lines without their ends */
+    uint64_t latest;                /* the age of the part that the latest line brought, or 0 */
+    bool ends_seen;                 /* of docker's records: one that ends its line */
+    bool never_cut;                 /* ... they carry whole lines without their ends */
     struct check_log_unread unread; /* parts that never found their rest */
 };
 

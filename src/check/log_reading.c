@@ -13,8 +13,7 @@
 /* ---- text ------------------------------------------------------------------------------------ */
 
 enum check_log_meaning check_log_tell(const struct check_log_reading *reading,
-                                      struct check_log_event *event,
-                                      enum check_log_meaning meaning)
+                                      struct check_log_event *event, enum check_log_meaning meaning)
 {
     if (meaning == CHECK_LOG_SAID && !check_log_is_repeated(reading->repeat, event)) {
         event->line = reading->line;
@@ -45,8 +44,8 @@ enum check_log_meaning check_log_read_front(const struct check_log_reading *read
         return CHECK_LOG_LOST;
     }
     const struct check_log_prefix prefix = {text, prefix_len};
-    return check_log_tell(
-        reading, &event, check_log_parse_words(at, is_agent, reading->cut, &prefix, &event));
+    return check_log_tell(reading, &event,
+                          check_log_parse_words(at, is_agent, reading->cut, &prefix, &event));
 }
 
 enum check_log_meaning check_log_read_quoted(const struct check_log_reading *reading,

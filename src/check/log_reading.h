@@ -8,7 +8,7 @@
 #include <cjson/cJSON.h>
 
 #define CHECK_LOG_HEADER_BYTES 257 /* of a header's name, with its NUL */
-#define CHECK_LOG_DEPTH_MAX 6 /* of lines within objects within lines */
+#define CHECK_LOG_DEPTH_MAX    6   /* of lines within objects within lines */
 
 struct check_log_cut;
 struct check_log_repeat;

@@ -30,8 +30,7 @@ extern const char *const check_log_sources[]; /* that are no files */
 /* clang-format on */
 
 /* Fills the report from logs that were read to their end; `user` is the owner's. */
-typedef void check_log_judge(struct check_logs *logs, void *user,
-                             struct check_report *ret_report);
+typedef void check_log_judge(struct check_logs *logs, void *user, struct check_report *ret_report);
 
 /* Reads all sources, judges, prints. Returns the exit code. */
 int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,

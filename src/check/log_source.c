@@ -23,8 +23,7 @@
 #define COMPLAINTS_MAX 10 /* lines of kubectl's that are passed on */
 
 /* What can be mended. */
-static void note_why(const char *command, const char *source,
-                     const struct check_log_unread *unread)
+static void note_why(const char *command, const char *source, const struct check_log_unread *unread)
 {
     if (unread->strange > 0) {
         fprintf(stderr,
@@ -65,8 +64,7 @@ static void note_late(const char *command, const char *source, struct check_logs
     fprintf(stderr,
             "note: %s of %s: it had not ended after %s (--timeout), what came until then is "
             "judged\n",
-            command, source,
-            text_format_duration(limit, sizeof(limit), logs->run->timeout_ns));
+            command, source, text_format_duration(limit, sizeof(limit), logs->run->timeout_ns));
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

@@ -68,10 +68,21 @@ static bool take_number(const cJSON *object, const char *key, double *ret)
 /* A key that is there twice, in whatever case, says nothing. */
 static bool has_twice(const cJSON *object, const struct keys *keys)
 {
-    const char *const names[] = {"log",          "event",        "time",           "pod",
-                                 "grpc_status",  "reason",       "server_version", "messages_down",
-                                 "misrouted",    keys->path,     keys->cluster,    keys->endpoint,
-                                 keys->agent_id, keys->agent_version, keys->http_status,
+    const char *const names[] = {"log",
+                                 "event",
+                                 "time",
+                                 "pod",
+                                 "grpc_status",
+                                 "reason",
+                                 "server_version",
+                                 "messages_down",
+                                 "misrouted",
+                                 keys->path,
+                                 keys->cluster,
+                                 keys->endpoint,
+                                 keys->agent_id,
+                                 keys->agent_version,
+                                 keys->http_status,
                                  keys->bytes_down};
     uint32_t seen = 0;
     for (const cJSON *item = object->child; item != NULL; item = item->next) {
@@ -104,8 +115,8 @@ static bool is_answered(const struct facts *facts, const struct check_log_event 
     bool anything = facts->messages_down != NO_NUMBER ? facts->messages_down > 0
                     : facts->bytes_down != NO_NUMBER  ? facts->bytes_down > 0
                                                       : facts->grpc_status <= 0;
-    bool page = event->peer_version[0] == '\0' &&
-                strcmp(event->stream.reason, CHECK_LOG_NO_STATUS) == 0;
+    bool page =
+        event->peer_version[0] == '\0' && strcmp(event->stream.reason, CHECK_LOG_NO_STATUS) == 0;
     return facts->http_status == HTTP_OK && anything && !page;
 }
 

@@ -53,8 +53,8 @@ static bool begins_within_name(const char *text)
 static bool has_key(const char *text)
 {
     static const char *const keys[] = {
-        "agent_id",    "agent_version", "tls_version",     "server_version", "grpc_status",
-        "http_status", "ended_by",      "age_ms",          "messages_up",    "messages_down",
+        "agent_id",    "agent_version", "tls_version",      "server_version", "grpc_status",
+        "http_status", "ended_by",      "age_ms",           "messages_up",    "messages_down",
         "bytes_up",    "bytes_down",    "request_Agent-Id", "entryPointName", "ServiceAddr"};
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         const char *at = strstr(text, keys[i]);

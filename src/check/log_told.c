@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-#define FRONT_MAX 8448 /* bytes: two names as long as they may be (base/log_line.c), all escaped */
+#define FRONT_MAX                                                                                  \
+    8448 /* bytes: two names as long as they may be (base/log_line.c), all escaped                 \
+          */
 
 static const char opened_to[] = "Stream opened to ";
 static const char pong_from[] = "Received pong from server=";
@@ -80,8 +82,8 @@ static bool parse_agent(const char *at, const char *end_word, const struct check
         return false;
     }
     const char *from = version + sizeof(word) - 1;
-    const char *end = end_word == NULL ? end_of_last(from, prefix->text, prefix->len)
-                                       : strstr(from, end_word);
+    const char *end =
+        end_word == NULL ? end_of_last(from, prefix->text, prefix->len) : strstr(from, end_word);
     if (end == NULL || memchr(from, ' ', (size_t)(end - from)) != NULL) {
         return false;
     }
@@ -127,8 +129,7 @@ bool check_log_take_front(const char **at, struct check_log_event *event)
     }
     size_t len = strnlen(from, FRONT_MAX);
     const char *slash = memchr(from, '/', len);
-    const char *end =
-        slash == NULL ? NULL : memmem(slash, len - (size_t)(slash - from), "] ", 2);
+    const char *end = slash == NULL ? NULL : memmem(slash, len - (size_t)(slash - from), "] ", 2);
     if (end == NULL || !is_version(from, slash)) {
         return false;
     }

@@ -25,7 +25,7 @@ struct check_log_stream {
     bool answered;                       /* the endpoint did, with a message */
     bool misrouted; /* by the proxy's own words: the rule that took it names another server */
     bool rewritten; /* version and id are as the routes left them, not as the agent sent them */
-    uint64_t mark;                       /* streams have different ones */
+    uint64_t mark;  /* streams have different ones */
 };
 
 /* All names are printable ASCII; one that is too long ends with "...". Of a stream `version` and

@@ -30,7 +30,7 @@ bool check_log_has_line(const char *line)
 /* "AGENT_v" and "SERVER_v" in base64 (RFC 4648), wherever its groups of three begin. */
 static bool is_in_base64(const char *line)
 {
-    static const char *const words[] = {"QUdFTlRfd", "FHRU5UX3", "BR0VOVF92",
+    static const char *const words[] = {"QUdFTlRfd",  "FHRU5UX3",   "BR0VOVF92",
                                         "U0VSVkVSX3", "NFUlZFUl92", "TRVJWRVJfd"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (strstr(line, words[i]) != NULL) {
@@ -42,8 +42,8 @@ static bool is_in_base64(const char *line)
 
 bool check_log_mentions_us(const char *line)
 {
-    static const char *const words[] = {"AGENT_v",       "SERVER_v",      "[AGENT_",
-                                        "[SERVER_",      "received pong", "received ping",
+    static const char *const words[] = {"AGENT_v",          "SERVER_v",          "[AGENT_",
+                                        "[SERVER_",         "received pong",     "received ping",
                                         "stream opened to", "stream opened from"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (strcasestr(line, words[i]) != NULL) {

@@ -21,7 +21,6 @@ bool check_add_proxied(struct sentence *text, const struct check_proxied *proxie
 /* "5 streams: no route (3), draining (2)" */
 void check_add_refusals(struct sentence *text, const struct check_proxy_log *log);
 
-void check_report_notes(const struct check_report *report, size_t group,
-                        struct check_notes *ret);
+void check_report_notes(const struct check_report *report, size_t group, struct check_notes *ret);
 
 #endif

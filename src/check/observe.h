@@ -49,14 +49,14 @@ struct check_observation {
     uint32_t agent_version;
     char *server_missing; /* owned; --method: why an answer has no version; NULL: each has one */
     char *pod_missing;    /* owned; likewise */
-    uint64_t sent; /* pings */
+    uint64_t sent;        /* pings */
     uint64_t *
         sent_ns; /* owned, plan->messages of them: the time stamp of each ping, unique in the run */
     struct check_pong *pongs; /* owned, in order of arrival */
     size_t pong_count;
     size_t pong_capacity;
-    uint64_t open_ns; /* how long the stream was open */
-    uint64_t idle_ns; /* from its last message, in either direction, to its end */
+    uint64_t open_ns;        /* how long the stream was open */
+    uint64_t idle_ns;        /* from its last message, in either direction, to its end */
     bool half_closed;        /* by us, before its end */
     uint64_t half_closed_ns; /* from that to its end */
     struct rpc_status status;
@@ -70,8 +70,8 @@ struct check_run {
     struct check_observation *streams; /* owned, one per stream of the plan, in the same order */
     size_t connections_ready;
     struct net_expiry expiry; /* the earliest of all connections; 0: not known */
-    int interrupted_by;     /* signal number, or 0 */
-    struct net_error error; /* the first connection that failed; meaningless without one */
+    int interrupted_by;       /* signal number, or 0 */
+    struct net_error error;   /* the first connection that failed; meaningless without one */
     bool connection_failed;
     uint64_t timeout_ns;
     uint64_t duration_ns;

@@ -59,11 +59,11 @@ struct check_plan {
     uint64_t interval_ms; /* between two pings of a stream */
     bool shuffled;        /* by `seed` */
     uint64_t seed;
-    bool split;           /* the weights of the routes are judged, too, ... */
+    bool split;              /* the weights of the routes are judged, too, ... */
     double split_resolution; /* ... so that an error of this size shows, 0 to 1 */
     size_t usual_streams;    /* of a version that are not counted for it */
-    uint64_t hold_ms;     /* streams are to live so long; 0: no longer than their messages take */
-    bool id_hidden;       /* agents say who they are in headers that servers do not echo ... */
+    uint64_t hold_ms; /* streams are to live so long; 0: no longer than their messages take */
+    bool id_hidden;   /* agents say who they are in headers that servers do not echo ... */
     bool version_hidden;
     const struct role_service *service; /* borrowed; that is checked; NULL: PingPong */
     bool rewritten; /* the routes change what servers see of agents, so their logs name others */

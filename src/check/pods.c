@@ -47,8 +47,7 @@ static void add_pods(const struct check_report *report, size_t group, struct che
     }
 }
 
-void check_report_pods(const struct check_report *report, size_t group,
-                       struct check_pods *ret_pods)
+void check_report_pods(const struct check_report *report, size_t group, struct check_pods *ret_pods)
 {
     const struct check_group *groups = report->run->plan->groups;
     *ret_pods = (struct check_pods){.first_of_servers = true};

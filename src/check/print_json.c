@@ -23,10 +23,8 @@ static cJSON *json_versions(const struct role_expectation *expect)
 static const char *rule_label(enum role_expect_rule rule)
 {
     static const char *const labels[] = {
-        [ROLE_EXPECT_ANY] = "any_server",
-        [ROLE_EXPECT_SERVER] = "server",
-        [ROLE_EXPECT_REJECTED] = "rejected",
-        [ROLE_EXPECT_REPORT] = "report_only",
+        [ROLE_EXPECT_ANY] = "any_server",    [ROLE_EXPECT_SERVER] = "server",
+        [ROLE_EXPECT_REJECTED] = "rejected", [ROLE_EXPECT_REPORT] = "report_only",
         [ROLE_EXPECT_UNKNOWN] = "unknown",
     };
     return labels[rule];
@@ -101,9 +99,8 @@ static void add_agent_version(cJSON *object, const struct check_group *group)
 
 static void add_change(cJSON *list, const struct route_change *change)
 {
-    static const char *const kinds[] = {[ROUTE_HEADER_SET] = "set",
-                                        [ROUTE_HEADER_ADD] = "add",
-                                        [ROUTE_HEADER_REMOVE] = "remove"};
+    static const char *const kinds[] = {
+        [ROUTE_HEADER_SET] = "set", [ROUTE_HEADER_ADD] = "add", [ROUTE_HEADER_REMOVE] = "remove"};
     if (change == NULL) {
         return;
     }

@@ -92,7 +92,7 @@ static void put_group(FILE *out, const struct check_report *report, size_t numbe
 
 void check_print_markdown(FILE *out, const void *printed)
 {
-    static const char *const columns[] = {"Result",  "Check",        "Expected", "Answered by",
+    static const char *const columns[] = {"Result",  "Check",         "Expected", "Answered by",
                                           "Streams", "What was seen", NULL};
     const struct check_report *report = printed;
     cli_markdown_table(out, "Checks", columns);

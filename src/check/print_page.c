@@ -87,8 +87,7 @@ static cJSON *json_findings(const struct check_verdict *verdict)
     cJSON *findings = cJSON_CreateArray();
     for (size_t i = 0; i < verdict->finding_count; i++) {
         cJSON *object = cJSON_CreateObject();
-        cJSON_AddStringToObject(object, "result",
-                                check_result_label(verdict->findings[i].result));
+        cJSON_AddStringToObject(object, "result", check_result_label(verdict->findings[i].result));
         add_readable(object, "text", verdict->findings[i].text);
         cJSON_AddItemToArray(findings, object);
     }
@@ -102,8 +101,7 @@ static cJSON *json_missed(const struct check_report *report, size_t number)
     check_report_pods(report, number, &pods);
     for (size_t i = 0; i < pods.missed_count; i++) {
         char shown[CHECK_TEXT_BYTES];
-        snprintf(shown, sizeof(shown), "%s",
-                 check_names_text(&report->run->names, pods.missed[i]));
+        snprintf(shown, sizeof(shown), "%s", check_names_text(&report->run->names, pods.missed[i]));
         text_make_readable(shown);
         cJSON_AddItemToArray(missed, cJSON_CreateString(shown));
     }
@@ -146,11 +144,11 @@ static cJSON *json_group(const struct check_report *report, size_t number)
                           may_miss ? json_missed(report, number) : cJSON_CreateArray());
     cJSON_AddItemToObject(object, "findings", json_findings(verdict));
     cJSON_AddItemToObject(object, "notes", json_notes(report, number));
-    add_readable(object, "unchecked",
-                 verdict->unchecked != 0
-                     ? check_unchecked_text(report->run->plan, verdict->unchecked, text,
-                                            sizeof(text))
-                     : "");
+    add_readable(
+        object, "unchecked",
+        verdict->unchecked != 0
+            ? check_unchecked_text(report->run->plan, verdict->unchecked, text, sizeof(text))
+            : "");
     return object;
 }
 

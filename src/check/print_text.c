@@ -54,7 +54,10 @@ static void add_pods(struct sentence *text, const struct check_report *report, s
     struct check_pods pods;
     for (size_t i = 0; i < verdict->answer_count && i < PODS_NAMED; i++) {
         uint32_t id = verdict->answers[i].server_id;
-        sentence_add(text, "%s%s", i > 0 ? ", " : verdict->answer_count == 1 ? " (pod " : " (pods ",
+        sentence_add(text, "%s%s",
+                     i > 0                        ? ", "
+                     : verdict->answer_count == 1 ? " (pod "
+                                                  : " (pods ",
                      id != CHECK_NAME_EMPTY ? check_names_text(names, id) : "without name");
     }
     if (verdict->answer_count > PODS_NAMED) {
@@ -315,7 +318,10 @@ static void print_verify_end(FILE *out, const struct check_report *report)
     char text[CHECK_TEXT_BYTES];
     bool passed = report->result == CHECK_PASSED;
     bool failed = report->result == CHECK_FAILED;
-    print_line(out, passed ? CLI_GOOD : failed ? CLI_BAD : CLI_WARN,
+    print_line(out,
+               passed   ? CLI_GOOD
+               : failed ? CLI_BAD
+                        : CLI_WARN,
                passed   ? CLI_MARK_DONE
                : failed ? CLI_MARK_BAD
                         : CLI_MARK_WARN,

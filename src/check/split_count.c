@@ -1,8 +1,8 @@
 /* Counted are the streams that have a connection to themselves: a proxy that balances
  * connections, not streams, gives all streams of one to the same backend, and those would be one
  * draw, not many. */
-#include "base/text.h"
 #include "check/split_count.h"
+#include "base/text.h"
 
 #include "base/mem.h"
 
@@ -92,8 +92,7 @@ void check_explain_split(struct sentence *sentence, const struct split *split)
     for (size_t i = 0; i < split->part_count; i++) {
         const struct split_part *part = &split->parts[i];
         sentence_add(sentence,
-                     "%s%s %" PRIu64 " of %" PRIu64
-                     " (%s, expected %s%s, interval %s to %s)",
+                     "%s%s %" PRIu64 " of %" PRIu64 " (%s, expected %s%s, interval %s to %s)",
                      i > 0 ? ", " : "", part->names, part->streams, split->streams,
                      show_part(part->streams, split->streams).text, show(part->expected).text,
                      part->merged ? " together, as their servers have one version" : "",
@@ -135,8 +134,7 @@ void check_explain_split_live(struct sentence *sentence, const struct split *spl
 
 static void find_wrong(const struct split *split, struct check_verdict *verdict)
 {
-    struct sentence text =
-        check_add_finding(verdict, CHECK_SPLIT, CHECK_FAILED, split->streams);
+    struct sentence text = check_add_finding(verdict, CHECK_SPLIT, CHECK_FAILED, split->streams);
     sentence_add(&text, "new streams are not split as the weights say: ");
     check_explain_split(&text, split);
 }
@@ -146,8 +144,7 @@ static void find_too_few(const struct check_plan *plan, const struct split *spli
 {
     struct sentence text =
         check_add_finding(verdict, CHECK_SPLIT, CHECK_NO_EVIDENCE, split->streams);
-    sentence_add(&text,
-                 "not enough evidence for the split: %" PRIu64 " new streams were answered",
+    sentence_add(&text, "not enough evidence for the split: %" PRIu64 " new streams were answered",
                  split->streams);
     uint64_t streams = split->needed + plan->usual_streams;
     if (streams > CHECK_STREAMS_MAX) {

@@ -65,8 +65,8 @@ cJSON *check_split_json(const struct check_report *report, size_t group)
     }
     cJSON *parts = cJSON_AddArrayToObject(object, "parts");
     for (size_t i = 0; i < split->part_count; i++) {
-        cJSON_AddItemToArray(
-            parts, json_part(plan, split, &split->parts[i], &plan->groups[group].expect));
+        cJSON_AddItemToArray(parts,
+                             json_part(plan, split, &split->parts[i], &plan->groups[group].expect));
     }
     return object;
 }

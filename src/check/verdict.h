@@ -124,10 +124,10 @@ struct check_proxy_log {
 struct check_logs_read {
     uint64_t lines;
     uint64_t not_understood;
-    uint64_t lost;   /* of them: evidence may be gone with them */
+    uint64_t lost;    /* of them: evidence may be gone with them */
     uint64_t strange; /* of those: brought by no known carrier */
     uint64_t tails;   /* of those not understood: their beginning is missing */
-    char quote[256]; /* one of them, printable ASCII */
+    char quote[256];  /* one of them, printable ASCII */
 };
 
 struct check_report {

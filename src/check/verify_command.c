@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS 1000000u
+#define NS_PER_MS    1000000u
 #define VERSIONS_MAX 64
 
 struct options {
@@ -34,30 +34,52 @@ struct options {
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, session.connect),
     ROLE_SERVICE_OPTIONS(struct options, session.connect.service),
-    {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions),
-     .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
+    {.name = "versions",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct options, versions),
+     .argument = "LIST",
+     .fallback = "v1.1,v1.2,v2.1,v2.2",
      .help = "Agent versions to try, separated by commas"},
     ROLE_EXPECT_OPTIONS(struct options, expect),
-    {.name = "messages", .short_name = 'n', .kind = CLI_COUNT,
-     .offset = offsetof(struct options, messages), .argument = "N", .fallback = "5", .min = 1,
-     .max = 1000000, .help = "Pings on each stream"},
-    {.name = "streams", .short_name = 's', .kind = CLI_COUNT,
-     .offset = offsetof(struct options, streams), .argument = "N", .fallback = "0",
+    {.name = "messages",
+     .short_name = 'n',
+     .kind = CLI_COUNT,
+     .offset = offsetof(struct options, messages),
+     .argument = "N",
+     .fallback = "5",
+     .min = 1,
+     .max = 1000000,
+     .help = "Pings on each stream"},
+    {.name = "streams",
+     .short_name = 's',
+     .kind = CLI_COUNT,
+     .offset = offsetof(struct options, streams),
+     .argument = "N",
+     .fallback = "0",
      .max = CHECK_STREAMS_MAX,
      .help = "Streams of each version, on shared and on separate connections; 0 for 6, and with "
              "--split for as many more as it needs"},
-    {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct options, interval_ns),
-     .argument = "DURATION", .fallback = "10ms", .max = UINT64_C(3600000000000),
+    {.name = "interval",
+     .kind = CLI_DURATION,
+     .offset = offsetof(struct options, interval_ns),
+     .argument = "DURATION",
+     .fallback = "10ms",
+     .max = UINT64_C(3600000000000),
      .help = "Time between the pings of a stream"},
     CHECK_LOG_OPTIONS(struct options, logs),
-    {.name = "boundary", .kind = CLI_FLAG, .offset = offsetof(struct options, boundary),
+    {.name = "boundary",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct options, boundary),
      .help = "Also try versions at the edge of the patterns: missing, repeated, malformed"},
     VERIFY_SPLIT_OPTIONS(struct options, split),
     EVERY_OPTIONS(struct options, every),
     CLI_SEED_OPTION(struct options, seed),
-    {.name = "timeout", .kind = CLI_DURATION,
+    {.name = "timeout",
+     .kind = CLI_DURATION,
      .offset = offsetof(struct options, session.timeout_ns),
-     .argument = "DURATION", .fallback = "0", .max = UINT64_C(86400000000000),
+     .argument = "DURATION",
+     .fallback = "0",
+     .max = UINT64_C(86400000000000),
      .help = "Time for everything together; 0 for what the messages need and 10 s more, and with "
              "--logs for as long as it takes"},
     CLI_OUTPUT_OPTIONS(struct options, session.report),
@@ -109,8 +131,8 @@ static void add_boundary_group(struct check_plan *plan, const struct role_expect
 
 static void add_boundary(struct check_plan *plan, const struct role_expects *expects)
 {
-    static const char *const edges[] = {"v1.0",  "v1.9", "v10.0",    "v11.1", "v2.0", "v3.1",
-                                        "v1",    "v2",   "v1.0-rc1", "xv1.2", "V1.0", ""};
+    static const char *const edges[] = {"v1.0", "v1.9", "v10.0",    "v11.1", "v2.0", "v3.1",
+                                        "v1",   "v2",   "v1.0-rc1", "xv1.2", "V1.0", ""};
     for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
         add_boundary_group(plan, expects, CHECK_HEADER_ONCE, edges[i]);
     }
@@ -182,8 +204,8 @@ static int run_every(const struct options *options, const struct role_expects *e
 static int check_every(const struct options *options, bool from_logs)
 {
     const char *wrong = NULL;
-    bool listens = options->every.metrics_listen.port != 0 ||
-                   options->every.metrics_listen.host[0] != '\0';
+    bool listens =
+        options->every.metrics_listen.port != 0 || options->every.metrics_listen.host[0] != '\0';
     if (options->every.interval_ns == 0) {
         wrong = listens ? "--metrics-listen needs --every" : NULL;
     } else if (options->every.interval_ns < 100 * (uint64_t)NS_PER_MS) {

@@ -87,7 +87,8 @@ size_t cli_take_versions(const char *command, const char *list, size_t max,
         while (len > 0 && at[len - 1] == ' ') {
             len--;
         }
-        if (count == max || len == 0 || len >= CLI_AGENT_VERSION_BYTES || !cli_is_visible(at, len)) {
+        if (count == max || len == 0 || len >= CLI_AGENT_VERSION_BYTES ||
+            !cli_is_visible(at, len)) {
             cli_error(command,
                       "--versions: \"%.*s\": expected up to %zu versions of 1 to 64 visible "
                       "characters such as v1.1, separated by commas",

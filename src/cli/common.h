@@ -34,8 +34,8 @@ int cli_check_version(const char *command, const char *version);
 enum cli_output { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON, CLI_OUTPUT_MARKDOWN };
 
 struct cli_output_options {
-    unsigned output;         /* enum cli_output */
-    const char *json_file;   /* NULL: none, as the next two */
+    unsigned output;       /* enum cli_output */
+    const char *json_file; /* NULL: none, as the next two */
     const char *junit_file;
     const char *report_file; /* a page */
 };

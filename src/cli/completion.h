@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* Writes a completion script for `shell`, "bash", "zsh" or "fish", to `out`: commands, options, choices,
- * and file names where a file is wanted. Returns 0, or 1 for another shell. */
+/* Writes a completion script for `shell`, "bash", "zsh" or "fish", to `out`: commands, options,
+ * choices, and file names where a file is wanted. Returns 0, or 1 for another shell. */
 int cli_completion(const struct cli_program *program, const char *shell, FILE *out);
 
 #endif

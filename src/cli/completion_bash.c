@@ -32,7 +32,8 @@ static void put_bash_value(const struct cli_command *command, const struct cli_o
     } else if (option->choices != NULL) {
         fputs(")\n        words='", out);
         cli_completion_words(option->choices, out);
-        fputs(option->kind == CLI_LIST ? "'\n        files=1\n        ;;\n" : "'\n        ;;\n", out);
+        fputs(option->kind == CLI_LIST ? "'\n        files=1\n        ;;\n" : "'\n        ;;\n",
+              out);
     } else {
         fputs(")\n        return\n        ;;\n", out);
     }

@@ -67,7 +67,8 @@ static void put_one(const struct cli_command *command, FILE *out)
     for (size_t i = 0; i < command->option_count; i++) {
         put_option(command, &command->options[i], out);
     }
-    fprintf(out, "complete -c grpcroute -n '__grpcroute_runs %s' -l help -s h -d 'Show this help'\n",
+    fprintf(out,
+            "complete -c grpcroute -n '__grpcroute_runs %s' -l help -s h -d 'Show this help'\n",
             command->name);
     put_positional(command, out);
 }

@@ -14,7 +14,8 @@ void cli_invocation_forget(void);
 /* What a report says of itself. */
 struct cli_report {
     const char *command;
-    const char *result;   /* a word: "passed", "failed", "no_evidence", "not_connected", "interrupted" */
+    const char
+        *result; /* a word: "passed", "failed", "no_evidence", "not_connected", "interrupted" */
     const char *headline; /* a sentence */
     int exit_code;
 };

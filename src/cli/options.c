@@ -130,8 +130,8 @@ static int set_given(struct parser *parser, const struct cli_option *option, con
 /* No option begins with a digit: "-1s" is a value, and a wrong one. */
 static bool is_negative_number(const struct cli_option *option, const char *text)
 {
-    bool numeric = option->kind == CLI_COUNT || option->kind == CLI_DURATION ||
-                   option->kind == CLI_SIZE;
+    bool numeric =
+        option->kind == CLI_COUNT || option->kind == CLI_DURATION || option->kind == CLI_SIZE;
     return numeric && text[1] >= '0' && text[1] <= '9';
 }
 
@@ -192,8 +192,8 @@ static int take_positional(struct parser *parser, char *argument)
     if (parser->command->positional == NULL) {
         char shown[SHOWN_MAX_BYTES];
         text_escape(shown, sizeof(shown), argument, strlen(argument));
-        cli_error(parser->command->name, "unexpected argument \"%s\"; see %s %s --help",
-                  shown, cli_called(), parser->command->name);
+        cli_error(parser->command->name, "unexpected argument \"%s\"; see %s %s --help", shown,
+                  cli_called(), parser->command->name);
         return 1;
     }
     parser->argv[parser->positional_count++] = argument;

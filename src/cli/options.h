@@ -10,16 +10,17 @@
 
 /* What a value is, and the type of the field that `offset` names. */
 enum cli_kind {
-    CLI_FLAG,     /* bool; "--name" alone, or "--name=false" to overrule the environment */
-    CLI_STRING,   /* const char *, borrowed from argv or the environment; never empty */
-    CLI_FILE,     /* const char *; completion offers files */
-    CLI_RESULT_FILE, /* the same: written in the end; an old one does not survive a command that fails */
-    CLI_CHOICE,   /* unsigned: index into `choices` */
-    CLI_COUNT,    /* uint64_t in [min, max] */
-    CLI_DURATION, /* uint64_t ns in [min, max] ns */
-    CLI_SIZE,     /* uint64_t bytes; "64MiB", "512Ki", "2G" */
-    CLI_TARGET,   /* struct text_address with a host; default port 8443 when missing */
-    CLI_PEER,     /* struct text_address with a host; port 0 when missing */
+    CLI_FLAG,        /* bool; "--name" alone, or "--name=false" to overrule the environment */
+    CLI_STRING,      /* const char *, borrowed from argv or the environment; never empty */
+    CLI_FILE,        /* const char *; completion offers files */
+    CLI_RESULT_FILE, /* the same: written in the end; an old one does not survive a command that
+                        fails */
+    CLI_CHOICE,      /* unsigned: index into `choices` */
+    CLI_COUNT,       /* uint64_t in [min, max] */
+    CLI_DURATION,    /* uint64_t ns in [min, max] ns */
+    CLI_SIZE,        /* uint64_t bytes; "64MiB", "512Ki", "2G" */
+    CLI_TARGET,      /* struct text_address with a host; default port 8443 when missing */
+    CLI_PEER,        /* struct text_address with a host; port 0 when missing */
     CLI_LISTEN,  /* struct text_address; "8443", ":8443", "HOST:8443"; host "" and port 0: not given
                   */
     CLI_VERSION, /* const char *, checked with text_parse_version(); "v1" or "v1.2" */
@@ -44,20 +45,20 @@ struct cli_option {
     const char *environment;  /* variable for an absent flag, unless it is empty; NULL: none */
     bool environment_negated; /* flags: the variable says the opposite (USE_TLS=false) */
     bool required;
-    bool secret;                /* reports show the value up to its colon only */
-    uint64_t min;               /* CLI_COUNT, CLI_DURATION */
-    uint64_t max;               /* 0: no upper limit */
+    bool secret;  /* reports show the value up to its colon only */
+    uint64_t min; /* CLI_COUNT, CLI_DURATION */
+    uint64_t max; /* 0: no upper limit */
     /* CLI_CHOICE: all there are; CLI_LIST: what completion offers beside files. Ends with NULL. */
     const char *const *choices;
-    const char *help;           /* one sentence, no full stop */
+    const char *help; /* one sentence, no full stop */
 };
 
 struct cli_command {
     const char *name;
-    const char *summary;     /* starts with a verb, no full stop */
-    const char *description; /* paragraphs, or NULL */
-    const char *examples;    /* "  # comment\n  grpcroute ...\n" lines */
-    const char *positional;  /* "COMMAND" in the usage line; NULL: none are allowed */
+    const char *summary;                 /* starts with a verb, no full stop */
+    const char *description;             /* paragraphs, or NULL */
+    const char *examples;                /* "  # comment\n  grpcroute ...\n" lines */
+    const char *positional;              /* "COMMAND" in the usage line; NULL: none are allowed */
     const char *const *positional_words; /* that completion offers first; ends with NULL */
     bool positional_files;               /* behind them it offers files */
     const struct cli_option *options;

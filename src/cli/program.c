@@ -42,7 +42,8 @@ static int complain_unknown(const struct cli_program *program, const char *name)
         cli_suggest(&suggestion, cli_built_in[i].name);
     }
     if (name[0] == '-') {
-        cli_error(NULL, "%s: a command comes first, then its options; see %s --help", typed, cli_called());
+        cli_error(NULL, "%s: a command comes first, then its options; see %s --help", typed,
+                  cli_called());
     } else if (suggestion.best != NULL) {
         cli_error(NULL, "unknown command \"%s\"; did you mean %s?", typed, suggestion.best);
     } else {

@@ -75,9 +75,9 @@ static cJSON *to_json(const struct cli_result *result, const struct cli_printers
     cJSON_AddStringToObject(object, "version", GRPCROUTE_VERSION);
     cJSON_AddStringToObject(object, "started_at", started);
     cJSON_AddNumberToObject(object, "seconds", (double)(took_of(result) / 1000000) / 1e3);
-    cJSON_AddItemToObject(object, "target", result->target != NULL
-                                                ? cJSON_CreateString(result->target)
-                                                : cJSON_CreateNull());
+    cJSON_AddItemToObject(object, "target",
+                          result->target != NULL ? cJSON_CreateString(result->target)
+                                                 : cJSON_CreateNull());
     cJSON_AddStringToObject(object, "result", cli_result_word(result->exit_code));
     cJSON_AddNumberToObject(object, "exit_code", result->exit_code);
     add_message(object, message_of(result));

@@ -29,8 +29,8 @@ static const struct cli_output_options *outputs_of(const struct cli_command *com
 
 static int check_one_output(const struct cli_command *command, const void *options)
 {
-    unsigned outputs = command->gives_verdict &&
-                       outputs_of(command, options)->output != CLI_OUTPUT_TEXT;
+    unsigned outputs =
+        command->gives_verdict && outputs_of(command, options)->output != CLI_OUTPUT_TEXT;
     for (size_t i = 0; i < command->option_count; i++) {
         const char *path = path_of(&command->options[i], options);
         outputs += path != NULL && strcmp(path, "-") == 0;
@@ -62,8 +62,8 @@ static int discard_file(const struct cli_command *command, const struct cli_opti
 
 int cli_result_prepare(const struct cli_command *command, const void *options)
 {
-    int (*const steps[])(const struct cli_command *, const struct cli_option *, const char *) = {
-        check_file, discard_file};
+    int (*const steps[])(const struct cli_command *, const struct cli_option *,
+                         const char *) = {check_file, discard_file};
     for (size_t step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
         for (size_t i = 0; i < command->option_count; i++) {
             const struct cli_option *option = &command->options[i];
@@ -157,8 +157,8 @@ int cli_result_finish(const struct cli_command *command, const void *options, in
         .target = inner != NULL ? NULL : find_target(command, options, target),
         .exit_code = exit_code,
     };
-    const struct cli_result result = {.command = end.command, .target = end.target,
-                                      .exit_code = exit_code};
+    const struct cli_result result = {
+        .command = end.command, .target = end.target, .exit_code = exit_code};
     const struct cli_printers printers = {.junit = print_junit};
     return cli_result_tell(&result, &printers, &end, outputs_of(command, options));
 }

@@ -38,8 +38,7 @@ static bool shows_utf8(void)
 
 bool cli_shows_utf8(void)
 {
-    return shows_utf8() &&
-           (!isatty(STDERR_FILENO) || strcmp(nl_langinfo(CODESET), "UTF-8") == 0);
+    return shows_utf8() && (!isatty(STDERR_FILENO) || strcmp(nl_langinfo(CODESET), "UTF-8") == 0);
 }
 
 const char *cli_mark(enum cli_mark mark)

@@ -36,8 +36,7 @@ static const struct demo_step *const steps[STEPS] = {
     [STEP_SERVERS] = &demo_servers_step, [STEP_PROXY] = &demo_proxy_step,
     [STEP_AGENTS] = &demo_agents_step,   [STEP_VERIFY] = &demo_verify_step,
     [STEP_STICKY] = &demo_sticky_step,   [STEP_FAILOVER] = &demo_failover_step,
-    [STEP_RESTART] = &demo_restart_step,
-    [STEP_SUMMARY] = &demo_summary_step,
+    [STEP_RESTART] = &demo_restart_step, [STEP_SUMMARY] = &demo_summary_step,
 };
 
 /* ---- the folder ------------------------------------------------------------------------------ */
@@ -105,8 +104,7 @@ static void end(struct demo *demo)
 static void on_step_late(uv_timer_t *timer)
 {
     struct demo *demo = timer->data;
-    demo_give_up(demo, EXIT_CHECK_FAILED, "%s within %ds", steps[demo->step]->late,
-                 STEP_MS / 1000);
+    demo_give_up(demo, EXIT_CHECK_FAILED, "%s within %ds", steps[demo->step]->late, STEP_MS / 1000);
 }
 
 static void begin(struct demo *demo, enum step step)

@@ -23,9 +23,8 @@ static void start(struct demo *demo, struct server_child *server, uint16_t port)
     char listen[32];
     snprintf(listen, sizeof(listen), "127.0.0.1:%u", (unsigned)port);
     const char *const arguments[] = {
-        "server",     "--version",   server->version, "--id",
-        server->name, "--listen",    listen,          "--drain-timeout",
-        "500ms",      "--log-level", "info",          NULL};
+        "server", "--version",       server->version, "--id",        server->name, "--listen",
+        listen,   "--drain-timeout", "500ms",         "--log-level", "info",       NULL};
     server->port = 0;
     demo_start_self(demo, &server->child, server->name, &kind, arguments);
 }

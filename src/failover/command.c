@@ -135,8 +135,8 @@ static int take_versions(const struct options *options, struct versions *version
     struct role_expects expects = {0};
     versions->count =
         cli_take_versions("failover-test", options->versions, VERSIONS_MAX, versions->names);
-    int rv = versions->count == 0 || role_expects_init(&expects, "failover-test", &options->expect,
-                                                       &options->connect) != 0;
+    int rv = versions->count == 0 ||
+             role_expects_init(&expects, "failover-test", &options->expect, &options->connect) != 0;
     for (size_t i = 0; i < versions->count && rv == 0; i++) {
         versions->expects[i] = role_expects_of(&expects, versions->names[i]);
         versions->all[i] = versions->names[i];
@@ -316,19 +316,20 @@ const struct cli_command failover_test_command = {
                    "proxy-certs=certs without it\n"
                    "  reload-cert:[SIGNAL@]PID       kill -s HUP, USR1 or USR2; PID or a file with "
                    "it, with a / in its path",
-    .examples = "  # A pod goes away\n"
-                "  grpcroute failover-test --fault 'kubectl delete pod -n grpc-routing-poc "
-                "server-v1-abc' --cacert certs/ca.pem\n"
-                "  # A new configuration: nothing may be interrupted for long\n"
-                "  grpcroute failover-test --fault 'nginx -s reload' --max-gap 1s --target "
-                "proxy:8443 --cacert ca.pem\n"
-                "  # 5000 streams, with a picture of who was where and when\n"
-                "  grpcroute failover-test --agents 5000 --fault 'kubectl rollout restart deployment/proxy-ingress' "
-                "--report-file failover.html\n"
-                "  # Two more pods: are the streams evenly spread 30s later, and did they not all "
-                "come at once?\n"
-                "  grpcroute failover-test --agents 200 --fault scale:server-v1=4 --settle 30s "
-                "--max-spread 10% --max-herd 3 --cacert certs/ca.pem\n",
+    .examples =
+        "  # A pod goes away\n"
+        "  grpcroute failover-test --fault 'kubectl delete pod -n grpc-routing-poc "
+        "server-v1-abc' --cacert certs/ca.pem\n"
+        "  # A new configuration: nothing may be interrupted for long\n"
+        "  grpcroute failover-test --fault 'nginx -s reload' --max-gap 1s --target "
+        "proxy:8443 --cacert ca.pem\n"
+        "  # 5000 streams, with a picture of who was where and when\n"
+        "  grpcroute failover-test --agents 5000 --fault 'kubectl rollout restart deployment/proxy-ingress' "
+        "--report-file failover.html\n"
+        "  # Two more pods: are the streams evenly spread 30s later, and did they not all "
+        "come at once?\n"
+        "  grpcroute failover-test --agents 200 --fault scale:server-v1=4 --settle 30s "
+        "--max-spread 10% --max-herd 3 --cacert certs/ca.pem\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

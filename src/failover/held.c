@@ -67,8 +67,7 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
     } else {
         stream->call_answered++;
         /* 0: of a server that does not know our fields */
-        stream->seen->disordered +=
-            pong->sequence != 0 && pong->sequence != stream->call_answered;
+        stream->seen->disordered += pong->sequence != 0 && pong->sequence != stream->call_answered;
     }
     stream->answered_since_fault = stream->answered_since_fault || fault_is_over(held);
     if (held->stage != FAILOVER_HELD_OPENING || !is_first) {
@@ -136,9 +135,8 @@ static void on_named(void *user, const struct role_naming *naming)
     }
 }
 
-static const struct role_pinger_events pinger_events = {.on_pong = on_pong,
-                                                        .on_named = on_named,
-                                                        .on_closed = on_call_closed};
+static const struct role_pinger_events pinger_events = {
+    .on_pong = on_pong, .on_named = on_named, .on_closed = on_call_closed};
 
 static void on_ready(void *user)
 {

@@ -32,9 +32,9 @@ enum failover_held_stage {
 struct failover_held_stream;
 
 struct failover_held {
-    struct net_loop *loop;                    /* borrowed */
-    struct failover_result *result;           /* borrowed */
-    const struct role_target *target;         /* borrowed */
+    struct net_loop *loop;            /* borrowed */
+    struct failover_result *result;   /* borrowed */
+    const struct role_target *target; /* borrowed */
     const struct failover_held_events *events;
     void *user;
     struct failover_held_stream *streams; /* owned */

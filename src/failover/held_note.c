@@ -84,7 +84,7 @@ void failover_note_end(struct failover_held_stream *stream, const struct rpc_sta
 
 /* What this answer says of its server, and whether it may. */
 void failover_note_answer(struct failover_held_stream *stream, const struct rpc_ping_response *pong,
-                        uint64_t now_ns)
+                          uint64_t now_ns)
 {
     struct failover_held *held = stream->held;
     struct failover_stream *seen = stream->seen;

@@ -10,9 +10,9 @@ static double chance_of_bin(uint64_t n, uint64_t k, uint64_t bins)
     double p = 1 / (double)bins;
     double sum = 0;
     for (uint64_t i = k; i <= n; i++) {
-        double of_i = exp(lgamma((double)n + 1) - lgamma((double)i + 1) -
-                          lgamma((double)(n - i) + 1) + (double)i * log(p) +
-                          (double)(n - i) * log1p(-p));
+        double of_i =
+            exp(lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) +
+                (double)i * log(p) + (double)(n - i) * log1p(-p));
         sum += of_i;
         if ((double)i > (double)n * p && of_i < sum * 1e-12) {
             break; /* the rest falls faster than a geometric series */

@@ -129,8 +129,8 @@ void failover_lanes_answer(struct failover_history *history, struct failover_lan
 {
     struct failover_lane *last = lanes->count > 0 ? &lanes->all[lanes->count - 1] : NULL;
     bool same = last != NULL && is_pod(&history->pods[last->pod], pod);
-    bool goes_on = same && !first && last->wrong == wrong &&
-                   now_ns - last->to_ns <= history->silence_ns;
+    bool goes_on =
+        same && !first && last->wrong == wrong && now_ns - last->to_ns <= history->silence_ns;
     if (first && last != NULL) {
         struct failover_bin *bin = bin_at(history, now_ns);
         if (bin != NULL) {

@@ -22,7 +22,7 @@ enum failover_hole_end {
 struct failover_silence {
     uint64_t from_ns; /* the last answer, or the opening */
     uint64_t took_ns;
-    const char *pod; /* that answered last on the call, "": none; borrowed from the history */
+    const char *pod;     /* that answered last on the call, "": none; borrowed from the history */
     const char *version; /* of its server */
     enum failover_hole_end end;
     bool is_cause; /* the end of the call is the stream's cause */

@@ -79,8 +79,8 @@ static struct failover_limit spread_limit(const struct failover_result *result)
 static struct failover_limit herd_limit(const struct failover_result *result)
 {
     const struct failover_herd *herd = &result->found.herd;
-    struct failover_limit limit = {"herd", "ratio", .limit = result->max_herd,
-                                   .value = herd->ratio, .known = true};
+    struct failover_limit limit = {"herd", "ratio", .limit = result->max_herd, .value = herd->ratio,
+                                   .known = true};
     snprintf(limit.text, sizeof(limit.text), "herd<=%g", result->max_herd);
     if (herd->ratio > result->max_herd && herd->chance > FAILOVER_HERD_CHANCE_MAX) {
         limit.known = false;
@@ -156,9 +156,9 @@ static int judge(const struct failover_result *result)
     }
     for (size_t i = 0; i < result->stream_count; i++) {
         const struct failover_stream *stream = &result->streams[i];
-        rv = worse(rv, !failover_is_good(result, stream)  ? EXIT_CHECK_FAILED
-                       : failover_is_unchecked(stream) ? EXIT_NO_EVIDENCE
-                                                       : EXIT_GOOD);
+        rv = worse(rv, !failover_is_good(result, stream) ? EXIT_CHECK_FAILED
+                       : failover_is_unchecked(stream)   ? EXIT_NO_EVIDENCE
+                                                         : EXIT_GOOD);
     }
     size_t count = failover_limits(result, limits);
     for (size_t i = 0; i < count; i++) {
@@ -181,7 +181,7 @@ const char *failover_stream_result(const struct failover_result *result,
     if (result->fault_ended && !failover_is_good(result, stream)) {
         return cli_result_word(EXIT_CHECK_FAILED);
     }
-    return cli_result_word(result->run_exit != 0         ? result->run_exit
+    return cli_result_word(result->run_exit != 0           ? result->run_exit
                            : failover_is_unchecked(stream) ? EXIT_NO_EVIDENCE
                                                            : EXIT_GOOD);
 }

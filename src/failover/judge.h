@@ -14,7 +14,7 @@ struct failover_limit {
     char text[40];      /* "spread<=10%" */
     double limit;
     double value;
-    bool known;           /* else there is not enough evidence for `why` */
+    bool known; /* else there is not enough evidence for `why` */
     const char *why;
 };
 

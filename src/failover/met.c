@@ -36,8 +36,8 @@ static double chance_to_meet(const struct failover_mets *mets, const char *backe
     for (size_t i = 0; i < mets->count; i++) {
         const struct failover_met *met = &mets->all[i];
         if (strcmp(met->backend, backend) == 0) {
-            missed += chance_of_none(factor * met->backend_streams, factor * met->streams,
-                                     factor * held);
+            missed +=
+                chance_of_none(factor * met->backend_streams, factor * met->streams, factor * held);
         }
     }
     return fmax(0, 1 - missed);
@@ -50,8 +50,8 @@ static double lowest_chance(const struct failover_result *result, const struct f
     double lowest = 1;
     for (size_t i = 0; i < result->history.pod_count; i++) {
         if (held[i] > 0) {
-            lowest = fmin(lowest, chance_to_meet(mets, result->history.pods[i].version, held[i],
-                                                 factor));
+            lowest = fmin(lowest,
+                          chance_to_meet(mets, result->history.pods[i].version, held[i], factor));
         }
     }
     return lowest;

@@ -182,16 +182,20 @@ static void add_notes(cJSON *root, const struct failover_result *result)
     char text[NOTE_BYTES];
     for (size_t i = 0; i < found->mets.count && result->fault_ended; i++) {
         if (found->mets.all[i].meeting == FAILOVER_MISSED) {
-            snprintf(text, sizeof(text), "the fault did not meet %s: how it comes back was not "
-                     "checked", found->mets.all[i].version);
+            snprintf(text, sizeof(text),
+                     "the fault did not meet %s: how it comes back was not "
+                     "checked",
+                     found->mets.all[i].version);
             add_note(list, text, "warn");
         }
     }
     for (size_t i = 0; i < found->holes.count; i++) {
         const struct failover_hole *hole = &found->holes.all[i];
         char took[DURATION_BYTES];
-        snprintf(text, sizeof(text), "black hole: %s answered nothing on %zu open streams for up "
-                 "to %s", hole->pod[0] != '\0' ? hole->pod : "an unknown pod", hole->streams,
+        snprintf(text, sizeof(text),
+                 "black hole: %s answered nothing on %zu open streams for up "
+                 "to %s",
+                 hole->pod[0] != '\0' ? hole->pod : "an unknown pod", hole->streams,
                  text_format_duration(took, sizeof(took), hole->longest_ns));
         text_make_readable(text);
         add_note(list, text, "bad");
@@ -278,10 +282,10 @@ static void say_failures(const struct failover_result *result, char out[static H
         char value[FAILOVER_LIMIT_BYTES];
         char limit[FAILOVER_LIMIT_BYTES];
         if (failover_limit_exit(result, &limits[i]) == EXIT_CHECK_FAILED) {
-            len += snprintf(out + len, (size_t)(HEADLINE_BYTES - len), "; the %s is %s, above %s",
-                            limits[i].metric,
-                            failover_limit_text(&limits[i], limits[i].value, value),
-                            failover_limit_text(&limits[i], limits[i].limit, limit));
+            len +=
+                snprintf(out + len, (size_t)(HEADLINE_BYTES - len), "; the %s is %s, above %s",
+                         limits[i].metric, failover_limit_text(&limits[i], limits[i].value, value),
+                         failover_limit_text(&limits[i], limits[i].limit, limit));
         }
     }
 }

@@ -129,8 +129,8 @@ static cJSON *json_points(const struct failover_spread *spread)
         cJSON_AddNumberToObject(object, "absent", point->absent);
         cJSON *counts = cJSON_AddArrayToObject(object, "streams");
         for (size_t j = 0; j < spread->pod_count; j++) {
-            cJSON_AddItemToArray(
-                counts, cJSON_CreateNumber(spread->counts[i * spread->pod_count + j]));
+            cJSON_AddItemToArray(counts,
+                                 cJSON_CreateNumber(spread->counts[i * spread->pod_count + j]));
         }
         cJSON_AddItemToArray(list, object);
     }
@@ -185,8 +185,7 @@ static void add_holes(cJSON *object, const struct failover_result *result)
         cJSON_AddNumberToObject(json, "streams", (double)hole->streams);
         cJSON_AddNumberToObject(json, "longest_ns", (double)hole->longest_ns);
         cJSON_AddNumberToObject(json, "still_open", (double)hole->ends[FAILOVER_HOLE_OPEN]);
-        cJSON_AddNumberToObject(json, "answered_again",
-                                (double)hole->ends[FAILOVER_HOLE_ANSWERED]);
+        cJSON_AddNumberToObject(json, "answered_again", (double)hole->ends[FAILOVER_HOLE_ANSWERED]);
         cJSON_AddNumberToObject(json, "ended", (double)hole->ends[FAILOVER_HOLE_ENDED]);
         cJSON_AddItemToArray(list, json);
     }
@@ -218,9 +217,9 @@ void failover_print_json(struct cJSON *object, const void *printed)
     role_service_add_json(object, result->service);
     cJSON_AddStringToObject(object, "fault", result->fault);
     cJSON_AddStringToObject(object, "fault_command", result->command);
-    cJSON_AddItemToObject(object, "fault_exit_code", result->fault_ended
-                                                         ? cJSON_CreateNumber(result->fault_exit)
-                                                         : cJSON_CreateNull());
+    cJSON_AddItemToObject(object, "fault_exit_code",
+                          result->fault_ended ? cJSON_CreateNumber(result->fault_exit)
+                                              : cJSON_CreateNull());
     cJSON_AddNumberToObject(object, "fault_ns", (double)result->fault_ns);
     cJSON_AddNumberToObject(object, "max_gap_ns", (double)result->max_gap_ns);
     cJSON_AddNumberToObject(object, "seed", (double)result->seed);
@@ -236,4 +235,3 @@ void failover_print_json(struct cJSON *object, const void *printed)
         cJSON_AddItemToArray(streams, stream_object(result, &result->streams[i]));
     }
 }
-

@@ -31,11 +31,9 @@ static const char *problem_of(const struct failover_result *result,
 }
 
 /* An early end leaves those without a verdict that had none. */
-static bool is_cut_short(const struct failover_result *result,
-                         const struct failover_stream *stream)
+static bool is_cut_short(const struct failover_result *result, const struct failover_stream *stream)
 {
-    return result->run_exit != 0 &&
-           (!result->fault_ended || failover_is_good(result, stream));
+    return result->run_exit != 0 && (!result->fault_ended || failover_is_good(result, stream));
 }
 
 static void put_case(FILE *out, const struct cli_junit_suite *suite,

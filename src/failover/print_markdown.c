@@ -22,17 +22,17 @@ static void put_limits(FILE *out, const struct failover_result *result)
     for (size_t i = 0; i < count; i++) {
         char value[FAILOVER_LIMIT_BYTES];
         char limit[FAILOVER_LIMIT_BYTES];
-        const char *const cells[] = {
-            cli_result_word(failover_limit_exit(result, &limits[i])), limits[i].metric,
-            failover_limit_text(&limits[i], limits[i].value, value),
-            failover_limit_text(&limits[i], limits[i].limit, limit), NULL};
+        const char *const cells[] = {cli_result_word(failover_limit_exit(result, &limits[i])),
+                                     limits[i].metric,
+                                     failover_limit_text(&limits[i], limits[i].value, value),
+                                     failover_limit_text(&limits[i], limits[i].limit, limit), NULL};
         cli_markdown_row(out, cells);
     }
 }
 
 static void put_pods(FILE *out, const struct failover_result *result)
 {
-    static const char *const columns[] = {"Server",     "Pod",        "Streams before",
+    static const char *const columns[] = {"Server",        "Pod",       "Streams before",
                                           "Streams after", "Roll call", NULL};
     const struct failover_spreads *spreads = &result->found.spreads;
     size_t shown = 0;
@@ -48,9 +48,12 @@ static void put_pods(FILE *out, const struct failover_result *result)
                      : spread->pods[j].there    ? ""
                                                 : " (gone)");
             snprintf(numbers[2], DURATION_BYTES, "%" PRIu32, pod->called);
-            const char *const cells[] = {spread->backend, pod->name,
-                                         numbers[0],      numbers[1],
-                                         result->roll_call.made ? numbers[2] : "not made", NULL};
+            const char *const cells[] = {spread->backend,
+                                         pod->name,
+                                         numbers[0],
+                                         numbers[1],
+                                         result->roll_call.made ? numbers[2] : "not made",
+                                         NULL};
             cli_markdown_row(out, cells);
         }
     }
@@ -58,8 +61,9 @@ static void put_pods(FILE *out, const struct failover_result *result)
 
 static void put_holes(FILE *out, const struct failover_result *result)
 {
-    static const char *const columns[] = {"Black hole", "Silent open streams", "For up to",
-                                          "Silent still", "Answered again", "Ended", NULL};
+    static const char *const columns[] = {
+        "Black hole", "Silent open streams", "For up to", "Silent still", "Answered again", "Ended",
+        NULL};
     const struct failover_holes *holes = &result->found.holes;
     if (holes->count == 0) {
         return;
@@ -74,9 +78,13 @@ static void put_holes(FILE *out, const struct failover_result *result)
         snprintf(numbers[2], DURATION_BYTES, "%zu", hole->ends[FAILOVER_HOLE_ANSWERED]);
         snprintf(numbers[3], DURATION_BYTES, "%zu", hole->ends[FAILOVER_HOLE_ENDED]);
         const char *const cells[] = {
-            hole->pod[0] != '\0' ? hole->pod : "an unknown pod", numbers[0],
-            text_format_duration(longest, sizeof(longest), hole->longest_ns), numbers[1],
-            numbers[2], numbers[3], NULL};
+            hole->pod[0] != '\0' ? hole->pod : "an unknown pod",
+            numbers[0],
+            text_format_duration(longest, sizeof(longest), hole->longest_ns),
+            numbers[1],
+            numbers[2],
+            numbers[3],
+            NULL};
         cli_markdown_row(out, cells);
     }
 }
@@ -145,4 +153,3 @@ void failover_print_markdown(FILE *out, const void *printed)
     }
     fprintf(out, "\n%zu of %zu streams are not in this table.\n", left_out, result->stream_count);
 }
-

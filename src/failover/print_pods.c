@@ -61,9 +61,10 @@ static void print_spread(FILE *out, const struct failover_result *result,
     bool good = spread->unknown == NULL && spread->after_percent <= result->even_percent;
     snprintf(backend, sizeof(backend), "%s", spread->backend);
     fprintf(out, "%s%sSpread of %zu streams over the pods of server %s:",
-            !is_judged(result) ? "" : cli_mark(good                      ? CLI_MARK_GOOD
-                                               : spread->unknown != NULL ? CLI_MARK_WARN
-                                                                         : CLI_MARK_BAD),
+            !is_judged(result) ? ""
+                               : cli_mark(good                      ? CLI_MARK_GOOD
+                                          : spread->unknown != NULL ? CLI_MARK_WARN
+                                                                    : CLI_MARK_BAD),
             is_judged(result) ? " " : "", spread->streams, cli_readable(backend));
     print_names(out, result, spread);
     if (spread->unknown != NULL) {
@@ -89,7 +90,7 @@ static void print_roll_call(FILE *out, const struct failover_result *result)
     bool bad = call->misrouted > 0;
     snprintf(cause, sizeof(cause), "%s", call->cause);
     fprintf(out, "%s Roll call: %zu of %zu new streams were answered",
-            cli_mark(bad                              ? CLI_MARK_BAD
+            cli_mark(bad                             ? CLI_MARK_BAD
                      : call->answered == call->calls ? CLI_MARK_GOOD
                                                      : CLI_MARK_WARN),
             call->answered, call->calls);
@@ -112,8 +113,8 @@ static void print_hole(FILE *out, const struct failover_hole *hole)
             "still, %zu were answered again, %zu ended\n",
             cli_mark(CLI_MARK_WARN), cli_readable(name), hole->streams,
             text_format_duration(longest, sizeof(longest), hole->longest_ns),
-            hole->ends[FAILOVER_HOLE_OPEN],
-            hole->ends[FAILOVER_HOLE_ANSWERED], hole->ends[FAILOVER_HOLE_ENDED]);
+            hole->ends[FAILOVER_HOLE_OPEN], hole->ends[FAILOVER_HOLE_ANSWERED],
+            hole->ends[FAILOVER_HOLE_ENDED]);
 }
 
 static void print_holes(FILE *out, const struct failover_result *result)
@@ -143,9 +144,10 @@ static void print_herd(FILE *out, const struct failover_result *result)
     }
     if (result->max_herd >= 0) {
         int code = failover_limit_exit(result, &limits[count - 1]); /* the last one is its */
-        fprintf(out, "%s ", cli_mark(code == EXIT_GOOD           ? CLI_MARK_GOOD
-                                     : code == EXIT_CHECK_FAILED ? CLI_MARK_BAD
-                                                                 : CLI_MARK_WARN));
+        fprintf(out, "%s ",
+                cli_mark(code == EXIT_GOOD           ? CLI_MARK_GOOD
+                         : code == EXIT_CHECK_FAILED ? CLI_MARK_BAD
+                                                     : CLI_MARK_WARN));
     }
     fprintf(out,
             "Reconnects: %" PRIu64 ", at most %" PRIu64 " within 100ms (%s after the fault began), "

@@ -149,7 +149,8 @@ static void print_missed(FILE *out, const struct failover_result *result)
     for (size_t i = 0; i < mets->count && result->fault_ended; i++) {
         const struct failover_met *met = &mets->all[i];
         if (met->streams == 0) {
-            fprintf(out, "%s %s has no stream, so nothing of it was checked; --agents %zu or more\n",
+            fprintf(out,
+                    "%s %s has no stream, so nothing of it was checked; --agents %zu or more\n",
                     cli_mark(CLI_MARK_WARN), met->version, result->version_count);
         } else if (met->meeting == FAILOVER_MISSED) {
             fprintf(out,
@@ -201,8 +202,9 @@ static void print_open(FILE *out, const struct failover_result *result)
         count += result->streams[i].end == FAILOVER_END_OPEN;
     }
     if (count > 0) {
-        fprintf(out, "%s %zu streams were not ended by their server after the client had; how they "
-                     "end was not checked\n",
+        fprintf(out,
+                "%s %zu streams were not ended by their server after the client had; how they "
+                "end was not checked\n",
                 cli_mark(CLI_MARK_WARN), count);
     }
 }
@@ -212,9 +214,9 @@ static void print_end(FILE *out, const struct failover_result *result)
     char text[FAILOVER_SUMMARY_BYTES];
     int code = failover_exit_code(result);
     fprintf(out, "%s %s\n",
-            cli_mark(code == EXIT_GOOD                                ? CLI_MARK_DONE
+            cli_mark(code == EXIT_GOOD                                 ? CLI_MARK_DONE
                      : code == EXIT_CHECK_FAILED || code == EXIT_USAGE ? CLI_MARK_BAD
-                                                                      : CLI_MARK_WARN),
+                                                                       : CLI_MARK_WARN),
             failover_summary(result, text));
 }
 
@@ -256,8 +258,8 @@ void failover_print_text(FILE *out, const void *printed)
         }
     }
     print_gaps(out, result);
-    fprintf(out, "%zu of %zu streams were interrupted (versions in random order, --seed %" PRIu64
-                 ")\n",
+    fprintf(out,
+            "%zu of %zu streams were interrupted (versions in random order, --seed %" PRIu64 ")\n",
             failover_interrupted(result), result->stream_count, result->seed);
     if (failover_interrupted(result) > 0) {
         print_versions(out, result, true);

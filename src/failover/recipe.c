@@ -79,11 +79,11 @@ static int expand_scale(struct recipe *recipe, const char *text)
         text_parse_u64(equals + 1, 0, REPLICAS_MAX, &replicas, &reason) != 0) {
         return complain(recipe, "expected scale:NAME=N or scale:KIND/NAME=N");
     }
-    return write_command(recipe,
-                         "%s -n %s scale %s --replicas=%u && %s -n %s rollout status %s --timeout="
-                         ROLLOUT_TIMEOUT,
-                         setting->kubectl, setting->namespace, workload, (unsigned)replicas,
-                         setting->kubectl, setting->namespace, workload);
+    return write_command(
+        recipe,
+        "%s -n %s scale %s --replicas=%u && %s -n %s rollout status %s --timeout=" ROLLOUT_TIMEOUT,
+        setting->kubectl, setting->namespace, workload, (unsigned)replicas, setting->kubectl,
+        setting->namespace, workload);
 }
 
 static int expand_rollout(struct recipe *recipe, const char *text)
@@ -93,11 +93,11 @@ static int expand_rollout(struct recipe *recipe, const char *text)
     if (take_workload(text, strlen(text), workload) != 0) {
         return complain(recipe, "expected rollout:NAME or rollout:KIND/NAME");
     }
-    return write_command(recipe,
-                         "%s -n %s rollout restart %s && %s -n %s rollout status %s --timeout="
-                         ROLLOUT_TIMEOUT,
-                         setting->kubectl, setting->namespace, workload, setting->kubectl,
-                         setting->namespace, workload);
+    return write_command(
+        recipe,
+        "%s -n %s rollout restart %s && %s -n %s rollout status %s --timeout=" ROLLOUT_TIMEOUT,
+        setting->kubectl, setting->namespace, workload, setting->kubectl, setting->namespace,
+        workload);
 }
 
 /* ---- reload-cert ----------------------------------------------------------------------------- */

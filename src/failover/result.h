@@ -27,7 +27,7 @@ enum failover_end {
  * the test. */
 struct failover_stream {
     char agent_id[FAILOVER_NAME_BYTES];
-    const char *version;              /* borrowed */
+    const char *version;                   /* borrowed */
     const struct role_expectation *expect; /* who must answer it; borrowed */
     char before[FAILOVER_NAME_BYTES]; /* the server that answered last before the stream ended, or
                                          else before the longest gap; escaped */
@@ -36,15 +36,15 @@ struct failover_stream {
                                          "": it did not */
     uint64_t gap_ns;
     uint64_t sent;
-    uint64_t lost;      /* sent and never answered, because their stream ended */
-    uint64_t repeated;  /* answers beyond the one that was due */
+    uint64_t lost;       /* sent and never answered, because their stream ended */
+    uint64_t repeated;   /* answers beyond the one that was due */
     uint64_t disordered; /* answers to another ping than the one that was due */
-    uint64_t moved;     /* answers of another pod than before on the same stream */
-    uint64_t misrouted; /* answers of a server that is not its own */
-    uint64_t unnamed;   /* answers of --method that do not say which server it was */
+    uint64_t moved;      /* answers of another pod than before on the same stream */
+    uint64_t misrouted;  /* answers of a server that is not its own */
+    uint64_t unnamed;    /* answers of --method that do not say which server it was */
     char unnamed_why[FAILOVER_CAUSE_BYTES]; /* escaped */
-    uint64_t podless;   /* answers that do not name their pod */
-    bool back;          /* answered again after the fault was over */
+    uint64_t podless;                       /* answers that do not name their pod */
+    bool back;                              /* answered again after the fault was over */
     struct failover_silence silence;
     struct failover_lanes lanes; /* owned */
     enum failover_end end;
@@ -73,17 +73,17 @@ struct failover_found {
 struct failover_result {
     const char *target;
     const struct role_service *service; /* borrowed; NULL: PingPong */
-    const char *fault;   /* as the user names it */
+    const char *fault;                  /* as the user names it */
     const char *command; /* for the shell: the same, or what its short name stands for */
     uint64_t max_gap_ns;
-    double max_spread_percent; /* negative: not judged */
-    double even_percent;       /* it, or FAILOVER_EVEN_PERCENT */
-    double max_herd;           /* negative: not judged */
-    const char *const *versions;  /* that were asked for; borrowed, as is the next */
+    double max_spread_percent;   /* negative: not judged */
+    double even_percent;         /* it, or FAILOVER_EVEN_PERCENT */
+    double max_herd;             /* negative: not judged */
+    const char *const *versions; /* that were asked for; borrowed, as is the next */
     size_t version_count;
     const char *const *must_meet; /* those that the fault must interrupt */
     size_t must_meet_count;
-    uint64_t seed; /* that decided which version has which stream */
+    uint64_t seed;                   /* that decided which version has which stream */
     uint64_t fault_ns;               /* how long the command ran */
     int fault_exit;                  /* its exit code, or 128 and its signal */
     bool fault_ended;                /* else it did not run, or not to its end */
@@ -92,9 +92,9 @@ struct failover_result {
     struct failover_history history; /* owned */
     struct failover_roll_call roll_call;
     struct failover_found found;
-    uint64_t interval_ns;            /* between the pings of a stream */
-    bool own_pace;                   /* servers answer once and then as often as they like */
-    int run_exit; /* of failover_run(): why the test ended before it was over, or 0 */
+    uint64_t interval_ns; /* between the pings of a stream */
+    bool own_pace;        /* servers answer once and then as often as they like */
+    int run_exit;         /* of failover_run(): why the test ended before it was over, or 0 */
     /* why the streams could not be opened, or the command not begun; escaped */
     char reason[FAILOVER_CAUSE_BYTES];
 };

@@ -198,8 +198,12 @@ void failover_roll_call_start(struct failover_roll_caller *caller, struct net_lo
                               struct failover_result *result, const struct role_target *target,
                               void (*on_end)(void *user), void *user)
 {
-    *caller = (struct failover_roll_caller){.loop = loop, .result = result, .target = target,
-                                            .on_end = on_end, .user = user, .started = true};
+    *caller = (struct failover_roll_caller){.loop = loop,
+                                            .result = result,
+                                            .target = target,
+                                            .on_end = on_end,
+                                            .user = user,
+                                            .started = true};
     choose_callers(caller);
     uv_timer_init(&loop->uv, &caller->deadline);
     caller->deadline.data = caller;

@@ -19,7 +19,7 @@ struct failover_roll_caller {
     void (*on_end)(void *user);
     void *user;
     struct failover_caller *callers; /* owned */
-    size_t next; /* to be opened */
+    size_t next;                     /* to be opened */
     size_t open;
     size_t over; /* answered, or ended without */
     uv_timer_t deadline;

@@ -10,8 +10,8 @@
  *   closing  --last connection gone-->           over
  *
  * Failure modes: OPENING_MS go by without the first answer on a stream, or the command cannot be
- * run: closing, with a line on standard error. In finishing the streams are half-closed, and it is judged how the
- * server ends them; one that it leaves open is told. */
+ * run: closing, with a line on standard error. In finishing the streams are half-closed, and it is
+ * judged how the server ends them; one that it leaves open is told. */
 #include "failover/run.h"
 
 #include "base/clock.h"
@@ -305,8 +305,8 @@ int failover_run(struct failover_result *result, const struct failover_config *c
     run->result = result;
     run->config = config;
     result->interval_ns = config->interval_ns;
-    result->own_pace = config->target->service != NULL &&
-                       role_service_sends_once(config->target->service);
+    result->own_pace =
+        config->target->service != NULL && role_service_sends_once(config->target->service);
     result->history.silence_ns = SILENCE_INTERVALS * config->interval_ns + SILENCE_NS;
     result->history.began_ns = clock_now_ns();
     int rv = EXIT_USAGE;

@@ -39,8 +39,8 @@ static double spread_of(const struct failover_spread *spread, const uint32_t *co
     }
     double even = (double)spread->streams / (double)spread->pods_after;
     for (size_t i = 0; i < spread->pod_count; i++) {
-        double percent = spread->pods[i].there ? percent_off(counts[i], even)
-                                               : 100 * (double)counts[i] / even;
+        double percent =
+            spread->pods[i].there ? percent_off(counts[i], even) : 100 * (double)counts[i] / even;
         most = fmax(most, percent);
     }
     return most;
@@ -199,8 +199,7 @@ static void add_point(struct failover_spread *spread, uint64_t bin, uint64_t bin
     uint64_t cell = bins / FAILOVER_POINTS_MAX + 1;
     uint64_t at_ns = bin * FAILOVER_BIN_NS;
     size_t point = spread->point_count;
-    if (point > 0 &&
-        spread->points[point - 1].at_ns / FAILOVER_BIN_NS / cell == bin / cell) {
+    if (point > 0 && spread->points[point - 1].at_ns / FAILOVER_BIN_NS / cell == bin / cell) {
         point--;
     }
     uint32_t held = 0;
@@ -209,8 +208,7 @@ static void add_point(struct failover_spread *spread, uint64_t bin, uint64_t bin
     }
     spread->points[point] = (struct failover_spread_point){
         .at_ns = at_ns, .percent = percent, .absent = (uint32_t)spread->streams - held};
-    memcpy(&spread->counts[point * spread->pod_count], counts,
-           spread->pod_count * sizeof(*counts));
+    memcpy(&spread->counts[point * spread->pod_count], counts, spread->pod_count * sizeof(*counts));
     spread->point_count = point + 1;
 }
 

@@ -29,8 +29,8 @@ struct failover_spread_pod {
 
 /* How it was from here on until the next. */
 struct failover_spread_point {
-    uint64_t at_ns; /* from the begin of the fault on */
-    double percent; /* of the pods that are there at the end */
+    uint64_t at_ns;  /* from the begin of the fault on */
+    double percent;  /* of the pods that are there at the end */
     uint32_t absent; /* streams that none of its pods answers */
 };
 
@@ -43,9 +43,9 @@ struct failover_spread {
     size_t pods_after;  /* that are there at the end */
     double before_percent;
     double after_percent;
-    uint64_t even_after_ns; /* from the begin of the fault on; FAILOVER_NEVER */
+    uint64_t even_after_ns;               /* from the begin of the fault on; FAILOVER_NEVER */
     struct failover_spread_point *points; /* owned */
-    uint32_t *counts; /* owned; for each point, of each pod */
+    uint32_t *counts;                     /* owned; for each point, of each pod */
     size_t point_count;
     const char *unknown; /* why nothing can be said of it; NULL: it can */
 };

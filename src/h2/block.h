@@ -6,7 +6,7 @@
 #include "h2/session.h"
 
 struct h2_block_reader {
-    char *text;    /* owned; names and values, each with its NUL */
+    char *text; /* owned; names and values, each with its NUL */
     size_t text_len;
     size_t text_capacity;
     size_t counted_bytes; /* as RFC 9113 section 6.5.2 counts; of all fields */

@@ -36,8 +36,8 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 
 /* nghttp2 would drop an invalid field and go on; for a router a dropped field is a bypass. */
 static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
-                             size_t name_len, const uint8_t *value, size_t value_len,
-                             uint8_t flags, void *ctx)
+                             size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                             void *ctx)
 {
     (void)ng;
     (void)frame;

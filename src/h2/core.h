@@ -42,8 +42,8 @@ struct h2_session {
     void *output_ctx;
     const char *drain_debug; /* static; for the last GOAWAY */
     char *goaway_text;       /* owned; what the GOAWAY of the peer said; NULL: none came */
-    const char *reason; /* static; why the session has to end */
-    enum h2_blame blame; /* of the reason */
+    const char *reason;      /* static; why the session has to end */
+    enum h2_blame blame;     /* of the reason */
 
     uint64_t now_ms; /* of the call we are in */
     uint64_t opened_ms;
@@ -55,14 +55,14 @@ struct h2_session {
     /* What the peer may cost us. */
     struct h2_budget budget;
     struct h2_frame_split split;
-    bool block_open;  /* HEADERS came without END_HEADERS: only CONTINUATION may follow */
-    bool block_frame; /* the frame that is being read is part of a block */
-    uint32_t window_updates; /* still free */
+    bool block_open;           /* HEADERS came without END_HEADERS: only CONTINUATION may follow */
+    bool block_frame;          /* the frame that is being read is part of a block */
+    uint32_t window_updates;   /* still free */
     uint32_t pings_unanswered; /* ours */
-    int32_t newest_peer_id;  /* highest stream id the peer opened */
-    int32_t newest_own_id;   /* highest stream id we opened */
-    int32_t answered_id;     /* see h2_session_answered_id() */
-    int32_t skipped_from;    /* ids in [from, to] were jumped over, so they can never be opened */
+    int32_t newest_peer_id;    /* highest stream id the peer opened */
+    int32_t newest_own_id;     /* highest stream id we opened */
+    int32_t answered_id;       /* see h2_session_answered_id() */
+    int32_t skipped_from;      /* ids in [from, to] were jumped over, so they can never be opened */
     int32_t skipped_to;
     int32_t ended_ids[H2_ENDED_STREAMS];
     unsigned ended_next;
@@ -87,14 +87,14 @@ struct h2_session {
     /* Sending: the peer's windows, streams that have something to send and may, and streams that
      * wait for the connection's window alone. */
     int32_t send_window;
-    uint32_t unread_bytes; /* sent, and the peer did not return the connection's credit */
+    uint32_t unread_bytes;   /* sent, and the peer did not return the connection's credit */
     uint64_t credited_bytes; /* of the connection's credit, returned in all */
     uint32_t peer_stream_window;
     struct list sendable;
     struct list blocked;
     uint64_t reserve_since_ms; /* since when streams wait for the reserve; 0: none does */
     bool reserve_open;         /* the peer let them wait too long */
-    size_t queued_bytes; /* of all streams, with their blocks; in limits.queued_total, too */
+    size_t queued_bytes;       /* of all streams, with their blocks; in limits.queued_total, too */
 
     /* The pull in progress. */
     uint8_t *out;
@@ -131,37 +131,37 @@ struct h2_stream {
     const struct h2_stream_events *events; /* borrowed; never NULL */
     void *user;                            /* of the events */
     char *fault;                           /* owned; what was wrong with it */
-    struct buf out;              /* body bytes that wait for a frame */
-    struct h2_trailers *trailers; /* owned; NULL: none */
-    size_t block_bytes;          /* of header blocks that wait, with these trailers */
+    struct buf out;                        /* body bytes that wait for a frame */
+    struct h2_trailers *trailers;          /* owned; NULL: none */
+    size_t block_bytes;                    /* of header blocks that wait, with these trailers */
     uint64_t opened_ms;
     struct list send_node;   /* session->sendable or session->blocked */
     struct list credit_node; /* session->creditors */
     size_t unconsumed_bytes;
     size_t unconsumed_by_nghttp2;
-    uint32_t credit; /* consumed, not told to the peer */
-    uint32_t unread_bytes; /* sent, and the peer did not return the credit */
+    uint32_t credit;        /* consumed, not told to the peer */
+    uint32_t unread_bytes;  /* sent, and the peer did not return the credit */
     struct h2_group *group; /* owned by its streams together; NULL: it is alone */
     int32_t receive_window;
     int32_t send_window;
     int32_t id;
     uint8_t informational_count;
-    uint8_t empty_frames; /* DATA without a byte, in a row */
+    uint8_t empty_frames;      /* DATA without a byte, in a row */
     bool final_block_received; /* the request or the final response */
     bool remote_ended;
     bool response_sent;
-    bool is_post;     /* a client's request */
-    bool plain_body;  /* nothing for nghttp2 to check in what comes */
-    bool refused;     /* it broke a rule of flow control: nothing more of it is delivered */
-    bool has_body;    /* our block did not end the stream */
+    bool is_post;    /* a client's request */
+    bool plain_body; /* nothing for nghttp2 to check in what comes */
+    bool refused;    /* it broke a rule of flow control: nothing more of it is delivered */
+    bool has_body;   /* our block did not end the stream */
     bool headers_sent;
-    bool blocked;     /* send_node is in session->blocked */
-    bool end_sent;    /* its end is with nghttp2 */
-    bool end_left;    /* ... and was given to the peer */
-    bool ended;       /* end, trailers or reset was called */
-    bool muted;       /* only a reset is sent of it */
-    bool reset_here;  /* by h2_stream_reset(), not as an answer to an offence */
-    bool not_sent;    /* the request never left */
+    bool blocked;    /* send_node is in session->blocked */
+    bool end_sent;   /* its end is with nghttp2 */
+    bool end_left;   /* ... and was given to the peer */
+    bool ended;      /* end, trailers or reset was called */
+    bool muted;      /* only a reset is sent of it */
+    bool reset_here; /* by h2_stream_reset(), not as an answer to an offence */
+    bool not_sent;   /* the request never left */
 };
 
 /* ---- core.c ---------------------------------------------------------------------------------- */

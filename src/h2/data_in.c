@@ -155,9 +155,9 @@ enum h2_frame_way h2_settings_begin(struct h2_session *session, const struct h2_
         return H2_FRAME_PASS;
     }
     if (head->length > H2_SETTINGS_ENTRIES * H2_SETTING_BYTES) {
-        h2_session_terminate(session, H2_ENHANCE_YOUR_CALM,
-                             "peer sent more than " H2_TEXT(H2_SETTINGS_ENTRIES)
-                             " entries in a SETTINGS frame");
+        h2_session_terminate(
+            session, H2_ENHANCE_YOUR_CALM,
+            "peer sent more than " H2_TEXT(H2_SETTINGS_ENTRIES) " entries in a SETTINGS frame");
         return H2_FRAME_STOP;
     }
     if (pass_head(session, NGHTTP2_SETTINGS, head->length, 0) != 0) {

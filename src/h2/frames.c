@@ -144,9 +144,9 @@ enum h2_frame_way h2_on_frame_head(void *ctx, const struct h2_frame_head *head)
     struct h2_session *session = ctx;
     bool in_block = follow_block(session, head);
     if (session->ready && head->length > H2_FRAME_BYTES) { /* before, it may be no HTTP/2 */
-        h2_session_terminate(session, H2_FRAME_SIZE_ERROR,
-                             "peer sent a frame of more than " H2_TEXT(H2_FRAME_BYTES)
-                             " bytes (FRAME_SIZE_ERROR)");
+        h2_session_terminate(
+            session, H2_FRAME_SIZE_ERROR,
+            "peer sent a frame of more than " H2_TEXT(H2_FRAME_BYTES) " bytes (FRAME_SIZE_ERROR)");
         return H2_FRAME_STOP;
     }
     if (!judge(session, head)) {

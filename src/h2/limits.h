@@ -9,9 +9,9 @@
 /* Header block (and trailers): bytes as RFC 9113 section 6.5.2 counts them (name + value + 32) and
  * number of fields, counted before anything is copied: nghttp2 only advertises the first and has no
  * second, so one 16 KiB frame of indexed fields could become 65 MB ("HPACK bomb"). */
-#define H2_HEADER_BLOCK_BYTES (16 * 1024)
+#define H2_HEADER_BLOCK_BYTES   (16 * 1024)
 #define H2_FIELD_OVERHEAD_BYTES 32
-#define H2_HEADER_FIELDS 100
+#define H2_HEADER_FIELDS        100
 /* The largest block we send, whatever the peer takes; nghttp2 has a limit of 64 KiB. */
 #define H2_SEND_BLOCK_BYTES (60 * 1024)
 
@@ -28,14 +28,14 @@
 /* The part of a peer's connection window (one in so many bytes) that a client keeps for streams
  * whose peer holds no more unread than this, of all of their group, and how long the others wait
  * for a WINDOW_UPDATE before they use it, too. */
-#define H2_RESERVE_SHARE 4
+#define H2_RESERVE_SHARE        4
 #define H2_RESERVE_UNREAD_BYTES (8 * 1024)
-#define H2_RESERVE_MS 1000
+#define H2_RESERVE_MS           1000
 /* Frame payload we accept (the protocol's minimum maximum, RFC 9113 section 4.2). */
 #define H2_FRAME_BYTES 16384
 
 /* A peer must finish each of these in time, or the connection ends (slowloris). */
-#define H2_PREFACE_MS 10000
+#define H2_PREFACE_MS      10000
 #define H2_SETTINGS_ACK_MS 10000
 #define H2_HEADER_BLOCK_MS 10000
 /* A socket that takes none of our bytes for this long is a dead peer. (A stream whose reader merely
@@ -47,8 +47,8 @@
  * without traffic, settings, goaways, empty, priority and unknown frames. Burst and refill per
  * second; at zero GOAWAY ENHANCE_YOUR_CALM. The burst grows with the most streams that were open at
  * once: who shares a connection among many may lose them all at once. */
-#define H2_BUDGET_BURST 200
-#define H2_BUDGET_PER_SECOND 20
+#define H2_BUDGET_BURST          200
+#define H2_BUDGET_PER_SECOND     20
 #define H2_BUDGET_HEADER_OFFENCE 20 /* cost of one header block over its limits */
 /* A reset younger than this is charged ("rapid reset", CVE-2023-44487). Older streams may all end
  * at once: a connection shared by thousands of agents sees that whenever a fleet restarts. */
@@ -59,26 +59,26 @@
 /* DATA frames without a byte in a row that a stream of a server may bring. */
 #define H2_EMPTY_FRAMES 100
 /* WINDOW_UPDATE frames that are free: some at the start, some per DATA or HEADERS frame we send. */
-#define H2_WINDOW_UPDATES_INITIAL 100
+#define H2_WINDOW_UPDATES_INITIAL   100
 #define H2_WINDOW_UPDATES_PER_FRAME 4
-#define H2_WINDOW_UPDATES_MAX 10000
+#define H2_WINDOW_UPDATES_MAX       10000
 /* A client's peer may have as many saved up as our bytes can explain. */
 #define H2_WINDOW_UPDATES_MAX_CLIENT (1u << 30)
 
 /* nghttp2's own guards, the second line behind the budget, which tells old streams from young ones
  * and says what there was too much of. */
-#define H2_RESET_BURST 10000
-#define H2_RESET_PER_SECOND 1000
-#define H2_CONTINUATIONS 8
+#define H2_RESET_BURST          10000
+#define H2_RESET_PER_SECOND     1000
+#define H2_CONTINUATIONS        8
 #define H2_CONTINUATIONS_CLIENT 64 /* a long answer is refused by its size, and alone */
-#define H2_OUTBOUND_ACKS 1000
-#define H2_SETTINGS_ENTRIES 100
+#define H2_OUTBOUND_ACKS        1000
+#define H2_SETTINGS_ENTRIES     100
 
 /* Informational responses per stream (103 flood of a hostile upstream). */
 #define H2_INFORMATIONAL_RESPONSES 8
 
 struct h2_limits {
-    uint32_t max_concurrent_streams;  /* that the peer may open; 0 for a client (push is off) */
+    uint32_t max_concurrent_streams; /* that the peer may open; 0 for a client (push is off) */
     uint32_t stream_window_bytes;
     uint32_t connection_window_bytes; /* advertised */
     /* Borrowed, may be NULL: the bytes that wait to be sent, summed over all sessions that name it,

@@ -19,8 +19,8 @@ static nghttp2_option *make_options(enum h2_role role)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_stream_reset_rate_limit(option, H2_RESET_BURST, H2_RESET_PER_SECOND);
-    nghttp2_option_set_max_continuations(
-        option, role == H2_SERVER ? H2_CONTINUATIONS : H2_CONTINUATIONS_CLIENT);
+    nghttp2_option_set_max_continuations(option, role == H2_SERVER ? H2_CONTINUATIONS
+                                                                   : H2_CONTINUATIONS_CLIENT);
     nghttp2_option_set_max_outbound_ack(option, H2_OUTBOUND_ACKS);
     nghttp2_option_set_max_settings(option, H2_SETTINGS_ENTRIES);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);

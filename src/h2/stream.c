@@ -288,8 +288,8 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, 
     }
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
-    int rv = nghttp2_submit_headers(stream->session->ng, begin_side(stream, end_stream),
-                                    stream->id, NULL, nv, count, NULL);
+    int rv = nghttp2_submit_headers(stream->session->ng, begin_side(stream, end_stream), stream->id,
+                                    NULL, nv, count, NULL);
     free_nv(nv, stack);
     stream->response_sent = rv == 0;
     if (rv == 0) {

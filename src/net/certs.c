@@ -12,7 +12,7 @@
 
 #define DAY_S (24L * 60 * 60)
 /* Clocks of peers may be a little behind. */
-#define SKEW_S (5L * 60)
+#define SKEW_S     (5L * 60)
 #define PATH_BYTES 4200
 
 /* What is made on the way; NULL until then. */

@@ -40,9 +40,8 @@ enum MHD_Result http_answer_refuse(struct MHD_Connection *connection, unsigned s
                                    const char *text, const char *allow)
 {
     const struct net_http_response out = {.status = status, .content_type = HTTP_TEXT_TYPE};
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-                                        MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
     if (response != NULL && allow != NULL) {
         MHD_add_response_header(response, "Allow", allow);
     }

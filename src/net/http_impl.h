@@ -15,7 +15,7 @@ struct net_http {
     struct MHD_Daemon *daemon;           /* owned */
     const struct net_http_route *routes; /* borrowed */
     void *user;
-    int fd; /* listening */
+    int fd;        /* listening */
     bool loopback; /* there alone */
     uv_poll_t listening;
     uv_poll_t working; /* the daemon's epoll descriptor */

@@ -84,8 +84,8 @@ static struct http_place *place_of(struct MHD_Connection *connection)
 static void end_place(struct net_http *http, struct http_place *place)
 {
     bool reads_events = place->reads_events;
-    int fd = MHD_get_connection_info(place->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-                 ->connect_fd;
+    int fd =
+        MHD_get_connection_info(place->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     http_place_end(&http->places, place);
     shutdown(fd, SHUT_RDWR);
     if (place->turn != NULL) {
@@ -155,8 +155,8 @@ static enum MHD_Result answer(struct net_http *http, struct MHD_Connection *conn
 {
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     const struct net_http_route *route = find_route(http, path);
-    const char *refusal = http_guard_refuse(
-        header(connection, "Host"), header(connection, "Origin"), http->loopback, !reads);
+    const char *refusal = http_guard_refuse(header(connection, "Host"),
+                                            header(connection, "Origin"), http->loopback, !reads);
     if (refusal != NULL) {
         return http_answer_refuse(connection, 403, refusal, NULL);
     }

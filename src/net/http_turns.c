@@ -148,8 +148,7 @@ static void on_timer(uv_timer_t *timer)
 void http_turns_wait(struct http_turns *turns, struct http_turn *turn)
 {
     turn->state = HTTP_TURN_WAITS;
-    turn->response =
-        (struct net_http_response){.status = 200, .content_type = HTTP_TEXT_TYPE};
+    turn->response = (struct net_http_response){.status = 200, .content_type = HTTP_TEXT_TYPE};
     turn->place->turn = turn;
     list_append(&turns->waiting, &turn->node);
     MHD_suspend_connection(turn->request.connection);

@@ -47,7 +47,7 @@ struct http_turns {
     uv_work_t work;
     uv_sem_t made; /* the other thread is done */
     bool ending;
-    unsigned open; /* timer and work */
+    unsigned open;                                /* timer and work */
     void (*on_resumed)(struct http_turns *turns); /* the daemon must run */
     void (*on_ended)(struct http_turns *turns);
 };

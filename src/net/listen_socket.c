@@ -95,8 +95,7 @@ static int listen_on_host(const struct text_address *address, int *ret_lookup)
     return fd;
 }
 
-int net_listen_socket(const struct text_address *address,
-                      struct net_error *ret_error)
+int net_listen_socket(const struct text_address *address, struct net_error *ret_error)
 {
     int lookup = 0;
     int fd = address->host[0] == '\0' ? listen_everywhere(address->port)

@@ -36,7 +36,7 @@ struct net_listener {
     struct net_listener_events events;
     void *user;
     struct net_tls *tls;
-    int fd; /* owned; -1: it has none */
+    int fd;       /* owned; -1: it has none */
     int fd_limit; /* the lowest free one is given: from this one on, the last are in use */
     uint16_t port;
     char name[NET_ADDRESS_TEXT_BYTES];

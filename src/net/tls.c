@@ -96,8 +96,8 @@ static bool has_later_certificate_of(const char *cert_file, SSL_CTX *ctx)
 
 /* The key is refused when it is loaded, or, where it is of another type, does not meet the
  * certificate at all. */
-static void set_mismatch(const char *key_file, const char *cert_file,
-                         struct passphrase *passphrase, struct net_error *error)
+static void set_mismatch(const char *key_file, const char *cert_file, struct passphrase *passphrase,
+                         struct net_error *error)
 {
     SSL_CTX *alone = SSL_CTX_new(TLS_method());
     bool is_order = false;
@@ -261,7 +261,8 @@ static int load_identity(SSL_CTX *ctx, const struct net_tls_client_config *confi
         return 0;
     }
     return load_certificate(ctx, config->cert_file, error) != 0 ||
-                   load_key(ctx, config->key_file, config->cert_file, config->passphrase, error) != 0
+                   load_key(ctx, config->key_file, config->cert_file, config->passphrase, error) !=
+                       0
                ? -1
                : 0;
 }
@@ -281,8 +282,7 @@ struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
     return tls;
 }
 
-static int load_client_authorities(struct net_tls *tls,
-                                   const struct net_tls_server_config *config,
+static int load_client_authorities(struct net_tls *tls, const struct net_tls_server_config *config,
                                    struct net_error *error)
 {
     const char *file = config->client_ca_file;

@@ -63,8 +63,8 @@ struct net_certificate {
     int64_t end_s;
 };
 
-/* The same again; where the files hold what `current`, NULL or a server's, was made of, that is shared
- * instead, for to make one takes milliseconds. */
+/* The same again; where the files hold what `current`, NULL or a server's, was made of, that is
+ * shared instead, for to make one takes milliseconds. */
 struct net_tls *net_tls_server_renew(struct net_tls *current,
                                      const struct net_tls_server_config *config,
                                      struct net_error *ret_error);
@@ -87,7 +87,8 @@ bool net_tls_is_same(const struct net_tls *a, const struct net_tls *b);
 /* When the peer's certificates end, in seconds since 1970. */
 struct net_expiry {
     int64_t leaf_s;
-    int64_t chain_s; /* the first of those that its trust rests on, the leaf and the authority among them */
+    int64_t chain_s; /* the first of those that its trust rests on, the leaf and the authority among
+                        them */
 };
 
 /* One owner more; accepts NULL. Returns `tls`. */

@@ -62,8 +62,8 @@ static const char *format_name(const GENERAL_NAME *name, char *out, size_t out_b
         set_text(out, out_bytes, (const char *)bytes, (size_t)len);
         return type == GEN_DNS ? "dns" : "uri";
     }
-    return (len == 4 || len == 16) &&
-                   inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, out, (socklen_t)out_bytes) != NULL
+    return (len == 4 || len == 16) && inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, out,
+                                                (socklen_t)out_bytes) != NULL
                ? "ip_address"
                : NULL;
 }
@@ -71,7 +71,8 @@ static const char *format_name(const GENERAL_NAME *name, char *out, size_t out_b
 static void set_names(struct net_certificate *out, const X509 *cert)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && out->name_count < NET_CERTIFICATE_NAMES; i++) {
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && out->name_count < NET_CERTIFICATE_NAMES;
+         i++) {
         size_t n = out->name_count;
         out->names[n].kind = format_name(sk_GENERAL_NAME_value(names, i), out->names[n].text,
                                          sizeof(out->names[n].text));
@@ -137,8 +138,8 @@ bool net_tls_is_same(const struct net_tls *a, const struct net_tls *b)
         one = shown(a, n);
         other = shown(b, n);
         n++;
-        same = same && (one == NULL) == (other == NULL) &&
-               (one == NULL || X509_cmp(one, other) == 0);
+        same =
+            same && (one == NULL) == (other == NULL) && (one == NULL || X509_cmp(one, other) == 0);
     } while (same && one != NULL);
     return same;
 }

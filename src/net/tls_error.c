@@ -141,10 +141,9 @@ static void explain_verdict(const struct tls_io *io, struct net_error *error)
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_CERT_UNTRUSTED:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* a CA of the same name with another key */
-        net_error_set(
-            error, NET_TLS_UNKNOWN_CA,
-            "certificate of %s is signed by an unknown authority (issuer \"%s\"): %s",
-            io->peer_label, verdict->issuer, mend);
+        net_error_set(error, NET_TLS_UNKNOWN_CA,
+                      "certificate of %s is signed by an unknown authority (issuer \"%s\"): %s",
+                      io->peer_label, verdict->issuer, mend);
         break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
         net_error_set(error, NET_TLS_EXPIRED,

@@ -10,15 +10,16 @@
 #define TLS_DIGEST_BYTES 32 /* SHA-256 */
 
 struct net_tls {
-    SSL_CTX *ctx; /* owned */
-    char *file; /* owned; of a server's certificates */
+    SSL_CTX *ctx;                                     /* owned */
+    char *file;                                       /* owned; of a server's certificates */
     unsigned char client_ca_digest[TLS_DIGEST_BYTES]; /* of the file, zeros without one */
     unsigned char files_digest[TLS_DIGEST_BYTES]; /* of all that it was made of, if `has_files` */
     bool has_files;
     atomic_int owners;
     bool server;
-    bool verify; /* the client checks chain and name */
-    int client_verify; /* a server's SSL_VERIFY flags; SSL_VERIFY_NONE: it asks for no certificate */
+    bool verify;       /* the client checks chain and name */
+    int client_verify; /* a server's SSL_VERIFY flags; SSL_VERIFY_NONE: it asks for no certificate
+                        */
 };
 
 /* By which a file that changed is told. Returns 0 or -1. */

@@ -159,8 +159,7 @@ int tls_io_on_certificate_wanted(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key)
 
     (void)ret_cert;
     (void)ret_key;
-    io->certificate =
-        SSL_get_certificate(ssl) != NULL ? NET_CREDENTIAL_UNFIT : NET_CREDENTIAL_NONE;
+    io->certificate = SSL_get_certificate(ssl) != NULL ? NET_CREDENTIAL_UNFIT : NET_CREDENTIAL_NONE;
     return 0;
 }
 

@@ -16,17 +16,17 @@
 #define TLS_IO_DATE_BYTES  40
 
 struct tls_io {
-    SSL *ssl; /* owned */
-    struct net_loop *loop; /* its clock, and its cipher_bytes for what goes out */
+    SSL *ssl;                /* owned */
+    struct net_loop *loop;   /* its clock, and its cipher_bytes for what goes out */
     const char *peer_label;  /* borrowed during the handshake */
     const char *server_name; /* the same; NULL: this is the server's side */
     bool handshake_done;
-    bool failed;   /* TLS must not be used again */
-    bool heard;    /* the peer has sent something */
-    bool not_tls;  /* and it was no TLS record */
+    bool failed;                     /* TLS must not be used again */
+    bool heard;                      /* the peer has sent something */
+    bool not_tls;                    /* and it was no TLS record */
     enum net_credential certificate; /* ours, where this is the client's side */
-    bool no_alpn;  /* the peer does not offer or did not choose h2 */
-    bool flooding; /* too many messages after the handshake */
+    bool no_alpn;                    /* the peer does not offer or did not choose h2 */
+    bool flooding;                   /* too many messages after the handshake */
 
     unsigned int messages; /* since window_start_ms */
     uint64_t window_start_ms;

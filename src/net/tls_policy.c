@@ -46,8 +46,8 @@ static void set_groups(SSL_CTX *ctx)
 
 static void set_ciphers(SSL_CTX *ctx)
 {
-    int set = SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1 &&
-              SSL_CTX_set_ciphersuites(ctx, SUITES) == 1;
+    int set =
+        SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1 && SSL_CTX_set_ciphersuites(ctx, SUITES) == 1;
     assert(set);
     (void)set; /* with NDEBUG */
 }

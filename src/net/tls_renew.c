@@ -1,5 +1,5 @@
-/* A server's context once more: shared while its files hold the same, for OpenSSL takes milliseconds
- * to make one, in which a loop stands still. */
+/* A server's context once more: shared while its files hold the same, for OpenSSL takes
+ * milliseconds to make one, in which a loop stands still. */
 #include "net/tls.h"
 
 #include "base/mem.h"
@@ -47,5 +47,6 @@ struct net_tls *net_tls_server_renew(struct net_tls *current,
         memcmp(digest, current->files_digest, TLS_DIGEST_BYTES) != 0) {
         return load_server(config, digest, ret_error);
     }
-    return tls_check_dates(current, config->cert_file, ret_error) == 0 ? net_tls_ref(current) : NULL;
+    return tls_check_dates(current, config->cert_file, ret_error) == 0 ? net_tls_ref(current)
+                                                                       : NULL;
 }

@@ -16,8 +16,8 @@
 /* One name of a cluster. */
 struct lookup {
     struct watch *watch;
-    const struct text_address *target; /* the watch's */
-    struct net_resolve *resolve;       /* in progress */
+    const struct text_address *target;  /* the watch's */
+    struct net_resolve *resolve;        /* in progress */
     struct sockaddr_storage *addresses; /* owned; the last ones */
     size_t count;
     bool answered;
@@ -54,9 +54,9 @@ static void tell_change(struct watch *watch, const struct endpoint_names *before
         endpoint_names_take(&after, watch->cluster);
         relay_tell(watch->discovery->relay, LOG_INFO, "endpoints_changed",
                    LOG_PAIRS({"cluster", watch->cluster->name}),
-                    "Cluster %s has %zu endpoints (%zu new, %zu gone)%s", watch->cluster->name,
-                    after.count, added, removed,
-                    endpoint_names_changes(before, &after, changes, sizeof(changes)));
+                   "Cluster %s has %zu endpoints (%zu new, %zu gone)%s", watch->cluster->name,
+                   after.count, added, removed,
+                   endpoint_names_changes(before, &after, changes, sizeof(changes)));
         endpoint_names_free(&after);
     }
 }

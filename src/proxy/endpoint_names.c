@@ -42,7 +42,7 @@ static bool has(const struct endpoint_names *names, size_t hint, const char *nam
 
 /* Writes those of `names` that the others lack. */
 static size_t add_missing(const char *word, const struct endpoint_names *names,
-                       const struct endpoint_names *others, char *out, size_t out_bytes)
+                          const struct endpoint_names *others, char *out, size_t out_bytes)
 {
     size_t found = 0;
     size_t len = 0;

@@ -28,7 +28,7 @@ struct probe {
     uint64_t deadline_ms; /* of the check in flight; 0: none */
     struct health_answer answer;
     struct health_streak streak;
-    bool decided;    /* the check in flight has its result; only the stream's end is awaited */
+    bool decided; /* the check in flight has its result; only the stream's end is awaited */
     bool checked_once;
     bool refused; /* the check before this one was not looked at */
     bool told;    /* that there is no health service was said */
@@ -68,9 +68,8 @@ static void decide(struct probe *probe, enum health_result result, const char *c
         .unhealthy = probe->health->config.unhealthy_threshold,
         .healthy = probe->health->config.healthy_threshold,
     };
-    enum endpoint_health health =
-        health_next(&thresholds, &probe->streak,
-                    (enum endpoint_health)atomic_load(&endpoint->health), result);
+    enum endpoint_health health = health_next(
+        &thresholds, &probe->streak, (enum endpoint_health)atomic_load(&endpoint->health), result);
     bool good = result == HEALTH_PASSED && health == ENDPOINT_HEALTHY;
     probe->decided = true;
     probe->checked_once = true;
@@ -141,8 +140,7 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
         h2_stream_write(request->stream, whole_server, sizeof(whole_server), HEALTH_ANSWER_BYTES);
         h2_stream_end(request->stream);
     } else if (rv != H2_E_NO_ROOM) {
-        decide(probe, HEALTH_FAULT,
-               "health check cannot be sent: its header block is too large");
+        decide(probe, HEALTH_FAULT, "health check cannot be sent: its header block is too large");
     }
     return rv;
 }

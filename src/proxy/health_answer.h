@@ -16,8 +16,8 @@
 #define HEALTH_TYPE_BYTES   48
 
 struct health_answer {
-    int grpc_status;  /* -1: none came */
-    long http_status; /* 0: none came */
+    int grpc_status;                      /* -1: none came */
+    long http_status;                     /* 0: none came */
     char content_type[HEALTH_TYPE_BYTES]; /* escaped */
     uint8_t message[HEALTH_ANSWER_BYTES];
     size_t message_len;

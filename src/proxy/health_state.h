@@ -22,8 +22,8 @@ struct health_thresholds {
 
 /* Of the checks until now; zeroed at first. */
 struct health_streak {
-    unsigned passed; /* in a row */
-    unsigned failed; /* declined or fault, in a row */
+    unsigned passed;           /* in a row */
+    unsigned failed;           /* declined or fault, in a row */
     enum endpoint_health left; /* what the last one left the endpoint with */
 };
 

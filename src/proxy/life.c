@@ -1,10 +1,9 @@
 /* The life of a proxy.
  *
  * Happy path: workers listen -> names are resolved, endpoints checked -> ready -> SIGHUP, a file
- * that changes or POST /reload: reloaded -> SIGTERM, SIGINT or POST /drain -> every worker drains ->
- * exit 0.
- * Failure modes: a worker or the admin port cannot listen: nothing is started, one line says why. A
- * second signal ends now. */
+ * that changes or POST /reload: reloaded -> SIGTERM, SIGINT or POST /drain -> every worker drains
+ * -> exit 0. Failure modes: a worker or the admin port cannot listen: nothing is started, one line
+ * says why. A second signal ends now. */
 #include "proxy/life.h"
 
 #include "admin/admin.h"
@@ -138,8 +137,8 @@ static int start_services(struct proxy *proxy)
     struct net_loop *loop = &relay_main_worker(&proxy->relay)->loop;
     struct net_error error;
     proxy_mailbox_open(&proxy->mailbox, loop, on_asked, proxy);
-    proxy->admin = admin_start(&proxy->relay, &(struct admin_acts){ask, proxy},
-                               &proxy->config->admin, &error);
+    proxy->admin =
+        admin_start(&proxy->relay, &(struct admin_acts){ask, proxy}, &proxy->config->admin, &error);
     if (proxy->admin == NULL) {
         cli_error("proxy", "admin: %s", error.text);
         return EXIT_USAGE;
@@ -164,8 +163,8 @@ static void announce_dashboard(const struct proxy *proxy, const char *admin)
     char url[NET_ADDRESS_TEXT_BYTES + 32];
     snprintf(url, sizeof(url), "http://%s%s/dashboard", any ? "localhost" : "",
              any ? strrchr(admin, ':') : admin);
-    log_event(LOG_INFO, &proxy->relay.source, "dashboard", LOG_PAIRS({"url", url}),
-              "Dashboard: %s", url);
+    log_event(LOG_INFO, &proxy->relay.source, "dashboard", LOG_PAIRS({"url", url}), "Dashboard: %s",
+              url);
 }
 
 static void announce(void *user)

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#define UNAVAILABLE  503
-#define MS_PER_S     1000
+#define UNAVAILABLE 503
+#define MS_PER_S    1000
 
 static void on_wake(uv_async_t *wake)
 {

@@ -173,8 +173,7 @@ static uint64_t ask_surplus(struct proxy_moves *moves, const struct cluster *clu
         }
     }
     if (surplus > 0) {
-        relay_tell(moves->relay, LOG_INFO, "rebalance",
-                   LOG_PAIRS({"cluster", cluster->name}),
+        relay_tell(moves->relay, LOG_INFO, "rebalance", LOG_PAIRS({"cluster", cluster->name}),
                    "Cluster %s: %llu of %llu streams move within %llu ms to even out %llu "
                    "endpoints",
                    cluster->name, (unsigned long long)surplus, (unsigned long long)streams,
@@ -196,11 +195,10 @@ static void tell_evened(struct proxy_moves *moves, const struct spread *spread)
     uint64_t endpoints;
     uint64_t streams = count_streams(moves, spread->cluster, &endpoints);
     if (spread->moved) {
-        relay_tell(moves->relay, LOG_INFO, "rebalanced",
-                   LOG_PAIRS({"cluster", spread->cluster->name}),
-                   "Cluster %s: rebalance is over, with %llu streams on %llu endpoints",
-                   spread->cluster->name, (unsigned long long)streams,
-                   (unsigned long long)endpoints);
+        relay_tell(
+            moves->relay, LOG_INFO, "rebalanced", LOG_PAIRS({"cluster", spread->cluster->name}),
+            "Cluster %s: rebalance is over, with %llu streams on %llu endpoints",
+            spread->cluster->name, (unsigned long long)streams, (unsigned long long)endpoints);
     }
 }
 

@@ -23,7 +23,7 @@ struct changes {
 };
 
 struct proxy_reload {
-    struct relay *relay;                /* borrowed, and so are: */
+    struct relay *relay; /* borrowed, and so are: */
     const struct proxy_sources *sources;
     struct proxy_discovery *discovery;
     struct proxy_health *health;
@@ -104,8 +104,8 @@ static void put_in_force(struct proxy_reload *reload)
     reload->setup.tls = NULL;
     drop_pending(reload);
     proxy_discovery_update(reload->discovery);
-    relay_tell(reload->relay, LOG_INFO, "reloaded",
-               LOG_PAIRS({"changed", reload->changes.text}), "Reloaded: %s", reload->changes.text);
+    relay_tell(reload->relay, LOG_INFO, "reloaded", LOG_PAIRS({"changed", reload->changes.text}),
+               "Reloaded: %s", reload->changes.text);
 }
 
 /* Of the clusters that are new, and of those that were there before. */
@@ -129,8 +129,7 @@ static enum proxy_reload_result fail(struct proxy_reload *reload, const char *by
 {
     relay_note_reload(reload->relay, why);
     snprintf(out, out_bytes, "not reloaded, all stays as it was: %s", why);
-    relay_tell(reload->relay, LOG_ERROR, "reload_failed",
-               LOG_PAIRS({"by", by}, {"cause", why}),
+    relay_tell(reload->relay, LOG_ERROR, "reload_failed", LOG_PAIRS({"by", by}, {"cause", why}),
                "Not reloaded (%s), all stays as it was: %s", by, why);
     return PROXY_NOT_RELOADED;
 }

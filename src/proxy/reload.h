@@ -8,8 +8,8 @@
 #ifndef GRPCROUTE_PROXY_RELOAD_H
 #define GRPCROUTE_PROXY_RELOAD_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* How long new clusters may take to be ready. */
 #define PROXY_RELOAD_MS 5000

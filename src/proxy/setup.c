@@ -71,8 +71,8 @@ int proxy_setup_load(const struct proxy_sources *sources, bool again, struct net
         return -1;
     }
     fill_targets(ret_setup);
-    return role_endpoints_apply(&sources->endpoints, ret_setup->routes, again,
-                                CLUSTER_TARGETS_MAX, take_endpoints, ret_setup, ret_error) != 0 ||
+    return role_endpoints_apply(&sources->endpoints, ret_setup->routes, again, CLUSTER_TARGETS_MAX,
+                                take_endpoints, ret_setup, ret_error) != 0 ||
                    load_certificate(sources, in_force, ret_setup, ret_error) != 0
                ? -1
                : 0;

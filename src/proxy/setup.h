@@ -33,8 +33,9 @@ struct proxy_setup {
     struct net_tls *tls; /* owned; NULL: plaintext */
 };
 
-/* Reads all of it; `again`: not for the first time, and `in_force`, NULL or borrowed, is the context
- * of its certificate. Returns 0, or -1 with a line in `ret_error`; proxy_setup_deinit() either way.
+/* Reads all of it; `again`: not for the first time, and `in_force`, NULL or borrowed, is the
+ * context of its certificate. Returns 0, or -1 with a line in `ret_error`; proxy_setup_deinit()
+ * either way.
  */
 int proxy_setup_load(const struct proxy_sources *sources, bool again, struct net_tls *in_force,
                      struct proxy_setup *ret_setup, struct route_error *ret_error);

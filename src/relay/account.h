@@ -10,8 +10,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* The numbers of a rule, beside how many streams it took: field, type for Prometheus, name there, help. Written by a worker for what
- * it relays. */
+/* The numbers of a rule, beside how many streams it took: field, type for Prometheus, name there,
+ * help. Written by a worker for what it relays. */
 #define ACCOUNT_NUMBERS(X)                                                                         \
     X(streams_active, GAUGE, "streams_active", "Live streams that the rule took")                  \
     X(answers_checked, COUNTER, "answers_checked_total",                                           \

@@ -85,8 +85,7 @@ void client_end(struct client *client, const char *why, const char *debug)
 
 void client_charge(struct client *client, enum client_trouble trouble)
 {
-    if (client == NULL || client->ended ||
-        (trouble == CLIENT_LANE_LOST && is_same_loss(client))) {
+    if (client == NULL || client->ended || (trouble == CLIENT_LANE_LOST && is_same_loss(client))) {
         return;
     }
     uint32_t milli = price(client, trouble) * H2_BUDGET_MILLI;
@@ -98,7 +97,6 @@ void client_charge(struct client *client, enum client_trouble trouble)
                                  "breaks HTTP/2: it gets upstream connections of its own");
         return;
     }
-    client_end(client,
-               "endpoints ended its upstream connections again and again: it loses its own",
+    client_end(client, "endpoints ended its upstream connections again and again: it loses its own",
                "endpoints end the connections of your streams");
 }

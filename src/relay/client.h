@@ -33,13 +33,14 @@ struct client {
     struct rpc_conn *conn; /* borrowed; set by the downstream */
     struct list exchanges; /* exchange.client_node */
     struct h2_budget account;
-    uint64_t since_ms; /* when it connected */
-    unsigned lane;     /* 0: shared */
+    uint64_t since_ms;     /* when it connected */
+    unsigned lane;         /* 0: shared */
     uint64_t lane_lost_ms; /* when it last lost streams with a connection of its lane; 0: never */
-    size_t held_bytes; /* scratch of sums over clients */
-    char *identity; /* owned; as x-forwarded-client-cert says it, where that is asked for; or NULL */
-    char *name; /* owned; that its certificate says, where there is a stream log; or NULL */
-    const char *tls_version; /* static; likewise */
+    size_t held_bytes;     /* scratch of sums over clients */
+    char
+        *identity; /* owned; as x-forwarded-client-cert says it, where that is asked for; or NULL */
+    char *name;    /* owned; that its certificate says, where there is a stream log; or NULL */
+    const char *tls_version;     /* static; likewise */
     struct line_share log_share; /* of the lines that wait for the stream log */
     bool ended;
 };

@@ -227,8 +227,7 @@ bool cluster_has_targets(struct cluster *cluster, const struct text_address *tar
     return has;
 }
 
-size_t cluster_targets(struct cluster *cluster,
-                       struct text_address out[static CLUSTER_TARGETS_MAX])
+size_t cluster_targets(struct cluster *cluster, struct text_address out[static CLUSTER_TARGETS_MAX])
 {
     pthread_mutex_lock(&cluster->mutex);
     size_t count = cluster->target_count;
@@ -265,8 +264,8 @@ static struct endpoint *find(struct endpoint *const *endpoints, size_t count, si
 static void keep_left(struct cluster *cluster, struct endpoint *endpoint)
 {
     if (atomic_load(&endpoint->rq_active) > 0) {
-        cluster->left = mem_realloc(cluster->left,
-                                    (cluster->left_count + 1) * sizeof(struct endpoint *));
+        cluster->left =
+            mem_realloc(cluster->left, (cluster->left_count + 1) * sizeof(struct endpoint *));
         cluster->left[cluster->left_count++] = endpoint_ref(endpoint);
     }
 }
@@ -299,8 +298,8 @@ static size_t make_endpoints(struct cluster *cluster, const struct sockaddr_stor
         bool twice = cluster->target_count > 1 && find(fresh, made, 0, name) != NULL;
         if (!twice) {
             added += known == NULL;
-            fresh[made++] = known != NULL ? endpoint_ref(known)
-                                          : endpoint_new(cluster, &addresses[i]);
+            fresh[made++] =
+                known != NULL ? endpoint_ref(known) : endpoint_new(cluster, &addresses[i]);
         }
     }
     *ret_added = added;
@@ -428,8 +427,7 @@ static struct endpoint *choose(struct cluster *cluster, const struct candidates 
             continue;
         }
         count++;
-        if (best == NULL ||
-            (policy != LB_ROUND_ROBIN && better(policy, endpoint, best, hash))) {
+        if (best == NULL || (policy != LB_ROUND_ROBIN && better(policy, endpoint, best, hash))) {
             best = endpoint;
         }
     }

@@ -21,8 +21,8 @@
 #include <sys/socket.h>
 
 #define CLUSTER_CAUSE_BYTES 200
-#define CLUSTER_POD_BYTES 96
-#define CLUSTER_NAME_BYTES 254
+#define CLUSTER_POD_BYTES   96
+#define CLUSTER_NAME_BYTES  254
 #define CLUSTER_TARGETS_MAX 32
 
 /* The states of an endpoint and their words. UNKNOWN: not checked yet, used only while none is
@@ -48,8 +48,7 @@ enum endpoint_health { ENDPOINT_HEALTHS(ENDPOINT_HEALTH_NAME) };
     X(rq_error, COUNTER, "errors_total", "Streams that the endpoint reset or lost")                \
     X(faults, COUNTER, "faults_total",                                                             \
       "Answers of the endpoint that break HTTP/2 or a limit, and GOAWAYs with an error")           \
-    X(check_failures, GAUGE, "check_failures",                                                     \
-      "Health checks of the endpoint that failed in a row")
+    X(check_failures, GAUGE, "check_failures", "Health checks of the endpoint that failed in a row")
 
 /* What passed between an endpoint and the clients of one worker, as it passes: the same columns.
  * A message begins to count with its first five bytes. What was sent to an endpoint that did not
@@ -78,24 +77,24 @@ struct endpoint {
     struct sockaddr_storage address;
     char name[NET_ADDRESS_TEXT_BYTES];
     /* Under the cluster's mutex: */
-    char pod[CLUSTER_POD_BYTES];     /* the id its server gave last; empty: not known */
-    char cause[CLUSTER_CAUSE_BYTES]; /* why it is unhealthy, or may soon be; empty: nothing is */
-    char fault[CLUSTER_CAUSE_BYTES]; /* what it did wrong last; empty: nothing */
+    char pod[CLUSTER_POD_BYTES];        /* the id its server gave last; empty: not known */
+    char cause[CLUSTER_CAUSE_BYTES];    /* why it is unhealthy, or may soon be; empty: nothing is */
+    char fault[CLUSTER_CAUSE_BYTES];    /* what it did wrong last; empty: nothing */
     atomic_uint_fast64_t fault_told_ms; /* when a fault of it was last logged; 0: never */
     atomic_int references;
-    atomic_int health;      /* enum endpoint_health */
-    atomic_bool removed;    /* no longer an address of its name */
+    atomic_int health;             /* enum endpoint_health */
+    atomic_bool removed;           /* no longer an address of its name */
     atomic_bool no_health_service; /* its answer to the last check */
-    atomic_bool recheck;    /* something happened: check its health now */
+    atomic_bool recheck;           /* something happened: check its health now */
 #define ENDPOINT_NUMBER(name, type, metric, help) atomic_uint_fast64_t name;
     ENDPOINT_NUMBERS(ENDPOINT_NUMBER)
 #undef ENDPOINT_NUMBER
     /* Of worker 0 alone: who keeps something for each endpoint has seen this one. */
-    bool probed; /* proxy/health */
-    bool seated; /* proxy/moves */
-    struct per_worker loads; /* struct endpoint_load */
-    atomic_int leave_asked;  /* so many of its streams are to end on purpose */
-    atomic_int leave_reason; /* enum leave_reason: why */
+    bool probed;                    /* proxy/health */
+    bool seated;                    /* proxy/moves */
+    struct per_worker loads;        /* struct endpoint_load */
+    atomic_int leave_asked;         /* so many of its streams are to end on purpose */
+    atomic_int leave_reason;        /* enum leave_reason: why */
     atomic_uint_fast64_t misrouted; /* live streams whose server is none that the rule names */
 };
 
@@ -123,11 +122,11 @@ struct cluster {
     size_t target_count;
     struct endpoint **endpoints; /* owned references, in the order of cluster_update() */
     size_t endpoint_count;
-    struct list counted; /* all endpoints that there are: endpoint.node, borrowed */
+    struct list counted;               /* all endpoints that there are: endpoint.node, borrowed */
     uint64_t departed[CLUSTER_COUNTS]; /* what those counted that are no more */
-    struct endpoint **left; /* owned references: removed, and streams were on them */
+    struct endpoint **left;            /* owned references: removed, and streams were on them */
     size_t left_count;
-    uint64_t ticket;             /* round robin of the whole process */
+    uint64_t ticket;     /* round robin of the whole process */
     atomic_bool evening; /* whatever the policy, the idlest endpoint is next */
     atomic_uint_fast64_t rq_no_healthy;
     atomic_uint_fast64_t retries;

@@ -30,8 +30,8 @@ struct relay_config {
     uint64_t max_buffered_bytes;
     uint64_t drain_ms;
     uint64_t downstream_keepalive_ms;
-    bool client_certs;         /* clients are asked for certificates: what they say of such is dropped */
-    bool forward_client_cert;  /* endpoints are told who a client proved to be */
+    bool client_certs; /* clients are asked for certificates: what they say of such is dropped */
+    bool forward_client_cert;   /* endpoints are told who a client proved to be */
     uint64_t max_stream_age_ms; /* 0: none */
     uint64_t age_jitter_ms;     /* a stream's own limit is by up to this much less or more */
     struct relay_health health;

@@ -40,9 +40,9 @@ static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal ref
         sent = reply_status(stream, reply_form_of(block), false, true, RPC_RESOURCE_EXHAUSTED,
                             "431", text);
     }
-    stream_log_refused(&downstream->client, block,
-                       &(struct stream_end){STREAM_REJECTED, sent.grpc_status, sent.http_status,
-                                            text});
+    stream_log_refused(
+        &downstream->client, block,
+        &(struct stream_end){STREAM_REJECTED, sent.grpc_status, sent.http_status, text});
 }
 
 static void on_closed(void *user, const struct net_error *why)

@@ -87,8 +87,7 @@ static int compare(const void *a, const void *b)
     return first < second ? -1 : first > second;
 }
 
-size_t events_copy(struct events *events, uint64_t after,
-                   struct event_entry out[static EVENTS_MAX])
+size_t events_copy(struct events *events, uint64_t after, struct event_entry out[static EVENTS_MAX])
 {
     size_t count = 0;
     pthread_mutex_lock(&events->mutex);

@@ -59,7 +59,7 @@ struct exchange {
     struct buf replay;                /* body bytes sent so far, likewise; or not sent yet */
     size_t credit_held; /* downstream bytes whose window credit waits for a frame upstream */
     uint64_t hash;
-    uint64_t drain_ms; /* when the drain ends it; 0: not draining */
+    uint64_t drain_ms;         /* when the drain ends it; 0: not draining */
     uint64_t age_due_ms;       /* when it is too old; 0: never */
     enum leave_reason leaving; /* why it is to end between two messages */
     uint64_t leaving_ms;       /* since when */
@@ -67,7 +67,7 @@ struct exchange {
     enum exchange_state state;
     struct stream_end end;            /* set by the step into ENDING */
     struct stream_log_labels *labels; /* owned; NULL: there is no stream log */
-    bool request_ended; /* the client half-closed */
+    bool request_ended;               /* the client half-closed */
     enum reply_form reply_form;
     unsigned attempts;
     unsigned refusals;

@@ -174,8 +174,7 @@ static void on_upstream_failed(struct upstream_request *request, const struct ne
         return;
     }
     char message[RPC_MESSAGE_BYTES];
-    snprintf(message, sizeof(message), "cluster %.80s: %.150s", exchange->cluster->name,
-             why->text);
+    snprintf(message, sizeof(message), "cluster %.80s: %.150s", exchange->cluster->name, why->text);
     counter_add(&exchange->worker->stats.rq_unavailable, 1);
     exchange_answer(exchange, STREAM_UNREACHABLE, RPC_UNAVAILABLE, message);
 }
@@ -323,7 +322,7 @@ static void on_upstream_sent(void *user, size_t len)
 /* What the endpoint's stream came to, before it is gone. */
 struct upstream_end {
     uint32_t error;
-    bool broken;                  /* the stream's answer breaks HTTP/2 or a limit */
+    bool broken; /* the stream's answer breaks HTTP/2 or a limit */
     enum stream_reason reason;
     char text[RPC_MESSAGE_BYTES]; /* empty for a regular end, or a reset that is passed on */
 };

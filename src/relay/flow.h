@@ -18,7 +18,7 @@
 struct flow {
     char version[FLOW_LABEL_BYTES];
     const struct cluster *cluster; /* as long as it has streams */
-    atomic_uint_fast64_t streams; /* 0: the place is free */
+    atomic_uint_fast64_t streams;  /* 0: the place is free */
     atomic_uint_fast64_t misrouted;
 };
 

@@ -21,8 +21,8 @@ static bool has_value(const struct h2_header *field, const char *value)
 static bool passes(const struct h2_header *field)
 {
     static const char proxy[] = "proxy-";
-    bool to_a_proxy = field->name_len >= strlen(proxy) &&
-                      memcmp(field->name, proxy, strlen(proxy)) == 0;
+    bool to_a_proxy =
+        field->name_len >= strlen(proxy) && memcmp(field->name, proxy, strlen(proxy)) == 0;
     return !to_a_proxy && !has_name(field, "http2-settings");
 }
 

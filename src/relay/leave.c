@@ -19,7 +19,8 @@ static const struct {
 } REASONS[] = {
     [LEAVE_OLD] = {STREAM_OLD, "the stream reached --max-stream-age of the proxy: open it again",
                    offsetof(struct worker_stats, ended_old)},
-    [LEAVE_MOVED] = {STREAM_MOVED, "the proxy moves the stream to an endpoint that came: open it again",
+    [LEAVE_MOVED] = {STREAM_MOVED,
+                     "the proxy moves the stream to an endpoint that came: open it again",
                      offsetof(struct worker_stats, ended_moved)},
     [LEAVE_REMOVED] = {STREAM_REMOVED, "the endpoint of the stream was removed: open it again",
                        offsetof(struct worker_stats, ended_removed)},
@@ -31,8 +32,7 @@ static const struct {
 static bool take_ask(struct endpoint *endpoint)
 {
     int asked = atomic_load(&endpoint->leave_asked);
-    while (asked > 0 &&
-           !atomic_compare_exchange_weak(&endpoint->leave_asked, &asked, asked - 1)) {
+    while (asked > 0 && !atomic_compare_exchange_weak(&endpoint->leave_asked, &asked, asked - 1)) {
     }
     return asked > 0;
 }
@@ -115,8 +115,10 @@ static void explain(struct exchange *exchange, char out[static RPC_MESSAGE_BYTES
         snprintf(out, RPC_MESSAGE_BYTES, "%s", message);
         return;
     }
-    snprintf(out, RPC_MESSAGE_BYTES, "%s; a message of the %s that stayed half sent for %d s "
-             "was cut", message, whose, LEAVE_MESSAGE_MS / 1000);
+    snprintf(out, RPC_MESSAGE_BYTES,
+             "%s; a message of the %s that stayed half sent for %d s "
+             "was cut",
+             message, whose, LEAVE_MESSAGE_MS / 1000);
     counter_add(&worker->stats.messages_cut, 1);
     if (exchange->client != NULL) {
         worker_tell_client(worker, "message_cut", rpc_conn_peer(exchange->client->conn), out);

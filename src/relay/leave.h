@@ -2,11 +2,11 @@
  * that is removed or unhealthy, or one of the surplus when endpoints came.
  *
  * Such an end comes between two messages, and only when all that the client sent was answered; but
- * for a move, that is waited for LEAVE_GRACE_MS. That is looked at whenever something was answered. A message that stays half sent for
- * LEAVE_MESSAGE_MS is cut: nobody keeps a stream for ever by not finishing one. Who asks streams
- * to leave an endpoint sets its leave_reason, adds to its leave_asked, and sets the relay's
- * `moving`; any worker takes them from there. A reason may become a better one, or none, before the
- * stream has ended. */
+ * for a move, that is waited for LEAVE_GRACE_MS. That is looked at whenever something was answered.
+ * A message that stays half sent for LEAVE_MESSAGE_MS is cut: nobody keeps a stream for ever by not
+ * finishing one. Who asks streams to leave an endpoint sets its leave_reason, adds to its
+ * leave_asked, and sets the relay's `moving`; any worker takes them from there. A reason may become
+ * a better one, or none, before the stream has ended. */
 #ifndef GRPCROUTE_RELAY_LEAVE_H
 #define GRPCROUTE_RELAY_LEAVE_H
 
@@ -20,8 +20,8 @@
 
 enum leave_reason { LEAVE_NOT, LEAVE_OLD, LEAVE_MOVED, LEAVE_REMOVED, LEAVE_UNHEALTHY };
 
-/* Whether it is the stream's endpoint that is left. Such a stream may be any; those that are too old
- * are the first ones. */
+/* Whether it is the stream's endpoint that is left. Such a stream may be any; those that are too
+ * old are the first ones. */
 static inline bool leave_counts(enum leave_reason reason)
 {
     return reason > LEAVE_OLD;

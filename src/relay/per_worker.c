@@ -28,8 +28,7 @@ uint64_t per_worker_sum(const struct per_worker *all, size_t offset)
         const char *block = per_worker_look(all, i);
         if (block != NULL) {
             sum += atomic_load_explicit(
-                (const atomic_uint_fast64_t *)(const void *)(block + offset),
-                memory_order_relaxed);
+                (const atomic_uint_fast64_t *)(const void *)(block + offset), memory_order_relaxed);
         }
     }
     return sum;

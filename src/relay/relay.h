@@ -28,8 +28,8 @@ void relay_expect(struct relay *relay, struct routing *routing);
  * retired. Nothing is expected any more. From any thread. */
 void relay_replace(struct relay *relay, struct routing *routing, struct net_tls *tls);
 
-/* All workers look at once at what is asked of them: the drain, the certificate, streams that are to
- * leave. From any thread. */
+/* All workers look at once at what is asked of them: the drain, the certificate, streams that are
+ * to leave. From any thread. */
 void relay_wake(struct relay *relay);
 
 /* Asks all workers to drain; again: to end now. From worker 0's thread. Returns true the first

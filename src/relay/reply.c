@@ -63,12 +63,11 @@ static struct reply_sent reply_http(struct h2_stream *downstream, bool with_body
 
 /* `fields` begin with :status and content-type, which trailers do not have. */
 static struct reply_sent end_grpc(struct h2_stream *downstream, bool response_begun,
-                                  enum rpc_code code, const struct h2_header *fields,
-                                  size_t count)
+                                  enum rpc_code code, const struct h2_header *fields, size_t count)
 {
-    int rv = response_begun ? h2_stream_trailers(downstream, fields + STATUS_FIELDS,
-                                                 count - STATUS_FIELDS)
-                            : h2_stream_respond(downstream, fields, count, true);
+    int rv = response_begun
+                 ? h2_stream_trailers(downstream, fields + STATUS_FIELDS, count - STATUS_FIELDS)
+                 : h2_stream_respond(downstream, fields, count, true);
     if (rv == H2_E_HEADERS) { /* a client that takes next to nothing */
         h2_stream_reset(downstream, H2_INTERNAL_ERROR);
     }
@@ -99,12 +98,9 @@ struct reply_sent reply_planned(struct h2_stream *downstream, bool response_begu
     snprintf(count, sizeof(count), "%llu", (unsigned long long)received);
     rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
     const struct h2_header fields[] = {
-        H2_HEADER(":status", "200"),
-        H2_HEADER("content-type", "application/grpc"),
-        H2_HEADER("grpc-status", "14"),
-        H2_HEADER("grpc-message", encoded),
-        H2_HEADER(RPC_PUSHBACK_HEADER, "0"),
-        H2_HEADER(RPC_RECEIVED_HEADER, count),
+        H2_HEADER(":status", "200"),         H2_HEADER("content-type", "application/grpc"),
+        H2_HEADER("grpc-status", "14"),      H2_HEADER("grpc-message", encoded),
+        H2_HEADER(RPC_PUSHBACK_HEADER, "0"), H2_HEADER(RPC_RECEIVED_HEADER, count),
     };
     return end_grpc(downstream, response_begun, RPC_UNAVAILABLE, fields, ARRAY_SIZE(fields));
 }

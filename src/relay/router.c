@@ -19,9 +19,9 @@ static uint64_t hash_bytes(const char *bytes, size_t len)
 
 static uint64_t hash_of(const struct relay *relay, const struct h2_block *block)
 {
-    const struct h2_header *field =
-        relay->config.hash_header != NULL ? h2_block_find(block, relay->config.hash_header, NULL)
-                                          : NULL;
+    const struct h2_header *field = relay->config.hash_header != NULL
+                                        ? h2_block_find(block, relay->config.hash_header, NULL)
+                                        : NULL;
     return field != NULL ? hash_bytes(field->value, field->value_len) : 0;
 }
 

@@ -241,6 +241,6 @@ void worker_tell_client(struct worker *worker, const char *event, const char *pe
         snprintf(rest, sizeof(rest), " (and %u lines left out)", worker->untold);
         worker->untold = 0;
     }
-    log_event(LOG_WARN, &worker->relay->source, event,
-              LOG_PAIRS({"client", peer}, {"cause", text}), "Client %s: %s%s", peer, text, rest);
+    log_event(LOG_WARN, &worker->relay->source, event, LOG_PAIRS({"client", peer}, {"cause", text}),
+              "Client %s: %s%s", peer, text, rest);
 }

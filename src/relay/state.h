@@ -29,7 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RELAY_FAILURE_BYTES 512
+#define RELAY_FAILURE_BYTES  512
 #define RELAY_ANSWERS_WANTED 16
 /* Upstream connections are shared within a lane: lane 0 is for everybody, the others for clients
  * that were moved apart. */
@@ -76,7 +76,7 @@ struct relay;
     X(ended_unhealthy, "rq_ended_unhealthy", COUNTER, "ended_unhealthy_total",                     \
       "Streams ended because their endpoint was unhealthy (--on-unhealthy end)")                   \
     X(messages_cut, "messages_cut", COUNTER, "messages_cut_total",                                 \
-      "Streams that were ended on purpose within a message, as it stayed half sent for 30 s")       \
+      "Streams that were ended on purpose within a message, as it stayed half sent for 30 s")      \
     X(retries, "rq_retry", COUNTER, "retries_total",                                               \
       "Unprocessed streams sent to another endpoint")                                              \
     X(trailers_dropped, "rq_trailers_dropped", COUNTER, "request_trailers_dropped_total",          \
@@ -104,25 +104,25 @@ struct worker {
     unsigned index;
     struct net_loop loop;
     pthread_t thread;
-    struct inbox inbox; /* connections for it; a word that a drain or a reload is asked for */
+    struct inbox inbox;      /* connections for it; a word that a drain or a reload is asked for */
     atomic_uint connections; /* given to it and not gone; counted where there are several workers */
     struct net_tick tick;
-    uv_timer_t leave; /* runs while streams are ended on purpose */
+    uv_timer_t leave;                /* runs while streams are ended on purpose */
     struct list answered;            /* of those, the ones that were answered in this turn */
     struct net_flush answered_flush; /* looks at them */
-    struct net_listener *listener; /* worker 0's has the socket */
-    struct net_tls *tls; /* owned reference, of the listener; NULL: plaintext */
+    struct net_listener *listener;   /* worker 0's has the socket */
+    struct net_tls *tls;             /* owned reference, of the listener; NULL: plaintext */
     struct list downstreams;
     struct list upstreams;
-    struct streams streams;   /* the live ones */
-    size_t queued_bytes;      /* in all HTTP/2 sessions of the worker, and kept for retries */
+    struct streams streams; /* the live ones */
+    size_t queued_bytes;    /* in all HTTP/2 sessions of the worker, and kept for retries */
     size_t queued_limit;
-    size_t queued_peak;       /* since memory was last noted as freed */
-    struct net_flush relief;  /* asked for when that is too much */
+    size_t queued_peak;                 /* since memory was last noted as freed */
+    struct net_flush relief;            /* asked for when that is too much */
     unsigned lane_clients[RELAY_LANES]; /* clients in each lane but the shared one */
     uint64_t told_ms; /* begin of the second in which `told` lines about clients were written */
     unsigned told;
-    size_t leaving; /* streams that are to end, for another reason than age */
+    size_t leaving;  /* streams that are to end, for another reason than age */
     unsigned untold; /* left out since then */
     bool draining;
     bool ended; /* everything is closed; the loop runs out */
@@ -145,11 +145,11 @@ struct relay_force {
     struct net_tls *tls;     /* owned reference, for new connections; NULL: plaintext */
     struct cluster **left;   /* owned references: no longer led to, with streams yet */
     size_t left_count;
-    uint64_t since_ns;       /* of the wall clock */
+    uint64_t since_ns; /* of the wall clock */
     /* Reloads, also those that changed nothing: */
     uint64_t reloads;
     uint64_t failed_reloads;
-    uint64_t last_reload_ns; /* of the wall clock; 0: none */
+    uint64_t last_reload_ns;           /* of the wall clock; 0: none */
     char failure[RELAY_FAILURE_BYTES]; /* why the last one failed; empty: it did not */
 };
 
@@ -168,7 +168,7 @@ struct relay {
     void *user;
     atomic_uint_fast64_t stream_number;
     atomic_bool discovery_asked;
-    atomic_bool moving; /* streams are asked to leave endpoints: see relay/leave.h */
+    atomic_bool moving;        /* streams are asked to leave endpoints: see relay/leave.h */
     atomic_int drain_requests; /* 0: serving, 1: draining, 2: now */
     atomic_bool ready;         /* names resolved, first health checks made */
     atomic_bool trailers_told; /* that request trailers are not passed on was said once */

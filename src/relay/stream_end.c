@@ -5,10 +5,9 @@
 static const struct {
     enum stream_party party;
     const char *word;
-} REASONS[] = {
-    [STREAM_LIVE] = {STREAM_PROXY, ""},
+} REASONS[] = {[STREAM_LIVE] = {STREAM_PROXY, ""},
 #define STREAM_REASON(name, party, word) [STREAM_##name] = {STREAM_##party, word},
-    STREAM_REASONS(STREAM_REASON)
+               STREAM_REASONS(STREAM_REASON)
 #undef STREAM_REASON
 };
 

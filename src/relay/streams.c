@@ -112,8 +112,8 @@ static void walk_batch(struct streams *streams, visit_fn visit, void *ctx)
 {
     for (int i = 0; i < BATCH && streams->walk != NULL; i++) {
         struct list *node = streams->walk;
-        bool more = node != &streams->records &&
-                    visit(ctx, container_of(node, struct stream_record, node));
+        bool more =
+            node != &streams->records && visit(ctx, container_of(node, struct stream_record, node));
         streams->walk = more ? node->next : NULL;
     }
 }
@@ -141,8 +141,7 @@ static bool collect(void *ctx, const struct stream_record *record)
 {
     struct collecting *collecting = ctx;
     const struct streams_query *query = collecting->query;
-    if (record->number > query->after && is_on(record, query) &&
-        has_text(record, query->search)) {
+    if (record->number > query->after && is_on(record, query) && has_text(record, query->search)) {
         copy_row(&collecting->rows[collecting->count++], record);
     }
     return collecting->count < query->limit;

@@ -40,8 +40,8 @@ struct stream_record {
     struct message_count up;
     struct message_count down;
     uint64_t sent_in_vain; /* messages sent to an endpoint that did not take the stream */
-    uint64_t asked_ns; /* the oldest message without an answer; 0: none that is timed */
-    bool peek;         /* a ping stream whose first answer did not come yet */
+    uint64_t asked_ns;     /* the oldest message without an answer; 0: none that is timed */
+    bool peek;             /* a ping stream whose first answer did not come yet */
     bool misrouted;
     char server_version[STREAM_VERSION_BYTES]; /* empty: not known */
     char server_id[STREAM_LABEL_BYTES];

@@ -80,8 +80,8 @@ static void explain_wait(const struct upstream *upstream, unsigned lane, struct 
                       "%s is still busy with %zu streams that clients dropped at once", name,
                       upstream->resetting_young);
     } else if (upstream_is_paused(upstream, lane)) {
-        net_error_set(ret, NET_TIMED_OUT,
-                      "%s accepts no streams: its MAX_CONCURRENT_STREAMS is 0", name);
+        net_error_set(ret, NET_TIMED_OUT, "%s accepts no streams: its MAX_CONCURRENT_STREAMS is 0",
+                      name);
     } else if (upstream_count_opening(upstream, lane) > 0) {
         net_error_set(ret, NET_TIMED_OUT, "%s sent no HTTP/2 SETTINGS", name);
     } else {

@@ -51,11 +51,11 @@
  * lets half of all streams, or 250, go young. A connection stays below both: this many resets and
  * so many a second; of them so many young ones, and no more than a quarter of the streams that
  * ended besides. */
-#define UPSTREAM_RESETS           800
-#define UPSTREAM_RESETS_PER_S     25
-#define UPSTREAM_YOUNG_RESETS     50
-#define UPSTREAM_YOUNG_PER_S      8
-#define UPSTREAM_YOUNG_SHARE      4
+#define UPSTREAM_RESETS       800
+#define UPSTREAM_RESETS_PER_S 25
+#define UPSTREAM_YOUNG_RESETS 50
+#define UPSTREAM_YOUNG_PER_S  8
+#define UPSTREAM_YOUNG_SHARE  4
 /* A stream is old when the endpoint has provably read its request this many ticks of the loop ago:
  * 2.5 s, by the endpoint's clock, too. */
 #define UPSTREAM_OLD_TICKS 10
@@ -95,8 +95,8 @@ struct worker;
 /* Who wants a stream to an endpoint: an exchange or a health check. Embedded. */
 struct upstream_request {
     const struct upstream_request_events *events;
-    struct client *client; /* whom its trouble is charged to; NULL: nobody */
-    unsigned lane;         /* of the connection it wants */
+    struct client *client;      /* whom its trouble is charged to; NULL: nobody */
+    unsigned lane;              /* of the connection it wants */
     struct upstream *upstream;  /* set while waiting and while open */
     struct upstream_conn *conn; /* set while open */
     struct h2_stream *stream;   /* set by on_ready; NULL again with upstream_closed() */

@@ -116,8 +116,8 @@ static struct upstream_request *find_fullest_dropped(struct upstream_conn *conn)
     list_each(node, next, &conn->requests)
     {
         struct upstream_request *request = request_at(node);
-        size_t holds = h2_stream_unread_bytes(request->stream) +
-                       h2_stream_queued_bytes(request->stream);
+        size_t holds =
+            h2_stream_unread_bytes(request->stream) + h2_stream_queued_bytes(request->stream);
         if (upstream_resets(request) && holds > most) {
             most = holds;
             fullest = request;

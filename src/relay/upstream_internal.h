@@ -41,7 +41,7 @@ struct upstream_conn {
     unsigned lane;
     struct list requests; /* upstream_request.node: the open ones */
     size_t request_count;
-    size_t resetting_count; /* of them, those whose reset waits */
+    size_t resetting_count;    /* of them, those whose reset waits */
     bool refuses;              /* a stream, since the last tick */
     bool broken;               /* by the endpoint, as was told */
     uint64_t idle_since_ms;    /* 0: it has streams */
@@ -71,7 +71,7 @@ struct upstream {
     size_t resetting_count;
     size_t resetting_young; /* ... of streams that were young at the last tick, or later */
     void (*on_room)(struct upstream *upstream, unsigned lane); /* serve those that wait */
-    uint32_t streams_per_conn; /* what the endpoint allowed last */
+    uint32_t streams_per_conn;                                 /* what the endpoint allowed last */
     uint64_t keepalive_ms;
     bool grew;    /* since the last tick, while connections refuse streams */
     bool suspect; /* the connections were probed since the endpoint became unhealthy */

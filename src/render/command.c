@@ -194,8 +194,8 @@ static int take_header(const char *option, const char *name,
 static int apply_endpoints(const struct cli_list *endpoints, struct render_plan *plan)
 {
     struct route_error error;
-    if (role_endpoints_apply(endpoints, plan->routes, false, RENDER_ENDPOINTS_MAX, take_endpoints, plan,
-                             &error) != 0) {
+    if (role_endpoints_apply(endpoints, plan->routes, false, RENDER_ENDPOINTS_MAX, take_endpoints,
+                             plan, &error) != 0) {
         cli_error("render", "%s", error.text);
         return -1;
     }
@@ -227,8 +227,7 @@ static int render_with(const struct options *options, render_fn *render,
     };
     make_clusters(&plan);
     int rv = EXIT_USAGE;
-    if (check_weights(routes) == 0 &&
-        apply_endpoints(&options->endpoints, &plan) == 0) {
+    if (check_weights(routes) == 0 && apply_endpoints(&options->endpoints, &plan) == 0) {
         if (options->resolve || options->watch_ns != 0) {
             const struct watch_config config = {render, &plan, options->output, options->watch_ns};
             rv = watch_run(&config);

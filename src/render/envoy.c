@@ -244,7 +244,8 @@ static void put_identity(FILE *out, const char *name)
             name, name);
 }
 
-/* The limit is for agents: the kubelet's probe of the admin port comes in when it is reached, too. */
+/* The limit is for agents: the kubelet's probe of the admin port comes in when it is reached, too.
+ */
 static void put_admin(FILE *out, const struct render_plan *plan)
 {
     fputs("admin:\n  ignore_global_conn_limit: true\n  address: ", out);
@@ -332,8 +333,7 @@ static void put_cluster(FILE *out, const struct render_cluster *cluster, bool he
           "    common_lb_config: {healthy_panic_threshold: {value: 0}}\n"
           "    track_cluster_stats: {per_endpoint_stats: true} # in /stats/prometheus\n"
           "    circuit_breakers: # 1024 each, and a stream is a request for as long as it lives\n"
-          "      thresholds: [{max_connections: " MAX_CONNECTIONS
-          ", max_pending_requests: 100000, "
+          "      thresholds: [{max_connections: " MAX_CONNECTIONS ", max_pending_requests: 100000, "
           "max_requests: 10000000, max_retries: 1000}]\n"
           "    typed_extension_protocol_options:\n"
           "      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"

@@ -252,12 +252,11 @@ int render_haproxy(FILE *out, const struct render_plan *plan,
     if (haproxy_check(plan->routes, reason) != 0) {
         return 1;
     }
-    fputs(
-        "# Written by `grpcroute render haproxy` from a GRPCRoute; tested with HAProxy 2.6.\n"
-        "# The file behind crt holds the certificate chain and the key. Checks are TCP: this "
-        "version has none for gRPC.\n"
-        "global\n    tune.h2.max-concurrent-streams 1000\n",
-        out);
+    fputs("# Written by `grpcroute render haproxy` from a GRPCRoute; tested with HAProxy 2.6.\n"
+          "# The file behind crt holds the certificate chain and the key. Checks are TCP: this "
+          "version has none for gRPC.\n"
+          "global\n    tune.h2.max-concurrent-streams 1000\n",
+          out);
     stream_log_haproxy_global(out, plan);
     fputs(
         "\n"

@@ -58,8 +58,7 @@ static int check_expression(const struct route_pattern *pattern,
     }
     struct route_regex_facts facts = route_regex_wrapped(pattern->value, true);
     if (!facts.compiles || facts.names > 0) {
-        snprintf(reason, RENDER_REASON_BYTES, "nginx's maps cannot say \"%.100s\"",
-                 pattern->value);
+        snprintf(reason, RENDER_REASON_BYTES, "nginx's maps cannot say \"%.100s\"", pattern->value);
         return 1;
     }
     return 0;
@@ -346,8 +345,8 @@ static int put_response(FILE *out, const struct route_table *routes, const struc
     for (size_t i = 0; i < rule->response.count; i++) {
         const struct route_change *change = &rule->response.changes[i];
         if (change->value != NULL && strchr(change->value, '$') != NULL) {
-            return complain(routes, rule, "ResponseHeaderModifier",
-                            "say the \"$\" in the value of", change->name, reason);
+            return complain(routes, rule, "ResponseHeaderModifier", "say the \"$\" in the value of",
+                            change->name, reason);
         }
         if (change->kind != ROUTE_HEADER_ADD) {
             fprintf(out, "            grpc_hide_header %s;\n", change->name);

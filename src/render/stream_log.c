@@ -7,7 +7,7 @@
 /* Bytes kept of what a client chose. */
 #define VALUE_BYTES 256
 /* HAProxy's lines: four such values with each byte escaped to six, and the rest. */
-#define LINE_BYTES  16384
+#define LINE_BYTES 16384
 
 static bool is_rewritten(const struct route_table *routes, const char *header)
 {
@@ -123,7 +123,8 @@ void stream_log_haproxy(FILE *out, const struct render_plan *plan)
         return;
     }
     fputs("    option dontlognull\n"
-          "    log global # a line when a stream has ended, for grpcroute verify --logs\n", out);
+          "    log global # a line when a stream has ended, for grpcroute verify --logs\n",
+          out);
     const struct {
         const char *variable;
         const char *header;
@@ -139,8 +140,8 @@ void stream_log_haproxy(FILE *out, const struct render_plan *plan)
           "    log-format '{\"log\":\"grpcroute.stream\",\"event\":\"end\","
           "\"time\":\"%[date,utime(%Y-%m-%dT%H:%M:%SZ)]\",\"client\":\"%ci:%cp\"",
           out);
-    static const char *const values[] = {"agent_id", "agent_version", "authority",  "path",
-                                         "cluster",  "grpc_status"};
+    static const char *const values[] = {"agent_id", "agent_version", "authority",
+                                         "path",     "cluster",       "grpc_status"};
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         fprintf(out, ",\"%s\":%%{+Q}[var(txn.%s),json(utf8s)]", values[i], values[i]);
     }

@@ -211,10 +211,11 @@ static void put_identity(FILE *out, const struct render_plan *plan)
             plan->identity, plan->identity);
     for (size_t i = 0; i < plan->routes->cluster_count; i++) {
         const char *name = plan->clusters[i].route->name;
-        fprintf(out,
-                "    \"identity-of-%s\": {headers: {customResponseHeaders: {\"%s\": \"%s\", \"%s"
-                RENDER_POD_SUFFIX "\": \"\"}}}\n",
-                name, plan->identity, name, plan->identity);
+        fprintf(
+            out,
+            "    \"identity-of-%s\": {headers: {customResponseHeaders: {\"%s\": \"%s\", \"%s" RENDER_POD_SUFFIX
+            "\": \"\"}}}\n",
+            name, plan->identity, name, plan->identity);
     }
 }
 

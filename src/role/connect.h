@@ -72,12 +72,12 @@ struct role_connect_options {
 
 /* What all connections of a command have in common. A zeroed struct is none. */
 struct role_target {
-    char name[TEXT_ADDRESS_BYTES];              /* "HOST:PORT" as given, for reports */
-    struct text_address connect_to;             /* no host: there */
-    const struct role_connect_options *options; /* borrowed */
-    struct net_tls *tls;                        /* owned; NULL: plaintext */
-    const char *authority;                      /* that calls send; borrowed */
-    char server_name[TEXT_HOST_BYTES];          /* that the certificate is for */
+    char name[TEXT_ADDRESS_BYTES];               /* "HOST:PORT" as given, for reports */
+    struct text_address connect_to;              /* no host: there */
+    const struct role_connect_options *options;  /* borrowed */
+    struct net_tls *tls;                         /* owned; NULL: plaintext */
+    const char *authority;                       /* that calls send; borrowed */
+    char server_name[TEXT_HOST_BYTES];           /* that the certificate is for */
     char version_header[ROLE_HEADER_NAME_BYTES]; /* metadata of a call: the agent's version ... */
     char id_header[ROLE_HEADER_NAME_BYTES];      /* ... and who it is */
     struct role_headers *headers;                /* owned */
@@ -89,7 +89,7 @@ struct role_target {
 struct role_contacts {
     const char *command;
     struct rpc_gate gate;
-    unsigned credentials;  /* a bit for each enum net_credential */
+    unsigned credentials; /* a bit for each enum net_credential */
 };
 
 /* Refuses options that contradict each other, so that nobody believes in a check that is not made,

@@ -265,8 +265,8 @@ static struct role_expectation of_foreign_host(const struct role_expects *expect
     const char *more = routes->host_count + first->name_count > 2 ? " and others" : "";
     if (expects->authority_chosen) {
         return because(ROLE_EXPECT_REJECTED,
-                       "the routes are for %.80s%s, not for --authority %.80s",
-                       first->names[0], more, expects->authority);
+                       "the routes are for %.80s%s, not for --authority %.80s", first->names[0],
+                       more, expects->authority);
     }
     return because(ROLE_EXPECT_UNKNOWN,
                    "the routes are for %.80s%s, not for %.80s as --target says (--authority NAME)",

@@ -42,8 +42,8 @@ struct role_expectation {
     struct role_share shares[ROUTE_BACKENDS_MAX]; /* where the expectation comes from --routes */
     size_t share_count;
     struct role_rewrite rewrite; /* by the rule of --routes that takes it, whoever is to answer */
-    bool rewrite_unknown; /* ... but which rule takes it is not known, and some rewrite */
-    bool too_many; /* while it is filled */
+    bool rewrite_unknown;        /* ... but which rule takes it is not known, and some rewrite */
+    bool too_many;               /* while it is filled */
     char reason[ROLE_REASON_BYTES]; /* printable ASCII */
 };
 
@@ -74,12 +74,12 @@ struct role_expect_options {
 
 /* A zeroed struct knows only that vX.Y belongs to vX. */
 struct role_expects {
-    const struct role_expect_options *options; /* borrowed */
-    struct route_table *routes;                /* owned */
+    const struct role_expect_options *options;  /* borrowed */
+    struct route_table *routes;                 /* owned */
     const struct role_service_options *service; /* borrowed; NULL: PingPong */
     char path[ROLE_METHOD_BYTES];               /* of it; "": PingPong's */
-    const char *authority;                     /* NULL: any host that the routes are for */
-    bool authority_chosen;                     /* by the user */
+    const char *authority;                      /* NULL: any host that the routes are for */
+    bool authority_chosen;                      /* by the user */
     char default_authority[TEXT_ADDRESS_BYTES];
     char version_header[ROLE_HEADER_NAME_BYTES];
 };

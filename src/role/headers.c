@@ -20,9 +20,9 @@
 static bool is_reserved(const char *name)
 {
     static const char *const reserved[] = {
-        "te",         "content-type",      "content-length", "host",    "connection",
-        "keep-alive", "transfer-encoding", "upgrade",        "trailer", "proxy-connection",
-        "user-agent",
+        "te",         "content-type",     "content-length",    "host",
+        "connection", "keep-alive",       "transfer-encoding", "upgrade",
+        "trailer",    "proxy-connection", "user-agent",
     };
     for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
         if (strcmp(name, reserved[i]) == 0) {
@@ -32,8 +32,7 @@ static bool is_reserved(const char *name)
     return strncmp(name, "grpc-", 5) == 0;
 }
 
-const char *role_header_spell(const char *text, size_t len,
-                              char out[static ROLE_HEADER_NAME_BYTES])
+const char *role_header_spell(const char *text, size_t len, char out[static ROLE_HEADER_NAME_BYTES])
 {
     static const char token[] = "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
     if (len == 0 || len >= ROLE_HEADER_NAME_BYTES) {
@@ -75,8 +74,7 @@ bool role_header_is_binary(const char *name)
  * there; several values with commas between them are for some of them none. */
 static bool is_base64(const char *text)
 {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t count = strspn(text, digits);
     size_t padding = strspn(text + count, "=");
     if (text[count + padding] != '\0' || padding > 2) {
@@ -154,8 +152,8 @@ static const char *load(struct role_header *field)
     size_t bytes = strlen(field->text) + strlen(read) + 1;
     char *value = mem_calloc(1, bytes);
     snprintf(value, bytes, "%s%s", field->text, read);
-    reason = field->file != NULL && read[0] == '\0' ? "it is empty"
-                                                    : check_value(field->name, value);
+    reason =
+        field->file != NULL && read[0] == '\0' ? "it is empty" : check_value(field->name, value);
     free(read);
     if (reason != NULL) {
         free(value);

@@ -11,9 +11,9 @@
 
 /* Fields that may be added, what one value may have and all of them together: proxies take 8 KiB of
  * one and hardly more than 32 KiB of all. */
-#define ROLE_HEADERS_MAX      16
-#define ROLE_HEADER_BYTES     8192
-#define ROLE_HEADERS_BYTES    (24 * 1024)
+#define ROLE_HEADERS_MAX       16
+#define ROLE_HEADER_BYTES      8192
+#define ROLE_HEADERS_BYTES     (24 * 1024)
 #define ROLE_HEADER_NAME_BYTES 257
 
 struct role_header {

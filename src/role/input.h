@@ -3,10 +3,10 @@
 #ifndef GRPCROUTE_ROLE_INPUT_H
 #define GRPCROUTE_ROLE_INPUT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <signal.h>
 #include <sys/types.h>
 
 struct role_input {

@@ -73,10 +73,10 @@ int role_pairs_check_expect(const char *command, const struct cli_list *list)
         const char *wrong = check_pair(list, i);
         if (wrong == NULL) {
             role_pair_split(list->values[i], &pair);
-            wrong = pair.key_len < ROLE_AGENT_VERSION_BYTES &&
-                            cli_is_visible(pair.key, pair.key_len)
-                        ? NULL
-                        : "an agent's version is 1 to 64 visible characters";
+            wrong =
+                pair.key_len < ROLE_AGENT_VERSION_BYTES && cli_is_visible(pair.key, pair.key_len)
+                    ? NULL
+                    : "an agent's version is 1 to 64 visible characters";
         }
         if (wrong != NULL) {
             return complain(command, "--expect", list->values[i], wrong);

@@ -92,7 +92,6 @@ char *role_rewrite_text(const struct role_rewrite *rewrite, char out[static ROLE
 {
     out[0] = '\0';
     int len = put(out, ROLE_REWRITE_BYTES, rewrite->version, "its rule ");
-    put(out + len, ROLE_REWRITE_BYTES - (size_t)len, rewrite->id,
-        len > 0 ? " and " : "its rule ");
+    put(out + len, ROLE_REWRITE_BYTES - (size_t)len, rewrite->id, len > 0 ? " and " : "its rule ");
     return out;
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* A value that is longer need not be echoed. */
-#define ROLE_ECHOED_BYTES 200
+#define ROLE_ECHOED_BYTES  200
 #define ROLE_REWRITE_BYTES 320
 
 /* Borrowed from the routes; NULL: it is left as it is. */

@@ -19,8 +19,7 @@ const char *const role_call_choices[] = {"bidi", "unary", "client-stream", "serv
  * another path of it (?, #, %), or none. */
 static bool is_path(const char *service, size_t len)
 {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     size_t method = strspn(service + len + 1, plain);
     for (size_t i = 0; i < len; i++) {
         bool edge = i == 0 || i + 1 == len || service[i + 1] == '.';
@@ -151,9 +150,9 @@ static int take_source(const char *command, const char *option, const char *text
 /* Options that say nothing of PingPong, whose answers name their server themselves. */
 static const char *without_method(const struct role_service_options *options)
 {
-    return options->message_file != NULL  ? "--message-file"
-           : options->server_from != NULL ? "--server-from"
-           : options->pod_from != NULL    ? "--pod-from"
+    return options->message_file != NULL     ? "--message-file"
+           : options->server_from != NULL    ? "--server-from"
+           : options->pod_from != NULL       ? "--pod-from"
            : options->call != ROLE_CALL_BIDI ? "--call"
                                              : NULL;
 }

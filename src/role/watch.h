@@ -9,8 +9,8 @@
 #include "net/loop.h"
 
 /* How often files are looked at, and how long none may change before they are read. */
-#define ROLE_WATCH_MS 500
-#define ROLE_REST_MS  500
+#define ROLE_WATCH_MS        500
+#define ROLE_REST_MS         500
 #define ROLE_WATCH_FILES_MAX 32
 
 struct role_watch;

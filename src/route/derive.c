@@ -80,8 +80,7 @@ static char *cluster_name(const struct route_table *table, const struct route_cl
 
 static void derive_clusters(struct route_table *table)
 {
-    table->clusters =
-        mem_calloc(table->rule_count * ROUTE_BACKENDS_MAX, sizeof(*table->clusters));
+    table->clusters = mem_calloc(table->rule_count * ROUTE_BACKENDS_MAX, sizeof(*table->clusters));
     for (size_t i = 0; i < table->rule_count; i++) {
         struct route_rule *rule = &table->rules[i];
         for (size_t k = 0; k < rule->backend_count; k++) {
@@ -141,8 +140,7 @@ const char *route_derive(struct route_table *table)
     if (route_hosts_derive(table) != 0) {
         return "too many combinations of hostnames and matches in this file";
     }
-    return derive_header_names(table) == 0
-               ? NULL
-               : "the rules match on more than " TEXT_OF(ROUTE_HEADER_NAMES_MAX)
-                 " different headers";
+    return derive_header_names(table) == 0 ? NULL
+                                           : "the rules match on more than " TEXT_OF(
+                                                 ROUTE_HEADER_NAMES_MAX) " different headers";
 }

@@ -55,10 +55,9 @@ static bool has_backends_of(const struct route_rule *rule, const struct route_ru
 
 static bool is_alike(const struct route_expectation *a, const struct route_expectation *b)
 {
-    return a->outcome == b->outcome &&
-           (a->rule == b->rule || (a->rule != NULL && b->rule != NULL &&
-                                   has_backends_of(a->rule, b->rule) &&
-                                   has_backends_of(b->rule, a->rule)));
+    return a->outcome == b->outcome && (a->rule == b->rule || (a->rule != NULL && b->rule != NULL &&
+                                                               has_backends_of(a->rule, b->rule) &&
+                                                               has_backends_of(b->rule, a->rule)));
 }
 
 /* A host of the entry; of one for any host, a name that no other entry is likely to have. */

@@ -38,7 +38,8 @@ bool guard_marks_have(const struct guard_marks *marks, size_t at)
 
 static void note_mark(struct guard_marks *marks, const yaml_event_t *event)
 {
-    const char *tag = event->type == YAML_SCALAR_EVENT ? (const char *)event->data.scalar.tag : NULL;
+    const char *tag =
+        event->type == YAML_SCALAR_EVENT ? (const char *)event->data.scalar.tag : NULL;
     if (tag == NULL || strcmp(tag, YAML_STR_TAG) != 0) {
         return;
     }

@@ -54,8 +54,7 @@ static int compare_for_sort(const void *a, const void *b)
 /* All hostnames, each once, the most specific first; NULL for any host. Owned by the caller. */
 static const char **list_hostnames(const struct route_table *table, size_t *ret_count)
 {
-    const char **names =
-        mem_calloc(table->object_count * ROUTE_HOSTNAMES_MAX + 1, sizeof(*names));
+    const char **names = mem_calloc(table->object_count * ROUTE_HOSTNAMES_MAX + 1, sizeof(*names));
     size_t count = 0;
     size_t distinct = 0;
     for (size_t i = 0; i < table->object_count; i++) {

@@ -11,9 +11,9 @@ enum route_outcome {
     ROUTE_E_REPEATED_HEADER =
         2,                 /* a header that rules look at occurs more than once: INVALID_ARGUMENT */
     ROUTE_E_UNDECIDED = 3, /* a regular expression reached its limits: INVALID_ARGUMENT */
-    ROUTE_E_NO_HOST = 5,    /* UNIMPLEMENTED, too: the routes are for other hosts */
+    ROUTE_E_NO_HOST = 5,   /* UNIMPLEMENTED, too: the routes are for other hosts */
     ROUTE_E_HOST_UNKNOWN = 6, /* of an expectation only: hosts differ, and none was told */
-    ROUTE_E_NO_BACKEND = 4, /* the rule has no backend of weight above 0: UNAVAILABLE */
+    ROUTE_E_NO_BACKEND = 4,   /* the rule has no backend of weight above 0: UNAVAILABLE */
 };
 
 /* Finds the rule for a request's header block: matches are ORed, conditions in a match ANDed; among

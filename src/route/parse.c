@@ -23,9 +23,9 @@
 /* What a file held. */
 struct reading {
     struct route_table *table;
-    size_t objects;     /* of any kind, lists included */
+    size_t objects; /* of any kind, lists included */
     size_t other_kinds;
-    char others[200];   /* the first of them, with their lines */
+    char others[200]; /* the first of them, with their lines */
 };
 
 static int take_anything(struct walk *walk, const yaml_node_t *node, struct reading *reading,
@@ -53,8 +53,10 @@ static int take_items(struct walk *walk, const yaml_node_t *node, void *target)
 static int take_list(struct walk *walk, const yaml_node_t *node, struct list_draft *draft)
 {
     static const struct walk_field fields[] = {
-        {"apiVersion", walk_any_text, false}, {"kind", walk_any_text, true},
-        {"metadata", walk_anything, false},   {"items", take_items, false},
+        {"apiVersion", walk_any_text, false},
+        {"kind", walk_any_text, true},
+        {"metadata", walk_anything, false},
+        {"items", take_items, false},
         WALK_END_OPEN,
     };
     if (draft->depth == LIST_DEPTH_MAX) {
@@ -106,7 +108,8 @@ static int take_kind(struct walk *walk, const yaml_node_t *node, const char *kin
     if (strcmp(kind, KIND) == 0) {
         return parse_object(walk, node, false, reading->table);
     }
-    if (is_meant_as(kind, KIND) || is_meant_as(kind, KIND "List") || strcasecmp(kind, "List") == 0) {
+    if (is_meant_as(kind, KIND) || is_meant_as(kind, KIND "List") ||
+        strcasecmp(kind, "List") == 0) {
         const yaml_node_t *value = walk_field_of(walk, node, "kind");
         return walk_complain_text(walk, value != NULL ? value : node, kind,
                                   "is no kind of the Gateway API; is " KIND " meant?");
@@ -198,7 +201,9 @@ static int parse(const char *bytes, size_t len, const char *name, bool for_check
 {
     struct guard_marks marks = {0};
     struct reading reading = {.table = table};
-    const struct walk begin = {.marks = &marks, .file = name, .error = ret_error,
+    const struct walk begin = {.marks = &marks,
+                               .file = name,
+                               .error = ret_error,
                                .notes = for_checks ? &table->notes : NULL};
     int rv = guard_check(bytes, len, name, &marks, ret_error);
     if (rv == 0) {

@@ -215,8 +215,7 @@ static int take_modifier(struct walk *walk, const yaml_node_t *node,
         {"remove", take_remove, false},
         WALK_END,
     };
-    return walk_mapping(walk, node, fields, modifier) != 0 ||
-           check_size(walk, node, modifier) != 0;
+    return walk_mapping(walk, node, fields, modifier) != 0 || check_size(walk, node, modifier) != 0;
 }
 
 /* ---- filters --------------------------------------------------------------------------------- */

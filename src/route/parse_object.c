@@ -171,20 +171,14 @@ int parse_object(struct walk *walk, const yaml_node_t *node, bool in_typed_list,
                  struct route_table *table)
 {
     static const struct walk_field whole[] = {
-        {"apiVersion", take_api_version, true},
-        {"kind", walk_any_text, true},
-        {"metadata", take_metadata, false},
-        {"spec", take_spec, true},
-        {"status", walk_anything, false},
-        WALK_END_OPEN,
+        {"apiVersion", take_api_version, true}, {"kind", walk_any_text, true},
+        {"metadata", take_metadata, false},     {"spec", take_spec, true},
+        {"status", walk_anything, false},       WALK_END_OPEN,
     };
     static const struct walk_field item[] = {
-        {"apiVersion", take_api_version, false},
-        {"kind", walk_any_text, false},
-        {"metadata", take_metadata, false},
-        {"spec", take_spec, true},
-        {"status", walk_anything, false},
-        WALK_END_OPEN,
+        {"apiVersion", take_api_version, false}, {"kind", walk_any_text, false},
+        {"metadata", take_metadata, false},      {"spec", take_spec, true},
+        {"status", walk_anything, false},        WALK_END_OPEN,
     };
     if (table->object_count == ROUTE_OBJECTS_MAX) {
         return walk_complain(walk, node, "more than %d GRPCRoutes in this file", ROUTE_OBJECTS_MAX);

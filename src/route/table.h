@@ -85,11 +85,11 @@ struct route_modifier {
 
 /* One GRPCRoute of the file. */
 struct route_object {
-    size_t order;     /* in the file */
-    char *name;       /* owned; metadata.name, NULL: none */
-    char *namespace;  /* owned; metadata.namespace, NULL: none */
-    char *id;         /* owned; "namespace/name", by which objects are told apart and sorted */
-    char *created;    /* owned; metadata.creationTimestamp, NULL: none */
+    size_t order;    /* in the file */
+    char *name;      /* owned; metadata.name, NULL: none */
+    char *namespace; /* owned; metadata.namespace, NULL: none */
+    char *id;        /* owned; "namespace/name", by which objects are told apart and sorted */
+    char *created;   /* owned; metadata.creationTimestamp, NULL: none */
     char *hostnames[ROUTE_HOSTNAMES_MAX]; /* owned, lower case */
     size_t hostname_count;                /* none: any host */
     size_t rule_count;
@@ -100,7 +100,7 @@ struct route_rule {
     const struct route_object *object; /* borrowed from the table */
     size_t number;                     /* in its object, from 0 */
     char *name;                        /* owned; NULL: none */
-    struct route_match *matches; /* owned array; none: matches everything */
+    struct route_match *matches;       /* owned array; none: matches everything */
     size_t match_count;
     struct route_backend backends[ROUTE_BACKENDS_MAX];
     size_t backend_count;
@@ -131,7 +131,7 @@ struct route_notes {
 };
 
 struct route_table {
-    char *source; /* owned; the YAML text */
+    char *source;                                    /* owned; the YAML text */
     struct route_object *objects[ROUTE_OBJECTS_MAX]; /* owned */
     size_t object_count;
     struct route_rule *rules; /* owned array; of all objects in the order of the file */

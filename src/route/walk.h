@@ -15,12 +15,12 @@
 #define WALK_SHOWN_BYTES 100
 
 struct walk {
-    yaml_document_t *document;      /* borrowed */
+    yaml_document_t *document;       /* borrowed */
     const struct guard_marks *marks; /* borrowed; texts by their tag */
-    const char *file;               /* borrowed; for complaints */
-    struct route_error *error;      /* borrowed; filled by a complaint */
-    struct route_notes *notes;      /* borrowed; NULL: nothing is passed over */
-    size_t merges;                  /* mappings merged into others so far */
+    const char *file;                /* borrowed; for complaints */
+    struct route_error *error;       /* borrowed; filled by a complaint */
+    struct route_notes *notes;       /* borrowed; NULL: nothing is passed over */
+    size_t merges;                   /* mappings merged into others so far */
     char path[WALK_PATH_BYTES];
 };
 
@@ -40,8 +40,14 @@ struct walk_field {
 
 /* What ends a list of fields. After WALK_END_OPEN fields that nobody knows bear on no stream's way,
  * unless their names are near to one that is known. */
-#define WALK_END      {NULL, NULL, false}
-#define WALK_END_OPEN {NULL, walk_anything, false}
+#define WALK_END                                                                                   \
+    {                                                                                              \
+        NULL, NULL, false                                                                          \
+    }
+#define WALK_END_OPEN                                                                              \
+    {                                                                                              \
+        NULL, walk_anything, false                                                                 \
+    }
 
 /* Complains about `node`: file, line, path and the text. Returns 1, so that callers can return it.
  */
@@ -70,8 +76,7 @@ int walk_sequence(struct walk *walk, const yaml_node_t *node, size_t max, walk_t
 /* The text of a field of a mapping, also a merged one; NULL when it is none. */
 const char *walk_peek(const struct walk *walk, const yaml_node_t *node, const char *key);
 /* The value of a field of a mapping itself, or NULL. */
-const yaml_node_t *walk_field_of(const struct walk *walk, const yaml_node_t *node,
-                                 const char *key);
+const yaml_node_t *walk_field_of(const struct walk *walk, const yaml_node_t *node, const char *key);
 
 /* The text of a scalar (borrowed from the document), or NULL after a complaint: numbers and
  * booleans are no texts without quotes or the tag !!str, since Kubernetes would refuse them. */

@@ -154,8 +154,10 @@ static int take_merged(struct walk *walk, const yaml_node_t *value, struct mappi
         const yaml_node_t *merged = node_at(walk, *item);
         rv = merged->type == YAML_MAPPING_NODE
                  ? take_merged(walk, merged, mapping, depth)
-                 : walk_complain(walk, merged, "<< takes a mapping or a list of them, found a list "
-                                               "with %s in it", walk_shape(merged));
+                 : walk_complain(walk, merged,
+                                 "<< takes a mapping or a list of them, found a list "
+                                 "with %s in it",
+                                 walk_shape(merged));
     }
     return rv;
 }
@@ -242,8 +244,8 @@ int walk_any_texts(struct walk *walk, const yaml_node_t *node, void *target)
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = node_at(walk, pair->key);
-        if (!is_merge_key(key) && (walk_text(walk, key) == NULL ||
-                                   walk_text(walk, node_at(walk, pair->value)) == NULL)) {
+        if (!is_merge_key(key) &&
+            (walk_text(walk, key) == NULL || walk_text(walk, node_at(walk, pair->value)) == NULL)) {
             return 1;
         }
     }

@@ -14,8 +14,7 @@ uint32_t rpc_answer_http_status(const struct h2_block *block)
 }
 
 /* Reads a decimal number. Returns false when there is none, or no number of at most `max`. */
-static bool read_number(const struct h2_block *block, const char *name, uint64_t max,
-                        uint64_t *ret)
+static bool read_number(const struct h2_block *block, const char *name, uint64_t max, uint64_t *ret)
 {
     const struct h2_header *field = h2_block_find(block, name, NULL);
     const char *reason;
@@ -82,8 +81,7 @@ static const char *certificate_part(enum net_credential certificate)
     static const char *const parts[] = {
         [NET_CREDENTIAL_NOT_ASKED] = "",
         [NET_CREDENTIAL_SHOWN] = ", and it was shown the client certificate of --cert",
-        [NET_CREDENTIAL_NONE] =
-            ", and it asked for a client certificate and got none (--cert)",
+        [NET_CREDENTIAL_NONE] = ", and it asked for a client certificate and got none (--cert)",
         [NET_CREDENTIAL_UNFIT] =
             ", and it asked for a client certificate and takes none of the type of --cert's key",
     };
@@ -117,9 +115,8 @@ void rpc_answer_describe(const struct h2_block *block, enum net_credential certi
     char message[RPC_MESSAGE_BYTES];
     uint32_t http_status = rpc_answer_http_status(block);
     describe_http(http_status, certificate, block, message, sizeof(message));
-    rpc_status_set(ret_status,
-                   http_status == 200 ? RPC_UNKNOWN : rpc_code_from_http(http_status), "%s",
-                   message);
+    rpc_status_set(ret_status, http_status == 200 ? RPC_UNKNOWN : rpc_code_from_http(http_status),
+                   "%s", message);
     ret_status->origin = RPC_FROM_HTTP;
     ret_status->http_status = http_status;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define FIRST_BLOCK_BYTES 4096
-#define ALIGNMENT 16
+#define ALIGNMENT         16
 
 /* Ordinary messages fit the first block; a larger one takes the rest from malloc until the next
  * reset. */

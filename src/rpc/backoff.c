@@ -8,8 +8,8 @@ void rpc_backoff_init(struct rpc_backoff *backoff, uint64_t max_ms)
 
 uint64_t rpc_backoff_next_ms(struct rpc_backoff *backoff, double unit)
 {
-    double base = backoff->base_ms == 0 ? RPC_BACKOFF_INITIAL_MS
-                                        : backoff->base_ms * RPC_BACKOFF_MULTIPLIER;
+    double base =
+        backoff->base_ms == 0 ? RPC_BACKOFF_INITIAL_MS : backoff->base_ms * RPC_BACKOFF_MULTIPLIER;
     if (base > (double)backoff->max_ms) {
         base = (double)backoff->max_ms;
     }

@@ -7,8 +7,8 @@
 
 #define RPC_BACKOFF_INITIAL_MS 1000
 #define RPC_BACKOFF_MULTIPLIER 1.6
-#define RPC_BACKOFF_JITTER 0.2
-#define RPC_BACKOFF_MAX_MS 120000
+#define RPC_BACKOFF_JITTER     0.2
+#define RPC_BACKOFF_MAX_MS     120000
 /* An attempt may take at least this long. */
 #define RPC_CONNECT_MIN_MS 20000
 

@@ -43,7 +43,7 @@ struct rpc_call {
     void *user;
     struct rpc_frame_reader reader;
     uv_timer_t *timer; /* owned; NULL without a deadline */
-    bool early;        /* a grpc-status stood in the response's headers, where it does not belong: */
+    bool early; /* a grpc-status stood in the response's headers, where it does not belong: */
     enum rpc_code early_code;
     struct rpc_status status;
 };

@@ -26,11 +26,11 @@ struct rpc_call_events {
 };
 
 struct rpc_call_config {
-    const char *path;                  /* "/package.Service/Method" */
-    const struct h2_header *metadata;  /* after gRPC's own fields; copied */
+    const char *path;                 /* "/package.Service/Method" */
+    const struct h2_header *metadata; /* after gRPC's own fields; copied */
     size_t metadata_count;
-    uint64_t timeout_ns;               /* 0: no deadline */
-    size_t message_limit_bytes;        /* of what the peer sends; 0: RPC_MESSAGE_LIMIT_BYTES */
+    uint64_t timeout_ns;        /* 0: no deadline */
+    size_t message_limit_bytes; /* of what the peer sends; 0: RPC_MESSAGE_LIMIT_BYTES */
 };
 
 /* Starts a call on a ready client. Returns 0 with `*ret_call`, or H2_E_NO_ROOM or a negative code,

@@ -13,9 +13,9 @@ struct metrics;
 /* What one side of a bidirectional method counted. */
 struct rpc_call_counts {
     uint64_t started;
-    uint64_t received;           /* messages */
-    uint64_t sent;               /* messages */
-    const uint64_t *ended;       /* RPC_CODES: calls by their status */
+    uint64_t received;     /* messages */
+    uint64_t sent;         /* messages */
+    const uint64_t *ended; /* RPC_CODES: calls by their status */
 };
 
 /* Appends "grpc_SIDE_started_total" and so on; `side` is "client" or "server", `path` is

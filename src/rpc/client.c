@@ -53,8 +53,8 @@ struct rpc_client {
     void *user;
     struct rpc_client_config config;
     char target[TEXT_ADDRESS_BYTES];
-    char *authority;   /* owned */
-    char *server_name; /* owned */
+    char *authority;        /* owned */
+    char *server_name;      /* owned */
     struct text_address to; /* that is dialled */
     char peer[128];
     struct net_dial *dial;
@@ -167,9 +167,8 @@ static void on_goaway(void *user, uint32_t error, const uint8_t *debug, size_t d
 /* What a bare end or reset before the first stream may mean, where nothing else is known. */
 static void guess(const struct rpc_client *client, struct net_error *error)
 {
-    const char *hint = client->config.tls == NULL
-                           ? " (is it an HTTP/1.1 server, or TLS behind --plaintext?)"
-                           : "";
+    const char *hint =
+        client->config.tls == NULL ? " (is it an HTTP/1.1 server, or TLS behind --plaintext?)" : "";
     if (client->settings_came) {
         net_error_set(error, error->kind,
                       "%s ended the connection and had accepted no stream: "

@@ -17,16 +17,16 @@ struct sockaddr;
 
 struct rpc_client_config {
     struct text_address target;
-    const struct sockaddr *address; /* non-NULL: connect here, `target` only names it */
-    struct net_tls *tls;            /* borrowed; NULL: plaintext */
+    const struct sockaddr *address;        /* non-NULL: connect here, `target` only names it */
+    struct net_tls *tls;                   /* borrowed; NULL: plaintext */
     const struct text_address *connect_to; /* non-NULL: dialled instead of the target; copied */
-    const char *authority;          /* :authority; NULL: from the target; copied */
-    const char *server_name;        /* TLS name; NULL: the target's host; copied */
-    uint64_t connect_timeout_ms;    /* 0: RPC_CONNECT_MIN_MS */
-    uint64_t keepalive_ms;          /* 0: never ping */
-    unsigned *credentials;  /* borrowed; gets a bit for each enum net_credential of a connection
-                             * that got ready; NULL: nobody asks */
-    struct rpc_gate *gate;          /* borrowed; its turn comes before all else; NULL: none */
+    const char *authority;                 /* :authority; NULL: from the target; copied */
+    const char *server_name;               /* TLS name; NULL: the target's host; copied */
+    uint64_t connect_timeout_ms;           /* 0: RPC_CONNECT_MIN_MS */
+    uint64_t keepalive_ms;                 /* 0: never ping */
+    unsigned *credentials; /* borrowed; gets a bit for each enum net_credential of a connection
+                            * that got ready; NULL: nobody asks */
+    struct rpc_gate *gate; /* borrowed; its turn comes before all else; NULL: none */
 };
 
 struct rpc_client_events {

@@ -198,8 +198,8 @@ struct rpc_conn *rpc_conn_new(struct net_stream *stream, const struct rpc_conn_c
     net_tick_init(&conn->tick, rpc_conn_on_tick);
     rpc_keepalive_init(&conn->keepalive, keepalive_interval_ms(config),
                        config->keepalive_timeout_ms, rpc_conn_now_ms(conn));
-    conn->session = h2_session_new(config->role, &config->limits, &session_events, conn,
-                                   rpc_conn_now_ms(conn));
+    conn->session =
+        h2_session_new(config->role, &config->limits, &session_events, conn, rpc_conn_now_ms(conn));
     if (conn->session == NULL) {
         abort(); /* no memory for a structure of fixed size */
     }

@@ -13,7 +13,7 @@
  *   each of these, closing --session through, write failed, peer dead--> lingering --> gone
  *   each of these, closing --transport lost--> gone */
 enum rpc_conn_state {
-    RPC_CONN_OPENING,   /* until the peer's SETTINGS; h2/limits.h has the time for it */
+    RPC_CONN_OPENING, /* until the peer's SETTINGS; h2/limits.h has the time for it */
     RPC_CONN_OPEN,
     RPC_CONN_ANNOUNCED, /* GOAWAY with the highest id is out; requests may still be on their way */
     RPC_CONN_FINAL,     /* GOAWAY with the real last id is out; closes with the last stream */
@@ -25,10 +25,10 @@ enum rpc_conn_state {
 struct rpc_conn {
     enum rpc_conn_state state;
     enum h2_role role;
-    bool heard;                 /* the peer has sent something */
-    struct net_stream *stream;  /* owned until on_closed */
-    struct h2_session *session; /* owned */
-    struct net_loop *loop;      /* borrowed */
+    bool heard;                           /* the peer has sent something */
+    struct net_stream *stream;            /* owned until on_closed */
+    struct h2_session *session;           /* owned */
+    struct net_loop *loop;                /* borrowed */
     const struct rpc_conn_events *events; /* borrowed */
     void *user;
     struct net_flush flush; /* until lingering */

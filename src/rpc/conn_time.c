@@ -35,8 +35,8 @@ static void do_keepalive(struct rpc_conn *conn, enum rpc_keepalive_act act)
 static void tick_keepalive(struct rpc_conn *conn, uint64_t now)
 {
     bool wanted = conn->role == H2_SERVER || h2_session_stream_count(conn->session) > 0;
-    do_keepalive(conn, rpc_keepalive_tick(&conn->keepalive, now, wanted,
-                                          net_stream_blocked(conn->stream)));
+    do_keepalive(
+        conn, rpc_keepalive_tick(&conn->keepalive, now, wanted, net_stream_blocked(conn->stream)));
 }
 
 /* The time that passed, as far as it counts. */

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NUMBER_MAX      ((UINT32_C(1) << 29) - 1)
-#define VARINT_BYTES    10
-#define NUMBERS_LISTED  12
-#define EXPECTED        "expected the number of a field, or of fields within each other: 3, 1.2"
+#define NUMBER_MAX     ((UINT32_C(1) << 29) - 1)
+#define VARINT_BYTES   10
+#define NUMBERS_LISTED 12
+#define EXPECTED       "expected the number of a field, or of fields within each other: 3, 1.2"
 
 enum wire { WIRE_VARINT, WIRE_64, WIRE_BYTES, WIRE_GROUP, WIRE_GROUP_END, WIRE_32 };
 
@@ -134,8 +134,7 @@ static bool skip_group(struct cursor *cursor, uint32_t number)
 
 static bool take_field(struct cursor *cursor, struct field *field)
 {
-    return take_tag(cursor, field) && take_value(cursor, field) &&
-           field->wire != WIRE_GROUP_END &&
+    return take_tag(cursor, field) && take_value(cursor, field) && field->wire != WIRE_GROUP_END &&
            (field->wire != WIRE_GROUP || skip_group(cursor, field->number));
 }
 

@@ -22,8 +22,8 @@ const char *rpc_field_parse(const char *text, struct rpc_field_path *ret);
 
 enum rpc_field_outcome {
     RPC_FIELD_E_ABSENT = 1,
-    RPC_FIELD_E_REPEATED,  /* there, with values that differ */
-    RPC_FIELD_E_TYPE,      /* there, but a number of fixed size, a group, or no message on the way */
+    RPC_FIELD_E_REPEATED, /* there, with values that differ */
+    RPC_FIELD_E_TYPE,     /* there, but a number of fixed size, a group, or no message on the way */
     RPC_FIELD_E_MALFORMED, /* these bytes, or those of a message on the way, are no message */
 };
 

@@ -51,8 +51,8 @@ static ptrdiff_t feed_partial(struct rpc_frame_reader *reader, const uint8_t *by
     if (*ret_rv != 0) {
         return -1;
     }
-    ptrdiff_t more = complete(reader, bytes + taken, len - (size_t)taken,
-                              RPC_FRAME_PREFIX_BYTES + body);
+    ptrdiff_t more =
+        complete(reader, bytes + taken, len - (size_t)taken, RPC_FRAME_PREFIX_BYTES + body);
     if (more < 0) {
         *ret_rv = (int)more;
         return -1;

@@ -21,11 +21,11 @@ static inline uint32_t rpc_frame_length(const uint8_t *prefix)
 }
 
 enum rpc_frame_outcome {
-    RPC_FRAME_E_TOO_LARGE = 1,  /* RESOURCE_EXHAUSTED */
+    RPC_FRAME_E_TOO_LARGE = 1, /* RESOURCE_EXHAUSTED */
     /* Flag 1 without an encoding we know: INTERNAL; with one: UNIMPLEMENTED. */
     RPC_FRAME_E_COMPRESSED = 2,
-    RPC_FRAME_E_FLAG = 3,       /* flag above 1: INTERNAL */
-    RPC_FRAME_E_STOPPED = 4,    /* the callback returned false */
+    RPC_FRAME_E_FLAG = 3,    /* flag above 1: INTERNAL */
+    RPC_FRAME_E_STOPPED = 4, /* the callback returned false */
 };
 
 /* A whole message, borrowed; return false to stop reading. */

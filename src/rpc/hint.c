@@ -174,17 +174,19 @@ static void describe_age_cut(const struct rpc_stream_life *life, char *out, size
     text_format_duration(after, sizeof(after), life->age_ms * NS_PER_MS);
     text_format_duration(since, sizeof(since), life->half_closed_ms * NS_PER_MS);
     if (life->half_closed) {
-        snprintf(out, out_bytes,
-                 " (cut off %s after it began and %s after the client had sent everything: if not a "
-                 "lost server, a limit of the proxy such as Envoy's route timeout or "
-                 "max_stream_duration, Traefik's respondingTimeouts.writeTimeout)",
-                 after, since);
+        snprintf(
+            out, out_bytes,
+            " (cut off %s after it began and %s after the client had sent everything: if not a "
+            "lost server, a limit of the proxy such as Envoy's route timeout or "
+            "max_stream_duration, Traefik's respondingTimeouts.writeTimeout)",
+            after, since);
     } else {
-        snprintf(out, out_bytes,
-                 " (cut off %s after it began: if not a lost server, a limit of the proxy on a "
-                 "stream's age such as Traefik's respondingTimeouts.readTimeout or writeTimeout, or "
-                 "Envoy's max_stream_duration)",
-                 after);
+        snprintf(
+            out, out_bytes,
+            " (cut off %s after it began: if not a lost server, a limit of the proxy on a "
+            "stream's age such as Traefik's respondingTimeouts.readTimeout or writeTimeout, or "
+            "Envoy's max_stream_duration)",
+            after);
     }
 }
 

@@ -11,9 +11,9 @@
 
 /* How the life of a stream looked to its client. */
 struct rpc_stream_life {
-    uint64_t age_ms;  /* from its request to its end */
-    uint64_t idle_ms; /* from its last message, in either direction, to its end */
-    bool half_closed; /* by the client, before the end */
+    uint64_t age_ms;         /* from its request to its end */
+    uint64_t idle_ms;        /* from its last message, in either direction, to its end */
+    bool half_closed;        /* by the client, before the end */
     uint64_t half_closed_ms; /* from that to the end */
 };
 

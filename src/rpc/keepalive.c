@@ -83,8 +83,8 @@ enum rpc_keepalive_act rpc_keepalive_tick(struct rpc_keepalive *keepalive, uint6
     if (keepalive->ping == RPC_PING_SENT) {
         return wait_for_answer(keepalive, now_ms, blocked ? 0 : counts_ms);
     }
-    bool quiet = keepalive->interval_ms != 0 &&
-                 now_ms - keepalive->read_ms >= keepalive->interval_ms;
+    bool quiet =
+        keepalive->interval_ms != 0 && now_ms - keepalive->read_ms >= keepalive->interval_ms;
     bool checks = keepalive->check_asked && may_check(keepalive, now_ms);
     return (wanted && quiet) || checks ? send_ping(keepalive, now_ms) : RPC_KEEPALIVE_NOTHING;
 }

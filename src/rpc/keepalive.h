@@ -35,7 +35,7 @@ enum rpc_keepalive_act {
 /* How often the peer may ping a server (gRFC A8). */
 struct rpc_ping_policy {
     uint64_t min_interval_ms;
-    bool pinged;      /* `ping_ms` is when its last PING came */
+    bool pinged; /* `ping_ms` is when its last PING came */
     uint64_t ping_ms;
     unsigned strikes; /* PINGs that came too early and served nothing */
 };

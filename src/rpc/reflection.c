@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILES_MAX 16
+#define FILES_MAX    16
 #define SERVICES_MAX 16
-#define NAME_BYTES 256
+#define NAME_BYTES   256
 
 extern const unsigned char rpc_descriptors[];
 extern const size_t rpc_descriptors_len;
@@ -149,8 +149,7 @@ static bool file_has(struct slice file, const char *symbol)
     for (unsigned found; (found = next_field(&file, &member)) != 0;) {
         if ((found == FIELD_MESSAGE && message_has(member, rest)) ||
             (found == FIELD_SERVICE && service_has(member, rest)) ||
-            (found == FIELD_ENUM &&
-             equals(field_of(member, FIELD_NAME), rest, strlen(rest)))) {
+            (found == FIELD_ENUM && equals(field_of(member, FIELD_NAME), rest, strlen(rest)))) {
             return true;
         }
     }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RPC_REFLECTION_V1_PATH "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+#define RPC_REFLECTION_V1_PATH      "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 #define RPC_REFLECTION_V1ALPHA_PATH "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 /* Answers one ServerReflectionRequest with one encoded ServerReflectionResponse, appended to

@@ -17,7 +17,7 @@
 
 #define NS_PER_MS 1000000u
 /* Above the first mark input is held, below the second it is delivered again. */
-#define HOLD_BYTES (32 * 1024)
+#define HOLD_BYTES    (32 * 1024)
 #define RELEASE_BYTES (16 * 1024)
 /* Answers to everything that one window of input may hold, when none is larger than its request by
  * much. */

@@ -40,13 +40,13 @@ struct rpc_server_call {
     const struct rpc_method *method;
     void *user;
     struct rpc_frame_reader reader;
-    struct buf held;      /* input that waits because the client does not read our answers */
-    uv_timer_t *timer;    /* owned; NULL without a deadline */
-    uint64_t drain_ms;    /* when the drain ends it */
+    struct buf held;   /* input that waits because the client does not read our answers */
+    uv_timer_t *timer; /* owned; NULL without a deadline */
+    uint64_t drain_ms; /* when the drain ends it */
     struct rpc_status status;
-    bool decided;         /* finish was called; nothing more is delivered */
+    bool decided; /* finish was called; nothing more is delivered */
     bool headers_sent;
-    bool half_closed;     /* the client's end waits behind `held` or was delivered */
+    bool half_closed; /* the client's end waits behind `held` or was delivered */
     bool half_close_told;
 };
 

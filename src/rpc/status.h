@@ -36,11 +36,12 @@ enum rpc_code {
 
 /* What a status was made of, because users mend different things. */
 enum rpc_status_origin {
-    RPC_FROM_TRAILERS,   /* the peer's grpc-status */
-    RPC_FROM_HTTP,       /* an HTTP answer that is not gRPC */
-    RPC_FROM_RESET,      /* RST_STREAM */
-    RPC_FROM_CUT,        /* the response ended without trailers */
-    RPC_FROM_CONFLICT,   /* the peer gave grpc-status more than once, and it is not known which holds */
+    RPC_FROM_TRAILERS, /* the peer's grpc-status */
+    RPC_FROM_HTTP,     /* an HTTP answer that is not gRPC */
+    RPC_FROM_RESET,    /* RST_STREAM */
+    RPC_FROM_CUT,      /* the response ended without trailers */
+    RPC_FROM_CONFLICT, /* the peer gave grpc-status more than once, and it is not known which holds
+                        */
     RPC_FROM_CONNECTION, /* the connection ended */
     RPC_FROM_HERE,       /* this side: deadline, limit, cancellation */
 };

@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                          \
     } while (0)
 
-/* What a function prints into memory; the text is owned by the caller, ends with NUL and has none within. */
+/* What a function prints into memory; the text is owned by the caller, ends with NUL and has none
+ * within. */
 static inline char *fuzz_printed(void (*print)(FILE *out, const void *what), const void *what)
 {
     char *text = NULL;

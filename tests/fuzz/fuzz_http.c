@@ -1,6 +1,7 @@
-/* Any bytes to the HTTP/1.1 server of metrics and administration, over a pair of local sockets instead of a port: each answer is
- * complete and as long as it says, only routes that exist are served, readers of events get events, and whatever one
- * connection sends, the next one is answered.
+/* Any bytes to the HTTP/1.1 server of metrics and administration, over a pair of local sockets
+ * instead of a port: each answer is complete and as long as it says, only routes that exist are
+ * served, readers of events get events, and whatever one connection sends, the next one is
+ * answered.
  *
  * accept4() and the listening socket are those of this file (-Wl,--wrap=accept4). */
 #include "fuzz.h"
@@ -177,8 +178,8 @@ static size_t body_length(const char *text, const char *end)
 
 static bool is_known_status(const char *text)
 {
-    static const char *const known[] = {"100", "200", "400", "403", "404", "405", "411", "413",
-                                        "414", "431", "500", "501", "503", "505"};
+    static const char *const known[] = {"100", "200", "400", "403", "404", "405", "411",
+                                        "413", "414", "431", "500", "501", "503", "505"};
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
         if (strncmp(text, known[i], 3) == 0) {
             return true;
@@ -187,8 +188,9 @@ static bool is_known_status(const char *text)
     return false;
 }
 
-/* What was said is answers, one behind the other; only the last may be cut, when the client is not listening any more. An
- * answer to HEAD has a length and no body, so the next one may begin at once. */
+/* What was said is answers, one behind the other; only the last may be cut, when the client is not
+ * listening any more. An answer to HEAD has a length and no body, so the next one may begin at
+ * once. */
 static void check_answers(const char *text, size_t len)
 {
     const char *end = text + len;
@@ -213,12 +215,14 @@ static void check_answers(const char *text, size_t len)
 
 static void the_next_client_is_answered(void)
 {
-    static const char request[] = "POST /asked HTTP/1.1\r\nHost: me\r\nContent-Length: 5\r\n\r\nhello"
-                                  "GET /asked?q=next HTTP/1.1\r\nHost: me\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "POST /asked HTTP/1.1\r\nHost: me\r\nContent-Length: 5\r\n\r\nhello"
+        "GET /asked?q=next HTTP/1.1\r\nHost: me\r\nConnection: close\r\n\r\n";
     static const char body[] = "\r\n\r\nnonenonenextnone";
     int fd = connect_client();
     size_t len = talk(fd, (const uint8_t *)request, strlen(request), strlen(request));
-    FUZZ_CHECK(strncmp(answer, "HTTP/1.1 405 ", 13) == 0 && strstr(answer, "HTTP/1.1 200 ") != NULL);
+    FUZZ_CHECK(strncmp(answer, "HTTP/1.1 405 ", 13) == 0 &&
+               strstr(answer, "HTTP/1.1 200 ") != NULL);
     FUZZ_CHECK(len > strlen(body) && strcmp(answer + len - strlen(body), body) == 0);
     close(fd);
     turn();

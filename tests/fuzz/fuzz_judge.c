@@ -1,6 +1,7 @@
-/* Whole logs, from bytes to verdict and report: whatever they hold, a version or a stream passes only with the evidence that a
- * second count of the events finds; what is printed is well-formed; the prefixes of those who carry logs change nothing; and in anybody
- * else's text a line says nothing. */
+/* Whole logs, from bytes to verdict and report: whatever they hold, a version or a stream passes
+ * only with the evidence that a second count of the events finds; what is printed is well-formed;
+ * the prefixes of those who carry logs change nothing; and in anybody else's text a line says
+ * nothing. */
 #include "fuzz.h"
 
 #include "check/log_judge.h"
@@ -130,7 +131,8 @@ static void feed(struct count *count, const char *bytes, size_t size, size_t pie
         check_log_feed(reader, bytes + at, size - at < piece ? size - at : piece, on_event, count);
     }
     check_log_finish(reader, on_event, count);
-    FUZZ_CHECK(reader->lines >= reader->unread.lines && reader->unread.lines >= reader->unread.lost);
+    FUZZ_CHECK(reader->lines >= reader->unread.lines &&
+               reader->unread.lines >= reader->unread.lost);
     free(reader);
 }
 
@@ -159,13 +161,15 @@ static const struct carrier carriers[] = {
     {"[pod/server-v1-7d9c/server] 2026-01-02T03:04:05.678901234Z ", "\n"},
 };
 
-/* A line of ours in text, one and whole. With braces, a second bracket, or base64 of our words in it,
- * it is JSON, several lines or what was cut: how that is read depends on what stands before it. */
+/* A line of ours in text, one and whole. With braces, a second bracket, or base64 of our words in
+ * it, it is JSON, several lines or what was cut: how that is read depends on what stands before it.
+ */
 static bool is_ours(const char *line, size_t len)
 {
     return len > 8 && len < LINE_BYTES && memchr(line, '\0', len) == NULL &&
            memchr(line, '{', len) == NULL && memchr(line, '}', len) == NULL &&
-           memchr(line + 1, '[', len - 1) == NULL && memchr(line, ']', len) == memrchr(line, ']', len) &&
+           memchr(line + 1, '[', len - 1) == NULL &&
+           memchr(line, ']', len) == memrchr(line, ']', len) &&
            memmem(line, len, "FTlRf", 5) == NULL && memmem(line, len, "SVkVSX", 6) == NULL &&
            (memcmp(line, "[AGENT_", 7) == 0 || memcmp(line, "[SERVER_", 8) == 0);
 }
@@ -326,8 +330,8 @@ static void check_sticky(struct check_logs *logs, const struct count *count)
 static void plan_versions(struct check_plan *plan)
 {
     for (size_t i = 0; i < VERSIONS; i++) {
-        struct check_group *group = check_plan_add_group(plan, CHECK_GROUP_VERSION,
-                                                         CHECK_HEADER_ONCE, agent_versions[i]);
+        struct check_group *group =
+            check_plan_add_group(plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, agent_versions[i]);
         group->expect.rule = ROLE_EXPECT_SERVER;
         group->expect.version_count = 1;
         snprintf(group->expect.versions[0], ROLE_VERSION_BYTES, "%s", server_versions[i]);
@@ -351,8 +355,7 @@ static void judge(const char *bytes, size_t size, size_t piece, struct check_pla
     struct check_logs logs;
     struct count count = {.logs = &logs};
     check_run_init(&run, plan, "logs", 0);
-    const struct check_log_owner verify = {
-        .expect = expect, .servers = servers_of, .path = PATH};
+    const struct check_log_owner verify = {.expect = expect, .servers = servers_of, .path = PATH};
     const struct check_log_owner sticky = {.path = PATH};
     check_logs_init(&logs, &run, plan, plan->command == CHECK_VERIFY ? &verify : &sticky);
     feed(&count, bytes, size, piece);

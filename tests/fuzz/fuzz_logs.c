@@ -1,5 +1,5 @@
-/* Logs of anything: the reader neither crashes nor passes on a name that a terminal must not see, and finds the same events
- * however the bytes are cut. */
+/* Logs of anything: the reader neither crashes nor passes on a name that a terminal must not see,
+ * and finds the same events however the bytes are cut. */
 #include "check/log_line.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static void on_event(void *user, const struct check_log_event *event)
 {
     uint64_t *sum = user;
     const char *const names[] = {
-        event->version,        event->id,           event->peer_version,    event->peer_id,
+        event->version,        event->id,          event->peer_version,    event->peer_id,
         event->stream.cluster, event->stream.path, event->stream.endpoint, event->stream.reason};
     *sum = *sum * 31 + event->stream.mark + event->stream.answered;
     *sum = *sum * 31 + event->kind + 1;

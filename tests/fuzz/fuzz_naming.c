@@ -48,9 +48,13 @@ static void fuzz_header(const uint8_t *bytes, size_t len)
     struct h2_header fields[] = {
         H2_HEADER(":status", "200"),
         {.name = "x-up", .name_len = 4, .value = (const char *)bytes, .value_len = len / 2},
-        {.name = "x-up", .name_len = 4, .value = (const char *)bytes + len / 2, .value_len = len - len / 2},
+        {.name = "x-up",
+         .name_len = 4,
+         .value = (const char *)bytes + len / 2,
+         .value_len = len - len / 2},
     };
-    struct role_source source = {.kind = ROLE_SOURCE_HEADER, .header = "x-up", .text = "header x-up"};
+    struct role_source source = {
+        .kind = ROLE_SOURCE_HEADER, .header = "x-up", .text = "header x-up"};
     for (size_t count = 1; count <= 3; count++) {
         const struct h2_block block = {fields, count};
         struct role_name name = {.text = ""};

@@ -1,6 +1,7 @@
-/* A relay in memory between a client and an endpoint that do as the bytes say, and a bystander: another client with a stream to
- * the same endpoint, on the upstream connection that all share. Whatever the fuzzed client sends, and whatever the endpoint does
- * on that client's streams, each message of the bystander comes back, its next call works, and at the end nothing is left.
+/* A relay in memory between a client and an endpoint that do as the bytes say, and a bystander:
+ * another client with a stream to the same endpoint, on the upstream connection that all share.
+ * Whatever the fuzzed client sends, and whatever the endpoint does on that client's streams, each
+ * message of the bystander comes back, its next call works, and at the end nothing is left.
  *
  * The bytes are commands; see below. Time is virtual (tests/unit/fake). */
 #include "fuzz.h"
@@ -27,7 +28,8 @@ static uint32_t next_stream;
 static uint64_t advanced_ms;
 static unsigned repeated;
 
-/* ---- the loop of the relay is one of the fake's ------------------------------------------------- */
+/* ---- the loop of the relay is one of the fake's -------------------------------------------------
+ */
 
 int __real_net_loop_init(struct net_loop *loop);
 int __wrap_net_loop_init(struct net_loop *loop);
@@ -58,7 +60,8 @@ void __wrap_net_loop_deinit(struct net_loop *loop)
     in_fake = false;
 }
 
-/* ---- the relay --------------------------------------------------------------------------------- */
+/* ---- the relay ---------------------------------------------------------------------------------
+ */
 
 static void add_endpoint(struct cluster *cluster)
 {
@@ -120,7 +123,8 @@ static void its_streams_end(void)
     FUZZ_CHECK(!open);
 }
 
-/* What remains of the bystander works; then all ends, and the relay's own assertions look for what is left. */
+/* What remains of the bystander works; then all ends, and the relay's own assertions look for what
+ * is left. */
 static void end(void)
 {
     disconnect();
@@ -138,7 +142,8 @@ static void end(void)
     free(relay);
 }
 
-/* ---- commands ---------------------------------------------------------------------------------- */
+/* ---- commands ----------------------------------------------------------------------------------
+ */
 
 struct input {
     const uint8_t *bytes;
@@ -175,9 +180,15 @@ static void connect_client(void)
 static void send_frame(uint8_t type, uint8_t flags, uint32_t stream, const uint8_t *payload,
                        size_t len)
 {
-    const uint8_t head[] = {(uint8_t)(len >> 16),    (uint8_t)(len >> 8),     (uint8_t)len,
-                            type,                    flags,                   (uint8_t)(stream >> 24),
-                            (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream};
+    const uint8_t head[] = {(uint8_t)(len >> 16),
+                            (uint8_t)(len >> 8),
+                            (uint8_t)len,
+                            type,
+                            flags,
+                            (uint8_t)(stream >> 24),
+                            (uint8_t)(stream >> 16),
+                            (uint8_t)(stream >> 8),
+                            (uint8_t)stream};
     if (client != NULL) {
         fake_put(client, head, sizeof(head));
         fake_put(client, payload, len);
@@ -198,7 +209,8 @@ static uint32_t stream_of(uint8_t code)
     return next_stream - back;
 }
 
-/* Type, flags, stream, length, payload; repeated on as many new streams as the high bits of the type say, times eight. */
+/* Type, flags, stream, length, payload; repeated on as many new streams as the high bits of the
+ * type say, times eight. */
 static void do_frame(struct input *input)
 {
     uint8_t type = take(input);
@@ -226,7 +238,8 @@ static size_t put_field(uint8_t *out, const char *name, size_t name_len, const c
     return at + value_len;
 }
 
-/* Requests that are good but for one field of the input; with the high bit each is reset at once. */
+/* Requests that are good but for one field of the input; with the high bit each is reset at once.
+ */
 static void do_request(struct input *input)
 {
     static const char *const fields[][2] = {
@@ -270,7 +283,8 @@ static void do_time(struct input *input)
     }
 }
 
-/* Fields with names and values of the input; the status, unless the input says otherwise, is in front. */
+/* Fields with names and values of the input; the status, unless the input says otherwise, is in
+ * front. */
 static size_t take_fields(struct input *input, struct h2_header *fields, size_t max, bool response)
 {
     size_t count = 0;

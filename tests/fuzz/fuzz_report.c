@@ -1,5 +1,6 @@
-/* Any bytes as reports of bench: what is taken for one reads back the same from what is written of it, no figure appears or
- * goes on the way, two together are no better than each, and no form of it says what a terminal or a page must not see. */
+/* Any bytes as reports of bench: what is taken for one reads back the same from what is written of
+ * it, no figure appears or goes on the way, two together are no better than each, and no form of it
+ * says what a terminal or a page must not see. */
 #include "fuzz.h"
 
 #include "base/mem.h"

@@ -1,6 +1,7 @@
-/* Raw bytes of a client into a server's session, and of a server into a client's: two roles, each with an owner that does what
- * owners do. The server answers and echoes; the client keeps streams open, writes more than windows hold, resets, discards and
- * gives up some. At the end nothing waits and nothing is left. */
+/* Raw bytes of a client into a server's session, and of a server into a client's: two roles, each
+ * with an owner that does what owners do. The server answers and echoes; the client keeps streams
+ * open, writes more than windows hold, resets, discards and gives up some. At the end nothing waits
+ * and nothing is left. */
 #include "base/mem.h"
 #include "h2/session.h"
 

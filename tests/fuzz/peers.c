@@ -12,7 +12,8 @@ struct fuzzed peers_fuzzed[PEERS_STREAMS];
 
 static struct peer endpoints[PEERS_CONNECTIONS];
 
-/* ---- bytes ------------------------------------------------------------------------------------- */
+/* ---- bytes -------------------------------------------------------------------------------------
+ */
 
 static void drop(struct peer *peer)
 {
@@ -21,7 +22,8 @@ static void drop(struct peer *peer)
     *peer = (struct peer){0};
 }
 
-/* Returns whether bytes moved. An endpoint's connection may end (the relay closes those that it does not need). */
+/* Returns whether bytes moved. An endpoint's connection may end (the relay closes those that it
+ * does not need). */
 static bool pump(struct peer *peer)
 {
     static uint8_t bytes[WRITE_BYTES];
@@ -74,7 +76,8 @@ void peers_advance(struct bystander *bystander, uint64_t ms)
     }
 }
 
-/* ---- the endpoint ------------------------------------------------------------------------------ */
+/* ---- the endpoint ------------------------------------------------------------------------------
+ */
 
 static void on_echo_data(void *user, const uint8_t *bytes, size_t len)
 {
@@ -172,7 +175,8 @@ void peers_end(void)
     }
 }
 
-/* ---- the bystander ----------------------------------------------------------------------------- */
+/* ---- the bystander -----------------------------------------------------------------------------
+ */
 
 struct call {
     struct bystander *bystander;

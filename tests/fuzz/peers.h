@@ -1,4 +1,5 @@
-/* The well-behaved ends of fuzz_relay.c: HTTP/2 sessions on streams in memory, and a client whose messages must come back. */
+/* The well-behaved ends of fuzz_relay.c: HTTP/2 sessions on streams in memory, and a client whose
+ * messages must come back. */
 #ifndef GRPCROUTE_TESTS_FUZZ_PEERS_H
 #define GRPCROUTE_TESTS_FUZZ_PEERS_H
 
@@ -8,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Connections that endpoints take at a time, and streams of the fuzzed client that are remembered. */
+/* Connections that endpoints take at a time, and streams of the fuzzed client that are remembered.
+ */
 #define PEERS_CONNECTIONS 16
 #define PEERS_STREAMS     32
 
@@ -36,8 +38,8 @@ struct bystander {
     size_t received;
 };
 
-/* Dials of the relay are answered by endpoints that echo what a bystander sends, and do as they are told (the test, through
- * `peers_fuzzed`) on all other streams. */
+/* Dials of the relay are answered by endpoints that echo what a bystander sends, and do as they are
+ * told (the test, through `peers_fuzzed`) on all other streams. */
 void peers_begin(void);
 /* Everything closes. */
 void peers_end(void);

@@ -175,8 +175,8 @@ static void json_has_them_all(void **state)
     replace(world->clusters[0], 2);
     admin_clusters_json(&world->relay, &out);
     cJSON *root = cJSON_ParseWithLength((const char *)buf_data(&out), out.len);
-    cJSON *ends = cJSON_GetObjectItem(
-        cJSON_GetArrayItem(cJSON_GetObjectItem(root, "clusters"), 0), "endpoints");
+    cJSON *ends = cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(root, "clusters"), 0),
+                                      "endpoints");
     assert_int_equal(cJSON_GetArraySize(ends), 4);
     for (int i = 0; i < 4; i++) {
         cJSON *end = cJSON_GetArrayItem(ends, i);

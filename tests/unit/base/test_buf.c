@@ -1,11 +1,11 @@
 #include "base/buf.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
+#include <cmocka.h>
 
 static void bytes_come_out_in_the_order_they_went_in(void **state)
 {

@@ -43,9 +43,9 @@ static void check_read(size_t len)
     free(bytes);
 }
 
-static const size_t SIZES[] = {0,    1,    4095,          4096,      4097,          8192, 8193,
-                               9999, 9998, MAX_BYTES - 1, MAX_BYTES, MAX_BYTES + 1, MAX_BYTES + 2,
-                               3 * MAX_BYTES};
+static const size_t SIZES[] = {
+    0,    1,    4095,          4096,      4097,          8192,          8193,
+    9999, 9998, MAX_BYTES - 1, MAX_BYTES, MAX_BYTES + 1, MAX_BYTES + 2, 3 * MAX_BYTES};
 
 static void a_file_is_read_whole_or_is_told_to_be_larger(void **state)
 {

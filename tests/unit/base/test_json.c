@@ -1,12 +1,12 @@
 #include "base/json.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <cmocka.h>
 
 static void assert_json_len(const char *bytes, size_t len, const char *expected)
 {

@@ -1,18 +1,18 @@
 #include "base/log.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <regex.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 static const struct log_source SERVER = {"server", "v1", "server-v1-a"};
 
@@ -288,11 +288,12 @@ static void a_line_may_begin_with_the_time(void **state)
 {
     (void)state;
     regex_t pattern;
-    assert_int_equal(regcomp(&pattern,
-                             "^20[0-9-]{8}T[0-9:]{8}\\.[0-9]{3}Z \\[SERVER_v1/server-v1-a\\] hello\n"
-                             "\\[SERVER_v1/server-v1-a\\] hello\n$",
-                             REG_EXTENDED | REG_NOSUB),
-                     0);
+    assert_int_equal(
+        regcomp(&pattern,
+                "^20[0-9-]{8}T[0-9:]{8}\\.[0-9]{3}Z \\[SERVER_v1/server-v1-a\\] hello\n"
+                "\\[SERVER_v1/server-v1-a\\] hello\n$",
+                REG_EXTENDED | REG_NOSUB),
+        0);
     capture();
     log_show_time(true);
     log_event(LOG_INFO, &SERVER, "hello", NULL, "hello");

@@ -1,15 +1,14 @@
 /* What the log does when its readers do not read, and when they do again. */
 #include "base/log.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +16,10 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 #define DEADLINE_S   30
-#define LINE_BYTES   31 /* "[SERVER_v1/server-v1-a] 000000\n" */
+#define LINE_BYTES   31     /* "[SERVER_v1/server-v1-a] 000000\n" */
 #define LOSING_LINES 200000 /* more than a queue holds, and a pipe */
 
 static const struct log_source SERVER = {"server", "v1", "server-v1-a"};
@@ -352,8 +352,8 @@ static void both_outputs_failing_is_no_loop(void **state)
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
     usleep(1500000);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-    double used_s = (double)(after.tv_sec - before.tv_sec) +
-                    (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+    double used_s =
+        (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
     restore(NULL);
     close(full);
     int file = temporary_file();

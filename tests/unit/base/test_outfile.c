@@ -171,9 +171,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
     const struct CMUnitTest tests[] = {
-        TEST(a_file_is_replaced_and_keeps_its_mode), TEST(links_stay_links),
-        TEST(what_is_no_file_is_written_through),    TEST(a_descriptor_is_written_through),
-        TEST(what_cannot_be_written_is_known_before), TEST(a_file_in_a_folder_that_may_not_be_written_is_written_in_place),
+        TEST(a_file_is_replaced_and_keeps_its_mode),
+        TEST(links_stay_links),
+        TEST(what_is_no_file_is_written_through),
+        TEST(a_descriptor_is_written_through),
+        TEST(what_cannot_be_written_is_known_before),
+        TEST(a_file_in_a_folder_that_may_not_be_written_is_written_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,8 @@
 /* cmocka needs those first */
 #include <cmocka.h>
 
-static const unsigned char HTML[] = "<title>@TITLE@</title><p>@SUMMARY@</p><script>@ABOUT@|@DATA@</script>";
+static const unsigned char HTML[] =
+    "<title>@TITLE@</title><p>@SUMMARY@</p><script>@ABOUT@|@DATA@</script>";
 
 /* Freed by the caller. */
 static char *page_of(const char *text, const char *json)
@@ -37,7 +38,8 @@ static void plain_texts_stand_in_their_places(void **state)
 {
     (void)state;
     char *page = page_of("grün", "{\"a\":\"grün\"}");
-    assert_string_equal(page, "<title>grün</title><p>grün</p><script>{\"a\":\"grün\"}|{\"a\":\"grün\"}</script>");
+    assert_string_equal(
+        page, "<title>grün</title><p>grün</p><script>{\"a\":\"grün\"}|{\"a\":\"grün\"}</script>");
     free(page);
 }
 
@@ -45,7 +47,12 @@ static void no_text_leaves_its_place(void **state)
 {
     (void)state;
     static const char *const hostile[] = {
-        "</title></p></script><script>alert(1)</script>", "<!--<script>", "\"'><b onclick=alert(1)>", "&lt;b&gt;", "]]>-->", "@DATA@",
+        "</title></p></script><script>alert(1)</script>",
+        "<!--<script>",
+        "\"'><b onclick=alert(1)>",
+        "&lt;b&gt;",
+        "]]>-->",
+        "@DATA@",
     };
     for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
         char json[128];

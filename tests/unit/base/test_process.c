@@ -1,15 +1,15 @@
 #include "base/process.h"
 
+#include <sched.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <cmocka.h>
 
 /* The value of the sample `name`, which must be there. */
 static double value_of(const struct metrics *metrics, const char *name)

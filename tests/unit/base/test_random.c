@@ -1,12 +1,12 @@
 #include "base/random.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <stdbool.h>
 #include <string.h>
+#include <cmocka.h>
 
 static void numbers_stay_below_the_bound_and_reach_all_of_it(void **state)
 {

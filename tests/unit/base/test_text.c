@@ -3,13 +3,13 @@
 #include "base/clock.h"
 #include "base/random.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -51,10 +51,10 @@ static void durations_are_read_as_go_prints_them(void **state)
 static void other_durations_are_refused(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"",      "5",    "s",    "+5s",  " 5s",   "5s ",
-                                      "5 s",   "5sec", "5S",   ".5s",       "5.s",  "1..5s", "1m1m",
-                                      "30s1m", "5s\n", "1e3s", "0x5s",      "5d",   "1,5s",  "00",
-                                      "1.5",   "5s5",  "\xff", "\xc2\xb5s", "5\xc2"};
+    static const char *const BAD[] = {"",     "5",    "s",         "+5s",  " 5s",   "5s ",  "5 s",
+                                      "5sec", "5S",   ".5s",       "5.s",  "1..5s", "1m1m", "30s1m",
+                                      "5s\n", "1e3s", "0x5s",      "5d",   "1,5s",  "00",   "1.5",
+                                      "5s5",  "\xff", "\xc2\xb5s", "5\xc2"};
     for (size_t i = 0; i < COUNT(BAD); i++) {
         uint64_t ns = 42;
         const char *reason = NULL;
@@ -482,9 +482,9 @@ static void shares_are_shown_with_three_digits_and_never_as_all_or_nothing(void 
         double share;
         const char *text;
     } SHARES[] = {
-        {0, "0 %"},          {1, "100 %"},        {0.9, "90 %"},         {0.907, "90.7 %"},
-        {1.0 / 3, "33.3 %"}, {0.9975, "99.75 %"}, {0.99997, "99.997 %"}, {0.004, "0.4 %"},
-        {1e-5, "< 0.01 %"},  {1 - 1e-12, "100 %"}, {2.5, "250 %"},       {12.345, "1234 %"},
+        {0, "0 %"},          {1, "100 %"},         {0.9, "90 %"},         {0.907, "90.7 %"},
+        {1.0 / 3, "33.3 %"}, {0.9975, "99.75 %"},  {0.99997, "99.997 %"}, {0.004, "0.4 %"},
+        {1e-5, "< 0.01 %"},  {1 - 1e-12, "100 %"}, {2.5, "250 %"},        {12.345, "1234 %"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(SHARES) / sizeof(SHARES[0]); i++) {
@@ -499,9 +499,16 @@ static void sizes_are_shown_with_three_digits(void **state)
         double bytes;
         const char *text;
     } SIZES[] = {
-        {0, "0 B"},           {950, "950 B"},        {1023.4, "1023 B"},     {1023.9, "1.00 KiB"},
-        {1536, "1.50 KiB"},   {29.4 * 1024, "29.4 KiB"}, {99.96 * 1024, "100 KiB"},
-        {12.34 * 1048576, "12.3 MiB"}, {-2048, "-2.00 KiB"}, {5e13, "45.5 TiB"},
+        {0, "0 B"},
+        {950, "950 B"},
+        {1023.4, "1023 B"},
+        {1023.9, "1.00 KiB"},
+        {1536, "1.50 KiB"},
+        {29.4 * 1024, "29.4 KiB"},
+        {99.96 * 1024, "100 KiB"},
+        {12.34 * 1048576, "12.3 MiB"},
+        {-2048, "-2.00 KiB"},
+        {5e13, "45.5 TiB"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(SIZES) / sizeof(SIZES[0]); i++) {

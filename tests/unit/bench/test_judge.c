@@ -57,8 +57,9 @@ static void each_fault_fails(void **state)
     result->lost = 2;
     verdict = judge(result, NULL);
     assert_int_equal(verdict.exit_code, EXIT_CHECK_FAILED);
-    assert_string_equal(verdict.checks[0].text,
-                        "2 messages were lost with their stream (allow it with --threshold 'lost<=N')");
+    assert_string_equal(
+        verdict.checks[0].text,
+        "2 messages were lost with their stream (allow it with --threshold 'lost<=N')");
     assert_int_equal(judge(result, "lost<=2").exit_code, EXIT_GOOD);
     result->lost = 0;
     result->misrouted = 1;

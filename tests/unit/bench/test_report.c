@@ -304,11 +304,10 @@ static int read_bytes(const void *bytes, size_t len, struct bench_result *ret)
 static void a_report_that_lacks_a_figure_is_refused(void **state)
 {
     static const char *const changes[][2] = {
-        {"\"misrouted\":", "\"mis\":"},       {"\"lost\":\t10", "\"lost\":\t\"10\""},
+        {"\"misrouted\":", "\"mis\":"},      {"\"lost\":\t10", "\"lost\":\t\"10\""},
         {"\"lost\":\t10", "\"lost\":\t-10"}, {"\"lost\":\t10", "\"lost\":\t1e300"},
-        {"\"cpu_seconds\":", "\"cpu\":"},     {"\"sum_ns\":", "\"sum\":"},
-        {"x0a\":\t10", "x\":\t\"\""},
-        {"\"p50_ns\":\t5,", "\"p50\":\t5,"},
+        {"\"cpu_seconds\":", "\"cpu\":"},    {"\"sum_ns\":", "\"sum\":"},
+        {"x0a\":\t10", "x\":\t\"\""},        {"\"p50_ns\":\t5,", "\"p50\":\t5,"},
     };
     (void)state;
     struct bench_result *written = sample(1000);

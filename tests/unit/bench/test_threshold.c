@@ -94,11 +94,10 @@ static void what_must_not_be_is_missed_unless_it_is_named(void **state)
 static void what_is_no_threshold_is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",      "p99",      "p98<1ms",  "p99<",
-                                        "p99<5", "p99=5ms",  "errors<x", "rate>-1",
-                                        "<5ms",  "p99<5ms ", "lost<<3",  "lost<inf",
-                                        "lost<nan", "lost<0x10", "lost<\t3", "p 99<5ms",
-                                        "lost < = 3", "lost", "lost <", " "};
+    static const char *const texts[] = {
+        "",         "p99",      "p98<1ms",    "p99<",    "p99<5",    "p99=5ms",  "errors<x",
+        "rate>-1",  "<5ms",     "p99<5ms ",   "lost<<3", "lost<inf", "lost<nan", "lost<0x10",
+        "lost<\t3", "p 99<5ms", "lost < = 3", "lost",    "lost <",   " "};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct threshold threshold;
         if (threshold_parse(texts[i], &threshold) == 0) {
@@ -125,10 +124,12 @@ static void limits_that_no_value_keeps_exclude_each_other(void **state)
         const char *other;
         bool excludes;
     } pairs[] = {
-        {"p99<5ms", "p99>10ms", true},  {"p99<5ms", "p99>=5ms", true},  {"p99<=5ms", "p99>5ms", true},
-        {"p99<=5ms", "p99>=5ms", false}, {"p99<5ms", "p99>4ms", false},  {"p99<5ms", "p50>10ms", false},
-        {"lost==1", "lost==2", true},   {"lost==1", "lost>1", true},    {"lost==1", "lost>=1", false},
-        {"lost<3", "lost<1", false},    {"rate>100", "rate>200", false}, {"errors==0", "errors<1", false},
+        {"p99<5ms", "p99>10ms", true},   {"p99<5ms", "p99>=5ms", true},
+        {"p99<=5ms", "p99>5ms", true},   {"p99<=5ms", "p99>=5ms", false},
+        {"p99<5ms", "p99>4ms", false},   {"p99<5ms", "p50>10ms", false},
+        {"lost==1", "lost==2", true},    {"lost==1", "lost>1", true},
+        {"lost==1", "lost>=1", false},   {"lost<3", "lost<1", false},
+        {"rate>100", "rate>200", false}, {"errors==0", "errors<1", false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
         struct threshold one;

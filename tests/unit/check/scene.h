@@ -41,7 +41,8 @@ static inline void scene_begin(struct scene *scene)
     }
 }
 
-/* Two versions, v1.1 (group 0) and v2.1 (group 1), each with `per_version` streams; even stream numbers are v1.1's. */
+/* Two versions, v1.1 (group 0) and v2.1 (group 1), each with `per_version` streams; even stream
+ * numbers are v1.1's. */
 static inline void scene_versions(struct scene *scene, size_t per_version)
 {
     memset(scene, 0, sizeof(*scene));

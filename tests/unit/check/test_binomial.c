@@ -1,4 +1,5 @@
-/* Tails against sums of exact fractions (Python's), intervals against the equations that define them. */
+/* Tails against sums of exact fractions (Python's), intervals against the equations that define
+ * them. */
 #include "check/binomial.h"
 
 #include "base/mem.h"
@@ -38,7 +39,8 @@ static void tails_are_those_of_exact_fractions(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         assert_near(binomial_at_most(cases[i].n, cases[i].k, cases[i].p), cases[i].at_most, 1e-11);
-        assert_near(binomial_at_least(cases[i].n, cases[i].k, cases[i].p), cases[i].at_least, 1e-11);
+        assert_near(binomial_at_least(cases[i].n, cases[i].k, cases[i].p), cases[i].at_least,
+                    1e-11);
     }
 }
 

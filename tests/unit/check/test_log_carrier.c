@@ -317,8 +317,8 @@ static void bytes_over_several_lines_are_evidence_under_a_carriers_name(void **s
         char text[2048];
         size_t len = (size_t)snprintf(text, sizeof(text), "%s", keys[i]);
         for (const char *at = PONG; *at != '\0'; at++) {
-            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%d%s", at == PONG + 9 ? "\n" : "",
-                                    *at, at[1] != '\0' ? "," : "");
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%d%s",
+                                    at == PONG + 9 ? "\n" : "", *at, at[1] != '\0' ? "," : "");
         }
         snprintf(text + len, sizeof(text) - len, "\n]");
         struct seen seen = read_line(text);

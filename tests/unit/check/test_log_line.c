@@ -104,7 +104,8 @@ static void a_pong_is_read_behind_every_prefix(void **state)
 static void a_pong_is_read_out_of_objects(void **state)
 {
     (void)state;
-    assert_pong("{\"log\":\"" PONG "\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05Z\"}\n");
+    assert_pong("{\"log\":\"" PONG
+                "\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05Z\"}\n");
     assert_pong("{\"log\":\"{\\\"role\\\":\\\"agent\\\",\\\"version\\\":\\\"v1.1\\\",\\\"id\\\":"
                 "\\\"a\\\",\\\"msg\\\":\\\"Received pong from server=v1/pod message=pong\\\"}\\n\","
                 "\"stream\":\"stdout\"}\n");
@@ -123,9 +124,8 @@ static void a_pong_is_read_out_of_objects(void **state)
 static void several_lines_in_one_object_are_all_read(void **state)
 {
     (void)state;
-    struct seen seen = read_text("{\"streams\":[{\"values\":[[\"1\",\"" PONG "\"],[\"2\",\"" PONG
-                                 "\\n" PONG "\"]]}]}\n",
-                                 9);
+    struct seen seen = read_text(
+        "{\"streams\":[{\"values\":[[\"1\",\"" PONG "\"],[\"2\",\"" PONG "\\n" PONG "\"]]}]}\n", 9);
     assert_int_equal(seen.count, 3);
 }
 
@@ -234,11 +234,12 @@ static void parts_of_every_carrier_are_joined(void **state)
 static void parts_of_two_containers_are_not_mixed(void **state)
 {
     (void)state;
-    struct seen seen = read_text("a.log:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v1.1/a] Recei\n"
-                                 "b.log:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v2.1/b] Str\n"
-                                 "a.log:2026-01-02T03:04:05.678901234Z stdout F ved pong from server=v1/pod message=pong\n"
-                                 "b.log:2026-01-02T03:04:05.678901234Z stdout F eam opened to h:1\n",
-                                 7);
+    struct seen seen = read_text(
+        "a.log:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v1.1/a] Recei\n"
+        "b.log:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v2.1/b] Str\n"
+        "a.log:2026-01-02T03:04:05.678901234Z stdout F ved pong from server=v1/pod message=pong\n"
+        "b.log:2026-01-02T03:04:05.678901234Z stdout F eam opened to h:1\n",
+        7);
     assert_int_equal(seen.count, 2);
     assert_string_equal(seen.last.id, "b");
     assert_int_equal(seen.unread.lines, 0);
@@ -265,8 +266,9 @@ static void parts_that_never_end_are_counted(void **state)
     char text[64 * 1024];
     size_t len = 0;
     for (unsigned i = 0; i < 2 * CHECK_LOG_PARTS; i++) {
-        len += (size_t)snprintf(text + len, sizeof(text) - len,
-                                "f%u.log:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v1.1/a] Rec\n", i);
+        len += (size_t)snprintf(
+            text + len, sizeof(text) - len,
+            "f%u.log:2026-01-02T03:04:05.678901234Z stdout P [AGENT_v1.1/a] Rec\n", i);
     }
     snprintf(text + len, sizeof(text) - len, PONG "\n");
     struct seen seen = read_text(text, 100);
@@ -351,14 +353,16 @@ static void a_name_is_the_same_behind_every_prefix(void **state)
         "Nov 25, 2026 @ 15:14:10,123 ",
         "{\"log\":\"",
     };
-    static const char *const names[] = {"v\\\".1", "v1<x", "v1,x", "v1|x", "v1)x", "v1]x", "v;1", "v'1"};
+    static const char *const names[] = {"v\\\".1", "v1<x", "v1,x", "v1|x",
+                                        "v1)x",    "v1]x", "v;1",  "v'1"};
     (void)state;
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
             bool in_object = prefixes[i][0] == '{' && strstr(prefixes[i], "log") != NULL;
             const char *name = n == 0 && !in_object ? "v\".1" : names[n];
             char line[512];
-            snprintf(line, sizeof(line), "%s[SERVER_v2/s] Stream opened from agent-id=a agent-version=%s%s\n",
+            snprintf(line, sizeof(line),
+                     "%s[SERVER_v2/s] Stream opened from agent-id=a agent-version=%s%s\n",
                      prefixes[i], name, in_object ? "\"}" : "");
             struct seen seen = read_text(line, 9);
             assert_int_equal(seen.count, 1);
@@ -376,9 +380,11 @@ static void all_objects_of_a_line_are_read(void **state)
     assert_int_equal(seen.count, 1);
     seen = read_text("{\"stdout\":\"" PONG "\",\"stderr\":\"" OPENED "\"}\n", 9);
     assert_int_equal(seen.count, 2);
-    seen = read_text("{\"stdout\":\"" PONG "\\n" PONG "\",\"lines\":[\"" PONG "\",\"" PONG "\"]}\n", 9);
+    seen = read_text("{\"stdout\":\"" PONG "\\n" PONG "\",\"lines\":[\"" PONG "\",\"" PONG "\"]}\n",
+                     9);
     assert_int_equal(seen.count, 2); /* twice the same */
-    seen = read_text("[[\"1\",\"" PONG "\"],[\"2\",\"[AGENT_v1.1/a] Received po\"]]\n" PONG "\n", 9);
+    seen =
+        read_text("[[\"1\",\"" PONG "\"],[\"2\",\"[AGENT_v1.1/a] Received po\"]]\n" PONG "\n", 9);
     assert_int_equal(seen.count, 2);
     assert_int_equal(seen.unread.lost, 1); /* a line that is lost is not made good by another */
 }
@@ -414,7 +420,8 @@ static void a_server_names_the_agent_it_saw(void **state)
     assert_int_equal(seen.last.kind, CHECK_LOG_PING);
     assert_string_equal(seen.last.peer_id, "b");
     assert_string_equal(seen.last.peer_version, "v2.2");
-    seen = read_text("msg=\"[SERVER_v2/s] Stream opened from agent-id=a agent-version=v2.1\" x\n", 7);
+    seen =
+        read_text("msg=\"[SERVER_v2/s] Stream opened from agent-id=a agent-version=v2.1\" x\n", 7);
     assert_string_equal(seen.last.peer_version, "v2.1");
 }
 
@@ -438,7 +445,8 @@ static void what_is_not_understood_is_counted(void **state)
     assert_unread("[PROXY] Stream opened from 10.0.0.1", 0, 0);
     assert_unread("panic: runtime error", 1, 0);
     assert_unread("{\"level\":\"info\",\"msg\":\"hello\"}", 1, 0);
-    assert_unread("error: container \"agent\" in pod \"x\" is waiting to start: ContainerCreating", 1, 0);
+    assert_unread("error: container \"agent\" in pod \"x\" is waiting to start: ContainerCreating",
+                  1, 0);
     assert_unread("error: the server is gone", 1, 1);
     assert_unread("[AGENT_v1.1/a] Received po", 1, 1);
     assert_unread("[AGENT_v1.1/a] Received pong from server=v2/x", 1, 1);
@@ -448,9 +456,12 @@ static void what_is_not_understood_is_counted(void **state)
     assert_unread("{\"msg\":\"Received pong\",\"server\":\"v2\"}", 1, 1);
     assert_unread("AGENT_v1.1: Received pong from v2", 1, 1);
     assert_unread("[LOG] 12 log lines were dropped: standard output took bytes too slowly", 1, 1);
-    assert_unread("{\"role\":\"log\",\"event\":\"log_lines_dropped\",\"lines\":\"3\",\"msg\":\"3 log lines were dropped\"}", 1, 1);
+    assert_unread(
+        "{\"role\":\"log\",\"event\":\"log_lines_dropped\",\"lines\":\"3\",\"msg\":\"3 log lines were dropped\"}",
+        1, 1);
     assert_unread("unable to retrieve container logs for containerd://1234", 1, 1);
-    assert_unread("Nov 25 15:14:10 h systemd-journald[1]: Suppressed 52 messages from agent.service", 1, 1);
+    assert_unread(
+        "Nov 25 15:14:10 h systemd-journald[1]: Suppressed 52 messages from agent.service", 1, 1);
 }
 
 static void the_first_line_that_may_be_evidence_is_quoted(void **state)
@@ -512,9 +523,14 @@ static void what_lacks_its_beginning_is_said(void **state)
         }
     }
     assert_int_equal(read_text("2026/11/25 15:14:10 " PONG "\"age_ms\":9}", 5).count, 1);
-    static const char *const others[] = {"x message=y",      "a/b c message=y",   "to whom it may",
-                                         "{\"age_ms\":9}", "\"age_ms\": 9,", "/x message=y",
-                                         "}",                "path=a/b message=y"};
+    static const char *const others[] = {"x message=y",
+                                         "a/b c message=y",
+                                         "to whom it may",
+                                         "{\"age_ms\":9}",
+                                         "\"age_ms\": 9,",
+                                         "/x message=y",
+                                         "}",
+                                         "path=a/b message=y"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         assert_int_equal(read_text(others[i], 5).unread.tails, 0);
     }
@@ -525,7 +541,8 @@ static void only_the_first_front_counts(void **state)
     (void)state;
     struct seen seen = read_text("[AGENT_v1.1/a] Connection lost: \"" PONG "\"\n", 5);
     assert_int_equal(seen.count, 0);
-    seen = read_text("[SERVER_v1/s] Received ping from agent-id=" PONG " agent-version=v9.1 message=x\n", 5);
+    seen = read_text(
+        "[SERVER_v1/s] Received ping from agent-id=" PONG " agent-version=v9.1 message=x\n", 5);
     assert_int_equal(seen.count, 1);
     assert_int_equal(seen.last.kind, CHECK_LOG_PING);
 }

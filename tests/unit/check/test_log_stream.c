@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#define PATH "/p.S/M"
+#define PATH        "/p.S/M"
 #define END(fields) "{\"log\":\"grpcroute.stream\",\"event\":\"end\"," fields "}\n"
 #define WENT(version, cluster)                                                                     \
-    "\"agent_version\":\"" version "\",\"agent_id\":\"a\",\"path\":\"" PATH "\",\"cluster\":\""    \
-    cluster "\",\"endpoint\":\"h:1\""
+    "\"agent_version\":\"" version "\",\"agent_id\":\"a\",\"path\":\"" PATH                        \
+    "\",\"cluster\":\"" cluster "\",\"endpoint\":\"h:1\""
 #define ANSWERED(version, cluster)                                                                 \
     END(WENT(version, cluster) ",\"http_status\":200,\"bytes_down\":9")
 
@@ -57,11 +57,11 @@ static struct seen read_one(const char *line)
 static void a_stream_that_ended_is_told(void **state)
 {
     (void)state;
-    struct seen seen = read_one(
-        END("\"time\":\"t\",\"stream\":17,\"client\":\"c:1\",\"agent_id\":\"a\\n\","
-            "\"agent_version\":\"v1.1\",\"path\":\"" PATH "\",\"cluster\":\"server-v1\","
-            "\"endpoint\":\"[::1]:5\",\"pod\":\"p\",\"server_version\":\"v1\","
-            "\"http_status\":200,\"reason\":\"completed\",\"bytes_down\":9"));
+    struct seen seen =
+        read_one(END("\"time\":\"t\",\"stream\":17,\"client\":\"c:1\",\"agent_id\":\"a\\n\","
+                     "\"agent_version\":\"v1.1\",\"path\":\"" PATH "\",\"cluster\":\"server-v1\","
+                     "\"endpoint\":\"[::1]:5\",\"pod\":\"p\",\"server_version\":\"v1\","
+                     "\"http_status\":200,\"reason\":\"completed\",\"bytes_down\":9"));
     assert_string_equal(seen.last.version, "v1.1");
     assert_string_equal(seen.last.id, "a\\x0a");
     assert_string_equal(seen.last.peer_version, "v1");
@@ -172,10 +172,9 @@ static void what_says_nothing_of_a_stream_has_no_weight(void **state)
     }
 }
 
-#define GOOD ANSWERED("v1.1", "server-v1")
+#define GOOD        ANSWERED("v1.1", "server-v1")
 #define BY(version) ",\"server_version\":\"" version "\",\"http_status\":200"
-#define REFUSED                                                                                    \
-    END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\",\"reason\":\"no route\"")
+#define REFUSED     END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\",\"reason\":\"no route\"")
 
 static void what_lacks_what_is_needed_may_be_evidence(void **state)
 {
@@ -184,7 +183,8 @@ static void what_lacks_what_is_needed_may_be_evidence(void **state)
         "{\"log\":\"grpcroute.stream\",\"event\":\"moved\"," WENT("v1.1", "server-v1") "}\n",
         "{\"log\":\"grpcroute.stream\",\"event\":7," WENT("v1.1", "server-v1") "}\n",
         END("\"agent_version\":\"v1.1\",\"cluster\":\"server-v1\",\"endpoint\":\"h:1\""),
-        END("\"path\":7," "\"cluster\":\"server-v1\""),
+        END("\"path\":7,"
+            "\"cluster\":\"server-v1\""),
         END("\"path\":\"" PATH "\",\"cluster\":[\"server-v1\"]"),
         END("\"path\":\"" PATH "\",\"cluster\":{\"name\":\"server-v1\"}"),
         END("\"path\":\"" PATH "\",\"agent_version\":1.1"),
@@ -192,7 +192,8 @@ static void what_lacks_what_is_needed_may_be_evidence(void **state)
         END("\"path\":\"" PATH "\",\"http_status\":true"),
         END("\"path\":\"" PATH "\",\"http_status\":1e999"),
         END("\"path\":\"" PATH "\",\"reason\":false"),
-        "{\"log\":\"grpcroute.stream\",\"event\":\"open\",\"event\":\"end\"," WENT("v1.1", "server-v1") "}\n",
+        "{\"log\":\"grpcroute.stream\",\"event\":\"open\",\"event\":\"end\"," WENT(
+            "v1.1", "server-v1") "}\n",
         END(WENT("v1.1", "server-v1") ",\"Cluster\":\"server-v2\""),
         END(WENT("v1.1", "server-v1") ",\"server_version\":\"v1\",\"server_version\":\"v2\""),
         "{\"DownstreamStatus\":200,\"RequestPath\":\"" PATH "\",\"ServiceName\":7}\n",
@@ -216,17 +217,18 @@ static void what_lacks_what_is_needed_may_be_evidence(void **state)
 static void a_key_that_is_there_twice_says_nothing(void **state)
 {
     static const char *const keys[] = {
-        "log",         "Event",   "TIME",       "pod",         "grpc_status",   "reason",
-        "server_version", "messages_down", "misrouted", "path", "cluster",      "endpoint",
-        "http_status", "bytes_down", "agent_version", "agent_id"};
+        "log",         "Event",      "TIME",           "pod",
+        "grpc_status", "reason",     "server_version", "messages_down",
+        "misrouted",   "path",       "cluster",        "endpoint",
+        "http_status", "bytes_down", "agent_version",  "agent_id"};
     (void)state;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char line[1024];
         snprintf(line, sizeof(line),
                  END("\"time\":null,\"pod\":null,\"grpc_status\":null,\"reason\":null,"
                      "\"server_version\":null,\"messages_down\":null,\"misrouted\":null,"
-                     "\"http_status\":200,\"bytes_down\":9," WENT("v1.1", "server-v1")
-                     ",\"%s\":null") GOOD,
+                     "\"http_status\":200,\"bytes_down\":9," WENT("v1.1",
+                                                                  "server-v1") ",\"%s\":null") GOOD,
                  keys[i]);
         struct seen seen = read_text(line, NULL);
         if (seen.count != 1 || seen.unread.lost != 1) {
@@ -259,12 +261,11 @@ static void a_line_that_is_quoted_is_nobodys(void **state)
 
 static void no_line_is_read_out_of_what_a_client_chose(void **state)
 {
-    static const char *const keys[] = {"agent_id", "agent_version", "path", "authority",
-                                       "request_Agent-Id", "RequestPath", "detail"};
+    static const char *const keys[] = {"agent_id",         "agent_version", "path",  "authority",
+                                       "request_Agent-Id", "RequestPath",   "detail"};
     (void)state;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        static const char pong[] =
-            "[AGENT_v1.1/a] Received pong from server=v2/thief message=pong";
+        static const char pong[] = "[AGENT_v1.1/a] Received pong from server=v2/thief message=pong";
         char line[1024];
         snprintf(line, sizeof(line), "{\"%s\":\"%s\",\"x\":", keys[i], pong); /* it is torn */
         assert_int_equal(read_text(line, NULL).count, 0);
@@ -398,7 +399,7 @@ static void a_stream_passes_where_it_belongs_and_nowhere_else(void **state)
 
 #define SENT(version, cluster) END(WENT(version, cluster) ",\"http_status\":503")
 #define NOWHERE(version, cluster)                                                                  \
-    END("\"agent_version\":\"" version "\",\"path\":\"" PATH "\",\"cluster\":\"" cluster         \
+    END("\"agent_version\":\"" version "\",\"path\":\"" PATH "\",\"cluster\":\"" cluster           \
         "\",\"reason\":\"no healthy endpoint\"")
 
 /* v5.1 belongs to v9, v7.1 to nobody; neither was asked for, and nobody answered. */
@@ -448,8 +449,8 @@ static void what_a_proxy_calls_misrouted_is_no_pass(void **state)
     assert_int_equal(judge(GOOD CALLED("\"yes\"") GOOD, ROLE_EXPECT_SERVER).result,
                      CHECK_NO_EVIDENCE);
     assert_int_equal(judge(GOOD CALLED("true"), ROLE_EXPECT_ANY).result, CHECK_PASSED);
-    judged = judge(END(WENT("v1.1", "server-v1") BY("v2") ",\"misrouted\":true"),
-                   ROLE_EXPECT_SERVER);
+    judged =
+        judge(END(WENT("v1.1", "server-v1") BY("v2") ",\"misrouted\":true"), ROLE_EXPECT_SERVER);
     assert_int_equal(judged.result, CHECK_FAILED);
     assert_int_equal(judged.first.proxied.disputed, 0); /* both say so */
 }
@@ -465,17 +466,18 @@ static void other_expectations_are_met_by_a_proxys_log(void **state)
 static void pieces_of_evidence_are_counted_apart(void **state)
 {
     (void)state;
-    struct judged judged = judge("[AGENT_v1.1/a] Stream opened to p:1\n"
-                                 "[AGENT_v1.1/a] Received pong from server=v1/p message=pong\n"
-                                 GOOD,
-                                 ROLE_EXPECT_SERVER);
+    struct judged judged =
+        judge("[AGENT_v1.1/a] Stream opened to p:1\n"
+              "[AGENT_v1.1/a] Received pong from server=v1/p message=pong\n" GOOD,
+              ROLE_EXPECT_SERVER);
     /* by the proxy's log: the agent's has one of two answers */
     assert_int_equal(judged.result, CHECK_PASSED);
     assert_int_equal(judged.first.streams, 1);
     assert_int_equal(judged.first.received, 1);
     assert_int_equal(judged.first.proxied.right, 1);
-    judged = judge("[AGENT_v1.1/a] Received pong from server=v2/p message=pong\n"
-                   GOOD ANSWERED("v1.1", "server-v2"), ROLE_EXPECT_SERVER);
+    judged = judge("[AGENT_v1.1/a] Received pong from server=v2/p message=pong\n" GOOD ANSWERED(
+                       "v1.1", "server-v2"),
+                   ROLE_EXPECT_SERVER);
     assert_int_equal(judged.result, CHECK_FAILED);
     assert_int_equal(judged.first.findings[0].count, 2);
 }
@@ -483,13 +485,13 @@ static void pieces_of_evidence_are_counted_apart(void **state)
 static void what_is_not_judged_is_counted(void **state)
 {
     (void)state;
-    struct judged judged = judge(
-        GOOD END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\",\"reason\":\"no route\"")
-            END("\"agent_version\":\"v5.1\",\"path\":\"" PATH "\",\"reason\":\"no route\"")
-            END("\"agent_version\":\"v5.1\",\"path\":\"" PATH "\",\"detail\":\"UH\"")
-            END(WENT("v5.1", "server-v9") ",\"http_status\":503")
-            END("\"path\":\"/other\",\"cluster\":\"x\",\"endpoint\":\"h:1\""),
-        ROLE_EXPECT_SERVER);
+    struct judged judged =
+        judge(GOOD END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\",\"reason\":\"no route\"")
+                  END("\"agent_version\":\"v5.1\",\"path\":\"" PATH "\",\"reason\":\"no route\"")
+                      END("\"agent_version\":\"v5.1\",\"path\":\"" PATH "\",\"detail\":\"UH\"")
+                          END(WENT("v5.1", "server-v9") ",\"http_status\":503")
+                              END("\"path\":\"/other\",\"cluster\":\"x\",\"endpoint\":\"h:1\""),
+              ROLE_EXPECT_SERVER);
     assert_int_equal(judged.result, CHECK_PASSED);
     assert_int_equal(judged.groups, 1); /* nobody answered v5.1 */
     assert_int_equal(judged.log.streams, 5);
@@ -515,8 +517,9 @@ static void versions_without_end_keep_the_verdict_open(void **state)
     FILE *out = open_memstream(&text, &len);
     fputs(GOOD, out);
     for (int i = 0; i < 300; i++) {
-        fprintf(out, END("\"agent_version\":\"v%d.1\",\"path\":\"" PATH "\","
-                         "\"cluster\":\"server-v9\",\"endpoint\":\"h:%d\",\"http_status\":200"),
+        fprintf(out,
+                END("\"agent_version\":\"v%d.1\",\"path\":\"" PATH "\","
+                    "\"cluster\":\"server-v9\",\"endpoint\":\"h:%d\",\"http_status\":200"),
                 10 + i, i + 1);
     }
     fclose(out);
@@ -528,8 +531,9 @@ static void versions_without_end_keep_the_verdict_open(void **state)
     out = open_memstream(&text, &len); /* nor is a wrong way forgotten that nobody answered */
     fputs(GOOD, out);
     for (int i = 0; i < CHECK_LOG_GROUPS; i++) {
-        fprintf(out, END("\"agent_version\":\"v%d.1\",\"path\":\"" PATH "\",\"cluster\":\"%s\","
-                         "\"endpoint\":\"h:1\",\"http_status\":%d"),
+        fprintf(out,
+                END("\"agent_version\":\"v%d.1\",\"path\":\"" PATH "\",\"cluster\":\"%s\","
+                    "\"endpoint\":\"h:1\",\"http_status\":%d"),
                 10 + i, i < CHECK_LOG_GROUPS - 1 ? "server-v9" : "server-v1",
                 i < CHECK_LOG_GROUPS - 1 ? 200 : 503);
     }
@@ -540,8 +544,10 @@ static void versions_without_end_keep_the_verdict_open(void **state)
     free(text);
     /* one that is too long to be compared */
     char line[1024];
-    snprintf(line, sizeof(line), GOOD END("\"agent_version\":\"v1.%0200d\",\"path\":\"" PATH
-             "\",\"cluster\":\"server-v1\",\"endpoint\":\"h:1\",\"http_status\":200"), 1);
+    snprintf(line, sizeof(line),
+             GOOD END("\"agent_version\":\"v1.%0200d\",\"path\":\"" PATH
+                      "\",\"cluster\":\"server-v1\",\"endpoint\":\"h:1\",\"http_status\":200"),
+             1);
     assert_int_equal(judge(line, ROLE_EXPECT_SERVER).result, CHECK_NO_EVIDENCE);
 }
 
@@ -552,8 +558,9 @@ static void endpoints_without_end_are_counted_together(void **state)
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
     for (int i = 0; i < 100; i++) {
-        fprintf(out, END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\","
-                         "\"cluster\":\"server-v1\",\"endpoint\":\"h:%d\",\"http_status\":200"),
+        fprintf(out,
+                END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\","
+                    "\"cluster\":\"server-v1\",\"endpoint\":\"h:%d\",\"http_status\":200"),
                 i + 1);
         fprintf(out, END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\",\"reason\":\"r%d\""), i);
     }
@@ -569,8 +576,9 @@ static void endpoints_without_end_are_counted_together(void **state)
     free(text);
     out = open_memstream(&text, &len);
     for (int i = 0; i < 100; i++) {
-        fprintf(out, END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\","
-                         "\"cluster\":\"server-v%d\",\"endpoint\":\"h:%d\",\"http_status\":200"),
+        fprintf(out,
+                END("\"agent_version\":\"v1.1\",\"path\":\"" PATH "\","
+                    "\"cluster\":\"server-v%d\",\"endpoint\":\"h:%d\",\"http_status\":200"),
                 i < CHECK_ANSWERS_MAX ? 1 : 2, i + 1);
     }
     fclose(out);

@@ -108,7 +108,7 @@ static void the_probability_of_meeting_all_pods_is_exact(void **state)
         size_t pods;
         double probability;
     } rows[] = {
-        {0, 1, 0},  {1, 1, 1},       {1, 2, 0},           {2, 2, 0.5},
+        {0, 1, 0},       {1, 1, 1},        {1, 2, 0},         {2, 2, 0.5},
         {6, 2, 0.96875}, {3, 3, 6.0 / 27}, {4, 3, 36.0 / 81}, {5, CHECK_ANSWERS_MAX + 1, 0},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -124,8 +124,7 @@ static void every_stream_has_an_id_of_its_own(void **state)
     scene_versions(&scene, 8);
     for (size_t i = 0; i < scene.plan.stream_count; i++) {
         for (size_t j = 0; j < i; j++) {
-            assert_string_not_equal(scene.plan.streams[i].agent_id,
-                                    scene.plan.streams[j].agent_id);
+            assert_string_not_equal(scene.plan.streams[i].agent_id, scene.plan.streams[j].agent_id);
         }
     }
     scene_end(&scene);

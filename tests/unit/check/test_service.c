@@ -22,8 +22,11 @@ static void begin(struct scene *scene, enum role_call call)
 /* An answer, as the pinger makes it. */
 static void hear(struct scene *scene, size_t stream, const char *server, const char *pod)
 {
-    const struct rpc_ping_response response = {.message = "", .server_version = server,
-                                               .server_id = pod, .agent_id = "", .agent_version = ""};
+    const struct rpc_ping_response response = {.message = "",
+                                               .server_version = server,
+                                               .server_id = pod,
+                                               .agent_id = "",
+                                               .agent_version = ""};
     assert_true(check_run_received(&scene->run, stream, &response));
 }
 
@@ -91,7 +94,8 @@ static void an_answer_without_a_name_is_not_judged_and_keeps_the_verdict_open(vo
     assert_int_equal(report->exit_code, EXIT_NO_EVIDENCE);
     const struct check_finding *finding = scene_finding(&scene, 0, CHECK_VERSION);
     assert_int_equal(finding->count, 1);
-    assert_non_null(strstr(finding->text, "1 of 11 answers do not name their server: no header x-up, but date"));
+    assert_non_null(strstr(finding->text,
+                           "1 of 11 answers do not name their server: no header x-up, but date"));
     assert_true((report->groups[0].unchecked & 1U << CHECK_VERSION) != 0);
     scene_end(&scene);
 }
@@ -104,13 +108,14 @@ static void a_trailer_names_the_answers_of_its_own_call_alone(void **state)
     run_all_well(&scene, SCENE_MESSAGES, SCENE_MESSAGES);
     hear(&scene, 0, "", "");
     hear(&scene, 0, "", "");
-    const struct role_naming naming = {.who = {.server_version = "v2", .server_id = "p"},
-                                       .server_missing = "",
-                                       .pod_missing = ""};
+    const struct role_naming naming = {
+        .who = {.server_version = "v2", .server_id = "p"}, .server_missing = "", .pod_missing = ""};
     check_run_named(&scene.run, 0, SCENE_MESSAGES + 1, &naming);
     scene_judge(&scene);
     assert_int_equal(scene_finding(&scene, 0, CHECK_VERSION)->count, 1);
-    assert_string_equal(check_names_text(&scene.run.names, scene.run.streams[0].pongs[SCENE_MESSAGES].server_version), "");
+    assert_string_equal(check_names_text(&scene.run.names,
+                                         scene.run.streams[0].pongs[SCENE_MESSAGES].server_version),
+                        "");
     scene_end(&scene);
 }
 
@@ -151,7 +156,8 @@ static void unary_calls_may_go_to_any_pod(void **state)
 static void a_name_that_comes_once_for_a_call_says_nothing_of_its_messages(void **state)
 {
     (void)state;
-    static const enum role_source_kind kinds[] = {ROLE_SOURCE_HEADER, ROLE_SOURCE_TRAILER, ROLE_SOURCE_NONE};
+    static const enum role_source_kind kinds[] = {ROLE_SOURCE_HEADER, ROLE_SOURCE_TRAILER,
+                                                  ROLE_SOURCE_NONE};
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         struct scene scene;
         begin(&scene, ROLE_CALL_BIDI);
@@ -164,7 +170,8 @@ static void a_name_that_comes_once_for_a_call_says_nothing_of_its_messages(void 
     }
 }
 
-static void a_status_before_an_answer_is_no_evidence_and_an_unknown_method_is_a_rejection(void **state)
+static void
+a_status_before_an_answer_is_no_evidence_and_an_unknown_method_is_a_rejection(void **state)
 {
     (void)state;
     static const struct {
@@ -184,7 +191,8 @@ static void a_status_before_an_answer_is_no_evidence_and_an_unknown_method_is_a_
         rpc_status_set(&seen->status, cases[i].code, "as told");
         seen->status.origin = RPC_FROM_TRAILERS;
         assert_int_equal(scene_judge(&scene)->exit_code, cases[i].exit_code);
-        assert_non_null(strstr(scene.report.groups[0].findings[0].text, rpc_code_name(cases[i].code)));
+        assert_non_null(
+            strstr(scene.report.groups[0].findings[0].text, rpc_code_name(cases[i].code)));
         scene_end(&scene);
     }
 }
@@ -199,7 +207,8 @@ int main(void)
         cmocka_unit_test(a_stream_that_moves_fails_where_its_pods_have_names),
         cmocka_unit_test(unary_calls_may_go_to_any_pod),
         cmocka_unit_test(a_name_that_comes_once_for_a_call_says_nothing_of_its_messages),
-        cmocka_unit_test(a_status_before_an_answer_is_no_evidence_and_an_unknown_method_is_a_rejection),
+        cmocka_unit_test(
+            a_status_before_an_answer_is_no_evidence_and_an_unknown_method_is_a_rejection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

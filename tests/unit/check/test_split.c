@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#define SEEDS 1000
+#define SEEDS      1000
 #define TEN_POINTS 0.1
 
 struct weight {
@@ -215,14 +215,16 @@ static void one_backend_has_nothing_to_split(void **state)
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-/* `first` of 40 streams on their own go to v1, the rest to v2; those that share connections all go to v1. */
+/* `first` of 40 streams on their own go to v1, the rest to v2; those that share connections all go
+ * to v1. */
 static void judge_scene(struct scene *scene, const struct role_expectation *expect, size_t first)
 {
     memset(scene, 0, sizeof(*scene));
     scene->plan.messages = SCENE_MESSAGES;
     scene->plan.split = true;
     scene->plan.split_resolution = 0.5;
-    check_plan_add_group(&scene->plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, "v1.1")->expect = *expect;
+    check_plan_add_group(&scene->plan, CHECK_GROUP_VERSION, CHECK_HEADER_ONCE, "v1.1")->expect =
+        *expect;
     check_plan_add_version_streams(&scene->plan, 20, "test");
     check_plan_add_own_streams(&scene->plan, 0, 40, "test");
     scene_begin(scene);
@@ -231,7 +233,8 @@ static void judge_scene(struct scene *scene, const struct role_expectation *expe
         bool other = scene->plan.streams[i].own_connection && own++ >= first;
         scene_send(scene, i, SCENE_MESSAGES);
         for (uint64_t sequence = 1; sequence <= SCENE_MESSAGES; sequence++) {
-            scene_answer(scene, i, &(struct answer){.sequence = sequence, .version = other ? "v2" : "v1"});
+            scene_answer(scene, i,
+                         &(struct answer){.sequence = sequence, .version = other ? "v2" : "v1"});
         }
         scene->run.streams[i].end = CHECK_END_DONE;
     }
@@ -252,7 +255,8 @@ static void streams_of_their_own_connections_are_counted(void **state)
     scene_end(&scene);
     judge_scene(&scene, &expect, 38);
     assert_int_equal(scene.report.exit_code, EXIT_CHECK_FAILED);
-    assert_contains(scene_finding(&scene, 0, CHECK_SPLIT)->text, "server-v1 38 of 40 (95 %, expected 50 %");
+    assert_contains(scene_finding(&scene, 0, CHECK_SPLIT)->text,
+                    "server-v1 38 of 40 (95 %, expected 50 %");
     scene_end(&scene);
 }
 

@@ -115,9 +115,10 @@ static void metadata_of_another_stream_fails(void **state)
     scene_versions(&scene, 2);
     scene_good_but(&scene, 0);
     scene_run_until(&scene, 0, SCENE_MESSAGES);
-    scene_answer(&scene, 0, &(struct answer){.sequence = SCENE_MESSAGES,
-                                             .agent_id = scene.plan.streams[1].agent_id,
-                                             .agent_version = "v2.1"});
+    scene_answer(&scene, 0,
+                 &(struct answer){.sequence = SCENE_MESSAGES,
+                                  .agent_id = scene.plan.streams[1].agent_id,
+                                  .agent_version = "v2.1"});
     scene.run.streams[0].end = CHECK_END_DONE;
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_CHECK_FAILED);
     const struct check_finding *finding = scene_finding(&scene, 0, CHECK_ISOLATION);
@@ -135,8 +136,7 @@ static void a_wrong_agent_version_alone_fails(void **state)
     scene_versions(&scene, 1);
     scene_good(&scene, 1);
     scene_run_until(&scene, 0, SCENE_MESSAGES);
-    scene_answer(&scene, 0,
-                 &(struct answer){.sequence = SCENE_MESSAGES, .agent_version = "v1.2"});
+    scene_answer(&scene, 0, &(struct answer){.sequence = SCENE_MESSAGES, .agent_version = "v1.2"});
     scene.run.streams[0].end = CHECK_END_DONE;
     scene_judge(&scene);
     assert_int_equal(scene_finding(&scene, 0, CHECK_ISOLATION)->count, 1);
@@ -167,8 +167,9 @@ static void an_answer_to_the_ping_of_another_stream_fails(void **state)
     scene_versions(&scene, 1);
     scene_good(&scene, 1);
     scene_run_until(&scene, 0, SCENE_MESSAGES);
-    scene_answer(&scene, 0, &(struct answer){.sequence = SCENE_MESSAGES,
-                                             .send_time_ns = scene.run.streams[1].sent_ns[4]});
+    scene_answer(&scene, 0,
+                 &(struct answer){.sequence = SCENE_MESSAGES,
+                                  .send_time_ns = scene.run.streams[1].sent_ns[4]});
     scene.run.streams[0].end = CHECK_END_DONE;
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_CHECK_FAILED);
     assert_contains(scene_finding(&scene, 0, CHECK_ISOLATION)->text,
@@ -556,9 +557,9 @@ static void a_peer_with_more_pods_than_are_kept_cannot_hide_a_wrong_version(void
             char pod[32];
             snprintf(pod, sizeof(pod), "pod-%zu-%llu", i, (unsigned long long)sequence);
             bool last = i == 38 && sequence == SCENE_MESSAGES;
-            scene_answer(&scene, i,
-                         &(struct answer){
-                             .sequence = sequence, .pod = pod, .version = last ? "v9" : NULL});
+            scene_answer(
+                &scene, i,
+                &(struct answer){.sequence = sequence, .pod = pod, .version = last ? "v9" : NULL});
         }
         scene.run.streams[i].end = CHECK_END_DONE;
     }
@@ -567,7 +568,8 @@ static void a_peer_with_more_pods_than_are_kept_cannot_hide_a_wrong_version(void
     scene_end(&scene);
 }
 
-/* --- boundary ------------------------------------------------------------------------------------- */
+/* --- boundary
+ * ------------------------------------------------------------------------------------- */
 
 static void a_boundary_version_must_reach_its_server(void **state)
 {
@@ -665,8 +667,7 @@ static void what_a_server_makes_of_a_missing_version_is_not_judged(void **state)
     scene_boundary(&scene, CHECK_HEADER_MISSING, "", ROLE_EXPECT_SERVER);
     scene_send(&scene, 0, SCENE_MESSAGES);
     for (uint64_t sequence = 1; sequence <= SCENE_MESSAGES; sequence++) {
-        scene_answer(&scene, 0,
-                     &(struct answer){.sequence = sequence, .agent_version = "unknown"});
+        scene_answer(&scene, 0, &(struct answer){.sequence = sequence, .agent_version = "unknown"});
     }
     scene.run.streams[0].end = CHECK_END_DONE;
     assert_int_equal(scene_judge(&scene)->exit_code, EXIT_GOOD);

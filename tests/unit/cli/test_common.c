@@ -3,12 +3,12 @@
 #include "base/log.h"
 #include "words.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
+#include <cmocka.h>
 
 struct options {
     struct cli_output_options report;

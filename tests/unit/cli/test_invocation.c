@@ -20,14 +20,35 @@ struct options {
 };
 
 static const struct cli_option options_table[] = {
-    {.name = "header", .short_name = 'H', .kind = CLI_LIST, .secret = true, .offset = offsetof(struct options, headers), .argument = "X", .help = "x"},
-    {.name = "target", .short_name = 't', .kind = CLI_STRING, .offset = offsetof(struct options, target), .argument = "X", .help = "x"},
-    {.name = "skip", .short_name = 'k', .kind = CLI_FLAG, .offset = offsetof(struct options, skip), .help = "x"},
-    {.name = "plain", .short_name = 'p', .kind = CLI_FLAG, .offset = offsetof(struct options, plain), .help = "x"},
+    {.name = "header",
+     .short_name = 'H',
+     .kind = CLI_LIST,
+     .secret = true,
+     .offset = offsetof(struct options, headers),
+     .argument = "X",
+     .help = "x"},
+    {.name = "target",
+     .short_name = 't',
+     .kind = CLI_STRING,
+     .offset = offsetof(struct options, target),
+     .argument = "X",
+     .help = "x"},
+    {.name = "skip",
+     .short_name = 'k',
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct options, skip),
+     .help = "x"},
+    {.name = "plain",
+     .short_name = 'p',
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct options, plain),
+     .help = "x"},
 };
 
-static const struct cli_command command = {
-    .name = "try", .options = options_table, .option_count = ARRAY_SIZE(options_table), .struct_bytes = sizeof(struct options)};
+static const struct cli_command command = {.name = "try",
+                                           .options = options_table,
+                                           .option_count = ARRAY_SIZE(options_table),
+                                           .struct_bytes = sizeof(struct options)};
 
 /* The page of that command line; freed by the caller. */
 static char *page_of(int argc, const char **argv)
@@ -35,7 +56,8 @@ static char *page_of(int argc, const char **argv)
     char *written = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&written, &len);
-    const struct cli_report report = {.command = "try", .result = "passed", .headline = "all is well"};
+    const struct cli_report report = {
+        .command = "try", .result = "passed", .headline = "all is well"};
     cli_invocation_note(&command, argc, (char **)argv);
     cli_write_page(out, (const unsigned char *)"@TITLE@ @SUMMARY@ @ABOUT@ @DATA@", &report, "{}");
     fclose(out);
@@ -52,7 +74,8 @@ static void a_page_says_what_made_it(void **state)
     (void)state;
     char *page = PAGE_OF("grpcroute", "try", "-k", "--target=it's here", "x y", "");
     assert_non_null(strstr(page, "passed: grpcroute try all is well "));
-    assert_non_null(strstr(page, "\"typed\":\"grpcroute try -k '--target=it'\\\\''s here' 'x y' ''\""));
+    assert_non_null(
+        strstr(page, "\"typed\":\"grpcroute try -k '--target=it'\\\\''s here' 'x y' ''\""));
     assert_non_null(strstr(page, "\"version\":\"" GRPCROUTE_VERSION "\""));
     assert_non_null(strstr(page, "\"started_at\":\"20"));
     assert_non_null(strstr(page, "\"exit_code\":0"));
@@ -63,10 +86,14 @@ static void no_form_of_a_secret_is_shown(void **state)
 {
     (void)state;
     char *pages[] = {
-        PAGE_OF("grpcroute", "try", "-H", "token: s3cret"),      PAGE_OF("grpcroute", "try", "-Htoken: s3cret"),
-        PAGE_OF("grpcroute", "try", "-H=token: s3cret"),         PAGE_OF("grpcroute", "try", "-kpHtoken: s3cret"),
-        PAGE_OF("grpcroute", "try", "-kH", "token: s3cret"),     PAGE_OF("grpcroute", "try", "--header", "token: s3cret"),
-        PAGE_OF("grpcroute", "try", "--header=token: s3cret"),   PAGE_OF("grpcroute", "try", "-t", "-", "-H", "token: s3cret"),
+        PAGE_OF("grpcroute", "try", "-H", "token: s3cret"),
+        PAGE_OF("grpcroute", "try", "-Htoken: s3cret"),
+        PAGE_OF("grpcroute", "try", "-H=token: s3cret"),
+        PAGE_OF("grpcroute", "try", "-kpHtoken: s3cret"),
+        PAGE_OF("grpcroute", "try", "-kH", "token: s3cret"),
+        PAGE_OF("grpcroute", "try", "--header", "token: s3cret"),
+        PAGE_OF("grpcroute", "try", "--header=token: s3cret"),
+        PAGE_OF("grpcroute", "try", "-t", "-", "-H", "token: s3cret"),
         PAGE_OF("grpcroute", "try", "--header", "token:s3cret"),
     };
     for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {

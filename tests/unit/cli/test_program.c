@@ -2,13 +2,13 @@
 
 #include "capture.h"
 
+#include <fcntl.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <fcntl.h>
 #include <string.h>
+#include <cmocka.h>
 
 #include "sample.h"
 
@@ -135,7 +135,8 @@ static void completion_wants_a_known_shell(void **state)
     assert_int_equal(run("completion", "--help", NULL), 0);
     assert_non_null(strstr(out.text, "source <(grpcroute completion bash)"));
     assert_int_equal(run("completion", "tcsh", NULL), 2);
-    assert_string_equal(err.text, "grpcroute completion: expected one argument: bash, zsh or fish\n");
+    assert_string_equal(err.text,
+                        "grpcroute completion: expected one argument: bash, zsh or fish\n");
     assert_int_equal(run("completion", NULL), 2);
     assert_int_equal(run("completion", "bash", "zsh", NULL), 2);
 }

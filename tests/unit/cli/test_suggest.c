@@ -1,9 +1,9 @@
 #include "cli/suggest.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 #include <cmocka.h>
 
 static const char *suggest(const char *typed)

@@ -7,7 +7,8 @@
 #include <stdarg.h>
 #include <stdint.h>
 
-/* At most 16, ended by NULL, into `ret_options`; they must be right. Returns what cli_parse() does. */
+/* At most 16, ended by NULL, into `ret_options`; they must be right. Returns what cli_parse() does.
+ */
 static inline int parse_words(const struct cli_command *command, void *ret_options,
                               const char *first, va_list more)
 {

@@ -1,4 +1,5 @@
-/* A result as a run leaves it, made by hand: streams, what answered them and when. The fault begins at 1000 ms. */
+/* A result as a run leaves it, made by hand: streams, what answered them and when. The fault begins
+ * at 1000 ms. */
 #ifndef GRPCROUTE_TEST_FAILOVER_SCENE_H
 #define GRPCROUTE_TEST_FAILOVER_SCENE_H
 
@@ -43,18 +44,20 @@ static inline struct failover_result *scene_new(size_t streams)
 }
 
 /* The stream is answered by the pod every 100 ms, from and to these times. */
-static inline void scene_answer(struct failover_result *result, size_t stream, const char *name, const char *version,
-                                uint64_t from_ms, uint64_t to_ms, bool first)
+static inline void scene_answer(struct failover_result *result, size_t stream, const char *name,
+                                const char *version, uint64_t from_ms, uint64_t to_ms, bool first)
 {
     struct failover_pod pod = {0};
     snprintf(pod.name, sizeof(pod.name), "%s", name);
     snprintf(pod.version, sizeof(pod.version), "%s", version);
     for (uint64_t at = from_ms; at <= to_ms; at += 100) {
-        failover_lanes_answer(&result->history, &result->streams[stream].lanes, at * MS, &pod, first && at == from_ms, false);
+        failover_lanes_answer(&result->history, &result->streams[stream].lanes, at * MS, &pod,
+                              first && at == from_ms, false);
     }
 }
 
-static inline void scene_called(struct failover_result *result, const char *name, const char *version)
+static inline void scene_called(struct failover_result *result, const char *name,
+                                const char *version)
 {
     struct failover_pod pod = {0};
     snprintf(pod.name, sizeof(pod.name), "%s", name);

@@ -38,7 +38,8 @@ static void all_at_once_is_a_herd(void **state)
 
 static void one_after_the_other_is_none(void **state)
 {
-    const uint32_t counts[20] = {9, 11, 8, 12, 10, 10, 9, 11, 13, 7, 10, 10, 6, 14, 10, 10, 10, 10, 10, 10};
+    const uint32_t counts[20] = {9,  11, 8, 12, 10, 10, 9,  11, 13, 7,
+                                 10, 10, 6, 14, 10, 10, 10, 10, 10, 10};
     struct failover_result *result = reconnects(counts, 20);
     assert_int_equal(result->found.herd.count, 200);
     assert_true(result->found.herd.ratio > 1.39 && result->found.herd.ratio < 1.41);

@@ -48,7 +48,8 @@ static void answer(struct scene *scene, uint64_t at_ms, const char *pod, bool fi
     failover_lanes_answer(&scene->history, &scene->lanes, at_ms * MS, &of, first, false);
 }
 
-static void assert_lane(const struct scene *scene, size_t number, const char *pod, uint64_t from_ms, uint64_t to_ms)
+static void assert_lane(const struct scene *scene, size_t number, const char *pod, uint64_t from_ms,
+                        uint64_t to_ms)
 {
     assert_true(number < scene->lanes.count);
     const struct failover_lane *lane = &scene->lanes.all[number];
@@ -115,7 +116,8 @@ static void ends_and_reconnects_are_counted_from_the_fault_on(void **state)
     assert_int_equal(scene->history.bins[0].ended, 1);
     assert_int_equal(scene->history.bins[1].ended, 1);
     assert_int_equal(scene->history.bins[9].back, 1);
-    failover_history_call_ended(&scene->history, UINT64_C(86400000) * MS); /* a day: in the last one */
+    failover_history_call_ended(&scene->history,
+                                UINT64_C(86400000) * MS); /* a day: in the last one */
     assert_int_equal(scene->history.bin_count, FAILOVER_BINS_MAX);
     assert_int_equal(scene->history.bins[FAILOVER_BINS_MAX - 1].ended, 1);
 }
@@ -155,9 +157,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_of_one_call_are_one_lane, begin, end),
-        cmocka_unit_test_setup_teardown(a_silence_a_move_and_a_new_call_each_begin_a_lane, begin, end),
-        cmocka_unit_test_setup_teardown(an_open_stream_holds_to_the_end_unless_it_is_silent, begin, end),
-        cmocka_unit_test_setup_teardown(ends_and_reconnects_are_counted_from_the_fault_on, begin, end),
+        cmocka_unit_test_setup_teardown(a_silence_a_move_and_a_new_call_each_begin_a_lane, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(an_open_stream_holds_to_the_end_unless_it_is_silent, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(ends_and_reconnects_are_counted_from_the_fault_on, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_server_of_many_names_is_bounded, begin, end),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_never_cut_away, begin, end),
     };

@@ -16,7 +16,8 @@ static struct failover_result *two_versions(size_t each, bool apart)
 static void interrupt(struct failover_result *result, const char *pod)
 {
     for (size_t i = 0; i < result->stream_count; i++) {
-        const struct failover_pod *before = failover_lanes_before(&result->history, &result->streams[i].lanes);
+        const struct failover_pod *before =
+            failover_lanes_before(&result->history, &result->streams[i].lanes);
         if (strcmp(before->name, pod) == 0) {
             snprintf(result->streams[i].cause, FAILOVER_CAUSE_BYTES, "UNAVAILABLE");
         }

@@ -155,8 +155,11 @@ static void a_stopped_pod_is_there_and_holds_nobody(void **state)
         bool stopped = i % 2 == 0;
         scene_answer(result, i, stopped ? "a" : "b", "v1", 100, stopped ? 1000 : 9000, true);
         if (stopped) {
-            result->streams[i].silence = (struct failover_silence){
-                .from_ns = 1000 * MS, .took_ns = 8000 * MS, .pod = "a", .version = "v1", .end = FAILOVER_HOLE_OPEN};
+            result->streams[i].silence = (struct failover_silence){.from_ns = 1000 * MS,
+                                                                   .took_ns = 8000 * MS,
+                                                                   .pod = "a",
+                                                                   .version = "v1",
+                                                                   .end = FAILOVER_HOLE_OPEN};
         }
     }
     scene_end(result, 9050);

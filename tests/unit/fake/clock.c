@@ -9,14 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define START_MS    UINT64_C(1000000)
-#define NS_PER_MS   1000000
-#define MS_PER_S    1000
+#define START_MS  UINT64_C(1000000)
+#define NS_PER_MS 1000000
+#define MS_PER_S  1000
 /* A loop that turns so often in one instant spins. */
-#define TURNS_MAX   100000
+#define TURNS_MAX 100000
 /* How long what is closing may take. */
-#define CLOSING_MS  5000
-#define HOLD_MS     (UINT64_C(1) << 40)
+#define CLOSING_MS 5000
+#define HOLD_MS    (UINT64_C(1) << 40)
 
 static struct {
     atomic_uint_fast64_t now_ms;

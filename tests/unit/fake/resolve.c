@@ -1,7 +1,7 @@
 /* Names that resolve to what the test says. */
+#include "net/resolve.h"
 #include "base/mem.h"
 #include "impl.h"
-#include "net/resolve.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

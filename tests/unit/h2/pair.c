@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #define PREFACE_BYTES 24
-#define HEAD_BYTES 9
-#define TICK_MS    250
+#define HEAD_BYTES    9
+#define TICK_MS       250
 
 static void note(struct side *side, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -339,13 +339,19 @@ int pair_wait(struct pair *pair, struct side *side, uint64_t ms)
     return rv;
 }
 
-uint8_t *pair_frame(uint8_t *out, uint8_t type, uint8_t flags, int32_t stream_id, const void *payload,
-                    size_t len)
+uint8_t *pair_frame(uint8_t *out, uint8_t type, uint8_t flags, int32_t stream_id,
+                    const void *payload, size_t len)
 {
     const uint8_t head[HEAD_BYTES] = {
-        (uint8_t)(len >> 16),       (uint8_t)(len >> 8),        (uint8_t)len,
-        type,                       flags,                      (uint8_t)(stream_id >> 24),
-        (uint8_t)(stream_id >> 16), (uint8_t)(stream_id >> 8),  (uint8_t)stream_id,
+        (uint8_t)(len >> 16),
+        (uint8_t)(len >> 8),
+        (uint8_t)len,
+        type,
+        flags,
+        (uint8_t)(stream_id >> 24),
+        (uint8_t)(stream_id >> 16),
+        (uint8_t)(stream_id >> 8),
+        (uint8_t)stream_id,
     };
     memcpy(out, head, sizeof(head));
     if (len > 0) {

@@ -1,4 +1,5 @@
-/* A client and a server session back to back in memory, with everything that happened written down. */
+/* A client and a server session back to back in memory, with everything that happened written down.
+ */
 #ifndef GRPCROUTE_TESTS_H2_PAIR_H
 #define GRPCROUTE_TESTS_H2_PAIR_H
 
@@ -27,8 +28,8 @@ struct side {
     bool answer;  /* server: 200 with the request's body, ended with trailers */
     unsigned output_asks;
     unsigned rooms;
-    unsigned never_indexed; /* fields that came so */
-    char fault[256];        /* of the stream that closed last */
+    unsigned never_indexed;        /* fields that came so */
+    char fault[256];               /* of the stream that closed last */
     uint8_t wire[PAIR_WIRE_BYTES]; /* everything it sent */
     size_t wire_len;
 };
@@ -80,7 +81,7 @@ void pair_collect(struct pair *pair, struct side *side);
 int pair_wait(struct pair *pair, struct side *side, uint64_t ms);
 
 /* Appends a raw frame to `out`; returns its end. */
-uint8_t *pair_frame(uint8_t *out, uint8_t type, uint8_t flags, int32_t stream_id, const void *payload,
-                    size_t len);
+uint8_t *pair_frame(uint8_t *out, uint8_t type, uint8_t flags, int32_t stream_id,
+                    const void *payload, size_t len);
 
 #endif

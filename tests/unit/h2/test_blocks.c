@@ -1,4 +1,5 @@
-/* Header blocks: what is over a limit or malformed is told, named and costs its sender alone; what is secret stays so. */
+/* Header blocks: what is over a limit or malformed is told, named and costs its sender alone; what
+ * is secret stays so. */
 #include "pair.h"
 
 #include <setjmp.h>
@@ -36,7 +37,8 @@ static size_t block_with(uint8_t *out, const uint8_t *begin, size_t begin_len, c
     return (size_t)(at + value_len - out);
 }
 
-/* ... or with `count` times the field "accept-encoding: gzip, deflate", of 60 bytes as they are counted. */
+/* ... or with `count` times the field "accept-encoding: gzip, deflate", of 60 bytes as they are
+ * counted. */
 static size_t block_of(uint8_t *out, const uint8_t *begin, size_t begin_len, size_t count)
 {
     memcpy(out, begin, begin_len);
@@ -75,8 +77,9 @@ static void the_limit_is_the_largest_block_that_passes(void **state)
     uint8_t block[1000];
     inject_request(pair, 1, block, block_of(block, request, 6, H2_HEADER_FIELDS - 4));
     inject_request(pair, 3, block, block_of(block, request, 6, H2_HEADER_FIELDS - 3));
-    assert_string_equal(pair->server.log,
-                        "request+end oversized:header block of 101 fields is over the limit of 100 ");
+    assert_string_equal(
+        pair->server.log,
+        "request+end oversized:header block of 101 fields is over the limit of 100 ");
     pair_free(pair);
 }
 
@@ -131,7 +134,8 @@ static void a_malformed_field_is_named_without_its_value(void **state)
     (void)state;
     check_request("connection", "close", "malformed field connection: not allowed in HTTP/2");
     check_request("te", "gzip", "malformed field te: must be \"trailers\"");
-    check_request("content-length", "x", "malformed field content-length: not a number, or repeated");
+    check_request("content-length", "x",
+                  "malformed field content-length: not a number, or repeated");
     check_request("Upper", "x", "malformed field Upper: its name is not in lower case");
     check_request("a", "b\nc", "malformed field a: a character that is not allowed");
     check_request("a\x1b", "b", "malformed field a\\x1b: a character that is not allowed");
@@ -144,13 +148,15 @@ static void a_request_without_its_pseudo_fields_is_malformed(void **state)
     (void)state;
     struct pair *pair = pair_new(NULL);
     inject_request(pair, 1, request, 2);
-    assert_string_equal(pair->server.log,
-                        "malformed:malformed header block: a pseudo-header field is missing, or the "
-                        "block may not end the stream ");
+    assert_string_equal(
+        pair->server.log,
+        "malformed:malformed header block: a pseudo-header field is missing, or the "
+        "block may not end the stream ");
     pair_free(pair);
 }
 
-/* A block that the client gets on a stream of its own; the connection and its other stream go on. */
+/* A block that the client gets on a stream of its own; the connection and its other stream go on.
+ */
 static struct pair *answered_with(const uint8_t *block, size_t len, uint8_t flags)
 {
     struct pair *pair = pair_new(NULL);
@@ -221,9 +227,8 @@ static void a_body_that_is_not_as_long_as_it_says_is_a_fault(void **state)
     (void)state;
     struct pair *pair = pair_new(NULL);
     const struct h2_header fields[] = {
-        H2_HEADER(":method", "POST"),   H2_HEADER(":scheme", "http"),
-        H2_HEADER(":path", "/"),        H2_HEADER(":authority", "x"),
-        H2_HEADER("content-length", "5"),
+        H2_HEADER(":method", "POST"), H2_HEADER(":scheme", "http"),     H2_HEADER(":path", "/"),
+        H2_HEADER(":authority", "x"), H2_HEADER("content-length", "5"),
     };
     struct h2_stream *stream;
     assert_int_equal(pair_open_fields(pair, fields, 5, false, &stream), 0);
@@ -246,8 +251,11 @@ static void a_secret_is_never_indexed_from_wire_to_wire(void **state)
     (void)state;
     struct pair *pair = pair_new(NULL);
     const struct h2_header fields[] = {
-        H2_HEADER(":method", "POST"), H2_HEADER(":scheme", "http"), H2_HEADER(":path", "/"),
-        H2_HEADER(":authority", "x"), secret("x-token"),
+        H2_HEADER(":method", "POST"),
+        H2_HEADER(":scheme", "http"),
+        H2_HEADER(":path", "/"),
+        H2_HEADER(":authority", "x"),
+        secret("x-token"),
     };
     struct h2_stream *stream;
     assert_int_equal(pair_open_fields(pair, fields, 5, true, &stream), 0);

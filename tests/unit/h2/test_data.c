@@ -118,7 +118,8 @@ static void more_than_a_streams_window_in_frames_of_both_kinds_resets_it(void **
     }
     assert_int_equal(pair_inject(pair, &pair->server, DATA, PADDED, 1, bytes, 4), 0);
     pair_run(pair, 100000);
-    assert_in_range(pair->server.received_bytes, H2_STREAM_WINDOW_BYTES - FRAME, H2_STREAM_WINDOW_BYTES);
+    assert_in_range(pair->server.received_bytes, H2_STREAM_WINDOW_BYTES - FRAME,
+                    H2_STREAM_WINDOW_BYTES);
     assert_int_equal(error_on_wire(&pair->server, RST_STREAM), H2_FLOW_CONTROL_ERROR);
     assert_int_equal(pair_frames(&pair->server, GOAWAY, NULL), 0);
     pair_free(pair);
@@ -200,7 +201,8 @@ static void an_end_waits_for_the_bytes_before_it(void **state)
     pair_free(pair);
 }
 
-/* A pair whose client has two streams, and whose server returns no credit; streams' windows are no limit. */
+/* A pair whose client has two streams, and whose server returns no credit; streams' windows are no
+ * limit. */
 static struct pair *two_streams(struct h2_stream *ret_streams[static 2])
 {
     struct pair *pair = open_pair(NULL, &ret_streams[0]);
@@ -219,7 +221,7 @@ static size_t sent(struct pair *pair, struct side *side)
     return side->wire_len - before;
 }
 
-#define HEADS 1024 /* of the frames */
+#define HEADS          1024 /* of the frames */
 #define THREE_QUARTERS (H2_CONNECTION_WINDOW_BYTES / 4 * 3)
 
 static void one_stream_leaves_a_quarter_of_the_connections_window(void **state)

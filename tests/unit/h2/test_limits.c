@@ -249,7 +249,7 @@ static void the_clock_of_a_block_ends_with_it(void **state)
 {
     (void)state;
     static const uint8_t upper[] = {0x83, 0x86, 0x84, 0x00, 0x01, 'A', 0x01, 'x'};
-    static const uint8_t connection[] = {0x83, 0x86, 0x84, 0x00, 0x0a, 'c', 'o', 'n', 'n',
+    static const uint8_t connection[] = {0x83, 0x86, 0x84, 0x00, 0x0a, 'c', 'o',  'n', 'n',
                                          'e',  'c',  't',  'i',  'o',  'n', 0x01, 'x'};
     static const uint8_t incomplete[] = {0x83};
     static uint8_t bomb[506];
@@ -260,9 +260,12 @@ static void the_clock_of_a_block_ends_with_it(void **state)
         size_t len;
         int32_t id;
     } blocks[] = {
-        {request, sizeof(request), 3},       {upper, sizeof(upper), 3},
-        {connection, sizeof(connection), 3}, {incomplete, sizeof(incomplete), 3},
-        {bomb, sizeof(bomb), 3},             {upper + 3, sizeof(upper) - 3, 1}, /* trailers */
+        {request, sizeof(request), 3},
+        {upper, sizeof(upper), 3},
+        {connection, sizeof(connection), 3},
+        {incomplete, sizeof(incomplete), 3},
+        {bomb, sizeof(bomb), 3},
+        {upper + 3, sizeof(upper) - 3, 1}, /* trailers */
     };
     for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
         struct pair *pair = pair_new(NULL);
@@ -318,8 +321,7 @@ static unsigned flood_client(struct pair *pair, uint8_t type, uint8_t flags, int
                              const void *payload, size_t len)
 {
     unsigned taken = 0;
-    while (taken < 2000 &&
-           pair_inject(pair, &pair->client, type, flags, id, payload, len) == 0) {
+    while (taken < 2000 && pair_inject(pair, &pair->client, type, flags, id, payload, len) == 0) {
         taken++;
         pair_collect(pair, &pair->client);
     }
@@ -339,8 +341,12 @@ static void what_no_request_can_cause_ends_a_clients_connection(void **state)
         const void *payload;
         size_t len;
     } floods[] = {
-        {PING, 0, 0, ping, 8},     {PING, ACK, 0, ping, 8},        {SETTINGS, 0, 0, NULL, 0},
-        {GOAWAY, 0, 0, ping, 8},   {PRIORITY, 0, 5, priority, 5},  {0x20, 0, 0, ping, 8},
+        {PING, 0, 0, ping, 8},
+        {PING, ACK, 0, ping, 8},
+        {SETTINGS, 0, 0, NULL, 0},
+        {GOAWAY, 0, 0, ping, 8},
+        {PRIORITY, 0, 5, priority, 5},
+        {0x20, 0, 0, ping, 8},
         {WINDOW_UPDATE, 0, 0, update, 4},
     };
     for (size_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++) {

@@ -169,8 +169,7 @@ static void streams_beyond_the_peers_limit_have_no_room(void **state)
     assert_int_equal(h2_session_room(pair->client.session), 0);
     struct h2_stream *stream;
     const struct h2_header fields[] = {H2_HEADER(":method", "POST")};
-    assert_int_equal(pair_open_fields(pair, fields, 1, true, &stream),
-                     H2_E_NO_ROOM);
+    assert_int_equal(pair_open_fields(pair, fields, 1, true, &stream), H2_E_NO_ROOM);
     pair_free(pair);
 }
 
@@ -212,7 +211,8 @@ static void requests_that_settings_forbid_before_they_left_come_back(void **stat
     assert_int_equal(h2_session_room(pair->client.session), 98);
     pair_open(pair, false);
     pair_collect(pair, &pair->client);
-    assert_int_equal(pair_frames(&pair->client, HEADERS, NULL), 3); /* what came back stays unsent */
+    assert_int_equal(pair_frames(&pair->client, HEADERS, NULL),
+                     3); /* what came back stays unsent */
     assert_int_equal(pair_frames(&pair->client, RST_STREAM, NULL), 0);
     pair_free(pair);
 }
@@ -304,8 +304,10 @@ static void reopen(void *user, uint32_t error, bool unprocessed)
 {
     static const struct h2_stream_events none;
     const struct h2_header fields[] = {
-        H2_HEADER(":method", "POST"), H2_HEADER(":scheme", "http"),
-        H2_HEADER(":path", "/"), H2_HEADER(":authority", "x"),
+        H2_HEADER(":method", "POST"),
+        H2_HEADER(":scheme", "http"),
+        H2_HEADER(":path", "/"),
+        H2_HEADER(":authority", "x"),
     };
     struct h2_stream *stream;
     (void)error;
@@ -319,8 +321,10 @@ static void a_session_that_ends_takes_no_stream_in_their_last_event(void **state
     static const struct h2_stream_events reopening = {.on_close = reopen};
     struct pair *pair = pair_new(NULL);
     const struct h2_header fields[] = {
-        H2_HEADER(":method", "POST"), H2_HEADER(":scheme", "http"),
-        H2_HEADER(":path", "/"), H2_HEADER(":authority", "x"),
+        H2_HEADER(":method", "POST"),
+        H2_HEADER(":scheme", "http"),
+        H2_HEADER(":path", "/"),
+        H2_HEADER(":authority", "x"),
     };
     struct h2_stream *stream;
     assert_int_equal(h2_stream_open(pair->client.session, fields, 4, false, &reopening,

@@ -295,8 +295,7 @@ void harness_listen_fed(struct harness *harness)
     struct net_error error;
 
     harness->listener = net_listener_open(&harness->loop, &config, &accepts, harness, &error);
-    harness->fed =
-        net_listener_open_fed(&harness->loop, harness->server_tls, &serves, harness);
+    harness->fed = net_listener_open_fed(&harness->loop, harness->server_tls, &serves, harness);
     assert_non_null(harness->listener);
 }
 

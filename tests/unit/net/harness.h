@@ -50,7 +50,7 @@ struct harness {
     struct net_tls *client_tls;
     struct net_listener *listener;
     struct net_listener *fed; /* that takes what `listener` accepts; NULL: it keeps it */
-    struct end server; /* the last one accepted */
+    struct end server;        /* the last one accepted */
     struct end client;
     bool drop; /* close every accepted stream at once, without a start */
     int accepted;

@@ -335,19 +335,33 @@ static char *fetch_at(struct world *world, const char *host)
 static void a_foreign_host_is_refused(void **state)
 {
     static const char *const own[] = {"localhost",  "LocalHost:1", "127.0.0.1:9901", "127.8.0.1",
-                                      "[::1]:9901", "[::1]",      "localhost:65535"};
-    static const char *const foreign[] = {"evil.example:9901",    "10.0.0.1",
+                                      "[::1]:9901", "[::1]",       "localhost:65535"};
+    static const char *const foreign[] = {"evil.example:9901",
+                                          "10.0.0.1",
                                           "localhost.evil.example",
-                                          "127.0.0.1.evil.example", "[::2]:1",   "128.0.0.1",
-                                          "1.127.0.0.1",          "xlocalhost", "",
+                                          "127.0.0.1.evil.example",
+                                          "[::2]:1",
+                                          "128.0.0.1",
+                                          "1.127.0.0.1",
+                                          "xlocalhost",
+                                          "",
                                           "localhost:9901.evil.example",
-                                          "localhost:",           "localhost:0",
-                                          "localhost:65536",      "localhost:99999999999999999999",
-                                          "localhost:-1",         "localhost:+1", "localhost:1:2",
-                                          "[::1]evil.example:1",  "[::1",         "[localhost]:1",
-                                          "[127.0.0.1]",          "::1",
+                                          "localhost:",
+                                          "localhost:0",
+                                          "localhost:65536",
+                                          "localhost:99999999999999999999",
+                                          "localhost:-1",
+                                          "localhost:+1",
+                                          "localhost:1:2",
+                                          "[::1]evil.example:1",
+                                          "[::1",
+                                          "[localhost]:1",
+                                          "[127.0.0.1]",
+                                          "::1",
                                           "localhost@evil.example",
-                                          "127.0.0.1/evil",       ":9901",        "[::1]:"};
+                                          "127.0.0.1/evil",
+                                          ":9901",
+                                          "[::1]:"};
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
         assert_answer(fetch_at(*state, own[i]), "HTTP/1.1 200 ", NULL);
     }
@@ -367,8 +381,9 @@ static void a_body_is_dropped_and_a_large_one_refused(void **state)
                            strlen("GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                                   "Content-Length: 5\r\n\r\nhello")),
                   "HTTP/1.1 200 ", NULL);
-    int len = snprintf(request, sizeof(request),
-                       "GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", big);
+    int len =
+        snprintf(request, sizeof(request),
+                 "GET /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", big);
     char *answer = exchange(world, request, (size_t)len + big);
     assert_null(strstr(answer, "200 OK"));
     free(answer);
@@ -577,8 +592,8 @@ static void the_server_may_close_with_readers(void **state)
 static void send_on(int fd, const char *path)
 {
     char request[256];
-    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                       path);
+    int len =
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     assert_int_equal(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
 }
 

@@ -170,7 +170,8 @@ static void ticks_alone_do_not_keep_the_loop_alive(void **state)
     net_loop_deinit(&loop);
 }
 
-/* Sends from one end and stands still, behind the poll of a turn: the next thing to run are timers. */
+/* Sends from one end and stands still, behind the poll of a turn: the next thing to run are timers.
+ */
 struct standstill {
     uv_check_t check;
     struct end *from;
@@ -277,7 +278,8 @@ static void freed_bytes_go_back_when_it_is_quiet_but_not_again_at_once(void **st
     assert_int_equal(loop.spare.given_back, 0); /* not quiet for long enough */
     run_for(&loop, 1000);
     assert_int_equal(loop.spare.given_back, 1);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* theirs keeps what is freed */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* theirs keeps what is freed  \
+                                                                     */
     assert_true(resident_bytes() + PIECES * PIECE_BYTES / 2 < before);
 #endif
     (void)before;

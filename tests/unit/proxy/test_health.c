@@ -94,14 +94,14 @@ static void only_serving_is_healthy(void **state)
     /* UNKNOWN is proto3's default: an empty message, of which nothing is on the wire */
     assert_int_equal(check_status(RPC_HEALTH_UNKNOWN, cause), ENDPOINT_UNHEALTHY);
     static const uint8_t unknown[] = {0, 0, 0, 0, 2, 8, 0};
-    assert_int_equal(check_once(":status: 200\n" GRPC, unknown, sizeof(unknown),
-                                "grpc-status: 0\n", cause),
-                     ENDPOINT_UNHEALTHY);
+    assert_int_equal(
+        check_once(":status: 200\n" GRPC, unknown, sizeof(unknown), "grpc-status: 0\n", cause),
+        ENDPOINT_UNHEALTHY);
     assert_string_equal(cause, "health check answered UNKNOWN");
     static const uint8_t other[] = {0, 0, 0, 0, 2, 8, 9};
-    assert_int_equal(check_once(":status: 200\n" GRPC, other, sizeof(other), "grpc-status: 0\n",
-                                cause),
-                     ENDPOINT_UNHEALTHY);
+    assert_int_equal(
+        check_once(":status: 200\n" GRPC, other, sizeof(other), "grpc-status: 0\n", cause),
+        ENDPOINT_UNHEALTHY);
     assert_string_equal(cause, "health check answered 9, which is no serving status");
 }
 
@@ -109,10 +109,8 @@ static void a_server_without_the_service_lives(void **state)
 {
     (void)state;
     static const char *const answers[] = {
-        ":status: 200\n" GRPC "grpc-status: 12\n",
-        ":status: 404\n",
-        ":status: 405\ncontent-type: text/plain\n",
-        ":status: 415\n",
+        ":status: 200\n" GRPC "grpc-status: 12\n",  ":status: 404\n",
+        ":status: 405\ncontent-type: text/plain\n", ":status: 415\n",
         ":status: 404\n" GRPC "grpc-status: 12\n",
     };
     char cause[CLUSTER_CAUSE_BYTES];
@@ -161,9 +159,9 @@ static void garbage_is_no_health(void **state)
 {
     (void)state;
     static const uint8_t garbage[][12] = {
-        {0, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff},       /* no protobuf */
-        {0, 0, 0, 0, 2, 0x0a, 0x01},                   /* cut */
-        {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},    /* no frame */
+        {0, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff},    /* no protobuf */
+        {0, 0, 0, 0, 2, 0x0a, 0x01},                /* cut */
+        {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, /* no frame */
         {0},
     };
     char cause[CLUSTER_CAUSE_BYTES];

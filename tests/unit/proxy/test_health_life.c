@@ -235,7 +235,8 @@ static void not_serving_counts_at_once(void **state)
     serves = false;
     scene_run(INTERVAL_MS + NET_TICK_MS);
     assert_int_equal(health_of(scene), ENDPOINT_UNHEALTHY);
-    scene_assert_status(scene_ask(scene_client(scene), ""), 14, "health check answered NOT_SERVING");
+    scene_assert_status(scene_ask(scene_client(scene), ""), 14,
+                        "health check answered NOT_SERVING");
     scene_run(60000);
     scene_check(&bystander);
     proxy_health_stop(health);

@@ -54,7 +54,7 @@ static void rows_of_results(void **state)
         {{2, 3}, "+n++n+++", "hxxxxxxh"},
         {{2, 2}, "-++", "xxh"},
         {{2, 1}, "+!+", "hxh"},
-        {{2, 2}, "++!++", "hhxxh"}, /* those before it do not count */
+        {{2, 2}, "++!++", "hhxxh"},     /* those before it do not count */
         {{2, 3}, "-++!+++", "xxxxhhh"}, /* which was no news */
         {{2, 1}, "+-!-+-", "hhxxhh"},
     };

@@ -98,9 +98,9 @@ void peer_read(struct peer_stream *stream)
 
 bool peer_took(struct peer_stream *stream, const char *text)
 {
-    bool same = stream->body.len == strlen(text) &&
-                (stream->body.len == 0 ||
-                 memcmp(buf_data(&stream->body), text, stream->body.len) == 0);
+    bool same =
+        stream->body.len == strlen(text) &&
+        (stream->body.len == 0 || memcmp(buf_data(&stream->body), text, stream->body.len) == 0);
     buf_consume(&stream->body, stream->body.len);
     return same;
 }
@@ -191,8 +191,8 @@ void peer_open(struct peer *peer)
     nghttp2_settings_entry settings[3];
     size_t count = 0;
     if (config->max_streams > 0 || config->paused) {
-        settings[count++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                                                     config->max_streams};
+        settings[count++] =
+            (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, config->max_streams};
     }
     if (config->window > 0 || config->shut) {
         settings[count++] =

@@ -93,7 +93,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 static void take_block(struct peer *peer, struct peer_stream *stream)
 {
     const char *status = find_line(peer->block, ":status", 0);
-    char **place = status != NULL && status[0] == '1'       ? &stream->inform
+    char **place = status != NULL && status[0] == '1' ? &stream->inform
                    : find_line(peer->block, ":status", 0) != NULL || peer->block[0] == ':'
                        ? &stream->head
                        : &stream->trailers;

@@ -19,8 +19,8 @@ void peer_set(struct peer *peer, int32_t setting, uint32_t value)
 
 void peer_goaway(struct peer *peer, int32_t last_id, uint32_t error, const char *debug)
 {
-    nghttp2_submit_goaway(peer->session, NGHTTP2_FLAG_NONE, last_id, error,
-                          (const uint8_t *)debug, strlen(debug));
+    nghttp2_submit_goaway(peer->session, NGHTTP2_FLAG_NONE, last_id, error, (const uint8_t *)debug,
+                          strlen(debug));
     peer_pump(peer);
 }
 

@@ -22,9 +22,9 @@
 
 #include <cmocka.h>
 
-#define SCENE_ENDPOINTS_MAX 4
-#define SCENE_CONNS_MAX     600
-#define SCENE_CLIENTS_MAX   48
+#define SCENE_ENDPOINTS_MAX     4
+#define SCENE_CONNS_MAX         600
+#define SCENE_CLIENTS_MAX       48
 #define SCENE_CHECK_INTERVAL_MS 5000
 #define SCENE_CHECK_TIMEOUT_MS  2000
 

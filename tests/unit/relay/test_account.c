@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #define ROUTE(metadata, rules)                                                                     \
-    "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n" metadata                        \
+    "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n" metadata                         \
     "spec:\n  rules:\n" rules "---\n"
 #define RULE(name) "  - {" name "backendRefs: [{name: server-v1, port: 50051}]}\n"
 
@@ -48,10 +48,10 @@ static void a_rule_has_one_name_and_no_other_has_it(void **state)
 {
     (void)state;
     static const char *const names[] = {"a/b/c", "a/b[1]", "a[0]", "a/b", "#2[0]", "#3[0]"};
-    struct routing *routing = routing_of(
-        ROUTE("metadata: {name: b, namespace: a}\n", RULE("name: c, ") RULE(""))
-        ROUTE("metadata: {name: a}\n", RULE("") RULE("name: b, "))
-        ROUTE("", RULE("")) ROUTE("", RULE("")));
+    struct routing *routing =
+        routing_of(ROUTE("metadata: {name: b, namespace: a}\n", RULE("name: c, ") RULE(""))
+                       ROUTE("metadata: {name: a}\n", RULE("") RULE("name: b, "))
+                           ROUTE("", RULE("")) ROUTE("", RULE("")));
     assert_int_equal(routing->table->rule_count, 6);
     for (size_t i = 0; i < 6; i++) {
         assert_string_equal(routing->accounts[i]->name, names[i]);
@@ -62,13 +62,13 @@ static void a_rule_has_one_name_and_no_other_has_it(void **state)
 static void a_rule_that_stays_goes_on_counting(void **state)
 {
     (void)state;
-    struct routing *old = routing_of(
-        ROUTE("metadata: {name: r}\n", RULE("name: goes, ") RULE("name: stays, ")));
+    struct routing *old =
+        routing_of(ROUTE("metadata: {name: r}\n", RULE("name: goes, ") RULE("name: stays, ")));
     count(old, 0);
     count(old, 1);
     count(old, 1);
-    struct routing *fresh = routing_of(
-        ROUTE("metadata: {name: r}\n", RULE("name: stays, ") RULE("name: comes, ")));
+    struct routing *fresh =
+        routing_of(ROUTE("metadata: {name: r}\n", RULE("name: stays, ") RULE("name: comes, ")));
     routing_continue(fresh, old);
     assert_int_equal(streams_of(fresh, 0), 2);
     assert_int_equal(streams_of(fresh, 1), 0);

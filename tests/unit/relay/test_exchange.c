@@ -147,9 +147,10 @@ static void an_answer_before_the_request_ended_stops_the_client(void **state)
 static void an_endpoint_that_ends_early_takes_nothing_with_it(void **state)
 {
     (void)state;
-    static const uint32_t codes[] = {H2_NO_ERROR,       H2_PROTOCOL_ERROR,    H2_INTERNAL_ERROR,
-                                     H2_STREAM_CLOSED,  H2_CANCEL,            H2_CONNECT_ERROR,
-                                     H2_ENHANCE_YOUR_CALM, H2_HTTP_1_1_REQUIRED, 0xfeed};
+    static const uint32_t codes[] = {
+        H2_NO_ERROR, H2_PROTOCOL_ERROR, H2_INTERNAL_ERROR,    H2_STREAM_CLOSED,
+        H2_CANCEL,   H2_CONNECT_ERROR,  H2_ENHANCE_YOUR_CALM, H2_HTTP_1_1_REQUIRED,
+        0xfeed};
     struct scene *scene = scene_open(NULL);
     struct scene_bystander bystander = scene_bystander(scene);
     struct peer *client = scene_client(scene);
@@ -184,8 +185,8 @@ static void a_lost_connection_is_told_with_its_endpoint(void **state)
         scene_settle();
         peer_abort(scene_conn(scene, 0, 0));
         scene_run(10);
-        scene_assert_status(
-            near, 14, "cluster server-v1: connection to endpoint 10.0.0.1:50051 was lost");
+        scene_assert_status(near, 14,
+                            "cluster server-v1: connection to endpoint 10.0.0.1:50051 was lost");
         assert_int_equal(near->blocks, answered + 1);
         assert_int_equal(scene_live(scene), 0);
         assert_int_equal(scene_stat(scene, rq_reset), 1);

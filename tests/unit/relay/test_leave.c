@@ -274,7 +274,8 @@ static void what_was_whole_in_time_is_not_cut(void **state)
 }
 
 /* Of a stream with an unanswered message: the second reason comes while it waits for the first. */
-static void check_pair(enum leave_reason first, enum leave_reason second, enum leave_reason expected)
+static void check_pair(enum leave_reason first, enum leave_reason second,
+                       enum leave_reason expected)
 {
     struct scene *scene = open_with_age(1000 * AGE_MS, 0);
     struct peer_stream *near = scene_ask(scene_client(scene), "");

@@ -95,9 +95,8 @@ static void end(struct world *world, struct stream_record *record)
     per_worker_sum(&(world)->endpoint.loads, offsetof(struct endpoint_load, field))
 #define STAT(world, field) ((uint64_t)atomic_load(&(world)->worker.stats.field))
 #define OF_RULE(world, field)                                                                      \
-    per_worker_sum(                                                                                \
-        &routing_account((world)->routing, rule_of(world, "server-v1"))->blocks,                   \
-        offsetof(struct account_block, field))
+    per_worker_sum(&routing_account((world)->routing, rule_of(world, "server-v1"))->blocks,        \
+                   offsetof(struct account_block, field))
 
 static void down(struct world *world, struct stream_record *record, const void *bytes, size_t len)
 {

@@ -254,7 +254,8 @@ static void an_endpoint_that_is_gone_gets_its_connections_closed(void **state)
     scene_close(scene);
 }
 
-/* Neither an endpoint that takes no more connections, nor who takes all our descriptors, makes it a bad one. */
+/* Neither an endpoint that takes no more connections, nor who takes all our descriptors, makes it a
+ * bad one. */
 static void assert_spared(enum scene_dial dial, const char *words)
 {
     struct scene *scene = scene_open(NULL);

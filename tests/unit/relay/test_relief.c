@@ -171,7 +171,8 @@ static void blocks_that_nobody_reads_are_counted_and_end_their_client(void **sta
 {
     (void)state;
     char fields[15000];
-    snprintf(fields, sizeof(fields), ":status: 200\ncontent-type: application/grpc\nlarge: %014900d\n", 1);
+    snprintf(fields, sizeof(fields),
+             ":status: 200\ncontent-type: application/grpc\nlarge: %014900d\n", 1);
     for (int late = 0; late < 2; late++) {
         struct scene *scene = scene_open(&(struct scene_config){.max_buffered = LIMIT});
         struct scene_bystander bystander = scene_bystander(scene);
@@ -187,7 +188,8 @@ static void blocks_that_nobody_reads_are_counted_and_end_their_client(void **sta
                 struct peer_stream *far = peer_stream(conn, conn->stream_count - 20 + i);
                 if (late == 1) {
                     peer_begin(far);
-                    peer_trailers(far, fields + strlen(":status: 200\ncontent-type: application/grpc\n"));
+                    peer_trailers(
+                        far, fields + strlen(":status: 200\ncontent-type: application/grpc\n"));
                 } else {
                     peer_respond(far, fields, false);
                 }

@@ -7,7 +7,7 @@
 #include "route/parse.h"
 
 #define NAMED(backend)                                                                             \
-    "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r}\n"              \
+    "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r}\n"             \
     "spec:\n  rules:\n  - backendRefs: [{name: " backend ", port: 50051}]\n"
 
 static struct route_table *parse(const char *text)

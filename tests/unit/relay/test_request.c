@@ -88,8 +88,7 @@ static void a_secret_is_never_indexed_on_the_way(void **state)
 {
     (void)state;
     struct scene *scene = scene_open(NULL);
-    struct peer_stream *near =
-        scene_ask(scene_client(scene), "!x-token: secret\nopen: x\n");
+    struct peer_stream *near = scene_ask(scene_client(scene), "!x-token: secret\nopen: x\n");
     struct peer_stream *far = peer_stream(scene_conn(scene, 0, 0), 0);
     assert_non_null(strstr(far->head, "!x-token: secret\n"));
     assert_non_null(strstr(far->head, "\nopen: x\n"));
@@ -190,7 +189,6 @@ static void a_client_that_takes_next_to_nothing_gets_a_reset(void **state)
     assert_int_equal(scene_live(scene), 0);
     scene_close(scene);
 }
-
 
 #define ODD(method, scheme, authority, path, more)                                                 \
     ":method: " method "\n:scheme: " scheme "\n:authority: " authority "\n:path: " path            \

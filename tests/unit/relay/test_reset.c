@@ -378,7 +378,8 @@ static struct peer_stream *ask_more_than_is_read(struct scene *scene, struct pee
     return near;
 }
 
-/* The endpoint would take what it got for all there was, and hold memory of a client that has gone. */
+/* The endpoint would take what it got for all there was, and hold memory of a client that has gone.
+ */
 static void nothing_is_sent_while_a_reset_waits(void **state)
 {
     (void)state;
@@ -405,7 +406,8 @@ static void nothing_is_sent_while_a_reset_waits(void **state)
         assert_int_equal(far->body_bytes, got);
         assert_false(far->ended);
         scene_run(UPSTREAM_RESET_LIMIT_MS);
-        assert_true(far->closed); /* by its reset, or with a connection that only such streams are left of */
+        assert_true(far->closed); /* by its reset, or with a connection that only such streams are
+                                     left of */
         scene_close(scene);
     }
 }

@@ -17,10 +17,8 @@ static void decide(struct scene *scene, const char *version, const char *other,
                    struct router_decision *ret)
 {
     const struct h2_header fields[] = {
-        H2_HEADER(":method", "POST"),
-        H2_HEADER(":path", "/p.S/M"),
-        H2_HEADER("agent-version", version),
-        H2_HEADER("agent-id", other != NULL ? other : "x"),
+        H2_HEADER(":method", "POST"),        H2_HEADER(":path", "/p.S/M"),
+        H2_HEADER("agent-version", version), H2_HEADER("agent-id", other != NULL ? other : "x"),
         H2_HEADER("agent-version", version),
     };
     const bool repeated = other == NULL;
@@ -42,9 +40,10 @@ static size_t index_of(const struct scene *scene, const struct cluster *cluster)
 static void weights_are_kept_exactly_and_zero_gets_nothing(void **state)
 {
     (void)state;
-    static const char routes[] = HEAD MATCH("Exact", "v1.1")
-        "    backendRefs: [{name: server-v1, port: 1, weight: 3}, {name: server-v2, port: 1, "
-        "weight: 1}, {name: server-v3, port: 1, weight: 0}]\n";
+    static const char routes[] = HEAD MATCH(
+        "Exact",
+        "v1.1") "    backendRefs: [{name: server-v1, port: 1, weight: 3}, {name: server-v2, port: 1, "
+                "weight: 1}, {name: server-v3, port: 1, weight: 0}]\n";
     struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
     unsigned counts[3] = {0};
     struct router_decision decision;
@@ -62,10 +61,10 @@ static void weights_are_kept_exactly_and_zero_gets_nothing(void **state)
 static void rules_count_their_own_tickets(void **state)
 {
     (void)state;
-    static const char routes[] = HEAD MATCH("Exact", "v1.1")
-        "    backendRefs: [{name: server-v1, port: 1}, {name: server-v2, port: 1}]\n"
-        MATCH("Exact", "v1.2")
-        "    backendRefs: [{name: server-v1, port: 1}, {name: server-v2, port: 1}]\n";
+    static const char routes[] = HEAD
+        MATCH("Exact", "v1.1") "    backendRefs: [{name: server-v1, port: 1}, {name: server-v2, port: 1}]\n" MATCH(
+            "Exact",
+            "v1.2") "    backendRefs: [{name: server-v1, port: 1}, {name: server-v2, port: 1}]\n";
     struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
     unsigned counts[2] = {0};
     struct router_decision decision;
@@ -120,8 +119,8 @@ static void a_hashed_agent_stays_on_its_endpoint(void **state)
 static void without_a_route_the_answer_is_unimplemented(void **state)
 {
     (void)state;
-    static const char routes[] = HEAD MATCH("Exact", "v1.1")
-        "    backendRefs: [{name: server-v1, port: 1}]\n";
+    static const char routes[] =
+        HEAD MATCH("Exact", "v1.1") "    backendRefs: [{name: server-v1, port: 1}]\n";
     struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
     struct peer_stream *near = scene_ask_v2(scene_client(scene), "");
     scene_assert_status(near, 12, "no route matches this request");
@@ -147,9 +146,9 @@ static void a_repeated_routing_header_is_not_guessed_at(void **state)
 static void a_rule_without_backends_is_unavailable(void **state)
 {
     (void)state;
-    static const char routes[] = HEAD MATCH("Exact", "v1.1")
-        "    backendRefs: [{name: server-v1, port: 1, weight: 0}]\n" MATCH("Exact", "v2.1")
-        "    backendRefs: []\n";
+    static const char routes[] = HEAD
+        MATCH("Exact", "v1.1") "    backendRefs: [{name: server-v1, port: 1, weight: 0}]\n" MATCH(
+            "Exact", "v2.1") "    backendRefs: []\n";
     struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
     struct peer *client = scene_client(scene);
     scene_assert_status(scene_ask(client, ""), 14, "no backend of the matching rule has a weight");
@@ -163,8 +162,8 @@ static void a_rule_without_backends_is_unavailable(void **state)
 static void a_regular_expression_that_gives_up_is_said(void **state)
 {
     (void)state;
-    static const char routes[] = HEAD MATCH("RegularExpression", "(x+)+[yz]")
-        "    backendRefs: [{name: server-v1, port: 1}]\n";
+    static const char routes[] = HEAD MATCH(
+        "RegularExpression", "(x+)+[yz]") "    backendRefs: [{name: server-v1, port: 1}]\n";
     struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
     const char *value = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
     struct router_decision decision;

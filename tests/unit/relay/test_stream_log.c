@@ -397,7 +397,8 @@ static void who_did_not_hear_the_end_has_no_status(void **state)
     peer_abort(client);
     scene_settle();
     close_and_read(scene);
-    assert_has(lines[0], "\"reason\":\"completed\",\"detail\":\"the client had lost its connection\"");
+    assert_has(lines[0],
+               "\"reason\":\"completed\",\"detail\":\"the client had lost its connection\"");
     assert_lacks(lines[0], "grpc_status");
 }
 
@@ -429,7 +430,7 @@ static void an_answer_that_never_left_is_not_told(void **state)
     struct scene *scene = open_with_log(NULL);
     struct peer_stream *near = ask(scene);
     struct rpc_conn *conn = scene_exchange(scene)->client->conn;
-    fake_room(rpc_conn_stream(conn), 0); /* it takes nothing */
+    fake_room(rpc_conn_stream(conn), 0);     /* it takes nothing */
     h2_session_ping(rpc_conn_session(conn)); /* ... but this */
     scene_settle();
     peer_status(last_far(scene), 5, "nothing here");

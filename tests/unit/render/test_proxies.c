@@ -5,8 +5,8 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,8 +143,10 @@ static void each_proxy_names_what_it_chose_where_that_is_asked_for(void **state)
         free(text);
     }
     identity = "x-up";
-    expect("envoy", yaml, "{key: \"x-up\", value: \"%UPSTREAM_CLUSTER%\"}, append_action: OVERWRITE");
-    expect("envoy", yaml, "{key: \"x-up-pod\", value: \"%UPSTREAM_HOST%\"}, append_action: OVERWRITE");
+    expect("envoy", yaml,
+           "{key: \"x-up\", value: \"%UPSTREAM_CLUSTER%\"}, append_action: OVERWRITE");
+    expect("envoy", yaml,
+           "{key: \"x-up-pod\", value: \"%UPSTREAM_HOST%\"}, append_action: OVERWRITE");
     expect("haproxy", yaml, "http-response set-header x-up %b");
     expect("haproxy", yaml, "http-response set-header x-up-pod %si:%sp");
     expect("nginx", yaml, "grpc_hide_header x-up;\n            grpc_hide_header x-up-pod;");
@@ -152,7 +154,8 @@ static void each_proxy_names_what_it_chose_where_that_is_asked_for(void **state)
     expect("nginx", yaml, "add_header x-up-pod $chosen always;");
     expect("traefik", yaml, "middlewares: [\"identity-of-one\"]\n      service: \"one\"");
     expect("traefik", yaml, "{\"x-up\": \"one\", \"x-up-pod\": \"\"}");
-    expect("traefik", yaml, "middlewares: [identity-unknown] # it cannot say which of the services");
+    expect("traefik", yaml,
+           "middlewares: [identity-unknown] # it cannot say which of the services");
     identity = NULL;
 }
 
@@ -183,18 +186,23 @@ static void filters_become_what_each_proxy_has_for_them(void **state)
 {
     (void)state;
     const char *request = ON_REQUEST("set: [{name: A, value: 'x%y\"'}], remove: [B]");
-    expect("envoy", request, "key: \"a\", value: \"x%%y\\\"\"}, append_action: OVERWRITE_IF_EXISTS_OR_ADD");
+    expect("envoy", request,
+           "key: \"a\", value: \"x%%y\\\"\"}, append_action: OVERWRITE_IF_EXISTS_OR_ADD");
     expect("envoy", request, "request_headers_to_remove:\n                - \"b\"\n");
-    expect("haproxy", request, "http-request set-header a 'x%%y\"' if { var(txn.rule) -m int eq 1 }");
+    expect("haproxy", request,
+           "http-request set-header a 'x%%y\"' if { var(txn.rule) -m int eq 1 }");
     expect("haproxy", request, "http-request del-header b if");
     expect("nginx", request, "grpc_set_header a \"x%y\\\"\";\n            grpc_set_header b \"\";");
-    expect("traefik", request, "customRequestHeaders:\n          \"a\": \"x%y\\\"\"\n          \"b\": \"\"");
+    expect("traefik", request,
+           "customRequestHeaders:\n          \"a\": \"x%y\\\"\"\n          \"b\": \"\"");
     const char *response = ON_RESPONSE("set: [{name: a, value: x}], remove: [b]");
     expect("envoy", response, "response_headers_to_add:\n                - {header: {key: \"a\"");
     expect("haproxy", response, "http-response set-header a 'x' if");
-    expect("nginx", response, "grpc_hide_header a;\n            add_header a \"x\" always;\n"
-                              "            grpc_hide_header b;");
-    expect("traefik", response, "customResponseHeaders:\n          \"a\": \"x\"\n          \"b\": \"\"");
+    expect("nginx", response,
+           "grpc_hide_header a;\n            add_header a \"x\" always;\n"
+           "            grpc_hide_header b;");
+    expect("traefik", response,
+           "customResponseHeaders:\n          \"a\": \"x\"\n          \"b\": \"\"");
     expect("envoy", ON_REQUEST("add: [{name: a, value: x}]"), "APPEND_IF_EXISTS_OR_ADD");
     expect("haproxy", ON_REQUEST("add: [{name: a, value: x}]"), "http-request add-header a 'x'");
     expect("nginx", ON_RESPONSE("add: [{name: a, value: x}]"), "  add_header a \"x\" always;");
@@ -232,25 +240,27 @@ static void expressions_that_haproxy_reads_otherwise_are_errors(void **state)
         const char *value; /* of a YAML string in single quotes */
         bool fits;
     } rows[] = {
-        {"v1\\.([0-9])\\1", false}, {"(a)(?<n>b)\\1", false},  {"(a)(?1)", false},
-        {"(a)?(?(1)b|c)", false},    {"(?x)a # b", false},        {"(?x)a # b\n\n      ", false},
-        {"(a|b)+", true},            {"(?<n>a)\\k<n>", true},     {"(?:a|b)c", true},
+        {"v1\\.([0-9])\\1", false}, {"(a)(?<n>b)\\1", false}, {"(a)(?1)", false},
+        {"(a)?(?(1)b|c)", false},   {"(?x)a # b", false},     {"(?x)a # b\n\n      ", false},
+        {"(a|b)+", true},           {"(?<n>a)\\k<n>", true},  {"(?:a|b)c", true},
         {"(?i)v1", true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char yaml[500];
-        snprintf(yaml, sizeof(yaml),
-                 ROUTE("  - matches: [{headers: [{name: h, type: RegularExpression, value: '%s'}]}]\n"
-                           BACKEND),
-                 rows[i].value);
+        snprintf(
+            yaml, sizeof(yaml),
+            ROUTE(
+                "  - matches: [{headers: [{name: h, type: RegularExpression, value: '%s'}]}]\n" BACKEND),
+            rows[i].value);
         char *text = rendered(render_haproxy, yaml);
         if ((text != NULL) != rows[i].fits) {
             fail_msg("%s", rows[i].value);
         }
         free(text);
     }
-    assert_null(rendered(render_haproxy,
-                         ROUTE("  - matches: [{headers: [{name: h, value: \"a\\nb\"}]}]\n" BACKEND)));
+    assert_null(
+        rendered(render_haproxy,
+                 ROUTE("  - matches: [{headers: [{name: h, value: \"a\\nb\"}]}]\n" BACKEND)));
     expect("haproxy", ROUTE("  - matches: [{headers: [{name: h, value: '-i'}]}]\n" BACKEND),
            "-m str -- '-i'");
 }
@@ -258,11 +268,12 @@ static void expressions_that_haproxy_reads_otherwise_are_errors(void **state)
 static void several_hosts_are_told_apart(void **state)
 {
     (void)state;
-    const char *yaml = "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n"
-                       "spec: {hostnames: ['*.a.org', b.org], rules: [{backendRefs: [{name: one, port: "
-                       "1}]}]}\n---\n"
-                       "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n"
-                       "spec: {rules: [{backendRefs: [{name: two, port: 1}]}]}\n";
+    const char *yaml =
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n"
+        "spec: {hostnames: ['*.a.org', b.org], rules: [{backendRefs: [{name: one, port: "
+        "1}]}]}\n---\n"
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n"
+        "spec: {rules: [{backendRefs: [{name: two, port: 1}]}]}\n";
     expect("envoy", yaml, "domains: [\"b.org\", \"*.a.org\"]");
     expect("envoy", yaml, "- name: grpcroute-2\n              domains: [\"*\"]");
     expect("haproxy", yaml, "use_backend one if host-1\n");

@@ -182,8 +182,7 @@ static void shares_are_those_of_the_backends(void **state)
     (void)state;
     char path[32];
     write_routes(path);
-    struct role_expect_options options = {.routes = path,
-                                          .backend_versions = {{"blue=v1|v2"}, 1}};
+    struct role_expect_options options = {.routes = path, .backend_versions = {{"blue=v1|v2"}, 1}};
     const struct role_connect_options connect = {.target = {.host = "a.example.com", .port = 8443},
                                                  .version_header = "x-client"};
     struct role_expects expects;
@@ -217,8 +216,8 @@ static const char *refusal(const char *expect, const char *backend, const char *
 static void what_cannot_be_meant_is_refused(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"v1.1", "=v1", "v1.1=", "v1.1=a||b", "v1 1=a", "v1.1=a b",
-                                        "v9.9=b"};
+    static const char *const wrong[] = {"v1.1",   "=v1",      "v1.1=", "v1.1=a||b",
+                                        "v1 1=a", "v1.1=a b", "v9.9=b"};
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         assert_non_null(strstr(refusal(wrong[i], NULL, NULL), "--expect: "));
     }
@@ -238,14 +237,15 @@ static void servers_behind_a_cluster_are_known_by_name_or_because_they_are_said(
     static const struct {
         const char *cluster;
         const char *text;
-    } rows[] = {{"server-v1", "v1"}, {"blue", "v1 or v2"}, {"server-v3", "v4"},
-                {"green", ""},       {"", ""},             {"server-v", ""}};
+    } rows[] = {
+        {"server-v1", "v1"}, {"blue", "v1 or v2"}, {"server-v3", "v4"}, {"green", ""}, {"", ""},
+        {"server-v", ""}};
     struct role_expects expects;
     assert_int_equal(role_expects_init(&expects, "verify", &options, NULL), 0);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct role_expectation servers = role_expects_servers(&expects, rows[i].cluster);
-        assert_int_equal(servers.rule, rows[i].text[0] != '\0' ? ROLE_EXPECT_SERVER
-                                                               : ROLE_EXPECT_UNKNOWN);
+        assert_int_equal(servers.rule,
+                         rows[i].text[0] != '\0' ? ROLE_EXPECT_SERVER : ROLE_EXPECT_UNKNOWN);
         assert_string_equal(text_of(&servers), rows[i].text);
     }
     role_expects_deinit(&expects);
@@ -273,8 +273,9 @@ static void what_a_server_may_see_is_what_the_rule_makes_of_it(void **state)
         assert_false(role_rewrite_allows(&add, "a", neither[i]));
     }
     assert_string_equal(role_rewrite_text(&(struct role_rewrite){0}, text), "");
-    assert_string_equal(role_rewrite_text(&(struct role_rewrite){.id = &gone, .version = &set}, text),
-                        "its rule sets agent-id=b and removes agent-id");
+    assert_string_equal(
+        role_rewrite_text(&(struct role_rewrite){.id = &gone, .version = &set}, text),
+        "its rule sets agent-id=b and removes agent-id");
 }
 
 int main(void)
@@ -284,8 +285,7 @@ int main(void)
         cmocka_unit_test(the_first_that_says_it_counts),
         cmocka_unit_test(shares_are_those_of_the_backends),
         cmocka_unit_test(what_cannot_be_meant_is_refused),
-        cmocka_unit_test(
-            servers_behind_a_cluster_are_known_by_name_or_because_they_are_said),
+        cmocka_unit_test(servers_behind_a_cluster_are_known_by_name_or_because_they_are_said),
         cmocka_unit_test(a_version_belongs_to_its_major),
         cmocka_unit_test(what_is_no_version_expects_nothing),
         cmocka_unit_test(routes_say_who_answers),

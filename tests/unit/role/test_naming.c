@@ -141,7 +141,9 @@ static void a_broken_message_names_nobody(void **state)
         size_t len;
         const char *told;
     } cases[] = {{"\x0a\x05v1", 4, "not a protobuf message"},
-                 {"\x0d" "1234", 5, "neither a string"},
+                 {"\x0d"
+                  "1234",
+                  5, "neither a string"},
                  {"\x08\x01\x08\x02", 4, "more than once"}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         memset(&name, 0, sizeof(name));
@@ -161,8 +163,9 @@ static void methods_are_spelled_in_three_ways(void **state)
         assert_int_equal(role_service_path(good[i], path), 0);
         assert_string_equal(path, "/a.B/C");
     }
-    static const char *const bad[] = {"", "/", "//", "a", "/a", "a/", "/a/", "/a.B/C/D", "a.b/", "a b/C",
-                                      ".a/C", "a./C", "a..b/C", "/a/b?c", "/a/%41", "/\x01/b", "a.B/C.D"};
+    static const char *const bad[] = {"",       "/",        "//",     "a",       "/a",     "a/",
+                                      "/a/",    "/a.B/C/D", "a.b/",   "a b/C",   ".a/C",   "a./C",
+                                      "a..b/C", "/a/b?c",   "/a/%41", "/\x01/b", "a.B/C.D"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_int_equal(role_service_path(bad[i], path), 1);
     }
@@ -192,8 +195,10 @@ static void pingpong_needs_none_of_it_and_takes_none(void **state)
     const struct role_service_options none = {0};
     assert_int_equal(load(&none, &service), 0);
     assert_null(service);
-    const struct role_service_options alone[] = {{.message_file = "x"}, {.server_from = "field:1"},
-                                                 {.pod_from = "field:1"}, {.call = ROLE_CALL_UNARY}};
+    const struct role_service_options alone[] = {{.message_file = "x"},
+                                                 {.server_from = "field:1"},
+                                                 {.pod_from = "field:1"},
+                                                 {.call = ROLE_CALL_UNARY}};
     for (size_t i = 0; i < ARRAY_SIZE(alone); i++) {
         assert_int_equal(load(&alone[i], &service), 1);
         assert_null(service);

@@ -33,7 +33,7 @@ struct world {
     char server_missing[128];
     char pod_missing[128];
     unsigned named;
-    unsigned rounds;     /* calls to make, one after the other */
+    unsigned rounds; /* calls to make, one after the other */
     unsigned pongs;
     uint64_t last_sequence;
     unsigned garbled;
@@ -274,8 +274,9 @@ static void a_service_is_called_by_its_method_and_names_its_server_in_its_answer
 {
     (void)state;
     world->rounds = 2;
-    world->service = (struct role_service_options){
-        .method = "ping.PingService/PingPong", .server_from = "field:2", .pod_from = "header:x-pod"};
+    world->service = (struct role_service_options){.method = "ping.PingService/PingPong",
+                                                   .server_from = "field:2",
+                                                   .pod_from = "header:x-pod"};
     run();
     assert_int_equal(world->pongs, 2);
     assert_int_equal(world->named, 2);

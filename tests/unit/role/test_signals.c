@@ -101,7 +101,7 @@ static void at_the_very_end_no_signal_does_anything(void **state)
     role_signals_start(&heard.signals, &heard.loop, on_end, NULL, &heard);
     role_signals_unref(&heard.signals);
     net_loop_run(&heard.loop); /* it waits for none */
-    raise(SIGTERM); /* would end this program, as would the next one */
+    raise(SIGTERM);            /* would end this program, as would the next one */
     role_signals_end(&heard.signals);
     net_loop_deinit(&heard.loop);
     raise(SIGINT);

@@ -48,7 +48,8 @@ static void documents(void **state)
          "2: \"GrpcRoute\" is no kind of the Gateway API; is GRPCRoute meant?"},
         {"kind: GRPCRoutes\n",
          "1: \"GRPCRoutes\" is no kind of the Gateway API; is GRPCRoute meant?"},
-        {"kind: GPRCRoute\n", "1: \"GPRCRoute\" is no kind of the Gateway API; is GRPCRoute meant?"},
+        {"kind: GPRCRoute\n",
+         "1: \"GPRCRoute\" is no kind of the Gateway API; is GRPCRoute meant?"},
         {"kind: list\n", "1: \"list\" is no kind of the Gateway API; is GRPCRoute meant?"},
         {"kind: List\nitems:\n- metadata: {}\n",
          "3: items[0]: not a Kubernetes object: field \"kind\" is missing"},
@@ -66,7 +67,8 @@ static void documents(void **state)
         {HEAD "metadata:\n  creationTimestamp: yesterday\n",
          "4: metadata.creationTimestamp: \"yesterday\" is not a time such as "
          "2026-01-31T12:00:00Z"},
-        {"kind: List\nitems:\n- " "apiVersion: gateway.networking.k8s.io/v1\n  kind: GRPCRoute\n"
+        {"kind: List\nitems:\n- "
+         "apiVersion: gateway.networking.k8s.io/v1\n  kind: GRPCRoute\n"
          "  spec: {rules: [{}], hosts: []}\n",
          "5: items[0].spec: \"hosts\" is not a field; expected one of parentRefs, "
          "useDefaultGateways, hostnames, rules"},
@@ -179,10 +181,10 @@ static void rules(void **state)
         {RULES "  - <<: text\n",
          "5: spec.rules[0]: << takes a mapping or a list of them, found a scalar"},
         {RULES "  - <<: [[{name: a}]]\n", "5: spec.rules[0]: << takes a mapping or a list of them, "
-                                         "found a list with a list in it"},
+                                          "found a list with a list in it"},
         {RULES "  - <<: {}\n    <<: {}\n", "6: spec.rules[0]: \"<<\" is given twice"},
         {RULES "  - &r\n    <<: *r\n", "5: spec.rules[0]: too many merge keys (<<), or too deep in "
-                                      "each other"},
+                                       "each other"},
         {RULES "  - name: !mine a\n",
          "5: spec.rules[0].name: \"!mine\" is a YAML tag that is not supported"},
         {RULES "  - name: !!binary YQ==\n",
@@ -332,9 +334,10 @@ static void methods(void **state)
 }
 
 /* The changes of a filter are on line 8. */
-#define REQUEST(changes)                                                                           \
-    RULES "  - filters:\n    - type: RequestHeaderModifier\n      requestHeaderModifier:\n        " \
-          changes "\n"
+#define REQUEST(changes)                                                                              \
+    RULES                                                                                             \
+    "  - filters:\n    - type: RequestHeaderModifier\n      requestHeaderModifier:\n        " changes \
+    "\n"
 #define IN_REQUEST "8: spec.rules[0].filters[0].requestHeaderModifier"
 
 static void filters(void **state)
@@ -361,15 +364,16 @@ static void filters(void **state)
         {RULES "  - filters:\n    - {type: RequestHeaderModifier, requestHeaderModifier: {}}\n"
                "    - {type: RequestHeaderModifier, requestHeaderModifier: {}}\n",
          "7: spec.rules[0].filters[1]: \"RequestHeaderModifier\" is a filter of this rule already"},
-        {REQUEST("replace: []"), IN_REQUEST ": \"replace\" is not a field; expected one of set, add, "
-                                            "remove"},
+        {REQUEST("replace: []"),
+         IN_REQUEST ": \"replace\" is not a field; expected one of set, add, "
+                    "remove"},
         {REQUEST("set: [{name: a}]"), IN_REQUEST ".set[0]: \"value\" is missing"},
         {REQUEST("set: [{value: a}]"), IN_REQUEST ".set[0]: \"name\" is missing"},
         {REQUEST("set: [{name: a, value: ''}]"),
          IN_REQUEST ".set[0].value: value has 0 characters; expected 1 to 4096"},
-        {REQUEST("set: [{name: a, value: 'b '}]"),
-         IN_REQUEST ".set[0].value: \"b \" is no value of gRPC metadata: visible ASCII, no blank at "
-                    "its ends"},
+        {REQUEST("set: [{name: a, value: 'b '}]"), IN_REQUEST
+         ".set[0].value: \"b \" is no value of gRPC metadata: visible ASCII, no blank at "
+         "its ends"},
         {REQUEST("set: [{name: a, value: \"b\\nc\"}]"),
          IN_REQUEST ".set[0].value: \"b\\x0ac\" is no value of gRPC metadata: visible ASCII, no "
                     "blank at its ends"},
@@ -386,8 +390,7 @@ static void filters(void **state)
         {REQUEST("set: [{name: a, value: b}]\n        remove: [A]"),
          "9: spec.rules[0].filters[0].requestHeaderModifier.remove[0]: \"a\" is changed already by "
          "this filter; header names ignore case, and proxies differ in what goes first"},
-        {REQUEST("remove: [{name: a}]"),
-         IN_REQUEST ".remove[0]: expected a text, found a mapping"},
+        {REQUEST("remove: [{name: a}]"), IN_REQUEST ".remove[0]: expected a text, found a mapping"},
     };
     check_rows(rows, ARRAY_SIZE(rows));
 }
@@ -397,10 +400,26 @@ static void no_filter_touches_what_is_not_the_users(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        ":path", ":authority", ":status", "te", "TE", "Content-Type", "grpc-timeout",
-        "Grpc-Status", "grpc-encoding", "grpc-message", "host", "Connection", "keep-alive",
-        "proxy-connection", "Proxy-Authorization", "transfer-encoding", "Upgrade", "trailer",
-        "content-length", "http2-settings",
+        ":path",
+        ":authority",
+        ":status",
+        "te",
+        "TE",
+        "Content-Type",
+        "grpc-timeout",
+        "Grpc-Status",
+        "grpc-encoding",
+        "grpc-message",
+        "host",
+        "Connection",
+        "keep-alive",
+        "proxy-connection",
+        "Proxy-Authorization",
+        "transfer-encoding",
+        "Upgrade",
+        "trailer",
+        "content-length",
+        "http2-settings",
     };
     static const char *const actions[][2] = {
         {"set: [{value: x, name: '", "'}]"},
@@ -432,12 +451,13 @@ static void no_filter_touches_what_is_not_the_users(void **state)
 
 /* ---- what checks pass over ------------------------------------------------------------------- */
 
-static const char odd[] = HEAD "more: 1\nmetadata: {colour: red}\nspec:\n  timeouts: 1\n  rules:\n"
-                               "  - sessionPersistence: {}\n    retry: {}\n"
-                               "    filters: [{type: RequestMirror, requestMirror: {}}]\n"
-                               "    backendRefs:\n"
-                               "    - {name: a, port: 1, kind: ServiceImport, group: x.io, filters: "
-                               "[], zone: b}\n";
+static const char odd[] =
+    HEAD "more: 1\nmetadata: {colour: red}\nspec:\n  timeouts: 1\n  rules:\n"
+         "  - sessionPersistence: {}\n    retry: {}\n"
+         "    filters: [{type: RequestMirror, requestMirror: {}}]\n"
+         "    backendRefs:\n"
+         "    - {name: a, port: 1, kind: ServiceImport, group: x.io, filters: "
+         "[], zone: b}\n";
 
 static void checks_pass_over_what_bears_on_no_streams_way(void **state)
 {
@@ -474,11 +494,17 @@ static void checks_refuse_what_may_bear_on_it(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        RULES "  - match: []\n", RULES "  - matchez: []\n", RULES "  - backendRef: []\n",
-        RULES "  - backends: []\n", HEAD "spec: {hostname: [a], rules: [{}]}\n",
-        MATCH("queryParams: []"), HEADERS("{name: a, value: b, invert: true}"),
-        MATCH("method: {service: a, path: b}"), BACKEND("name: a, port: 1, wieght: 0"),
-        BACKEND("name: a, port: 1, weights: 0"), RULES "  - filters: [{type: URLRewrite}]\n",
+        RULES "  - match: []\n",
+        RULES "  - matchez: []\n",
+        RULES "  - backendRef: []\n",
+        RULES "  - backends: []\n",
+        HEAD "spec: {hostname: [a], rules: [{}]}\n",
+        MATCH("queryParams: []"),
+        HEADERS("{name: a, value: b, invert: true}"),
+        MATCH("method: {service: a, path: b}"),
+        BACKEND("name: a, port: 1, wieght: 0"),
+        BACKEND("name: a, port: 1, weights: 0"),
+        RULES "  - filters: [{type: URLRewrite}]\n",
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct route_table *table = NULL;

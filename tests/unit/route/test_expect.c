@@ -11,7 +11,8 @@
 static const char *expected(const struct route_table *table, const char *const *values,
                             size_t count, char out[static 64])
 {
-    struct route_expectation expectation = route_expect(table, PATH, NULL, "agent-version", values, count);
+    struct route_expectation expectation =
+        route_expect(table, PATH, NULL, "agent-version", values, count);
     if (expectation.outcome != 0) {
         snprintf(out, 64, "outcome %d", expectation.outcome);
         return out;

@@ -7,9 +7,11 @@
 
 /* One GRPCRoute: metadata, hostnames and rules in flow style. */
 #define ROUTE(metadata, hostnames, rules)                                                          \
-    "---\n" HEAD "metadata: {" metadata "}\nspec: {hostnames: [" hostnames "], rules: [" rules "]}\n"
-#define TO(backend)           "{backendRefs: [{name: " backend ", port: 1}]}"
-#define WHEN(method, backend) "{matches: [{method: {" method "}}], backendRefs: [{name: " backend ", port: 1}]}"
+    "---\n" HEAD "metadata: {" metadata "}\nspec: {hostnames: [" hostnames "], rules: [" rules     \
+    "]}\n"
+#define TO(backend) "{backendRefs: [{name: " backend ", port: 1}]}"
+#define WHEN(method, backend)                                                                      \
+    "{matches: [{method: {" method "}}], backendRefs: [{name: " backend ", port: 1}]}"
 
 static const char *at(const struct route_table *table, const char *host)
 {
@@ -19,10 +21,10 @@ static const char *at(const struct route_table *table, const char *host)
 static void the_most_specific_hostname_goes_first(void **state)
 {
     (void)state;
-    struct route_table *table = parse(
-        ROUTE("name: any", "", TO("any")) ROUTE("name: wide", "'*.org'", TO("wide"))
-            ROUTE("name: exact", "a.example.org, b.c", TO("exact"))
-                ROUTE("name: narrow", "'*.example.org'", TO("narrow")));
+    struct route_table *table =
+        parse(ROUTE("name: any", "", TO("any")) ROUTE("name: wide", "'*.org'", TO("wide"))
+                  ROUTE("name: exact", "a.example.org, b.c", TO("exact"))
+                      ROUTE("name: narrow", "'*.example.org'", TO("narrow")));
     assert_string_equal(at(table, "a.example.org"), "exact");
     assert_string_equal(at(table, "A.EXAMPLE.ORG:8443"), "exact");
     assert_string_equal(at(table, "b.c"), "exact");
@@ -40,14 +42,16 @@ static void what_a_hostname_does_not_take_goes_on(void **state)
 {
     (void)state;
     struct route_table *table =
-        parse(ROUTE("name: a", "a.org", "{matches: [{headers: [{name: x, value: '1'}]}], backendRefs: "
-                                        "[{name: exact, port: 1}]}")
+        parse(ROUTE("name: a", "a.org",
+                    "{matches: [{headers: [{name: x, value: '1'}]}], backendRefs: "
+                    "[{name: exact, port: 1}]}")
                   ROUTE("name: b", "'*.org'", WHEN("service: ping.PingService", "wide"))
                       ROUTE("name: c", "b.org", TO("other")));
     assert_string_equal(reached(table, FIELDS(":path", PING, ":authority", "a.org", "x", "1")),
                         "exact");
     assert_string_equal(at(table, "a.org"), "wide");
-    assert_string_equal(reached(table, FIELDS(":path", "/no/No", ":authority", "a.org")), "no route");
+    assert_string_equal(reached(table, FIELDS(":path", "/no/No", ":authority", "a.org")),
+                        "no route");
     assert_string_equal(at(table, "b.org"), "other");
     assert_string_equal(at(table, "example.com"), "no route");
     route_table_free(table);
@@ -76,11 +80,12 @@ static void ties_go_to_the_oldest_then_to_the_name(void **state)
         {ROUTE("name: a, creationTimestamp: '2021-01-01T00:00:00Z'", "", TO("young"))
              ROUTE("name: b, creationTimestamp: '2020-12-31T23:59:59Z'", "", TO("old")),
          "old"},
-        {ROUTE("name: a", "", TO("none")) ROUTE("name: b, creationTimestamp: 2026-01-01T00:00:00Z",
-                                                "", TO("old")),
+        {ROUTE("name: a", "", TO("none"))
+             ROUTE("name: b, creationTimestamp: 2026-01-01T00:00:00Z", "", TO("old")),
          "old"},
         {ROUTE("name: b", "", TO("b")) ROUTE("name: a", "", TO("a")), "a"},
-        {ROUTE("name: b, namespace: a", "", TO("b")) ROUTE("name: a, namespace: b", "", TO("a")), "b"},
+        {ROUTE("name: b, namespace: a", "", TO("b")) ROUTE("name: a, namespace: b", "", TO("a")),
+         "b"},
         {ROUTE("name: x, namespace: a", "", TO("b")) ROUTE("name: x, namespace: a-b", "", TO("a")),
          "a"}, /* "a-b/x" comes before "a/x" */
         {ROUTE("", "", TO("b")) ROUTE("", "", TO("a")), "b"},
@@ -96,9 +101,8 @@ static void ties_go_to_the_oldest_then_to_the_name(void **state)
 static void a_service_of_several_namespaces_is_several_clusters(void **state)
 {
     (void)state;
-    struct route_table *table = parse(
-        ROUTE("name: a, namespace: one", "a.org", TO("server")) ROUTE("name: b, namespace: two",
-                                                                     "b.org", TO("server")));
+    struct route_table *table = parse(ROUTE("name: a, namespace: one", "a.org", TO("server"))
+                                          ROUTE("name: b, namespace: two", "b.org", TO("server")));
     assert_int_equal(table->cluster_count, 2);
     assert_string_equal(table->clusters[0].host, "server.one");
     assert_string_equal(table->clusters[1].host, "server.two");
@@ -195,12 +199,13 @@ static void merge_keys_fill_the_gaps(void **state)
 {
     (void)state;
     struct route_table *table = parse(
-        HEAD "metadata:\n  labels: {<<: {a: b}, c: d}\nspec:\n  rules:\n"
-             "  - &one\n    name: one\n    backendRefs:\n    - &s {name: server-v1, port: 7, weight: 3}\n"
-             "  - <<: *one\n    name: two\n"
-             "    backendRefs:\n    - {<<: *s, name: server-v2}\n"
-             "    - <<: [{port: 8}, {port: 9, weight: 5}, *s]\n      name: server-v3\n"
-             "    - {name: server-v4, weight: null, <<: *s}\n");
+        HEAD
+        "metadata:\n  labels: {<<: {a: b}, c: d}\nspec:\n  rules:\n"
+        "  - &one\n    name: one\n    backendRefs:\n    - &s {name: server-v1, port: 7, weight: 3}\n"
+        "  - <<: *one\n    name: two\n"
+        "    backendRefs:\n    - {<<: *s, name: server-v2}\n"
+        "    - <<: [{port: 8}, {port: 9, weight: 5}, *s]\n      name: server-v3\n"
+        "    - {name: server-v4, weight: null, <<: *s}\n");
     const struct route_rule *rule = &table->rules[1];
     assert_string_equal(rule->name, "two");
     assert_int_equal(rule->backend_count, 3);
@@ -220,8 +225,8 @@ static void merge_keys_do_not_multiply(void **state)
     char yaml[8000] = HEAD "metadata:\n  annotations:\n    a: &a0 {name: x}\nspec:\n  rules:\n";
     for (int i = 1; i < 8; i++) {
         snprintf(yaml + strlen(yaml), sizeof(yaml) - strlen(yaml),
-                 "  - &a%d {<<: [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]}\n", i, i - 1, i - 1,
-                 i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+                 "  - &a%d {<<: [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]}\n", i, i - 1,
+                 i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
     }
     struct route_table *table = NULL;
     struct route_error error;

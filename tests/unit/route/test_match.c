@@ -79,15 +79,12 @@ static void methods_match_exactly_as_in_conformance(void **state)
 static void service_or_method_alone_is_enough(void **state)
 {
     (void)state;
-    static const char yaml[] = RULES "  - matches: [{method: {service: a.Service}}]\n" BACKEND(
-        "service") "  - matches: [{method: {method: Get}}]\n" BACKEND("method") "  - matches: "
-                                                                                "[{method: {type: "
-                                                                                "RegularExpression,"
-                                                                                " service: "
-                                                                                "'b\\..*', method: "
-                                                                                "'Set|Put'}}]"
-                                                                                "\n" BACKEND("rege"
-                                                                                             "x");
+    /* clang-format off */
+    static const char yaml[] = RULES
+        "  - matches: [{method: {service: a.Service}}]\n" BACKEND("service")
+        "  - matches: [{method: {method: Get}}]\n" BACKEND("method")
+        "  - matches: [{method: {type: RegularExpression, service: 'b\\..*', method: 'Set|Put'}}]\n" BACKEND("regex");
+    /* clang-format on */
     const struct row rows[] = {
         {FIELDS(":path", "/a.Service/Anything"), "service"},
         {FIELDS(":path", "/x.Service/Get"), "method"},
@@ -103,56 +100,18 @@ static void service_or_method_alone_is_enough(void **state)
 static void most_specific_match_wins_wherever_it_stands(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const char yaml[] = RULES
         "  - backendRefs: [{name: everything, port: 1}]\n"
-        "  - matches: [{headers: [{name: a, value: x}]}]\n" BACKEND("one-header") "  - matches: "
-                                                                                  "[{headers: "
-                                                                                  "[{name: a, "
-                                                                                  "value: x}, "
-                                                                                  "{name: b, "
-                                                                                  "value: "
-                                                                                  "x}]}]\n" BACKEND("two-headers") "  - matches: [{method: {method: M}}]\n" BACKEND("short-method") "  - matches: [{method: {method: Method}}]\n" BACKEND("long-method") "  - matches: [{method: {type: RegularExpression, service: 'p[.]S.*'}}]\n" BACKEND(
-                                                                                      "regex-"
-                                                                                      "service") " "
-                                                                                                 " "
-                                                                                                 "-"
-                                                                                                 " "
-                                                                                                 "m"
-                                                                                                 "a"
-                                                                                                 "t"
-                                                                                                 "c"
-                                                                                                 "h"
-                                                                                                 "e"
-                                                                                                 "s"
-                                                                                                 ":"
-                                                                                                 " "
-                                                                                                 "["
-                                                                                                 "{"
-                                                                                                 "m"
-                                                                                                 "e"
-                                                                                                 "t"
-                                                                                                 "h"
-                                                                                                 "o"
-                                                                                                 "d"
-                                                                                                 ":"
-                                                                                                 " "
-                                                                                                 "{"
-                                                                                                 "s"
-                                                                                                 "e"
-                                                                                                 "r"
-                                                                                                 "v"
-                                                                                                 "i"
-                                                                                                 "c"
-                                                                                                 "e"
-                                                                                                 ":"
-                                                                                                 " "
-                                                                                                 "p"
-                                                                                                 "."
-                                                                                                 "S"
-                                                                                                 "}"
-                                                                                                 "}"
-                                                                                                 "]"
-                                                                                                 "\n" BACKEND("service") "  - matches: [{method: {service: p.S, method: Method}}]\n" BACKEND("service-method") "  - matches: [{method: {service: p.S}, headers: [{name: b, value: x}]}]\n" BACKEND("service-header");
+        "  - matches: [{headers: [{name: a, value: x}]}]\n" BACKEND("one-header")
+        "  - matches: [{headers: [{name: a, value: x}, {name: b, value: x}]}]\n" BACKEND("two-headers")
+        "  - matches: [{method: {method: M}}]\n" BACKEND("short-method")
+        "  - matches: [{method: {method: Method}}]\n" BACKEND("long-method")
+        "  - matches: [{method: {type: RegularExpression, service: 'p[.]S.*'}}]\n" BACKEND("regex-service")
+        "  - matches: [{method: {service: p.S}}]\n" BACKEND("service")
+        "  - matches: [{method: {service: p.S, method: Method}}]\n" BACKEND("service-method")
+        "  - matches: [{method: {service: p.S}, headers: [{name: b, value: x}]}]\n" BACKEND("service-header");
+    /* clang-format on */
     const struct row rows[] = {
         {FIELDS(":path", "/q.S/N"), "everything"},
         {FIELDS(":path", "/q.S/N", "a", "x"), "one-header"},

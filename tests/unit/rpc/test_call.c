@@ -26,7 +26,7 @@ struct world {
     struct rpc_call *call;
     const struct rpc_call_config *call_config;
     void (*on_ready)(struct world *world);
-    unsigned sends;     /* messages to send when the client is ready */
+    unsigned sends; /* messages to send when the client is ready */
     size_t send_bytes;
     unsigned received;
     size_t received_bytes;
@@ -40,7 +40,8 @@ struct world {
 
 static struct world *world;
 
-/* ---- the server's methods: an echo, one that never answers, one that refuses ------------------- */
+/* ---- the server's methods: an echo, one that never answers, one that refuses -------------------
+ */
 
 static void echo_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
 {
@@ -132,9 +133,8 @@ static void on_ready(void *user)
     (void)user;
     static uint8_t payload[RPC_MESSAGE_LIMIT_BYTES];
     memset(payload, 'x', sizeof(payload));
-    assert_int_equal(rpc_call_start(world->client, world->call_config, &call_events, NULL,
-                                    &world->call),
-                     0);
+    assert_int_equal(
+        rpc_call_start(world->client, world->call_config, &call_events, NULL, &world->call), 0);
     for (unsigned i = 0; i < world->sends; i++) {
         assert_int_equal(rpc_call_send(world->call, payload, world->send_bytes), 0);
     }

@@ -181,8 +181,9 @@ static void waiting_for_room_has_an_end(void **state)
     fake_advance(5000);
     assert_null(world.client);
     assert_int_equal(world.why.kind, NET_TIMED_OUT);
-    assert_string_equal(world.why.text,
-                        "localhost:1 accepts no streams: MAX_CONCURRENT_STREAMS is 0 (waited 20.0s for more)");
+    assert_string_equal(
+        world.why.text,
+        "localhost:1 accepts no streams: MAX_CONCURRENT_STREAMS is 0 (waited 20.0s for more)");
     world_close(&world);
 }
 

@@ -13,12 +13,12 @@
 
 #include <cmocka.h>
 
-#define HOUR_MS     UINT64_C(3600000)
-#define QUIET_MS    10000
-#define TIMEOUT_MS  20000
-#define HEAD_BYTES  9
-#define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#define WIRE_BYTES  (1024 * 1024)
+#define HOUR_MS    UINT64_C(3600000)
+#define QUIET_MS   10000
+#define TIMEOUT_MS 20000
+#define HEAD_BYTES 9
+#define PREFACE    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define WIRE_BYTES (1024 * 1024)
 
 enum { FRAME_SETTINGS = 4, FRAME_PING = 6, FRAME_GOAWAY, FRAME_WINDOW_UPDATE };
 

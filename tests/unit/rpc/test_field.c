@@ -65,9 +65,9 @@ static void paths_are_numbers_of_fields(void **state)
     assert_int_equal(path.depth, RPC_FIELD_DEPTH_MAX);
     assert_int_equal(path.numbers[0], 536870911);
     assert_int_equal(path.numbers[7], 8);
-    static const char *const bad[] = {"",    "0",  "1.",        ".1",         "1..2", "01", "a",
-                                      "1 ",  "-1", "536870912", "9999999999", "1.0",  "1,2",
-                                      "1.1.1.1.1.1.1.1.1"};
+    static const char *const bad[] = {
+        "",   "0",  "1.",        ".1",         "1..2", "01",  "a",
+        "1 ", "-1", "536870912", "9999999999", "1.0",  "1,2", "1.1.1.1.1.1.1.1.1"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_non_null(rpc_field_parse(bad[i], &path));
     }
@@ -84,7 +84,13 @@ static void strings_numbers_and_inner_messages_are_found(void **state)
     TEXT("2.1", "\x0a\x01x\x12\x04\x0a\x02v1", "v1");
     TEXT("536870911", "\xfa\xff\xff\xff\x0f\x01x", "x");
     /* behind fields of every other type, a group within a group included */
-    TEXT("9", "\x09" "12345678" "\x15" "1234" "\x1b\x23\x08\x01\x24\x1c\x20\x05\x4a\x01z", "z");
+    TEXT("9",
+         "\x09"
+         "12345678"
+         "\x15"
+         "1234"
+         "\x1b\x23\x08\x01\x24\x1c\x20\x05\x4a\x01z",
+         "z");
 }
 
 static void what_is_not_there_is_told_apart(void **state)
@@ -93,14 +99,31 @@ static void what_is_not_there_is_told_apart(void **state)
     OUTCOME("1", "", RPC_FIELD_E_ABSENT);
     OUTCOME("2", "\x0a\x02v1", RPC_FIELD_E_ABSENT);
     OUTCOME("1.2", "\x0a\x02\x08\x01", RPC_FIELD_E_ABSENT);
-    OUTCOME("1", "\x0a\x01" "a\x0a\x01" "b", RPC_FIELD_E_REPEATED);
+    OUTCOME("1",
+            "\x0a\x01"
+            "a\x0a\x01"
+            "b",
+            RPC_FIELD_E_REPEATED);
     OUTCOME("1.1", "\x0a\x02\x08\x01\x0a\x02\x08\x02", RPC_FIELD_E_REPEATED);
-    OUTCOME("1", "\x0a\x01" "a\x08\x01", RPC_FIELD_E_REPEATED);
-    OUTCOME("1", "\x09" "12345678", RPC_FIELD_E_TYPE);
-    OUTCOME("1", "\x0d" "1234", RPC_FIELD_E_TYPE);
+    OUTCOME("1",
+            "\x0a\x01"
+            "a\x08\x01",
+            RPC_FIELD_E_REPEATED);
+    OUTCOME("1",
+            "\x09"
+            "12345678",
+            RPC_FIELD_E_TYPE);
+    OUTCOME("1",
+            "\x0d"
+            "1234",
+            RPC_FIELD_E_TYPE);
     OUTCOME("1", "\x0b\x0c", RPC_FIELD_E_TYPE);
     OUTCOME("1.1", "\x08\x01", RPC_FIELD_E_TYPE);
-    TEXT("1", "\x0a\x01" "a\x0a\x01" "a", "a"); /* the same twice is one value */
+    TEXT("1",
+         "\x0a\x01"
+         "a\x0a\x01"
+         "a",
+         "a"); /* the same twice is one value */
 }
 
 static void what_is_no_message_is_never_believed(void **state)
@@ -110,21 +133,25 @@ static void what_is_no_message_is_never_believed(void **state)
         const char *bytes;
         size_t len;
     } broken[] = {
-        {"\x0a", 1},                                     /* no length */
-        {"\x0a\x05v1", 4},                               /* too little behind it */
-        {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}, /* a length of 2^64-1 */
-        {"\x08\x80", 2},                                 /* a varint without an end */
-        {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11}, /* 65 bits */
+        {"\x0a", 1},                                              /* no length */
+        {"\x0a\x05v1", 4},                                        /* too little behind it */
+        {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11},     /* a length of 2^64-1 */
+        {"\x08\x80", 2},                                          /* a varint without an end */
+        {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11},     /* 65 bits */
         {"\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 12}, /* 11 bytes */
-        {"\x02\x01x", 3},                                /* field 0 */
-        {"\x0f", 1},                                     /* a type that there is not */
+        {"\x02\x01x", 3},                                         /* field 0 */
+        {"\x0f", 1},                                              /* a type that there is not */
         {"\x0e", 1},
-        {"\x82\x80\x80\x80\x10\x00", 6},                 /* a field's number of 30 bits */
-        {"\x0c", 1},                                     /* the end of no group */
-        {"\x0b\x14", 2},                                 /* of another group */
-        {"\x0b\x08\x01", 3},                             /* a group without an end */
-        {"\x09" "1234567", 8},
-        {"\x0d" "123", 4},
+        {"\x82\x80\x80\x80\x10\x00", 6}, /* a field's number of 30 bits */
+        {"\x0c", 1},                     /* the end of no group */
+        {"\x0b\x14", 2},                 /* of another group */
+        {"\x0b\x08\x01", 3},             /* a group without an end */
+        {"\x09"
+         "1234567",
+         8},
+        {"\x0d"
+         "123",
+         4},
     };
     for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
         char behind[64] = "\x12\x02ok";

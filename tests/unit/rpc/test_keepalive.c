@@ -20,11 +20,11 @@ enum kind { TICK, READ, ACK, CHECK, KINDS };
 
 /* What must be, told from the order of events alone. */
 struct judge {
-    bool waits;          /* a PING is out, and nothing of the peer came after it */
+    bool waits; /* a PING is out, and nothing of the peer came after it */
     bool pinged;
     bool check_asked;
     uint64_t ping_ms;
-    uint64_t quiet_ms;   /* since */
+    uint64_t quiet_ms; /* since */
 };
 
 static enum rpc_keepalive_act sent(struct judge *judge, uint64_t now)
@@ -114,9 +114,9 @@ static void every_order_within_milliseconds_is_judged_by_the_order(void **state)
 
 /* ---- time that is not the peer's ------------------------------------------------------------- */
 
-#define QUIET_MS   10000
-#define ANSWER_MS  20000
-#define PERIOD_MS  250
+#define QUIET_MS  10000
+#define ANSWER_MS 20000
+#define PERIOD_MS 250
 
 struct scene {
     struct rpc_keepalive keepalive;

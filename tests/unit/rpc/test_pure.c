@@ -37,7 +37,11 @@ static bool on_message(void *ctx, const uint8_t *bytes, size_t len)
 static void messages_are_the_same_at_every_split(void **state)
 {
     (void)state;
-    static const uint8_t wire[] = "\0\0\0\0\x03" "abc" "\0\0\0\0\0" "\0\0\0\0\x05" "hello";
+    static const uint8_t wire[] = "\0\0\0\0\x03"
+                                  "abc"
+                                  "\0\0\0\0\0"
+                                  "\0\0\0\0\x05"
+                                  "hello";
     for (size_t step = 1; step < sizeof(wire); step++) {
         struct rpc_frame_reader reader;
         struct seen seen = {0};
@@ -152,7 +156,7 @@ static void backoff_grows_within_its_band_and_starts_again(void **state)
         uint64_t delay = rpc_backoff_next_ms(&backoff, i % 2 == 0 ? 0.0 : 0.999);
         assert_in_range(delay, (uint64_t)(base * 0.79), (uint64_t)(base * 1.21));
         base = base * RPC_BACKOFF_MULTIPLIER > RPC_BACKOFF_MAX_MS ? RPC_BACKOFF_MAX_MS
-                                                                 : base * RPC_BACKOFF_MULTIPLIER;
+                                                                  : base * RPC_BACKOFF_MULTIPLIER;
     }
     rpc_backoff_reset(&backoff);
     assert_int_equal(rpc_backoff_next_ms(&backoff, 0.5), RPC_BACKOFF_INITIAL_MS);
@@ -218,7 +222,8 @@ static void health_messages_round_trip(void **state)
 
 /* ---- reflection ------------------------------------------------------------------------------ */
 
-/* Asks with field `number` set to `text`; returns 1 when the answer holds a descriptor, 0 when it is an error. */
+/* Asks with field `number` set to `text`; returns 1 when the answer holds a descriptor, 0 when it
+ * is an error. */
 static int asks_for(uint8_t number, const char *text)
 {
     uint8_t request[200] = {(uint8_t)(number << 3 | 2), (uint8_t)strlen(text)};
@@ -234,12 +239,21 @@ static void reflection_finds_what_is_there_and_nothing_else(void **state)
 {
     (void)state;
     static const char *const there[] = {
-        "ping.PingService", "ping.PingService.PingPong", "ping.PingRequest",
-        "grpc.health.v1.Health", "grpc.health.v1.HealthCheckResponse.ServingStatus",
-        "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+        "ping.PingService",
+        "ping.PingService.PingPong",
+        "ping.PingRequest",
+        "grpc.health.v1.Health",
+        "grpc.health.v1.HealthCheckResponse.ServingStatus",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
     };
-    static const char *const missing[] = {"", "ping", "ping.", "ping.PingServic", "ping.PingServiceX",
-                                          "ping.PingService.Nothing", "PingService"};
+    static const char *const missing[] = {"",
+                                          "ping",
+                                          "ping.",
+                                          "ping.PingServic",
+                                          "ping.PingServiceX",
+                                          "ping.PingService.Nothing",
+                                          "PingService"};
     for (size_t i = 0; i < ARRAY_SIZE(there); i++) {
         assert_int_equal(asks_for(4, there[i]), 1);
     }
