@@ -209,7 +209,8 @@ def test_what_was_before_is_there_at_once_and_after_a_reload(proxy, backends, op
 
 def test_the_history_is_bounded_and_counts_each_interval(proxy, started, certs, stubs):
     started(Streams(proxy, certs, stubs, [("a", "v1.1"), ("b", "v2.1")]))
-    wait_until(lambda: sum(history(proxy)["history"]["streams_begun"]) >= 2)
+    begun_and_answered = ("streams_begun", "messages_up", "messages_down", "checked")  # a sample may fall in between
+    wait_until(lambda: all(sum(history(proxy)["history"][name]) >= 2 for name in begun_and_answered))
     said = history(proxy)["history"]
     assert (said["period_ms"], said["kept"]) == (5000, 180)
     columns = [name for name, value in said.items() if isinstance(value, list) and name != "flows"]
