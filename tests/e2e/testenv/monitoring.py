@@ -46,7 +46,7 @@ class Fleet:
 
     def __init__(self, certs, started, agent, swapped=False, through="embedded", folder=None, routes=None):
         listen = ["--metrics-listen", "127.0.0.1:0"]
-        self.servers = {v: started(Server(v, f"server-{v}", *listen)) for v in ("v1", "v2")}
+        self.servers = {v: started(Server(v, f"server-{v}", *listen, port=started(ReservedPort()).port)) for v in ("v1", "v2")}
         behind = [self.servers["v2"], self.servers["v1"]] if swapped else [self.servers["v1"], self.servers["v2"]]
         self.through = through
         self.proxy = started(self._proxy(certs, folder, behind, [] if routes is None else ["--routes", routes]))
