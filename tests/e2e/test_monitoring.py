@@ -232,7 +232,7 @@ def test_a_healthy_fleet_is_quiet_and_fills_the_board(certs, started, agent, pro
     server = prometheus(Fleet(certs, started, agent))
     server.wait_scraped(6)
     assert server.firing() - OF_LOAD == set()
-    assert float(server.query("grpcroute:accuracy:ratio_rate5m")[0]["value"][1]) == 1
+    assert float(server.wait_shown("grpcroute:accuracy:ratio_rate5m")[0]["value"][1]) == 1
     for expression in board_expressions():
         if any(part in expression for part in EMPTY_WHEN_HEALTHY):
             server.query(expression.replace("$__rate_interval", "8s"))
