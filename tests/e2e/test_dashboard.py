@@ -1,6 +1,8 @@
 """The live page of the proxy's admin port, in real Chromium."""
 import collections
 import json
+import os
+import pathlib
 import re
 import threading
 import time
@@ -616,6 +618,18 @@ def test_drain_is_said(started, opened, certs, backends):
     expect(dashboard.page.locator("#feed")).to_contain_text("Draining: no new streams")
 
 
+def cpu_s(process):
+    """What it has worked so far: unlike the time that passes, not what others do on the machine."""
+    return sum(map(int, pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def page_clock(page):
+    """The same of a page's thread: a function that tells it."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    return lambda: next(one["value"] for one in session.send("Performance.getMetrics")["metrics"] if one["name"] == "TaskDuration")
+
+
 def test_ten_thousand_streams_stay_quick(started, opened, certs, backends):
     proxy = started(Proxy(certs, *backends, "--workers", "2", "--max-streams", "1000")).wait_ready()
     load = started(Process([BIN, "bench", "--target", proxy.target, "--cacert", certs / "ca.pem", "--connections", "20",
@@ -625,15 +639,14 @@ def test_ten_thousand_streams_stay_quick(started, opened, certs, backends):
     dashboard = opened(proxy.admin)
     expect(dashboard.value("streams")).to_have_text("10,000")
     expect(dashboard.page.locator("#rows tr")).to_have_count(50)
-    begin = time.monotonic()
+    page_cpu_s = page_clock(dashboard.page)
+    begin = page_cpu_s()
     dashboard.page.click("#next")
     expect(dashboard.page.locator("#found")).to_have_text("page 2")
-    assert time.monotonic() - begin < 5
-    begin = time.monotonic()
+    assert page_cpu_s() - begin < 1
+    begin = cpu_s(proxy)
     assert len(streams(proxy, q="no-such-agent")["streams"]) == 0
-    assert time.monotonic() - begin < 3
-    assert dashboard.page.evaluate(
-        "() => new Promise((done) => { const t = performance.now(); setTimeout(() => done(performance.now() - t), 0); })") < 1000
+    assert cpu_s(proxy) - begin < 1
     assert dashboard.complaints == []
     with urllib.request.urlopen(proxy.admin + "/events", timeout=20) as events:
         sizes = [len(line) for line, _ in zip(events, range(8)) if line.startswith(b"data: ")]
