@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from testenv.grpcroute import BIN, ROOT, Proxy, Server
-from testenv.net import free_port
+from testenv.net import ReservedPort
 from testenv.process import Process, run
 
 # Of ClientHellos (RFC 8446 section 4.2.7, draft-ietf-tls-ecdhe-mlkem).
@@ -240,7 +240,7 @@ def test_a_weak_certificate_is_not_shown(weak, lax, configured):
 
 @pytest.mark.parametrize("configured", ["as it is", "lax"])
 def test_a_weak_certificate_is_not_trusted(started, weak, lax, configured):
-    port = free_port()
+    port = started(ReservedPort()).port
     peer = started(Process(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", weak / "cert.pem", "-key", weak / "key.pem",
                             "-cipher", "ALL:@SECLEVEL=0", "-alpn", "h2", "-www"]))
     peer.wait_for("ACCEPT")
