@@ -212,7 +212,7 @@ def test_too_many_pings_halves_the_pinging(started, agent):
 def test_a_stopped_agent_ends_its_stream_in_good_order(started, agent, number):
     server = started(Server("v1", "s", "--log-format", "json"))
     client = agent("v1.1", "a", server.address, "--count", "3")
-    client.wait_for("Received pong", count=6)
+    client.wait_each(3)
     assert client.stop(number) == 0
     server.wait_for('"event":"stream_closed"', count=3)
     closed = [json.loads(line) for line in server.lines if "stream_closed" in line]
@@ -265,6 +265,7 @@ def test_metrics_of_both_ends_agree_and_are_valid(started, agent):
     server = started(Server("v1", "s", "--metrics-listen", "127.0.0.1:0"))
     client = agent("v1.2", "a", server.address, "--count", "2", "--metrics-listen", "127.0.0.1:0")
     stray = agent("v2.1", "b", server.address)
+    client.wait_each(2)
     client.wait_for("Received pong", count=10)
     stray.wait_for("Received pong")
     server_url, client_url = metrics_url(server), metrics_url(client)

@@ -14,12 +14,14 @@ import pytest
 
 from test_roles import H2SPEC_KNOWN, h2spec
 from testenv.grpcroute import Agent, Proxy, Server, grpcroute
+from testenv.net import ReservedPort
 
 
 class AllKinds(grpc.GenericRpcHandler):
     """A service with all four kinds of call, told apart by method name."""
 
     def __init__(self):
+        self.asleep = threading.Event()
         self.cancelled = threading.Event()
 
     def service(self, details):
@@ -51,6 +53,7 @@ class AllKinds(grpc.GenericRpcHandler):
 
         def sleep(request, context):
             context.add_callback(self.cancelled.set)
+            self.asleep.set()
             while context.is_active():
                 time.sleep(0.02)
             return b""
@@ -125,7 +128,8 @@ def test_a_status_without_a_response_passes_with_message_and_trailers(kinds):
 def test_cancellation_reaches_the_endpoint(kinds):
     handler, channel = kinds
     call = channel.unary_unary("/k.K/Sleep").future(b"x")
-    threading.Timer(0.3, call.cancel).start()
+    assert handler.asleep.wait(20)
+    call.cancel()
     with pytest.raises(grpc.FutureCancelledError):
         call.result()
     assert handler.cancelled.wait(5)
@@ -133,8 +137,10 @@ def test_cancellation_reaches_the_endpoint(kinds):
 
 def test_deadline_ends_both_sides(kinds):
     handler, channel = kinds
+    channel.unary_unary("/k.K/Unary")(b"x")  # the way is there: the time is the call's alone
     with pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary("/k.K/Sleep")(b"x", timeout=0.3)
+        channel.unary_unary("/k.K/Sleep")(b"x", timeout=3)
+    assert handler.asleep.is_set()
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert handler.cancelled.wait(5)
 
@@ -262,14 +268,14 @@ def test_admin_port_answers_under_envoys_names(proxy, started, certs):
 
 def test_drain_says_goaway_and_ends_streams_with_a_status(proxy, started, certs):
     client = started(Agent("v1.1", "a", proxy.target, "--count", "10", cacert=certs / "ca.pem"))
-    client.wait_for("Received pong", count=10)
+    client.wait_each(10)
     assert proxy.stop(deadline_s=5) == 0
     client.wait_for("UNAVAILABLE: proxy is shutting down", count=10)
 
 
 def test_two_signals_end_a_proxy_that_is_not_ready(started, certs):
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # its health check takes two seconds
-        front = started(Proxy(certs, [], [], *(f"--endpoints={name}=127.0.0.1:{silent.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # its health check takes a minute
+        front = started(Proxy(certs, [], [], "--health-timeout", "1m", *(f"--endpoints={name}=127.0.0.1:{silent.getsockname()[1]}"
                                                for name in ("server-v1", "server-v2"))))
         front.send_signal(signal.SIGTERM)
         front.send_signal(signal.SIGINT)
@@ -319,11 +325,12 @@ def test_a_second_signal_ends_streams_of_any_worker(started, certs, backends, wo
 
 
 def test_unhealthy_endpoint_gets_no_streams_until_it_is_back(started, certs, stubs, backends):
-    front = started(Proxy(certs, *backends)).wait_ready()
-    victim = backends[1][0]
+    port = started(ReservedPort()).port  # while nobody listens there
+    victim = started(Server("v2", "server-v2-d", port=port))
+    front = started(Proxy(certs, backends[0], [victim, backends[1][1]])).wait_ready()
     victim.stop(9)
     front.wait_for(rf"Endpoint {victim.address} of cluster server-v2 is unhealthy: connection closed by the peer$")
-    again = started(Server("v2", "server-v2-c", port=victim.port))
+    again = started(Server("v2", "server-v2-c", port=port))
     front.wait_for(rf"Endpoint {again.address} of cluster server-v2 is healthy", count=2)
     seen = {_ping_code(front.target, certs, [("agent-version", "v2.1")], stubs)[2][0]
             for _ in range(4)}

@@ -66,6 +66,12 @@ class Agent(Process):
         tls = ["--cacert", cacert] if cacert else ["--plaintext"]
         super().__init__([BIN, "agent", "--version", version, "--id", ident, "--target", target,
                           "--interval", "100ms", *tls, *args], **kwargs)
+        self.ident = ident
+
+    def wait_each(self, count):
+        """With --count: until each was answered. The first may have many pongs before the last has a stream."""
+        for number in range(1, count + 1):
+            self.wait_for(rf"/{self.ident}-{number}\] Received pong")
 
     def pongs(self):
         """(server version, server id) of every pong so far."""
