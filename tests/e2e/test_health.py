@@ -3,6 +3,7 @@ import json
 import queue
 import re
 import signal
+import threading
 import urllib.request
 
 import pytest
@@ -16,7 +17,7 @@ from testenv.process import Process
 from testenv.raw import DATA, END_HEADERS, END_STREAM, HEADERS, block, frame, message
 from testenv.wait import wait_until
 
-QUICK = ["--health-interval", "200ms", "--health-timeout", "300ms"]
+QUICK = ["--health-interval", "200ms", "--health-timeout", "2s"]  # in time is what a server on a busy machine can do
 SERVING, NOT_SERVING = (message(bytes([8, status])) for status in (1, 2))
 
 
@@ -40,6 +41,11 @@ def late(peer, stream):
     """Not at all: the check is reset when its time is over."""
 
 
+def after(event, answer):
+    """Not before the event."""
+    return lambda peer, stream: event.wait(10) and answer(peer, stream)
+
+
 class Checked:
     """A server that answers checks as it is told: first the queue's answers, then always the last one."""
 
@@ -53,11 +59,11 @@ class Checked:
         self.address = self._server.address
 
     def _answer(self, peer, stream):
-        self.checks += 1
         try:
             self._then = self._answers.get_nowait()
         except queue.Empty:
             pass
+        self.checks += 1  # what is said from now on is for the next
         self._then(peer, stream)
 
     def say(self, *answers):
@@ -146,8 +152,10 @@ def test_a_check_that_is_late_once_takes_no_endpoint_out(started, certs):
     server = Checked(started, answered(SERVING))
     proxy = started(Proxy(certs, [server], [], *QUICK)).wait_ready()
     for _ in range(3):
-        server.say(late, answered(SERVING))
+        looked = threading.Event()
+        server.say(late, after(looked, answered(SERVING)), answered(SERVING))
         shown = wait_until(lambda: (e := endpoint(proxy, server.address))["check_failures"] == 1 and e, 10, "a failed check")
+        looked.set()
         assert shown["health"] == "healthy" and shown["cause"] == "health check was not answered in time"
         wait_until(lambda: (e := endpoint(proxy, server.address))["check_failures"] == 0 and "cause" not in e, 10, "a good one")
     assert told(proxy, server.address) == ["is healthy"]
@@ -165,7 +173,7 @@ def test_thresholds_are_settings(started, certs):
     server = Checked(started, answered(SERVING))
     proxy = started(Proxy(certs, [server], [], *QUICK, "--unhealthy-threshold", "4", "--healthy-threshold", "3")).wait_ready()
     config = json.load(urllib.request.urlopen(f"{proxy.admin}/config_dump", timeout=5))["health_checks"]
-    assert config == {"enabled": True, "interval_ms": 200, "timeout_ms": 300, "unhealthy_threshold": 4, "healthy_threshold": 3}
+    assert config == {"enabled": True, "interval_ms": 200, "timeout_ms": 2000, "unhealthy_threshold": 4, "healthy_threshold": 3}
     bad = http("500")
     server.say(bad, bad, bad, answered(SERVING))
     server.wait_checks(6)
@@ -186,7 +194,7 @@ def test_a_threshold_of_none_is_refused(option):
 def test_a_server_that_stands_still_for_one_check_keeps_its_place(started, certs):
     """SIGSTOP for longer than the timeout, less than two checks."""
     server = started(Server("v1", "frozen"))
-    proxy = started(Proxy(certs, [server], [], "--health-interval", "500ms", "--health-timeout", "1s")).wait_ready()
+    proxy = started(Proxy(certs, [server], [], "--health-interval", "500ms", "--health-timeout", "2s")).wait_ready()
     agent = started(Agent("v1.1", "a", proxy.target, cacert=certs / "ca.pem"))
     agent.wait_for("Received pong", count=3)
     server.send_signal(signal.SIGSTOP)
