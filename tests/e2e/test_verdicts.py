@@ -1,4 +1,5 @@
 """For each verdict a proxy that must make it negative."""
+import itertools
 import json
 import socket
 import threading
@@ -69,11 +70,11 @@ def test_one_message_in_fifty_wrong_fails(started, pair):
 
 
 def test_mixed_metadata_of_two_streams_fails(started, pair):
-    seen = []
+    seen, turns = [], itertools.count()
 
     def change(number, metadata):
         seen.append(metadata)
-        return seen[2] if number == 5 else metadata
+        return next(one for one in seen if one != metadata) if next(turns) == 5 else metadata
 
     done = verify(started(Relay(lambda n, m: right(pair, m), change)).target)
     assert done.returncode == 1, done.stdout
@@ -180,5 +181,10 @@ def test_a_single_pod_is_told_and_several_are_not(started, pair):
     assert told.returncode == 0
     assert "Only one server v1 answered, pod-1" in told.stdout and "headless" in told.stdout
     more = started(Server("v1", "pod-3")), started(Server("v2", "pod-4"))
-    spread = started(Relay(lambda number, metadata: right(more if number % 3 == 0 else pair, metadata)))
+    turns = {"v1": itertools.count(), "v2": itertools.count()}  # of each: in a random order of all, one may miss a pod
+
+    def choose(number, metadata):
+        return right(more if next(turns[metadata["agent-version"][:2]]) % 3 == 0 else pair, metadata)
+
+    spread = started(Relay(choose))
     assert "headless" not in verify(spread.target).stdout
