@@ -51,11 +51,11 @@ def test_a_second_signal_ends_it_now(started, tmp_path):
     children = children_of(demo.pid)
     for child in children:
         os.kill(child, signal.SIGSTOP)  # they cannot end in good order
+    began = time.monotonic()
     demo.send_signal(signal.SIGINT)
     demo.wait_for("Interrupted")
-    began = time.monotonic()
     assert demo.stop(signal.SIGINT, END_S) == 130
-    assert time.monotonic() - began < 2, "it waited for them"
+    assert time.monotonic() - began < 4, "it waited for them"
     assert all(is_gone(child) for child in children) and os.listdir(tmp_path) == []
 
 
@@ -109,7 +109,8 @@ def test_what_a_proxy_leaves_behind_goes_too(started, tmp_path):
     demo, folder = start_with_nginx(started, tmp_path, "#!/bin/sh\nsleep 60 &\necho left $!\n")
     left = int(demo.wait_for(r"left (\d+)").group(1))
     assert demo.stop(signal.SIGINT, END_S) == 130
-    assert is_gone(left) and os.listdir(folder) == []
+    assert os.listdir(folder) == []
+    wait_until(lambda: is_gone(left), END_S, "it is gone, which its killer does not wait for")
 
 
 def test_no_folder_for_the_key_is_a_usage_error(started, tmp_path):
