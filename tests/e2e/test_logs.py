@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from testenv.grpcroute import BIN, ROOT
+from testenv.wait import wait_until
 
 
 def agent(version, server, messages=5, opened=True, pod="s"):
@@ -337,11 +338,12 @@ def test_what_real_agents_and_servers_log(log_format, swapped, started, certs, t
 
     v1 = [started(Server("v1", f"v1-{i}", "--log-format", log_format)) for i in range(2)]
     v2 = [started(Server("v2", f"v2-{i}", "--log-format", log_format)) for i in range(2)]
-    proxy = started(Proxy(certs, *((v2, v1) if swapped else (v1, v2))))
+    proxy = started(Proxy(certs, *((v2, v1) if swapped else (v1, v2)))).wait_ready()
     agents = [started(Agent(version, f"a-{version}", proxy.target, "--messages", "6", "--interval", "20ms", "--log-format",
                             log_format, cacert=certs / "ca.pem")) for version in ("v1.1", "v1.2", "v2.1", "v2.2")]
     for one in agents:
         one.wait()
+    wait_until(lambda: sum(server.output.count("Stream closed by") for server in (*v1, *v2)) >= len(agents), 20, "servers told of all")
     files = []
     for index, process in enumerate([*agents, *v1, *v2]):
         files.append(tmp_path / f"{index}.log")

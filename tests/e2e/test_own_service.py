@@ -436,7 +436,7 @@ def test_routes_and_backend_versions_say_what_a_proxy_must_choose(started, certs
 
 
 def test_the_embedded_proxy_carries_all_kinds_of_call(started, certs, fleets):
-    proxy = started(Proxy(certs, *fleets))
+    proxy = started(Proxy(certs, *fleets)).wait_ready()
     for kind in KINDS:
         done = grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", *method(kind), *NAMED)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -11,6 +11,7 @@ from testenv.grpcroute import Proxy, Server, grpcroute
 from testenv.h2_server import PONG, RESPONSE, H2Server
 from testenv.net import ReservedPort
 from testenv.proxies import REAL_PROXIES
+from testenv.wait import wait_until
 
 NAMES = sorted(REAL_PROXIES)
 HEAD = "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\n"
@@ -402,6 +403,7 @@ def test_logs_of_servers_that_see_others_are_not_compared(started, certs, backen
     proxy = started(Proxy(certs, *backends, "--routes", routes)).wait_ready()
     agent = grpcroute("agent", "--version", "v1.1", "--id", "a", "--target", proxy.target, "--cacert", certs / "ca.pem", "-n", "6",
                       "--interval", "10ms", "--routes", routes)
+    wait_until(lambda: any("Stream closed by" in server.output for server in backends[0]), 20, "the server told of it")
     log = tmp_path / "log"
     log.write_text(agent.stdout + "".join(server.output + "\n" for server in backends[0]))
     done = grpcroute("verify", "--logs", log, "--routes", routes, "--versions", "v1.1")
