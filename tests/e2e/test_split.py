@@ -9,6 +9,7 @@ from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.net import ReservedPort, wait_port
 from testenv.process import Process
 from testenv.proxies import REAL_PROXIES
+from testenv.wait import wait_until
 
 
 def routes_file(folder, v1, v2, first="server-v1", name="routes.yaml"):
@@ -124,8 +125,9 @@ def test_those_that_ended_do_not_live(started, proxy_with, pair, tmp_path):
     """A server that goes takes its share of the live streams with it, and only that."""
     proxy = proxy_with(50, 50)
     run = started(Process([BIN, "verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1",
-                           "--routes", routes_file(tmp_path, 50, 50), "--split", "--split-error", "30", "--hold", "4s"]))
-    pair[1][0].wait_for("Received ping", count=30)
+                           "--routes", routes_file(tmp_path, 50, 50), "--split", "--split-error", "30", "--streams", "100", "--hold", "8s"]))
+    begun = re.compile(r"Sent pong to agent-id=(\S+)")
+    wait_until(lambda: len(set(begun.findall(pair[1][0].output))) == 50, 20, "each of its streams was answered")
     pair[1][0].kill()
     assert run.wait(30) == 4
     live = re.search(r"live streams at the end: server-v1 (\d+) of (\d+) \(100 %\), server-v2 0 of", run.output)
