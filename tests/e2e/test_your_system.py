@@ -7,7 +7,7 @@ import pytest
 from testenv.grpcio_peers import PingServer
 from testenv.grpcroute import BIN, Server, grpcroute
 from testenv.identity import PASSPHRASE, Identities
-from testenv.net import free_port
+from testenv.net import ReservedPort
 from testenv.process import Process
 from testenv.proxies import REAL_PROXIES
 
@@ -80,7 +80,7 @@ EACH_COMMAND = pytest.mark.parametrize("command", [
     ["verify", "-s", "1"],
     ["sticky-test", "--interval", "1ms"],
     ["failover-test", "--fault", "true", "--settle", "10ms", "--agents", "4"],
-    ["bench", "-r", "20", "-z", "200ms", "--warmup", "0", "-c", "2"],
+    ["bench", "-r", "0", "-z", "200ms", "--warmup", "0", "-c", "2"],  # a load at a rate may find the machine too busy
     ["agent", "--version", "v1.1", "-n", "2", "--interval", "1ms"],
 ], ids=lambda command: command[0])
 
@@ -113,8 +113,7 @@ def test_a_chain_without_its_intermediate_is_refused_whatever_we_trust(command, 
     else:
         started(Process([BIN, *words, *identities.options("lonely")])).wait_for("Connection failed: .*lacks the intermediate")
     done = grpcroute(*words, *identities.options("below"))
-    late = command[0] == "bench" and "this machine is too busy" in done.stdout  # it was let in, and could not keep its time
-    assert done.returncode == 0 or late, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name, told", [
@@ -324,7 +323,7 @@ def test_names_that_cannot_be_are_refused(args):
     assert done.returncode == 2 and args[-2] in done.stderr, done.stderr
 
 
-def test_connect_to_goes_there_and_verifies_the_targets_name(proxy, certs, verify):
+def test_connect_to_goes_there_and_verifies_the_targets_name(started, proxy, certs, verify):
     for target in "localhost:1", "localhost":
         done = verify(target, "--connect-to", f"127.0.0.1:{proxy.port}")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -333,7 +332,7 @@ def test_connect_to_goes_there_and_verifies_the_targets_name(proxy, certs, verif
         assert done.returncode == 0, done.stdout + done.stderr
     done = verify("proxy.example.com:443", "--connect-to", proxy.target)
     assert done.returncode == 3 and "not \"proxy.example.com\"" in done.stderr, done.stderr
-    done = verify(proxy.target, "--connect-to", f"127.0.0.1:{free_port()}")
+    done = verify(proxy.target, "--connect-to", f"127.0.0.1:{started(ReservedPort()).port}")
     assert done.returncode == 3 and "refused" in done.stderr, done.stderr
 
 
