@@ -37,17 +37,18 @@ def delayed(server, delay_s):
 
 
 def test_a_known_delay_is_measured(started):
-    relay = started(delayed(started(Server("v1", "s")), lambda index: 0.05))
-    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "4", "-r", "40", "-z", "3s", "-o", "json"))["latency"]
-    assert 50 * MS <= latency["p50_ns"] < 90 * MS  # the relay itself, and this machine, take their time
-    assert latency["count"] == 120
+    relay = started(delayed(started(Server("v1", "s")), lambda index: 0.3))
+    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "4", "-r", "8", "-z", "3s", "-o", "json"))["latency"]
+    assert 300 * MS <= latency["p50_ns"] < 500 * MS  # the relay itself, and this machine, take their time
+    assert latency["count"] == 24
 
 
 def test_two_known_delays_show_at_their_quantiles(started):
     relay = started(delayed(started(Server("v1", "s")), lambda index: 0.2 if index % 10 == 9 else 0.01))
     latency = report(bench(relay.target, "--versions", "v1.1", "-c", "10", "-r", "30", "-z", "4s", "-o", "json"))["latency"]
     assert 10 * MS <= latency["p50_ns"] < 90 * MS
-    assert 200 * MS <= latency["p99_ns"] < 400 * MS
+    assert 200 * MS <= latency["p95_ns"] < 400 * MS  # the middle of the tenth that is slow: p99 would be that of one message
+    assert latency["p99_ns"] >= 200 * MS
 
 
 def test_a_stall_is_reported_in_full(started):
@@ -114,9 +115,9 @@ def test_wrong_servers_fail_the_bench(started):
 
 
 def halves(started, dead):
-    """A target that is right for every second stream."""
+    """A target that is right for every second stream, however often one is opened again."""
     live = started(Server("v1", "s"))
-    return started(Relay(lambda number, metadata: lambda index: dead if number % 2 else live.address))
+    return started(Relay(lambda number, metadata: lambda index: dead if int(metadata["agent-id"][6:]) % 2 else live.address))
 
 
 def test_a_target_that_is_half_dead_fails_the_bench(started):
@@ -153,8 +154,8 @@ def test_a_killed_server_is_lost_messages_and_a_cause(started):
     port = started(ReservedPort()).port
     server = started(Server("v1", "s", port=port))
     load = started(Process([BIN, "bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "-c", "5", "-r",
-                            "500", "--warmup", "0", "-z", "4s", "-o", "json"]))
-    server.wait_for("Received ping", count=300)
+                            "250", "--warmup", "0", "-z", "8s", "-o", "json"]))
+    server.wait_for("Received ping", count=300)  # there is time for the next one to start
     server.kill()
     started(Server("v1", "s2", port=port))
     assert load.wait() == 1
@@ -198,7 +199,10 @@ def test_reports_merge_and_compare(started, tmp_path):
     broken = subprocess.run([BIN, "bench", "merge", "-"], input=logs[:logs.rindex('"latency"')], capture_output=True, text=True, check=False)
     assert broken.returncode == 2 and "not a report" in broken.stderr
     compared = grpcroute("bench", "compare", *files, "--tolerance", "1000")
-    assert re.search(r"messages/s .* (2\.9|3\.0)\d ", compared.stdout), compared.stdout
+    slow, fast = (json.loads(file.read_text()) for file in files)
+    ratio = fast["answered"] / fast["seconds_ns"] / (slow["answered"] / slow["seconds_ns"])  # 3, but for a load that ended late
+    told = re.search(r"messages/s .* (\d\.\d\d) ", compared.stdout)
+    assert told and float(told.group(1)) == pytest.approx(ratio, abs=0.01) and 2 < ratio < 4.5, compared.stdout
     slower = grpcroute("bench", "compare", files[1], files[0])
     assert slower.returncode == 1 and "worse" in slower.stdout
     assert "tolerance" in slower.stdout and re.search("❌ Worse by more than 10 %: .*rate", slower.stdout)
@@ -279,9 +283,14 @@ def test_bad_input_is_one_line(args, named):
 
 
 def test_a_process_that_ends_meanwhile_is_told(started):
-    server, short = started(Server("v1", "s")), started(Process(["sleep", "1"]))
-    done = bench(server.address, "--versions", "v1.1", "-z", "1500ms", "-r", "50", "--pid", str(short.pid))
-    assert fine(done) and f"Process   {short.pid}: ended before the load did" in done.stdout, done.stdout
+    server, short = started(Server("v1", "s")), started(Process(["sleep", "300"]))
+    load = started(Process([BIN, "bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "--warmup", "0", "-c", "1", "-z", "3s",
+                            "-r", "50", "--pid", short.pid]))
+    server.wait_for("Received ping", count=20)  # the load goes on for more than two seconds
+    short.kill()
+    code = load.wait()
+    assert code == 0 or (code == 4 and "Not valid: the driver" in load.output), load.output
+    assert f"Process   {short.pid}: ended before the load did" in load.output, load.output
 
 
 def test_without_descriptors_nothing_is_good(started):
@@ -373,9 +382,9 @@ def test_no_second_of_the_load_is_missing(started):
         result = report(bench(server.address, "--versions", "v1.1", "-z", duration, "-r", "200", "-o", "json"))
         seconds = result["timeline"]
         assert len(seconds) == len(lengths) and min(second["length_ns"] for second in seconds) > 0
-        assert result["seconds_ns"] / 1e9 == pytest.approx(sum(lengths), abs=0.25)  # a busy machine ends one late
+        assert result["seconds_ns"] / 1e9 >= sum(lengths)  # a busy machine ends one late
         assert sum(second["length_ns"] for second in seconds) == pytest.approx(result["seconds_ns"], abs=50e6)
-        assert sum(second["answered"] for second in seconds) == pytest.approx(200 * sum(lengths), abs=30)
+        assert 200 * sum(lengths[:-1]) < sum(second["answered"] for second in seconds) <= 200 * sum(lengths)  # the rest behind the end
         assert (result["sent"], result["unanswered"]) == (200 * sum(lengths), 0) and result["latency"]["max_ns"] < 60e9
 
 

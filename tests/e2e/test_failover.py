@@ -315,11 +315,15 @@ def test_a_spread_that_nobody_can_see_is_not_checked(started, tmp_path):
 def test_an_interrupted_roll_call_was_not_made(stoppable, started, tmp_path):
     """New streams go to a server that is stopped; the first signal ends the wait for them."""
     stoppable[0].send_signal(signal.SIGSTOP)
-    target = started(Relay(in_turn((4, stoppable[1:]), (None, stoppable[:1])))).target
+    choose, numbers = in_turn((4, stoppable[1:]), (None, stoppable[:1])), []
+
+    def noted(number, metadata):
+        numbers.append(number)
+        return choose(number, metadata)
+    target = started(Relay(noted)).target
     test = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents", "4", "--fault", "echo begun",
                             "--settle", "100ms", "--roll-call", "--json-file", tmp_path / "json"]))
-    test.wait_for("begun")
-    time.sleep(1)  # behind --settle, within the roll call
+    wait_until(lambda: len(numbers) >= 4 + 16, 20, "all are called", lambda: test.output)
     test.send_signal(signal.SIGINT)
     assert test.wait() == 130, test.output
     report = json.loads((tmp_path / "json").read_text())
@@ -479,7 +483,7 @@ def test_a_pod_that_stops_when_the_fault_is_over_is_a_black_hole_too(stoppable, 
     run = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s",
                            "--settle", "3s", "--json-file", tmp_path / "json", "--fault", f"touch {tmp_path}/begun"]))
     wait_until((tmp_path / "begun").exists, 20, "the fault has begun")
-    time.sleep(1)  # behind the fault, within --settle
+    stoppable[0].wait_for("Received ping", count=15, after=len(stoppable[0].lines))  # five of each stream: behind the fault, within --settle
     stoppable[0].send_signal(signal.SIGSTOP)
     assert run.wait() == 1, run.output
     report = json.loads((tmp_path / "json").read_text())
