@@ -117,7 +117,12 @@ def test_live_streams_stay_where_they_are_when_endpoints_come(proxied, tested, s
         place.come()
     proxy = proxied(*places)
     wait_known(proxy, places[:2])
-    report, said = tested(proxy, lambda: [place.come() for place in places[2:]], "--agents", "40", "--settle", "6s", "--max-spread", "10%")
+
+    def come():
+        for place in places[2:]:
+            place.come()
+        wait_known(proxy, places)
+    report, said = tested(proxy, come, "--agents", "40", "--settle", "1s", "--max-spread", "10%")
     assert report["exit_code"] == 1 and report["interrupted"] == 0, said
     (spread,) = report["spreads"]
     pods = {pod["pod"]: pod for pod in spread["pods"]}
@@ -134,12 +139,15 @@ def test_rebalancing_evens_them_out_and_is_no_herd(tested, started, certs):
     proxy = started(Proxy(certs, places, [], "--rebalance", "--move-window", "5s", "--health-interval", "200ms")).wait_ready()
     wait_known(proxy, places[:2])
     report, said = tested(proxy, lambda: [place.come() for place in places[2:]], "--agents", "400", "--interval", "500ms", "--settle", "12s",
-                          "--max-spread", "10%", "--max-herd", "8")  # all at once is 10; a busy machine makes peaks of its own
+                          "--max-spread", "10%")
     assert report["exit_code"] == 0, said
     (spread,) = report["spreads"]
     assert spread["before_percent"] <= 10 and spread["after_percent"] <= 10 and spread["even_after_ns"] > 1e9, said
     assert report["interrupted"] <= 210, said
     assert sum(stream["lost"] for stream in report["streams"]) == 0, said
+    # Four come in each 100 ms. What was due while the machine stood still comes at once; meanwhile no stream was answered.
+    silent_s = min(stream["gap_ns"] for stream in report["streams"] if not stream["cause"]) / 1e9
+    assert report["reconnects"]["peak"] <= 64 * silent_s, said
 
 
 def hit(proxied, tested, servers, number):
