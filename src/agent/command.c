@@ -166,10 +166,9 @@ static void start_agents(struct role *role, const char *id)
     }
 }
 
-static int listen_for_metrics(struct role *role, const struct text_address *address, const char *id)
+static int listen_for_metrics(struct role *role, const struct text_address *address)
 {
     struct net_error error;
-    const struct log_source source = {"agent", role->config.version, id};
     if (address->port == 0 && address->host[0] == '\0') {
         return 0; /* not asked for */
     }
@@ -178,10 +177,17 @@ static int listen_for_metrics(struct role *role, const struct text_address *addr
         cli_error("agent", "--metrics-listen: %s", error.text);
         return 1;
     }
-    log_event(LOG_INFO, &source, "metrics_listening",
-              LOG_PAIRS({"address", net_http_name(role->http)}), "Metrics on http://%s/metrics",
-              net_http_name(role->http));
     return 0;
+}
+
+static void announce_metrics(const struct role *role, const char *id)
+{
+    const struct log_source source = {"agent", role->config.version, id};
+    if (role->http != NULL) {
+        log_event(LOG_INFO, &source, "metrics_listening",
+                  LOG_PAIRS({"address", net_http_name(role->http)}), "Metrics on http://%s/metrics",
+                  net_http_name(role->http));
+    }
 }
 
 /* An agent without an end is there to be ended, and its log has what it saw. */
@@ -208,10 +214,11 @@ static void tell_unchecked(const struct role *role, const char *id)
 
 static int serve(struct role *role, const struct options *options, const char *id)
 {
-    if (listen_for_metrics(role, &options->metrics_listen, id) != 0) {
+    if (listen_for_metrics(role, &options->metrics_listen) != 0) {
         return EXIT_USAGE;
     }
     role_signals_start(&role->signals, &role->loop, on_signal, NULL, role);
+    announce_metrics(role, id); /* who reads it may end us */
     log_end_when_unread();
     tell_unchecked(role, id);
     start_agents(role, id);

@@ -183,7 +183,6 @@ static int listen_for_metrics(struct every *every)
         cli_error("verify", "--metrics-listen: %s", error.text);
         return 1;
     }
-    fprintf(stderr, "Metrics on http://%s/metrics\n", net_http_name(every->http));
     return 0;
 }
 
@@ -206,6 +205,9 @@ static int serve(struct every *every)
     uv_timer_init(&every->loop.uv, &every->timer);
     every->timer.data = every;
     role_signals_start(&every->signals, &every->loop, on_signal, NULL, every);
+    if (every->http != NULL) { /* behind the signals: who reads it may end us */
+        fprintf(stderr, "Metrics on http://%s/metrics\n", net_http_name(every->http));
+    }
     role_target_warn(every->target, "verify");
     begin_run(every);
     net_loop_run(&every->loop);

@@ -174,11 +174,11 @@ static void on_stream(void *user, struct net_stream *stream)
 static void on_refused(void *user, const struct net_error *why)
 {
     struct worker *worker = user;
-    counter_add(&worker->stats.downstream_cx_refused, 1);
     bool serious = why->kind == NET_FD_LIMIT; /* of which there is no connection */
     if (!serious) {
         worker_connection_gone(worker);
     }
+    counter_add(&worker->stats.downstream_cx_refused, 1); /* last: who sees it finds room */
     log_event(serious ? LOG_ERROR : LOG_DEBUG, &worker->relay->source, "connection_refused",
               LOG_PAIRS({"cause", net_error_label(why->kind)}), "Connection refused: %s",
               why->text);
