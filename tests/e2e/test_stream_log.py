@@ -86,6 +86,14 @@ def trailers(peer, stream, *fields):
 # ---- every reason that a real peer can bring about; the rest is in tests/unit/relay/test_stream_log.c ----
 
 
+def once_asked(behave):
+    """So it behaves when it has a message of the stream, not as soon as the stream is opened."""
+    def behaviour(peer, stream):
+        peer.exchange(until=lambda: peer.find(raw.DATA, stream))
+        behave(peer, stream)
+    return behaviour
+
+
 def answered(peer):
     return lambda: peer.find(raw.DATA, 1)
 
@@ -153,7 +161,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_an_end_is_told_with_who_and_why(started, certs, log, case):
     who, why, status, detail, behave, then, args = CASES[case]
-    server = raw.RawServer(behave)
+    server = raw.RawServer(once_asked(behave))
     with contextlib.closing(server):
         front = start(started, certs, log, [server], [], *args)
         peer = open_stream(front)
