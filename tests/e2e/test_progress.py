@@ -22,8 +22,10 @@ class Terminal:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
         self.shown = b""
+        self.silent_s = None
         if fill:
             self._fill(slave)
+        self.begun = time.monotonic()
         self.process = subprocess.Popen([BIN, *map(str, argv)], stdin=subprocess.DEVNULL, stdout=stdout, stderr=slave,
                                         env={**os.environ, "TERM": term, "LANG": "C.UTF-8"})
         self.flags = fcntl.fcntl(slave, fcntl.F_GETFL)
@@ -45,6 +47,7 @@ class Terminal:
     def _read(self):
         with contextlib.suppress(OSError):
             while piece := os.read(self.master, 4096):
+                self.silent_s = self.silent_s or time.monotonic() - self.begun  # until the first of it
                 self.shown += piece
 
     def finish(self, deadline_s=30):
@@ -55,6 +58,7 @@ class Terminal:
             self.process.wait()
             raise
         finally:
+            self.took_s = time.monotonic() - self.begun
             flags = fcntl.fcntl(self.slave, fcntl.F_GETFL)
             os.close(self.slave)
             if self.reader.is_alive():
@@ -83,7 +87,7 @@ def test_a_long_check_has_a_live_line(server, command, streams):
     out = terminal.finish()
     assert terminal.process.returncode == 0 and "\r" not in out and "\x1b" not in out
     lines = terminal.lines()
-    assert 3 <= len(lines) <= 12, lines
+    assert 3 <= len(lines) <= 4 * terminal.took_s, lines
     assert all(len(line) < 60 for line in lines)
     counts = [int(n) for n in re.findall(rf"of {streams} streams done, (\d+) of", " ".join(lines))]
     assert counts == sorted(counts) and counts[-1] > counts[0]
@@ -93,7 +97,8 @@ def test_a_long_check_has_a_live_line(server, command, streams):
 def test_what_is_over_soon_has_none(server):
     terminal = Terminal("verify", "--target", server.address, "--plaintext", "--versions", "v1.1")
     terminal.finish()
-    assert terminal.process.returncode == 0 and terminal.shown == b""
+    assert terminal.process.returncode == 0
+    assert terminal.shown == b"" or terminal.silent_s > 1  # it was not over soon
 
 
 def test_a_dumb_terminal_and_a_pipe_have_none(server):
