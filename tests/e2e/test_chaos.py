@@ -7,6 +7,7 @@ import time
 
 import pytest
 from testenv.grpcroute import Proxy, Server
+from testenv.net import ReservedPort
 from testenv.sanitizers import is_sanitized
 from testenv.wait import wait_until
 from test_moves import Fleet
@@ -23,8 +24,8 @@ class Site:
         self.started = started
         self.folder = folder
         self.two = two
-        self.servers = [started(Server("v1", f"s{n}")) for n in range(4)]
-        self.ports = [server.port for server in self.servers]
+        self.ports = [started(ReservedPort()).port for _ in range(4)]  # each server comes back on its own
+        self.servers = [started(Server("v1", f"s{n}", port=port)) for n, port in enumerate(self.ports)]
         self.stopped = set()
         self.rounds = 0
         self.write_endpoints(range(4))
