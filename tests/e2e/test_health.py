@@ -13,6 +13,7 @@ from testenv import raw
 from testenv.endpoints import GrpcGo, program
 from testenv.grpcio_peers import PingServer
 from testenv.grpcroute import Agent, Proxy, Server, grpcroute
+from testenv.net import ReservedPort
 from testenv.process import Process
 from testenv.raw import DATA, END_HEADERS, END_STREAM, HEADERS, block, frame, message
 from testenv.wait import wait_until
@@ -235,14 +236,14 @@ def test_not_serving_counts_at_once_and_keeps_live_streams(started, certs, stubs
 def test_without_health_checks_a_connection_is_all_that_is_asked(started, certs):
     silent = Checked(started, answered(NOT_SERVING))
     proxy = started(Proxy(certs, [silent], [], *QUICK, "--no-health-checks")).wait_ready()
-    server = started(Server("v2", "s"))
+    kept = started(ReservedPort())
+    server = started(Server("v2", "s", port=kept.port))
     assert endpoint(proxy, silent.address)["health"] == "healthy"
     assert json.load(urllib.request.urlopen(f"{proxy.admin}/config_dump", timeout=5))["health_checks"]["enabled"] is False
     proxy.stop()
     assert silent.checks == 0
     proxy = started(Proxy(certs, [server], [], *QUICK, "--no-health-checks")).wait_ready()
-    port = server.port
     server.stop(signal.SIGKILL)
-    proxy.wait_for(rf"Endpoint 127\.0\.0\.1:{port} of cluster server-v1 is unhealthy: ")
-    started(Server("v2", "again", port=port))
-    proxy.wait_for(rf"Endpoint 127\.0\.0\.1:{port} of cluster server-v1 is healthy", count=2)
+    proxy.wait_for(rf"Endpoint 127\.0\.0\.1:{kept.port} of cluster server-v1 is unhealthy: ")
+    started(Server("v2", "again", port=kept.port))
+    proxy.wait_for(rf"Endpoint 127\.0\.0\.1:{kept.port} of cluster server-v1 is healthy", count=2)

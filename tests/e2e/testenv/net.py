@@ -18,13 +18,6 @@ class ReservedPort:
         self._socket.close()
 
 
-def free_port():
-    """A port that was free a moment ago; where others could take it, use ReservedPort."""
-    reserved = ReservedPort()
-    reserved.close()
-    return reserved.port
-
-
 def wait_port(port, running=lambda: True, cafile=None, deadline_s=20):
     """Waits until something accepts, with `cafile` until it speaks TLS and h2, as long as `running()`."""
     end = time.monotonic() + deadline_s
