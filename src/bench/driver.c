@@ -120,10 +120,9 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
     }
 }
 
-static void end_second(struct driver *driver)
+static void end_second(struct driver *driver, uint64_t now_ns)
 {
     struct bench_result *result = driver->result;
-    uint64_t now_ns = clock_now_ns();
     if (result->timeline_count < BENCH_SECONDS_MAX) {
         struct bench_second *second = &result->timeline[result->timeline_count++];
         second->answered = driver->second.count;
@@ -155,7 +154,7 @@ static void begin_second(struct driver *driver)
 
 static void on_second(uv_timer_t *timer)
 {
-    end_second(timer->data);
+    end_second(timer->data, clock_now_ns());
     begin_second(timer->data);
 }
 
@@ -209,8 +208,7 @@ static void on_warmup_over(uv_timer_t *timer)
 {
     struct driver *driver = timer->data;
     begin_costs(driver);
-    memset(&driver->second, 0, sizeof(driver->second));
-    driver->second_began_ns = clock_now_ns();
+    driver->second_began_ns = driver->measure_ns; /* not when a busy machine noticed */
     begin_second(driver);
 }
 
@@ -219,7 +217,7 @@ static void begin_draining(struct driver *driver)
     uint64_t now_ns = clock_now_ns();
     driver->result->seconds_ns = now_ns > driver->measure_ns ? now_ns - driver->measure_ns : 0;
     if (driver->second_began_ns != 0) { /* the warm-up is over */
-        end_second(driver);
+        end_second(driver, now_ns);
     }
     end_costs(driver);
     enter(driver, PHASE_DRAINING);

@@ -24,7 +24,7 @@ void bench_stream_settle(struct bench_stream *stream)
 
 void bench_answered(struct driver *driver, uint64_t latency_ns, bool counts)
 {
-    if (driver->phase == PHASE_LOADING) {
+    if (driver->phase == PHASE_LOADING && (counts || driver->second_began_ns != 0)) {
         histogram_add(&driver->second, latency_ns);
     }
     if (counts) {

@@ -215,7 +215,7 @@ def test_a_reload_of_the_certificate_interrupts_nobody(started, certs, tmp_path,
     """reload-cert tells the process to; nginx lets its old workers keep their streams."""
     proxy = started(PROXIES[name](certs, tmp_path, [started(Server("v1", pod)) for pod in "ab"], [started(Server("v2", "other"))]))
     where = str(tmp_path / "nginx.pid") if name == "nginx" else str(proxy.process.pid)
-    done = grpcroute("failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault", f"reload-cert:{where}", "--max-gap", "1s",
+    done = grpcroute("failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault", f"reload-cert:{where}",
                      "--roll-call", "-o", "json")
     report = json.loads(done.stdout)
     assert done.returncode == 0 and report["interrupted"] == 0 and report["roll_call"]["answered"] == 64, done.stdout + done.stderr
