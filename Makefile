@@ -15,9 +15,9 @@ export FOLLOW # =1 goes on until Ctrl-C
 CLUSTER = deploy/cluster.sh
 
 .PHONY: help demo test binary bench bench-peers install dist deb test-packages format lint clean-build proto certs apply-certs build load \
-	deploy-envoy deploy-traefik deploy-embedded all-envoy all-traefik all-embedded \
+	deploy-envoy deploy-traefik deploy-embedded deploy-gateway all-envoy all-traefik all-embedded all-gateway \
 	logs-server-v1 logs-server-v2 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2 \
-	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-cluster
+	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-kind
 
 help:
 	@echo 'On this machine:'
@@ -26,7 +26,7 @@ help:
 	@echo '  make binary        build $(BIN) (the packages must be there: see make demo)'
 	@echo '  make bench         CPU per round trip of proxy and server beside Envoy and nghttpx'
 	@echo '  make bench-peers   the same, longer, beside all five: HAProxy, nginx, nghttpx, Envoy, Traefik'
-	@echo '  make test-cluster  all of the below on a real Kubernetes that it brings up and ends'
+	@echo '  make test-kind     all of the below in a real kind cluster that it brings up and ends'
 	@echo '  make proto         generate the protobuf code (part of every build)'
 	@echo '  make install       install program, manual pages and completions under PREFIX (default /usr/local)'
 	@echo '  make deb           a Debian package and its bill of materials, in dist/; make dist: the source'
@@ -34,12 +34,12 @@ help:
 	@echo '  make test-packages make both, and install and run them in fresh roots of Debian 12 and 13'
 	@echo '  make clean-build   remove the build folders'
 	@echo 'In the cluster of the current kubectl context:'
-	@echo '  make all-envoy     certs, build, load and deploy with Envoy; also all-traefik, all-embedded'
+	@echo '  make all-envoy     certs, build, load and deploy with Envoy; also all-traefik, all-embedded, all-gateway'
 	@echo '  make certs         make a CA and a server certificate in $(CERTS)/'
 	@echo '  make apply-certs   put them into the cluster'
 	@echo '  make build         build the image $(IMAGE)'
 	@echo '  make load          load it into kind, minikube, k3d or the containerd of this machine'
-	@echo '  make deploy-envoy  deploy and wait until everything is ready; also deploy-traefik, deploy-embedded'
+	@echo '  make deploy-envoy  deploy and wait until everything is ready; also deploy-traefik, deploy-embedded, deploy-gateway'
 	@echo '  make verify        judge the deployed agents and the proxy: routing; also sticky-test'
 	@echo '  make logs-proxy    logs; also logs-agents-v1, logs-agent-v1-1, logs-server-v1, ... (TAIL=100, FOLLOW=1)'
 	@echo '  make clean         delete the namespace and everything in it'
@@ -73,9 +73,9 @@ bench-peers:
 	@$(MAKE) --no-print-directory binary
 	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py $(BENCH_ARGS)
 
-test-cluster:
+test-kind:
 	@tests/tool/setup.sh cluster
-	@tests/cluster/test.sh
+	@tests/kind/test.sh
 
 proto: binary
 
@@ -121,7 +121,10 @@ load:
 deploy-envoy deploy-traefik deploy-embedded: deploy-%:
 	@$(CLUSTER) deploy $*
 
-all-envoy all-traefik all-embedded: all-%:
+deploy-gateway:
+	@$(CLUSTER) deploy gateway-api
+
+all-envoy all-traefik all-embedded all-gateway: all-%:
 	@$(MAKE) --no-print-directory certs
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory load

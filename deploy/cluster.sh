@@ -61,7 +61,8 @@ apply_certs() {
     k create secret generic proxy-certs --from-file="$certs/cert.pem" --from-file="$certs/key.pem" \
         --dry-run=client -o yaml | k apply -f - >/dev/null
     k create configmap proxy-ca --from-file="$certs/ca.pem" --dry-run=client -o yaml | k apply -f - >/dev/null
-    say "Secret proxy-certs and ConfigMap proxy-ca are in namespace $namespace"
+    k create secret tls gateway-certs --cert="$certs/cert.pem" --key="$certs/key.pem" --dry-run=client -o yaml | k apply -f - >/dev/null
+    say "Secrets proxy-certs and gateway-certs, and ConfigMap proxy-ca, are in namespace $namespace"
 }
 
 need_certs() {
@@ -145,6 +146,13 @@ why_not_ready() { # NAME
     echo "${said:-see kubectl get events -n $namespace}"
 }
 
+# The types of the Gateway API are no part of Kubernetes; the implementation brings them, or whoever runs the cluster.
+need_gateway_api() {
+    local url=https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.4.0/standard-install.yaml
+    kubectl get crd grpcroutes.gateway.networking.k8s.io gatewayclasses.gateway.networking.k8s.io >/dev/null 2>&1 ||
+        fail "the cluster does not have the Gateway API's types; run kubectl apply -f $url"
+}
+
 # Waits until every Deployment is what its manifest says.
 wait_rolled_out() {
     local name
@@ -158,8 +166,10 @@ deploy() { # PROXY
     [ -f "deploy/$1/kustomization.yaml" ] || fail "there is no deploy/$1"
     need_cluster
     need_certs
+    [ "$1" != gateway-api ] || need_gateway_api
     say "deploying with $1"
     kubectl apply -k "deploy/$1" >/dev/null || fail "kubectl apply -k deploy/$1 failed"
+    [ "$1" != gateway-api ] || kubectl apply -f deploy/routes/grpcroute.yaml >/dev/null || fail 'kubectl apply of the routes failed'
     wait_rolled_out
     k get pods
 }
@@ -250,6 +260,9 @@ check() { # NAME
 clean() {
     need_cluster
     kubectl delete namespace "$namespace" --ignore-not-found
+    # Of deploy/gateway-api, what no namespace holds.
+    kubectl delete clusterrole/grpcroute-gateway clusterrolebinding/grpcroute-gateway --ignore-not-found
+    kubectl delete gatewayclass/grpcroute --ignore-not-found 2>/dev/null || true # there may be no such type
 }
 
 case ${1:-} in

@@ -1,4 +1,4 @@
-"""What the make targets for a cluster do, beside a kubectl and a docker that say what the test wants; tests/cluster has real ones."""
+"""What the make targets for a cluster do, beside a kubectl and a docker that say what the test wants; tests/kind has real ones."""
 import os
 import re
 import shutil
@@ -17,9 +17,10 @@ echo "$*" >> asked
 case "$*" in
     "config current-context") cat context ;;
     *"get --raw /readyz"*) [ ! -e unreachable ] || {{ echo "dial tcp: connection refused" >&2; exit 1; }} ;;
-    *"rollout status"*) [ ! -e not-ready ] ;;
+    *"get crd"*) [ ! -e no_crd ] ;;
+    *"rollout status"*) [ ! -e not_ready ] ;;
     *"get deployments"*) echo agent-v1-1 ;;
-    *"get pods -o go-template"*) cat not-ready ;;
+    *"get pods -o go-template"*) cat not_ready ;;
     *"get pods -l job-name"*) cat probe ;;
     *"get pods"*) cat pods ;;
     *"get events"*) cat event 2> /dev/null ;;
@@ -66,7 +67,7 @@ class Machine:
 
     def tell(self, **files):
         for name, text in files.items():
-            (self.folder / name.replace("not_ready", "not-ready")).write_text(str(text))
+            (self.folder / name).write_text(str(text))
 
     def asked(self):
         return (self.folder / "asked").read_text()
@@ -187,6 +188,11 @@ def test_a_cluster_that_does_not_answer_is_one_line(machine, target):
     one_line(machine.make(target), 2, "the cluster of context fake does not answer")
 
 
+def test_a_cluster_without_the_gateway_api_is_one_line(machine):
+    machine.tell(no_crd="")
+    one_line(machine.make("deploy-gateway"), 2, "does not have the Gateway API's types; run kubectl apply -f https://")
+
+
 def test_logs_of_nothing_are_one_line(machine):
     machine.tell(pods="")
     one_line(machine.make("logs-proxy"), 2, "app=proxy-ingress", "make all-envoy")
@@ -241,7 +247,7 @@ def test_what_the_image_is_built_of_is_enough_to_build(tmp_path):
 
 def test_no_policy_has_rules_for_both_directions():
     """kube-router takes ports to come in by for ports to go out to where one has both."""
-    for file in ("base/network-policies.yaml", "monitoring/network-policy.yaml"):
+    for file in ("base/network-policies.yaml", "gateway-api/network-policy.yaml", "monitoring/network-policy.yaml"):
         for policy in yaml.safe_load_all((ROOT / "deploy" / file).read_text()):
             spec = policy["spec"]
             assert not ("ingress" in spec and "egress" in spec), policy["metadata"]["name"]
