@@ -16,8 +16,8 @@ test_packages=(libcmocka-dev python3-venv python3-pip clang libclang-rt-14-dev l
     chromium fonts-dejavu-core zsh fish mandoc)
 test_tools=(clang shellcheck haproxy nginx h2load nghttpx prometheus promtool curl ps git chromium zsh fish mandoc)
 test_libraries=(cmocka)
-cluster_packages=(containerd runc iptables iproute2 busybox-static socat docker.io debootstrap)
-cluster_tools=(containerd runc iptables ip busybox socat dockerd docker debootstrap)
+cluster_packages=(docker.io runc iptables iproute2 slirp4netns busybox-static debootstrap)
+cluster_tools=(dockerd docker runc iptables ip slirp4netns busybox debootstrap)
 package_packages=(dpkg-dev debhelper fakeroot lintian debootstrap util-linux)
 package_tools=(dpkg-buildpackage dh fakeroot lintian debootstrap unshare)
 
@@ -257,5 +257,5 @@ if [ "$mode" = test ] || [ "$mode" = cluster ]; then
 fi
 if [ "$mode" = cluster ]; then
     ensure_go
-    tests/cluster/build.sh
+    tests/kind/build.sh
 fi
