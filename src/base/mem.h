@@ -3,9 +3,13 @@
 #define GRPCROUTE_BASE_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Returns the struct that contains `member` at `pointer`. */
-#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((uintptr_t)(pointer)-offsetof(type, member)))
+
+/* `pointer` without its const, for libraries that only read what their types do not promise to. */
+#define mem_unconst(pointer) ((void *)(uintptr_t)(pointer))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

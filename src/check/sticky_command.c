@@ -131,7 +131,8 @@ static int run(const void *parsed, int argc, char **argv)
     (void)argv;
     const struct options *options = parsed;
     if (options->logs.sources.count > 0) {
-        return run_logs((struct options *)options);
+        struct options own = *options;
+        return run_logs(&own);
     }
     struct role_expects expects = {0};
     int rv = EXIT_USAGE;

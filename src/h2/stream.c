@@ -218,9 +218,9 @@ static nghttp2_nv *to_nv(const struct h2_header *fields, size_t count,
     nghttp2_nv *nv = count <= STACK_FIELDS ? stack : mem_calloc(count, sizeof(*nv));
     for (size_t i = 0; i < count; i++) {
         nv[i] = (nghttp2_nv){
-            .name = (uint8_t *)fields[i].name,
+            .name = mem_unconst(fields[i].name),
             .namelen = fields[i].name_len,
-            .value = (uint8_t *)fields[i].value,
+            .value = mem_unconst(fields[i].value),
             .valuelen = fields[i].value_len,
             .flags = nv_flags(&fields[i]),
         };

@@ -74,7 +74,7 @@ static int send_bytes(struct net_stream *stream, const uint8_t *bytes, size_t le
     size_t sent = 0;
 
     if (stream->kept_bytes == 0) {
-        uv_buf_t buf = uv_buf_init((char *)bytes, (unsigned int)len);
+        uv_buf_t buf = uv_buf_init(mem_unconst(bytes), (unsigned int)len);
         int status = uv_try_write((uv_stream_t *)&stream->tcp, &buf, 1);
 
         if (status < 0 && status != UV_EAGAIN) {

@@ -123,11 +123,12 @@ static int spawn(struct role_child *child, uv_loop_t *loop,
 {
     char parent[16];
     const char *program = command->program != NULL ? command->program : SELF;
-    char *argv[ROLE_CHILD_WORDS_MAX + 4] = {(char *)NAME, (char *)WORD, parent, (char *)program};
+    char *argv[ROLE_CHILD_WORDS_MAX + 4] = {mem_unconst(NAME), mem_unconst(WORD), parent,
+                                            mem_unconst(program)};
     snprintf(parent, sizeof(parent), "%ld", (long)getpid());
     for (size_t i = 0; command->arguments[i] != NULL; i++) {
         assert(i + 1 < ROLE_CHILD_WORDS_MAX);
-        argv[i + 4] = (char *)command->arguments[i];
+        argv[i + 4] = mem_unconst(command->arguments[i]);
     }
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},

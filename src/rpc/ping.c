@@ -1,5 +1,6 @@
 #include "rpc/ping.h"
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "ping.pb-c.h"
 #include "rpc/arena.h"
@@ -49,7 +50,7 @@ int rpc_ping_response_decode(const uint8_t *bytes, size_t len, struct rpc_ping_r
 /* protobuf-c's structs hold char *, but packing only reads. */
 static char *text(const char *value)
 {
-    return value != NULL ? (char *)value : (char *)"";
+    return mem_unconst(value != NULL ? value : "");
 }
 
 size_t rpc_ping_request_encode(const struct rpc_ping_request *request, uint8_t *out,

@@ -193,7 +193,7 @@ static void answer_error(struct answer *answer, enum rpc_code code, const char *
 {
     grpc__reflection__v1__error_response__init(&answer->error);
     answer->error.error_code = (int32_t)code;
-    answer->error.error_message = (char *)message;
+    answer->error.error_message = mem_unconst(message);
     answer->response.message_response_case =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
     answer->response.error_response = &answer->error;
@@ -206,7 +206,7 @@ static void answer_file(struct answer *answer, struct slice file)
         return;
     }
     grpc__reflection__v1__file_descriptor_response__init(&answer->files);
-    answer->file = (ProtobufCBinaryData){file.len, (uint8_t *)file.bytes};
+    answer->file = (ProtobufCBinaryData){file.len, mem_unconst(file.bytes)};
     answer->files.n_file_descriptor_proto = 1; /* our files import nothing */
     answer->files.file_descriptor_proto = &answer->file;
     answer->response.message_response_case =
@@ -256,7 +256,7 @@ static void answer_extensions(struct answer *answer, const char *type)
         return;
     }
     grpc__reflection__v1__extension_number_response__init(&answer->extensions);
-    answer->extensions.base_type_name = (char *)type;
+    answer->extensions.base_type_name = mem_unconst(type);
     answer->response.message_response_case =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ALL_EXTENSION_NUMBERS_RESPONSE;
     answer->response.all_extension_numbers_response = &answer->extensions;

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/mem.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -219,7 +220,7 @@ static void threads_never_split_a_line(void **state)
     for (size_t i = 0; i < 4; i++) {
         pthread_join(threads[i], NULL);
     }
-    char *text = (char *)captured();
+    char *text = mem_unconst(captured());
     size_t count = 0;
     char *rest = NULL;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {

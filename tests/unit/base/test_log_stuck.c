@@ -1,5 +1,6 @@
 /* What the log does when its readers do not read, and when they do again. */
 #include "base/log.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -274,7 +275,7 @@ static void long_lines_through_a_full_pipe_stay_whole(void **state)
     }
     log_event(LOG_WARN, &SERVER, "x", NULL, "end");
     drain_filling(ends[0]);
-    char *all = (char *)read_until(ends[0], "end\n");
+    char *all = mem_unconst(read_until(ends[0], "end\n"));
     char *rest = NULL;
     size_t lines = 0;
     for (char *line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {

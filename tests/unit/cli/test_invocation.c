@@ -58,7 +58,7 @@ static char *page_of(int argc, const char **argv)
     FILE *out = open_memstream(&written, &len);
     const struct cli_report report = {
         .command = "try", .result = "passed", .headline = "all is well"};
-    cli_invocation_note(&command, argc, (char **)argv);
+    cli_invocation_note(&command, argc, mem_unconst(argv));
     cli_write_page(out, (const unsigned char *)"@TITLE@ @SUMMARY@ @ABOUT@ @DATA@", &report, "{}");
     fclose(out);
     cli_invocation_forget();

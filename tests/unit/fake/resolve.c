@@ -109,7 +109,7 @@ static size_t read_addresses(const char *text, uint16_t port,
 static void lookup_free(struct net_resolve *lookup)
 {
     list_remove(&lookup->node);
-    free((char *)lookup->host);
+    free(mem_unconst(lookup->host));
     free(lookup);
 }
 

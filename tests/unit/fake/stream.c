@@ -56,7 +56,7 @@ static uint64_t new_delay_ms;
 
 static struct end *end_of(const struct net_stream *stream)
 {
-    return (struct end *)stream;
+    return mem_unconst(stream);
 }
 
 static struct net_stream *stream_of(struct end *end)

@@ -1,4 +1,5 @@
 /* Every way in which a connection cannot be made has its own kind and a sentence that helps. */
+#include "base/mem.h"
 #include "harness.h"
 
 #include <arpa/inet.h>
@@ -517,7 +518,7 @@ static void cancelling_after_any_number_of_turns_is_silent(void **state)
 #define TLS(test)                                                                                  \
     {                                                                                              \
         .name = #test, .test_func = test, .setup_func = setup, .teardown_func = teardown,          \
-        .initial_state = (void *)&with_tls                                                         \
+        .initial_state = mem_unconst(&with_tls)                                                    \
     }
 
 int main(void)

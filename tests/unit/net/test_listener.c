@@ -1,5 +1,6 @@
 /* Listening: addresses, bad clients, descriptor limit; TLS clients that our own code would not be.
  */
+#include "base/mem.h"
 #include "harness.h"
 
 #include <openssl/err.h>
@@ -525,7 +526,7 @@ static void renegotiation_is_refused(void **state)
 #define TLS(test)                                                                                  \
     {                                                                                              \
         .name = #test, .test_func = test, .setup_func = setup, .teardown_func = teardown,          \
-        .initial_state = (void *)&with_tls                                                         \
+        .initial_state = mem_unconst(&with_tls)                                                    \
     }
 
 int main(void)

@@ -1,4 +1,5 @@
 /* Established streams, each behaviour on plain TCP and on TLS. */
+#include "base/mem.h"
 #include "harness.h"
 
 #include <string.h>
@@ -341,7 +342,7 @@ static void a_stream_dropped_before_its_start_says_nothing(void **state)
     {.name = #test "_plain", .test_func = test, .setup_func = setup, .teardown_func = teardown},   \
     {                                                                                              \
         .name = #test "_tls", .test_func = test, .setup_func = setup, .teardown_func = teardown,   \
-        .initial_state = (void *)&with_tls                                                         \
+        .initial_state = mem_unconst(&with_tls)                                                    \
     }
 
 /* The server's certificate and so many of its issuer that they fill more than cipher_bytes. */
@@ -400,7 +401,7 @@ int main(void)
          .test_func = a_chain_longer_than_a_buffer_is_sent_in_parts,
          .setup_func = setup,
          .teardown_func = teardown,
-         .initial_state = (void *)&with_tls},
+         .initial_state = mem_unconst(&with_tls)},
     };
 
     return cmocka_run_group_tests(tests, certificates_make, certificates_remove);
