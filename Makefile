@@ -42,7 +42,7 @@ help:
 	@echo '  make deploy-envoy  deploy and wait until everything is ready; also deploy-traefik, deploy-embedded, deploy-gateway'
 	@echo '  make verify        judge the deployed agents and the proxy: routing; also sticky-test'
 	@echo '  make logs-proxy    logs; also logs-agents-v1, logs-agent-v1-1, logs-server-v1, ... (TAIL=100, FOLLOW=1)'
-	@echo '  make clean         delete the namespace and everything in it'
+	@echo '  make clean         delete the namespace and everything in it; asks first, CONFIRM=1 does not'
 
 # ---- this machine ------------------------------------------------------------------------------
 

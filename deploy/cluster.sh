@@ -257,8 +257,18 @@ check() { # NAME
     worse "$code" "$probed"
 }
 
+# Goes on after a yes of who sits there, or CONFIRM=1.
+confirm() { # QUESTION
+    [ "${CONFIRM:-}" != 1 ] || return 0
+    [ -t 0 ] || fail "$1 Nobody can answer here: CONFIRM=1 says yes"
+    local answer
+    read -r -p "$1 [y/N] " answer || true
+    case ${answer:-} in y | Y | yes) ;; *) fail 'nothing was deleted' ;; esac
+}
+
 clean() {
     need_cluster
+    confirm "Delete the namespace $namespace and everything in it, in the cluster of context $(context)?"
     kubectl delete namespace "$namespace" --ignore-not-found
     # Of deploy/gateway-api, what no namespace holds.
     kubectl delete clusterrole/grpcroute-gateway clusterrolebinding/grpcroute-gateway --ignore-not-found

@@ -1,5 +1,6 @@
 """What the make targets for a cluster do, beside a kubectl and a docker that say what the test wants; tests/kind has real ones."""
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -72,13 +73,13 @@ class Machine:
     def asked(self):
         return (self.folder / "asked").read_text()
 
-    def run(self, *argv, **env):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS")) and name not in ("TAIL", "FOLLOW")}
-        return subprocess.run([str(arg) for arg in argv], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-                              env={**clean, "PATH": str(self.path), "GRPCROUTE": BIN, **env})
+    def run(self, *argv, stdin=None, **env):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS")) and name not in ("TAIL", "FOLLOW", "CONFIRM")}
+        return subprocess.run([str(arg) for arg in argv], cwd=ROOT, stdin=stdin, capture_output=True, text=True, timeout=60,
+                              check=False, env={**clean, "PATH": str(self.path), "GRPCROUTE": BIN, **env})
 
-    def make(self, *words, **env):
-        return self.run("make", "--no-print-directory", *words, f"BIN={BIN}", **env)
+    def make(self, *words, stdin=None, **env):
+        return self.run("make", "--no-print-directory", *words, f"BIN={BIN}", stdin=stdin, **env)
 
     def check(self, name, **env):
         return self.run("deploy/cluster.sh", "check", name, **env)
@@ -186,6 +187,31 @@ def test_no_kubectl_is_one_line(bare, target):
 def test_a_cluster_that_does_not_answer_is_one_line(machine, target):
     machine.tell(unreachable="")
     one_line(machine.make(target), 2, "the cluster of context fake does not answer")
+
+
+def deleted(machine):
+    return "delete namespace" in machine.asked()
+
+
+def test_nothing_is_deleted_where_nobody_can_be_asked(machine):
+    done = machine.make("clean", stdin=subprocess.DEVNULL)
+    one_line(done, 2, "Delete the namespace grpc-routing-poc and everything in it, in the cluster of context fake?", "CONFIRM=1")
+    one_line(machine.make("clean", "CONFIRM=0", stdin=subprocess.DEVNULL), 2, "CONFIRM=1")
+    assert not deleted(machine)
+    assert machine.make("clean", "CONFIRM=1", stdin=subprocess.DEVNULL).returncode == 0 and deleted(machine)
+
+
+@pytest.mark.parametrize("answer, agreed", [("y", True), ("yes", True), ("", False), ("n", False), ("yesterday", False), ("\x04", False)])
+def test_who_is_asked_decides_what_is_deleted(machine, answer, agreed):
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer.encode() + b"\n")
+        done = machine.make("clean", stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "in the cluster of context fake? [y/N]" in done.stderr
+    assert deleted(machine) is agreed and (done.returncode == 0) is agreed and ("nothing was deleted" in done.stderr) is not agreed, done
 
 
 def test_a_cluster_without_the_gateway_api_is_one_line(machine):

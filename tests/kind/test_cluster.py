@@ -29,7 +29,7 @@ def deployed(request, cluster):
     cluster.make(f"all-{request.param}", timeout=900)
     cluster.proxy = request.param
     yield cluster
-    cluster.make("clean")
+    cluster.make("clean", "CONFIRM=1")
 
 
 def get(cluster, path):

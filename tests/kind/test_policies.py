@@ -60,7 +60,7 @@ def probes(cluster, busybox):
         yield cluster
     finally:
         cluster.run(["kubectl", "delete", "pod", "-n", "default", "-l", "probe=policies", "--now"], check=False)
-        cluster.make("clean")
+        cluster.make("clean", "CONFIRM=1")
 
 
 def addresses(cluster):

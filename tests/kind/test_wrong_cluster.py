@@ -11,7 +11,7 @@ from kube import ROOT, wait_until
 def deployed(cluster):
     cluster.make("all-embedded", timeout=900)
     yield cluster
-    cluster.make("clean")
+    cluster.make("clean", "CONFIRM=1")
 
 
 @pytest.mark.parametrize("overlay", ["embedded", "envoy", "traefik", "gateway-api"])
