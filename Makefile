@@ -14,7 +14,7 @@ export TAIL ?= 100
 export FOLLOW # =1 goes on until Ctrl-C
 CLUSTER = deploy/cluster.sh
 
-.PHONY: help demo test binary bench bench-peers install dist deb test-packages format lint clean-build proto certs apply-certs build load \
+.PHONY: help demo test binary bench bench-peers install dist deb test-packages format lint coverage mutants clean-build proto certs apply-certs build load \
 	deploy-envoy deploy-traefik deploy-embedded deploy-gateway all-envoy all-traefik all-embedded all-gateway \
 	logs-server-v1 logs-server-v2 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2 \
 	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-kind
@@ -32,6 +32,7 @@ help:
 	@echo '  make deb           a Debian package and its bill of materials, in dist/; make dist: the source'
 	@echo '  make lint          the form of C, Python and shell; make format mends it'
 	@echo '  make test-packages make both, and install and run them in fresh roots of Debian 12 and 13'
+	@echo '  make coverage      what all tests together run of src/, by folder; make mutants: planted faults that a test must see'
 	@echo '  make clean-build   remove the build folders'
 	@echo 'In the cluster of the current kubectl context:'
 	@echo '  make all-envoy     certs, build, load and deploy with Envoy; also all-traefik, all-embedded, all-gateway'
@@ -101,8 +102,16 @@ test-packages:
 	@tests/tool/setup.sh packages
 	@tests/packages/test.sh
 
+coverage:
+	@tests/tool/setup.sh test
+	@tests/tool/coverage.sh
+
+mutants:
+	@tests/tool/setup.sh test
+	@tests/mutants/run.sh
+
 clean-build:
-	@rm -rf dist build build-test build-asan build-tsan build-fuzz
+	@rm -rf dist build build-test build-asan build-tsan build-fuzz build-coverage build-mutants
 
 # ---- the cluster -------------------------------------------------------------------------------
 
