@@ -1,22 +1,12 @@
 #include "check/log_cut.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "check/log_carrier.h"
 #include "check/log_words.h"
 
 #include <ctype.h>
 #include <string.h>
-
-#define FNV_BASIS UINT64_C(0xcbf29ce484222325)
-#define FNV_PRIME UINT64_C(0x100000001b3)
-
-static uint64_t mix(uint64_t key, const char *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        key = (key ^ (unsigned char)bytes[i]) * FNV_PRIME;
-    }
-    return key;
-}
 
 static bool is_time(const char *word, size_t len)
 {
@@ -34,7 +24,7 @@ static uint64_t mix_prefix(uint64_t key, const char *prefix, size_t len)
     for (size_t i = 0; i <= len; i++) {
         if (i == len || prefix[i] == ' ') {
             if (!is_time(prefix + word, i - word)) {
-                key = mix(key, prefix + word, i - word);
+                key = hash_bytes(key, prefix + word, i - word);
             }
             word = i + 1;
         }
@@ -81,7 +71,7 @@ bool check_log_cut_text(const char *line, struct check_log_cut *ret)
             }
             const char *text = strchr(tag, ' ');
             ret->kind = tag[0] == 'P' ? CHECK_LOG_PART : CHECK_LOG_LAST;
-            ret->key = mix_prefix(mix(FNV_BASIS, streams[i], strlen(streams[i])), line,
+            ret->key = mix_prefix(hash_bytes(HASH_BASIS, streams[i], strlen(streams[i])), line,
                                   (size_t)(time - line));
             ret->text = text != NULL ? text + 1 : "";
             ret->of_docker = false;
@@ -123,12 +113,13 @@ static uint64_t mix_names(uint64_t key, const cJSON *object)
                 continue;
             }
             if (cJSON_IsString(item)) {
-                key = mix(mix(key, names[i], strlen(names[i])), item->valuestring,
-                          strlen(item->valuestring));
+                key = hash_bytes(hash_bytes(key, names[i], strlen(names[i])), item->valuestring,
+                                 strlen(item->valuestring));
             } else if (cJSON_IsObject(item)) {
                 for (const cJSON *name = item->child; name != NULL; name = name->next) {
                     bool is_name = cJSON_IsString(name) && strstr(name->string, "time") == NULL;
-                    key = is_name ? mix(key, name->valuestring, strlen(name->valuestring)) : key;
+                    key = is_name ? hash_bytes(key, name->valuestring, strlen(name->valuestring))
+                                  : key;
                 }
             }
         }
@@ -189,7 +180,7 @@ bool check_log_cut_object(const cJSON *object, const char *prefix, size_t prefix
         return false;
     }
     find_mark(object, text, &ret->kind, &ret->of_docker);
-    ret->key = mix_names(mix_prefix(FNV_BASIS, prefix, prefix_len), object);
+    ret->key = mix_names(mix_prefix(HASH_BASIS, prefix, prefix_len), object);
     ret->text = text;
     return true;
 }

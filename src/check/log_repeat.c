@@ -1,5 +1,6 @@
 #include "check/log_repeat.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "check/log_told.h"
 
@@ -13,21 +14,14 @@ void check_log_repeat_next(struct check_log_repeat *repeat)
     repeat->differs = false;
 }
 
-static uint64_t mix(uint64_t hash, const char *text)
-{
-    do {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3); /* FNV-1a */
-    } while (*text++ != '\0');
-    return hash;
-}
-
 static uint64_t hash_of(const struct check_log_event *event)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)event->kind;
-    hash = mix(mix(hash, event->version), event->id);
-    hash = mix(mix(hash, event->peer_version), event->peer_id);
-    hash = mix(mix(hash, event->stream.cluster), event->stream.endpoint);
-    return mix(mix(hash ^ event->stream.mark, event->stream.path), event->stream.reason);
+    uint64_t hash = HASH_BASIS ^ (uint64_t)event->kind;
+    hash = hash_text(hash_text(hash, event->version), event->id);
+    hash = hash_text(hash_text(hash, event->peer_version), event->peer_id);
+    hash = hash_text(hash_text(hash, event->stream.cluster), event->stream.endpoint);
+    return hash_text(hash_text(hash ^ event->stream.mark, event->stream.path),
+                     event->stream.reason);
 }
 
 static void add(struct check_log_repeat *repeat, uint64_t hash)

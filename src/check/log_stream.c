@@ -1,5 +1,6 @@
 #include "check/log_stream.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "check/log_words.h"
 
@@ -154,10 +155,7 @@ static uint64_t mix(uint64_t mark, const cJSON *item)
         snprintf(number, sizeof(number), "%.17g", item->valuedouble);
         text = number;
     }
-    for (; text != NULL && *text != '\0'; text++) {
-        mark = (mark ^ (unsigned char)*text) * UINT64_C(0x100000001b3); /* FNV-1a */
-    }
-    return mark;
+    return text != NULL ? hash_bytes(mark, text, strlen(text)) : mark;
 }
 
 /* Differs between streams that are alike in everything that is judged. */
@@ -165,7 +163,7 @@ static uint64_t mark_of(const cJSON *object)
 {
     static const char *const keys[] = {"time",   "start_time", "stream",   "client",
                                        "age_ms", "StartUTC",   "Duration", "ClientAddr"};
-    uint64_t mark = UINT64_C(0xcbf29ce484222325);
+    uint64_t mark = HASH_BASIS;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         mark = mix(mark, cJSON_GetObjectItemCaseSensitive(object, keys[i]));
     }

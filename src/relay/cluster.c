@@ -1,5 +1,6 @@
 #include "relay/cluster.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -383,10 +384,8 @@ size_t cluster_forget_left(struct cluster *cluster)
  * keys move. */
 static uint64_t rendezvous_score(const struct endpoint *endpoint, uint64_t hash)
 {
-    uint64_t score = hash ^ UINT64_C(0x9e3779b97f4a7c15);
-    for (const char *c = endpoint->name; *c != '\0'; c++) {
-        score = (score ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-    }
+    uint64_t score =
+        hash_bytes(hash ^ UINT64_C(0x9e3779b97f4a7c15), endpoint->name, strlen(endpoint->name));
     score ^= score >> 33;
     score *= UINT64_C(0xff51afd7ed558ccd);
     return score ^ score >> 33;

@@ -1,6 +1,7 @@
 #include "relay/events.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -23,18 +24,9 @@ void events_deinit(struct events *events)
     pthread_mutex_destroy(&events->mutex);
 }
 
-/* FNV-1a. */
-static uint64_t hash_on(uint64_t hash, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    }
-    return hash * UINT64_C(0x100000001b3); /* "a" and "bc" are not "ab" and "c" */
-}
-
 static uint64_t key_of(const char *name, const char *subject)
 {
-    return subject != NULL ? hash_on(hash_on(UINT64_C(0xcbf29ce484222325), name), subject) | 1 : 0;
+    return subject != NULL ? hash_text(hash_text(HASH_BASIS, name), subject) | 1 : 0;
 }
 
 /* Its earlier entry, or else a free place or the oldest one, emptied. */

@@ -1,5 +1,6 @@
 #include "relay/router.h"
 
+#include "base/hash.h"
 #include "relay/routing.h"
 #include "relay/state.h"
 #include "route/match.h"
@@ -7,22 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* FNV-1a; stable over restarts and replicas, which hashing on a header is for. */
-static uint64_t hash_bytes(const char *bytes, size_t len)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
+/* Stable over restarts and replicas, which hashing on a header is for. */
 static uint64_t hash_of(const struct relay *relay, const struct h2_block *block)
 {
     const struct h2_header *field = relay->config.hash_header != NULL
                                         ? h2_block_find(block, relay->config.hash_header, NULL)
                                         : NULL;
-    return field != NULL ? hash_bytes(field->value, field->value_len) : 0;
+    return field != NULL ? hash_bytes(HASH_BASIS, field->value, field->value_len) : 0;
 }
 
 static void refuse(struct router_decision *decision, enum rpc_code code, const char *format,
