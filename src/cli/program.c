@@ -93,7 +93,7 @@ static int run_help(const struct cli_program *program, int argc, char **argv)
 static int run_completion(const struct cli_program *program, int argc, char **argv)
 {
     if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
-        return run_help(program, 1, (char *[]){(char *)"completion"});
+        return run_help(program, 1, (char *[]){mem_unconst("completion")});
     }
     if (argc != 1 || cli_completion(program, argv[0], stdout) != 0) {
         cli_error("completion", "expected one argument: bash, zsh or fish");
@@ -106,7 +106,7 @@ static int run_completion(const struct cli_program *program, int argc, char **ar
 static int run_man(const struct cli_program *program, int argc, char **argv)
 {
     if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
-        return run_help(program, 1, (char *[]){(char *)"man"});
+        return run_help(program, 1, (char *[]){mem_unconst("man")});
     }
     const struct cli_command *command = argc > 0 ? find_command(program, argv[0]) : NULL;
     if (argc > 1) {

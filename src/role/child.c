@@ -38,7 +38,7 @@ void role_child_become(char **argv)
     const char *program = argv[3];
     char **become = &argv[3];
     if (strcmp(program, SELF) == 0) {
-        become[0] = (char *)NAME;
+        become[0] = mem_unconst(NAME);
     }
     execvp(program, become);
     fprintf(stderr, NAME ": %s: %s\n", program, strerror(errno));

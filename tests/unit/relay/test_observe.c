@@ -138,7 +138,7 @@ static void a_rule_whose_backends_name_no_version_judges_nothing(void **state)
     struct route_rule rule = *rule_of(world, "server-v1");
     uint8_t bytes[256];
     struct stream_record record;
-    rule.backends[0].name = (char *)"blue";
+    rule.backends[0].name = mem_unconst("blue");
     begin(world, &record, "v1.1", RPC_PING_PATH);
     record.rule = &rule;
     down(world, &record, bytes, answer(bytes, sizeof(bytes), "v7", "pod"));

@@ -71,18 +71,24 @@ static void expressions_of_both_dialects_are_told_apart(void **state)
 static void paths_follow_service_and_method(void **state)
 {
     (void)state;
-    struct route_regex *some = (struct route_regex *)"not looked at";
+    struct route_regex *some = mem_unconst("not looked at");
     const struct {
         struct route_match match;
         enum path_kind kind;
         const char *text;
     } rows[] = {
         {{.header_count = 0}, PATH_ANY, NULL},
-        {{.service.value = (char *)"a.B", .method.value = (char *)"C"}, PATH_EXACT, "/a.B/C"},
-        {{.service.value = (char *)"a.B"}, PATH_PREFIX, "/a.B/"},
-        {{.method.value = (char *)"C.d"}, PATH_REGEX, "/[^/]+/C\\.d"},
-        {{.service = {(char *)"a|b", some}, .method.value = (char *)"C"}, PATH_REGEX, "/(?:a|b)/C"},
-        {{.service.value = (char *)"a", .method = {(char *)"x.*", some}}, PATH_REGEX, "/a/(?:x.*)"},
+        {{.service.value = mem_unconst("a.B"), .method.value = mem_unconst("C")},
+         PATH_EXACT,
+         "/a.B/C"},
+        {{.service.value = mem_unconst("a.B")}, PATH_PREFIX, "/a.B/"},
+        {{.method.value = mem_unconst("C.d")}, PATH_REGEX, "/[^/]+/C\\.d"},
+        {{.service = {mem_unconst("a|b"), some}, .method.value = mem_unconst("C")},
+         PATH_REGEX,
+         "/(?:a|b)/C"},
+        {{.service.value = mem_unconst("a"), .method = {mem_unconst("x.*"), some}},
+         PATH_REGEX,
+         "/a/(?:x.*)"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         char *text;

@@ -195,7 +195,8 @@ static void a_program_that_is_not_there_is_no_child(void **state)
 static void words_of_another_program_change_nothing(void **state)
 {
     (void)state;
-    char *const begin[] = {(char *)"grpcroute", (char *)"--become-child-of", (char *)"1", NULL};
+    char *const begin[] = {mem_unconst("grpcroute"), mem_unconst("--become-child-of"),
+                           mem_unconst("1"), NULL};
     for (size_t words = 0; words <= 3; words++) {
         char *argv[4] = {NULL};
         memcpy(argv, begin, words * sizeof(*argv));
