@@ -16,6 +16,7 @@ for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGH
     if signal.getsignal(number) == signal.SIG_IGN:  # nohup and & do that, and what is started here would inherit it
         signal.signal(number, action)
 
+from testenv import attack  # noqa: E402
 from testenv.grpcroute import ROOT, Agent, Proxy, Server  # noqa: E402
 from testenv.process import Process  # noqa: E402
 from testenv.sanitizers import Reports  # noqa: E402
@@ -127,3 +128,9 @@ def agent(started):
     def start(*args, **kwargs):
         return started(Agent(*args, **kwargs))
     return start
+
+
+@pytest.fixture(scope="module")
+def world(certs):
+    with contextlib.ExitStack() as stack:
+        yield attack.World(certs, stack)
