@@ -188,15 +188,58 @@ static void json_has_them_all(void **state)
     buf_deinit(&out);
 }
 
+/* Both endpoints are asked about; the first one is unwell. */
+static void make_unwell(struct world *world)
+{
+    struct endpoint *endpoint = world->clusters[0]->endpoints[0];
+    endpoint_set_health(endpoint, ENDPOINT_UNHEALTHY, "connection refused");
+    endpoint_note_fault(endpoint, "broke HTTP/2", 1);
+}
+
+static void who_is_unwell_says_why(void **state)
+{
+    struct world *world = *state;
+    make_unwell(world);
+    char *text = keys_of(world);
+    assert_null(strstr(text, "127.0.0.1:2::cause"));
+    assert_null(strstr(text, "127.0.0.1:2::last_fault"));
+    ASSERT_TOLD(text, "server-v1::127.0.0.1:1::health_flags::unhealthy\n",
+                "server-v1::127.0.0.1:1::cause::connection refused\n",
+                "server-v1::127.0.0.1:1::last_fault::broke HTTP/2\n");
+}
+
+static const char *text_at(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItem(object, key);
+    return item != NULL ? item->valuestring : "(none)";
+}
+
+static void so_it_does_in_json(void **state)
+{
+    struct world *world = *state;
+    struct buf out = {0};
+    make_unwell(world);
+    admin_clusters_json(&world->relay, &out);
+    cJSON *root = cJSON_ParseWithLength((const char *)buf_data(&out), out.len);
+    cJSON *ends = cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(root, "clusters"), 0),
+                                      "endpoints");
+    assert_string_equal(text_at(cJSON_GetArrayItem(ends, 0), "health"), "unhealthy");
+    assert_string_equal(text_at(cJSON_GetArrayItem(ends, 0), "cause"), "connection refused");
+    assert_string_equal(text_at(cJSON_GetArrayItem(ends, 0), "last_fault"), "broke HTTP/2");
+    assert_string_equal(text_at(cJSON_GetArrayItem(ends, 1), "cause"), "(none)");
+    assert_string_equal(text_at(cJSON_GetArrayItem(ends, 1), "last_fault"), "(none)");
+    cJSON_Delete(root);
+    buf_deinit(&out);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(who_leaves_alone_keeps_its_name),
-        TEST(who_leaves_is_told_apart_from_who_came),
-        TEST(so_is_a_cluster_that_left),
-        TEST(json_has_them_all),
+        TEST(who_leaves_alone_keeps_its_name), TEST(who_leaves_is_told_apart_from_who_came),
+        TEST(so_is_a_cluster_that_left),       TEST(json_has_them_all),
+        TEST(who_is_unwell_says_why),          TEST(so_it_does_in_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
