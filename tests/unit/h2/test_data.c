@@ -105,6 +105,25 @@ static void more_than_a_streams_window_resets_it(void **state)
     pair_free(pair);
 }
 
+/* What they sent too much counts for the connection's window, and for nobody's stream. */
+static void streams_that_are_reset_leave_the_connection_its_credit(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    const int32_t streams = H2_CONNECTION_WINDOW_BYTES / FRAME + 1;
+    for (int32_t i = 0; i < streams; i++) {
+        pair_open(pair, false);
+        pair_run(pair, 100000);
+        for (int k = 0; k < H2_STREAM_WINDOW_BYTES / FRAME + 1; k++) {
+            assert_int_equal(pair_inject(pair, &pair->server, DATA, 0, 2 * i + 1, bytes, FRAME), 0);
+        }
+        pair_run(pair, 100000);
+    }
+    assert_int_equal(pair_frames(&pair->server, RST_STREAM, NULL), streams);
+    assert_int_equal(pair_frames(&pair->server, GOAWAY, NULL), 0);
+    pair_free(pair);
+}
+
 /* Padded frames are counted by nghttp2, plain ones here: a peer may not have a window of each. */
 static void more_than_a_streams_window_in_frames_of_both_kinds_resets_it(void **state)
 {
@@ -560,6 +579,7 @@ int main(void)
         cmocka_unit_test(a_megabyte_passes_both_ways),
         cmocka_unit_test(padding_and_plain_bytes_all_come_back_as_credit),
         cmocka_unit_test(more_than_a_streams_window_resets_it),
+        cmocka_unit_test(streams_that_are_reset_leave_the_connection_its_credit),
         cmocka_unit_test(more_than_a_streams_window_in_frames_of_both_kinds_resets_it),
         cmocka_unit_test(more_than_the_connections_window_ends_it),
         cmocka_unit_test(sending_follows_the_peers_window_settings),

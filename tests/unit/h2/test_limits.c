@@ -95,6 +95,32 @@ static void rapid_resets_end_within_the_budget(void **state)
     pair_free(pair);
 }
 
+/* "MadeYouReset": a body longer than its block says makes a server send the reset. */
+static void resets_that_a_peer_provokes_end_within_the_budget(void **state)
+{
+    (void)state;
+    static const uint8_t length[] = {0x0f, 0x0d, 0x01, '1'}; /* content-length: 1 */
+    struct pair *pair = pair_new(NULL);
+    unsigned taken = 0;
+    uint8_t block[sizeof(request) + sizeof(length)];
+    memcpy(block, request, sizeof(request));
+    memcpy(block + sizeof(request), length, sizeof(length));
+    for (int32_t id = 1; id < 10000; id += 2, taken++) {
+        uint8_t bytes[100];
+        uint8_t *end = pair_frame(bytes, HEADERS, END_HEADERS, id, block, sizeof(block));
+        end = pair_frame(end, DATA, 0, id, "longer", 6);
+        if (h2_session_feed(pair->server.session, bytes, (size_t)(end - bytes), pair->now_ms) !=
+            0) {
+            break;
+        }
+        pair_collect(pair, &pair->server);
+    }
+    assert_in_range(taken, 100, 200);
+    assert_string_equal(h2_session_reason(pair->server.session),
+                        "peer provoked too many stream errors");
+    pair_free(pair);
+}
+
 static void reset_a_thousand_at_once(uint64_t age_ms)
 {
     struct h2_limits limits = H2_LIMITS_SERVER;
@@ -450,6 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_end_within_the_budget),
         cmocka_unit_test(rapid_resets_end_within_the_budget),
+        cmocka_unit_test(resets_that_a_peer_provokes_end_within_the_budget),
         cmocka_unit_test(old_streams_may_all_be_reset_at_once),
         cmocka_unit_test(young_streams_open_together_may_all_be_reset_at_once),
         cmocka_unit_test(ten_thousand_good_streams_cost_nothing),

@@ -201,9 +201,19 @@ static void assert_endpoint_at_rest(void *user, struct endpoint *endpoint)
     assert_int_equal(atomic_load(&endpoint->references), 1);
 }
 
+/* Nobody keeps an endpoint that was removed. */
 static void assert_at_rest(void *user, struct cluster *cluster)
 {
+    size_t counted = 0;
+    struct list *node;
+    struct list *next;
     cluster_each(cluster, assert_endpoint_at_rest, user);
+    assert_int_equal(cluster_forget_left(cluster), 0);
+    list_each(node, next, &cluster->counted)
+    {
+        counted++;
+    }
+    assert_int_equal(counted, cluster->endpoint_count);
 }
 
 void scene_close(struct scene *scene)

@@ -127,6 +127,24 @@ static void resets_of_old_streams_are_no_trouble(void **state)
     scene_close(scene);
 }
 
+static void resets_of_an_endpoint_of_old_streams_are_no_trouble(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct peer *client = scene_client(scene);
+    for (int i = 0; i < 3 * YOUNG_MAX; i++) {
+        scene_ask(client, "");
+    }
+    scene_run(1001);
+    for (size_t i = 0; i < 3 * YOUNG_MAX; i++) {
+        peer_reset(peer_stream(scene_conn(scene, 0, 0), i), H2_CANCEL);
+    }
+    scene_settle();
+    assert_int_equal(scene_live(scene), 0);
+    assert_int_equal(scene_stat(scene, clients_apart), 0);
+    scene_close(scene);
+}
+
 static void a_client_that_vanishes_is_not_charged(void **state)
 {
     (void)state;
@@ -261,6 +279,7 @@ int main(void)
         cmocka_unit_test(resets_of_an_endpoint_are_trouble_of_who_asked),
         cmocka_unit_test(refusals_are_no_trouble),
         cmocka_unit_test(resets_of_old_streams_are_no_trouble),
+        cmocka_unit_test(resets_of_an_endpoint_of_old_streams_are_no_trouble),
         cmocka_unit_test(a_client_that_vanishes_is_not_charged),
         cmocka_unit_test(lanes_are_balanced_and_counted_back),
         cmocka_unit_test(a_lane_ends_when_it_is_idle),

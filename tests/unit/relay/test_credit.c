@@ -157,6 +157,28 @@ static void a_client_may_send_on_after_the_answer_is_complete(void **state)
     scene_close(scene);
 }
 
+/* An answer in HTTP waits for the request's end, which must be able to come. */
+static void a_client_that_is_answered_in_http_may_end_its_request(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    scene->endpoints[0].dial = SCENE_HANGS;
+    struct peer_stream *near = peer_ask(scene_client(scene),
+                                        ":method: POST\n:scheme: http\n:authority: a\n:path: /x\n"
+                                        "content-type: application/json\nagent-version: v1.0\n",
+                                        false);
+    peer_send_zeros(near, MEGABYTE);
+    peer_end(near);
+    scene_run(1000);
+    assert_int_equal(MEGABYTE - near->out.len, H2_STREAM_WINDOW_BYTES);
+    scene_run(UPSTREAM_CONNECT_TIMEOUT_MS);
+    assert_string_equal(peer_value(near, ":status"), "503");
+    assert_int_equal(near->out.len, 0);
+    assert_true(near->ended);
+    assert_int_equal(scene_live(scene), 0);
+    scene_close(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +188,7 @@ int main(void)
         cmocka_unit_test(the_credit_of_a_connection_depends_on_no_stream),
         cmocka_unit_test(unread_answers_do_not_shut_the_shared_connection),
         cmocka_unit_test(a_client_may_send_on_after_the_answer_is_complete),
+        cmocka_unit_test(a_client_that_is_answered_in_http_may_end_its_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

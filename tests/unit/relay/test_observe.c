@@ -331,11 +331,14 @@ static void messages_count_for_the_endpoint_while_the_stream_lives(void **state)
     assert_int_equal(LOAD(world, bytes_up), 9);
     observe_up(&world->worker, &record, (const uint8_t *)"\0\0\0", 3);
     down(world, &record, "\0\0\0\0\0", 5);
+    assert_int_equal(atomic_load(&world->endpoint.rq_active), 1);
     assert_int_equal(LOAD(world, messages_up), 2);
     assert_int_equal(LOAD(world, bytes_up), 12);
     assert_int_equal(LOAD(world, messages_down), 1);
     assert_int_equal(LOAD(world, bytes_down), 5);
     end(world, &record);
+    assert_int_equal(atomic_load(&world->endpoint.rq_active), 0);
+    assert_int_equal(atomic_load(&world->endpoint.rq_total), 1);
     assert_int_equal(LOAD(world, messages_up), 2); /* its end adds nothing */
     assert_int_equal(LOAD(world, messages_up), STAT(world, messages_up));
     assert_int_equal(LOAD(world, messages_down), STAT(world, messages_down));
@@ -377,6 +380,16 @@ static void what_never_got_to_an_endpoint_counts_for_none(void **state)
     assert_int_equal(STAT(world, messages_up), 0);
 }
 
+/* Of the flows of all versions. */
+static uint64_t live_misroutes(const struct world *world)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i <= FLOWS_MAX; i++) {
+        sum += atomic_load(&world->worker.flows.flows[i].misrouted);
+    }
+    return sum;
+}
+
 static void a_rule_tells_its_streams_and_misroutes(void **state)
 {
     struct world *world = *state;
@@ -387,8 +400,12 @@ static void a_rule_tells_its_streams_and_misroutes(void **state)
     assert_int_equal(OF_RULE(world, streams_active), 2);
     down(world, &records[0], bytes, answer(bytes, sizeof(bytes), "v1", "pod"));
     down(world, &records[1], bytes, answer(bytes, sizeof(bytes), "v2", "pod"));
+    assert_int_equal(live_misroutes(world), 1);
+    assert_int_equal(atomic_load(&world->endpoint.misrouted), 1);
     end(world, &records[0]);
     end(world, &records[1]);
+    assert_int_equal(live_misroutes(world), 0);
+    assert_int_equal(atomic_load(&world->endpoint.misrouted), 0);
     assert_int_equal(OF_RULE(world, streams_active), 0);
     assert_int_equal(OF_RULE(world, answers_checked), 2);
     assert_int_equal(OF_RULE(world, misrouted), 1);

@@ -174,6 +174,39 @@ static void a_regular_expression_that_gives_up_is_said(void **state)
     scene_close(scene);
 }
 
+/* In HTTP, for who does not speak gRPC: none of these is a success. */
+static void refusals_have_a_status_of_http(void **state)
+{
+    (void)state;
+    static const char routes[] = HEAD
+        MATCH("RegularExpression", "(x+)+[yz]") "    backendRefs: [{name: server-v1, port: 1}]\n" MATCH(
+            "Exact", "v2.1") "    backendRefs: []\n";
+    static const struct {
+        const char *fields;
+        const char *status;
+    } rows[] = {
+        {"agent-version: v3\n", "404"},
+        {"agent-version: v3\nagent-version: v3\n", "400"},
+        {"agent-version: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n", "400"},
+        {"agent-version: v2.1\n", "503"},
+    };
+    struct scene *scene = scene_open(&(struct scene_config){.routes = routes});
+    struct peer *client = scene_client(scene);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char fields[256];
+        snprintf(fields, sizeof(fields),
+                 ":method: POST\n:scheme: http\n:authority: a\n:path: /x\n"
+                 "content-type: application/json\n%s",
+                 rows[i].fields);
+        struct peer_stream *near = peer_ask(client, fields, true);
+        scene_settle();
+        assert_string_equal(peer_value(near, ":status"), rows[i].status);
+        assert_null(peer_value(near, "grpc-status"));
+        assert_true(near->ended);
+    }
+    scene_close(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_repeated_routing_header_is_not_guessed_at),
         cmocka_unit_test(a_rule_without_backends_is_unavailable),
         cmocka_unit_test(a_regular_expression_that_gives_up_is_said),
+        cmocka_unit_test(refusals_have_a_status_of_http),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
