@@ -5,6 +5,8 @@
 #     A stream is sent again although the server may have worked on it.
 #     unit: relay/retry relay/upstream
 #     e2e: test_faults.py -k sent_again
+#
+# MUTANTS_JOBS=2 builds two files at a time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -49,8 +51,9 @@ for folder, _, names in os.walk(new):
 }
 
 plant() { # PATCH
+    patch -d "$tree" -p1 -s -N --dry-run <"$1" || fail "$(basename "$1" .patch) no longer applies"
     touch "$tree/planted"
-    patch -d "$tree" -p1 -s -N <"$1" || fail "$(basename "$1" .patch) no longer applies"
+    patch -d "$tree" -p1 -s -N <"$1"
 }
 
 pull() { # PATCH
