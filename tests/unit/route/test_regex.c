@@ -98,6 +98,15 @@ static void a_hostile_expression_gives_up_soon(void **state)
     }
 }
 
+/* Each x doubles the steps: some 10,000 for twelve, and for nineteen a million, which is more than
+ * a match may take and less than the library's own limit. */
+static void steps_are_counted(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("(x+)+[yz]", "xxxxxxxxxxxx"), ROUTE_REGEX_NO);
+    assert_int_equal(ask("(x+)+[yz]", "xxxxxxxxxxxxxxxxxxx"), ROUTE_REGEX_GAVE_UP);
+}
+
 static void a_long_value_is_no_reason_to_give_up(void **state)
 {
     (void)state;
@@ -141,6 +150,7 @@ int main(void)
         cmocka_unit_test(the_whole_value_must_match),
         cmocka_unit_test(bad_expressions_are_named_with_their_offset),
         cmocka_unit_test(a_hostile_expression_gives_up_soon),
+        cmocka_unit_test(steps_are_counted),
         cmocka_unit_test(a_long_value_is_no_reason_to_give_up),
         cmocka_unit_test(threads_share_an_expression),
     };
