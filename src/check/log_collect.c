@@ -123,6 +123,14 @@ static bool tell_version(struct check_log_agent *agent, bool own, uint32_t versi
     return differs;
 }
 
+/* Names that are both one of too many may differ or not. */
+static void count_uncompared(struct check_logs *logs, const struct check_log_agent *agent,
+                             uint32_t one, uint32_t other)
+{
+    bool compared = one != CHECK_NAME_OTHER && other != CHECK_NAME_OTHER;
+    logs->dropped += agent != NULL && !compared; /* else its line is counted already */
+}
+
 /* A log whose front was cut begins within a stream: from its first answer on that is judged like
  * any other. */
 static void follow_stream(struct check_log_agent *agent, uint32_t pod, uint32_t pod_version,
@@ -167,6 +175,7 @@ static void take_agent_line(struct check_logs *logs, const struct check_log_even
     }
     uint32_t version = check_names_add(&logs->run->names, event->peer_version);
     uint32_t pod = check_names_add(&logs->run->names, event->peer_id);
+    count_uncompared(logs, agent, pod, version);
     if (agent != NULL) {
         follow_stream(agent, pod, version, group, event);
     }

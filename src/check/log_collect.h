@@ -76,7 +76,7 @@ struct check_logs {
     struct check_proxy_log proxy;
     struct check_log_group *groups; /* owned, CHECK_LOG_GROUPS; as the plan's */
     struct check_log_agent *agents; /* owned, CHECK_LOG_NAMES + 2; by the number of the id's name */
-    uint64_t dropped;               /* lines whose agent is one too many */
+    uint64_t dropped;               /* lines with an agent or a server that is one too many */
     struct check_log_unread unread; /* of all sources */
     uint64_t lines;                 /* of all sources */
     bool incomplete;                /* a source broke off: evidence is missing ... */
