@@ -132,6 +132,25 @@ def test_what_is_kept_is_whole(started, tmp_path):
     assert demo.stop(signal.SIGINT, END_S) == 0
 
 
+def is_agent(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as line:
+        return line.read().split(b"\0")[1] == b"agent"
+
+
+def test_agents_that_do_not_come_back_fail_it(started, tmp_path):
+    """They are stopped before their server is killed, and never go on."""
+    demo = start_demo(started, tmp_path)
+    demo.wait_for("4. grpcroute verify")
+    agents = [child for child in children_of(demo.pid) if is_agent(child)]
+    assert agents
+    for agent in agents:
+        os.kill(agent, signal.SIGSTOP)
+    assert demo.wait(60) == 1
+    assert "6. Failover: kill -9" in demo.output and "the streams did not come back within 15s" in demo.output
+    assert "Demo passed" not in demo.output and "is back after" not in demo.output
+    assert all(is_gone(agent) for agent in agents) and os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("lines", [1, 6, 20])
 def test_a_reader_that_leaves_ends_it(tmp_path, lines):
     done = subprocess.run(["bash", "-c", f'"$0" demo | head -{lines}; exit "${{PIPESTATUS[0]}}"', BIN], capture_output=True, timeout=60,

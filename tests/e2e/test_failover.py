@@ -6,11 +6,13 @@ import signal
 import time
 import xml.etree.ElementTree as xml
 
+import h2.events
 import jsonschema
 import pytest
 
 from testenv.grpcio_peers import Relay, _GrpcioServer, _Handler
 from testenv.grpcroute import BIN, ROOT, Server, grpcroute
+from testenv.h2_server import PONG, H2Server, pings
 from testenv.net import ReservedPort
 from testenv.process import Process
 from testenv.wait import wait_until
@@ -200,6 +202,21 @@ def judged(done):
     report = json.loads(done.stdout)
     jsonschema.Draft202012Validator(SCHEMA).validate(report)
     return report
+
+
+def test_a_message_that_is_answered_twice_fails(started):
+    def twice(peer, event):
+        if isinstance(event, h2.events.RequestReceived):
+            peer.respond(event.stream_id)
+        elif isinstance(event, h2.events.DataReceived):
+            peer.h2.send_data(event.stream_id, 2 * PONG * pings(event.data))
+        elif isinstance(event, h2.events.StreamEnded):
+            peer.trailers(event.stream_id, 0)
+
+    done = failover(started(H2Server(twice)).address, "true", "--versions", "v1.1", "--agents", "2", "-o", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1 and all(stream["repeated"] > 0 and stream["result"] == "failed" for stream in report["streams"]), done
+    assert [limit["verdict"] for limit in report["thresholds"] if limit["metric"] == "repeated"] == ["failed"]
 
 
 def by_version(started, broken, first, second):

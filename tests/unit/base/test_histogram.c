@@ -107,6 +107,20 @@ static void larger_values_count_as_the_maximum(void **state)
     assert_int_equal(histogram_count_up_to(&histogram, UINT64_MAX), 2);
 }
 
+/* 1003519 is the last value of its bucket, whose middle is 1001472. */
+static void the_highest_quantile_is_the_maximum_itself(void **state)
+{
+    (void)state;
+    struct histogram histogram = {0};
+    for (uint64_t i = 0; i < 10; i++) {
+        histogram_add(&histogram, 1000 * (i + 1));
+    }
+    histogram_add(&histogram, 1003519);
+    assert_int_equal(histogram_quantile(&histogram, 1), 1003519);
+    assert_int_equal(histogram_quantile(&histogram, 0.99), 1003519);
+    assert_true(histogram_quantile(&histogram, 0.9) < 11000);
+}
+
 static void merging_equals_adding_everything_to_one(void **state)
 {
     (void)state;
@@ -147,6 +161,7 @@ int main(void)
         cmocka_unit_test(small_values_are_exact),
         cmocka_unit_test(an_empty_histogram_shows_zero),
         cmocka_unit_test(larger_values_count_as_the_maximum),
+        cmocka_unit_test(the_highest_quantile_is_the_maximum_itself),
         cmocka_unit_test(merging_equals_adding_everything_to_one),
         cmocka_unit_test(counting_up_to_a_bound_includes_its_bucket),
     };

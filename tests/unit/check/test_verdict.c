@@ -588,6 +588,24 @@ static void a_boundary_version_must_reach_its_server(void **state)
     scene_end(&scene);
 }
 
+/* All of its stream is on one pod, so that nothing else is wrong. */
+static void a_boundary_version_that_stays_on_a_wrong_server_fails(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_boundary(&scene, CHECK_HEADER_ONCE, "v10.0", ROLE_EXPECT_SERVER);
+    scene_send(&scene, 0, SCENE_MESSAGES);
+    for (uint64_t sequence = 1; sequence <= SCENE_MESSAGES; sequence++) {
+        scene_answer(&scene, 0,
+                     &(struct answer){.sequence = sequence, .version = "v2", .pod = "server-v2-a"});
+    }
+    scene.run.streams[0].end = CHECK_END_DONE;
+    assert_int_equal(scene_judge(&scene)->exit_code, EXIT_CHECK_FAILED);
+    assert_int_equal(scene_finding(&scene, 0, CHECK_VERSION)->count, SCENE_MESSAGES);
+    assert_int_equal(scene.report.groups[0].finding_count, 1);
+    scene_end(&scene);
+}
+
 static void a_due_rejection_may_look_different_per_proxy(void **state)
 {
     (void)state;
@@ -714,6 +732,7 @@ int main(void)
         cmocka_unit_test(a_failure_weighs_more_than_missing_evidence),
         cmocka_unit_test(a_peer_with_more_pods_than_are_kept_cannot_hide_a_wrong_version),
         cmocka_unit_test(a_boundary_version_must_reach_its_server),
+        cmocka_unit_test(a_boundary_version_that_stays_on_a_wrong_server_fails),
         cmocka_unit_test(a_due_rejection_may_look_different_per_proxy),
         cmocka_unit_test(a_lost_connection_is_not_a_rejection),
         cmocka_unit_test(an_answer_where_a_rejection_is_due_fails),

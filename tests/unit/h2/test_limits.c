@@ -2,6 +2,8 @@
  * ones never notice. */
 #include "pair.h"
 
+#include "h2/budget.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,6 +87,28 @@ static unsigned read_resets_at_once(struct pair *pair, unsigned count)
         pair_collect(pair, &pair->server);
     }
     return taken;
+}
+
+static unsigned spend_all(struct h2_budget *budget)
+{
+    unsigned tokens = 0;
+    while (h2_budget_spend(budget, H2_BUDGET_MILLI, budget->updated_ms)) {
+        tokens++;
+    }
+    return tokens;
+}
+
+static void a_stream_that_ends_well_gives_a_token_back(void **state)
+{
+    (void)state;
+    struct h2_budget budget;
+    h2_budget_init(&budget, 1000);
+    h2_budget_credit(&budget); /* it is full already */
+    assert_int_equal(spend_all(&budget), H2_BUDGET_BURST);
+    for (int i = 0; i < 3; i++) {
+        h2_budget_credit(&budget);
+    }
+    assert_int_equal(spend_all(&budget), 3);
 }
 
 static void rapid_resets_end_within_the_budget(void **state)
@@ -475,6 +499,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_end_within_the_budget),
+        cmocka_unit_test(a_stream_that_ends_well_gives_a_token_back),
         cmocka_unit_test(rapid_resets_end_within_the_budget),
         cmocka_unit_test(resets_that_a_peer_provokes_end_within_the_budget),
         cmocka_unit_test(old_streams_may_all_be_reset_at_once),

@@ -68,6 +68,7 @@ struct peer {
     size_t most_open; /* at a time */
     unsigned resets;
     unsigned young_resets; /* of streams younger than a second here */
+    unsigned pings;        /* of the other side */
     unsigned goaways;
     uint32_t goaway_error;
     char goaway_text[128];

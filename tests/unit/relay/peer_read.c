@@ -110,7 +110,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 {
     struct peer *peer = user;
     struct peer_stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (frame->hd.type == NGHTTP2_GOAWAY) {
+    if (frame->hd.type == NGHTTP2_PING) {
+        peer->pings += (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0;
+    } else if (frame->hd.type == NGHTTP2_GOAWAY) {
         peer->goaways++;
         peer->goaway_error = frame->goaway.error_code;
         snprintf(peer->goaway_text, sizeof(peer->goaway_text), "%.*s",

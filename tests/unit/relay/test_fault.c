@@ -3,6 +3,7 @@
 #include "scene.h"
 
 #include "h2/session.h"
+#include "relay/upstream.h"
 
 #include <stdio.h>
 
@@ -130,6 +131,31 @@ static void a_goaway_is_told_with_its_code_and_text(void **state)
     scene_close(scene);
 }
 
+/* PINGs on a new connection, on which a stream is quiet for twelve of the relay's intervals. */
+static unsigned count_pings(struct scene *scene, size_t number, struct peer **ret_conn)
+{
+    scene_ask(scene_client(scene), "");
+    *ret_conn = scene_conn(scene, 0, number);
+    scene_run(UINT64_C(12) * UPSTREAM_KEEPALIVE_MS);
+    return (*ret_conn)->pings;
+}
+
+/* gRFC A8 */
+static void who_wants_fewer_pings_gets_half_as_many(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_open(NULL);
+    struct peer *conn;
+    assert_in_range(count_pings(scene, 0, &conn), 11, 12);
+    peer_goaway(conn, peer_stream(conn, 0)->id, H2_ENHANCE_YOUR_CALM, "too_many_pings");
+    scene_settle();
+    assert_in_range(count_pings(scene, 1, &conn), 5, 6);
+    peer_goaway(conn, peer_stream(conn, 0)->id, H2_ENHANCE_YOUR_CALM, "something else");
+    scene_settle();
+    assert_in_range(count_pings(scene, 2, &conn), 5, 6);
+    scene_close(scene);
+}
+
 static void a_goaway_without_an_error_is_no_fault(void **state)
 {
     (void)state;
@@ -175,6 +201,7 @@ int main(void)
         cmocka_unit_test(malformed_trailers_end_in_a_status),
         cmocka_unit_test(who_provokes_broken_answers_is_moved_apart),
         cmocka_unit_test(a_goaway_is_told_with_its_code_and_text),
+        cmocka_unit_test(who_wants_fewer_pings_gets_half_as_many),
         cmocka_unit_test(a_goaway_without_an_error_is_no_fault),
         cmocka_unit_test(a_connection_that_is_lost_makes_the_endpoint_unhealthy),
     };

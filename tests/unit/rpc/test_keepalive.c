@@ -232,6 +232,55 @@ static void a_check_that_waits_is_settled_by_any_byte(void **state)
     }
 }
 
+/* ---- PINGs of the peer ----------------------------------------------------------------------- */
+
+#define POLICY_MS 5000
+
+/* How many of 100 PINGs, one every `period`, are allowed before one is too many. */
+static unsigned allowed(struct rpc_ping_policy *policy, uint64_t period, bool busy, bool at_once)
+{
+    unsigned count = 0;
+    for (uint64_t now = START_MS; count < 100; count++, now += period) {
+        if (!rpc_ping_policy_allows(policy, now, busy, at_once)) {
+            break;
+        }
+    }
+    return count;
+}
+
+static void pings_that_come_too_early_are_borne_twice(void **state)
+{
+    (void)state;
+    struct rpc_ping_policy policy = {.min_interval_ms = POLICY_MS};
+    assert_int_equal(allowed(&policy, POLICY_MS - 1, false, false), 1 + RPC_PING_STRIKES);
+    policy = (struct rpc_ping_policy){.min_interval_ms = POLICY_MS};
+    assert_int_equal(allowed(&policy, 0, false, false), 1 + RPC_PING_STRIKES);
+}
+
+static void pings_that_are_innocent_are_borne_for_ever(void **state)
+{
+    (void)state;
+    struct rpc_ping_policy policy = {.min_interval_ms = POLICY_MS};
+    assert_int_equal(allowed(&policy, POLICY_MS, false, false), 100); /* as often as they may */
+    policy = (struct rpc_ping_policy){.min_interval_ms = POLICY_MS};
+    assert_int_equal(allowed(&policy, 1, true, false), 100); /* between messages of ours */
+    policy = (struct rpc_ping_policy){.min_interval_ms = POLICY_MS};
+    assert_int_equal(allowed(&policy, 0, false, true), 100); /* read at once after a stop */
+}
+
+static void a_message_of_ours_forgives_the_strikes(void **state)
+{
+    (void)state;
+    struct rpc_ping_policy policy = {.min_interval_ms = POLICY_MS};
+    for (int i = 0; i < 10; i++) {
+        for (unsigned strike = 0; strike < RPC_PING_STRIKES; strike++) {
+            assert_true(rpc_ping_policy_allows(&policy, START_MS, false, false));
+        }
+        assert_true(rpc_ping_policy_allows(&policy, START_MS, true, false));
+    }
+    assert_int_equal(policy.strikes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +292,9 @@ int main(void)
         cmocka_unit_test(nothing_is_sent_where_nothing_is_wanted),
         cmocka_unit_test(suspicion_pings_once_in_a_while),
         cmocka_unit_test(a_check_that_waits_is_settled_by_any_byte),
+        cmocka_unit_test(pings_that_come_too_early_are_borne_twice),
+        cmocka_unit_test(pings_that_are_innocent_are_borne_for_ever),
+        cmocka_unit_test(a_message_of_ours_forgives_the_strikes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
