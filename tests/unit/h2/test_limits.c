@@ -89,6 +89,32 @@ static unsigned read_resets_at_once(struct pair *pair, unsigned count)
     return taken;
 }
 
+/* What a client makes of so many informational responses and a final one. */
+static void check_informed(unsigned count, const char *fault)
+{
+    const struct h2_header early[] = {H2_HEADER(":status", "103")};
+    const struct h2_header final[] = {H2_HEADER(":status", "200")};
+    struct pair *pair = pair_new(NULL);
+    pair_open(pair, false);
+    pair_run(pair, 100000);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(h2_stream_inform(pair->server.stream, early, 1), 0);
+    }
+    h2_stream_respond(pair->server.stream, final, 1, true);
+    pair_run(pair, 100000);
+    assert_string_equal(pair->client.fault, fault);
+    assert_int_equal(strstr(pair->client.log, "response+end") != NULL, fault[0] == '\0');
+    pair_free(pair);
+}
+
+static void informational_responses_have_a_limit(void **state)
+{
+    (void)state;
+    check_informed(0, "");
+    check_informed(H2_INFORMATIONAL_RESPONSES, "");
+    check_informed(H2_INFORMATIONAL_RESPONSES + 1, "more than 8 informational responses");
+}
+
 static unsigned spend_all(struct h2_budget *budget)
 {
     unsigned tokens = 0;
@@ -499,6 +525,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_end_within_the_budget),
+        cmocka_unit_test(informational_responses_have_a_limit),
         cmocka_unit_test(a_stream_that_ends_well_gives_a_token_back),
         cmocka_unit_test(rapid_resets_end_within_the_budget),
         cmocka_unit_test(resets_that_a_peer_provokes_end_within_the_budget),

@@ -80,6 +80,45 @@ static void the_stream_asks_for_a_host_of_the_route(void **state)
     }
 }
 
+/* Where nobody says which host a stream asks for. */
+static void hosts_that_differ_promise_nothing(void **state)
+{
+    (void)state;
+    static const char one[] = "{name: server-v1, port: 1}";
+    static const char both[] = "{name: server-v1, port: 1}, {name: server-v2, port: 1}";
+    static const char turned[] = "{name: server-v2, port: 1}, {name: server-v1, port: 1}";
+    static const char weightless[] =
+        "{name: server-v1, port: 1}, {name: server-v2, port: 1, weight: 0}";
+    static const struct {
+        const char *a;
+        const char *b;
+        const char *expected;
+    } rows[] = {
+        {one, one, "v1"},        {both, both, "v1 v2"},  {both, turned, "v1 v2"},
+        {one, weightless, "v1"}, {one, both, "unknown"}, {both, one, "unknown"},
+        {one, "", "unknown"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char yaml[1000];
+        char out[64];
+        snprintf(yaml, sizeof(yaml),
+                 HEAD
+                 "metadata: {name: a}\nspec: {hostnames: [a.org], rules: [{backendRefs: [%s]}]}"
+                 "\n---\n" HEAD
+                 "metadata: {name: b}\nspec: {hostnames: [b.org], rules: [{backendRefs: [%s]}]}"
+                 "\n",
+                 rows[i].a, rows[i].b);
+        struct route_table *table = parse(yaml);
+        bool unknown = route_expect(table, PATH, NULL, "agent-version", NULL, 0).outcome ==
+                       ROUTE_E_HOST_UNKNOWN;
+        const char *got = unknown ? "unknown" : expected(table, NULL, 0, out);
+        if (strcmp(got, rows[i].expected) != 0) {
+            fail_msg("row %zu: %s instead of %s", i, got, rows[i].expected);
+        }
+        route_table_free(table);
+    }
+}
+
 static void versions_are_read_from_names(void **state)
 {
     (void)state;
@@ -120,6 +159,7 @@ int main(void)
         cmocka_unit_test(default_routes_promise_versions),
         cmocka_unit_test(weights_widen_and_narrow_what_may_answer),
         cmocka_unit_test(the_stream_asks_for_a_host_of_the_route),
+        cmocka_unit_test(hosts_that_differ_promise_nothing),
         cmocka_unit_test(versions_are_read_from_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
