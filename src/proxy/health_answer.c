@@ -18,6 +18,15 @@ void health_answer_init(struct health_answer *answer)
     answer->grpc_status = -1;
 }
 
+/* What is no number of a status says as little as UNKNOWN. */
+static int read_status(const struct h2_header *field)
+{
+    uint64_t code;
+    const char *reason;
+    bool known = text_parse_u64(field->value, 0, RPC_UNAUTHENTICATED, &code, &reason) == 0;
+    return known ? (int)code : RPC_UNKNOWN;
+}
+
 void health_answer_take_block(struct health_answer *answer, const struct h2_block *block)
 {
     const struct h2_header *http_status = h2_block_find(block, ":status", NULL);
@@ -27,7 +36,7 @@ void health_answer_take_block(struct health_answer *answer, const struct h2_bloc
         answer->http_status = strtol(http_status->value, NULL, 10);
     }
     if (status != NULL) {
-        answer->grpc_status = (int)strtol(status->value, NULL, 10);
+        answer->grpc_status = read_status(status);
     }
     if (type != NULL) {
         text_escape(answer->content_type, sizeof(answer->content_type), type->value,

@@ -105,6 +105,24 @@ static void only_serving_is_healthy(void **state)
     assert_string_equal(cause, "health check answered 9, which is no serving status");
 }
 
+/* A number is all of the field: not what it begins with, and not what is left of a larger one. */
+static void a_status_that_is_no_number_is_a_fault(void **state)
+{
+    (void)state;
+    static const uint8_t serving[] = {0, 0, 0, 0, 2, 8, 1};
+    static const char *const trailers[] = {
+        "grpc-status: zero\n",       "grpc-status: 0x\n",         "grpc-status: +0\n",
+        "grpc-status: 4294967296\n", "grpc-status: 12 of them\n", "grpc-status: 17\n",
+    };
+    char cause[CLUSTER_CAUSE_BYTES];
+    for (size_t i = 0; i < sizeof(trailers) / sizeof(trailers[0]); i++) {
+        assert_int_equal(
+            check_once(":status: 200\n" GRPC, serving, sizeof(serving), trailers[i], cause),
+            ENDPOINT_UNHEALTHY);
+        assert_string_equal(cause, "health check failed with UNKNOWN");
+    }
+}
+
 static void a_server_without_the_service_lives(void **state)
 {
     (void)state;
@@ -183,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_serving_is_healthy),
+        cmocka_unit_test(a_status_that_is_no_number_is_a_fault),
         cmocka_unit_test(a_server_without_the_service_lives),
         cmocka_unit_test(other_answers_are_unhealthy_and_named),
         cmocka_unit_test(garbage_is_no_health),
