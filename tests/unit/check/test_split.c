@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include "base/mem.h"
+#include "check/binomial.h"
 #include "check/split_count.h"
 #include "cli/exit.h"
 
@@ -158,6 +159,28 @@ static void what_would_have_shown_is_told(void **state)
     assert_int_equal(judged(&expect, (uint64_t[]){350, 0}).result, SPLIT_WRONG);
 }
 
+/* Exactly: every count of a backend, with its chance where the weights are right. */
+static void each_side_has_half_of_the_false_alarms(void **state)
+{
+    (void)state;
+    enum { STREAMS = 350 };
+    struct role_expectation expect = ninety_ten();
+    double few = 0;
+    double many = 0;
+    for (uint64_t count = 0; count <= STREAMS; count++) {
+        struct split split = judged(&expect, (uint64_t[]){count, STREAMS - count});
+        double chance = binomial_at_most(STREAMS, count, 0.9) -
+                        (count > 0 ? binomial_at_most(STREAMS, count - 1, 0.9) : 0);
+        if (split.result == SPLIT_WRONG && count < STREAMS * 9 / 10) {
+            few += chance;
+        } else if (split.result == SPLIT_WRONG) {
+            many += chance;
+        }
+    }
+    assert_true(few > 0 && few < SPLIT_ALARM / 2);
+    assert_true(many > 0 && many < SPLIT_ALARM / 2);
+}
+
 static void too_few_streams_are_no_verdict_unless_they_are_wrong(void **state)
 {
     (void)state;
@@ -286,6 +309,7 @@ int main(void)
         cmocka_unit_test(four_versions_together_give_no_more_false_alarms),
         cmocka_unit_test(eighty_twenty_is_found_in_99_of_100_runs),
         cmocka_unit_test(what_would_have_shown_is_told),
+        cmocka_unit_test(each_side_has_half_of_the_false_alarms),
         cmocka_unit_test(too_few_streams_are_no_verdict_unless_they_are_wrong),
         cmocka_unit_test(a_rare_backend_that_gets_nothing_must_show),
         cmocka_unit_test(backends_of_one_version_are_one_part),

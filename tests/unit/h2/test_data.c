@@ -424,6 +424,21 @@ static void a_window_that_overflows_is_an_error(void **state)
     pair_free(pair);
 }
 
+static void a_window_of_the_largest_size_is_none(void **state)
+{
+    (void)state;
+    struct h2_stream *stream;
+    struct pair *pair = open_pair(NULL, &stream);
+    assert_int_equal(pair_inject_update(pair, &pair->server, 1, INT32_MAX - H2_STREAM_WINDOW_BYTES),
+                     0);
+    pair_run(pair, 100000);
+    assert_int_equal(pair_frames(&pair->server, RST_STREAM, NULL), 0);
+    assert_int_equal(pair_inject_update(pair, &pair->server, 1, 1), 0);
+    pair_run(pair, 100000);
+    assert_int_equal(error_on_wire(&pair->server, RST_STREAM), H2_FLOW_CONTROL_ERROR);
+    pair_free(pair);
+}
+
 static void settings_that_overflow_a_window_are_an_error(void **state)
 {
     (void)state;
@@ -595,6 +610,7 @@ int main(void)
         cmocka_unit_test(what_comes_on_a_stream_of_nobodys_is_dropped_and_its_credit_returned),
         cmocka_unit_test(a_stream_that_is_given_up_returns_its_credit),
         cmocka_unit_test(a_window_that_overflows_is_an_error),
+        cmocka_unit_test(a_window_of_the_largest_size_is_none),
         cmocka_unit_test(settings_that_overflow_a_window_are_an_error),
         cmocka_unit_test(updates_that_make_no_sense_are_errors),
         cmocka_unit_test(nothing_may_come_between_a_block_and_its_end),
