@@ -109,6 +109,8 @@ static const char own_routes[] =
     "    backendRefs: [{name: blue, port: 1}, {name: server-v2, port: 1}]\n"
     "  - matches: [{headers: [{name: x-client, value: two}]}]\n"
     "    backendRefs: [{name: server-v2-canary, port: 1}]\n"
+    "  - matches: [{headers: [{name: x-client, value: part}]}]\n"
+    "    backendRefs: [{name: server-v4, port: 1}, {name: server-v5, port: 1, weight: 0}]\n"
     "  - matches: [{headers: [{name: x-client, value: 'off'}]}]\n"
     "    backendRefs: [{name: server-v3, port: 1, weight: 0}]\n";
 
@@ -163,6 +165,7 @@ static void the_first_that_says_it_counts(void **state)
         {NULL, "server-v2=v5", own, "one", ROLE_EXPECT_UNKNOWN, "--backend-version blue=SERVER"},
         {"two=x", NULL, own, "one", ROLE_EXPECT_UNKNOWN, "backend blue"},
         {NULL, NULL, own, "two", ROLE_EXPECT_UNKNOWN, "server-v2-canary"},
+        {NULL, NULL, own, "part", ROLE_EXPECT_SERVER, "v4"}, /* the other has no weight */
         {NULL, NULL, own, "v1.1", ROLE_EXPECT_REJECTED, "no rule"},
         {NULL, NULL, own, "off", ROLE_EXPECT_REJECTED, "weight"},
         {NULL, "blue=7", NULL, "one", ROLE_EXPECT_UNKNOWN, "localhost:8443 as --target says"},
@@ -193,6 +196,9 @@ static void shares_are_those_of_the_backends(void **state)
     assert_int_equal(one.shares[0].weight, 1);
     assert_int_equal(one.shares[0].versions, 3); /* v1 and v2 */
     assert_int_equal(one.shares[1].versions, 2); /* v2 */
+    struct role_expectation part = role_expects_of(&expects, "part");
+    assert_int_equal(part.share_count, 1);
+    assert_string_equal(part.shares[0].backend, "server-v4");
     struct role_expectation off = role_expects_of(&expects, "off");
     assert_int_equal(off.share_count, 0);
     role_expects_deinit(&expects);
