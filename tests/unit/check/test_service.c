@@ -65,6 +65,17 @@ static void any_number_of_answers_passes_and_says_what_it_does_not_show(void **s
     }
 }
 
+static void one_answer_does_not_show_that_a_stream_stays(void **state)
+{
+    (void)state;
+    struct scene scene;
+    begin(&scene, ROLE_CALL_BIDI);
+    run_all_well(&scene, SCENE_MESSAGES, 1);
+    assert_int_equal(scene_judge(&scene)->groups[0].unchecked,
+                     ONLY_PINGPONG | 1U << CHECK_STICKINESS);
+    scene_end(&scene);
+}
+
 static void one_wrong_answer_fails(void **state)
 {
     (void)state;
@@ -201,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_answers_passes_and_says_what_it_does_not_show),
+        cmocka_unit_test(one_answer_does_not_show_that_a_stream_stays),
         cmocka_unit_test(one_wrong_answer_fails),
         cmocka_unit_test(an_answer_without_a_name_is_not_judged_and_keeps_the_verdict_open),
         cmocka_unit_test(a_trailer_names_the_answers_of_its_own_call_alone),

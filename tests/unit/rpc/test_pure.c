@@ -193,6 +193,19 @@ static void content_types_of_grpc_are_known(void **state)
     assert_false(rpc_is_grpc_content_type("text/html", 9));
 }
 
+static void backoff_stays_below_the_maximum_that_was_asked_for(void **state)
+{
+    (void)state;
+    struct rpc_backoff backoff;
+    for (uint64_t max_ms = 10; max_ms < RPC_BACKOFF_MAX_MS; max_ms *= 5) {
+        rpc_backoff_init(&backoff, max_ms);
+        for (int i = 0; i < 20; i++) {
+            assert_true(rpc_backoff_next_ms(&backoff, 0.5) <= max_ms);
+        }
+        assert_int_equal(rpc_backoff_next_ms(&backoff, 0.5), max_ms);
+    }
+}
+
 static void backoff_grows_within_its_band_and_starts_again(void **state)
 {
     (void)state;
@@ -322,6 +335,7 @@ int main(void)
         cmocka_unit_test(percent_encoding_round_trips_every_byte),
         cmocka_unit_test(timeouts_are_read_and_written_as_specified),
         cmocka_unit_test(content_types_of_grpc_are_known),
+        cmocka_unit_test(backoff_stays_below_the_maximum_that_was_asked_for),
         cmocka_unit_test(backoff_grows_within_its_band_and_starts_again),
         cmocka_unit_test(pings_round_trip_and_old_peers_are_understood),
         cmocka_unit_test(broken_pings_are_refused),
