@@ -26,13 +26,13 @@ static struct every_version *find_version(struct every_stats *stats, const char 
 }
 
 /* Messages that a server answered which should not have. */
-static uint64_t misrouted(const struct check_verdict *verdict)
+static uint64_t misrouted(const struct check_group *planned, const struct check_verdict *verdict)
 {
     uint64_t count = 0;
+    bool due = planned->expect.rule == ROLE_EXPECT_REJECTED; /* a rejection, and there was none */
     for (size_t i = 0; i < verdict->finding_count; i++) {
         const struct check_finding *finding = &verdict->findings[i];
-        bool answered = finding->kind == CHECK_VERSION ||
-                        (finding->kind == CHECK_REJECTION && verdict->received > 0);
+        bool answered = finding->kind == CHECK_VERSION || (finding->kind == CHECK_REJECTION && due);
         count += finding->result == CHECK_FAILED && answered ? finding->count : 0;
     }
     return count;
@@ -63,7 +63,7 @@ static void note_group(struct every_stats *stats, const struct check_report *rep
         return;
     }
     version->passed = report->result != CHECK_NOT_CONNECTED && verdict->result == CHECK_PASSED;
-    version->misrouted += misrouted(verdict);
+    version->misrouted += misrouted(planned, verdict);
     if (verdict->sent > verdict->received) {
         version->unanswered += verdict->sent - verdict->received;
     }

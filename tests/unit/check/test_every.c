@@ -58,6 +58,30 @@ static void a_good_run_and_a_misroute_are_counted_apart(void **state)
     every_stats_deinit(&stats);
 }
 
+static void a_rejection_is_no_misroute_but_an_answer_in_its_place_is(void **state)
+{
+    (void)state;
+    struct every_stats stats = {0};
+    struct scene scene;
+    scene_versions(&scene, 2); /* a stream of v1.1 is rejected, one is answered */
+    scene_good_but(&scene, 0);
+    scene_ended(&scene, 0, RPC_UNIMPLEMENTED, RPC_FROM_TRAILERS);
+    every_stats_note(&stats, scene_judge(&scene), 1);
+    scene_finding(&scene, 0, CHECK_REJECTION);
+    scene_end(&scene);
+    assert_true(sample(&stats, "misrouted_messages_total{agent_version=\"v1.1\"} ") == 0);
+
+    scene_versions(&scene, 1); /* v2.1 has to be rejected, and is answered */
+    scene.plan.groups[1].expect = (struct role_expectation){.rule = ROLE_EXPECT_REJECTED};
+    scene_good_all(&scene);
+    every_stats_note(&stats, scene_judge(&scene), 2);
+    scene_end(&scene);
+    assert_true(sample(&stats, "misrouted_messages_total{agent_version=\"v1.1\"} ") == 0);
+    assert_true(sample(&stats, "misrouted_messages_total{agent_version=\"v2.1\"} ") ==
+                SCENE_MESSAGES);
+    every_stats_deinit(&stats);
+}
+
 static void nothing_is_told_of_a_run_that_was_not(void **state)
 {
     (void)state;
@@ -94,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_run_and_a_misroute_are_counted_apart),
+        cmocka_unit_test(a_rejection_is_no_misroute_but_an_answer_in_its_place_is),
         cmocka_unit_test(nothing_is_told_of_a_run_that_was_not),
         cmocka_unit_test(echoes_of_no_ping_have_no_round_trip),
     };
