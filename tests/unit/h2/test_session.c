@@ -287,6 +287,19 @@ static void a_drained_session_without_streams_still_reads(void **state)
     pair_free(pair);
 }
 
+/* The server may have seen it; only its own word says that it did not. */
+static void what_was_reset_here_is_not_unprocessed(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    struct h2_stream *stream = pair_open(pair, false);
+    pair_run(pair, 100000);
+    h2_stream_reset(stream, H2_REFUSED_STREAM);
+    pair_run(pair, 100000);
+    assert_string_equal(pair->client.log, "close:REFUSED_STREAM ");
+    pair_free(pair);
+}
+
 static void what_never_left_a_lost_connection_is_unprocessed(void **state)
 {
     (void)state;
@@ -433,6 +446,7 @@ int main(void)
         cmocka_unit_test(the_last_answered_stream_is_known),
         cmocka_unit_test(a_goaway_keeps_its_text_escaped),
         cmocka_unit_test(a_drained_session_without_streams_still_reads),
+        cmocka_unit_test(what_was_reset_here_is_not_unprocessed),
         cmocka_unit_test(what_never_left_a_lost_connection_is_unprocessed),
         cmocka_unit_test(a_session_that_ends_takes_no_stream_in_their_last_event),
         cmocka_unit_test(a_stream_of_nobodys_may_be_answered),
