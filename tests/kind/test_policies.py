@@ -99,12 +99,12 @@ def test_prometheus_is_let_in_where_that_is_applied(probes):
         probes.run(["kubectl", "apply", "-f", "-"], stdin=json.dumps(manifest(prometheus)))
         probes.run(["kubectl", "wait", "-n", "monitoring", "--for=condition=Ready", "pod/" + pod(prometheus), "--timeout=90s"])
         assert not connects(probes, prometheus, known["agent"], "9102")
-        probes.run(["kubectl", "apply", "-f", "deploy/monitoring/network-policy.yaml"])
+        probes.run(["kubectl", "apply", "-n", NAMESPACE, "-f", "deploy/monitoring/network-policy.yaml"])
         for name in ("agent", "server"):
             wait_until(lambda address=known[name]: connects(probes, prometheus, address, "9102"), 60, f"metrics of {name}")
         assert not connects(probes, prometheus, known["server"], "50051")
     finally:
-        probes.run(["kubectl", "delete", "-f", "deploy/monitoring/network-policy.yaml", "--ignore-not-found"])
+        probes.run(["kubectl", "delete", "-n", NAMESPACE, "-f", "deploy/monitoring/network-policy.yaml", "--ignore-not-found"])
         probes.run(["kubectl", "delete", "namespace", "monitoring"])
 
 
