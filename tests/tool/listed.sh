@@ -46,4 +46,9 @@ for file in tests/e2e/test_*.py; do
     [ -z "$twice" ] || complain "$file: given twice: $twice"
 done
 
+# A fault that cannot be planted any more is seen by no test.
+for fault in tests/mutants/*.patch; do
+    patch -p1 --dry-run --silent --force <"$fault" >/dev/null 2>&1 || complain "$fault no longer applies"
+done
+
 exit "$failed"

@@ -12,7 +12,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config make ca-certificates 
 build_tools=(cc meson ninja pkg-config make openssl python3 protoc protoc-c)
 build_libraries=(libnghttp2 openssl libuv libprotobuf-c libcjson yaml-0.1 libpcre2-8 libmicrohttpd)
 test_packages=(libcmocka-dev python3-venv python3-pip clang libclang-rt-14-dev llvm valgrind
-    shellcheck haproxy nginx nghttp2-client nghttp2-proxy prometheus curl procps util-linux git
+    shellcheck haproxy nginx nghttp2-client nghttp2-proxy prometheus curl procps util-linux git patch
     chromium fonts-dejavu-core zsh fish mandoc)
 test_tools=(clang shellcheck haproxy nginx h2load nghttpx prometheus promtool curl ps git chromium zsh fish mandoc)
 test_libraries=(cmocka)
