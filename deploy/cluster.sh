@@ -12,6 +12,7 @@ certs=${CERTS:-certs}
 rollout_timeout=${ROLLOUT_TIMEOUT:-120s}
 # sticky-test wants 20 messages of a stream, agents ping every five seconds, and may have had to connect a second time.
 log_timeout=${LOG_TIMEOUT:-150}
+probe_timeout=${PROBE_TIMEOUT:-150}
 not_enough=4 # exit code of a check without enough evidence
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -200,14 +201,14 @@ job_result() { # NAME
 
 # Runs the Job deploy/jobs/NAME.yaml, shows what it says, and ends with its exit code.
 probe() { # NAME
-    local code='' deadline=$((SECONDS + 150))
+    local code='' deadline=$((SECONDS + probe_timeout))
     k delete job "$1" --ignore-not-found --wait >/dev/null
     k apply -f "deploy/jobs/$1.yaml" >/dev/null
     while [ -z "$code" ] && [ "$SECONDS" -lt "$deadline" ]; do
         sleep 1
         code=$(job_result "$1")
     done
-    [ -n "$code" ] || fail "job $1 has not ended after 150 s: $(why_not_ready "$1")" $not_enough
+    [ -n "$code" ] || fail "job $1 has not ended after $probe_timeout s: $(why_not_ready "$1")" $not_enough
     k logs "job/$1"
     return "$code"
 }
@@ -253,7 +254,7 @@ check() { # NAME
     say "$1: what agents and servers logged"
     judge_logs "$1" || code=$?
     say "$1: a live probe through the proxy"
-    probe "$1" || probed=$?
+    (probe "$1") || probed=$?
     worse "$code" "$probed"
 }
 

@@ -138,11 +138,12 @@ def test_what_is_wrong_is_not_waited_for(machine):
 
 @pytest.mark.parametrize("logs, probe, code", [
     (RIGHT, 0, 0), (RIGHT, 1, 1), (RIGHT, 3, 3), (RIGHT, 4, 4), ({**RIGHT, "v1.1": "v2"}, 0, 1), ({**RIGHT, "v1.1": "v2"}, 4, 1),
+    (RIGHT, "", 4), ({**RIGHT, "v1.1": "v2"}, "", 1),  # a probe that does not end
 ])
 def test_exit_codes_pass_through(machine, logs, probe, code):
     """A check that failed is not hidden by one that could not be made."""
     machine.tell(logs=log(logs, 21), probe=probe)
-    assert machine.check("verify").returncode == code
+    assert machine.check("verify", PROBE_TIMEOUT="2").returncode == code
 
 
 # ---- deployments that do not become ready -----------------------------------------------------------

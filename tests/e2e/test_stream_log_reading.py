@@ -438,6 +438,8 @@ def test_lines_of_streams_that_opened_have_no_weight():
 @pytest.mark.parametrize("line", [
     stream(event=None), stream(event="gone"), stream(path=None), stream(cluster=7), stream(agent_version=["v1.1"]), stream(http_status="OK"),
     "[PROXY] The stream log - takes bytes too slowly or not at all: lines are dropped",
+    "[PROXY] The stream log /var/log/streams cannot be written: No space left on device: lines are dropped",
+    "[PROXY] The stream log /var/log/streams has lost 7 lines: No space left on device",
     "[PROXY] The stream log - has lost 7 lines: it took bytes too slowly or not at all",
     '{"role":"proxy","event":"lines_dropped","lines":7,"msg":"The stream log - has lost 7 lines"}',
     stream()[:-1], stream()[:60], stream()[9:], "grpcroute.stream", stream() + " and more", "host: " + stream() + ", upstream: x"])
