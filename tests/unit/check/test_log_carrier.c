@@ -312,13 +312,14 @@ static void bytes_over_several_lines_are_evidence_under_a_carriers_name(void **s
 {
     static const char *const keys[] = {"\t\"MESSAGE\" : [", "\t\"user_agent\" : [", "  [",
                                        "\"headers\": [["};
+    static const char pong[] = PONG;
     (void)state;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char text[2048];
         size_t len = (size_t)snprintf(text, sizeof(text), "%s", keys[i]);
-        for (const char *at = PONG; *at != '\0'; at++) {
+        for (const char *at = pong; *at != '\0'; at++) {
             len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%d%s",
-                                    at == PONG + 9 ? "\n" : "", *at, at[1] != '\0' ? "," : "");
+                                    at == &pong[9] ? "\n" : "", *at, at[1] != '\0' ? "," : "");
         }
         snprintf(text + len, sizeof(text) - len, "\n]");
         struct seen seen = read_line(text);
