@@ -39,7 +39,17 @@ def flagger_hook():
     return [("flagger", hook["metadata"]["cmd"], {"TARGET": "", "CA": ""})]
 
 
-RECIPES = github_steps() + gitlab_jobs() + argo_job() + flagger_hook()
+def component():
+    """The container of deploy/components/verify; what ends is asked for once."""
+    deployment = yaml.safe_load((ROOT / "deploy/components/verify/verify.yaml").read_text())
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    words = " ".join(container["args"]).replace("$(TARGET)", '"$TARGET"').replace("/etc/grpcroute/ca/ca.pem", '"$CA"')
+    every, metrics = " --every 1m", " --metrics-listen :9102"
+    assert every in words and metrics in words
+    return [("kustomize", f"grpcroute {words.replace(every, '').replace(metrics, '')}", {entry["name"]: "" for entry in container["env"]})]
+
+
+RECIPES = github_steps() + gitlab_jobs() + argo_job() + flagger_hook() + component()
 
 
 @pytest.fixture
@@ -63,7 +73,22 @@ def machine_was_too_busy(done):
 
 
 def test_there_are_recipes_of_every_kind():
-    assert [name.split()[0] for name, _, _ in RECIPES] == ["github", "github", "gitlab", "gitlab", "argo", "flagger"]
+    assert [name.split()[0] for name, _, _ in RECIPES] == ["github", "github", "gitlab", "gitlab", "argo", "flagger", "kustomize"]
+
+
+def test_the_component_takes_what_the_recipe_gives_it():
+    """Names in docs/ci.md are those of deploy/components/verify."""
+    folder = ROOT / "deploy/components/verify"
+    [recipe] = [block for block in BLOCKS if block.get("kind") == "Kustomization"]
+    own = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    pod = yaml.safe_load((folder / "verify.yaml").read_text())["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    [used] = container["env"]
+    assert own["kind"] == "Component" and recipe["components"] == ["grpcroute/deploy/components/verify"]
+    target, ca = recipe["configMapGenerator"]
+    assert target["name"] == used["valueFrom"]["configMapKeyRef"]["name"]
+    assert target["literals"][0].split("=")[0] == used["valueFrom"]["configMapKeyRef"]["key"]
+    assert ca["name"] == pod["volumes"][0]["configMap"]["name"] and container["image"].split(":")[0] == recipe["images"][0]["name"]
 
 
 @pytest.mark.parametrize("name,script,variables", RECIPES, ids=[name for name, _, _ in RECIPES])

@@ -83,7 +83,8 @@ def firing_by_promtool(folder, series, at):
 
 def pods_of_deploy():
     """The labels and the port name of each container port in deploy/, as Kubernetes tells Prometheus of them."""
-    for path in [FOLDER / "verify.yaml", *sorted((ROOT / "deploy/base").glob("*.yaml")), *sorted((ROOT / "deploy").glob("*/proxy.yaml"))]:
+    deploy = ROOT / "deploy"
+    for path in [deploy / "components/verify/verify.yaml", *sorted(deploy.glob("base/*.yaml")), *sorted(deploy.glob("*/proxy.yaml"))]:
         for workload in yaml.safe_load_all(path.read_text()):
             if workload["kind"] == "Deployment":
                 template = workload["spec"]["template"]
