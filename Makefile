@@ -14,7 +14,7 @@ export TAIL ?= 100
 export FOLLOW # =1 goes on until Ctrl-C
 CLUSTER = deploy/cluster.sh
 
-.PHONY: help demo test binary bench bench-peers install dist deb test-packages format lint coverage mutants clean-build proto certs apply-certs build load \
+.PHONY: help demo test binary bench bench-peers install dist deb test-packages test-foreign nightly format lint coverage mutants clean-build proto certs apply-certs build load \
 	deploy-envoy deploy-traefik deploy-embedded deploy-gateway all-envoy all-traefik all-embedded all-gateway \
 	logs-server-v1 logs-server-v2 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2 \
 	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-kind
@@ -33,6 +33,7 @@ help:
 	@echo '  make lint          the form of C, Python and shell; make format mends it'
 	@echo '  make test-packages make both, and install and run them in fresh roots of Debian 12 and 13'
 	@echo '  make coverage      what all tests together run of src/, by folder; make mutants: planted faults that a test must see'
+	@echo '  make nightly       both, the packages, and the unit tests on i386 and s390x (big-endian)'
 	@echo '  make clean-build   remove the build folders'
 	@echo 'In the cluster of the current kubectl context:'
 	@echo '  make all-envoy     certs, build, load and deploy with Envoy; also all-traefik, all-embedded, all-gateway'
@@ -105,6 +106,13 @@ test-packages:
 coverage:
 	@tests/tool/setup.sh test
 	@tests/tool/coverage.sh
+
+test-foreign:
+	@tests/tool/setup.sh packages
+	@tests/packages/foreign.sh i386
+	@tests/packages/foreign.sh s390x
+
+nightly: mutants coverage test-foreign test-packages
 
 mutants:
 	@tests/tool/setup.sh test
