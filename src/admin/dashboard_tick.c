@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS         UINT64_C(1000000)
 #define SUM(relay, field) relay_sum(relay, offsetof(struct worker_stats, field))
 
 void dashboard_sample_take(struct relay *relay, struct dashboard_sample *ret)

@@ -12,7 +12,6 @@
 /* docs/dashboard.md names this size. */
 static_assert(sizeof(struct history) <= 52 * 1024, "the history is larger than documented");
 
-#define NS_PER_MS         UINT64_C(1000000)
 #define SUM(relay, field) relay_sum(relay, offsetof(struct worker_stats, field))
 
 /* ---- a sample -------------------------------------------------------------------------------- */

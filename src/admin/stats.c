@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_S 1e9
-
 /* A number of a worker or of an endpoint under its two names. */
 struct stat_entry {
     const char *envoy;
@@ -206,7 +204,7 @@ static void reload_metrics(struct relay *relay, struct metrics *out)
     pthread_mutex_lock(&relay->force.mutex);
     uint64_t failed = relay->force.failed_reloads;
     uint64_t good = relay->force.reloads - failed;
-    double since_s = (double)relay->force.since_ns / NS_PER_S;
+    double since_s = (double)relay->force.since_ns / 1e9;
     bool is_ok = relay->force.failure[0] == '\0';
     pthread_mutex_unlock(&relay->force.mutex);
     metrics_begin(out, reloads, METRICS_COUNTER, "Reloads of routes, endpoints and certificate");

@@ -8,8 +8,6 @@
 #include "base/text.h"
 #include "h2/session.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
 static uint64_t overdue_ms(const struct agent *agent)
 {
     return AGENT_OVERDUE_INTERVALS * agent->config->interval_ms + AGENT_OVERDUE_MS;

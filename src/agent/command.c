@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/report.h"
 #include "agent/stats.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/process.h"
@@ -25,7 +26,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NS_PER_MS 1000000u
 /* A server cuts longer ones; the suffixes of --count need room too. */
 #define ID_MAX   240
 #define ID_BYTES 300

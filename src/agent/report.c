@@ -1,12 +1,11 @@
 /* The agent's log lines. What a peer wrote is cut here and escaped by the log. */
 #include "agent/report.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-#define NS_PER_MS UINT64_C(1000000)
 
 void report_opened(const struct log_source *source, const char *target, const char *peer)
 {

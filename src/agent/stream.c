@@ -1,13 +1,12 @@
 /* Bookkeeping of one stream: sequences, round trips, and the judgement of each answer. */
 #include "agent/stream.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-#define NS_PER_MS UINT64_C(1000000)
 
 /* Pings without an answer. */
 static uint64_t outstanding(const struct agent_stream *stream)

@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S  UINT64_C(1000000000)
+
 #define CLOCK_RFC3339_BYTES 32
 
 /* Monotonic time in nanoseconds or milliseconds; the epoch means nothing. */

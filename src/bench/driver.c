@@ -20,8 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-#define NS_PER_S  UINT64_C(1000000000)
 /* How long the last answers may take. */
 #define DRAIN_MS      2000
 #define DRAIN_POLL_MS 10

@@ -1,6 +1,5 @@
 #include "bench/schedule.h"
-
-#define NS_PER_S UINT64_C(1000000000)
+#include "base/clock.h"
 
 uint64_t schedule_due_ns(const struct schedule *schedule, uint64_t k)
 {

@@ -16,8 +16,6 @@
 #include <string.h>
 #include <time.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-
 struct every {
     const struct every_config *config;
     struct net_loop loop;

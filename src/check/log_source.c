@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define READ_BYTES     16384
-#define NS_PER_MS      UINT64_C(1000000)
 #define LINE_BYTES     512
 #define SHOWN_BYTES    (4 * LINE_BYTES)
 #define COMPLAINTS_MAX 10 /* lines of kubectl's that are passed on */

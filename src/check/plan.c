@@ -1,6 +1,7 @@
 /* Lays out groups, streams and connections. */
 #include "check/plan.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS 1000000u
 /* Many connections at once take their time on a busy machine: for each of them ... */
 #define CONNECT_MS 100
 /* ... and for the answers to everything. */

@@ -1,6 +1,7 @@
 /* `grpcroute sticky-test`: do all messages of a stream stay on one pod? */
 #include "check/command.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "check/log_session.h"
 #include "check/session.h"
@@ -9,8 +10,6 @@
 #include "rpc/ping.h"
 
 #include <stdio.h>
-
-#define NS_PER_MS 1000000u
 
 struct options {
     struct check_session_options session;

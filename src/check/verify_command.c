@@ -1,6 +1,7 @@
 /* `grpcroute verify`: accuracy and isolation. */
 #include "check/command.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "check/every.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS    1000000u
 #define VERSIONS_MAX 64
 
 struct options {

@@ -1,9 +1,9 @@
 #include "check/verify_split.h"
 
+#include "base/clock.h"
 #include "check/split.h"
 #include "check/split_count.h"
 
-#define NS_PER_MS    UINT64_C(1000000)
 #define HOLD_PING_NS UINT64_C(1000000000)
 /* Every answer of a stream is kept to the end: no more pings than this on each. */
 #define HOLD_PINGS 3600

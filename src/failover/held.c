@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS  UINT64_C(1000000)
 #define CONNECT_MS 5000
 /* Soon, so that the gap is the target's and not ours. */
 #define REOPEN_MS 100

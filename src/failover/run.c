@@ -31,7 +31,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS  UINT64_C(1000000)
 #define OPENING_MS 15000
 /* A command that is interrupted may clean up for so long. */
 #define COMMAND_END_MS 2000

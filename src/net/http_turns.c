@@ -8,7 +8,6 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 
-#define NS_PER_MS   UINT64_C(1000000)
 #define REST_MIN_NS NS_PER_MS
 /* An answer that took long for another reason, such as a machine that stood still, delays the next
  * one no longer than this. */

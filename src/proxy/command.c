@@ -1,6 +1,7 @@
 /* `grpcroute proxy`: options to a configuration. */
 #include "proxy/command.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "cli/common.h"
@@ -10,7 +11,6 @@
 #include "relay/state.h"
 #include "role/routes.h"
 
-#define NS_PER_MS          1000000u
 #define MAX_BUFFERED_BYTES (UINT64_C(128) << 20) /* where the memory is no limit */
 /* Of memory, for each worker: on a machine of many CPUs a small limit would be theirs alone. */
 #define WORKER_MEMORY_BYTES (UINT64_C(32) << 20)

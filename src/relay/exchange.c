@@ -1,5 +1,5 @@
 /* The client's side of an exchange: how it begins, and what comes from there. */
-#include "relay/exchange_internal.h"
+#include "relay/exchange_impl.h"
 
 #include "base/counter.h"
 #include "base/mem.h"

@@ -1,5 +1,5 @@
 /* What all parts of an exchange need: its states, its buffers, its end. */
-#include "relay/exchange_internal.h"
+#include "relay/exchange_impl.h"
 
 #include "base/counter.h"
 #include "base/mem.h"

@@ -1,5 +1,5 @@
 /* The endpoint's side of an exchange: where it goes, again perhaps, and what comes from there. */
-#include "relay/exchange_internal.h"
+#include "relay/exchange_impl.h"
 
 #include "base/counter.h"
 #include "base/mem.h"

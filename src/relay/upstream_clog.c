@@ -9,7 +9,7 @@
  * would make it busier. */
 #include "base/mem.h"
 #include "relay/client.h"
-#include "relay/upstream_internal.h"
+#include "relay/upstream_impl.h"
 #include "rpc/conn.h"
 
 static struct upstream_request *request_at(struct list *node)

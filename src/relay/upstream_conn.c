@@ -2,7 +2,7 @@
 #include "base/mem.h"
 #include "net/dial.h"
 #include "net/stream.h"
-#include "relay/upstream_internal.h"
+#include "relay/upstream_impl.h"
 #include "rpc/conn.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* Requests that wait for a connection. */
 #include "base/mem.h"
 #include "relay/client.h"
-#include "relay/upstream_internal.h"
+#include "relay/upstream_impl.h"
 
 #include <assert.h>
 

@@ -9,7 +9,7 @@
  * And it has to drop what it has queued for the stream. Where that may be much, because the client
  * sent on and on, one such reset waits for another. */
 #include "base/mem.h"
-#include "relay/upstream_internal.h"
+#include "relay/upstream_impl.h"
 #include "rpc/conn.h"
 
 #include <assert.h>

@@ -10,8 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000u
-
 static volatile sig_atomic_t signalled;
 
 static void on_signal(int number)

@@ -9,6 +9,7 @@
  *      +-----------verdict----------+--> decided --stream closed--> closed */
 #include "rpc/call.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/loop.h"
 #include "rpc/answer.h"
@@ -23,7 +24,6 @@
 #include <string.h>
 
 #define FIELDS_MAX 32
-#define NS_PER_MS  1000000u
 /* Beyond this the peer does not read: the sender has to wait. One message of the largest size
  * always fits. */
 #define QUEUE_CAP_BYTES (RPC_FRAME_PREFIX_BYTES + RPC_MESSAGE_LIMIT_BYTES + 1024)

@@ -13,6 +13,7 @@
  *       +--------------------+-----------------------+------------> gone <---------+ */
 #include "rpc/client.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/dial.h"
 #include "net/stream.h"
@@ -25,7 +26,6 @@
 #include <string.h>
 
 #define GOAWAY_DEBUG_BYTES 128
-#define NS_PER_MS          UINT64_C(1000000)
 
 enum client_state {
     CLIENT_QUEUED,   /* not yet through the gate */

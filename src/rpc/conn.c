@@ -5,12 +5,12 @@
  * is closed; when the stream is closed everything is freed.
  * Failure modes: the peer breaks the protocol or a limit (GOAWAY, then close), does not answer a
  * keepalive PING or takes no bytes (abort), or goes away (on_closed with the transport's reason).
- * The states are in conn_internal.h. */
+ * The states are in conn_impl.h. */
 #include "rpc/conn.h"
 
 #include "base/mem.h"
 #include "net/stream.h"
-#include "rpc/conn_internal.h"
+#include "rpc/conn_impl.h"
 #include "rpc/greeting.h"
 
 #include <stdlib.h>

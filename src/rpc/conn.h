@@ -5,7 +5,7 @@
  * the time limits of h2/limits.h, graceful end. Owns its net_stream and its h2_session.
  *
  * opening -> open -> announced -> final -> closing -> lingering -> gone; the picture with its short
- * cuts is in conn_internal.h. */
+ * cuts is in conn_impl.h. */
 #ifndef GRPCROUTE_RPC_CONN_H
 #define GRPCROUTE_RPC_CONN_H
 

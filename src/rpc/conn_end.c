@@ -1,7 +1,7 @@
 /* How a connection ends: by its owner, its session, its peer or its transport. */
 #include "base/mem.h"
 #include "net/stream.h"
-#include "rpc/conn_internal.h"
+#include "rpc/conn_impl.h"
 
 #include <assert.h>
 #include <stdio.h>

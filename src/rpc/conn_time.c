@@ -2,7 +2,7 @@
  * too long. */
 #include "base/mem.h"
 #include "net/stream.h"
-#include "rpc/conn_internal.h"
+#include "rpc/conn_impl.h"
 
 /* How long a closing connection may take to send its GOAWAY. */
 #define CLOSE_MS 1000

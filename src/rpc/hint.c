@@ -6,6 +6,7 @@
  * grpc_send_timeout and keepalive_*, the idle timeouts of connections. */
 #include "rpc/hint.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "h2/session.h"
@@ -19,8 +20,7 @@
 /* A stream silent for less than this share of its limit was in use. */
 #define IN_USE_SHARE 2
 /* Limits shorter than this are not told apart from chance. */
-#define CUT_MS    900
-#define NS_PER_MS UINT64_C(1000000)
+#define CUT_MS 900
 
 /* ---- limits by their default ----------------------------------------------------------------- */
 

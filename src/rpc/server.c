@@ -8,7 +8,7 @@
 #include "net/listener.h"
 #include "net/stream.h"
 #include "rpc/conn.h"
-#include "rpc/server_internal.h"
+#include "rpc/server_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -5,17 +5,17 @@
  * Failure modes: a broken or oversized message and the deadline finish the call with their status;
  * a reset or a lost connection closes it with CANCELLED. Backpressure: while the client does not
  * read our answers, its input is held, unanswered and without credit. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/stream.h"
 #include "rpc/conn.h"
 #include "rpc/metadata.h"
-#include "rpc/server_internal.h"
+#include "rpc/server_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS 1000000u
 /* Above the first mark input is held, below the second it is delivered again. */
 #define HOLD_BYTES    (32 * 1024)
 #define RELEASE_BYTES (16 * 1024)

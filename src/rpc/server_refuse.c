@@ -2,7 +2,7 @@
  * (PROTOCOL-HTTP2.md, Requests). */
 #include "base/mem.h"
 #include "rpc/metadata.h"
-#include "rpc/server_internal.h"
+#include "rpc/server_impl.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -28,7 +28,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NS_PER_MS      1000000u
 #define HOSTNAME_BYTES 256
 /* Agents and proxies with keepalive may ping every 10 s; gRFC A8 lets a server choose. */
 #define MIN_PING_INTERVAL_MS 9000

@@ -1,5 +1,6 @@
 /* The clock, and the turns of the loops. clock_gettime() is defined here, so that libuv's timers
  * and the program's own clock stand still together until the test moves them. */
+#include "base/clock.h"
 #include "impl.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* The insides of a connection; for the connection files alone: conn.c over conn_time.c over
  * conn_end.c. */
-#ifndef GRPCROUTE_RPC_CONN_INTERNAL_H
-#define GRPCROUTE_RPC_CONN_INTERNAL_H
+#ifndef GRPCROUTE_RPC_CONN_IMPL_H
+#define GRPCROUTE_RPC_CONN_IMPL_H
 
 #include "rpc/conn.h"
 #include "rpc/keepalive.h"

@@ -1,7 +1,7 @@
 /* The insides of an exchange; for the exchange files alone: exchange.c (the client's side) over
  * exchange_upstream.c (the endpoint's) over exchange_core.c. */
-#ifndef GRPCROUTE_RELAY_EXCHANGE_INTERNAL_H
-#define GRPCROUTE_RELAY_EXCHANGE_INTERNAL_H
+#ifndef GRPCROUTE_RELAY_EXCHANGE_IMPL_H
+#define GRPCROUTE_RELAY_EXCHANGE_IMPL_H
 
 #include "relay/exchange.h"
 #include "rpc/status.h"

@@ -1,6 +1,6 @@
 /* The insides of a server and its calls. Inside rpc/ only. */
-#ifndef GRPCROUTE_RPC_SERVER_INTERNAL_H
-#define GRPCROUTE_RPC_SERVER_INTERNAL_H
+#ifndef GRPCROUTE_RPC_SERVER_IMPL_H
+#define GRPCROUTE_RPC_SERVER_IMPL_H
 
 #include "base/buf.h"
 #include "base/list.h"

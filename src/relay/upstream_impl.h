@@ -1,7 +1,7 @@
 /* The insides of a pool; for the upstream files alone: upstream.c over upstream_clog.c and
  * upstream_conn.c over upstream_queue.c and upstream_reset.c. */
-#ifndef GRPCROUTE_RELAY_UPSTREAM_INTERNAL_H
-#define GRPCROUTE_RELAY_UPSTREAM_INTERNAL_H
+#ifndef GRPCROUTE_RELAY_UPSTREAM_IMPL_H
+#define GRPCROUTE_RELAY_UPSTREAM_IMPL_H
 
 #include "relay/state.h"
 #include "relay/upstream.h"
