@@ -11,7 +11,7 @@ size_t bench_stream_index(const struct bench_stream *stream)
     return (size_t)(stream - stream->conn->driver->streams);
 }
 
-bool bench_counts(const struct driver *driver, uint64_t at_ns)
+bool bench_counts(const struct bench_driver *driver, uint64_t at_ns)
 {
     return driver->measure_ns != 0 && at_ns >= driver->measure_ns && at_ns < driver->end_ns;
 }
@@ -19,10 +19,10 @@ bool bench_counts(const struct driver *driver, uint64_t at_ns)
 /* When the message was due, or sent. */
 static uint64_t begin_ns(const struct bench_stream *stream, uint64_t message)
 {
-    const struct driver *driver = stream->conn->driver;
-    return bench_is_open_loop(driver)
-               ? schedule_stream_due_ns(&driver->schedule, bench_stream_index(stream), message)
-               : stream->sent_ns;
+    const struct bench_driver *driver = stream->conn->driver;
+    return bench_is_open_loop(driver) ? bench_schedule_stream_due_ns(
+                                            &driver->schedule, bench_stream_index(stream), message)
+                                      : stream->sent_ns;
 }
 
 /* Of the message that is answered next. */
@@ -59,7 +59,7 @@ void bench_check_answer(struct bench_stream *stream, const struct rpc_ping_respo
 
 void bench_first_answer(struct bench_stream *stream)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     stream->conn->served = true;
     histogram_add(&driver->result->opening, clock_now_ns() - stream->opened_ns);
     stream->open = true;
@@ -73,7 +73,7 @@ void bench_first_answer(struct bench_stream *stream)
 
 void bench_load_answer(struct bench_stream *stream)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     uint64_t from_ns = started_ns(stream);
     stream->conn->served = true;
     stream->answered++;
@@ -84,7 +84,7 @@ void bench_load_answer(struct bench_stream *stream)
 
 void bench_lose_rest(struct bench_stream *stream)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     while (stream->answered < stream->sent) {
         driver->result->lost += bench_counts(driver, started_ns(stream));
         stream->answered++;
@@ -95,7 +95,7 @@ void bench_lose_rest(struct bench_stream *stream)
  * answered is no plan. */
 void bench_end_as_planned(struct bench_stream *stream, uint64_t received)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     uint64_t seen = stream->call_first + (received > 0 ? received - 1 : 0);
     driver->result->planned++;
     while (seen >= stream->answered && stream->sent > seen) {
@@ -109,12 +109,12 @@ void bench_end_as_planned(struct bench_stream *stream, uint64_t received)
 
 void bench_account_rest(struct bench_stream *stream, uint64_t now_ns)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     struct bench_result *result = driver->result;
-    uint64_t due =
-        bench_is_open_loop(driver)
-            ? schedule_stream_count(&driver->schedule, bench_stream_index(stream), driver->end_ns)
-            : stream->sent;
+    uint64_t due = bench_is_open_loop(driver)
+                       ? bench_schedule_stream_count(&driver->schedule, bench_stream_index(stream),
+                                                     driver->end_ns)
+                       : stream->sent;
     while (stream->answered < due) {
         uint64_t from_ns = started_ns(stream);
         if (bench_counts(driver, from_ns)) {

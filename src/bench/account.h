@@ -5,7 +5,7 @@
 #include "bench/state.h"
 
 /* Whether a message that was due or sent then belongs to the measured time. */
-bool bench_counts(const struct driver *driver, uint64_t at_ns);
+bool bench_counts(const struct bench_driver *driver, uint64_t at_ns);
 /* The number of a stream among all. */
 size_t bench_stream_index(const struct bench_stream *stream);
 

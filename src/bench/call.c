@@ -70,7 +70,7 @@ static void on_pong(void *user, const struct rpc_ping_response *pong)
 static void on_named(void *user, const struct role_naming *naming)
 {
     struct bench_stream *stream = user;
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     const struct role_service *service = driver->config->target->service;
     const char *missing = role_naming_missing(service, naming);
     hear(stream, &naming->who);

@@ -109,7 +109,7 @@ static int take_pids(const struct cli_list *list, struct bench_setup *setup)
                       list->values[i], BENCH_PIDS_MAX);
             return 1;
         }
-        if (!cost_is_readable((pid_t)pid)) {
+        if (!bench_cost_is_readable((pid_t)pid)) {
             cli_error("bench", "--pid %s: %s", list->values[i],
                       errno == ENOENT ? "there is no such process"
                                       : "its memory may not be read; run as its user or as root");
@@ -139,15 +139,15 @@ static int take_setup(const struct options *options, struct bench_setup *setup)
     return setup->version_count == 0 || take_pids(&options->pids, setup) != 0;
 }
 
-static int parse_thresholds(const struct cli_list *list, struct threshold *thresholds)
+static int parse_thresholds(const struct cli_list *list, struct bench_threshold *thresholds)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (threshold_parse(list->values[i], &thresholds[i]) != 0) {
+        if (bench_threshold_parse(list->values[i], &thresholds[i]) != 0) {
             cli_error("bench", "--threshold %s: expected " THRESHOLD_EXPECTED, list->values[i]);
             return 1;
         }
         for (size_t k = 0; k < i; k++) {
-            if (threshold_excludes(&thresholds[k], &thresholds[i])) {
+            if (bench_threshold_excludes(&thresholds[k], &thresholds[i])) {
                 cli_error("bench", "--threshold %s: contradicts %s, which no value can keep too",
                           list->values[i], list->values[k]);
                 return 1;
@@ -160,8 +160,8 @@ static int parse_thresholds(const struct cli_list *list, struct threshold *thres
 /* ---- commands -------------------------------------------------------------------------------- */
 
 static int drive_at(const struct role_target *target, const struct options *options,
-                    const struct role_expectation *expects, const struct threshold *thresholds,
-                    struct bench_result *result)
+                    const struct role_expectation *expects,
+                    const struct bench_threshold *thresholds, struct bench_result *result)
 {
     const struct bench_driver_config config = {.target = target, .expects = expects};
     memcpy(result->setup.target, target->name, sizeof(result->setup.target));
@@ -203,7 +203,7 @@ static int take_service(const struct role_service *service, struct bench_setup *
                : role_service_hold(service, "bench", 1U << ROLE_CALL_BIDI, "");
 }
 
-static int drive(const struct options *options, const struct threshold *thresholds)
+static int drive(const struct options *options, const struct bench_threshold *thresholds)
 {
     struct bench_result *result = mem_new(struct bench_result);
     struct role_target target = {0};
@@ -243,7 +243,7 @@ static int read_report(const char *path, struct bench_result **ret)
 {
     char reason[REPORT_REASON_BYTES];
     struct bench_result *result = mem_new(struct bench_result);
-    int rv = report_read(path, result, reason);
+    int rv = bench_report_read(path, result, reason);
     if (rv != 0) {
         cli_error("bench", "%s: %s", path, reason);
         free(result);
@@ -253,7 +253,7 @@ static int read_report(const char *path, struct bench_result **ret)
     return rv;
 }
 
-static int merge(const struct options *options, const struct threshold *thresholds, int argc,
+static int merge(const struct options *options, const struct bench_threshold *thresholds, int argc,
                  char **argv)
 {
     if (argc == 0) {
@@ -305,14 +305,14 @@ static int check_valid(const char *path, const struct bench_result *result)
 /* Each with the first. */
 static int show_comparison(const struct options *options, char **paths, struct bench_page *page)
 {
-    struct comparison comparisons[BENCH_RUNS_MAX];
+    struct bench_comparison comparisons[BENCH_RUNS_MAX];
     int invalid = check_valid(paths[0], page->runs[0]);
     unsigned worse = 0;
     unsigned missing = 0;
     for (size_t i = 1; i < page->run_count; i++) {
-        struct comparison *comparison = &comparisons[i - 1];
-        compare_results(page->runs[0], page->runs[i], options->metrics,
-                        (double)options->tolerance_percent / 100, comparison);
+        struct bench_comparison *comparison = &comparisons[i - 1];
+        bench_compare_results(page->runs[0], page->runs[i], options->metrics,
+                              (double)options->tolerance_percent / 100, comparison);
         worse += comparison->worse;
         missing += comparison->missing;
         invalid += check_valid(paths[i], page->runs[i]);
@@ -334,7 +334,7 @@ static int check_compare(const struct options *options, int argc, char **argv)
                   BENCH_RUNS_MAX);
         return EXIT_USAGE;
     }
-    if (compare_check_metrics(options->metrics, unknown) != 0) {
+    if (bench_compare_check_metrics(options->metrics, unknown) != 0) {
         cli_error("bench", "--metric: \"%s\" is no figure; expected some of " COMPARE_METRICS,
                   unknown);
         return EXIT_USAGE;
@@ -368,7 +368,7 @@ static int compare(const struct options *options, int argc, char **argv)
 static int run(const void *parsed, int argc, char **argv)
 {
     const struct options *options = parsed;
-    struct threshold thresholds[CLI_LIST_MAX];
+    struct bench_threshold thresholds[CLI_LIST_MAX];
     if (parse_thresholds(&options->thresholds, thresholds) != 0) {
         return EXIT_USAGE;
     }

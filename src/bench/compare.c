@@ -36,7 +36,7 @@ static bool names(const char *metrics, const char *name)
     return false;
 }
 
-int compare_check_metrics(const char *metrics, char ret_unknown[static 32])
+int bench_compare_check_metrics(const char *metrics, char ret_unknown[static 32])
 {
     const char *one;
     do {
@@ -52,7 +52,8 @@ int compare_check_metrics(const char *metrics, char ret_unknown[static 32])
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static void add_row(struct comparison *comparison, struct compare_row row, bool more_is_better)
+static void add_row(struct bench_comparison *comparison, struct bench_compare_row row,
+                    bool more_is_better)
 {
     row.ratio = row.before > 0 ? row.now / row.before : row.now > 0 ? 2 : 1;
     double tolerance = comparison->tolerance;
@@ -77,7 +78,7 @@ static uint64_t beyond(const struct histogram *latency, double quantile)
 /* A count of nothing that could not be seen is no figure. Where neither has one, it is a matter of
  * who asked for it by name. */
 static void mark_blind(const struct bench_metric *metric, const struct bench_result *before,
-                       const struct bench_result *now, bool by_name, struct compare_row *row)
+                       const struct bench_result *now, bool by_name, struct bench_compare_row *row)
 {
     row->before_is_blind = bench_metric_is_blind(metric, before);
     row->now_is_blind = bench_metric_is_blind(metric, now);
@@ -89,11 +90,11 @@ static void mark_blind(const struct bench_metric *metric, const struct bench_res
 
 static void add_metric(const struct bench_metric *metric, const struct bench_result *before,
                        const struct bench_result *now, const char *metrics,
-                       struct comparison *comparison)
+                       struct bench_comparison *comparison)
 {
     static const char *const units[] = {"us", "/s", ""};
     double scale = metric->unit == BENCH_NANOSECONDS ? 1e3 : 1;
-    struct compare_row row = {
+    struct bench_compare_row row = {
         .unit = units[metric->unit],
         .before = bench_metric_value(metric, before) / scale,
         .now = bench_metric_value(metric, now) / scale,
@@ -129,14 +130,14 @@ static bool is_same_load(const struct bench_setup *a, const struct bench_setup *
 /* A row for each process of both. One that only one of them has, or none although it was asked for
  * by name, is missing. */
 static void add_costs(const struct bench_result *before, const struct bench_result *now,
-                      const char *metrics, struct comparison *ret)
+                      const char *metrics, struct bench_comparison *ret)
 {
     size_t first = before->setup.pid_count;
     size_t second = now->setup.pid_count;
     size_t wanted = strcmp(metrics, COMPARE_METRICS) == 0 ? 0 : 1;
     size_t most = first > second ? first : second;
     for (size_t i = 0; i < (most > 0 ? most : wanted); i++) {
-        struct compare_row row = {
+        struct bench_compare_row row = {
             .name = "cpu",
             .unit = "us/message",
             .before = i < first ? us_per_message(before->costs[i].cpu_seconds, before) : 0,
@@ -150,10 +151,10 @@ static void add_costs(const struct bench_result *before, const struct bench_resu
     }
 }
 
-void compare_results(const struct bench_result *before, const struct bench_result *now,
-                     const char *metrics, double tolerance, struct comparison *ret)
+void bench_compare_results(const struct bench_result *before, const struct bench_result *now,
+                           const char *metrics, double tolerance, struct bench_comparison *ret)
 {
-    *ret = (struct comparison){
+    *ret = (struct bench_comparison){
         .tolerance = tolerance,
         .other_load = !is_same_load(&before->setup, &now->setup),
     };
@@ -166,7 +167,7 @@ void compare_results(const struct bench_result *before, const struct bench_resul
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
-static void row_label(const struct compare_row *row, char out[static LABEL_BYTES])
+static void row_label(const struct bench_compare_row *row, char out[static LABEL_BYTES])
 {
     if (strcmp(row->name, "rate") == 0) {
         snprintf(out, LABEL_BYTES, "messages/s");
@@ -179,7 +180,7 @@ static void row_label(const struct compare_row *row, char out[static LABEL_BYTES
     }
 }
 
-const char *compare_figure(double value, bool is_blind, char out[static COMPARE_FIGURE_BYTES])
+const char *bench_compare_figure(double value, bool is_blind, char out[static COMPARE_FIGURE_BYTES])
 {
     if (is_blind) {
         return "not checked";
@@ -188,12 +189,12 @@ const char *compare_figure(double value, bool is_blind, char out[static COMPARE_
     return out;
 }
 
-const char *compare_row_word(const struct compare_row *row)
+const char *bench_compare_row_word(const struct bench_compare_row *row)
 {
     return !row->decides ? "not judged" : row->missing ? "missing" : row->worse ? "worse" : "ok";
 }
 
-static void print_row(FILE *out, const struct compare_row *row, double tolerance)
+static void print_row(FILE *out, const struct bench_compare_row *row, double tolerance)
 {
     char label[LABEL_BYTES];
     char limit[16] = "-";
@@ -204,10 +205,10 @@ static void print_row(FILE *out, const struct compare_row *row, double tolerance
         text_format_percent(limit, sizeof(limit), tolerance);
     }
     fprintf(out, "%-24s %14s %14s %8s %9s  %s", label,
-            compare_figure(row->before, row->before_is_blind, figures[0]),
-            compare_figure(row->now, row->now_is_blind, figures[1]),
-            is_blind ? "-" : compare_figure(row->ratio, false, figures[2]), limit,
-            compare_row_word(row));
+            bench_compare_figure(row->before, row->before_is_blind, figures[0]),
+            bench_compare_figure(row->now, row->now_is_blind, figures[1]),
+            is_blind ? "-" : bench_compare_figure(row->ratio, false, figures[2]), limit,
+            bench_compare_row_word(row));
     if (row->is_uncertain) {
         fprintf(out, ", uncertain: rests on %" PRIu64 " message%s", row->rests_on,
                 row->rests_on == 1 ? "" : "s");
@@ -217,11 +218,11 @@ static void print_row(FILE *out, const struct compare_row *row, double tolerance
 
 enum shown { WORSE, MISSING, DECIDING };
 
-static void print_names(FILE *out, const struct comparison *comparison, enum shown shown)
+static void print_names(FILE *out, const struct bench_comparison *comparison, enum shown shown)
 {
     const char *joint = "";
     for (size_t i = 0; i < comparison->row_count; i++) {
-        const struct compare_row *row = &comparison->rows[i];
+        const struct bench_compare_row *row = &comparison->rows[i];
         if (shown == WORSE ? row->worse : shown == MISSING ? row->missing : row->decides) {
             fprintf(out, "%s%s", joint, row->name);
             joint = ", ";
@@ -230,7 +231,7 @@ static void print_names(FILE *out, const struct comparison *comparison, enum sho
     fputc('\n', out);
 }
 
-static void print_verdict(FILE *out, const struct comparison *comparison)
+static void print_verdict(FILE *out, const struct bench_comparison *comparison)
 {
     char percent[16];
     text_format_percent(percent, sizeof(percent), comparison->tolerance);
@@ -248,7 +249,7 @@ static void print_verdict(FILE *out, const struct comparison *comparison)
     }
 }
 
-void compare_print_text(FILE *out, const struct comparison *comparison)
+void bench_compare_print_text(FILE *out, const struct bench_comparison *comparison)
 {
     fprintf(out, "%-24s %14s %14s %8s %9s\n", "", "before", "now", "ratio", "tolerance");
     for (size_t i = 0; i < comparison->row_count; i++) {
@@ -268,7 +269,7 @@ static void add_figure(cJSON *object, const char *name, double value, bool is_bl
     cJSON_AddItemToObject(object, name, is_blind ? cJSON_CreateNull() : cJSON_CreateNumber(value));
 }
 
-static cJSON *json_row(const struct compare_row *row)
+static cJSON *json_row(const struct bench_compare_row *row)
 {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "metric", row->name);
@@ -286,7 +287,7 @@ static cJSON *json_row(const struct compare_row *row)
     return object;
 }
 
-void compare_add_json(cJSON *object, const struct comparison *comparison)
+void bench_compare_add_json(cJSON *object, const struct bench_comparison *comparison)
 {
     cJSON_AddNumberToObject(object, "tolerance", comparison->tolerance);
     cJSON_AddBoolToObject(object, "same_load", !comparison->other_load);
@@ -296,9 +297,9 @@ void compare_add_json(cJSON *object, const struct comparison *comparison)
     }
 }
 
-cJSON *compare_to_json(const struct comparison *comparison)
+cJSON *bench_compare_to_json(const struct bench_comparison *comparison)
 {
     cJSON *object = cJSON_CreateObject();
-    compare_add_json(object, comparison);
+    bench_compare_add_json(object, comparison);
     return object;
 }

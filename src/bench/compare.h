@@ -15,7 +15,7 @@ struct cJSON;
 #define COMPARE_SAMPLES_MIN 100
 #define COMPARE_ROWS        40
 
-struct compare_row {
+struct bench_compare_row {
     char name[32]; /* a metric, or "cpu": us per message of a process */
     const char *unit;
     double before;
@@ -30,8 +30,8 @@ struct compare_row {
     bool is_uncertain; /* a quantile that rests on too few */
 };
 
-struct comparison {
-    struct compare_row rows[COMPARE_ROWS];
+struct bench_comparison {
+    struct bench_compare_row rows[COMPARE_ROWS];
     size_t row_count;
     unsigned worse;
     unsigned missing;
@@ -41,24 +41,25 @@ struct comparison {
 
 /* `metrics`: names with commas between them. Returns 0, or 1 when one is unknown, and then a copy
  * of it is in `ret_unknown`. */
-int compare_check_metrics(const char *metrics, char ret_unknown[static 32]);
+int bench_compare_check_metrics(const char *metrics, char ret_unknown[static 32]);
 
 /* `metrics` must be good. */
-void compare_results(const struct bench_result *before, const struct bench_result *now,
-                     const char *metrics, double tolerance, struct comparison *ret);
+void bench_compare_results(const struct bench_result *before, const struct bench_result *now,
+                           const char *metrics, double tolerance, struct bench_comparison *ret);
 
 #define COMPARE_FIGURE_BYTES 32
 
 /* A figure of a row as people read it: `out`, or "not checked". */
-const char *compare_figure(double value, bool is_blind, char out[static COMPARE_FIGURE_BYTES]);
+const char *bench_compare_figure(double value, bool is_blind,
+                                 char out[static COMPARE_FIGURE_BYTES]);
 
 /* "ok", "worse", "missing", or "not judged". */
-const char *compare_row_word(const struct compare_row *row);
+const char *bench_compare_row_word(const struct bench_compare_row *row);
 
-void compare_print_text(FILE *out, const struct comparison *comparison);
+void bench_compare_print_text(FILE *out, const struct bench_comparison *comparison);
 
 /* The figures as an object, owned by the caller, or added to one. */
-struct cJSON *compare_to_json(const struct comparison *comparison);
-void compare_add_json(struct cJSON *object, const struct comparison *comparison);
+struct cJSON *bench_compare_to_json(const struct bench_comparison *comparison);
+void bench_compare_add_json(struct cJSON *object, const struct bench_comparison *comparison);
 
 #endif

@@ -74,7 +74,7 @@ static void connect_again(struct bench_conn *conn, bool was_spent)
 
 static bool is_wanted(const struct bench_conn *conn)
 {
-    const struct driver *driver = conn->driver;
+    const struct bench_driver *driver = conn->driver;
     bool wanted = driver->phase < (driver->per_call ? PHASE_ENDING : PHASE_DRAINING);
     for (size_t i = 0; i < driver->result->setup.streams && !wanted; i++) {
         wanted = bench_stream_wants_call(&conn->streams[i]);
@@ -85,7 +85,7 @@ static bool is_wanted(const struct bench_conn *conn)
 static void on_closed(void *user, const struct net_error *why)
 {
     struct bench_conn *conn = user;
-    struct driver *driver = conn->driver;
+    struct bench_driver *driver = conn->driver;
     bool was_ready = conn->ready;
     bool was_spent = conn->served && conn->spent; /* else it may say the same again at once */
     conn->client = NULL;
@@ -108,7 +108,7 @@ static const struct rpc_client_events events = {
 static void on_timer(uv_timer_t *timer)
 {
     struct bench_conn *conn = timer->data;
-    struct driver *driver = conn->driver;
+    struct bench_driver *driver = conn->driver;
     if (conn->client != NULL) {
         if (!close_if_spent(conn)) {
             resume_all(conn);
@@ -126,7 +126,8 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void bench_conn_init(struct bench_conn *conn, struct driver *driver, struct bench_stream *streams)
+void bench_conn_init(struct bench_conn *conn, struct bench_driver *driver,
+                     struct bench_stream *streams)
 {
     conn->driver = driver;
     conn->streams = streams;

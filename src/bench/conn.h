@@ -5,7 +5,8 @@
 #include "bench/state.h"
 
 /* `streams` are its own; bench_conn_start() opens it. */
-void bench_conn_init(struct bench_conn *conn, struct driver *driver, struct bench_stream *streams);
+void bench_conn_init(struct bench_conn *conn, struct bench_driver *driver,
+                     struct bench_stream *streams);
 /* For good: its client goes, and it is not opened again. */
 void bench_conn_close(struct bench_conn *conn);
 

@@ -5,15 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-bool cost_is_readable(pid_t pid)
+bool bench_cost_is_readable(pid_t pid)
 {
     double seconds;
     uint64_t kib;
     errno = ENOENT;
-    return cost_cpu_seconds(pid, &seconds) && cost_memory_kib(pid, &kib);
+    return bench_cost_cpu_seconds(pid, &seconds) && bench_cost_memory_kib(pid, &kib);
 }
 
-bool cost_cpu_seconds(pid_t pid, double *ret_seconds)
+bool bench_cost_cpu_seconds(pid_t pid, double *ret_seconds)
 {
     char path[64];
     char line[1024];
@@ -37,7 +37,7 @@ bool cost_cpu_seconds(pid_t pid, double *ret_seconds)
     return true;
 }
 
-bool cost_memory_kib(pid_t pid, uint64_t *ret_kib)
+bool bench_cost_memory_kib(pid_t pid, uint64_t *ret_kib)
 {
     char path[64];
     char line[256];

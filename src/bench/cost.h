@@ -7,13 +7,13 @@
 #include <sys/types.h>
 
 /* Whether both of the below can be read; if not, errno is set, ENOENT without such a process. */
-bool cost_is_readable(pid_t pid);
+bool bench_cost_is_readable(pid_t pid);
 
 /* User and system time of all threads since the process began. Returns false when it cannot be
  * read. */
-bool cost_cpu_seconds(pid_t pid, double *ret_seconds);
+bool bench_cost_cpu_seconds(pid_t pid, double *ret_seconds);
 
 /* Proportional set size in KiB. Returns false when it cannot be read. */
-bool cost_memory_kib(pid_t pid, uint64_t *ret_kib);
+bool bench_cost_memory_kib(pid_t pid, uint64_t *ret_kib);
 
 #endif

@@ -30,56 +30,56 @@
 /* From all streams open to the first message, so that idle memory can be read. */
 #define IDLE_MS 300
 
-static void enter(struct driver *driver, enum phase phase);
+static void enter(struct bench_driver *driver, enum bench_phase phase);
 
 /* ---- cost ------------------------------------------------------------------------------------ */
 
-static void read_memory_before(struct driver *driver)
+static void read_memory_before(struct bench_driver *driver)
 {
     const struct bench_setup *setup = &driver->result->setup;
     for (size_t i = 0; i < setup->pid_count; i++) {
-        cost_memory_kib(setup->pids[i], &driver->memory_before_kib[i]);
+        bench_cost_memory_kib(setup->pids[i], &driver->memory_before_kib[i]);
     }
 }
 
-static void read_idle_memory(struct driver *driver)
+static void read_idle_memory(struct bench_driver *driver)
 {
     const struct bench_setup *setup = &driver->result->setup;
     for (size_t i = 0; i < setup->pid_count; i++) {
         uint64_t kib = 0;
-        cost_memory_kib(setup->pids[i], &kib);
+        bench_cost_memory_kib(setup->pids[i], &kib);
         driver->result->costs[i].idle_streams_kib =
             (int64_t)kib - (int64_t)driver->memory_before_kib[i];
     }
 }
 
-static void begin_costs(struct driver *driver)
+static void begin_costs(struct bench_driver *driver)
 {
     const struct bench_setup *setup = &driver->result->setup;
-    cost_cpu_seconds(getpid(), &driver->driver_cpu_at_start);
+    bench_cost_cpu_seconds(getpid(), &driver->driver_cpu_at_start);
     for (size_t i = 0; i < setup->pid_count; i++) {
-        cost_cpu_seconds(setup->pids[i], &driver->cpu_at_start[i]);
+        bench_cost_cpu_seconds(setup->pids[i], &driver->cpu_at_start[i]);
     }
 }
 
-static void end_costs(struct driver *driver)
+static void end_costs(struct bench_driver *driver)
 {
     struct bench_result *result = driver->result;
     double now = 0;
-    cost_cpu_seconds(getpid(), &now);
+    bench_cost_cpu_seconds(getpid(), &now);
     result->driver_cpu_seconds = now - driver->driver_cpu_at_start;
     for (size_t i = 0; i < result->setup.pid_count; i++) {
         struct bench_cost *cost = &result->costs[i];
         cost->pid = result->setup.pids[i];
-        cost->ended =
-            !cost_cpu_seconds(cost->pid, &now) || !cost_memory_kib(cost->pid, &cost->memory_kib);
+        cost->ended = !bench_cost_cpu_seconds(cost->pid, &now) ||
+                      !bench_cost_memory_kib(cost->pid, &cost->memory_kib);
         cost->cpu_seconds = cost->ended ? 0 : now - driver->cpu_at_start[i];
     }
 }
 
 /* ---- time line ------------------------------------------------------------------------------- */
 
-static void show_progress(struct driver *driver, const struct bench_second *second)
+static void show_progress(struct bench_driver *driver, const struct bench_second *second)
 {
     char p50[24];
     char p99[24];
@@ -93,7 +93,7 @@ static void show_progress(struct driver *driver, const struct bench_second *seco
 static void on_opening_late(uv_timer_t *timer);
 
 /* Thousands take longer than one: the limit is for the next. */
-static void await_next_stream(struct driver *driver)
+static void await_next_stream(struct bench_driver *driver)
 {
     if (driver->pending != driver->pending_before) {
         driver->pending_before = driver->pending;
@@ -105,7 +105,7 @@ static void await_next_stream(struct driver *driver)
 /* Where no seconds are counted: before the load and after it. */
 static void on_tick(struct net_tick *tick, uint64_t now_ms)
 {
-    struct driver *driver = container_of(tick, struct driver, tick);
+    struct bench_driver *driver = container_of(tick, struct bench_driver, tick);
     (void)now_ms;
     if (driver->phase == PHASE_OPENING) {
         await_next_stream(driver);
@@ -118,7 +118,7 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
     }
 }
 
-static void end_second(struct driver *driver, uint64_t now_ns)
+static void end_second(struct bench_driver *driver, uint64_t now_ns)
 {
     struct bench_result *result = driver->result;
     if (result->timeline_count < BENCH_SECONDS_MAX) {
@@ -142,7 +142,7 @@ static uint64_t ms_until(uint64_t at_ns)
 static void on_second(uv_timer_t *timer);
 
 /* The last one, which may be shorter, ends with the load. */
-static void begin_second(struct driver *driver)
+static void begin_second(struct bench_driver *driver)
 {
     uint64_t over_ns = driver->measure_ns + ++driver->seconds_begun * NS_PER_S;
     if (over_ns < driver->end_ns) {
@@ -158,7 +158,7 @@ static void on_second(uv_timer_t *timer)
 
 /* ---- phases ---------------------------------------------------------------------------------- */
 
-static void on_all_settled(struct driver *driver)
+static void on_all_settled(struct bench_driver *driver)
 {
     if (driver->phase == PHASE_OPENING) {
         driver->result->opening_ns = clock_now_ns() - driver->started_ns;
@@ -168,7 +168,7 @@ static void on_all_settled(struct driver *driver)
 
 static void on_opening_late(uv_timer_t *timer)
 {
-    struct driver *driver = timer->data;
+    struct bench_driver *driver = timer->data;
     for (size_t i = 0; i < driver->stream_count && driver->phase == PHASE_OPENING; i++) {
         if (!driver->streams[i].settled) {
             bench_count_cause(driver->result,
@@ -182,13 +182,13 @@ static void on_opening_late(uv_timer_t *timer)
 
 static void on_idle_over(uv_timer_t *timer)
 {
-    struct driver *driver = timer->data;
+    struct bench_driver *driver = timer->data;
     const struct bench_setup *setup = &driver->result->setup;
     read_idle_memory(driver);
     uint64_t now_ns = clock_now_ns();
     driver->measure_ns = now_ns + setup->warmup_ns;
     driver->end_ns = driver->measure_ns + setup->duration_ns;
-    int rv = setup->rate > 0 ? pacer_start(driver, now_ns) : 0;
+    int rv = setup->rate > 0 ? bench_pacer_start(driver, now_ns) : 0;
     if (rv != 0) {
         cli_error("bench", "cannot make a timer: %s", strerror(-rv));
         enter(driver, PHASE_CLOSING);
@@ -204,13 +204,13 @@ static void on_idle_over(uv_timer_t *timer)
 
 static void on_warmup_over(uv_timer_t *timer)
 {
-    struct driver *driver = timer->data;
+    struct bench_driver *driver = timer->data;
     begin_costs(driver);
     driver->second_began_ns = driver->measure_ns; /* not when a busy machine noticed */
     begin_second(driver);
 }
 
-static void begin_draining(struct driver *driver)
+static void begin_draining(struct bench_driver *driver)
 {
     uint64_t now_ns = clock_now_ns();
     driver->result->seconds_ns = now_ns > driver->measure_ns ? now_ns - driver->measure_ns : 0;
@@ -224,7 +224,7 @@ static void begin_draining(struct driver *driver)
 /* A loop that was busy when the timer was set lets it fire too early. */
 static void on_load_over(uv_timer_t *timer)
 {
-    struct driver *driver = timer->data;
+    struct bench_driver *driver = timer->data;
     if (clock_now_ns() < driver->end_ns) {
         uv_timer_start(timer, on_load_over, ms_until(driver->end_ns), 0);
     } else {
@@ -232,10 +232,10 @@ static void on_load_over(uv_timer_t *timer)
     }
 }
 
-static bool all_answered(const struct driver *driver)
+static bool all_answered(const struct bench_driver *driver)
 {
     if (driver->result->setup.rate > 0 &&
-        schedule_due_ns(&driver->schedule, driver->next) < driver->end_ns) {
+        bench_schedule_due_ns(&driver->schedule, driver->next) < driver->end_ns) {
         return false; /* not sent yet */
     }
     for (size_t i = 0; i < driver->stream_count; i++) {
@@ -248,7 +248,7 @@ static bool all_answered(const struct driver *driver)
 
 static void on_draining(uv_timer_t *timer)
 {
-    struct driver *driver = timer->data;
+    struct bench_driver *driver = timer->data;
     uint64_t now_ns = clock_now_ns();
     if (all_answered(driver) || now_ns > driver->end_ns + DRAIN_MS * NS_PER_MS) {
         for (size_t i = 0; i < driver->stream_count; i++) {
@@ -259,7 +259,7 @@ static void on_draining(uv_timer_t *timer)
 }
 
 /* A server that answers everything may still end its calls badly, which every client would see. */
-static void begin_ending(struct driver *driver)
+static void begin_ending(struct bench_driver *driver)
 {
     driver->ending_ns = clock_now_ns() + ENDING_MS * NS_PER_MS;
     for (size_t i = 0; i < driver->result->setup.connections; i++) {
@@ -274,7 +274,7 @@ static void begin_ending(struct driver *driver)
 
 static void on_ending(uv_timer_t *timer)
 {
-    struct driver *driver = timer->data;
+    struct bench_driver *driver = timer->data;
     uint64_t open = 0;
     for (size_t i = 0; i < driver->stream_count; i++) {
         open += role_pinger_is_open(&driver->streams[i].pinger);
@@ -285,10 +285,10 @@ static void on_ending(uv_timer_t *timer)
     }
 }
 
-static void close_handles(struct driver *driver)
+static void close_handles(struct bench_driver *driver)
 {
     net_loop_tick_stop(&driver->tick);
-    pacer_close(driver);
+    bench_pacer_close(driver);
     uv_close((uv_handle_t *)&driver->phase_timer, NULL);
     uv_close((uv_handle_t *)&driver->second_timer, NULL);
     role_signals_close(&driver->signals);
@@ -297,7 +297,7 @@ static void close_handles(struct driver *driver)
     }
 }
 
-static void close_when_idle(struct driver *driver)
+static void close_when_idle(struct bench_driver *driver)
 {
     if (driver->phase == PHASE_CLOSING && driver->clients == 0 && !driver->closed) {
         driver->closed = true;
@@ -305,18 +305,18 @@ static void close_when_idle(struct driver *driver)
     }
 }
 
-static void close_all(struct driver *driver)
+static void close_all(struct bench_driver *driver)
 {
     uv_timer_stop(&driver->phase_timer);
     uv_timer_stop(&driver->second_timer);
-    pacer_stop(driver);
+    bench_pacer_stop(driver);
     for (size_t i = 0; i < driver->result->setup.connections; i++) {
         bench_conn_close(&driver->conns[i]);
     }
     close_when_idle(driver);
 }
 
-static void enter(struct driver *driver, enum phase phase)
+static void enter(struct bench_driver *driver, enum bench_phase phase)
 {
     driver->phase = phase;
     switch (phase) {
@@ -346,7 +346,7 @@ static void enter(struct driver *driver, enum phase phase)
 
 static void on_signal(void *user, int number, bool again)
 {
-    struct driver *driver = user;
+    struct bench_driver *driver = user;
     (void)again;
     driver->result->interrupted_by = number;
     if (driver->phase == PHASE_LOADING) {
@@ -359,7 +359,7 @@ static void on_signal(void *user, int number, bool again)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void make_streams(struct driver *driver)
+static void make_streams(struct bench_driver *driver)
 {
     struct bench_setup *setup = &driver->result->setup;
     driver->stream_count = (size_t)(setup->connections * setup->streams);
@@ -376,7 +376,7 @@ static void make_streams(struct driver *driver)
     }
 }
 
-static void open_handles(struct driver *driver)
+static void open_handles(struct bench_driver *driver)
 {
     uv_timer_init(&driver->loop.uv, &driver->phase_timer);
     uv_timer_init(&driver->loop.uv, &driver->second_timer);
@@ -386,7 +386,7 @@ static void open_handles(struct driver *driver)
     role_signals_start(&driver->signals, &driver->loop, on_signal, NULL, driver);
 }
 
-static void make_text(struct driver *driver)
+static void make_text(struct bench_driver *driver)
 {
     size_t size = (size_t)driver->result->setup.size_bytes;
     driver->text = mem_calloc(1, size + 1);
@@ -420,7 +420,7 @@ static int exit_code(const struct bench_result *result)
 
 int bench_drive(struct bench_result *result, const struct bench_driver_config *config)
 {
-    struct driver *driver = mem_new(struct driver);
+    struct bench_driver *driver = mem_new(struct bench_driver);
     driver->result = result;
     driver->config = config;
     driver->on_all_settled = on_all_settled;

@@ -32,12 +32,13 @@ static void judge_answers(const struct bench_result *result, struct bench_verdic
     }
 }
 
-static void judge_unnamed(const struct bench_result *result, const struct threshold *thresholds,
-                          size_t threshold_count, struct bench_verdict *verdict)
+static void judge_unnamed(const struct bench_result *result,
+                          const struct bench_threshold *thresholds, size_t threshold_count,
+                          struct bench_verdict *verdict)
 {
     const struct bench_metric *metric;
     for (size_t i = 0; (metric = bench_metric(i)) != NULL; i++) {
-        if (threshold_is_missed(metric, thresholds, threshold_count, result)) {
+        if (bench_threshold_is_missed(metric, thresholds, threshold_count, result)) {
             snprintf(add(verdict, false)->text, BENCH_CHECK_BYTES,
                      "%.0f %s (allow it with --threshold '%s<=N')",
                      bench_metric_value(metric, result), metric->must_not, metric->name);
@@ -46,12 +47,12 @@ static void judge_unnamed(const struct bench_result *result, const struct thresh
 }
 
 /* What could not be seen is no zero. */
-static void judge_threshold(const struct bench_result *result, const struct threshold *threshold,
-                            struct bench_verdict *verdict)
+static void judge_threshold(const struct bench_result *result,
+                            const struct bench_threshold *threshold, struct bench_verdict *verdict)
 {
     char value[THRESHOLD_SHOWN_BYTES];
-    bool holds = threshold_holds(threshold, result, value);
-    bool unproven = holds && threshold_is_blind(threshold, result);
+    bool holds = bench_threshold_holds(threshold, result, value);
+    bool unproven = holds && bench_threshold_is_blind(threshold, result);
     struct bench_check *check = add(verdict, holds);
     check->threshold = threshold;
     snprintf(check->value, sizeof(check->value), "%s", unproven ? "not checked" : value);
@@ -63,7 +64,7 @@ static void judge_threshold(const struct bench_result *result, const struct thre
     }
 }
 
-void bench_judge(const struct bench_result *result, const struct threshold *thresholds,
+void bench_judge(const struct bench_result *result, const struct bench_threshold *thresholds,
                  size_t threshold_count, struct bench_verdict *ret)
 {
     memset(ret, 0, sizeof(*ret));

@@ -11,9 +11,9 @@
 
 /* One thing that was judged. */
 struct bench_check {
-    const struct threshold *threshold; /* NULL: it must not be, and no threshold names it */
-    char text[BENCH_CHECK_BYTES];      /* "p99<5ms", "3 messages were lost ..." */
-    char value[THRESHOLD_SHOWN_BYTES]; /* of a threshold */
+    const struct bench_threshold *threshold; /* NULL: it must not be, and no threshold names it */
+    char text[BENCH_CHECK_BYTES];            /* "p99<5ms", "3 messages were lost ..." */
+    char value[THRESHOLD_SHOWN_BYTES];       /* of a threshold */
     bool holds;
     bool unproven; /* it could not be seen, so that nothing holds */
 };
@@ -32,7 +32,7 @@ struct bench_verdict {
 const char *bench_check_word(const struct bench_check *check);
 
 /* `thresholds` must outlive the verdict. */
-void bench_judge(const struct bench_result *result, const struct threshold *thresholds,
+void bench_judge(const struct bench_result *result, const struct bench_threshold *thresholds,
                  size_t threshold_count, struct bench_verdict *ret);
 
 #endif

@@ -12,7 +12,7 @@
  */
 #define PACER_MIN_NS UINT64_C(50000)
 
-static void arm(struct driver *driver, uint64_t at_ns)
+static void arm(struct bench_driver *driver, uint64_t at_ns)
 {
     const struct itimerspec when = {
         .it_value = {.tv_sec = (time_t)(at_ns / 1000000000), .tv_nsec = (long)(at_ns % 1000000000)},
@@ -20,9 +20,9 @@ static void arm(struct driver *driver, uint64_t at_ns)
     timerfd_settime(driver->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-static void arm_next(struct driver *driver, uint64_t now_ns)
+static void arm_next(struct bench_driver *driver, uint64_t now_ns)
 {
-    uint64_t due_ns = schedule_due_ns(&driver->schedule, driver->next);
+    uint64_t due_ns = bench_schedule_due_ns(&driver->schedule, driver->next);
     if (due_ns < driver->end_ns) {
         arm(driver, due_ns > now_ns + PACER_MIN_NS ? due_ns : now_ns + PACER_MIN_NS);
     }
@@ -30,7 +30,7 @@ static void arm_next(struct driver *driver, uint64_t now_ns)
 
 static void on_expired(uv_poll_t *handle, int status, int events)
 {
-    struct driver *driver = handle->data;
+    struct bench_driver *driver = handle->data;
     uint64_t expirations;
     (void)status;
     (void)events;
@@ -38,21 +38,21 @@ static void on_expired(uv_poll_t *handle, int status, int events)
         return; /* woken for nothing */
     }
     uint64_t now_ns = clock_now_ns();
-    uint64_t due_ns = schedule_due_ns(&driver->schedule, driver->next);
+    uint64_t due_ns = bench_schedule_due_ns(&driver->schedule, driver->next);
     while (due_ns <= now_ns && due_ns < driver->end_ns) {
         struct bench_stream *stream = &driver->streams[driver->next % driver->stream_count];
         if (list_empty(&stream->owed_node)) { /* else it sends by itself when it can */
             bench_stream_send_due(stream, now_ns);
         }
         driver->next++;
-        due_ns = schedule_due_ns(&driver->schedule, driver->next);
+        due_ns = bench_schedule_due_ns(&driver->schedule, driver->next);
     }
     arm_next(driver, now_ns);
 }
 
-int pacer_start(struct driver *driver, uint64_t start_ns)
+int bench_pacer_start(struct bench_driver *driver, uint64_t start_ns)
 {
-    driver->schedule = (struct schedule){
+    driver->schedule = (struct bench_schedule){
         .start_ns = start_ns,
         .rate = driver->result->setup.rate,
         .streams = driver->stream_count,
@@ -69,7 +69,7 @@ int pacer_start(struct driver *driver, uint64_t start_ns)
     return 0;
 }
 
-void pacer_stop(struct driver *driver)
+void bench_pacer_stop(struct bench_driver *driver)
 {
     if (driver->timer_fd >= 0) {
         uv_poll_stop(&driver->pacer);
@@ -78,11 +78,11 @@ void pacer_stop(struct driver *driver)
 
 static void on_pacer_closed(uv_handle_t *handle)
 {
-    struct driver *driver = handle->data;
+    struct bench_driver *driver = handle->data;
     close(driver->timer_fd);
 }
 
-void pacer_close(struct driver *driver)
+void bench_pacer_close(struct bench_driver *driver)
 {
     if (driver->timer_fd >= 0) {
         uv_close((uv_handle_t *)&driver->pacer, on_pacer_closed);

@@ -5,10 +5,10 @@
 #include "bench/state.h"
 
 /* Sends every message when it is due, from start_ns on. Returns 0 or a negative errno. */
-int pacer_start(struct driver *driver, uint64_t start_ns);
+int bench_pacer_start(struct bench_driver *driver, uint64_t start_ns);
 /* These do nothing when it was never started. */
-void pacer_stop(struct driver *driver);
+void bench_pacer_stop(struct bench_driver *driver);
 /* Before the loop ends. */
-void pacer_close(struct driver *driver);
+void bench_pacer_close(struct bench_driver *driver);
 
 #endif

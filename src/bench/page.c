@@ -28,7 +28,7 @@ static cJSON *json_check(const struct bench_check *check)
 
 static void add_run(cJSON *runs, const struct bench_page *page, size_t number)
 {
-    cJSON *run = report_to_json(page->runs[number]);
+    cJSON *run = bench_report_to_json(page->runs[number]);
     cJSON_AddStringToObject(run, "name", page->names[number] != NULL ? page->names[number] : "");
     cJSON_AddItemToArray(runs, run);
 }
@@ -58,7 +58,7 @@ static char *data_of(const struct bench_page *page)
     add_unchecked(root, page->runs[0]);
     cJSON *comparisons = cJSON_AddArrayToObject(root, "comparisons");
     for (size_t i = 0; page->comparisons != NULL && i + 1 < page->run_count; i++) {
-        cJSON_AddItemToArray(comparisons, compare_to_json(&page->comparisons[i]));
+        cJSON_AddItemToArray(comparisons, bench_compare_to_json(&page->comparisons[i]));
     }
     char *text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);

@@ -14,8 +14,8 @@ struct bench_page {
     const struct bench_result *runs[BENCH_RUNS_MAX]; /* borrowed, as all below */
     const char *names[BENCH_RUNS_MAX];               /* of several: their files */
     size_t run_count;
-    const struct bench_verdict *verdict;  /* of one; NULL: none was reached */
-    const struct comparison *comparisons; /* of several: each but the first with the first */
+    const struct bench_verdict *verdict;        /* of one; NULL: none was reached */
+    const struct bench_comparison *comparisons; /* of several: each but the first with the first */
     int exit_code;
 };
 

@@ -228,7 +228,7 @@ static bool find_object(struct cursor *cursor)
 static int add_report(const cJSON *root, size_t *count, struct bench_result *sum)
 {
     struct bench_result *one = mem_new(struct bench_result);
-    int rv = report_from_json(root, one);
+    int rv = bench_report_from_json(root, one);
     if (rv == 0 && *count == 0) {
         *sum = *one; /* moved */
     } else {
@@ -363,7 +363,8 @@ static int read_text(struct buf *text, struct bench_result *ret,
     return rv;
 }
 
-int report_read(const char *path, struct bench_result *ret, char reason[static REPORT_REASON_BYTES])
+int bench_report_read(const char *path, struct bench_result *ret,
+                      char reason[static REPORT_REASON_BYTES])
 {
     memset(ret, 0, sizeof(*ret));
     struct buf bytes = {0};

@@ -10,12 +10,12 @@
 #define REPORT_FORMAT "grpcroute-bench-1"
 
 /* Adds what a report says beside its envelope. */
-void report_add_json(cJSON *root, const struct bench_result *result);
+void bench_report_add_json(cJSON *root, const struct bench_result *result);
 
-/* The object that report_from_json() reads; owned by the caller. */
-cJSON *report_to_json(const struct bench_result *result);
+/* The object that bench_report_from_json() reads; owned by the caller. */
+cJSON *bench_report_to_json(const struct bench_result *result);
 
 /* Returns 0, or 1 when it is no report; bench_result_deinit() in both cases. */
-int report_from_json(const cJSON *root, struct bench_result *ret);
+int bench_report_from_json(const cJSON *root, struct bench_result *ret);
 
 #endif

@@ -145,7 +145,7 @@ static void add_counters(cJSON *root, const struct bench_result *result, const s
     }
 }
 
-void report_add_json(cJSON *root, const struct bench_result *result)
+void bench_report_add_json(cJSON *root, const struct bench_result *result)
 {
     cJSON_AddStringToObject(root, "format", REPORT_FORMAT);
     cJSON_AddStringToObject(root, "method", result->setup.method);
@@ -175,17 +175,17 @@ void report_add_json(cJSON *root, const struct bench_result *result)
     add_unchecked(root, result);
 }
 
-cJSON *report_to_json(const struct bench_result *result)
+cJSON *bench_report_to_json(const struct bench_result *result)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "target", result->setup.target);
-    report_add_json(root, result);
+    bench_report_add_json(root, result);
     return root;
 }
 
-void report_json(FILE *out, const struct bench_result *result)
+void bench_report_json(FILE *out, const struct bench_result *result)
 {
-    cJSON *root = report_to_json(result);
+    cJSON *root = bench_report_to_json(result);
     char *text = cJSON_Print(root);
     fprintf(out, "%s\n", text);
     cJSON_free(text);
@@ -432,7 +432,7 @@ static int read_counters(const cJSON *root, struct bench_result *ret)
            seconds_in(root, "driver_cpu_seconds", &ret->driver_cpu_seconds) != 0;
 }
 
-int report_from_json(const cJSON *root, struct bench_result *ret)
+int bench_report_from_json(const cJSON *root, struct bench_result *ret)
 {
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(root, "format");
     if (!cJSON_IsString(format) || strcmp(format->valuestring, REPORT_FORMAT) != 0) {

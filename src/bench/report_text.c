@@ -176,7 +176,7 @@ static void print_costs(FILE *out, const struct bench_result *result)
     }
 }
 
-void report_text(FILE *out, const struct bench_result *result)
+void bench_report_text(FILE *out, const struct bench_result *result)
 {
     print_setup(out, &result->setup);
     print_messages(out, result);

@@ -1,7 +1,7 @@
 #include "bench/schedule.h"
 #include "base/clock.h"
 
-uint64_t schedule_due_ns(const struct schedule *schedule, uint64_t k)
+uint64_t bench_schedule_due_ns(const struct bench_schedule *schedule, uint64_t k)
 {
     /* In two parts, as k * 10^9 would overflow within minutes at high rates. */
     uint64_t whole_s = k / schedule->rate;
@@ -9,12 +9,14 @@ uint64_t schedule_due_ns(const struct schedule *schedule, uint64_t k)
     return schedule->start_ns + whole_s * NS_PER_S + rest * NS_PER_S / schedule->rate;
 }
 
-uint64_t schedule_stream_due_ns(const struct schedule *schedule, size_t stream, uint64_t n)
+uint64_t bench_schedule_stream_due_ns(const struct bench_schedule *schedule, size_t stream,
+                                      uint64_t n)
 {
-    return schedule_due_ns(schedule, n * schedule->streams + stream);
+    return bench_schedule_due_ns(schedule, n * schedule->streams + stream);
 }
 
-uint64_t schedule_stream_count(const struct schedule *schedule, size_t stream, uint64_t until_ns)
+uint64_t bench_schedule_stream_count(const struct bench_schedule *schedule, size_t stream,
+                                     uint64_t until_ns)
 {
     if (until_ns <= schedule->start_ns) {
         return 0;
@@ -23,7 +25,7 @@ uint64_t schedule_stream_count(const struct schedule *schedule, size_t stream, u
     uint64_t k =
         span_ns / NS_PER_S * schedule->rate + span_ns % NS_PER_S * schedule->rate / NS_PER_S;
     uint64_t n = k > stream ? (k - stream) / schedule->streams : 0; /* at most two too few */
-    while (schedule_stream_due_ns(schedule, stream, n) < until_ns) {
+    while (bench_schedule_stream_due_ns(schedule, stream, n) < until_ns) {
         n++;
     }
     return n;

@@ -10,7 +10,7 @@ void bench_stream_id(const struct bench_stream *stream, char out[static BENCH_ID
 
 void bench_stream_settle(struct bench_stream *stream)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     if (stream->settled) {
         return;
     }
@@ -22,7 +22,7 @@ void bench_stream_settle(struct bench_stream *stream)
     }
 }
 
-void bench_answered(struct driver *driver, uint64_t latency_ns, bool counts)
+void bench_answered(struct bench_driver *driver, uint64_t latency_ns, bool counts)
 {
     if (driver->phase == PHASE_LOADING && (counts || driver->second_began_ns != 0)) {
         histogram_add(&driver->second, latency_ns);
@@ -38,7 +38,7 @@ void bench_conn_start(struct bench_conn *conn, uint64_t delay_ms)
     uv_timer_start(&conn->timer, conn->on_due, delay_ms, 0);
 }
 
-void bench_client_gone(struct driver *driver)
+void bench_client_gone(struct bench_driver *driver)
 {
     assert(driver->clients > 0);
     driver->clients--;

@@ -25,7 +25,7 @@
 /* An end that is planned says itself when to come back, at most: */
 #define BENCH_PUSHBACK_MAX_MS 10000
 
-enum phase {
+enum bench_phase {
     PHASE_OPENING,
     PHASE_IDLE,
     PHASE_LOADING,
@@ -56,7 +56,7 @@ struct bench_stream {
 };
 
 struct bench_conn {
-    struct driver *driver;
+    struct bench_driver *driver;
     struct rpc_client *client;    /* NULL: none */
     uv_timer_t timer;             /* until it is opened, or opened again */
     uv_timer_cb on_due;           /* of the timer */
@@ -69,11 +69,11 @@ struct bench_conn {
     bool spent;  /* GOAWAY: it takes no more calls */
 };
 
-struct driver {
+struct bench_driver {
     struct net_loop loop;
     const struct bench_driver_config *config;
     struct bench_result *result;
-    enum phase phase;
+    enum bench_phase phase;
     struct bench_conn *conns;
     struct bench_stream *streams;
     size_t stream_count;
@@ -85,13 +85,14 @@ struct driver {
     char *text;            /* of every ping; owned */
 
     /* Called by the functions below. */
-    void (*on_all_settled)(struct driver *driver); /* every stream was answered once, or failed */
-    void (*on_client_gone)(struct driver *driver);
+    void (*on_all_settled)(
+        struct bench_driver *driver); /* every stream was answered once, or failed */
+    void (*on_client_gone)(struct bench_driver *driver);
 
     struct cli_progress progress;
     struct net_tick tick;
 
-    struct schedule schedule;
+    struct bench_schedule schedule;
     uint64_t next; /* message of all that is due next */
     uint64_t measure_ns;
     uint64_t end_ns;
@@ -112,7 +113,7 @@ struct driver {
     uint64_t seconds_begun;
 };
 
-static inline bool bench_is_open_loop(const struct driver *driver)
+static inline bool bench_is_open_loop(const struct bench_driver *driver)
 {
     return driver->result->setup.rate > 0;
 }
@@ -126,12 +127,12 @@ void bench_stream_settle(struct bench_stream *stream);
 
 /* A message of the load was answered after `latency_ns`; `counts` when it belongs to the measured
  * time. */
-void bench_answered(struct driver *driver, uint64_t latency_ns, bool counts);
+void bench_answered(struct bench_driver *driver, uint64_t latency_ns, bool counts);
 
 /* After `delay_ms`: connects, or opens the streams that a live connection lacks. */
 void bench_conn_start(struct bench_conn *conn, uint64_t delay_ms);
 
 /* A connection is gone. */
-void bench_client_gone(struct driver *driver);
+void bench_client_gone(struct bench_driver *driver);
 
 #endif

@@ -9,7 +9,7 @@
 /* Returns false when the peer takes no more for now. */
 static bool send_ping(struct bench_stream *stream, uint64_t sequence)
 {
-    const struct driver *driver = stream->conn->driver;
+    const struct bench_driver *driver = stream->conn->driver;
     if (driver->per_call) {
         return !stream->call_again && bench_call_start(stream);
     }
@@ -19,8 +19,8 @@ static bool send_ping(struct bench_stream *stream, uint64_t sequence)
 
 static uint64_t next_due_ns(const struct bench_stream *stream)
 {
-    return schedule_stream_due_ns(&stream->conn->driver->schedule, bench_stream_index(stream),
-                                  stream->sent);
+    return bench_schedule_stream_due_ns(&stream->conn->driver->schedule, bench_stream_index(stream),
+                                        stream->sent);
 }
 
 static bool is_due(const struct bench_stream *stream, uint64_t now_ns)
@@ -40,7 +40,7 @@ static void owe(struct bench_stream *stream, bool owes)
 /* The opening message has sequence 1, the load's follow. */
 void bench_stream_send_due(struct bench_stream *stream, uint64_t now_ns)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     bool was_free = list_empty(&stream->owed_node);
     while (is_due(stream, now_ns)) {
         if (!stream->open || !send_ping(stream, stream->sent + 2)) {
@@ -61,7 +61,7 @@ void bench_stream_send_due(struct bench_stream *stream, uint64_t now_ns)
 
 void bench_stream_send_next(struct bench_stream *stream)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     uint64_t now_ns = clock_now_ns();
     if (stream->open && stream->sent == stream->answered && send_ping(stream, stream->sent + 2)) {
         stream->sent_ns = now_ns;
@@ -76,7 +76,7 @@ void bench_stream_send_next(struct bench_stream *stream)
  * due in it. */
 static void go_on(struct bench_stream *stream)
 {
-    const struct driver *driver = stream->conn->driver;
+    const struct bench_driver *driver = stream->conn->driver;
     bool loads = driver->phase == PHASE_LOADING;
     if (bench_is_open_loop(driver) && (loads || driver->phase == PHASE_DRAINING)) {
         bench_stream_send_due(stream, clock_now_ns());
@@ -133,7 +133,7 @@ static uint64_t reopen_ms(const struct rpc_status *status)
 /* An end that is planned is nobody's fault, and what it left unseen is due still. */
 static void account_end(struct bench_stream *stream, const struct rpc_status *status)
 {
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     char cause[BENCH_CAUSE_BYTES];
     if (status->planned) {
         bench_end_as_planned(stream, status->received);
@@ -146,7 +146,7 @@ static void account_end(struct bench_stream *stream, const struct rpc_status *st
 
 bool bench_stream_wants_call(const struct bench_stream *stream)
 {
-    enum phase phase = stream->conn->driver->phase;
+    enum bench_phase phase = stream->conn->driver->phase;
     bool owes = !list_empty(&stream->owed_node);
     return !role_pinger_is_open(&stream->pinger) &&
            (phase < PHASE_DRAINING || (phase == PHASE_DRAINING && owes));
@@ -155,7 +155,7 @@ bool bench_stream_wants_call(const struct bench_stream *stream)
 static void on_closed(void *user, const struct rpc_status *status)
 {
     struct bench_stream *stream = user;
-    struct driver *driver = stream->conn->driver;
+    struct bench_driver *driver = stream->conn->driver;
     bool is_expected = driver->phase == PHASE_ENDING && status->code == RPC_OK;
     if (driver->phase == PHASE_CLOSING || is_expected) {
         return;
@@ -171,7 +171,7 @@ static void on_closed(void *user, const struct rpc_status *status)
 static void on_named(void *user, const struct role_naming *naming)
 {
     const struct bench_stream *stream = user;
-    const struct driver *driver = stream->conn->driver;
+    const struct bench_driver *driver = stream->conn->driver;
     const char *missing = role_naming_missing(driver->config->target->service, naming);
     if (missing[0] != '\0') {
         bench_add_unchecked(driver->result, stream->version, missing);

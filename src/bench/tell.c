@@ -36,13 +36,13 @@ static void print_text(FILE *out, const void *told)
     const struct bench_page *page = told;
     char name[NAME_BYTES];
     if (page->comparisons == NULL && page->verdict != NULL) {
-        report_text(out, page->runs[0]);
+        bench_report_text(out, page->runs[0]);
     }
     for (size_t i = 0; i < comparison_count(page); i++) {
         if (page->run_count > 2) {
             fprintf(out, "%s%s\n", i > 0 ? "\n" : "", cli_readable(run_name(page, i + 1, name)));
         }
-        compare_print_text(out, &page->comparisons[i]);
+        bench_compare_print_text(out, &page->comparisons[i]);
     }
 }
 
@@ -71,7 +71,7 @@ static void add_threshold(cJSON *list, const struct bench_check *check,
 {
     static const char *const units[] = {
         [BENCH_NANOSECONDS] = "ns", [BENCH_PER_SECOND] = "/s", [BENCH_COUNT] = ""};
-    const struct threshold *threshold = check->threshold;
+    const struct bench_threshold *threshold = check->threshold;
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "threshold", check->text);
     cJSON_AddStringToObject(object, "metric", threshold->metric->name);
@@ -108,12 +108,12 @@ static void add_comparisons(cJSON *object, const struct bench_page *page)
         cJSON_AddItemToArray(files, cJSON_CreateString(run_name(page, i, name)));
     }
     if (page->run_count == 2) {
-        compare_add_json(object, page->comparisons);
+        bench_compare_add_json(object, page->comparisons);
         return;
     }
     cJSON *list = cJSON_AddArrayToObject(object, "comparisons");
     for (size_t i = 0; i < comparison_count(page); i++) {
-        cJSON_AddItemToArray(list, compare_to_json(&page->comparisons[i]));
+        cJSON_AddItemToArray(list, bench_compare_to_json(&page->comparisons[i]));
     }
 }
 
@@ -124,7 +124,7 @@ static void print_json(cJSON *object, const void *told)
         add_comparisons(object, page);
     } else {
         add_verdict(object, page);
-        report_add_json(object, page->runs[0]);
+        bench_report_add_json(object, page->runs[0]);
     }
 }
 
@@ -188,22 +188,23 @@ static void put_causes(FILE *out, const struct bench_result *result)
 static void put_comparison(FILE *out, const struct bench_page *page, size_t number)
 {
     static const char *const columns[] = {"Figure", "Before", "Now", "Ratio", "Verdict", NULL};
-    const struct comparison *comparison = &page->comparisons[number];
+    const struct bench_comparison *comparison = &page->comparisons[number];
     char name[NAME_BYTES];
     fprintf(out, "\n");
     cli_markdown_text(out, run_name(page, number + 1, name));
     cli_markdown_table(out, "Comparison", columns);
     for (size_t i = 0; i < comparison->row_count; i++) {
-        const struct compare_row *row = &comparison->rows[i];
+        const struct bench_compare_row *row = &comparison->rows[i];
         char figures[3][COMPARE_FIGURE_BYTES];
         bool is_blind = row->before_is_blind || row->now_is_blind;
         snprintf(name, sizeof(name), "%s %s", row->name, row->unit);
-        const char *const cells[] = {name,
-                                     compare_figure(row->before, row->before_is_blind, figures[0]),
-                                     compare_figure(row->now, row->now_is_blind, figures[1]),
-                                     compare_figure(row->ratio, is_blind, figures[2]),
-                                     compare_row_word(row),
-                                     NULL};
+        const char *const cells[] = {
+            name,
+            bench_compare_figure(row->before, row->before_is_blind, figures[0]),
+            bench_compare_figure(row->now, row->now_is_blind, figures[1]),
+            bench_compare_figure(row->ratio, is_blind, figures[2]),
+            bench_compare_row_word(row),
+            NULL};
         cli_markdown_row(out, cells);
     }
 }
@@ -298,14 +299,14 @@ static void put_load_cases(struct cases *cases, const struct bench_page *page)
 
 static void put_comparison_cases(struct cases *cases, const struct bench_page *page, size_t number)
 {
-    const struct comparison *comparison = &page->comparisons[number];
+    const struct bench_comparison *comparison = &page->comparisons[number];
     char run[NAME_BYTES];
     char name[2 * NAME_BYTES];
     char text[TEXT_BYTES];
     char tolerance[16];
     run_name(page, number + 1, run);
     for (size_t i = 0; i < comparison->row_count; i++) {
-        const struct compare_row *row = &comparison->rows[i];
+        const struct bench_compare_row *row = &comparison->rows[i];
         if (row->decides) {
             snprintf(name, sizeof(name), "%s %s", run, row->name);
             snprintf(text, sizeof(text), "before %.2f %s, now %.2f %s, ratio %.2f, tolerance %s",

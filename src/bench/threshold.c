@@ -68,7 +68,7 @@ static bool parse_limit(const char *text, enum bench_unit unit, double *ret)
     return end != text && *end == '\0' && errno == 0 && *ret >= 0;
 }
 
-int threshold_parse(const char *text, struct threshold *ret)
+int bench_threshold_parse(const char *text, struct bench_threshold *ret)
 {
     const char *name = text + strspn(text, " ");
     size_t name_len = strcspn(name, "<>= ");
@@ -78,7 +78,7 @@ int threshold_parse(const char *text, struct threshold *ret)
         size_t len = strlen(COMPARISONS[i]);
         if (strncmp(sign, COMPARISONS[i], len) == 0) {
             const char *limit = sign + len + strspn(sign + len, " ");
-            *ret = (struct threshold){.text = text, .metric = metric, .comparison = i};
+            *ret = (struct bench_threshold){.text = text, .metric = metric, .comparison = i};
             return parse_limit(limit, metric->unit, &ret->limit) ? 0 : 1;
         }
     }
@@ -137,8 +137,9 @@ static bool compare(double value, unsigned comparison, double limit)
     }
 }
 
-bool threshold_holds(const struct threshold *threshold, const struct bench_result *result,
-                     char shown[static THRESHOLD_SHOWN_BYTES])
+bool bench_threshold_holds(const struct bench_threshold *threshold,
+                           const struct bench_result *result,
+                           char shown[static THRESHOLD_SHOWN_BYTES])
 {
     const struct bench_metric *metric = threshold->metric;
     double value = bench_metric_value(metric, result);
@@ -159,7 +160,7 @@ static bool bounds_below(unsigned comparison)
     return comparison == GREATER || comparison == GREATER_OR_EQUAL || comparison == EQUAL;
 }
 
-static bool leaves_nothing(const struct threshold *upper, const struct threshold *lower)
+static bool leaves_nothing(const struct bench_threshold *upper, const struct bench_threshold *lower)
 {
     if (!bounds_above(upper->comparison) || !bounds_below(lower->comparison)) {
         return false;
@@ -168,7 +169,7 @@ static bool leaves_nothing(const struct threshold *upper, const struct threshold
     return upper->limit < lower->limit || (open && upper->limit == lower->limit);
 }
 
-bool threshold_excludes(const struct threshold *a, const struct threshold *b)
+bool bench_threshold_excludes(const struct bench_threshold *a, const struct bench_threshold *b)
 {
     return a->metric == b->metric && (leaves_nothing(a, b) || leaves_nothing(b, a));
 }
@@ -179,13 +180,15 @@ bool bench_metric_is_blind(const struct bench_metric *metric, const struct bench
            bench_metric_value(metric, result) <= 0;
 }
 
-bool threshold_is_blind(const struct threshold *threshold, const struct bench_result *result)
+bool bench_threshold_is_blind(const struct bench_threshold *threshold,
+                              const struct bench_result *result)
 {
     return bench_is_blind(result, threshold->metric->count_offset);
 }
 
-bool threshold_is_missed(const struct bench_metric *metric, const struct threshold *thresholds,
-                         size_t count, const struct bench_result *result)
+bool bench_threshold_is_missed(const struct bench_metric *metric,
+                               const struct bench_threshold *thresholds, size_t count,
+                               const struct bench_result *result)
 {
     bool named = metric->must_not == NULL;
     for (size_t i = 0; i < count; i++) {

@@ -31,7 +31,7 @@ bool bench_metric_is_blind(const struct bench_metric *metric, const struct bench
 char *bench_metric_text(const struct bench_metric *metric, const struct bench_result *result,
                         char out[static THRESHOLD_SHOWN_BYTES]);
 
-struct threshold {
+struct bench_threshold {
     const char *text; /* borrowed, as given */
     const struct bench_metric *metric;
     unsigned comparison;
@@ -46,21 +46,24 @@ struct threshold {
     "count; or <=, >, >=, =="
 
 /* Blanks may stand around the comparison. Returns 0, or 1 when `text` is not a threshold. */
-int threshold_parse(const char *text, struct threshold *ret);
+int bench_threshold_parse(const char *text, struct bench_threshold *ret);
 
 /* Whether the result keeps it; `shown` gets the value as people read it. */
-bool threshold_holds(const struct threshold *threshold, const struct bench_result *result,
-                     char shown[static THRESHOLD_SHOWN_BYTES]);
+bool bench_threshold_holds(const struct bench_threshold *threshold,
+                           const struct bench_result *result,
+                           char shown[static THRESHOLD_SHOWN_BYTES]);
 
 /* Whether no value keeps both: "p99<5ms" and "p99>1s". */
-bool threshold_excludes(const struct threshold *a, const struct threshold *b);
+bool bench_threshold_excludes(const struct bench_threshold *a, const struct bench_threshold *b);
 
 /* Whether it is about what some answers did not let see: their order, or who gave them. */
-bool threshold_is_blind(const struct threshold *threshold, const struct bench_result *result);
+bool bench_threshold_is_blind(const struct bench_threshold *threshold,
+                              const struct bench_result *result);
 
 /* Whether `metric` counts what must not be and is there, and none of `thresholds` names it. What
  * was not answered to a driver that could not keep up is not held against the target. */
-bool threshold_is_missed(const struct bench_metric *metric, const struct threshold *thresholds,
-                         size_t count, const struct bench_result *result);
+bool bench_threshold_is_missed(const struct bench_metric *metric,
+                               const struct bench_threshold *thresholds, size_t count,
+                               const struct bench_result *result);
 
 #endif

@@ -45,19 +45,19 @@ struct proxy_discovery {
     uint64_t last_ms;
 };
 
-static void tell_change(struct watch *watch, const struct endpoint_names *before, size_t added,
-                        size_t removed)
+static void tell_change(struct watch *watch, const struct proxy_endpoint_names *before,
+                        size_t added, size_t removed)
 {
     if (added + removed > 0) {
         char changes[400];
-        struct endpoint_names after;
-        endpoint_names_take(&after, watch->cluster);
+        struct proxy_endpoint_names after;
+        proxy_endpoint_names_take(&after, watch->cluster);
         relay_tell(watch->discovery->relay, LOG_INFO, "endpoints_changed",
                    LOG_PAIRS({"cluster", watch->cluster->name}),
                    "Cluster %s has %zu endpoints (%zu new, %zu gone)%s", watch->cluster->name,
                    after.count, added, removed,
-                   endpoint_names_changes(before, &after, changes, sizeof(changes)));
-        endpoint_names_free(&after);
+                   proxy_endpoint_names_changes(before, &after, changes, sizeof(changes)));
+        proxy_endpoint_names_free(&after);
     }
 }
 
@@ -82,12 +82,12 @@ static void publish(struct watch *watch)
     }
     size_t added;
     size_t removed;
-    struct endpoint_names before;
-    endpoint_names_take(&before, watch->cluster);
+    struct proxy_endpoint_names before;
+    proxy_endpoint_names_take(&before, watch->cluster);
     cluster_update(watch->cluster, all, count, &added, &removed);
     free(all);
     tell_change(watch, &before, added, removed);
-    endpoint_names_free(&before);
+    proxy_endpoint_names_free(&before);
 }
 
 static void keep(struct lookup *lookup, const struct sockaddr_storage *addresses, size_t count)

@@ -12,26 +12,26 @@
 
 static void take_one(void *ctx, struct endpoint *endpoint)
 {
-    struct endpoint_names *names = ctx;
+    struct proxy_endpoint_names *names = ctx;
     names->names = mem_realloc(names->names, (names->count + 1) * sizeof(*names->names));
     memcpy(names->names[names->count], endpoint->name, sizeof(endpoint->name));
     names->count++;
 }
 
-void endpoint_names_take(struct endpoint_names *names, struct cluster *cluster)
+void proxy_endpoint_names_take(struct proxy_endpoint_names *names, struct cluster *cluster)
 {
-    *names = (struct endpoint_names){0};
+    *names = (struct proxy_endpoint_names){0};
     cluster_each(cluster, take_one, names);
 }
 
-void endpoint_names_free(struct endpoint_names *names)
+void proxy_endpoint_names_free(struct proxy_endpoint_names *names)
 {
     free(names->names);
-    *names = (struct endpoint_names){0};
+    *names = (struct proxy_endpoint_names){0};
 }
 
 /* Nearly always a name is where it was. */
-static bool has(const struct endpoint_names *names, size_t hint, const char *name)
+static bool has(const struct proxy_endpoint_names *names, size_t hint, const char *name)
 {
     bool found = hint < names->count && strcmp(names->names[hint], name) == 0;
     for (size_t i = 0; i < names->count && !found; i++) {
@@ -41,8 +41,8 @@ static bool has(const struct endpoint_names *names, size_t hint, const char *nam
 }
 
 /* Writes those of `names` that the others lack. */
-static size_t add_missing(const char *word, const struct endpoint_names *names,
-                          const struct endpoint_names *others, char *out, size_t out_bytes)
+static size_t add_missing(const char *word, const struct proxy_endpoint_names *names,
+                          const struct proxy_endpoint_names *others, char *out, size_t out_bytes)
 {
     size_t found = 0;
     size_t len = 0;
@@ -59,8 +59,9 @@ static size_t add_missing(const char *word, const struct endpoint_names *names,
     return len;
 }
 
-char *endpoint_names_changes(const struct endpoint_names *before,
-                             const struct endpoint_names *after, char *out, size_t out_bytes)
+char *proxy_endpoint_names_changes(const struct proxy_endpoint_names *before,
+                                   const struct proxy_endpoint_names *after, char *out,
+                                   size_t out_bytes)
 {
     out[0] = '\0';
     size_t len = add_missing("; new ", after, before, out, out_bytes);

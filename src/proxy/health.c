@@ -26,8 +26,8 @@ struct probe {
     struct upstream_request request;
     uint64_t due_ms;
     uint64_t deadline_ms; /* of the check in flight; 0: none */
-    struct health_answer answer;
-    struct health_streak streak;
+    struct proxy_health_answer answer;
+    struct proxy_health_streak streak;
     bool decided; /* the check in flight has its result; only the stream's end is awaited */
     bool checked_once;
     bool refused; /* the check before this one was not looked at */
@@ -59,18 +59,18 @@ static void came_back(struct probe *probe)
     }
 }
 
-static void decide(struct probe *probe, enum health_result result, const char *cause)
+static void decide(struct probe *probe, enum proxy_health_result result, const char *cause)
 {
     struct relay *relay = probe->health->relay;
     struct worker *worker = relay_main_worker(relay);
     struct endpoint *endpoint = probe->endpoint;
-    const struct health_thresholds thresholds = {
+    const struct proxy_health_thresholds thresholds = {
         .unhealthy = probe->health->config.unhealthy_threshold,
         .healthy = probe->health->config.healthy_threshold,
     };
-    enum endpoint_health health = health_next(
+    enum endpoint_health health = proxy_health_next(
         &thresholds, &probe->streak, (enum endpoint_health)atomic_load(&endpoint->health), result);
-    bool good = result == HEALTH_PASSED && health == ENDPOINT_HEALTHY;
+    bool good = result == PROXY_HEALTH_PASSED && health == ENDPOINT_HEALTHY;
     probe->decided = true;
     probe->checked_once = true;
     probe->refused = false;
@@ -80,9 +80,9 @@ static void decide(struct probe *probe, enum health_result result, const char *c
     atomic_store(&endpoint->check_failures, probe->streak.failed);
     if (good) {
         came_back(probe);
-    } else if (result != HEALTH_PASSED && health == ENDPOINT_UNHEALTHY) {
+    } else if (result != PROXY_HEALTH_PASSED && health == ENDPOINT_UNHEALTHY) {
         worker_endpoint_failed(worker, endpoint, cause);
-    } else if (result != HEALTH_PASSED) {
+    } else if (result != PROXY_HEALTH_PASSED) {
         endpoint_set_cause(endpoint, cause);
     }
 }
@@ -106,9 +106,9 @@ static void note_no_service(struct probe *probe, const char *how)
 static void decide_by_answer(struct probe *probe)
 {
     char cause[CLUSTER_CAUSE_BYTES];
-    enum health_result result = health_answer_judge(&probe->answer, cause);
+    enum proxy_health_result result = proxy_health_answer_judge(&probe->answer, cause);
     decide(probe, result, cause);
-    if (result == HEALTH_PASSED) {
+    if (result == PROXY_HEALTH_PASSED) {
         note_no_service(probe, cause);
     }
 }
@@ -121,7 +121,7 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
 {
     struct probe *probe = container_of(request, struct probe, request);
     if (!probe->health->config.checks) { /* there is a connection, which is all that is asked */
-        decide(probe, HEALTH_PASSED, NULL);
+        decide(probe, PROXY_HEALTH_PASSED, NULL);
         return H2_E_CLOSED;
     }
     static const uint8_t whole_server[RPC_FRAME_PREFIX_BYTES]; /* a message that names no service */
@@ -140,7 +140,8 @@ static int on_ready(struct upstream_request *request, struct h2_session *session
         h2_stream_write(request->stream, whole_server, sizeof(whole_server), HEALTH_ANSWER_BYTES);
         h2_stream_end(request->stream);
     } else if (rv != H2_E_NO_ROOM) {
-        decide(probe, HEALTH_FAULT, "health check cannot be sent: its header block is too large");
+        decide(probe, PROXY_HEALTH_FAULT,
+               "health check cannot be sent: its header block is too large");
     }
     return rv;
 }
@@ -154,7 +155,7 @@ static void on_failed(struct upstream_request *request, const struct net_error *
             worker_now_ms(relay_main_worker(probe->health->relay)) + retry_ms(probe->health);
         return;
     }
-    decide(probe, HEALTH_FAULT, why->text);
+    decide(probe, PROXY_HEALTH_FAULT, why->text);
 }
 
 static void on_block(void *user, enum h2_block_kind kind, const struct h2_block *block,
@@ -162,7 +163,7 @@ static void on_block(void *user, enum h2_block_kind kind, const struct h2_block 
 {
     (void)kind;
     struct probe *probe = user;
-    health_answer_take_block(&probe->answer, block);
+    proxy_health_answer_take_block(&probe->answer, block);
     if (end_stream && !probe->decided) {
         decide_by_answer(probe);
     }
@@ -171,7 +172,7 @@ static void on_block(void *user, enum h2_block_kind kind, const struct h2_block 
 static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct probe *probe = user;
-    health_answer_take_data(&probe->answer, bytes, len);
+    proxy_health_answer_take_data(&probe->answer, bytes, len);
     h2_stream_consume(probe->request.stream, len);
 }
 
@@ -199,7 +200,7 @@ static void on_close(void *user, uint32_t error, bool unprocessed)
     char cause[CLUSTER_CAUSE_BYTES];
     snprintf(cause, sizeof(cause), "health check ended with %s",
              error == H2_CONNECTION_LOST ? "the connection" : h2_error_name(error));
-    decide(probe, HEALTH_FAULT, cause);
+    decide(probe, PROXY_HEALTH_FAULT, cause);
 }
 
 static const struct h2_stream_events stream_events = {
@@ -219,7 +220,7 @@ static const struct upstream_request_events request_events = {
 static void start_check(struct probe *probe, uint64_t now)
 {
     probe->decided = false;
-    health_answer_init(&probe->answer);
+    proxy_health_answer_init(&probe->answer);
     probe->deadline_ms = now + probe->health->config.timeout_ms;
     upstream_submit(upstream_get(relay_main_worker(probe->health->relay), probe->endpoint),
                     &probe->request);
@@ -237,7 +238,7 @@ static void advance(struct probe *probe, uint64_t now)
 {
     if (probe->deadline_ms != 0) {
         if (now >= probe->deadline_ms) {
-            decide(probe, HEALTH_FAULT,
+            decide(probe, PROXY_HEALTH_FAULT,
                    probe->health->config.checks ? "health check was not answered in time"
                                                 : "no connection in time");
             withdraw(probe);

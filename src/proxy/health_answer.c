@@ -12,7 +12,7 @@
 
 #define HTTP_OK 200
 
-void health_answer_init(struct health_answer *answer)
+void proxy_health_answer_init(struct proxy_health_answer *answer)
 {
     memset(answer, 0, sizeof(*answer));
     answer->grpc_status = -1;
@@ -27,7 +27,8 @@ static int read_status(const struct h2_header *field)
     return known ? (int)code : RPC_UNKNOWN;
 }
 
-void health_answer_take_block(struct health_answer *answer, const struct h2_block *block)
+void proxy_health_answer_take_block(struct proxy_health_answer *answer,
+                                    const struct h2_block *block)
 {
     const struct h2_header *http_status = h2_block_find(block, ":status", NULL);
     const struct h2_header *status = h2_block_find(block, "grpc-status", NULL);
@@ -44,7 +45,8 @@ void health_answer_take_block(struct health_answer *answer, const struct h2_bloc
     }
 }
 
-void health_answer_take_data(struct health_answer *answer, const uint8_t *bytes, size_t len)
+void proxy_health_answer_take_data(struct proxy_health_answer *answer, const uint8_t *bytes,
+                                   size_t len)
 {
     size_t room = HEALTH_ANSWER_BYTES - answer->message_len;
     size_t keep = len < room ? len : room;
@@ -52,8 +54,8 @@ void health_answer_take_data(struct health_answer *answer, const uint8_t *bytes,
     answer->message_len += keep;
 }
 
-__attribute__((format(printf, 3, 4))) static enum health_result
-because(enum health_result result, char *ret_cause, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static enum proxy_health_result
+because(enum proxy_health_result result, char *ret_cause, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -62,7 +64,8 @@ because(enum health_result result, char *ret_cause, const char *format, ...)
     return result;
 }
 
-static enum health_result judge_message(const struct health_answer *answer, char *ret_cause)
+static enum proxy_health_result judge_message(const struct proxy_health_answer *answer,
+                                              char *ret_cause)
 {
     static const char *const names[] = {
         [RPC_HEALTH_UNKNOWN] = "UNKNOWN",
@@ -73,36 +76,37 @@ static enum health_result judge_message(const struct health_answer *answer, char
     if (answer->message_len <= RPC_FRAME_PREFIX_BYTES ||
         rpc_health_response_decode(answer->message + RPC_FRAME_PREFIX_BYTES,
                                    answer->message_len - RPC_FRAME_PREFIX_BYTES, &status) != 0) {
-        return because(HEALTH_FAULT, ret_cause,
+        return because(PROXY_HEALTH_FAULT, ret_cause,
                        "health check was answered with what is no HealthCheckResponse");
     }
     switch (status) {
     case RPC_HEALTH_SERVING:
-        return HEALTH_PASSED;
+        return PROXY_HEALTH_PASSED;
     case RPC_HEALTH_UNKNOWN:
     case RPC_HEALTH_NOT_SERVING:
     case RPC_HEALTH_SERVICE_UNKNOWN:
-        return because(HEALTH_DECLINED, ret_cause, "health check answered %s", names[status]);
+        return because(PROXY_HEALTH_DECLINED, ret_cause, "health check answered %s", names[status]);
     }
-    return because(HEALTH_FAULT, ret_cause, "health check answered %u, which is no serving status",
-                   (unsigned)status);
+    return because(PROXY_HEALTH_FAULT, ret_cause,
+                   "health check answered %u, which is no serving status", (unsigned)status);
 }
 
-static enum health_result judge_status(const struct health_answer *answer, char *ret_cause)
+static enum proxy_health_result judge_status(const struct proxy_health_answer *answer,
+                                             char *ret_cause)
 {
     const char *name = rpc_code_name((enum rpc_code)answer->grpc_status);
     switch (answer->grpc_status) {
     case RPC_OK:
         return judge_message(answer, ret_cause);
     case RPC_UNIMPLEMENTED:
-        return because(HEALTH_PASSED, ret_cause, "%s", name);
+        return because(PROXY_HEALTH_PASSED, ret_cause, "%s", name);
     case RPC_NOT_FOUND: /* what Check says where Watch has SERVICE_UNKNOWN */
-        return because(HEALTH_FAULT, ret_cause,
+        return because(PROXY_HEALTH_FAULT, ret_cause,
                        "health check failed with %s: its health service says nothing of the whole "
                        "server, the service \"\"",
                        name);
     default:
-        return because(HEALTH_FAULT, ret_cause, "health check failed with %s", name);
+        return because(PROXY_HEALTH_FAULT, ret_cause, "health check failed with %s", name);
     }
 }
 
@@ -113,25 +117,25 @@ static bool is_unknown_call(long http_status)
     return http_status == 404 || http_status == 405 || http_status == 415;
 }
 
-enum health_result health_answer_judge(const struct health_answer *answer,
-                                       char ret_cause[static CLUSTER_CAUSE_BYTES])
+enum proxy_health_result proxy_health_answer_judge(const struct proxy_health_answer *answer,
+                                                   char ret_cause[static CLUSTER_CAUSE_BYTES])
 {
     ret_cause[0] = '\0';
     if (answer->grpc_status >= 0) {
         return judge_status(answer, ret_cause);
     }
     if (is_unknown_call(answer->http_status)) {
-        return because(HEALTH_PASSED, ret_cause, "HTTP status %ld", answer->http_status);
+        return because(PROXY_HEALTH_PASSED, ret_cause, "HTTP status %ld", answer->http_status);
     }
     if (answer->http_status != HTTP_OK) {
-        return because(HEALTH_FAULT, ret_cause, "health check was answered with HTTP status %ld",
-                       answer->http_status);
+        return because(PROXY_HEALTH_FAULT, ret_cause,
+                       "health check was answered with HTTP status %ld", answer->http_status);
     }
     if (strncmp(answer->content_type, "application/grpc", strlen("application/grpc")) != 0 &&
         answer->content_type[0] != '\0') {
-        return because(HEALTH_FAULT, ret_cause,
+        return because(PROXY_HEALTH_FAULT, ret_cause,
                        "health check was not answered in gRPC, but with content-type %s",
                        answer->content_type);
     }
-    return because(HEALTH_FAULT, ret_cause, "health check was not answered in gRPC");
+    return because(PROXY_HEALTH_FAULT, ret_cause, "health check was not answered in gRPC");
 }

@@ -15,7 +15,7 @@
 #define HEALTH_ANSWER_BYTES 64 /* of a message, more than any HealthCheckResponse has */
 #define HEALTH_TYPE_BYTES   48
 
-struct health_answer {
+struct proxy_health_answer {
     int grpc_status;                      /* -1: none came */
     long http_status;                     /* 0: none came */
     char content_type[HEALTH_TYPE_BYTES]; /* escaped */
@@ -23,13 +23,15 @@ struct health_answer {
     size_t message_len;
 };
 
-void health_answer_init(struct health_answer *answer);
-void health_answer_take_block(struct health_answer *answer, const struct h2_block *block);
-void health_answer_take_data(struct health_answer *answer, const uint8_t *bytes, size_t len);
+void proxy_health_answer_init(struct proxy_health_answer *answer);
+void proxy_health_answer_take_block(struct proxy_health_answer *answer,
+                                    const struct h2_block *block);
+void proxy_health_answer_take_data(struct proxy_health_answer *answer, const uint8_t *bytes,
+                                   size_t len);
 
 /* Judges an answer that has ended. `ret_cause` is what speaks against the server; where it passes,
  * how it said that it has no health service, or "". */
-enum health_result health_answer_judge(const struct health_answer *answer,
-                                       char ret_cause[static CLUSTER_CAUSE_BYTES]);
+enum proxy_health_result proxy_health_answer_judge(const struct proxy_health_answer *answer,
+                                                   char ret_cause[static CLUSTER_CAUSE_BYTES]);
 
 #endif

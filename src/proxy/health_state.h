@@ -13,15 +13,15 @@
 
 #include "relay/cluster.h"
 
-enum health_result { HEALTH_PASSED, HEALTH_DECLINED, HEALTH_FAULT };
+enum proxy_health_result { PROXY_HEALTH_PASSED, PROXY_HEALTH_DECLINED, PROXY_HEALTH_FAULT };
 
-struct health_thresholds {
+struct proxy_health_thresholds {
     unsigned unhealthy; /* faults in a row */
     unsigned healthy;   /* passed checks in a row */
 };
 
 /* Of the checks until now; zeroed at first. */
-struct health_streak {
+struct proxy_health_streak {
     unsigned passed;           /* in a row */
     unsigned failed;           /* declined or fault, in a row */
     enum endpoint_health left; /* what the last one left the endpoint with */
@@ -29,8 +29,8 @@ struct health_streak {
 
 /* The health after one more check. `now` is what it is: a worker may have lost the endpoint since
  * the last one, and what passed before that does not count for its return. */
-enum endpoint_health health_next(const struct health_thresholds *thresholds,
-                                 struct health_streak *streak, enum endpoint_health now,
-                                 enum health_result result);
+enum endpoint_health proxy_health_next(const struct proxy_health_thresholds *thresholds,
+                                       struct proxy_health_streak *streak, enum endpoint_health now,
+                                       enum proxy_health_result result);
 
 #endif

@@ -25,7 +25,7 @@ static struct bench_result *read_bytes(const void *bytes, size_t size)
     int fd = memfd_create("report", MFD_CLOEXEC);
     FUZZ_CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (report_read(path, result, reason) != 0) {
+    if (bench_report_read(path, result, reason) != 0) {
         FUZZ_CHECK(reason[0] != '\0');
         free(result);
         result = NULL;
@@ -42,12 +42,12 @@ static void drop(struct bench_result *result)
 
 static void print_json(FILE *out, const void *result)
 {
-    report_json(out, result);
+    bench_report_json(out, result);
 }
 
 static void print_text(FILE *out, const void *result)
 {
-    report_text(out, result);
+    bench_report_text(out, result);
 }
 
 static void print_html(FILE *out, const void *result)
@@ -106,10 +106,10 @@ static void check_shown(const struct bench_result *result)
 
 static bool holds(const char *limit, const struct bench_result *result)
 {
-    struct threshold threshold;
+    struct bench_threshold threshold;
     char shown[THRESHOLD_SHOWN_BYTES];
-    FUZZ_CHECK(threshold_parse(limit, &threshold) == 0);
-    bool kept = threshold_holds(&threshold, result, shown);
+    FUZZ_CHECK(bench_threshold_parse(limit, &threshold) == 0);
+    bool kept = bench_threshold_holds(&threshold, result, shown);
     FUZZ_CHECK(fuzz_is_plain(shown));
     return kept;
 }
@@ -129,12 +129,12 @@ static void check_sum(const struct bench_result *one, const struct bench_result 
 static void check_merged(struct bench_result *one, const void *bytes, size_t size)
 {
     struct bench_result *sum = read_bytes(bytes, size);
-    struct comparison comparison;
+    struct bench_comparison comparison;
     FUZZ_CHECK(sum != NULL);
-    compare_results(one, sum, COMPARE_METRICS, 0, &comparison);
+    bench_compare_results(one, sum, COMPARE_METRICS, 0, &comparison);
     FUZZ_CHECK(comparison.worse == 0);
-    compare_print_text(nowhere, &comparison);
-    cJSON *object = compare_to_json(&comparison);
+    bench_compare_print_text(nowhere, &comparison);
+    cJSON *object = bench_compare_to_json(&comparison);
     FUZZ_CHECK(cJSON_IsObject(object));
     cJSON_Delete(object);
     bench_merge(sum, one);

@@ -24,10 +24,10 @@ static struct bench_result *good_result(void)
 
 static struct bench_verdict judge(const struct bench_result *result, const char *limit)
 {
-    static struct threshold threshold;
+    static struct bench_threshold threshold;
     struct bench_verdict verdict;
     if (limit != NULL) {
-        assert_int_equal(threshold_parse(limit, &threshold), 0);
+        assert_int_equal(bench_threshold_parse(limit, &threshold), 0);
     }
     bench_judge(result, &threshold, limit != NULL, &verdict);
     return verdict;

@@ -62,8 +62,8 @@ static void what_is_written_is_read_back(void **state)
     char reason[REPORT_REASON_BYTES];
     struct bench_result *written = sample(1000);
     struct bench_result *read = mem_new(struct bench_result);
-    write_file(path, report_json, written);
-    assert_int_equal(report_read(path, read, reason), 0);
+    write_file(path, bench_report_json, written);
+    assert_int_equal(bench_report_read(path, read, reason), 0);
     assert_int_equal(read->sent, 1010);
     assert_int_equal(read->lost, 10);
     assert_int_equal(read->setup.streams, 5);
@@ -129,14 +129,14 @@ static void what_was_not_checked_is_no_zero(void **state)
     struct bench_result *read = mem_new(struct bench_result);
     bench_add_unchecked(blind, "v1.1", "nothing says so");
     blind->unplaced = blind->unsequenced = 1000;
-    write_file(path, report_json, blind);
+    write_file(path, bench_report_json, blind);
     FILE *file = fopen(path, "r");
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
     fclose(file);
     assert_non_null(strstr(text, "\"misrouted\":\tnull"));
     assert_non_null(strstr(text, "\"moved\":\tnull"));
     assert_non_null(strstr(text, "\"disordered\":\tnull"));
-    assert_int_equal(report_read(path, read, reason), 0);
+    assert_int_equal(bench_report_read(path, read, reason), 0);
     assert_int_equal(read->misrouted, 0);
     assert_int_equal(read->unchecked_count, 1);
     unlink(path);
@@ -158,8 +158,8 @@ static void what_was_not_checked_is_no_zero(void **state)
 static unsigned missing(const struct bench_result *before, const struct bench_result *now,
                         const char *metrics)
 {
-    struct comparison comparison;
-    compare_results(before, now, metrics, 0.1, &comparison);
+    struct bench_comparison comparison;
+    bench_compare_results(before, now, metrics, 0.1, &comparison);
     assert_int_equal(comparison.worse, 0);
     return comparison.missing;
 }
@@ -182,8 +182,8 @@ static void what_was_not_checked_is_not_compared(void **state)
 static unsigned worse(const struct bench_result *before, const struct bench_result *now,
                       const char *metrics, double tolerance)
 {
-    struct comparison comparison;
-    compare_results(before, now, metrics, tolerance, &comparison);
+    struct bench_comparison comparison;
+    bench_compare_results(before, now, metrics, tolerance, &comparison);
     return comparison.worse;
 }
 
@@ -225,10 +225,10 @@ static void a_quantile_of_few_messages_is_uncertain(void **state)
 {
     (void)state;
     struct bench_result *one = sample(1000);
-    struct comparison comparison;
-    compare_results(one, one, COMPARE_METRICS, 0.1, &comparison);
+    struct bench_comparison comparison;
+    bench_compare_results(one, one, COMPARE_METRICS, 0.1, &comparison);
     for (size_t i = 0; i < comparison.row_count; i++) {
-        const struct compare_row *row = &comparison.rows[i];
+        const struct bench_compare_row *row = &comparison.rows[i];
         if (row->name[0] == 'p' || strcmp(row->name, "max") == 0) {
             bool few = strcmp(row->name, "p50") != 0 && strcmp(row->name, "p90") != 0;
             assert_int_equal(row->is_uncertain, few);
@@ -242,11 +242,11 @@ static void unknown_metrics_are_refused(void **state)
     (void)state;
     static const char *const bad[] = {"", "p98", "p50,", ",p50", "p50,,p99", "p50 p99", "P50"};
     char unknown[32];
-    assert_int_equal(compare_check_metrics(COMPARE_METRICS, unknown), 0);
-    assert_int_equal(compare_check_metrics("max", unknown), 0);
-    assert_int_equal(compare_check_metrics(" p50 , p99", unknown), 0);
+    assert_int_equal(bench_compare_check_metrics(COMPARE_METRICS, unknown), 0);
+    assert_int_equal(bench_compare_check_metrics("max", unknown), 0);
+    assert_int_equal(bench_compare_check_metrics(" p50 , p99", unknown), 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(compare_check_metrics(bad[i], unknown), 1);
+        assert_int_equal(bench_compare_check_metrics(bad[i], unknown), 1);
     }
 }
 
@@ -271,7 +271,7 @@ static void other_files_are_refused(void **state)
         assert_int_equal(write(fd, texts[i], strlen(texts[i])), strlen(texts[i]));
         close(fd);
         struct bench_result *result = mem_new(struct bench_result);
-        assert_int_equal(report_read(path, result, reason), EXIT_USAGE);
+        assert_int_equal(bench_report_read(path, result, reason), EXIT_USAGE);
         unlink(path);
         free(result);
     }
@@ -283,7 +283,7 @@ static char *text_of(const struct bench_result *result)
     char *text = mem_calloc(1, 16384);
     FILE *out = fmemopen(text, 16384, "w");
     assert_non_null(out);
-    report_json(out, result);
+    bench_report_json(out, result);
     fclose(out);
     return text;
 }
@@ -295,7 +295,7 @@ static int read_bytes(const void *bytes, size_t len, struct bench_result *ret)
     int fd = mkstemp(path);
     assert_int_equal(write(fd, bytes, len), len);
     close(fd);
-    int rv = report_read(path, ret, reason);
+    int rv = bench_report_read(path, ret, reason);
     unlink(path);
     return rv;
 }

@@ -24,10 +24,10 @@ static struct bench_result *result_with_latencies(uint64_t ns)
 
 static bool holds(const char *text, const struct bench_result *result)
 {
-    struct threshold threshold;
+    struct bench_threshold threshold;
     char shown[THRESHOLD_SHOWN_BYTES];
-    assert_int_equal(threshold_parse(text, &threshold), 0);
-    return threshold_holds(&threshold, result, shown);
+    assert_int_equal(bench_threshold_parse(text, &threshold), 0);
+    return bench_threshold_holds(&threshold, result, shown);
 }
 
 static void each_metric_and_comparison_can_hold_and_fail(void **state)
@@ -59,12 +59,12 @@ static void latency_of_no_messages_holds_nothing(void **state)
 
 static unsigned missed(const struct bench_result *result, const char *allowed)
 {
-    struct threshold threshold;
+    struct bench_threshold threshold;
     const struct bench_metric *metric;
     unsigned count = 0;
-    assert_int_equal(threshold_parse(allowed, &threshold), 0);
+    assert_int_equal(bench_threshold_parse(allowed, &threshold), 0);
     for (size_t i = 0; (metric = bench_metric(i)) != NULL; i++) {
-        count += threshold_is_missed(metric, &threshold, 1, result);
+        count += bench_threshold_is_missed(metric, &threshold, 1, result);
     }
     return count;
 }
@@ -99,8 +99,8 @@ static void what_is_no_threshold_is_refused(void **state)
         "rate>-1",  "<5ms",     "p99<5ms ",   "lost<<3", "lost<inf", "lost<nan", "lost<0x10",
         "lost<\t3", "p 99<5ms", "lost < = 3", "lost",    "lost <",   " "};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        struct threshold threshold;
-        if (threshold_parse(texts[i], &threshold) == 0) {
+        struct bench_threshold threshold;
+        if (bench_threshold_parse(texts[i], &threshold) == 0) {
             fail_msg("\"%s\" was taken", texts[i]);
         }
     }
@@ -132,12 +132,12 @@ static void limits_that_no_value_keeps_exclude_each_other(void **state)
         {"rate>100", "rate>200", false}, {"errors==0", "errors<1", false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
-        struct threshold one;
-        struct threshold other;
-        assert_int_equal(threshold_parse(pairs[i].one, &one), 0);
-        assert_int_equal(threshold_parse(pairs[i].other, &other), 0);
-        assert_int_equal(threshold_excludes(&one, &other), pairs[i].excludes);
-        assert_int_equal(threshold_excludes(&other, &one), pairs[i].excludes);
+        struct bench_threshold one;
+        struct bench_threshold other;
+        assert_int_equal(bench_threshold_parse(pairs[i].one, &one), 0);
+        assert_int_equal(bench_threshold_parse(pairs[i].other, &other), 0);
+        assert_int_equal(bench_threshold_excludes(&one, &other), pairs[i].excludes);
+        assert_int_equal(bench_threshold_excludes(&other, &one), pairs[i].excludes);
     }
 }
 

@@ -10,9 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define START_MS  UINT64_C(1000000)
-#define NS_PER_MS 1000000
-#define MS_PER_S  1000
+#define START_MS UINT64_C(1000000)
+#define MS_PER_S 1000
 /* A loop that turns so often in one instant spins. */
 #define TURNS_MAX 100000
 /* How long what is closing may take. */
@@ -32,7 +31,7 @@ int clock_gettime(clockid_t id, struct timespec *ret_time)
         return (int)syscall(SYS_clock_gettime, id, ret_time);
     }
     ret_time->tv_sec = (time_t)(fake.now_ms / MS_PER_S);
-    ret_time->tv_nsec = (long)(fake.now_ms % MS_PER_S) * NS_PER_MS;
+    ret_time->tv_nsec = (long)(fake.now_ms % MS_PER_S * NS_PER_MS);
     return 0;
 }
 

@@ -45,18 +45,19 @@ static void changes_are_named_a_few_of_each_kind(void **state)
     struct cluster *cluster = cluster_new("server-v1", LB_ROUND_ROBIN);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         char text[400];
-        struct endpoint_names before;
-        struct endpoint_names after;
-        endpoint_names_take(&before, cluster);
+        struct proxy_endpoint_names before;
+        struct proxy_endpoint_names after;
+        proxy_endpoint_names_take(&before, cluster);
         update(cluster, steps[i].first, steps[i].count);
-        endpoint_names_take(&after, cluster);
-        assert_string_equal(endpoint_names_changes(&before, &after, text, sizeof(text)),
+        proxy_endpoint_names_take(&after, cluster);
+        assert_string_equal(proxy_endpoint_names_changes(&before, &after, text, sizeof(text)),
                             steps[i].changes);
         char small[20]; /* too small is cut */
-        assert_true(strlen(endpoint_names_changes(&before, &after, small, sizeof(small))) < 20);
+        assert_true(strlen(proxy_endpoint_names_changes(&before, &after, small, sizeof(small))) <
+                    20);
         assert_memory_equal(small, text, strlen(small));
-        endpoint_names_free(&before);
-        endpoint_names_free(&after);
+        proxy_endpoint_names_free(&before);
+        proxy_endpoint_names_free(&after);
     }
     cluster_retire(cluster);
     cluster_unref(cluster);

@@ -10,18 +10,18 @@
 
 /* Healths after each result of a row, as letters: u(nknown), h(ealthy), x (unhealthy). Results:
  * '+' passed, '-' fault, 'n' declined; '!' is no check, but a worker that lost the endpoint. */
-static const char *run(struct health_thresholds thresholds, enum endpoint_health health,
+static const char *run(struct proxy_health_thresholds thresholds, enum endpoint_health health,
                        const char *results)
 {
     static char text[64];
-    struct health_streak streak = {0};
+    struct proxy_health_streak streak = {0};
     size_t len = strlen(results);
     for (size_t i = 0; i < len; i++) {
-        enum health_result result = results[i] == '+'   ? HEALTH_PASSED
-                                    : results[i] == 'n' ? HEALTH_DECLINED
-                                                        : HEALTH_FAULT;
+        enum proxy_health_result result = results[i] == '+'   ? PROXY_HEALTH_PASSED
+                                          : results[i] == 'n' ? PROXY_HEALTH_DECLINED
+                                                              : PROXY_HEALTH_FAULT;
         health = results[i] == '!' ? ENDPOINT_UNHEALTHY
-                                   : health_next(&thresholds, &streak, health, result);
+                                   : proxy_health_next(&thresholds, &streak, health, result);
         text[i] = "uhx"[health];
     }
     text[len] = '\0';
@@ -29,7 +29,7 @@ static const char *run(struct health_thresholds thresholds, enum endpoint_health
 }
 
 struct row {
-    struct health_thresholds thresholds;
+    struct proxy_health_thresholds thresholds;
     const char *results;
     const char *healths;
 };
@@ -68,9 +68,9 @@ static void rows_of_results(void **state)
 static void a_row_may_be_long(void **state)
 {
     (void)state;
-    struct health_streak streak = {.failed = 70000};
-    const struct health_thresholds thresholds = {2, 1};
-    assert_int_equal(health_next(&thresholds, &streak, ENDPOINT_HEALTHY, HEALTH_FAULT),
+    struct proxy_health_streak streak = {.failed = 70000};
+    const struct proxy_health_thresholds thresholds = {2, 1};
+    assert_int_equal(proxy_health_next(&thresholds, &streak, ENDPOINT_HEALTHY, PROXY_HEALTH_FAULT),
                      ENDPOINT_UNHEALTHY);
     assert_int_equal(streak.failed, 70001);
 }
