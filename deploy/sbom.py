@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints a bill of materials (SPDX 2.3, JSON) of a binary on Debian: the packages of the libraries that it loads, with their versions."""
+"""Prints a bill of materials (SPDX 2.3, JSON) of a binary on Debian: the packages of the libraries that it loads, with
+their versions."""
 import argparse
 import datetime
 import hashlib
@@ -29,9 +30,11 @@ def package_of(library):
 
 
 def described(package):
-    version, source, architecture = output_of("dpkg-query", "-W", "-f", "${Version}\n${source:Package}\n${Architecture}\n", package).split()
+    version, source, architecture = output_of("dpkg-query", "-W", "-f",
+                                              "${Version}\n${source:Package}\n${Architecture}\n", package).split()
     return {"SPDXID": f"SPDXRef-{re.sub('[^A-Za-z0-9.-]', '-', package)}", "name": package, "versionInfo": version,
-            "supplier": "Organization: Debian", "downloadLocation": f"https://tracker.debian.org/pkg/{source}", "filesAnalyzed": False,
+            "supplier": "Organization: Debian", "downloadLocation": f"https://tracker.debian.org/pkg/{source}",
+            "filesAnalyzed": False,
             "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
             "comment": f"Licences: /usr/share/doc/{package}/copyright",
             "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
@@ -42,16 +45,20 @@ def document(binary, version):
     content = pathlib.Path(binary).read_bytes()
     packages = [described(name) for name in sorted({package_of(library) for library in loaded_libraries(binary)})]
     built = int(os.environ.get("SOURCE_DATE_EPOCH", datetime.datetime.now().timestamp()))
-    ours = {"SPDXID": "SPDXRef-grpcroute", "name": "grpcroute", "versionInfo": version, "downloadLocation": "NOASSERTION",
+    ours = {"SPDXID": "SPDXRef-grpcroute", "name": "grpcroute", "versionInfo": version,
+            "downloadLocation": "NOASSERTION",
             "filesAnalyzed": False, "licenseConcluded": "MIT", "licenseDeclared": "MIT",
             "copyrightText": "Copyright (c) 2026 The grpcroute authors", "primaryPackagePurpose": "APPLICATION",
             "checksums": [{"algorithm": "SHA256", "checksumValue": hashlib.sha256(content).hexdigest()}]}
-    return {"spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": f"grpcroute-{version}",
+    return {"spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT",
+            "name": f"grpcroute-{version}",
             "documentNamespace": f"https://spdx.org/spdxdocs/grpcroute-{version}-{hashlib.sha256(content).hexdigest()}",
-            "creationInfo": {"created": datetime.datetime.fromtimestamp(built, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "creationInfo": {"created": datetime.datetime.fromtimestamp(built,
+                                                                        datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                              "creators": ["Tool: grpcroute-sbom"]},
             "packages": [ours, *packages],
-            "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-grpcroute"},
+            "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES",
+                               "relatedSpdxElement": "SPDXRef-grpcroute"},
                               *({"spdxElementId": "SPDXRef-grpcroute", "relationshipType": "DYNAMIC_LINK",
                                  "relatedSpdxElement": package["SPDXID"]} for package in packages)]}
 

@@ -23,7 +23,8 @@ def main(out, name, page, *parts):
     page = pathlib.Path(page).read_text("utf-8")
     assert "</script" not in script and "</style" not in style
     assert page.count("@STYLE@") == 1 and page.count("@SCRIPT@") == 1
-    policy = f"default-src 'none'; script-src {allow(script)}; style-src {allow(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    policy = (f"default-src 'none'; script-src {allow(script)}; style-src {allow(style)}; img-src data:; "
+              "base-uri 'none'; form-action 'none'")
     text = '/* Written by inline.py. */\n'
     if "@POLICY@" in page:
         page = page.replace("@POLICY@", policy)

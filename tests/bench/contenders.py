@@ -1,5 +1,5 @@
-"""What is measured: the embedded proxy, its five peers and the bare server, each on one core with one worker, and each as its
-documentation wants it for this work."""
+"""What is measured: the embedded proxy, its five peers and the bare server, each on one core with one worker, and each
+as its documentation wants it for this work."""
 import os
 import pathlib
 import re
@@ -46,8 +46,8 @@ class Backend(Process):
         self._reserved = ReservedPort()
         self.port = self._reserved.port
         self.address = f"127.0.0.1:{self.port}"
-        super().__init__([BIN, "server", "--version", version, "--id", ident, "--listen", self.address, "--log-level", "error",
-                          "--max-streams", "10000", "--drain-timeout", "500ms", *more], through=pin(cpu))
+        super().__init__([BIN, "server", "--version", version, "--id", ident, "--listen", self.address, "--log-level",
+                          "error", "--max-streams", "10000", "--drain-timeout", "500ms", *more], through=pin(cpu))
         wait_port(self.port, self.running)
 
     def close(self):
@@ -72,7 +72,8 @@ class Contender:
     def version(self):
         """Its version as it tells it; empty when it cannot be run."""
         try:
-            done = subprocess.run([self.program, *self.version_words], capture_output=True, text=True, check=False, timeout=20)
+            done = subprocess.run([self.program, *self.version_words], capture_output=True, text=True, check=False,
+                                  timeout=20)
         except (OSError, subprocess.TimeoutExpired):
             return ""
         found = re.search(r"\b\d+\.\d+\.\d+\b", done.stdout + done.stderr)
@@ -88,7 +89,8 @@ class Embedded(Contender):
     settings = f"--workers 1, --max-streams {STREAMS_PER_CONNECTION}"
 
     def start(self, site):
-        proxy = Proxy(site.certs, [site.v1], [site.v2], "--max-streams", str(STREAMS_PER_CONNECTION), through=pin(site.proxy_cpu))
+        proxy = Proxy(site.certs, [site.v1], [site.v2], "--max-streams", str(STREAMS_PER_CONNECTION),
+                      through=pin(site.proxy_cpu))
         proxy.process = proxy
         return proxy.wait_ready()
 
@@ -118,22 +120,25 @@ class HaproxyContender(Rendered):
 
 class NginxContender(Rendered):
     runs, program, version_words = Nginx, "nginx", ("-v",)
-    settings = "worker_processes 1; grpc_pass with keepalive 1000, which still is one upstream connection for each stream; " \
-               "ssl_buffer_size 4k, for less memory"
+    settings = ("worker_processes 1; grpc_pass with keepalive 1000, which still is one upstream connection for each "
+                "stream; ssl_buffer_size 4k, for less memory")
 
     def tune(self, text):
         text = replaced(text, "worker_processes auto;", "worker_processes 1;")
-        text = replaced(text, "max_fails=1 fail_timeout=2s;\n", "max_fails=1 fail_timeout=2s;\n        keepalive 1000;\n")
+        text = replaced(text, "max_fails=1 fail_timeout=2s;\n",
+                        "max_fails=1 fail_timeout=2s;\n        keepalive 1000;\n")
         return replaced(text, "        ssl_protocols", "        ssl_buffer_size 4k;\n        ssl_protocols")
 
 
 class EnvoyContender(Rendered):
     runs, program, version_words = Envoy, "envoy", ("--version",)
-    settings = "--concurrency 1; circuit breakers raised, generate_request_id and dynamic_stats off, which is its advice for " \
-               "benchmarks; without the Lua filter that rejects repeated headers and the one that counts messages"
+    settings = ("--concurrency 1; circuit breakers raised, generate_request_id and dynamic_stats off, which is its "
+                "advice for benchmarks; without the Lua filter that rejects repeated headers and the one that counts "
+                "messages")
 
     def tune(self, text):
-        text, count = re.subn(r" *- name: envoy.filters.http.lua\b.*\n(.*\n)+?(?= *- name: envoy.filters.http.router)", "", text)
+        text, count = re.subn(r" *- name: envoy.filters.http.lua\b.*\n(.*\n)+?(?= *- name: envoy.filters.http.router)",
+                              "", text)
         assert count == 1, "the rendered configuration has no Lua filter"
         assert "grpc_stats" not in text, "messages are still counted"
         text = replaced(text, "codec_type: HTTP2\n", "codec_type: HTTP2\n          generate_request_id: false\n")
@@ -181,8 +186,8 @@ class RunningNghttpx:
 class Nghttpx(Contender):
     program, version_words = "nghttpx", ("--version",)
     versions = ONE_VERSION
-    settings = "--workers=1; HTTP/2 upstream; it cannot route by header, so it does less: all streams go to two servers of " \
-               "one version"
+    settings = ("--workers=1; HTTP/2 upstream; it cannot route by header, so it does less: all streams go to two "
+                "servers of one version")
 
     def start(self, site):
         return RunningNghttpx(site)
@@ -192,10 +197,12 @@ class Floor(Contender):
     program, version_words = BIN, ("--version",)
     versions = ONE_VERSION
     driver_may_be_the_limit = True  # which has its core for itself here, and is slower than the server
-    settings = "`grpcroute server` with TLS on the proxy's core: what TLS, HTTP/2 and an answer cost without a second connection"
+    settings = ("`grpcroute server` with TLS on the proxy's core: what TLS, HTTP/2 and an answer cost without a "
+                "second connection")
 
     def start(self, site):
-        server = Backend("v1", "floor", site.proxy_cpu, "--cert", site.certs / "cert.pem", "--key", site.certs / "key.pem")
+        server = Backend("v1", "floor", site.proxy_cpu, "--cert", site.certs / "cert.pem", "--key",
+                         site.certs / "key.pem")
         server.process = server
         return server
 
@@ -218,8 +225,8 @@ class GrpcGo(Contender):
     program, version_words = ROOT / ".cache/bin/grpc-go-ping", ("-version",)
     versions = ONE_VERSION
     driver_may_be_the_limit = True
-    settings = "GOMAXPROCS=1; tests/bench/grpc_go: a server in grpc-go with TLS on the proxy's core, which answers constant bytes and " \
-               "decodes no message"
+    settings = ("GOMAXPROCS=1; tests/bench/grpc_go: a server in grpc-go with TLS on the proxy's core, which answers "
+                "constant bytes and decodes no message")
 
     def start(self, site):
         return RunningGrpcGo(site)
@@ -227,14 +234,16 @@ class GrpcGo(Contender):
 
 OURS = Embedded("grpcroute", "grpcroute proxy")
 PEERS = {contender.name: contender for contender in (
-    HaproxyContender("haproxy", "HAProxy"), NginxContender("nginx"), Nghttpx("nghttpx"), EnvoyContender("envoy", "Envoy"),
+    HaproxyContender("haproxy", "HAProxy"), NginxContender("nginx"), Nghttpx("nghttpx"),
+    EnvoyContender("envoy", "Envoy"),
     TraefikContender("traefik", "Traefik"), Floor("floor", "no proxy: grpcroute server"),
     GrpcGo("grpc-go", "no proxy: grpc-go server"))}
 
 
 def family(pid):
     """The process and all that came from it."""
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], check=False, capture_output=True, text=True).stdout
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], check=False, capture_output=True,
+                              text=True).stdout
     return [pid, *(one for child in children.split() for one in family(int(child)))]
 
 

@@ -1,12 +1,15 @@
-"""Instructions per ping round trip of proxy and server, against a recorded budget: the guard that no machine's mood touches.
+"""Instructions per ping round trip of proxy and server, against a recorded budget: the guard that no machine's mood
+touches.
 
-callgrind counts them under `grpcroute bench` in a closed loop; the difference between a long and a short run is what round trips
-cost. Counted are this program, nghttp2, libuv and libssl; libcrypto and libc are not, as they choose their code by the processor. The
-same build gives the same figure within 0.3 %, so 3 % more is a regression. `--record` writes the budget anew, for a commit that
-says why. A proxy with two workers may cost 3 % more than with one, in the same run.
+callgrind counts them under `grpcroute bench` in a closed loop; the difference between a long and a short run is what
+round trips cost. Counted are this program, nghttp2, libuv and libssl; libcrypto and libc are not, as they choose their
+code by the processor. The same build gives the same figure within 0.3 %, so 3 % more is a regression. `--record`
+writes the budget anew, for a commit that says why. A proxy with two workers may cost 3 % more than with one, in the
+same run.
 
-valgrind runs one thread at a time: without --fair-sched a thread that spins until another has written (libuv does, for an instant, when
-it is woken while the sender is in the middle) keeps the turn for a whole slice, and up to two million instructions are counted."""
+valgrind runs one thread at a time: without --fair-sched a thread that spins until another has written (libuv does, for
+an instant, when it is woken while the sender is in the middle) keeps the turn for a whole slice, and up to two million
+instructions are counted."""
 import argparse
 import collections
 import json
@@ -142,7 +145,8 @@ def main():
         bench = Bench(pathlib.Path(folder))
         measured = {f"{role} {shape}": round(bench.per_round_trip(role, shape), 1)
                     for role in ("proxy", "server") for shape in SHAPES}
-        of_two = {f"proxy {shape} -w 2": round(bench.per_round_trip("proxy_of_two_workers", shape), 1) for shape in SHAPES}
+        of_two = {f"proxy {shape} -w 2": round(bench.per_round_trip("proxy_of_two_workers", shape), 1)
+                  for shape in SHAPES}
     if options.record:
         options.budget.write_text(json.dumps(measured, indent=2) + "\n")
         budget = measured

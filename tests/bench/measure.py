@@ -122,16 +122,18 @@ def load_sample(report, driver_may_be_the_limit):
 
 def measure_load(site, contender, running, shape, pids, seconds):
     words = ["-r", "0", "--warmup", WARMUP, "-z", f"{seconds}s"]
-    return load_sample(checked(site, contender, running, shape, pids, words, seconds), contender.driver_may_be_the_limit)
+    return load_sample(checked(site, contender, running, shape, pids, words, seconds),
+                       contender.driver_may_be_the_limit)
 
 
 def measure_idle(site, contender, running, shape, pids):
-    """Memory after the streams were silent for a while, minus before; a few streams first pay for what the first ones cost
-    anyway. The load is one message a second over all streams: it must send something."""
+    """Memory after the streams were silent for a while, minus before; a few streams first pay for what the first ones
+    cost anyway. The load is one message a second over all streams: it must send something."""
     few = Shape("first streams", 4, 1, False)
     checked(site, contender, running, few, pids, ["-r", "0", "--warmup", "0", "-z", "500ms"], 1)
     before = sum(pss_kib(pid) for pid in pids)
-    report = checked(site, contender, running, shape, pids, ["-r", "1", "--warmup", f"{SETTLE_S}s", "-z", "1s"], SETTLE_S + 1)
+    report = checked(site, contender, running, shape, pids, ["-r", "1", "--warmup", f"{SETTLE_S}s", "-z", "1s"],
+                     SETTLE_S + 1)
     after = sum(process["memory_kib"] for process in report["processes"])
     return Sample((after - before) / shape.connections)
 

@@ -1,9 +1,10 @@
-"""CPU per round trip, latency and memory per idle stream of the embedded proxy and of other proxies, on the same work in the
-same run.
+"""CPU per round trip, latency and memory per idle stream of the embedded proxy and of other proxies, on the same work
+in the same run.
 
-Each proxy has one core and one worker; load and servers have another core. Rounds are interleaved, and every measurement has a
-fresh proxy. Absolute numbers mean little on a shared machine: read the ratios. Exit code 1: something did not work, and the
-table says what. GRPCROUTE_BIN names the program, build/src/grpcroute when it is not set."""
+Each proxy has one core and one worker; load and servers have another core. Rounds are interleaved, and every
+measurement has a fresh proxy. Absolute numbers mean little on a shared machine: read the ratios. Exit code 1:
+something did not work, and the table says what. GRPCROUTE_BIN names the program, build/src/grpcroute when it is not
+set."""
 import argparse
 import contextlib
 import json
@@ -109,7 +110,8 @@ def allow_files(shapes):
     need = FILES_PER_STREAM * max(shape.connections * shape.streams for shape in shapes) + FILES_MORE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < need:
-        refuse(f"{need} open files are needed and {hard} allowed: raise the hard limit (ulimit -Hn) or choose smaller --shapes")
+        refuse(f"{need} open files are needed and {hard} allowed: raise the hard limit (ulimit -Hn) or choose smaller "
+               f"--shapes")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, need), hard))
 
 
@@ -143,12 +145,14 @@ def shapes_of(value):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=peers_of, default=",".join(PEERS), metavar="LIST",
                         help="what to compare with (default %(default)s)")
     parser.add_argument("--shapes", type=shapes_of, default="4x1,50x1,1000x1,10x50,3000idle", metavar="LIST",
                         help="connections x streams, or idle streams (default %(default)s)")
-    parser.add_argument("--rounds", type=small_number, default=3, metavar="N", help="whose medians count (default %(default)s)")
+    parser.add_argument("--rounds", type=small_number, default=3, metavar="N",
+                        help="whose medians count (default %(default)s)")
     parser.add_argument("--seconds", type=small_number, default=3, metavar="N",
                         help="of load, each time (default %(default)s)")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")

@@ -29,16 +29,19 @@ class Results:
     @property
     def rows(self):
         """(contender, [(shape, cell), ...]) in order."""
-        return [(contender, [(shape, self._cell(contender, shape)) for shape in self.shapes]) for contender in self.contenders]
+        return [(contender, [(shape, self._cell(contender, shape)) for shape in self.shapes])
+                for contender in self.contenders]
 
     def _cell(self, contender, shape):
         key, ours = (contender.name, shape.name), (OURS.name, shape.name)
-        return table.cell(self.samples[key], [] if ours in self.failures else self.samples[ours], self.failures.get(key))
+        return table.cell(self.samples[key], [] if ours in self.failures else self.samples[ours],
+                          self.failures.get(key))
 
     def title(self, contender):
         return f"{contender.title} {self.versions[contender.name]}".strip()
 
     def circumstances(self):
         m = self.machine
-        return (f"{m['date']}; {m['cpu']}, {m['cores']} cores, {m['kernel']}; medians of {self.rounds} rounds of {self.seconds} s "
+        return (f"{m['date']}; {m['cpu']}, {m['cores']} cores, {m['kernel']}; medians of {self.rounds} rounds of "
+                f"{self.seconds} s "
                 "of load, memory once.")

@@ -5,8 +5,10 @@ from dataclasses import dataclass, fields
 from measure import Sample
 
 WHAT = "CPU per round trip in us"
-HOW = ("Connections x streams; in brackets, times grpcroute's in the same round. Closed loop: a stream sends when it was answered. "
-       "Below: p50 / p99 of the round trip, and how much of its core the proxy used; where that is well below 100%, the other core, "
+HOW = ("Connections x streams; in brackets, times grpcroute's in the same round. Closed loop: a stream sends when it "
+       "was answered. "
+       "Below: p50 / p99 of the round trip, and how much of its core the proxy used; where that is well below 100%, "
+       "the other core, "
        "with load and servers, was the limit: it made the latency, and the proxy found less to do at a time.")
 
 
@@ -27,8 +29,8 @@ def median_sample(samples):
 
 
 def median_ratio(samples, ours):
-    """Of the ratios of each round, not the ratio of medians: machines drift, and one round sees one state of them. None when
-    there is nothing to divide by."""
+    """Of the ratios of each round, not the ratio of medians: machines drift, and one round sees one state of them.
+    None when there is nothing to divide by."""
     if not samples or len(samples) != len(ours) or min(own.cost for own in ours) <= 0:
         return None
     return statistics.median(sample.cost / own.cost for sample, own in zip(samples, ours))

@@ -25,8 +25,8 @@ from testenv.wait import wait_until  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def nothing_left():
-    """Whatever a test starts, it closes: nothing runs on, and no crash goes unseen. What ran before belongs to a fixture of
-    wider scope."""
+    """Whatever a test starts, it closes: nothing runs on, and no crash goes unseen. What ran before belongs to a
+    fixture of wider scope."""
     before = set(Process.unclosed)
     yield
     forgotten = list(Process.unclosed - before)

@@ -81,18 +81,21 @@ def answered(admin, path):
         return answer.status == 200 and answer.read()
 
 
-@pytest.mark.parametrize("path", ["/streams?q=", "/streams?q=nobody", "/metrics", "/clusters?format=json", "/history", "/events", "/dashboard", "/ready",
-                                  "/", "/none", "/reload"])
+@pytest.mark.parametrize("path", ["/streams?q=", "/streams?q=nobody", "/metrics", "/clusters?format=json", "/history",
+                                  "/events", "/dashboard", "/ready", "/", "/none", "/reload"])
 def test_a_client_that_asks_too_much_of_the_admin_port_pays_alone(world, started, path):
     method = b"POST" if path == "/reload" else b"GET"
-    attack = started(Pipeline(world.proxy.admin_port, path, method + b" %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
+    attack = started(Pipeline(world.proxy.admin_port, path,
+                              method + b" %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
     wait_until(lambda: attack.answers > 20, 20, "it has begun")
     for probe in ["/ready", "/metrics", "/server_info", "/ready"] * 3:
         assert answered(world.proxy.admin, probe)
 
 
-@pytest.mark.parametrize("request_", [b"", b"GET /ready HTTP/1.1\r\nHost: lo", b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                                      b"GET /streams HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50], ids=["silent", "half", "events", "unread"])
+@pytest.mark.parametrize("request_", [b"", b"GET /ready HTTP/1.1\r\nHost: lo",
+                                      b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                                      b"GET /streams HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50],
+                         ids=["silent", "half", "events", "unread"])
 def test_connections_to_the_admin_port_keep_nobody_out(world, request_):
     with contextlib.ExitStack() as stack:
         for _ in range(100):

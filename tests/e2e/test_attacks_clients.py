@@ -1,5 +1,5 @@
-"""Hostile clients of proxy and server. Beside each attack two agents ping through the same processes and must lose nothing; the processes
-stay up, in bounded memory, and the attacker gets the documented answer."""
+"""Hostile clients of proxy and server. Beside each attack two agents ping through the same processes and must lose
+nothing; the processes stay up, in bounded memory, and the attacker gets the documented answer."""
 import contextlib
 import json
 import os
@@ -15,12 +15,13 @@ import urllib.request
 import pytest
 
 from testenv import raw
-from testenv.attack import (CONTROL, ENABLE_PUSH, ENV, Ends, GRPC, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE,
-                            Resets, Status, Survives, TIMER_S, check_lost_nothing, eventually, headers, opened, ping_stream,
-                            still_serves, told)
+from testenv.attack import (CONTROL, ENABLE_PUSH, ENV, Ends, GRPC, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE,
+                            MAX_FRAME_SIZE, Resets, Status, Survives, TIMER_S, check_lost_nothing, eventually, headers,
+                            opened, ping_stream, still_serves, told)
 from testenv.grpcroute import Agent, Proxy, Server
-from testenv.raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY, PUSH_PROMISE,
-                         SETTINGS, block, frame, literal, message, number, request, setting, window_update)
+from testenv.raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY,
+                         PUSH_PROMISE, SETTINGS, block, frame, literal, message, number, request, setting,
+                         window_update)
 from testenv.wait import wait_until
 
 both = pytest.mark.parametrize("front", ["proxy", "server"])
@@ -241,7 +242,8 @@ def test_handshakes_that_are_cut_leave_nothing(world):
 
 
 def slow_starts(world, front):
-    """(socket or TLS socket, what it says at first, what it says again and again) of clients that never get to the point."""
+    """(socket or TLS socket, what it says at first, what it says again and again) of clients that never get to the
+    point."""
     def connected():
         return raw.connect(world.port(front), world.ca(front))
 
@@ -357,7 +359,8 @@ SMUGGLERS = {
 @pytest.mark.parametrize("name", SMUGGLERS)
 def test_odd_requests_get_no_pong(world, name):
     with world.unhurt(), contextlib.closing(world.client("proxy")) as peer:
-        peer.exchange(SMUGGLERS[name], until=lambda: peer.find(DATA) or peer.reset_of(1) or peer.status_of(1) or peer.closed)
+        peer.exchange(SMUGGLERS[name], until=lambda: peer.find(DATA) or peer.reset_of(1) or peer.status_of(1) or
+                      peer.closed)
         assert not peer.find(DATA), told(peer)
         assert peer.reset_of(1) == "PROTOCOL_ERROR" or peer.status_of(1) in ("2", "3", "12", "13"), told(peer)
         assert still_serves(peer)
@@ -407,7 +410,8 @@ def test_resets_of_many_clients_spare_who_shares_their_connection(world, started
             peer.exchange(b"".join(opened(n) for n in range(301, 341, 2)))
     check_lost_nothing(bystander, 0)
     wait_until(lambda: live_streams(proxy) == 1, 10, "the streams of those who left are gone")
-    wait_until(lambda: len(re.findall("Stream opened from", server.output)) == len(re.findall("Stream closed", server.output)) + 1, 5,
+    wait_until(lambda: len(re.findall("Stream opened from", server.output))
+               == len(re.findall("Stream closed", server.output)) + 1, 5,
                "the server has closed them")
     assert "too many" not in server.output + proxy.output and "unhealthy" not in proxy.output
     check_lost_nothing(bystander, 0)

@@ -9,11 +9,11 @@ import time
 import pytest
 
 from testenv import raw
-from testenv.attack import (CALM_LINE, CONTROL, ENV, GROWTH_KIB, GRPC, INITIAL_WINDOW_SIZE, check_lost_nothing, eventually,
-                            opened, rss_kib, still_serves, told)
+from testenv.attack import (CALM_LINE, CONTROL, ENV, GROWTH_KIB, GRPC, INITIAL_WINDOW_SIZE, check_lost_nothing,
+                            eventually, opened, rss_kib, still_serves, told)
 from testenv.grpcroute import Agent, Proxy, grpcroute
-from testenv.raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PUSH_PROMISE, block, frame,
-                         literal, message, request, setting, window_update)
+from testenv.raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PUSH_PROMISE, block,
+                         frame, literal, message, request, setting, window_update)
 
 
 ESCAPES = b"\x1b]0;owned\x07\x1b[2J\r\n\x7f\x9b31m\xff"
@@ -45,7 +45,8 @@ def goaway_frame(last_stream, error=0, text=b""):
 # name: (the answer to a ping stream, what a client behind the proxy is told, why the agent says the stream closed)
 SERVERS = {
     # one stream
-    "informational-flood": (lambda s: fields(s, (":status", "103")) * 20000, BROKEN, "more than 8 informational responses"),
+    "informational-flood": (lambda s: fields(s, (":status", "103")) * 20000, BROKEN,
+                            "more than 8 informational responses"),
     "reset": (lambda s: raw.reset(s, 2), "INTERNAL_ERROR", "stream reset with INTERNAL_ERROR"),
     "reset-with-unknown-error": (lambda s: raw.reset(s, 0xdead), "57005", "stream reset with unknown"),
     "reset-without-error": (lambda s: raw.reset(s, 0), "NO_ERROR", "stream reset with NO_ERROR"),
@@ -57,7 +58,8 @@ SERVERS = {
     "control-byte-in-field": (lambda s: fields(s, (":status", "200"), GRPC, ("x", "a\x1b")),
                               BROKEN, "malformed field x: a character"),
     "header-bomb": (lambda s: frame(HEADERS, END_HEADERS, s, block((":status", "200")) + literal(
-        "big", "x" * 3000, 0x40) + b"\xbe" * 4000), BROKEN, r"RESOURCE_EXHAUSTED: header block of \d{8} bytes is over the limit of 16384"),
+        "big", "x" * 3000, 0x40) + b"\xbe" * 4000), BROKEN,
+                    r"RESOURCE_EXHAUSTED: header block of \d{8} bytes is over the limit of 16384"),
     "trailer-bomb": (lambda s: response(s) + fields(s, *[("x", "y")] * 101, end=True), BROKEN,
                      "RESOURCE_EXHAUSTED: trailer block of 101 fields is over the limit of 100"),
     "end-without-trailers": (lambda s: response(s) + frame(DATA, END_STREAM, s), "NO_ERROR",
@@ -140,7 +142,8 @@ def test_hostile_upstream(world, started, certs, name):
     proxy.wait_for(f"Endpoint {hostile.address} of cluster server-v2 is healthy")
     before = rss_kib(proxy)
     with contextlib.closing(raw.client(proxy.port, world.cacert)) as peer:
-        peer.exchange(opened(version="v2.1") + frame(DATA, 0, 1, message()), until=lambda: heard_by_client(peer) is not None)
+        peer.exchange(opened(version="v2.1") + frame(DATA, 0, 1, message()),
+                      until=lambda: heard_by_client(peer) is not None)
         assert heard_by_client(peer) == expected, told(peer)
         assert still_serves(peer)
     check_lost_nothing(bystander, 0)
@@ -166,7 +169,8 @@ def test_requests_that_a_server_refuses_go_to_another(world, started, certs):
     assert "Stream closed" not in client.output
 
 
-@pytest.mark.parametrize("refusals, verdict", [(1, "healthy"), (2, "unhealthy: health check ended with REFUSED_STREAM")])
+@pytest.mark.parametrize("refusals, verdict", [(1, "healthy"),
+                                               (2, "unhealthy: health check ended with REFUSED_STREAM")])
 def test_a_health_check_that_was_not_looked_at_is_asked_again(world, started, certs, refusals, verdict):
     checks = []
 
@@ -185,7 +189,8 @@ def test_a_health_check_that_was_not_looked_at_is_asked_again(world, started, ce
 
 
 def health_answer(body, status="0"):
-    return lambda peer, s: peer.exchange(response(s) + frame(DATA, 0, s, message(body)) + fields(s, ("grpc-status", status), end=True))
+    return lambda peer, s: peer.exchange(response(s) + frame(DATA, 0, s, message(body))
+                                         + fields(s, ("grpc-status", status), end=True))
 
 
 UNHEALTHY = {
@@ -194,8 +199,10 @@ UNHEALTHY = {
     "another-number": (health_answer(b"\x08\x63"), "health check answered 99, which is no serving status"),
     "noise": (health_answer(b"\xff\xff\xff"), "health check was answered with what is no HealthCheckResponse"),
     "unavailable": (health_answer(b"\x08\x01", "14"), "health check failed with UNAVAILABLE"),
-    "http-500": (lambda peer, s: peer.exchange(fields(s, (":status", "500"), end=True)), "health check was answered with HTTP status 500"),
-    "not-grpc": (lambda peer, s: peer.exchange(fields(s, (":status", "200"), end=True)), "health check was not answered in gRPC"),
+    "http-500": (lambda peer, s: peer.exchange(fields(s, (":status", "500"), end=True)),
+                 "health check was answered with HTTP status 500"),
+    "not-grpc": (lambda peer, s: peer.exchange(fields(s, (":status", "200"), end=True)),
+                 "health check was not answered in gRPC"),
     "reset": (lambda peer, s: peer.exchange(raw.reset(s, 8)), "health check ended with CANCEL"),
 }
 
@@ -205,7 +212,8 @@ def test_a_bad_health_check_says_why(world, started, certs, name):
     health, cause = UNHEALTHY[name]
     hostile = started(raw.RawServer(lambda peer, stream: None, health=health))
     proxy = started(Proxy(certs, [world.server], [hostile], env=ENV))
-    assert proxy.wait_for(rf"Endpoint {hostile.address} of cluster server-v2 is (\w+.*)").group(1) == f"unhealthy: {cause}"
+    assert proxy.wait_for(rf"Endpoint {hostile.address} of cluster server-v2 is (\w+.*)").group(1) == \
+        f"unhealthy: {cause}"
 
 
 def silent(peer, stream):
@@ -219,7 +227,8 @@ def test_bench_gives_up_on_streams_that_are_never_answered(started):
 
 
 @pytest.mark.parametrize("name, cause", [
-    ("escapes-in-message", r"PERMISSION_DENIED: \\x1b"), ("reset", "INTERNAL_ERROR"), ("goaway-refusing", "GOAWAY NO_ERROR"),
+    ("escapes-in-message", r"PERMISSION_DENIED: \\x1b"), ("reset", "INTERNAL_ERROR"),
+    ("goaway-refusing", "GOAWAY NO_ERROR"),
     ("http-status-text", "malformed field :status"), ("end-without-trailers", "without trailers")])
 @pytest.mark.parametrize("command", [["bench", "-z", "100ms"], ["failover-test", "--fault", "true"]])
 def test_a_stream_refused_at_the_start_is_told_with_its_cause(started, command, name, cause):
@@ -233,8 +242,9 @@ def test_a_load_of_calls_survives_a_hostile_server(started, name, kind):
     """Whatever it says instead of an answer, the end is told, and soon."""
     server = hostile_server({**SERVERS, **ANSWERS}[name][0], started)
     begun = time.monotonic()
-    done = grpcroute("bench", "--target", server.address, "--plaintext", "--method", "own.Fleet/Ask", "--call", kind, "-c", "2", "-s", "2",
-                     "-r", "0", "-z", "200ms", "--warmup", "0", "--server-from", "header:x", env=ENV)
+    done = grpcroute("bench", "--target", server.address, "--plaintext", "--method", "own.Fleet/Ask", "--call", kind,
+                     "-c", "2", "-s", "2", "-r", "0", "-z", "200ms", "--warmup", "0", "--server-from", "header:x",
+                     env=ENV)
     assert done.returncode in (1, 3, 4), (done.stdout, done.stderr)
     assert not CONTROL.search((done.stdout + done.stderr).replace("\n", "")), done.stdout + done.stderr
     assert time.monotonic() - begun < 25  # 15 s where it says nothing that ends a call

@@ -38,16 +38,19 @@ def delayed(server, delay_s):
 
 def test_a_known_delay_is_measured(started):
     relay = started(delayed(started(Server("v1", "s")), lambda index: 0.3))
-    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "4", "-r", "8", "-z", "3s", "-o", "json"))["latency"]
+    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "4", "-r", "8", "-z", "3s", "-o",
+                           "json"))["latency"]
     assert 300 * MS <= latency["p50_ns"] < 500 * MS  # the relay itself, and this machine, take their time
     assert latency["count"] == 24
 
 
 def test_two_known_delays_show_at_their_quantiles(started):
     relay = started(delayed(started(Server("v1", "s")), lambda index: 0.2 if index % 10 == 9 else 0.01))
-    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "10", "-r", "30", "-z", "4s", "-o", "json"))["latency"]
+    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "10", "-r", "30", "-z", "4s", "-o",
+                           "json"))["latency"]
     assert 10 * MS <= latency["p50_ns"] < 90 * MS
-    assert 200 * MS <= latency["p95_ns"] < 400 * MS  # the middle of the tenth that is slow: p99 would be that of one message
+    # the middle of the tenth that is slow: p99 would be that of one message
+    assert 200 * MS <= latency["p95_ns"] < 400 * MS
     assert latency["p99_ns"] >= 200 * MS
 
 
@@ -64,7 +67,8 @@ def test_a_stall_is_reported_in_full(started):
 
 def test_what_was_never_answered_is_not_left_out(started):
     relay = started(delayed(started(Server("v1", "s")), lambda index: 8.0 if index == 50 else 0))
-    done = report(bench(relay.target, "--versions", "v1.1", "-c", "1", "-r", "50", "-z", "2s", "--warmup", "0", "-o", "json"))
+    done = report(bench(relay.target, "--versions", "v1.1", "-c", "1", "-r", "50", "-z", "2s", "--warmup", "0", "-o",
+                        "json"))
     assert done["unanswered"] > 40
     assert done["latency"]["count"] == 100
     assert done["latency"]["max_ns"] > 1900 * MS
@@ -73,11 +77,11 @@ def test_what_was_never_answered_is_not_left_out(started):
 @pytest.mark.parametrize("received, lost", [(11, 0), (13, 2), (9, None), (1 << 40, None)])
 @pytest.mark.parametrize("loop", ["open", "closed"])
 def test_what_a_planned_end_left_unseen_is_sent_again(started, stubs, loop, received, lost):
-    """Each of two streams answers 11 messages, the one that opened it among them, and what is due after these is sent while
-    nobody reads it. What was received is lost, and so is all of it where the number cannot be true."""
+    """Each of two streams answers 11 messages, the one that opened it among them, and what is due after these is sent
+    while nobody reads it. What was received is lost, and so is all of it where the number cannot be true."""
     server = started(PlannedEnds(stubs["ping_pb2"], 2, 11, received))
-    done = bench(server.target, "--versions", "v1.1", "-c", "2", "-r", "100" if loop == "open" else "0", "-z", "3s", "--warmup", "0",
-                 "-o", "json")
+    done = bench(server.target, "--versions", "v1.1", "-c", "2", "-r", "100" if loop == "open" else "0", "-z", "3s",
+                 "--warmup", "0", "-o", "json")
     seen = report(done)
     assert (seen["ended_as_planned"], seen["reopened"], seen["errors"]) == (2, 2, {}), done.stderr
     assert seen["sent"] == seen["answered"] + seen["lost"] and seen["unanswered"] == 0
@@ -90,21 +94,26 @@ def test_what_a_planned_end_left_unseen_is_sent_again(started, stubs, loop, rece
     elif lost is None:
         assert seen["lost"] >= 20 and seen["withdrawn"] == 0 and done.returncode == 1
     else:
-        assert seen["lost"] == 2 * lost and seen["withdrawn"] > 0 and "4 messages were lost with their stream" in done.stderr
+        assert seen["lost"] == 2 * lost and seen["withdrawn"] > 0 and \
+            "4 messages were lost with their stream" in done.stderr
 
 
 def test_a_proxy_that_ends_old_streams_costs_the_bench_no_message(started, certs):
-    """Hundreds of ends in the middle of a load, with the connections. A stream has a message each 50 ms, in step with the proxy's looks."""
+    """Hundreds of ends in the middle of a load, with the connections. A stream has a message each 50 ms, in step with
+    the proxy's looks."""
     server = started(Server("v1", "s"))
     front = started(Proxy(certs, [server], [server], "--max-stream-age", "300ms", "--age-jitter", "50")).wait_ready()
-    done = grpcroute("bench", "--target", front.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-c", "4", "-s", "5",
-                     "-r", "400", "-z", "3s", "-o", "json")
+    done = grpcroute("bench", "--target", front.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-c", "4",
+                     "-s", "5", "-r", "400", "-z", "3s", "-o", "json")
     seen = report(done)
-    assert [seen[name] for name in ("lost", "unanswered", "misrouted", "disordered", "streams_unopened")] == [0] * 5, seen
+    assert [seen[name] for name in ("lost", "unanswered", "misrouted", "disordered", "streams_unopened")] == [0] * 5, \
+        seen
     assert seen["errors"] == {} and seen["sent"] == seen["answered"] == 1200 and fine(done), done.stderr
     assert seen["ended_as_planned"] >= 60 and seen["reopened"] >= 60
-    text = grpcroute("bench", "--target", front.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-r", "100", "-z", "1s").stdout
-    assert re.search(r"^ +\d+ were ended as planned; \d+ messages that nobody had seen were sent again$", text, re.M), text
+    text = grpcroute("bench", "--target", front.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-r", "100",
+                     "-z", "1s").stdout
+    assert re.search(r"^ +\d+ were ended as planned; \d+ messages that nobody had seen were sent again$", text, re.M), \
+        text
 
 
 def test_wrong_servers_fail_the_bench(started):
@@ -117,7 +126,8 @@ def test_wrong_servers_fail_the_bench(started):
 def halves(started, dead):
     """A target that is right for every second stream, however often one is opened again."""
     live = started(Server("v1", "s"))
-    return started(Relay(lambda number, metadata: lambda index: dead if int(metadata["agent-id"][6:]) % 2 else live.address))
+    return started(Relay(lambda number, metadata: lambda index: dead if int(metadata["agent-id"][6:]) % 2
+                         else live.address))
 
 
 def test_a_target_that_is_half_dead_fails_the_bench(started):
@@ -126,8 +136,8 @@ def test_a_target_that_is_half_dead_fails_the_bench(started):
     done = bench(*args)
     assert done.returncode == 1 and "streams were not opened" in done.stderr and "2 of 4 opened" in done.stdout, done
     assert bench(*args, "--threshold", "errors<=1000").returncode == 1  # the streams are not allowed to be missing
-    allowed = bench(*args, "--threshold", "errors<=1000", "--threshold", "unopened<=2", "--threshold", "unanswered<=100",
-                    "--threshold", "lost<=100")
+    allowed = bench(*args, "--threshold", "errors<=1000", "--threshold", "unopened<=2", "--threshold",
+                    "unanswered<=100", "--threshold", "lost<=100")
     assert fine(allowed), allowed
     assert report(bench(*args, "-o", "json"))["streams_unopened"] == 2
 
@@ -153,8 +163,8 @@ def test_thresholds_set_the_exit_code(started):
 def test_a_killed_server_is_lost_messages_and_a_cause(started):
     port = started(ReservedPort()).port
     server = started(Server("v1", "s", port=port))
-    load = started(Process([BIN, "bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "-c", "5", "-r",
-                            "250", "--warmup", "0", "-z", "8s", "-o", "json"]))
+    load = started(Process([BIN, "bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "-c", "5",
+                            "-r", "250", "--warmup", "0", "-z", "8s", "-o", "json"]))
     server.wait_for("Received ping", count=300)  # there is time for the next one to start
     server.kill()
     started(Server("v1", "s2", port=port))
@@ -193,14 +203,17 @@ def test_reports_merge_and_compare(started, tmp_path):
     merged = report(grpcroute("bench", "merge", *files, "-o", "json"))
     assert merged["latency"]["count"] == 400 and merged["rate"] == 400
     logs = "\n".join(["a line of a pod", *(file.read_text() + "❌ p99<5ms: 7ms" for file in files)])
-    piped = subprocess.run([BIN, "bench", "merge", "-", "-o", "json"], input=logs, capture_output=True, text=True, check=False)
+    piped = subprocess.run([BIN, "bench", "merge", "-", "-o", "json"], input=logs, capture_output=True, text=True,
+                           check=False)
     again = json.loads(piped.stdout)
     assert again | {key: merged[key] for key in ("started_at", "seconds")} == merged, piped.stderr
-    broken = subprocess.run([BIN, "bench", "merge", "-"], input=logs[:logs.rindex('"latency"')], capture_output=True, text=True, check=False)
+    broken = subprocess.run([BIN, "bench", "merge", "-"], input=logs[:logs.rindex('"latency"')], capture_output=True,
+                            text=True, check=False)
     assert broken.returncode == 2 and "not a report" in broken.stderr
     compared = grpcroute("bench", "compare", *files, "--tolerance", "1000")
     slow, fast = (json.loads(file.read_text()) for file in files)
-    ratio = fast["answered"] / fast["seconds_ns"] / (slow["answered"] / slow["seconds_ns"])  # 3, but for a load that ended late
+    # 3, but for a load that ended late
+    ratio = fast["answered"] / fast["seconds_ns"] / (slow["answered"] / slow["seconds_ns"])
     told = re.search(r"messages/s .* (\d\.\d\d) ", compared.stdout)
     assert told and float(told.group(1)) == pytest.approx(ratio, abs=0.01) and 2 < ratio < 4.5, compared.stdout
     slower = grpcroute("bench", "compare", files[1], files[0])
@@ -244,8 +257,10 @@ def test_no_report_is_dropped_whatever_carried_it(good_report, tmp_path, carrier
 
 def test_a_cause_may_say_anything(good_report, tmp_path):
     file = tmp_path / "report"
-    file.write_text(json.dumps({**good_report, "errors": {'a "format": "grpcroute-bench-1"': 2, "format": 1}}, indent="\t"))
-    assert report(grpcroute("bench", "merge", file, "-o", "json"))["errors"] == {'a "format": "grpcroute-bench-1"': 2, "format": 1}
+    file.write_text(json.dumps({**good_report, "errors": {'a "format": "grpcroute-bench-1"': 2, "format": 1}},
+                               indent="\t"))
+    assert report(grpcroute("bench", "merge", file, "-o", "json"))["errors"] == {'a "format": "grpcroute-bench-1"': 2,
+                                                                                 "format": 1}
 
 
 def test_reports_of_pods_may_be_interleaved(good_report, tmp_path):
@@ -270,10 +285,13 @@ def test_a_report_that_cannot_be_read_is_an_error(good_report, tmp_path, spoil):
 
 @pytest.mark.parametrize("args, named", [
     (["--pid", "x"], "--pid"), (["--versions", ","], "--versions"), (["--versions", "v1.1,no sense"], "--versions"),
-    (["-c", "0"], "connections"), (["nonsense"], "nonsense"), (["--pid", "4294967297"], "--pid"), (["--pid", "2147483647"], "no such process"),
-    (["--report-file", "/nowhere/x.html"], "/nowhere/x.html"), (["merge", "-", "-"], "only once"), (["compare", "-", "-"], "only once"),
+    (["-c", "0"], "connections"), (["nonsense"], "nonsense"), (["--pid", "4294967297"], "--pid"),
+    (["--pid", "2147483647"], "no such process"),
+    (["--report-file", "/nowhere/x.html"], "/nowhere/x.html"), (["merge", "-", "-"], "only once"),
+    (["compare", "-", "-"], "only once"),
     (["-c", "100000", "-s", "10000"], "--streams"), (["merge"], "merge"), (["compare", "one"], "compare"),
-    (["--threshold", "p99<5ms", "--threshold", "p99 > 1s"], "contradicts p99<5ms"), (["--threshold", "errors<inf"], "expected METRIC"),
+    (["--threshold", "p99<5ms", "--threshold", "p99 > 1s"], "contradicts p99<5ms"),
+    (["--threshold", "errors<inf"], "expected METRIC"),
     (["compare", "a", "b", "--metric", "p98"], "p98"), (["compare", *"abcdefghi"], "two to 8"),
     (["merge", "/nowhere.json"], "/nowhere.json"), (["merge", "/dev/null"], "report"),
 ])
@@ -284,8 +302,8 @@ def test_bad_input_is_one_line(args, named):
 
 def test_a_process_that_ends_meanwhile_is_told(started):
     server, short = started(Server("v1", "s")), started(Process(["sleep", "300"]))
-    load = started(Process([BIN, "bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "--warmup", "0", "-c", "1", "-z", "3s",
-                            "-r", "50", "--pid", short.pid]))
+    load = started(Process([BIN, "bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "--warmup",
+                            "0", "-c", "1", "-z", "3s", "-r", "50", "--pid", short.pid]))
     server.wait_for("Received ping", count=20)  # the load goes on for more than two seconds
     short.kill()
     code = load.wait()
@@ -297,19 +315,24 @@ def test_without_descriptors_nothing_is_good(started):
     """Whichever of them is missing: a name, a timer, a connection."""
     server = started(Server("v1", "s"))
     for limit in (10, 12, 14, 16, 20):
-        done = run(["prlimit", f"--nofile={limit}", "--", BIN, "bench", "--target", f"localhost:{server.port}", "--plaintext",
-                    "--versions", "v1.1", "-c", "50", "-z", "200ms", "--warmup", "0", "-r", "100"])
+        done = run(["prlimit", f"--nofile={limit}", "--", BIN, "bench", "--target", f"localhost:{server.port}",
+                    "--plaintext", "--versions", "v1.1", "-c", "50", "-z", "200ms", "--warmup", "0", "-r", "100"])
         assert done.returncode in (1, 2, 3, 4), (limit, done.stdout + done.stderr)
-        assert "does not resolve" not in done.stderr and "open files" in done.stderr + done.stdout, (limit, done.stdout + done.stderr)
+        assert "does not resolve" not in done.stderr and "open files" in done.stderr + done.stdout, \
+            (limit, done.stdout + done.stderr)
 
 
 HOSTILE_REPORTS = {
     "errors-list": {"errors": [1, 2]}, "errors-text": {"errors": "x"}, "versions-object": {"versions": {"a": "v1"}},
-    "processes-number": {"processes": 7}, "processes-list": {"processes": [1, None, "x"]}, "timeline-text": {"timeline": "x"},
+    "processes-number": {"processes": 7}, "processes-list": {"processes": [1, None, "x"]},
+    "timeline-text": {"timeline": "x"},
     "timeline-list": {"timeline": [1, [2], None]}, "latency-text": {"latency": "x"}, "latency-null": {"latency": None},
-    "buckets-text": {"latency": {"count": 1, "buckets": "x"}}, "negative": {"sent": -5, "rate": -1e300, "driver_cpu_seconds": -1},
-    "huge": {"sent": 1e308, "rate": 1e19, "connections": 1e18, "streams_opened": 1.8e19}, "target": {"target": "\x1b[31m\x07"},
-    "target-long": {"target": "x" * 5000}, "version": {"versions": ["\x1b[31m\x9b"]}, "error": {"errors": {"\x1b]0;x\x07": 3}},
+    "buckets-text": {"latency": {"count": 1, "buckets": "x"}},
+    "negative": {"sent": -5, "rate": -1e300, "driver_cpu_seconds": -1},
+    "huge": {"sent": 1e308, "rate": 1e19, "connections": 1e18, "streams_opened": 1.8e19},
+    "target": {"target": "\x1b[31m\x07"},
+    "target-long": {"target": "x" * 5000}, "version": {"versions": ["\x1b[31m\x9b"]},
+    "error": {"errors": {"\x1b]0;x\x07": 3}},
 }
 
 
@@ -331,10 +354,11 @@ def test_a_hostile_report_is_refused_or_shown_harmlessly(good_report, tmp_path, 
     good, hostile = tmp_path / "good", tmp_path / "hostile"
     good.write_text(json.dumps(good_report))
     hostile.write_text(json.dumps(good_report | HOSTILE_REPORTS[name]))
-    for args in (["merge", hostile], ["merge", good, hostile, "-o", "json"], ["compare", good, hostile], ["merge", hostile, "--report-file",
-                                                                                                       tmp_path / "page"]):
+    for args in (["merge", hostile], ["merge", good, hostile, "-o", "json"], ["compare", good, hostile],
+                 ["merge", hostile, "--report-file", tmp_path / "page"]):
         done = grpcroute("bench", *args)
-        assert done.returncode in (0, 1, 2, 4) and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", done.stdout + done.stderr), done.stdout
+        assert done.returncode in (0, 1, 2, 4) and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]",
+                                                                 done.stdout + done.stderr), done.stdout
         assert done.returncode != 2 or "is not a report" in done.stderr, done.stderr
 
 
@@ -345,7 +369,8 @@ def test_reports_that_are_not_valid_prove_nothing(good_report, tmp_path):
     assert grpcroute("bench", "compare", good, good).returncode == 0
     for before, now in ((good, busy), (busy, good)):
         done = grpcroute("bench", "compare", before, now)
-        assert done.returncode == 4 and f"{busy} is not valid: the driver used its whole core" in done.stderr, done.stderr
+        assert done.returncode == 4 and f"{busy} is not valid: the driver used its whole core" in done.stderr, \
+            done.stderr
     assert grpcroute("bench", "merge", busy).returncode == 4
 
 
@@ -356,13 +381,16 @@ def test_what_one_of_two_reports_does_not_have_is_not_compared(good_report, tmp_
     good.write_text(json.dumps(fit))
     mute.write_text(json.dumps(fit | {"answered": 0, "latency": punctual}))
     measured.write_text(json.dumps(fit | {"processes": [{"pid": 1, "cpu_seconds": 1, "memory_kib": 1}]}))
-    for before, now, metric, code in ((good, good, "cpu", 4), (good, mute, "p50", 4), (mute, good, "p50,rate", 4), (mute, mute, "rate", 4),
-                                      (measured, good, "p50,cpu", 4), (measured, measured, "cpu", 0), (good, mute, "p50,rate", 1)):
+    for before, now, metric, code in ((good, good, "cpu", 4), (good, mute, "p50", 4), (mute, good, "p50,rate", 4),
+                                      (mute, mute, "rate", 4),
+                                      (measured, good, "p50,cpu", 4), (measured, measured, "cpu", 0),
+                                      (good, mute, "p50,rate", 1)):
         done = grpcroute("bench", "compare", before, now, "--metric", metric)
         assert done.returncode == code, (before, now, metric, done)
         assert ("Not compared" in done.stdout) == ("✅" not in done.stdout) == (code != 0), done.stdout
         written = [tmp_path / name for name in ("junit.xml", "page.html")]
-        marked = grpcroute("bench", "compare", before, now, "--metric", metric, "-o", "markdown", "--junit-file", written[0],
+        marked = grpcroute("bench", "compare", before, now, "--metric", metric, "-o", "markdown", "--junit-file",
+                           written[0],
                            "--report-file", written[1]).stdout
         assert ("| missing |" in marked) == ("no figures of it" in written[0].read_text()) == (code != 0), marked
         rows = json.loads(grpcroute("bench", "compare", before, now, "--metric", metric, "-o", "json").stdout)
@@ -372,11 +400,13 @@ def test_what_one_of_two_reports_does_not_have_is_not_compared(good_report, tmp_
 def test_a_report_that_cannot_be_written_whole_is_told(good_report, tmp_path):
     (tmp_path / "good").write_text(json.dumps(good_report))
     done = grpcroute("bench", "merge", tmp_path / "good", "--report-file", "/dev/full")
-    assert done.returncode == 2 and done.stderr == "grpcroute bench: --report-file: /dev/full: No space left on device\n"
+    assert done.returncode == 2 and \
+        done.stderr == "grpcroute bench: --report-file: /dev/full: No space left on device\n"
 
 
 def test_no_second_of_the_load_is_missing(started):
-    """Neither the last one, nor the shorter one behind it; and a message that is due at the end of the load counts as sent."""
+    """Neither the last one, nor the shorter one behind it; and a message that is due at the end of the load counts as
+    sent."""
     server = started(Server("v1", "s"))
     for duration, lengths in (("3s", [1, 1, 1]), ("1500ms", [1, 0.5]), ("300ms", [0.3])):
         result = report(bench(server.address, "--versions", "v1.1", "-z", duration, "-r", "200", "-o", "json"))
@@ -384,7 +414,8 @@ def test_no_second_of_the_load_is_missing(started):
         assert len(seconds) == len(lengths) and min(second["length_ns"] for second in seconds) > 0
         assert result["seconds_ns"] / 1e9 >= sum(lengths)  # a busy machine ends one late
         assert sum(second["length_ns"] for second in seconds) == result["seconds_ns"]
-        assert 200 * sum(lengths[:-1]) < sum(second["answered"] for second in seconds) <= 200 * sum(lengths)  # the rest behind the end
+        # the rest behind the end
+        assert 200 * sum(lengths[:-1]) < sum(second["answered"] for second in seconds) <= 200 * sum(lengths)
         assert (result["sent"], result["unanswered"]) == (200 * sum(lengths), 0) and result["latency"]["max_ns"] < 60e9
 
 

@@ -22,7 +22,8 @@ NAMED = ["--server-from", "field:1"]
 
 
 def words(target, kind, *args, tls=("--plaintext",)):
-    return ["bench", "--target", target, *tls, "--method", f"/{SERVICE}/{METHODS[kind]}", "--call", kind, "--versions", "v1.1",
+    return ["bench", "--target", target, *tls, "--method", f"/{SERVICE}/{METHODS[kind]}", "--call", kind, "--versions",
+            "v1.1",
             "--warmup", "0", *args]
 
 
@@ -55,7 +56,8 @@ def test_each_kind_of_call_is_counted_and_judged(started, kind, rate):
     done = bench(service.target, kind, "-c", "2", "-s", "3", "-r", rate, "-z", "1s", *NAMED)
     assert fine(done), done.stdout + done.stderr
     assert f"/{SERVICE}/{METHODS[kind]} ({kind}), 2 connections x 3 calls at a time" in done.stdout
-    assert re.search(r"^Calls +[\d.]+/s, (\d+) sent, \1 answered, 0 unanswered, 0 lost$", done.stdout, re.M), done.stdout
+    assert re.search(r"^Calls +[\d.]+/s, (\d+) sent, \1 answered, 0 unanswered, 0 lost$", done.stdout, re.M), \
+        done.stdout
     assert "to its end" in done.stdout and "0 misrouted\n" in done.stdout
     if rate == "100":
         assert " 100 sent" in done.stdout
@@ -73,11 +75,13 @@ def test_a_known_delay_is_measured_to_the_end_of_the_call(started, kind):
 
 
 def test_calls_that_are_late_wait_and_their_wait_counts(started):
-    """One call at a time of 100 ms each, and 20 a second: half of them cannot be made in time, and all are seen to wait."""
+    """One call at a time of 100 ms each, and 20 a second: half of them cannot be made in time, and all are seen to
+    wait."""
     service = started(OwnService(each=slow(0.1)))
     seen = report(service.target, "unary", "-c", "1", "-r", "20", "-z", "2s", *NAMED)
     assert seen["latency"]["count"] == 40 and seen["latency"]["p50_ns"] > 500 * MS
-    assert seen["sent"] >= seen["answered"] > 20 and seen["answered"] + seen["unanswered"] == 40  # more than fit into 2 s: the rest is waited for
+    # more than fit into 2 s: the rest is waited for
+    assert seen["sent"] >= seen["answered"] > 20 and seen["answered"] + seen["unanswered"] == 40
     wide = report(service.target, "unary", "-c", "1", "-s", "8", "-r", "20", "-z", "2s", *NAMED)
     assert wide["latency"]["p50_ns"] < 300 * MS and wide["answered"] == 40
 
@@ -105,13 +109,15 @@ def test_calls_that_never_go_well_are_no_connection(started, kind):
 
 
 @pytest.mark.parametrize("source, code, told", [
-    ("header:x-server", 0, ""), ("trailer:x-server-t", 0, ""), ("field:9", 4, "no field 9"), ("trailer:x-none", 4, "no trailer x-none"),
+    ("header:x-server", 0, ""), ("trailer:x-server-t", 0, ""), ("field:9", 4, "no field 9"),
+    ("trailer:x-none", 4, "no trailer x-none"),
     (None, 4, "--server-from")])
 @pytest.mark.parametrize("kind", KINDS)
 def test_who_took_the_call_is_found_or_missed(started, kind, source, code, told):
     service = started(OwnService())
     done = bench(service.target, kind, "-r", "20", "-z", "500ms", *(["--server-from", source] if source else []))
-    assert (fine(done) if code == 0 else done.returncode == code) and told in done.stdout + done.stderr, done.stdout + done.stderr
+    assert (fine(done) if code == 0 else done.returncode == code) and told in done.stdout + done.stderr, \
+        done.stdout + done.stderr
 
 
 def ends(*answers, status=0):
@@ -143,10 +149,12 @@ def test_two_answers_to_one_call_are_too_many(started):
 
 def test_a_unary_method_called_as_another_kind_is_told_with_its_mend(started):
     service = started(OwnService())
-    words = ["bench", "--target", service.target, "--plaintext", "--versions", "v1.1", "-c", "1", "-r", "20", "-z", "300ms", "--warmup",
+    words = ["bench", "--target", service.target, "--plaintext", "--versions", "v1.1", "-c", "1", "-r", "20", "-z",
+             "300ms", "--warmup",
              "0", *NAMED]
     done = grpcroute(*words, "--method", f"{SERVICE}/Ask")
-    assert done.returncode == 1 and "OK before the client had ended the stream; if the method takes one message: --call unary" in done.stdout
+    assert done.returncode == 1 and \
+        "OK before the client had ended the stream; if the method takes one message: --call unary" in done.stdout
     done = grpcroute(*words, "--method", f"{SERVICE}/Watch", "--call", "unary")
     assert done.returncode == 3 and "if it streams them: --call server-stream" in done.stderr, done
 
@@ -162,7 +170,8 @@ def test_a_threshold_about_what_nobody_sees_is_not_kept(started, threshold, tmp_
     service = started(OwnService())
     for kind in "unary", "bidi":
         junit = tmp_path / "junit.xml"
-        done = bench(service.target, kind, "-r", "20", "-z", "500ms", *NAMED, "--threshold", threshold, "--junit-file", junit)
+        done = bench(service.target, kind, "-r", "20", "-z", "500ms", *NAMED, "--threshold", threshold, "--junit-file",
+                     junit)
         assert done.returncode == 4 and f"⚠️ {threshold}: not checked" in done.stderr, done.stdout + done.stderr
         assert '<error type="' + threshold[:5] in junit.read_text()
         seen = report(service.target, kind, "-r", "20", "-z", "500ms", *NAMED, "--threshold", threshold)
@@ -181,7 +190,8 @@ def test_calls_wait_for_room_where_the_server_allows_fewer(started):
 def test_a_server_that_ends_connections_now_and_then_loses_no_call(started, certs, fleets, tmp_path):
     """nginx says GOAWAY after so many requests."""
     proxy = started(REAL_PROXIES["nginx"](certs, tmp_path, *fleets, "--identity-header", "x-chosen",
-                                          change=lambda text: re.sub(r"keepalive_requests \d+", "keepalive_requests 20", text)))
+                                          change=lambda text: re.sub(r"keepalive_requests \d+", "keepalive_requests 20",
+                                                                     text)))
     args = ["-c", "2", "-s", "4", "-z", "1s", "--server-from", "header:x-chosen", "--expect", "v1.1=server-v1"]
     for rate in "0", "200":
         done = bench(proxy.target, "unary", *args, "-r", rate, tls=("--cacert", certs / "ca.pem"))
@@ -225,8 +235,8 @@ def test_a_killed_server_is_lost_calls_or_late_ones(started, certs, tmp_path):
     server = started(Server("v1", "s", "--metrics-listen", "127.0.0.1:0", port=port))
     url = metrics_url(server)
     load = started(Process([BIN, "bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "--method",
-                            "grpc.health.v1.Health/Check", "--call", "unary", "-c", "5", "-s", "2", "-r", "250", "--warmup", "0",
-                            "-z", "8s", "-o", "json", "--json-file", tmp_path / "out.json"]))
+                            "grpc.health.v1.Health/Check", "--call", "unary", "-c", "5", "-s", "2", "-r", "250",
+                            "--warmup", "0", "-z", "8s", "-o", "json", "--json-file", tmp_path / "out.json"]))
     # Into the load, which writes nothing while it runs: to open its connections takes less.
     wait_until(lambda: received_bytes(url) > 8000, 20, "the load runs", lambda: load.output)
     server.kill()
@@ -235,7 +245,8 @@ def test_a_killed_server_is_lost_calls_or_late_ones(started, certs, tmp_path):
     seen = json.loads((tmp_path / "out.json").read_text())
     assert seen["answered"] + seen["unanswered"] + seen["lost"] == 2000 and seen["answered"] > 1500
     assert seen["latency"]["max_ns"] > 50 * MS  # the outage is in the latencies
-    assert code == (1 if seen["errors"] or seen["lost"] or seen["unanswered"] else 4), load.output  # 4: no --server-from
+    # 4: no --server-from
+    assert code == (1 if seen["errors"] or seen["lost"] or seen["unanswered"] else 4), load.output
 
 
 # ---- reports ---------------------------------------------------------------------------------------
@@ -246,7 +257,8 @@ def test_reports_name_the_method_and_unlike_loads_are_told(started, tmp_path):
     for kind in "unary", "bidi":
         files[kind] = tmp_path / f"{kind}.json"
         page = tmp_path / f"{kind}.html"
-        bench(service.target, kind, "-r", "50", "-z", "500ms", *NAMED, "--json-file", files[kind], "--report-file", page)
+        bench(service.target, kind, "-r", "50", "-z", "500ms", *NAMED, "--json-file", files[kind], "--report-file",
+              page)
         seen = json.loads(files[kind].read_text())
         assert (seen["method"], seen["call"]) == (f"/{SERVICE}/{METHODS[kind]}", kind)
         assert seen["unsequenced"] == (0 if kind == "unary" else seen["answered"] + seen["streams_opened"])
@@ -261,7 +273,8 @@ def test_reports_name_the_method_and_unlike_loads_are_told(started, tmp_path):
     assert not again["merged_unlike"] and again["call"] == "unary"
 
 
-@pytest.mark.parametrize("change", [{"call": "duplex"}, {"call": 1}, {"method": "/"}, {"method": ["x"]}, {"unsequenced": -1},
+@pytest.mark.parametrize("change", [{"call": "duplex"}, {"call": 1}, {"method": "/"}, {"method": ["x"]},
+                                    {"unsequenced": -1},
                                     {"unplaced": None}])
 def test_a_report_of_no_method_is_none(started, tmp_path, change):
     service = started(OwnService())
@@ -274,7 +287,8 @@ def test_a_report_of_no_method_is_none(started, tmp_path, change):
 def test_a_report_of_before_methods_is_of_pingpong(started, tmp_path):
     service = started(OwnService())
     seen = report(service.target, "bidi", "-r", "20", "-z", "200ms", *NAMED)
-    for name in "method", "call", "unsequenced", "unplaced", "streams_left_open", "ended_as_planned", "withdrawn", "merged_unlike":
+    for name in ("method", "call", "unsequenced", "unplaced", "streams_left_open", "ended_as_planned", "withdrawn",
+                 "merged_unlike"):
         del seen[name]
     file = tmp_path / "report.json"
     file.write_text(json.dumps(seen))
@@ -303,10 +317,11 @@ def test_the_rate_is_that_of_another_generator(started):
     """ghz, asked for as many calls of the same service, sees the server as fast as bench does."""
     server = started(Server("v1", "s"))
     common = ["-r", "200", "-c", "4"]
-    other = subprocess.run(["ghz", "--insecure", "--call", "grpc.health.v1.Health.Check", *common, "-z", "2s", "-O", "json",
-                            server.address], capture_output=True, text=True, check=True)
-    done = grpcroute("bench", "--target", server.address, "--plaintext", "--method", "grpc.health.v1.Health/Check", "--call",
-                     "unary", *common, "-z", "2s", "--warmup", "0", "--versions", "v1.1", "-o", "json")
+    other = subprocess.run(["ghz", "--insecure", "--call", "grpc.health.v1.Health.Check", *common, "-z", "2s", "-O",
+                            "json", server.address], capture_output=True, text=True, check=True)
+    done = grpcroute("bench", "--target", server.address, "--plaintext", "--method", "grpc.health.v1.Health/Check",
+                     "--call", "unary", *common, "-z", "2s", "--warmup", "0", "--versions", "v1.1", "-o", "json")
     seen = json.loads(done.stdout)
     rate = json.loads(other.stdout)["rps"]  # on a busy machine it does not catch up
-    assert 0.9 * min(rate, 200) * 2 <= seen["answered"] <= 220 * 2 and not seen["errors"]  # of 2 s, which a busy machine ends late
+    # of 2 s, which a busy machine ends late
+    assert 0.9 * min(rate, 200) * 2 <= seen["answered"] <= 220 * 2 and not seen["errors"]

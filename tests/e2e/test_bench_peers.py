@@ -37,7 +37,8 @@ def test_the_ratio_is_the_median_of_the_rounds_ratios():
     assert table.median_ratio(costs(20, 30, 90), costs(10, 10, 30)) == 3
 
 
-@pytest.mark.parametrize("samples, ours", [((), ()), ((20, 20), (10,)), ((20,), ()), ((20,), (0,)), ((20, 20), (10, -1))])
+@pytest.mark.parametrize("samples, ours", [((), ()), ((20, 20), (10,)), ((20,), ()), ((20,), (0,)),
+                                           ((20, 20), (10, -1))])
 def test_there_is_no_ratio_without_every_round_of_both(samples, ours):
     assert table.median_ratio(costs(*samples), costs(*ours)) is None
 
@@ -71,7 +72,8 @@ def report(**changes):
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({"lost": 2}, "2 lost"), ({"misrouted": 7}, "7 misrouted"), ({"moved": 1}, "1 moved"), ({"disordered": 1}, "1 disordered"),
+    ({"lost": 2}, "2 lost"), ({"misrouted": 7}, "7 misrouted"), ({"moved": 1}, "1 moved"),
+    ({"disordered": 1}, "1 disordered"),
     ({"reopened": 3}, "3 reopened"), ({"errors": {"a": 1, "refused": 5}}, "5 streams or connections ended: refused"),
     ({"streams_opened": 99}, "99 of 100"), ({"answered": 0, "misrouted": None}, "nothing"),
     ({"misrouted": None}, "not checked: misrouted"), ({"misrouted": None, "errors": {"refused": 5}}, "refused"),
@@ -119,8 +121,8 @@ def session(pid):
 def peers(*args, path=None):
     """Runs it to its end; nothing of it may be left."""
     env = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
-    run = subprocess.Popen([*DIE_WITH_PARENT, *SCRIPT, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
-                           start_new_session=True)
+    run = subprocess.Popen([*DIE_WITH_PARENT, *SCRIPT, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, env=env, start_new_session=True)
     with run:
         try:
             out, err = run.communicate(timeout=150)
@@ -142,7 +144,8 @@ def stand_in(folder, program, script):
 
 def test_the_table_has_a_row_for_each_and_a_column_for_each_shape(tmp_path):
     out = tmp_path / "out.json"
-    done = peers("--shapes", "4x1,20idle", "--seconds", "1", "--rounds", "1", "--peers", "haproxy,nginx", "--json", out, "--markdown")
+    done = peers("--shapes", "4x1,20idle", "--seconds", "1", "--rounds", "1", "--peers", "haproxy,nginx", "--json", out,
+                 "--markdown")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.strip("|").split("|") for line in done.stdout.splitlines() if line.startswith("|")]
     assert [cell.strip() for cell in rows[0]] == ["CPU per round trip in us", "4x1", "kB per idle stream (20)"]
@@ -155,7 +158,8 @@ def test_the_table_has_a_row_for_each_and_a_column_for_each_shape(tmp_path):
     assert rows[0]["shapes"]["4x1"]["ratio"] == 1
     for row in rows:
         shown = row["shapes"]["4x1"]
-        assert shown["cost"] > 0 and 0 < shown["p50_ms"] <= shown["p99_ms"] and shown["busy"] > 0 and len(shown["rounds"]) == 1
+        assert shown["cost"] > 0 and 0 < shown["p50_ms"] <= shown["p99_ms"] and shown["busy"] > 0 and \
+            len(shown["rounds"]) == 1
 
 
 def test_a_peer_that_does_not_start_is_told(tmp_path):
@@ -168,7 +172,8 @@ def test_a_peer_that_does_not_start_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("program, script, words", [
-    ("haproxy", 'for last; do :; done; [ ! -f "$last" ] || sed -i "s/use_backend server-v2/use_backend server-v1/" "$last"; '
+    ("haproxy", 'for last; do :; done; [ ! -f "$last" ] || sed -i "s/use_backend server-v2/use_backend server-v1/" '
+                '"$last"; '
                 'exec $real "$@"', "misrouted"),
     ("nginx", '[ ! -f "$4" ] || sed -i "s/grpc_pass .*;/return 503;/" "$4"; exec $real "$@"', "HTTP status 503"),
 ], ids=["misrouted", "refused"])
@@ -193,7 +198,8 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(started, number):
     assert session(run.pid) == []
 
 
-@pytest.mark.parametrize("args, words", [(["--peers", "apache"], "apache"), (["--shapes", "4"], "'4'"), (["--rounds", "0"], "between")])
+@pytest.mark.parametrize("args, words", [(["--peers", "apache"], "apache"), (["--shapes", "4"], "'4'"),
+                                         (["--rounds", "0"], "between")])
 def test_wrong_options_start_nothing(args, words):
     done = peers(*args)
     assert done.returncode == 2 and words in done.stderr

@@ -68,7 +68,8 @@ def test_a_common_name_is_no_name(started, tmp_path, san, passes):
 
 
 @pytest.mark.parametrize("authority, code", [
-    ("proxy.example.com", 0), ("proxy.example.com:443", 0), ("proxy.example.com:8443", 0), ("proxy.example.com.:443", 0),
+    ("proxy.example.com", 0), ("proxy.example.com:443", 0), ("proxy.example.com:8443", 0),
+    ("proxy.example.com.:443", 0),
     ("other.example.com:443", 3), ("[::1]:443", 0), ("127.0.0.9:443", 3)])
 def test_the_port_of_an_authority_is_no_part_of_its_name(started, tmp_path, authority, code):
     cert, key = make(tmp_path, "a", "DNS:proxy.example.com,IP:::1")
@@ -117,8 +118,8 @@ def test_a_client_certificate_that_is_wanted_is_told(started, tmp_path, version)
 
 NGINX = """
 pid {0}/pid; error_log {0}/error.log info; daemon off; events {{}}
-http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u;
-scgi_temp_path {0}/s;
+http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f;
+uwsgi_temp_path {0}/u; scgi_temp_path {0}/s;
 server {{ listen 127.0.0.1:{1} ssl http2; ssl_certificate {2}; ssl_certificate_key {3}; ssl_client_certificate {2};
 ssl_verify_client on; location / {{ grpc_pass grpc://127.0.0.1:1; }} }} }}
 """
@@ -131,7 +132,8 @@ def test_nginx_that_wants_a_client_certificate_is_told(started, tmp_path):
     nginx = started(Process(["nginx", "-e", tmp_path / "error.log", "-c", tmp_path / "nginx.conf"]))
     wait_port(port, nginx.running)
     done = verify(f"localhost:{port}", "--cacert", cert)
-    assert done.returncode == 4 and re.search("status 400 .*text/html, and it asked for a client certificate", done.stdout), done
+    assert done.returncode == 4 and re.search("status 400 .*text/html, and it asked for a client certificate",
+                                              done.stdout), done
 
 
 # ---- answers that are not gRPC -----------------------------------------------------------------
@@ -149,7 +151,8 @@ def answers(headers):
     ([(":status", "302"), ("content-type", "text/html"), ("location", "https://login.example.com/x")],
      "status 302 .*text/html, it redirects to https://login.example.com/x"),
     ([(":status", "308"), ("location", "/grpc/")], "status 308 .*no content-type, it redirects to /grpc/"),
-    ([(":status", "200"), ("content-type", "text/html; charset=utf-8")], "status 200 .*content-type text/html; charset=utf-8"),
+    ([(":status", "200"), ("content-type", "text/html; charset=utf-8")],
+     "status 200 .*content-type text/html; charset=utf-8"),
     ([(":status", "401"), ("content-type", "application/json"), ("www-authenticate", "Bearer")],
      "status 401 .*application/json, it wants credentials: Bearer"),
     ([(":status", "401")], "status 401 .*no content-type, it wants credentials"),
@@ -169,7 +172,8 @@ def test_an_http_answer_is_described(started, headers, cause):
     ("%E2%80%AEoverride%1B[31m", r"\xe2\x80\xaeoverride\x1b[31m"), ("broken %C3%28 %FF", r"broken \xc3( \xff"),
     ("%C3%BC" * 500, "üüü")])
 def test_a_message_in_utf8_is_readable_and_harmless(started, message, shown):
-    headers = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "14"), ("grpc-message", message)]
+    headers = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "14"),
+               ("grpc-message", message)]
     server = started(H2Server(answers(headers)))
     done = verify(server.address, "--plaintext")
     assert done.returncode == 4 and shown in done.stdout, done
@@ -181,10 +185,12 @@ def test_a_message_in_utf8_is_readable_and_harmless(started, message, shown):
     ("nicht verf%C3%BCgbar: %E6%9C%8D%E5%8A%A1", "nicht verfügbar: 服务"),
     ("%E2%80%AEoverride%1B[31m%0A", r"\xe2\x80\xaeoverride\x1b[31m\x0a"), ("broken %C3%28 %FF", r"broken \xc3( \xff")])
 def test_every_command_shows_it_alike(started, tmp_path, message, shown):
-    headers = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "14"), ("grpc-message", message)]
+    headers = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "14"),
+               ("grpc-message", message)]
     target = ["--target", started(H2Server(answers(headers))).address, "--plaintext"]
     junit = tmp_path / "x.xml"
-    assert shown in grpcroute("verify", *target, "--versions", "v1.1", "-s", "1", "--timeout", "4s", "--junit-file", junit).stdout
+    assert shown in grpcroute("verify", *target, "--versions", "v1.1", "-s", "1", "--timeout", "4s", "--junit-file",
+                              junit).stdout
     assert shown in ElementTree.parse(junit).getroot().find(".//error").text
     done = grpcroute("bench", *target, "-z", "200ms", "-c", "1", "-o", "json", "--junit-file", junit)
     assert shown in done.stderr and any(shown in cause for cause in json.loads(done.stdout)["errors"]), done
@@ -195,7 +201,8 @@ def test_every_command_shows_it_alike(started, tmp_path, message, shown):
     agent.wait_for(re.escape(shown))
     agent = started(Agent("v1.1", "a", target[1], "--log-format", "json"))
     line = json.loads(agent.wait_for(r"^\{.*\"reconnecting\".*").group(0))
-    assert shown in line["cause"] and shown in line["msg"] and isinstance(line["delay_ns"], int) and line["delay_ns"] > 0
+    assert shown in line["cause"] and shown in line["msg"] and isinstance(line["delay_ns"], int) and \
+        line["delay_ns"] > 0
 
 
 class Dying(_GrpcioServer):
@@ -214,8 +221,8 @@ class Dying(_GrpcioServer):
 def test_the_fault_of_a_failover_shows_it(started, stubs, tmp_path):
     junit = tmp_path / "x.xml"
     server = started(Dying(stubs["ping_pb2"], "verfügbar\u202e"))
-    done = grpcroute("failover-test", "--target", server.target, "--plaintext", "--versions", "v1.1", "--agents", "1", "--fault", "true",
-                     "--settle", "1s", "--junit-file", junit)
+    done = grpcroute("failover-test", "--target", server.target, "--plaintext", "--versions", "v1.1", "--agents", "1",
+                     "--fault", "true", "--settle", "1s", "--junit-file", junit)
     for said in (done.stdout, junit.read_text()):
         assert r"verfügbar\xe2\x80\xae" in said, done
 
@@ -227,7 +234,8 @@ MANY = [f"127.0.{n // 250 + 1}.{n % 250 + 1}" for n in range(300)] + ["127.0.0.1
 
 @pytest.fixture
 def many(tmp_path):
-    """Words before a command for which many.test has 301 addresses: a mount namespace of its own, with another /etc/hosts."""
+    """Words before a command for which many.test has 301 addresses: a mount namespace of its own, with another
+    /etc/hosts."""
     hosts = tmp_path / "hosts"
     hosts.write_text("".join(f"{address} many.test\n" for address in MANY) + "127.0.0.1 localhost\n")
     words = ["unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
@@ -253,7 +261,8 @@ def test_no_address_of_a_name_is_dropped(started, many):
 
 def test_too_many_endpoints_are_told_with_the_limit():
     endpoints = "server-v1=" + ",".join(f"{address}:7" for address in MANY)
-    done = run([BIN, "proxy", "--plaintext", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--endpoints", endpoints])
+    done = run([BIN, "proxy", "--plaintext", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--endpoints",
+                endpoints])
     assert done.returncode == 2 and "too many addresses, 32 are the limit" in done.stderr, done
     done = run([BIN, "render", "envoy", "--endpoints", endpoints])
     assert done.returncode == 0 and all(f"\"{address}\"" in done.stdout for address in MANY), done

@@ -1,5 +1,5 @@
-"""Everything at once: servers die, stand still, leave and come, the routes, the endpoints and the certificate are replaced, streams
-come of age, and the fleet goes on."""
+"""Everything at once: servers die, stand still, leave and come, the routes, the endpoints and the certificate are
+replaced, streams come of age, and the fleet goes on."""
 import os
 import random
 import signal
@@ -71,8 +71,8 @@ class Site:
         self.rounds += 1
         for n in range(4):
             self.again(n)
-        what = self.random.choice([self.kill, self.terminate, self.stand_still, self.resize, self.reroute, self.break_routes,
-                                   self.renew])
+        what = self.random.choice([self.kill, self.terminate, self.stand_still, self.resize, self.reroute,
+                                   self.break_routes, self.renew])
         if what != self.resize:
             self.write_endpoints(range(4))
         what(self.random.randrange(4))
@@ -93,9 +93,10 @@ def test_a_fleet_lives_through_whatever_happens(started, tmp_path):
     both = make_certificate(tmp_path / "old", "old"), make_certificate(tmp_path / "new", "new")
     (tmp_path / "both.pem").write_text("".join((one / "cert.pem").read_text() for one in both))
     site = Site(started, tmp_path, both, seed)
-    front = started(Proxy(tmp_path, [], [], "--routes", tmp_path / "routes.yaml", "--endpoints", f"@{tmp_path}/endpoints.txt",
-                          "--workers", "2", "--rebalance", "--on-removed", "end", "--on-unhealthy", "end", "--move-window", "2s",
-                          "--max-stream-age", "20s", "--age-jitter", "50", "--health-interval", "1s")).wait_ready()
+    front = started(Proxy(tmp_path, [], [], "--routes", tmp_path / "routes.yaml", "--endpoints",
+                          f"@{tmp_path}/endpoints.txt", "--workers", "2", "--rebalance", "--on-removed", "end",
+                          "--on-unhealthy", "end", "--move-window", "2s", "--max-stream-age", "20s", "--age-jitter",
+                          "50", "--health-interval", "1s")).wait_ready()
     front.certs = tmp_path
     (tmp_path / "ca.pem").write_text((tmp_path / "both.pem").read_text())
     fleet = started(Fleet(front, AGENTS, "500ms"))
@@ -107,7 +108,8 @@ def test_a_fleet_lives_through_whatever_happens(started, tmp_path):
         assert front.running() and fleet.running()
     site.calm()
     wait_until(lambda: fleet.counted("grpcroute_streams_active") == AGENTS, 60, "all agents are back")
-    wait_until(lambda: metric(front, "grpcroute_proxy_streams_active") == AGENTS, 30, "the proxy has these streams and no others")
+    wait_until(lambda: metric(front, "grpcroute_proxy_streams_active") == AGENTS, 30,
+               "the proxy has these streams and no others")
     received = fleet.counted("grpcroute_messages_received_total")
     wait_until(lambda: fleet.counted("grpcroute_messages_received_total") >= received + AGENTS, 30, "they are answered")
     for name in "messages_unexpected", "messages_skipped", "metadata_mismatches", "sticky_violations":
@@ -115,6 +117,7 @@ def test_a_fleet_lives_through_whatever_happens(started, tmp_path):
     assert "mismatch" not in fetch(fleet.metrics)[1].replace("metadata_mismatches", "")
     assert metric(front, "grpcroute_proxy_misrouted_total") == 0
     assert metric(front, "grpcroute_proxy_reloads_total{result=\"failure\"}") >= front.output.count("Not reloaded")
-    wait_until(lambda: descriptors(front) <= handles + 16, 30, "descriptors are as before", lambda: str(descriptors(front)))
+    wait_until(lambda: descriptors(front) <= handles + 16, 30, "descriptors are as before",
+               lambda: str(descriptors(front)))
     assert is_sanitized(front) or resident_kib(front) <= memory * 1.5 + 4096
     assert fetch(front.admin + "/ready")[0] == 200

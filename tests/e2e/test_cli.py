@@ -145,11 +145,14 @@ def test_a_real_zsh_completes_commands_options_and_values(started, tmp_path):
     for words, pattern in (
             ("grpcroute ver", r"verify +-- Check that every agent version(?s:.*)version +-- Show the versions"),
             ("grpcroute stic", r"grpcroute sticky-test "), ("grpcroute help ren", r"grpcroute help render "),
-            ("grpcroute completion ", r"bash +fish +zsh|bash +zsh +fish"), ("grpcroute render ", r"envoy +haproxy +nginx +traefik"),
+            ("grpcroute completion ", r"bash +fish +zsh|bash +zsh +fish"),
+            ("grpcroute render ", r"envoy +haproxy +nginx +traefik"),
             ("grpcroute bench ", r"compare +merge|merge(?s:.*)compare"), ("grpcroute verify --bound", r"--boundary "),
             ("grpcroute verify -o ", r"json +markdown +text"),
-            ("grpcroute verify --output=mark", r"--output=markdown "), ("grpcroute verify --routes ro", r"--routes routes\.yaml "),
-            ("grpcroute verify --logs kub", r"--logs kubectl "), ("grpcroute verify --logs ro", r"--logs routes\.yaml "),
+            ("grpcroute verify --output=mark", r"--output=markdown "),
+            ("grpcroute verify --routes ro", r"--routes routes\.yaml "),
+            ("grpcroute verify --logs kub", r"--logs kubectl "),
+            ("grpcroute verify --logs ro", r"--logs routes\.yaml "),
             ("grpcroute proxy --lb-pol", r"--lb-policy="), ("grpcroute demo --proxy ha", r"--proxy haproxy ")):
         shown = shell.complete(words, pattern)
         assert "command not found" not in shown and "_arguments" not in shown and "bad" not in shown, (words, shown)
@@ -161,13 +164,16 @@ def test_a_real_fish_completes_commands_options_and_values(tmp_path):
     script.write_text(grpcroute("completion", "fish").stdout)
     (tmp_path / "routes.yaml").write_text("")
     for words, offered in (
-            ("grpcroute ver", ["verify\tCheck that every agent", "version\tShow the versions"]), ("grpcroute help ren", ["render"]),
+            ("grpcroute ver", ["verify\tCheck that every agent", "version\tShow the versions"]),
+            ("grpcroute help ren", ["render"]),
             ("grpcroute man stic", ["sticky-test"]), ("grpcroute completion ", ["bash", "fish", "zsh"]),
             ("grpcroute render ", ["envoy", "haproxy", "nginx", "traefik"]), ("grpcroute render envoy ", []),
             ("grpcroute bench com", ["compare"]), ("grpcroute verify --bound", ["--boundary\tAlso try"]),
-            ("grpcroute verify -o ", ["json\t", "markdown\t", "text\t"]), ("grpcroute verify --output=mark", ["--output=markdown\t"]),
+            ("grpcroute verify -o ", ["json\t", "markdown\t", "text\t"]),
+            ("grpcroute verify --output=mark", ["--output=markdown\t"]),
             ("grpcroute verify --routes ro", ["routes.yaml"]), ("grpcroute verify --logs kub", ["kubectl\t"]),
-            ("grpcroute verify --logs ro", ["routes.yaml"]), ("grpcroute verify --target ", []), ("grpcroute help verify --bound", []),
+            ("grpcroute verify --logs ro", ["routes.yaml"]), ("grpcroute verify --target ", []),
+            ("grpcroute help verify --bound", []),
             ("grpcroute demo --proxy ha", ["haproxy\t"])):
         done = run(["fish", "--no-config", "-c", f"cd {tmp_path}; source {script}; complete -C '{words}'"],
                    env={**os.environ, "HOME": str(tmp_path)})
@@ -189,7 +195,8 @@ def test_the_manual_page_is_right_and_says_what_the_help_says(command, tmp_path)
     page = tmp_path / "page.1"
     page.write_text(grpcroute("man", *([command] if command else [])).stdout)
     lint = run(["mandoc", "-T", "lint", "-W", "warning", page])
-    wrong = [line for line in lint.stdout.splitlines() if "missing date" not in line]  # a build says the same on each day
+    # a build says the same on each day
+    wrong = [line for line in lint.stdout.splitlines() if "missing date" not in line]
     assert wrong == [] and lint.stderr == "", lint
     shown = re.sub(r".\x08", "", run(["mandoc", "-T", "ascii", "-O", "width=1000", page]).stdout)
     help_text = grpcroute(*([command] if command else []), "--help").stdout
@@ -294,8 +301,10 @@ def test_closed_standard_streams_are_no_crash(started, closed):
                  ["bench", "--versions", "v1.1", *target, "-z", "100ms", "-r", "50"],
                  ["failover-test", "--versions", "v1.1", *target, "--fault", "true", "--settle", "100ms"], ["--help"]):
         done = run(["bash", "-c", f'exec "$@" {closed}', "bash", BIN, *args])
-        assert done.returncode in ((2, 4) if ">&-" in closed.split() and args[0] != "agent" else (0, 4)), (args, done.stdout + done.stderr)
-    for args in (["server", "--version", "v1", "--listen", "127.0.0.1:0"], ["proxy", "--plaintext", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]):
+        assert done.returncode in ((2, 4) if ">&-" in closed.split() and args[0] != "agent" else (0, 4)), \
+            (args, done.stdout + done.stderr)
+    for args in (["server", "--version", "v1", "--listen", "127.0.0.1:0"],
+                 ["proxy", "--plaintext", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]):
         role = started(Process(["bash", "-c", f'exec "$@" {closed}', "bash", BIN, *args]))
         time.sleep(0.5)  # nothing is heard of it
         assert role.running(), (args, role.output)

@@ -23,7 +23,8 @@ def start(started, certs, backends, clients, *args):
 
 
 def verify(front, clients, name):
-    return grpcroute("verify", "--target", front.target, "--cacert", front.certs / "ca.pem", "-n", "1", "--timeout", "5s",
+    return grpcroute("verify", "--target", front.target, "--cacert", front.certs / "ca.pem", "-n", "1", "--timeout",
+                     "5s",
                      *clients.options(name))
 
 
@@ -48,7 +49,8 @@ def test_who_is_let_in(started, certs, backends, clients, case, which):
         assert alert in result.stdout + result.stderr
         assert metric(front, "grpcroute_proxy_downstream_connections_refused_total") > 0
         front.wait_for({None: "shows no certificate, which --client-ca asks for",
-                        "stranger": r"signed by an unknown authority \(issuer \"others-ca\"\): it is none of the authorities of",
+                        "stranger": r"signed by an unknown authority \(issuer \"others-ca\"\): it is none of the "
+                                    r"authorities of",
                         "expired": "expired on 2020-01-02"}[name])
 
 
@@ -128,5 +130,6 @@ def test_another_authority_is_taken_over_by_a_reload(started, certs, backends, c
     (["--client-ca", "/no/such.pem"], "client CA file /no/such.pem: No such file"),
 ])
 def test_what_cannot_be_is_one_line(certs, args, cause):
-    result = grpcroute("proxy", "--listen", "127.0.0.1:0", "--cert", certs / "cert.pem", "--key", certs / "key.pem", *args)
+    result = grpcroute("proxy", "--listen", "127.0.0.1:0", "--cert", certs / "cert.pem", "--key", certs / "key.pem",
+                       *args)
     assert result.returncode == 2 and cause in result.stderr

@@ -144,7 +144,8 @@ def test_a_killed_server_shows(proxy, backends, opened):
     expect(dashboard.value("health")).to_have_text("3 of 4")
     expect(dashboard.page.locator("#tile-health")).to_have_class(re.compile("bad"))
     expect(dashboard.page.locator("#topology rect.unhealthy")).to_have_count(1)
-    expect(dashboard.page.locator("#feed")).to_contain_text(f"Endpoint {backends[0][0].address} of cluster server-v1 is unhealthy")
+    expect(dashboard.page.locator("#feed")).to_contain_text(f"Endpoint {backends[0][0].address} of cluster server-v1 "
+                                                            f"is unhealthy")
     row = dashboard.page.locator("#endpoints tr").filter(has_text=backends[0][0].address)
     expect(row).to_contain_text(re.compile(r"unhealthy: .*(refused|closed)"))
 
@@ -204,7 +205,8 @@ def test_what_was_before_is_there_at_once_and_after_a_reload(proxy, backends, op
         expect(dashboard.page.locator("#feed")).to_contain_text(f"Endpoint {dead} of cluster server-v2 is unhealthy")
         expect(dashboard.page.locator("#feed")).not_to_contain_text("undefined")
         label = dashboard.page.locator("#chart-streams svg").get_attribute("aria-label")
-        assert re.search(r"all: now \d+, highest 3; v1.1 → server-v1: now 2, highest 2; v2.1 → server-v2: now \d", label), label
+        assert re.search(r"all: now \d+, highest 3; v1.1 → server-v1: now 2, highest 2; v2.1 → server-v2: now \d",
+                         label), label
         dashboard.page.reload()
         expect(dashboard.page.locator("#link")).to_have_text("live")
 
@@ -280,11 +282,13 @@ def test_an_event_that_comes_again_is_the_same_with_a_higher_count(proxy, starte
             started(Streams(proxy, certs, stubs, [("a", "v1.1")], ("agent-version", "v2.1")))
         deadline = time.monotonic() + 20
         # what comes while a tick is made is in the next one, too
-        while not (found := [event for event in reader.next()["events"] if event["event"] == "rejected" and event["count"] >= count]):
+        while not (found := [event for event in reader.next()["events"] if event["event"] == "rejected" and
+                             event["count"] >= count]):
             assert time.monotonic() < deadline
         seen += found
     assert len(seen) == 2 and seen[0]["id"] == seen[1]["id"] and seen[0]["number"] < seen[1]["number"]
-    assert (seen[0]["count"], seen[1]["count"]) == (1, 2) and seen[0]["first_ms"] == seen[1]["first_ms"] <= seen[1]["time_ms"]
+    assert (seen[0]["count"], seen[1]["count"]) == (1, 2) and seen[0]["first_ms"] == \
+        seen[1]["first_ms"] <= seen[1]["time_ms"]
     kept = [event for event in history(proxy)["events"] if event["event"] == "rejected"]
     assert [(event["id"], event["count"]) for event in kept] == [(seen[0]["id"], 2)]
 
@@ -331,8 +335,10 @@ def test_a_reload_a_refusal_and_what_leaves_are_told(started, opened, certs, stu
     expect(dashboard.page.locator("#topology rect.leaving")).to_have_count(2)
     expect(dashboard.page.locator("#endpoints tr").filter(has_text="server-v3 (leaving)")).to_contain_text(v3.address)
     assert "server-v3::leaving::true\nserver-v3::lb_policy" in get(proxy.admin + "/clusters")
-    left = [cluster for cluster in json.loads(get(proxy.admin + "/clusters?format=json"))["clusters"] if cluster["leaving"]]
-    assert [(cluster["name"], [(end["address"], end["leaving"], end["rq_active"]) for end in cluster["endpoints"]]) for cluster in left] == [
+    left = [cluster for cluster in json.loads(get(proxy.admin + "/clusters?format=json"))["clusters"]
+            if cluster["leaving"]]
+    assert [(cluster["name"], [(end["address"], end["leaving"], end["rq_active"]) for end in cluster["endpoints"]])
+            for cluster in left] == [
         ("server-v3", [(v3.address, True, 1)])]
     routes.write_text("nonsense: <b>{</b>")
     proxy.send_signal(1)
@@ -356,9 +362,11 @@ class Gone:
         self._streams = Streams(self.proxy, certs, stubs, [("stays", "v2.1")])
 
     def _write(self, *versions):
-        rules = "".join(f"    - {{matches: [{{headers: [{{name: agent-version, value: v{n}.1}}]}}], backendRefs: [{{name: server-v{n}, port: 50051}}]}}\n"
+        rules = "".join(f"    - {{matches: [{{headers: [{{name: agent-version, value: v{n}.1}}]}}], backendRefs: "
+                        f"[{{name: server-v{n}, port: 50051}}]}}\n"
                         for n in versions)
-        self._routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: all}\nspec:\n"
+        self._routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: "
+                                "all}\nspec:\n"
                                 "  parentRefs: [{name: gateway}]\n  rules:\n" + rules)
 
     def __enter__(self):
@@ -388,14 +396,17 @@ def mixed(started, certs, stubs, backends):
 
 def test_only_the_misrouted_share_of_a_ribbon_is_red(mixed, opened):
     dashboard = opened(mixed.admin)
-    ribbons = dashboard.page.locator("#topology path").filter(has_text="agents v1.1 to server-v1: 16 streams, 4 (25.00 %) misrouted")
+    ribbons = dashboard.page.locator("#topology path").filter(has_text="agents v1.1 to server-v1: 16 streams, 4 "
+                                                                       "(25.00 %) misrouted")
     expect(ribbons).to_have_count(2)
-    widths = {(path.get_attribute("class") or "good"): float(path.get_attribute("stroke-width")) for path in ribbons.all()}
+    widths = {(path.get_attribute("class") or "good"): float(path.get_attribute("stroke-width"))
+              for path in ribbons.all()}
     assert set(widths) == {"good", "bad"} and abs(widths["bad"] / sum(widths.values()) - 0.25) < 0.02, widths
     # to endpoints: all of the strayed one, nothing of the others; v2's flow has no red
     expect(dashboard.page.locator("#topology path.bad")).to_have_count(2)
     # the proxy looks once a second, and may have seen some of them earlier
-    expect(dashboard.page.locator("#feed")).to_contain_text(re.compile(r"agents v1\.1 on cluster server-v1 \(4 times( since [\d:]+)?\)"))
+    expect(dashboard.page.locator("#feed")).to_contain_text(re.compile(r"agents v1\.1 on cluster server-v1 \(4 times( "
+                                                                       r"since [\d:]+)?\)"))
 
 
 def test_only_misrouted_and_a_click_on_a_node_filter(mixed, opened):
@@ -407,8 +418,10 @@ def test_only_misrouted_and_a_click_on_a_node_filter(mixed, opened):
     expect(dashboard.page.locator("#rows tr.bad")).to_have_count(4)
     dashboard.page.uncheck("#misrouted")
     expect(rows).to_have_count(17)
-    for name, count, chip in (("v2.1", 1, "version v2.1"), ("server-v1", 16, "cluster server-v1"), ("server-v2-strayed", 4, f"endpoint {mixed.wrong.address}")):
-        node = dashboard.page.locator("#topology .node").filter(has=dashboard.page.locator("text", has_text=re.compile(f"^{name}$")))
+    for name, count, chip in (("v2.1", 1, "version v2.1"), ("server-v1", 16, "cluster server-v1"),
+                              ("server-v2-strayed", 4, f"endpoint {mixed.wrong.address}")):
+        node = dashboard.page.locator("#topology .node").filter(has=dashboard.page.locator("text",
+                                                                                           has_text=re.compile(f"^{name}$")))
         node.click()
         expect(rows).to_have_count(count)
         expect(dashboard.page.locator("#filters")).to_contain_text(chip)
@@ -422,8 +435,10 @@ def test_only_misrouted_and_a_click_on_a_node_filter(mixed, opened):
     dashboard.page.fill("#query", "agent-zz")
     expect(found).to_have_text("none")
     assert [len(streams(mixed, **query)["streams"]) for query in (
-        {"misrouted": 1}, {"misrouted": 0}, {"version": "v1.1"}, {"version": "v1"}, {"version": ""}, {"cluster": "server-v2"},
-        {"endpoint": mixed.wrong.address, "cluster": "server-v2"}, {"misrouted": 1, "q": "strayed"})] == [4, 17, 16, 0, 0, 1, 0, 4]
+        {"misrouted": 1}, {"misrouted": 0}, {"version": "v1.1"}, {"version": "v1"}, {"version": ""},
+        {"cluster": "server-v2"},
+        {"endpoint": mixed.wrong.address, "cluster": "server-v2"}, {"misrouted": 1, "q": "strayed"})] == \
+            [4, 17, 16, 0, 0, 1, 0, 4]
 
 
 # ---- the table -----------------------------------------------------------------------------------
@@ -468,8 +483,9 @@ def test_streams_are_listed_while_they_come_and_go(started, certs, stubs, backen
     proxy = started(Proxy(certs, *backends, "--workers", "2", "--max-streams", "400")).wait_ready()
     started(Streams(proxy, certs, stubs, [("stays", "v1.1")]))
     # At its end it drops its streams all at once, which is not an attack and must not take "stays" with them.
-    load = started(Process(["h2load", "-D", "5", "-c", "4", "-m", "250", "-H", "agent-version: v1.1", "-H", "content-type: application/grpc",
-                            "-H", "te: trailers", f"https://localhost:{proxy.port}/ping.PingService/Other"]))
+    load = started(Process(["h2load", "-D", "5", "-c", "4", "-m", "250", "-H", "agent-version: v1.1", "-H",
+                            "content-type: application/grpc", "-H", "te: trailers",
+                            f"https://localhost:{proxy.port}/ping.PingService/Other"]))
     most = 0
     while load.running():
         assert [row["agent_id"] for row in streams(proxy, q="stays")["streams"]] == ["stays"]
@@ -552,7 +568,8 @@ def test_a_flood_of_misroutes_pushes_no_event_out(started, certs, stubs, backend
         streams_before = history(proxy)["events"]
         before = sum(event["count"] for event in streams_before if event["event"] == "misrouted")
         started(Streams(proxy, certs, stubs, [(f"a{n}-{i}", "v1.1") for i in range(5)]))
-        wait_until(lambda: sum(event["count"] for event in history(proxy)["events"] if event["event"] == "misrouted") == before + 5)
+        wait_until(lambda: sum(event["count"] for event in history(proxy)["events"] if event["event"] == "misrouted")
+                   == before + 5)
     events = history(proxy)["events"]
     assert [event["count"] for event in events if event["event"] == "misrouted"] == [15]
     assert any(event["event"] == "ready" for event in events)
@@ -577,8 +594,10 @@ def test_nothing_leaves_the_origin_and_nothing_complains(proxy, opened, started,
 # ---- how it looks, and lasts ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme,width,height", [("light", 1280, 1100), ("dark", 1280, 1100), ("light", 390, 844), ("dark", 360, 800)])
-def test_it_fits_light_and_dark_wide_and_small(proxy, backends, opened, started, certs, stubs, tmp_path, scheme, width, height):
+@pytest.mark.parametrize("scheme,width,height", [("light", 1280, 1100), ("dark", 1280, 1100), ("light", 390, 844),
+                                                 ("dark", 360, 800)])
+def test_it_fits_light_and_dark_wide_and_small(proxy, backends, opened, started, certs, stubs, tmp_path, scheme, width,
+                                               height):
     started(Streams(proxy, certs, stubs, [(f"agent-{n:02d}", ("v1.1", "v1.2", "v2.1")[n % 3]) for n in range(12)]))
     started(Agent("v1.1", "busy", proxy.target, cacert=certs / "ca.pem"))
     dashboard = opened(proxy.admin, color_scheme=scheme, reduced_motion="reduce",
@@ -590,12 +609,15 @@ def test_it_fits_light_and_dark_wide_and_small(proxy, backends, opened, started,
     light = [sum(map(int, re.findall(r"\d+", color)[:3])) for color in (background, text)]
     assert abs(light[0] - light[1]) > 400 and (light[0] > light[1]) == (scheme == "light")
     assert dashboard.page.evaluate("document.documentElement.scrollWidth") <= width, "scrolls sideways"
-    small = dashboard.page.evaluate("""() => [...document.querySelectorAll("body *")].filter((e) => e.textContent.trim() && e.getClientRects().length > 0
-        && e.children.length === 0 && parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)""")
+    small = dashboard.page.evaluate("""() => [...document.querySelectorAll("body *")].filter((e) =>
+        e.textContent.trim() && e.getClientRects().length > 0 && e.children.length === 0 &&
+        parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)""")
     assert small == [], "too small to read"
     if width < 500:  # a row is a card that names its cells, and no table has to be scrolled sideways
-        assert dashboard.page.evaluate("[...document.querySelectorAll('.scroll')].every((e) => e.scrollWidth <= e.clientWidth)")
-        assert dashboard.page.evaluate("getComputedStyle(document.querySelector('#rows td:nth-child(2)'), '::before').content").startswith('"Agent')
+        assert dashboard.page.evaluate("[...document.querySelectorAll('.scroll')].every((e) => e.scrollWidth <= "
+                                       "e.clientWidth)")
+        assert dashboard.page.evaluate("getComputedStyle(document.querySelector('#rows td:nth-child(2)'), "
+                                       "'::before').content").startswith('"Agent')
     dashboard.page.screenshot(path=tmp_path / f"{scheme}-{width}.png", full_page=True)
 
 
@@ -624,14 +646,16 @@ def test_drain_is_said(started, opened, certs, backends):
 
 def cpu_s(process):
     """What it has worked so far: unlike the time that passes, not what others do on the machine."""
-    return sum(map(int, pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+    times = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
 def page_clock(page):
     """The same of a page's thread: a function that tells it."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    return lambda: next(one["value"] for one in session.send("Performance.getMetrics")["metrics"] if one["name"] == "TaskDuration")
+    return lambda: next(one["value"] for one in session.send("Performance.getMetrics")["metrics"]
+                        if one["name"] == "TaskDuration")
 
 
 def test_ten_thousand_streams_stay_quick(started, opened, certs, backends):

@@ -1,4 +1,5 @@
-"""The demo's ends: signals at every stage, children that fail. Whatever happens, nothing is left: no process, no key."""
+"""The demo's ends: signals at every stage, children that fail. Whatever happens, nothing is left: no process, no
+key."""
 import os
 import re
 import signal
@@ -157,7 +158,8 @@ def test_agents_that_do_not_come_back_fail_it(started, tmp_path):
 
 @pytest.mark.parametrize("lines", [1, 6, 20])
 def test_a_reader_that_leaves_ends_it(tmp_path, lines):
-    done = subprocess.run(["bash", "-c", f'"$0" demo | head -{lines}; exit "${{PIPESTATUS[0]}}"', BIN], capture_output=True, timeout=60,
+    done = subprocess.run(["bash", "-c", f'"$0" demo | head -{lines}; exit "${{PIPESTATUS[0]}}"', BIN],
+                          capture_output=True, timeout=60,
                           env={**os.environ, "TMPDIR": str(tmp_path)}, text=True, check=False)
     assert done.returncode == 2 and done.stdout.count("\n") == lines, done
     assert done.stderr.splitlines()[-1] == "grpcroute: cannot write to standard output: Broken pipe", done

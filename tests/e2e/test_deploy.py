@@ -1,4 +1,5 @@
-"""What the make targets for a cluster do, beside a kubectl and a docker that say what the test wants; tests/kind has real ones."""
+"""What the make targets for a cluster do, beside a kubectl and a docker that say what the test wants; tests/kind has
+real ones."""
 import os
 import pty
 import re
@@ -34,16 +35,22 @@ case "$*" in
     *"logs -l"*) echo a line ;;
 esac
 """
-DOCKER = "#!/bin/sh\ncd {folder}\n[ ! -e silent ] || {{ echo 'Cannot connect to the Docker daemon' >&2; exit 1; }}\necho \"$*\" >> docker_asked\n"
+DOCKER = """#!/bin/sh
+cd {folder}
+[ ! -e silent ] || {{ echo 'Cannot connect to the Docker daemon' >&2; exit 1; }}
+echo "$*" >> docker_asked
+"""
 
 
 def log(servers, messages):
     """Of an agent of each version, a message of each in turn."""
-    fronts = {version: f"[pod/agent/agent] 2026-01-02T03:04:05.1Z [AGENT_{version}/agent-{version.replace(chr(46), chr(45))}-x]" for version in servers}
+    fronts = {version: f"[pod/agent/agent] 2026-01-02T03:04:05.1Z "
+                       f"[AGENT_{version}/agent-{version.replace(chr(46), chr(45))}-x]" for version in servers}
     lines = [f"{front} Stream opened to proxy-ingress:8443\n" for front in fronts.values()]
     for _ in range(messages):
         for version, front in fronts.items():
-            lines += [f"{front} Sent ping\n", f"{front} Received pong from server={servers[version]}/pod-{servers[version]} message=pong\n"]
+            lines += [f"{front} Sent ping\n", f"{front} Received pong from "
+                                              f"server={servers[version]}/pod-{servers[version]} message=pong\n"]
     return "".join(lines)
 
 
@@ -74,8 +81,10 @@ class Machine:
         return (self.folder / "asked").read_text()
 
     def run(self, *argv, stdin=None, **env):
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS")) and name not in ("TAIL", "FOLLOW", "CONFIRM")}
-        return subprocess.run([str(arg) for arg in argv], cwd=ROOT, stdin=stdin, capture_output=True, text=True, timeout=60,
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS")) and
+                 name not in ("TAIL", "FOLLOW", "CONFIRM")}
+        return subprocess.run([str(arg) for arg in argv], cwd=ROOT, stdin=stdin, capture_output=True, text=True,
+                              timeout=60,
                               check=False, env={**clean, "PATH": str(self.path), "GRPCROUTE": BIN, **env})
 
     def make(self, *words, stdin=None, **env):
@@ -108,13 +117,15 @@ def one_line(done, code, *words):
 
 # ---- checks ----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name, last", [("verify", "Routing verification passed!"), ("sticky-test", "Sticky routing works correctly!")])
+@pytest.mark.parametrize("name, last", [("verify", "Routing verification passed!"),
+                                        ("sticky-test", "Sticky routing works correctly!")])
 def test_a_check_right_after_the_deployment_waits_for_the_logs(machine, name, last):
     machine.tell(enough_at=3)
     done = machine.make(name)
     assert done.returncode == 0 and last in done.stdout and "the probe says" in done.stdout, done
     assert done.stderr.count("agents have not logged enough yet; waiting for them, up to 150 s") == 1
-    assert machine.asked().count("app in (agent, server)") == 4  # twice too early, once to see that it is enough, once to tell
+    # twice too early, once to see that it is enough, once to tell
+    assert machine.asked().count("app in (agent, server)") == 4
 
 
 def test_enough_is_not_waited_for(machine):
@@ -137,7 +148,8 @@ def test_what_is_wrong_is_not_waited_for(machine):
 
 
 @pytest.mark.parametrize("logs, probe, code", [
-    (RIGHT, 0, 0), (RIGHT, 1, 1), (RIGHT, 3, 3), (RIGHT, 4, 4), ({**RIGHT, "v1.1": "v2"}, 0, 1), ({**RIGHT, "v1.1": "v2"}, 4, 1),
+    (RIGHT, 0, 0), (RIGHT, 1, 1), (RIGHT, 3, 3), (RIGHT, 4, 4), ({**RIGHT, "v1.1": "v2"}, 0, 1),
+    ({**RIGHT, "v1.1": "v2"}, 4, 1),
     (RIGHT, "", 4), ({**RIGHT, "v1.1": "v2"}, "", 1),  # a probe that does not end
 ])
 def test_exit_codes_pass_through(machine, logs, probe, code):
@@ -149,12 +161,16 @@ def test_exit_codes_pass_through(machine, logs, probe, code):
 # ---- deployments that do not become ready -----------------------------------------------------------
 
 @pytest.mark.parametrize("not_ready, files, said", [
-    ("agent-v1-1-x agent grpcroute:1 ", {"last": "[AGENT_v1.1/x] no trust in the certificate"}, "agent-v1-1-x says: [AGENT_v1.1/x] no trust"),
+    ("agent-v1-1-x agent grpcroute:1 ", {"last": "[AGENT_v1.1/x] no trust in the certificate"},
+     "agent-v1-1-x says: [AGENT_v1.1/x] no trust"),
     ("agent-v1-1-x agent grpcroute:1 ", {"previous": "the last words"}, "agent-v1-1-x says: the last words"),
-    ("agent-v1-1-x agent grpcroute:1 CrashLoopBackOff", {"last": "bad option"}, "agent-v1-1-x ends at once: bad option"),
+    ("agent-v1-1-x agent grpcroute:1 CrashLoopBackOff", {"last": "bad option"},
+     "agent-v1-1-x ends at once: bad option"),
     ("agent-v1-1-x agent grpcroute:1 ImagePullBackOff", {}, "image grpcroute:1 is not on the node; run make load"),
-    ("agent-v1-1-x agent grpcroute:1 ContainerCreating", {"event": 'configmap "proxy-ca" not found'}, 'configmap "proxy-ca" not found'),
-    ("agent-v1-2-x agent grpcroute:1 ImagePullBackOff", {"event": "0/1 nodes are available"}, "0/1 nodes are available"),
+    ("agent-v1-1-x agent grpcroute:1 ContainerCreating", {"event": 'configmap "proxy-ca" not found'},
+     'configmap "proxy-ca" not found'),
+    ("agent-v1-2-x agent grpcroute:1 ImagePullBackOff", {"event": "0/1 nodes are available"},
+     "0/1 nodes are available"),
     ("", {}, "see kubectl get events -n grpc-routing-poc"),
 ])
 def test_why_it_is_not_ready_is_said_in_one_line(machine, not_ready, files, said):
@@ -166,7 +182,8 @@ def test_why_it_is_not_ready_is_said_in_one_line(machine, not_ready, files, said
 # ---- logs, image -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("target, selector", [
-    ("logs-proxy", "app=proxy-ingress"), ("logs-envoy", "app=proxy-ingress,proxy=envoy"), ("logs-server-v2", "app=server,version=v2"),
+    ("logs-proxy", "app=proxy-ingress"), ("logs-envoy", "app=proxy-ingress,proxy=envoy"),
+    ("logs-server-v2", "app=server,version=v2"),
     ("logs-agent-v1-1", "app=agent,version=v1.1"), ("logs-agents-v2", "app=agent,major-version=v2"),
 ])
 def test_logs_are_those_of_all_containers(machine, target, selector):
@@ -176,7 +193,8 @@ def test_logs_are_those_of_all_containers(machine, target, selector):
     assert f"logs -l {selector} --all-containers --tail=7 --max-log-requests=100 --follow\n" in machine.asked()
 
 
-CLUSTER_TARGETS = ["logs-proxy", "logs-agents-v1", "logs-agent-v1-1", "logs-server-v1", "logs-traefik", "verify", "sticky-test", "clean", "deploy-envoy"]
+CLUSTER_TARGETS = ["logs-proxy", "logs-agents-v1", "logs-agent-v1-1", "logs-server-v1", "logs-traefik", "verify",
+                   "sticky-test", "clean", "deploy-envoy"]
 
 
 @pytest.mark.parametrize("target", CLUSTER_TARGETS)
@@ -196,13 +214,15 @@ def deleted(machine):
 
 def test_nothing_is_deleted_where_nobody_can_be_asked(machine):
     done = machine.make("clean", stdin=subprocess.DEVNULL)
-    one_line(done, 2, "Delete the namespace grpc-routing-poc and everything in it, in the cluster of context fake?", "CONFIRM=1")
+    one_line(done, 2, "Delete the namespace grpc-routing-poc and everything in it, in the cluster of context fake?",
+             "CONFIRM=1")
     one_line(machine.make("clean", "CONFIRM=0", stdin=subprocess.DEVNULL), 2, "CONFIRM=1")
     assert not deleted(machine)
     assert machine.make("clean", "CONFIRM=1", stdin=subprocess.DEVNULL).returncode == 0 and deleted(machine)
 
 
-@pytest.mark.parametrize("answer, agreed", [("y", True), ("yes", True), ("", False), ("n", False), ("yesterday", False), ("\x04", False)])
+@pytest.mark.parametrize("answer, agreed", [("y", True), ("yes", True), ("", False), ("n", False), ("yesterday", False),
+                                            ("\x04", False)])
 def test_who_is_asked_decides_what_is_deleted(machine, answer, agreed):
     ours, theirs = pty.openpty()
     try:
@@ -212,7 +232,8 @@ def test_who_is_asked_decides_what_is_deleted(machine, answer, agreed):
         os.close(ours)
         os.close(theirs)
     assert "in the cluster of context fake? [y/N]" in done.stderr
-    assert deleted(machine) is agreed and (done.returncode == 0) is agreed and ("nothing was deleted" in done.stderr) is not agreed, done
+    assert deleted(machine) is agreed and (done.returncode == 0) is agreed and \
+        ("nothing was deleted" in done.stderr) is not agreed, done
 
 
 def test_a_cluster_without_the_gateway_api_is_one_line(machine):
@@ -237,14 +258,17 @@ def test_a_docker_that_does_not_answer_is_one_line(machine, target):
     one_line(machine.make(target), 2, "docker does not answer")
 
 
-@pytest.mark.parametrize("context, tool", [("kind-poc", "kind"), ("minikube", "minikube"), ("k3d-poc", "k3d"), ("my-server", "ctr")])
+@pytest.mark.parametrize("context, tool", [("kind-poc", "kind"), ("minikube", "minikube"), ("k3d-poc", "k3d"),
+                                           ("my-server", "ctr")])
 def test_load_without_the_tool_of_the_context_is_one_line(machine, context, tool):
     machine.tell(context=context)
     one_line(machine.make("load"), 2, tool, f"context {context} is")
 
 
-@pytest.mark.parametrize("context, words", [("kind-poc", "kind load docker-image {} --name poc"), ("minikube", "minikube image load {} --profile minikube"),
-                                            ("k3d-poc", "k3d image import {} --cluster poc"), ("my-server", "ctr --namespace k8s.io images import -")])
+@pytest.mark.parametrize("context, words", [("kind-poc", "kind load docker-image {} --name poc"),
+                                            ("minikube", "minikube image load {} --profile minikube"),
+                                            ("k3d-poc", "k3d image import {} --cluster poc"),
+                                            ("my-server", "ctr --namespace k8s.io images import -")])
 def test_load_calls_the_tool_of_the_context(machine, context, words):
     machine.tell(context=context)
     machine.install(words.split()[0], '#!/bin/sh\necho "${{0##*/}} $*" > {folder}/called\n')
@@ -266,7 +290,8 @@ def test_what_the_image_is_built_of_is_enough_to_build(tmp_path):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, target)
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text(), re.M)
     assert sorted(" ".join(copied).split()) == sorted(let_in)
-    done = subprocess.run(["meson", "setup", tmp_path / "build", tmp_path / "source", "--buildtype=release"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["meson", "setup", tmp_path / "build", tmp_path / "source", "--buildtype=release"],
+                          capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
@@ -278,4 +303,5 @@ def test_no_policy_has_rules_for_both_directions():
         for policy in yaml.safe_load_all((ROOT / "deploy" / file).read_text()):
             spec = policy["spec"]
             assert not ("ingress" in spec and "egress" in spec), policy["metadata"]["name"]
-            assert all(kind in spec["policyTypes"] for kind, key in (("Ingress", "ingress"), ("Egress", "egress")) if key in spec)
+            assert all(kind in spec["policyTypes"] for kind, key in (("Ingress", "ingress"), ("Egress", "egress"))
+                       if key in spec)

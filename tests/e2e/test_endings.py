@@ -11,7 +11,8 @@ from testenv.h2_server import PONG, RESPONSE, H2Server, pings
 
 
 def ending(end, headers=()):
-    """Answers every ping, and ends with `end(peer, stream)` once the client has half-closed; `headers` go with the response's."""
+    """Answers every ping, and ends with `end(peer, stream)` once the client has half-closed; `headers` go with the
+    response's."""
     def behaviour(peer, event):
         if isinstance(event, h2.events.RequestReceived):
             peer.respond(event.stream_id, [*RESPONSE, *headers])
@@ -29,11 +30,14 @@ ENDINGS = {
                        "carry no grpc-status"),
     "reset": (lambda peer, stream: peer.h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR), "INTERNAL_ERROR"),
     "connection-lost": (lambda peer, stream: peer.sock.shutdown(socket.SHUT_RDWR), "connection"),
-    "reset-without-error": (lambda peer, stream: peer.h2.reset_stream(stream, h2.errors.ErrorCodes.NO_ERROR), "NO_ERROR"),
+    "reset-without-error": (lambda peer, stream: peer.h2.reset_stream(stream, h2.errors.ErrorCodes.NO_ERROR),
+                            "NO_ERROR"),
     "inside-a-message": (lambda peer, stream: (peer.h2.send_data(stream, PONG[:-2]), peer.trailers(stream, 0)),
                          "ended inside a message"),
-    "no-number": (lambda peer, stream: peer.h2.send_headers(stream, [("grpc-status", "zero")], end_stream=True), "UNKNOWN"),
-    "twice": (lambda peer, stream: peer.h2.send_headers(stream, [("grpc-status", "0"), ("grpc-status", "13")], end_stream=True),
+    "no-number": (lambda peer, stream: peer.h2.send_headers(stream, [("grpc-status", "zero")], end_stream=True),
+                  "UNKNOWN"),
+    "twice": (lambda peer, stream: peer.h2.send_headers(stream, [("grpc-status", "0"), ("grpc-status", "13")],
+                                                        end_stream=True),
               "grpc-status is given 2 times"),
     "not-ok": (lambda peer, stream: peer.trailers(stream, 2, "EOF"), "UNKNOWN: EOF"),
 }
@@ -78,7 +82,8 @@ def test_a_status_in_the_headers_that_the_trailers_contradict_fails(started, com
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_status_in_the_headers_that_the_trailers_repeat_passes(started, command):
-    done = run(command, started(H2Server(ending(lambda peer, stream: peer.trailers(stream, 0), [("grpc-status", "0")]))))
+    done = run(command, started(H2Server(ending(lambda peer, stream: peer.trailers(stream, 0),
+                                                [("grpc-status", "0")]))))
     assert done.returncode == 0, done
 
 
@@ -101,11 +106,12 @@ def test_failover_test_tells_what_it_could_not_see(started):
 
 def test_failover_test_names_the_end_in_every_report(started, tmp_path):
     server = started(H2Server(ending(ENDINGS["no-trailers"][0])))
-    done = grpcroute("failover-test", "--target", server.address, "--plaintext", *COMMANDS["failover-test"], "-o", "json",
-                     "--junit-file", tmp_path / "junit")
+    done = grpcroute("failover-test", "--target", server.address, "--plaintext", *COMMANDS["failover-test"], "-o",
+                     "json", "--junit-file", tmp_path / "junit")
     streams = json.loads(done.stdout)["streams"]
     assert [s["end"] for s in streams] == ["bad"] * 2 and "ended without trailers" in streams[0]["end_cause"]
-    assert 'type="end"' in (tmp_path / "junit").read_text() and "ended without trailers" in (tmp_path / "junit").read_text()
+    assert 'type="end"' in (tmp_path / "junit").read_text() and \
+        "ended without trailers" in (tmp_path / "junit").read_text()
 
 
 def test_a_stream_that_the_server_does_not_end_is_told_as_not_checked(started):

@@ -48,7 +48,8 @@ def check(proxy, command, *args):
 
 
 def complaints(proxy):
-    return [line for line in proxy.process.output.splitlines() if re.search(r"\[(warning|error|critical)\]", line) and "SIGTERM" not in line]
+    return [line for line in proxy.process.output.splitlines() if re.search(r"\[(warning|error|critical)\]", line) and
+            "SIGTERM" not in line]
 
 
 def get(proxy, path):
@@ -62,7 +63,8 @@ def counter(proxy, name):
 
 
 def test_these_are_the_envoys_that_the_output_names():
-    first, last = re.search(r"tested with Envoy (1\.\d+) to (1\.\d+)\.", grpcroute("render", "envoy").stdout.splitlines()[0]).groups()
+    first, last = re.search(r"tested with Envoy (1\.\d+) to (1\.\d+)\.",
+                            grpcroute("render", "envoy").stdout.splitlines()[0]).groups()
     minors = sorted(int(version.split(".")[1]) for version in ENVOYS)
     assert minors == list(range(int(first.split(".")[1]), int(last.split(".")[1]) + 1))
     for version, cls in ENVOYS.items():
@@ -85,25 +87,30 @@ def test_swapped_backends_are_found(envoy, started, certs, backends, tmp_path):
 def test_a_running_envoy_does_not_warn_and_logs_streams(envoy, started, certs, backends, tmp_path):
     routes = tmp_path / "routes.yaml"
     routes.write_text(EVERYTHING)
-    proxy = started(envoy(certs, tmp_path, *backends, "--routes", routes, "--access-log", "--identity-header", "x-chosen"))
+    proxy = started(envoy(certs, tmp_path, *backends, "--routes", routes, "--access-log", "--identity-header",
+                          "x-chosen"))
     done = check(proxy, "verify", "--routes", routes)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(get(proxy, "/server_info"))["state"] == "LIVE"
     assert proxy.process.stop() == 0
     assert complaints(proxy) == []
-    ids = {line["agent_id"] for line in map(json.loads, (line for line in proxy.process.output.splitlines() if line[0] == "{"))}
+    ids = {line["agent_id"] for line in map(json.loads, (line for line in proxy.process.output.splitlines()
+                                                         if line[0] == "{"))}
     assert len(ids) > 1 and "100 %" not in ids  # as agents sent them, not as the rule rewrote them
 
 
 def test_a_warning_would_be_seen(envoy, started, certs, backends, tmp_path):
-    proxy = started(envoy(certs, tmp_path, *backends, change=lambda text: re.sub(r"^overload_manager:.*?\n\n", "", text, flags=re.S | re.M)))
+    proxy = started(envoy(certs, tmp_path, *backends, change=lambda text: re.sub(r"^overload_manager:.*?\n\n", "", text,
+                                                                                 flags=re.S | re.M)))
     assert proxy.process.stop() == 0
     line, = complaints(proxy)
     assert "global_downstream_max_connections" in line
 
 
 def test_the_limit_on_connections_spares_the_admin_port(envoy, started, certs, backends, tmp_path):
-    change = lambda text: text.replace("max_active_downstream_connections: 100000", "max_active_downstream_connections: 1")  # noqa: E731
+    def change(text):
+        return text.replace("max_active_downstream_connections: 100000", "max_active_downstream_connections: 1")
+
     proxy = started(envoy(certs, tmp_path, *backends, change=change))
     wait_until(lambda: counter(proxy, "downstream_cx_active") == 0, what="the one that waited for it to listen is gone")
     with socket.create_connection(("127.0.0.1", proxy.port)):

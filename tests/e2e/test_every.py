@@ -22,8 +22,8 @@ class Every(Process):
     exit_codes = {143}
 
     def __init__(self, target, *args, timeout="5s"):
-        super().__init__([BIN, "verify", "--every", "200ms", "--timeout", timeout, "--target", target, "--plaintext", "--versions",
-                          "v1.1", *args])
+        super().__init__([BIN, "verify", "--every", "200ms", "--timeout", timeout, "--target", target, "--plaintext",
+                          "--versions", "v1.1", *args])
 
     def metrics(self):
         url = self.wait_for(r"Metrics on (http://\S+)").group(1)
@@ -49,19 +49,23 @@ def test_a_line_is_printed_only_where_the_verdict_changes(started):
     server.kill()
     wrong = started(Server("v2", "pod-2", port=port.port))
     every.wait_for(r"Z ❌ failed: Agent v1\.1 → expected server v1, answered: v2 .*pod-2")
-    wait_until(lambda: every.runs("failed") >= 4, 10, "three bad runs, and one that met the server's start with some of its connections")
+    wait_until(lambda: every.runs("failed") >= 4, 10,
+               "three bad runs, and one that met the server's start with some of its connections")
     metrics = every.metrics()
     assert metrics['grpcroute_verify_version_ok{agent_version="v1.1"}'] == 0 == metrics["grpcroute_verify_passed"]
     assert metrics['grpcroute_verify_misrouted_messages_total{agent_version="v1.1"}'] >= 90
-    assert metrics["grpcroute_verify_last_success_timestamp_seconds"] <= metrics["grpcroute_verify_last_run_timestamp_seconds"]
+    last = {name: metrics[f"grpcroute_verify_last_{name}_timestamp_seconds"] for name in ("success", "run")}
+    assert last["success"] <= last["run"]
     assert abs(metrics["grpcroute_verify_last_run_timestamp_seconds"] - time.time()) < 10
     assert metrics['grpcroute_verify_rtt_seconds_count{agent_version="v1.1"}'] >= 180
     every.send_signal(signal.SIGINT)
     assert every.wait() == 130
     said = every.verdicts()
-    # one for each verdict and the end; between two servers a run may have met none, and some connections of a run a server's start or end
+    # one for each verdict and the end; between two servers a run may have met none, and some connections of a run a
+    # server's start or end
     assert [line for line in said if "not connected:" in line and "interrupted" not in line] and len(said) <= 8, said
-    assert re.search(r"⚠️ interrupted after \d+ runs: \d+ passed, \d+ failed, \d+ without enough evidence, \d+ not connected$", said[-1])
+    assert re.search(r"⚠️ interrupted after \d+ runs: \d+ passed, \d+ failed, \d+ without enough evidence, \d+ not "
+                     r"connected$", said[-1])
     assert wrong.ident in every.output
 
 
@@ -73,7 +77,8 @@ def test_each_run_has_streams_and_an_order_of_its_own(started):
         seen.append(metadata["agent-id"])
         return servers[metadata["agent-version"].startswith("v2")].address
 
-    every = started(Process([BIN, "verify", "--every", "200ms", "--timeout", "5s", "--target", started(Relay(choose)).target, "--plaintext",
+    every = started(Process([BIN, "verify", "--every", "200ms", "--timeout", "5s", "--target",
+                             started(Relay(choose)).target, "--plaintext",
                              "--versions", "v1.1,v2.1", "-n", "1", "--interval", "1ms"]))
     wait_until(lambda: len(seen) >= 48, 20, "four runs", lambda: every.output)
     every.send_signal(signal.SIGTERM)
@@ -124,8 +129,8 @@ def test_a_target_that_says_nothing_shows_within_an_interval(started):
 
 
 def test_the_certificate_that_is_served_is_told(started, proxy, certs):
-    every = started(Process([BIN, "verify", "--every", "200ms", "--timeout", "5s", "--metrics-listen", "127.0.0.1:0", "--target", proxy.target,
-                             "--cacert", certs / "ca.pem"]))
+    every = started(Process([BIN, "verify", "--every", "200ms", "--timeout", "5s", "--metrics-listen", "127.0.0.1:0",
+                             "--target", proxy.target, "--cacert", certs / "ca.pem"]))
     url = every.wait_for(r"Metrics on (http://\S+)").group(1)
     every.wait_for("passed")
     with urllib.request.urlopen(url, timeout=10) as answer:
@@ -159,7 +164,8 @@ def test_a_port_in_use_is_told(started):
 @pytest.mark.parametrize("kind", ["bidi", "unary", "server-stream"])
 def test_a_service_of_ones_own_is_probed_again_and_again(started, kind):
     service = started(OwnService())
-    words = ["--method", f"/{SERVICE}/{METHODS[kind]}", "--call", kind, "--server-from", "field:1", "--metrics-listen", "127.0.0.1:0"]
+    words = ["--method", f"/{SERVICE}/{METHODS[kind]}", "--call", kind, "--server-from", "field:1", "--metrics-listen",
+             "127.0.0.1:0"]
     good = started(Every(service.target, *words))
     wrong = started(Every(service.target, *words, "--expect", "v1.1=v2"))
     wait_until(lambda: good.runs("passed") >= 2, 10, "two good runs")
@@ -182,8 +188,10 @@ def test_a_file_holds_the_last_run_and_in_the_end_the_summary(started, tmp_path,
     every.wait_for("passed")
     wait_until(path.exists, 10, "the first run is written")
     first = read_report(path)
-    assert (first["result"], first["exit_code"], first["checks"][0]["answers"][0]["server_id"]) == ("passed", 0, "pod-1")
-    wait_until(lambda: read_report(path)["started_at"] != first["started_at"], 10, "the next run is written, of the same verdict")
+    assert (first["result"], first["exit_code"], first["checks"][0]["answers"][0]["server_id"]) == \
+        ("passed", 0, "pod-1")
+    wait_until(lambda: read_report(path)["started_at"] != first["started_at"], 10,
+               "the next run is written, of the same verdict")
     server.kill()
     wait_until(lambda: read_report(path)["result"] == "not_connected", 10, "and so is one that fails")
     every.send_signal(number)
@@ -205,7 +213,8 @@ def test_a_signal_within_the_first_run_leaves_the_summary(started, tmp_path):
 
 def test_a_report_on_standard_output_stands_there_alone(started):
     server = started(Server("v1", "pod-1"))
-    with subprocess.Popen([BIN, "verify", "--every", "200ms", "--target", server.address, "--plaintext", "--versions", "v1.1",
+    with subprocess.Popen([BIN, "verify", "--every", "200ms", "--target", server.address, "--plaintext", "--versions",
+                           "v1.1",
                            "--json-file", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as every:
         server.wait_for("Stream closed", count=12)  # of two runs
         every.send_signal(signal.SIGINT)

@@ -1,4 +1,5 @@
-"""Who must answer whom: what the user says, the routes, the version; and nothing is right of which that is not known."""
+"""Who must answer whom: what the user says, the routes, the version; and nothing is right of which that is not
+known."""
 import json
 import re
 import xml.etree.ElementTree as xml
@@ -78,7 +79,8 @@ def test_a_version_that_no_rule_takes_is_not_passed(started, odd, routes):
 @pytest.mark.parametrize("version", ["canary", "2026.11-rc1+b/7=x", "v7", "v" * 64])
 def test_every_command_says_what_it_cannot_judge_and_learns_it(odd, command, version):
     common = [*command, version, "--target", odd.address, "--plaintext"]
-    for args, code in ([], 4), (["--expect", f"{version}=v8|v7"], 0), (["--expect", f"{version}=v8"], 1), (["--expect", f"{version}=*"], 0):
+    for args, code in ([], 4), (["--expect", f"{version}=v8|v7"], 0), (["--expect", f"{version}=v8"],
+                                                                       1), (["--expect", f"{version}=*"], 0):
         done = grpcroute(*common, *args)
         assert done.returncode == code, (args, done.stdout + done.stderr)
         assert ("not checked" in done.stdout + done.stderr) == (code == 4)
@@ -86,8 +88,10 @@ def test_every_command_says_what_it_cannot_judge_and_learns_it(odd, command, ver
 
 @pytest.mark.parametrize("command", ["sticky-test", "failover-test", "bench", "agent"])
 def test_a_wrong_server_is_wrong_for_every_command(odd, command):
-    more = {"failover-test": ["--fault", "true", "--settle", "10ms"], "bench": ["-r", "0", "-z", "200ms", "--warmup", "0"],
-            "agent": ["--version", "v1.1", "-n", "2", "--interval", "1ms"], "sticky-test": ["--interval", "1ms"]}[command]
+    more = {"failover-test": ["--fault", "true", "--settle", "10ms"],
+            "bench": ["-r", "0", "-z", "200ms", "--warmup", "0"],
+            "agent": ["--version", "v1.1", "-n", "2", "--interval", "1ms"],
+            "sticky-test": ["--interval", "1ms"]}[command]
     done = grpcroute(command, "--target", odd.address, "--plaintext", *more)
     assert done.returncode == 1, done.stdout + done.stderr
 
@@ -100,12 +104,14 @@ def test_routes_for_other_hosts_are_no_routing_failure(started, certs, backends,
     common = ["verify", "--target", proxy.target, "-k", "--routes", file, "--versions", "v2.1"]
     done = grpcroute(*common)
     assert done.returncode == 4, done.stdout
-    assert "grpc.example.com" in done.stdout and f"not for localhost:{proxy.port} as --target says (--authority NAME)" in done.stdout
+    assert "grpc.example.com" in done.stdout and \
+        f"not for localhost:{proxy.port} as --target says (--authority NAME)" in done.stdout
     for authority in "grpc.example.com", "GRPC.example.com:8443", "a.apps.example.com":
         done = grpcroute(*common, "--authority", authority)
         assert done.returncode == 0, done.stdout + done.stderr
     done = grpcroute(*common, "--authority", "example.com")
-    assert done.returncode == 4 and "not for --authority example.com" in done.stdout and "✅" not in done.stdout, done.stdout
+    assert done.returncode == 4 and "not for --authority example.com" in done.stdout and "✅" not in done.stdout, \
+        done.stdout
 
 
 # ---- order -----------------------------------------------------------------------------------------
@@ -130,8 +136,8 @@ def half_wrong(started, odd):
 
 
 def test_each_version_meets_a_wrong_endpoint(half_wrong):
-    """In a regular order one version would meet it every time and the other never; with so many streams in a shuffled one
-    that has a probability of 1 to 600 million."""
+    """In a regular order one version would meet it every time and the other never; with so many streams in a shuffled
+    one that has a probability of 1 to 600 million."""
     seeds = set()
     for _ in range(3):
         done = verify(half_wrong.target, "-s", "16", "-o", "json", "-n", "1")
@@ -146,8 +152,10 @@ def test_the_passing_line_names_the_pods_and_the_probability(started, backends):
     done = verify(relay.target, "-s", "16", "--seed", "7")
     assert done.returncode == 0, done.stdout
     for version in "v1.1", "v1.2":
-        assert re.search(rf"✅ Agent {version} → Server v1: OK \(pods server-v1-[ab], server-v1-[ab]\)", done.stdout), done.stdout
-    assert "--seed 7" in done.stdout and "16 streams of a version meet all 2 pods" in done.stdout and "99.997 %" in done.stdout
+        assert re.search(rf"✅ Agent {version} → Server v1: OK \(pods server-v1-[ab], server-v1-[ab]\)", done.stdout), \
+            done.stdout
+    assert "--seed 7" in done.stdout and "16 streams of a version meet all 2 pods" in done.stdout and \
+        "99.997 %" in done.stdout
     report = json.loads(verify(relay.target, "-s", "2", "-o", "json").stdout)
     assert report["checks"][0]["pods_coverage"] == pytest.approx(0.5)
 
@@ -165,8 +173,8 @@ def test_a_pod_that_a_version_did_not_meet_is_named(started, backends):
 def test_a_seed_gives_the_same_order_and_another_a_different_one(odd):
     orders = []
     for seed in "5", "5", "6":
-        done = grpcroute("failover-test", "--target", odd.address, "--plaintext", "--fault", "true", "--settle", "10ms", "--seed",
-                         seed, "-o", "json")
+        done = grpcroute("failover-test", "--target", odd.address, "--plaintext", "--fault", "true", "--settle", "10ms",
+                         "--seed", seed, "-o", "json")
         report = json.loads(done.stdout)
         assert report["seed"] == int(seed)
         orders.append([stream["agent_version"] for stream in report["streams"]])

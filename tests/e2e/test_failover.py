@@ -107,10 +107,12 @@ def test_streams_that_come_back_on_the_wrong_version_fail(started, tmp_path):
 
 def test_junit_has_a_case_for_each_stream_and_the_fault(started, tmp_path):
     server, port = started(Server("v1", "s")), started(ReservedPort()).port
-    good = failover(server.address, "echo '<&\"' >&2", "--versions", "v1.1", "--agents", "3", "--junit-file", tmp_path / "good")
+    good = failover(server.address, "echo '<&\"' >&2", "--versions", "v1.1", "--agents", "3", "--junit-file",
+                    tmp_path / "good")
     assert good.returncode == 0, good.stderr
     suite = xml.parse(tmp_path / "good").getroot()
-    assert suite.attrib | {"time": ""} == {"name": "grpcroute failover-test", "tests": "4", "failures": "0", "errors": "0", "time": ""}
+    assert suite.attrib | {"time": ""} == {"name": "grpcroute failover-test", "tests": "4", "failures": "0",
+                                           "errors": "0", "time": ""}
     cases = suite.findall("testsuite/testcase")
     assert [c.attrib["name"] for c in cases] == ["fault", "failover-1 v1.1", "failover-2 v1.1", "failover-3 v1.1"]
     assert cases[0].findtext("system-out") == "echo '<&\"' >&2"
@@ -126,12 +128,13 @@ def test_junit_has_a_case_for_each_stream_and_the_fault(started, tmp_path):
 
 @pytest.mark.parametrize("signals, within_s", [([signal.SIGTERM], 8), ([signal.SIGINT, signal.SIGTERM], 1.5)])
 def test_an_interrupted_fault_leaves_nothing(started, tmp_path, signals, within_s):
-    """It ignores SIGTERM and has children: two seconds later, or at the second signal, all of it is gone. The fault counts how
-    long it lives: to end the test itself takes a busy machine longer."""
+    """It ignores SIGTERM and has children: two seconds later, or at the second signal, all of it is gone. The fault
+    counts how long it lives: to end the test itself takes a busy machine longer."""
     server = started(Server("v1", "s"))
     fault = (f"trap '' TERM; sleep 300 & echo $! > {tmp_path}/child; echo begun; "
              f"while :; do echo >> {tmp_path}/tenths; sleep 0.1; done")
-    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--fault", fault]))
+    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1",
+                            "--fault", fault]))
     test.wait_for("begun")
     begin = (tmp_path / "tenths").stat().st_size if (tmp_path / "tenths").exists() else 0
     for number in signals:
@@ -165,7 +168,8 @@ def test_through_the_proxy_a_killed_server_is_survived(started, certs, backends)
     v1 = [started(Server("v1", f"v1-{i}")) for i in range(2)]
     proxy = started(Proxy(certs, v1, backends[1])).wait_ready()
     v1[0].expect_signal(9)
-    done = failover(proxy.target, f"kill -9 {v1[0].pid}", "--agents", "60", "-o", "json", tls=("--cacert", certs / "ca.pem"))
+    done = failover(proxy.target, f"kill -9 {v1[0].pid}", "--agents", "60", "-o", "json",
+                    tls=("--cacert", certs / "ca.pem"))
     assert done.returncode == 0, done.stdout + done.stderr
     versions = {s["agent_version"] for s in json.loads(done.stdout)["streams"] if s["cause"]}
     assert versions <= {"v1.1", "v1.2"} and versions
@@ -218,7 +222,8 @@ def test_a_message_that_is_answered_twice_fails(started):
 
     done = failover(started(H2Server(twice)).address, "true", "--versions", "v1.1", "--agents", "2", "-o", "json")
     report = json.loads(done.stdout)
-    assert done.returncode == 1 and all(stream["repeated"] > 0 and stream["result"] == "failed" for stream in report["streams"]), done
+    assert done.returncode == 1 and all(stream["repeated"] > 0 and stream["result"] == "failed"
+                                        for stream in report["streams"]), done
     assert [limit["verdict"] for limit in report["thresholds"] if limit["metric"] == "repeated"] == ["failed"]
 
 
@@ -235,8 +240,8 @@ def test_a_version_that_the_fault_missed_is_not_checked(started, tmp_path):
     """Both are of one backend, but a pod has the streams of one version alone, as behind a proxy that hashes on it."""
     target = by_version(started, tmp_path / "broken", started(Server("v1", "a")), started(Server("v1", "b")))
     junit = tmp_path / "junit"
-    done = failover(target, f"touch {tmp_path}/broken", "--versions", "v1.1,v1.2", "--agents", "4", "--junit-file", junit, "--json-file",
-                    tmp_path / "json")
+    done = failover(target, f"touch {tmp_path}/broken", "--versions", "v1.1,v1.2", "--agents", "4", "--junit-file",
+                    junit, "--json-file", tmp_path / "json")
     report = json.loads((tmp_path / "json").read_text())
     assert done.returncode == 4, done.stdout + done.stderr
     assert "The fault did not meet v1.2: it interrupted" in done.stdout and "did not meet every version" in done.stdout
@@ -261,7 +266,8 @@ def test_the_probability_that_a_pod_meets_each_version_is_told(started, certs, b
 @pytest.mark.parametrize("meet, code, missed", [(None, 0, []), ("v1.1", 4, ["v1.1"]), ("all", 4, ["v1.1", "v1.2"])])
 def test_what_the_fault_has_to_meet(started, meet, code, missed):
     server = started(Server("v1", "s"))
-    done = failover(server.address, "true", "--versions", "v1.1,v1.2", "--agents", "4", "-o", "json", *(["--meet", meet] if meet else []))
+    done = failover(server.address, "true", "--versions", "v1.1,v1.2", "--agents", "4", "-o", "json",
+                    *(["--meet", meet] if meet else []))
     assert done.returncode == code
     assert sorted(v["agent_version"] for v in judged(done)["versions"] if v["fault"] == "missed") == missed
 
@@ -269,7 +275,8 @@ def test_what_the_fault_has_to_meet(started, meet, code, missed):
 def test_a_version_without_a_stream_is_not_checked(started):
     server = started(Server("v1", "s"))
     done = failover(server.address, "true", "--versions", "v1.1,v1.2,v1.3", "--agents", "2")
-    assert done.returncode == 4 and "v1.3 has no stream, so nothing of it was checked; --agents 3 or more" in done.stdout, done.stdout
+    assert done.returncode == 4 and "v1.3 has no stream, so nothing of it was checked; --agents 3 or more" \
+        in done.stdout, done.stdout
 
 
 def test_a_fault_that_meets_all_it_has_to_is_good(replaced):
@@ -283,7 +290,8 @@ def test_a_fault_that_meets_all_it_has_to_is_good(replaced):
 
 
 def in_turn(*places):
-    """Chooses by a stream's number: each place is (how many streams, servers that take them in turn); the last takes the rest."""
+    """Chooses by a stream's number: each place is (how many streams, servers that take them in turn); the last takes
+    the rest."""
     def choose(number, metadata):
         for count, servers in places:
             if count is None or number < count:
@@ -305,7 +313,8 @@ def test_pods_without_a_stream_fail_the_spread(started, tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     (spread,) = report["spreads"]
     assert spread["before_percent"] == 0 and spread["after_percent"] == 100 and spread["even_after_ns"] is None
-    assert {pod["pod"]: (pod["before"], pod["after"]) for pod in spread["pods"]} == {"a": (4, 4), "b": (4, 4), "c": (0, 0), "d": (0, 0)}
+    assert {pod["pod"]: (pod["before"], pod["after"]) for pod in spread["pods"]} == {"a": (4, 4), "b": (4, 4),
+                                                                                     "c": (0, 0), "d": (0, 0)}
     assert report["roll_call"] == {"made": True, "streams": 16, "answered": 16, "misrouted": 0, "cause": ""}
     assert {t["metric"]: t["verdict"] for t in report["thresholds"]}["spread"] == "failed"
     cases = {case.get("name"): case for case in xml.parse(files[0]).getroot().iter("testcase")}
@@ -317,9 +326,11 @@ def test_pods_without_a_stream_fail_the_spread(started, tmp_path):
 
 def test_an_even_spread_passes(started):
     pods = [started(Server("v1", name)) for name in "abcd"]
-    done = failover(started(Relay(in_turn((None, pods)))).target, "true", "--versions", "v1.1", "--agents", "10", "--max-spread", "10%")
+    done = failover(started(Relay(in_turn((None, pods)))).target, "true", "--versions", "v1.1", "--agents", "10",
+                    "--max-spread", "10%")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "✅ Spread of 10 streams over the pods of server v1:" in done.stdout and "16 of 16 new streams" in done.stdout
+    for said in ("✅ Spread of 10 streams over the pods of server v1:", "16 of 16 new streams"):
+        assert said in done.stdout
 
 
 def test_a_spread_that_nobody_can_see_is_not_checked(started, tmp_path):
@@ -343,14 +354,16 @@ def test_an_interrupted_roll_call_was_not_made(stoppable, started, tmp_path):
         numbers.append(number)
         return choose(number, metadata)
     target = started(Relay(noted)).target
-    test = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents", "4", "--fault", "echo begun",
-                            "--settle", "100ms", "--roll-call", "--json-file", tmp_path / "json"]))
+    test = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents",
+                            "4", "--fault", "echo begun", "--settle", "100ms", "--roll-call", "--json-file",
+                            tmp_path / "json"]))
     wait_until(lambda: len(numbers) >= 4 + 16, 20, "all are called", lambda: test.output)
     test.send_signal(signal.SIGINT)
     assert test.wait() == 130, test.output
     report = json.loads((tmp_path / "json").read_text())
     jsonschema.Draft202012Validator(SCHEMA).validate(report)
-    assert report["result"] == "interrupted" and not report["roll_call"]["made"] and report["roll_call"]["streams"] == 16
+    assert report["result"] == "interrupted" and not report["roll_call"]["made"] and report["roll_call"]["streams"] == \
+        16
     assert "The roll call was not made" in test.output
 
 
@@ -369,25 +382,28 @@ def test_how_the_spread_was_over_time(replaced):
     (spread,) = judged(done)["spreads"]
     points = spread["over_time"]
     assert points[0]["at_ns"] == 0 and points[0]["streams"] == [10, 0]
-    assert any(point["absent"] == 10 for point in points) and points[-1]["streams"] == [0, 10] and points[-1]["absent"] == 0
+    assert any(point["absent"] == 10 for point in points) and points[-1]["streams"] == [0, 10] and \
+        points[-1]["absent"] == 0
     assert spread["even_after_ns"] == points[-1]["at_ns"] > 0
     assert [point["at_ns"] for point in points] == sorted(point["at_ns"] for point in points)
 
 
-@pytest.mark.parametrize("fault, code, more", [("true", 1, []), ("exit 3", 2, []), ("kill -s INT $PPID; sleep 5", 130, []),
+@pytest.mark.parametrize("fault, code, more", [("true", 1, []), ("exit 3", 2, []),
+                                               ("kill -s INT $PPID; sleep 5", 130, []),
                                                ("true", 4, ["--meet", "all", "--max-spread", "100%"])])
 def test_junit_counts_what_it_says(started, tmp_path, fault, code, more):
     """The totals are those of the cases, however the test ends."""
     pods = [started(Server("v1", name)) for name in "abcd"]
     target = started(Relay(in_turn((8, pods[:2]), (None, pods)))).target
-    done = failover(target, fault, "--versions", "v1.1", "--agents", "8", "--max-spread", "10%", "--max-herd", "3", "--junit-file", tmp_path / "junit",
-                    "-o", "json", *more)
+    done = failover(target, fault, "--versions", "v1.1", "--agents", "8", "--max-spread", "10%", "--max-herd", "3",
+                    "--junit-file", tmp_path / "junit", "-o", "json", *more)
     assert done.returncode == code == judged(done)["exit_code"], done.stdout + done.stderr
     suite = xml.parse(tmp_path / "junit").getroot()
     cases = list(suite.iter("testcase"))
     names = [case.get("name") for case in cases]
     assert len(set(names)) == len(names) and any(name.startswith("spread<=") for name in names) and "herd<=3" in names
-    counted = {kind: sum(case.find(tag) is not None for case in cases) for kind, tag in (("failures", "failure"), ("errors", "error"))}
+    counted = {kind: sum(case.find(tag) is not None for case in cases) for kind,
+               tag in (("failures", "failure"), ("errors", "error"))}
     assert {kind: int(suite.get(kind)) for kind in counted} == counted and int(suite.get("tests")) == len(cases)
     assert counted["failures" if code == 1 else "errors"] > 0 and (counted["errors"] > 0) == (code > 1)
 
@@ -410,17 +426,20 @@ def ending(broken, server, wait):
     return choose
 
 
-@pytest.mark.parametrize("wait, limit, codes", [(lambda number: 0, 2, [1]), (lambda number: number // 2, 4.5, [0, 4])], ids=["herd", "queue"])
+@pytest.mark.parametrize("wait, limit, codes", [(lambda number: 0, 2, [1]), (lambda number: number // 2, 4.5, [0, 4])],
+                         ids=["herd", "queue"])
 def test_a_herd_fails_and_a_queue_does_not(started, tmp_path, wait, limit, codes):
-    """A busy machine makes peaks of its own in a queue, which are then too small to prove anything, and takes half a second for a herd."""
+    """A busy machine makes peaks of its own in a queue, which are then too small to prove anything, and takes half a
+    second for a herd."""
     server, broken, junit = started(Server("v1", "s")), tmp_path / "broken", tmp_path / "junit"
     target = started(Relay(ending(broken, server, wait))).target
-    done = failover(target, f"touch {broken}", "--versions", "v1.1", "--agents", "40", "--max-herd", str(limit), "--settle", "4s", "-o", "json",
-                    "--junit-file", junit)
+    done = failover(target, f"touch {broken}", "--versions", "v1.1", "--agents", "40", "--max-herd", str(limit),
+                    "--settle", "4s", "-o", "json", "--junit-file", junit)
     report = judged(done)
     assert done.returncode in codes, done.stdout + done.stderr
     back = report["reconnects"]
-    assert back["count"] == 40 == sum(back["curve"]) and back["peak"] == max(back["curve"]) and back["bin_ns"] == 100_000_000
+    assert back["count"] == 40 == sum(back["curve"]) and back["peak"] == max(back["curve"]) and back["bin_ns"] == \
+        100_000_000
     assert (back["peak_over_mean"] > limit) == (done.returncode != 0)
     cases = {case.get("name"): case for case in xml.parse(junit).getroot().iter("testcase")}
     assert (cases[f"herd<={limit}"].find("failure") is not None) == (done.returncode == 1)
@@ -443,7 +462,8 @@ def holes(report):
 
 def test_a_stopped_pod_is_a_black_hole(stoppable, started):
     target = started(Relay(in_turn((None, stoppable)))).target
-    done = failover(target, f"kill -STOP {stoppable[0].pid}", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s", "-o", "json")
+    done = failover(target, f"kill -STOP {stoppable[0].pid}", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s",
+                    "-o", "json")
     report = judged(done)
     assert done.returncode == 1
     hole = holes(report)["stopped"]
@@ -460,7 +480,8 @@ def test_a_stopped_pod_is_a_black_hole(stoppable, started):
 def test_a_black_hole_is_named_in_the_text(stoppable, started):
     target = started(Relay(in_turn((None, stoppable)))).target
     done = failover(target, f"kill -STOP {stoppable[0].pid}", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s")
-    assert "Black hole: stopped answered nothing on 3 open streams" in done.stdout and "3 are silent still" in done.stdout
+    assert "Black hole: stopped answered nothing on 3 open streams" in done.stdout and \
+        "3 are silent still" in done.stdout
     assert "saw: silence: the stream stayed open, and stopped answered nothing for" in done.stdout
     assert "every stream of every pod" not in done.stdout
 
@@ -502,15 +523,18 @@ def test_a_stopped_pod_whose_streams_end_at_last_is_told_from_a_killed_one(start
 def test_a_pod_that_stops_when_the_fault_is_over_is_a_black_hole_too(stoppable, started, tmp_path):
     """Its streams were answered since, and are silent at the end."""
     target = started(Relay(in_turn((None, stoppable)))).target
-    run = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents", "6", "--max-gap", "2s",
-                           "--settle", "3s", "--json-file", tmp_path / "json", "--fault", f"touch {tmp_path}/begun"]))
+    run = started(Process([BIN, "failover-test", "--target", target, "--plaintext", "--versions", "v1.1", "--agents",
+                           "6", "--max-gap", "2s", "--settle", "3s", "--json-file", tmp_path / "json", "--fault",
+                           f"touch {tmp_path}/begun"]))
     wait_until((tmp_path / "begun").exists, 20, "the fault has begun")
-    stoppable[0].wait_for("Received ping", count=15, after=len(stoppable[0].lines))  # five of each stream: behind the fault, within --settle
+    # five of each stream: behind the fault, within --settle
+    stoppable[0].wait_for("Received ping", count=15, after=len(stoppable[0].lines))
     stoppable[0].send_signal(signal.SIGSTOP)
     assert run.wait() == 1, run.output
     report = json.loads((tmp_path / "json").read_text())
     assert holes(report)["stopped"]["still_open"] == 3
-    assert {stream["before"]: stream["back"] for stream in report["streams"] if stream["gap_ns"] > 2e9} == {"stopped": False}
+    assert {stream["before"]: stream["back"] for stream in report["streams"] if stream["gap_ns"] > 2e9} == \
+        {"stopped": False}
 
 
 def test_a_stopped_target_is_told_from_a_stopped_pod(started, certs, backends):
@@ -521,7 +545,8 @@ def test_a_stopped_target_is_told_from_a_stopped_pod(started, certs, backends):
         done = failover(proxy.target, f"kill -STOP {proxy.pid}", "--max-gap", "2s", tls=("--cacert", certs / "ca.pem"))
     finally:
         proxy.send_signal(signal.SIGCONT)
-    assert done.returncode == 1 and "every stream of every pod fell silent: the target itself" in done.stdout, done.stdout
+    assert done.returncode == 1 and "every stream of every pod fell silent: the target itself" in done.stdout, \
+        done.stdout
 
 
 # ---- short names ---------------------------------------------------------------------------------
@@ -541,19 +566,23 @@ def kubectl(tmp_path, monkeypatch):
 
 def test_short_names_are_shown_and_run(started, kubectl):
     server = started(Server("v1", "s"))
-    done = failover(server.address, "scale:server-v1=4", "--namespace", "prod", "--versions", "v1.1", "--agents", "1", "-o", "json")
+    done = failover(server.address, "scale:server-v1=4", "--namespace", "prod", "--versions", "v1.1", "--agents", "1",
+                    "-o", "json")
     assert done.returncode == 0, done.stdout + done.stderr
-    words = "-n prod scale deployment/server-v1 --replicas=4", "-n prod rollout status deployment/server-v1 --timeout=5m"
+    words = ("-n prod scale deployment/server-v1 --replicas=4",
+             "-n prod rollout status deployment/server-v1 --timeout=5m")
     assert (kubectl / "asked").read_text().splitlines() == list(words)
     report = judged(done)
-    assert report["fault"] == "scale:server-v1=4" and report["fault_command"] == f"kubectl {words[0]} && kubectl {words[1]}"
+    assert report["fault"] == "scale:server-v1=4" and report["fault_command"] == \
+        f"kubectl {words[0]} && kubectl {words[1]}"
     assert done.stderr.splitlines()[0] == f"Running: {report['fault_command']}"
 
 
 def test_a_short_name_is_shown_before_it_runs(started, kubectl):
     (kubectl / "kubectl").write_text("#!/bin/sh\necho it runs\nsleep 60\n")
     server = started(Server("v1", "s"))
-    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--fault", "rollout:proxy-ingress"]))
+    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1",
+                            "--fault", "rollout:proxy-ingress"]))
     test.wait_for("it runs")
     assert test.lines[0].startswith("Running: kubectl -n grpc-routing-poc rollout restart deployment/proxy-ingress && ")
     test.send_signal(signal.SIGINT)
@@ -565,11 +594,14 @@ def test_another_kubectl_and_its_exit_code(started, kubectl, monkeypatch):
     (kubectl / "kubectl").rename(kubectl / "k8s")
     (kubectl / "code").write_text("7")
     monkeypatch.setenv("KUBECTL", "k8s --context kind")
-    done = failover(server.address, "rollout:a", "--versions", "v1.1", "--agents", "1", "--junit-file", kubectl / "junit")
-    assert done.returncode == 2 and "Fault: rollout:a (exit code 7 after" in done.stdout and "failed with exit code 7" in done.stdout
+    done = failover(server.address, "rollout:a", "--versions", "v1.1", "--agents", "1", "--junit-file",
+                    kubectl / "junit")
+    assert done.returncode == 2 and "Fault: rollout:a (exit code 7 after" in done.stdout and \
+        "failed with exit code 7" in done.stdout
     assert "\nIt ran: k8s --context kind -n grpc-routing-poc rollout restart deployment/a" in done.stdout
     assert (kubectl / "asked").read_text() == "--context kind -n grpc-routing-poc rollout restart deployment/a\n"
-    assert "exit code 7" in next(xml.parse(kubectl / "junit").getroot().iter("error")).get("message", "") + (kubectl / "junit").read_text()
+    error = next(xml.parse(kubectl / "junit").getroot().iter("error"))
+    assert "exit code 7" in error.get("message", "") + (kubectl / "junit").read_text()
     monkeypatch.setenv("KUBECTL", "no-such-program")
     done = failover(server.address, "rollout:a", "--versions", "v1.1", "--agents", "1")
     assert done.returncode == 2 and "exit code 127 (the shell did not find the program)" in done.stdout
@@ -578,7 +610,8 @@ def test_another_kubectl_and_its_exit_code(started, kubectl, monkeypatch):
 def test_a_signal_as_a_short_name(started, tmp_path):
     """reload-cert:PID: the process is told, and so is what the shell runs."""
     server = started(Server("v1", "s"))
-    waiting = started(Process(["sh", "-c", "trap 'echo reloaded' HUP; trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done"]))
+    waiting = started(Process(["sh", "-c", "trap 'echo reloaded' HUP; trap 'exit 0' TERM; echo ready; while :; do "
+                                           "sleep 0.1; done"]))
     waiting.wait_for("ready")
     file = tmp_path / "proxy.pid"
     file.write_text(f"{waiting.pid}\n")
@@ -589,11 +622,15 @@ def test_a_signal_as_a_short_name(started, tmp_path):
 
 
 @pytest.mark.parametrize("args, named", [
-    (["--fault", "scale:server-v1"], "expected scale:NAME=N"), (["--fault", "scale:a;reboot=1"], "expected scale:NAME=N"),
+    (["--fault", "scale:server-v1"], "expected scale:NAME=N"),
+    (["--fault", "scale:a;reboot=1"], "expected scale:NAME=N"),
     (["--fault", "rollout:"], "expected rollout:NAME"), (["--fault", "reload-cert:nginx"], "PIDFILE"),
-    (["--fault", "rollout:a", "--namespace", "x y"], "--namespace"), (["--fault", "true", "--max-spread", "ten"], "--max-spread"),
-    (["--fault", "true", "--max-spread", "-1%"], "--max-spread"), (["--fault", "true", "--max-spread", "10%%"], "--max-spread"),
-    (["--fault", "true", "--max-spread", "nan"], "--max-spread"), (["--fault", "true", "--max-herd", "0.5"], "--max-herd"),
+    (["--fault", "rollout:a", "--namespace", "x y"], "--namespace"),
+    (["--fault", "true", "--max-spread", "ten"], "--max-spread"),
+    (["--fault", "true", "--max-spread", "-1%"], "--max-spread"), (["--fault", "true", "--max-spread", "10%%"],
+                                                                   "--max-spread"),
+    (["--fault", "true", "--max-spread", "nan"], "--max-spread"),
+    (["--fault", "true", "--max-herd", "0.5"], "--max-herd"),
     (["--fault", "true", "--max-herd", "3x"], "--max-herd"), (["--fault", "true", "--meet", "v9.9"], "--meet"),
     (["--fault", "true", "--meet", ","], "--versions")])
 def test_bad_limits_and_short_names_are_one_line(args, named):
@@ -608,7 +645,8 @@ class Confused(_GrpcioServer):
         def behaviour(requests, context):
             for number, data in enumerate(requests):
                 request = messages.PingRequest.FromString(data)
-                answer = messages.PingResponse(message="pong", server_version="v1", server_id="a", sequence=request.sequence)
+                answer = messages.PingResponse(message="pong", server_version="v1", server_id="a",
+                                               sequence=request.sequence)
                 confuse(number, answer)
                 yield answer.SerializeToString()
         super().__init__(_Handler(behaviour))
@@ -639,7 +677,8 @@ def go_once(number, answer):
 def test_answers_to_another_ping_or_of_another_pod_are_no_ok(started, stubs, tmp_path, confuse, field, words):
     server = started(Confused(stubs["ping_pb2"], confuse))
     result = tmp_path / "result.json"
-    done = failover(server.address, "true", "--agents", "2", "--versions", "v1.1", "--json-file", result, "--junit-file", tmp_path / "j.xml")
+    done = failover(server.address, "true", "--agents", "2", "--versions", "v1.1", "--json-file", result,
+                    "--junit-file", tmp_path / "j.xml")
     assert done.returncode == 1 and words in done.stdout, done.stdout + done.stderr
     report = json.loads(result.read_text())
     jsonschema.validate(report, SCHEMA)

@@ -68,11 +68,13 @@ def wait_known(proxy, servers):
     pods = {getattr(server, "name", None) or server.ident for server in servers}
 
     def known():
-        done = grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1", "-s", "12")
+        done = grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1",
+                         "-s", "12")
         named = re.search(r"\(pods? ([^)]*)\)", done.stdout)
         return done.returncode == 0 and named is not None and set(named.group(1).split(", ")) == pods
     wait_until(known, 20, f"the proxy knows {pods}")
-    if getattr(proxy, "program", None) == "haproxy":  # until its checks have failed, it tries servers that are not there
+    # until its checks have failed, it tries servers that are not there
+    if getattr(proxy, "program", None) == "haproxy":
         wait_until(lambda: servers_up(proxy) == len(pods), 20, "HAProxy takes the others for down")
 
 
@@ -80,7 +82,8 @@ def servers_up(proxy):
     """By HAProxy's statistics, of the servers of v1."""
     with urllib.request.urlopen(f"http://127.0.0.1:{proxy.admin_port}/stats;csv", timeout=10) as page:
         rows = [line.split(",") for line in page.read().decode().splitlines()]
-    return sum(row[0] == "server-v1" and row[1] not in ("FRONTEND", "BACKEND") and row[17].startswith("UP") for row in rows)
+    return sum(row[0] == "server-v1" and row[1] not in ("FRONTEND", "BACKEND") and row[17].startswith("UP")
+               for row in rows)
 
 
 @pytest.fixture(params=sorted(PROXIES))
@@ -97,8 +100,8 @@ def tested(started, certs, tmp_path):
     def test(proxy, act, *args, versions="v1.1"):
         begun, done, file = tmp_path / "begun", tmp_path / "done", tmp_path / "report.json"
         fault = f"touch {begun}; while [ ! -e {done} ]; do sleep 0.05; done"
-        run = started(Process([BIN, "failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault", fault, "--versions", versions,
-                               "--json-file", file, *args]))
+        run = started(Process([BIN, "failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault",
+                               fault, "--versions", versions, "--json-file", file, *args]))
         wait_until(begun.exists, 20, "the fault has begun", lambda: run.output)
         act()
         done.touch()
@@ -111,7 +114,8 @@ def tested(started, certs, tmp_path):
 
 
 def test_live_streams_stay_where_they_are_when_endpoints_come(proxied, tested, started):
-    """2 to 4 servers: nobody is interrupted, all new streams are shared, and the live ones stay on the two that were there."""
+    """2 to 4 servers: nobody is interrupted, all new streams are shared, and the live ones stay on the two that were
+    there."""
     places = [started(Endpoint(name)) for name in "abcd"]
     for place in places[:2]:
         place.come()
@@ -136,16 +140,18 @@ def test_rebalancing_evens_them_out_and_is_no_herd(tested, started, certs):
     places = [started(Endpoint(name)) for name in "abcd"]
     for place in places[:2]:
         place.come()
-    proxy = started(Proxy(certs, places, [], "--rebalance", "--move-window", "5s", "--health-interval", "200ms")).wait_ready()
+    proxy = started(Proxy(certs, places, [], "--rebalance", "--move-window", "5s", "--health-interval",
+                          "200ms")).wait_ready()
     wait_known(proxy, places[:2])
-    report, said = tested(proxy, lambda: [place.come() for place in places[2:]], "--agents", "400", "--interval", "500ms", "--settle", "12s",
-                          "--max-spread", "10%")
+    report, said = tested(proxy, lambda: [place.come() for place in places[2:]], "--agents", "400", "--interval",
+                          "500ms", "--settle", "12s", "--max-spread", "10%")
     assert report["exit_code"] == 0, said
     (spread,) = report["spreads"]
     assert spread["before_percent"] <= 10 and spread["after_percent"] <= 10 and spread["even_after_ns"] > 1e9, said
     assert report["interrupted"] <= 210, said
     assert sum(stream["lost"] for stream in report["streams"]) == 0, said
-    # Four come in each 100 ms. What was due while the machine stood still comes at once; meanwhile no stream was answered.
+    # Four come in each 100 ms. What was due while the machine stood still comes at once; meanwhile no stream was
+    # answered.
     silent_s = min(stream["gap_ns"] for stream in report["streams"] if not stream["cause"]) / 1e9
     assert report["reconnects"]["peak"] <= 64 * silent_s, said
 
@@ -154,7 +160,8 @@ def hit(proxied, tested, servers, number):
     """One of two servers gets the signal; returns the report, its streams, and its black hole, if it is one."""
     proxy = proxied(*servers)
     try:
-        report, said = tested(proxy, lambda: servers[0].send_signal(number), "--agents", "8", "--max-gap", "4s", "--settle", "500ms")
+        report, said = tested(proxy, lambda: servers[0].send_signal(number), "--agents", "8", "--max-gap", "4s",
+                              "--settle", "500ms")
     finally:
         servers[0].send_signal(signal.SIGCONT)
     streams = [stream for stream in report["streams"] if stream["before"] == "hit"]
@@ -169,7 +176,8 @@ def test_a_stopped_server_is_a_black_hole(proxied, tested, started):
     assert report["exit_code"] == 1 and not any(stream["cause"] for stream in streams), said
 
 
-# Traefik now and then leaves the streams of a killed server open (docs/failover.md): a verdict on it would be one of chance.
+# Traefik now and then leaves the streams of a killed server open (docs/failover.md): a verdict on it would be one of
+# chance.
 NOTICE = pytest.mark.parametrize("proxied", sorted(set(PROXIES) - {"traefik"}), indirect=True)
 
 
@@ -190,7 +198,8 @@ def test_a_proxy_that_crashes_brings_a_herd(proxied, tested, started):
             proxy.process.wait()
         proxy.stop()
         proxy.start()
-    report, said = tested(proxy, restart, "--agents", "60", "--settle", "1s", "--max-herd", "2", "--max-gap", "20s", versions="v1.1,v2.1")
+    report, said = tested(proxy, restart, "--agents", "60", "--settle", "1s", "--max-herd", "2", "--max-gap", "20s",
+                          versions="v1.1,v2.1")
     assert report["exit_code"] == 1 and report["interrupted"] == 60, said
     assert {t["metric"]: t["verdict"] for t in report["thresholds"]} == {
         "gap": "passed", "not_back": "passed", "misrouted": "passed", "repeated": "passed", "herd": "failed"}, said
@@ -202,23 +211,27 @@ def test_after_a_death_the_streams_are_even_on_the_rest(proxied, tested, started
     servers = [started(Server("v1", name)) for name in ("dies", "stays", "stays-too")]
     proxy = proxied(*servers)
     wait_known(proxy, servers)
-    report, said = tested(proxy, lambda: servers[0].send_signal(signal.SIGKILL), "--agents", "24", "--max-spread", "40%", "--settle", "4s")
+    report, said = tested(proxy, lambda: servers[0].send_signal(signal.SIGKILL), "--agents", "24", "--max-spread",
+                          "40%", "--settle", "4s")
     assert report["exit_code"] == 0, said
     (spread,) = report["spreads"]
     pods = {pod["pod"]: pod for pod in spread["pods"]}
     assert not pods["dies"]["there"] and pods["stays"]["after"] + pods["stays-too"]["after"] == 24, said
-    assert spread["even_after_ns"] > 0 and pods["dies"]["before"] == report["interrupted"] == report["reconnects"]["count"], said
+    assert spread["even_after_ns"] > 0 and pods["dies"]["before"] == report["interrupted"] == \
+        report["reconnects"]["count"], said
 
 
 @pytest.mark.parametrize("name", ["embedded", "nginx"])
 def test_a_reload_of_the_certificate_interrupts_nobody(started, certs, tmp_path, name):
     """reload-cert tells the process to; nginx lets its old workers keep their streams."""
-    proxy = started(PROXIES[name](certs, tmp_path, [started(Server("v1", pod)) for pod in "ab"], [started(Server("v2", "other"))]))
+    proxy = started(PROXIES[name](certs, tmp_path, [started(Server("v1", pod)) for pod in "ab"],
+                                  [started(Server("v2", "other"))]))
     where = str(tmp_path / "nginx.pid") if name == "nginx" else str(proxy.process.pid)
-    done = grpcroute("failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault", f"reload-cert:{where}",
-                     "--roll-call", "-o", "json")
+    done = grpcroute("failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault",
+                     f"reload-cert:{where}", "--roll-call", "-o", "json")
     report = json.loads(done.stdout)
-    assert done.returncode == 0 and report["interrupted"] == 0 and report["roll_call"]["answered"] == 64, done.stdout + done.stderr
+    assert done.returncode == 0 and report["interrupted"] == 0 and report["roll_call"]["answered"] == 64, \
+        done.stdout + done.stderr
     assert report["fault_command"].startswith("kill -s HUP ") and report["fault_exit_code"] == 0
 
 
@@ -226,8 +239,8 @@ def test_a_reload_that_cuts_streams_is_seen(started, certs, backends, tmp_path):
     """HAProxy without its master ends at once when it is told to stop for another: what a reload must not do."""
     proxy = started(REAL_PROXIES["haproxy"](certs, tmp_path, *backends))
     proxy.process.expect_signal(signal.SIGTERM)
-    done = grpcroute("failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault", f"kill -s TERM {proxy.process.pid}",
-                     "--max-gap", "1s", "--settle", "500ms", "-o", "json")
+    done = grpcroute("failover-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--fault",
+                     f"kill -s TERM {proxy.process.pid}", "--max-gap", "1s", "--settle", "500ms", "-o", "json")
     report = json.loads(done.stdout)
     assert done.returncode == 1 and report["interrupted"] == len(report["streams"]) == 60, done.stdout + done.stderr
     assert {version["fault"] for version in report["versions"]} == {"met"}

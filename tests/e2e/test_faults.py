@@ -22,7 +22,8 @@ def proxy(started, certs, backends):
 @pytest.fixture
 def fleet(started, certs, proxy):
     """Two hundred agents in four processes, all answered."""
-    agents = [started(Agent(f"v{v}", f"agent-{v}", proxy.target, "--count", str(STREAMS), "--max-backoff", f"{BACKOFF_S}s",
+    agents = [started(Agent(f"v{v}", f"agent-{v}", proxy.target, "--count", str(STREAMS), "--max-backoff",
+                            f"{BACKOFF_S}s",
                             cacert=certs / "ca.pem")) for v in ("1.1", "1.2", "2.1", "2.2")]
     for agent in agents:
         for number in (1, STREAMS):
@@ -44,8 +45,10 @@ def missing(agents, marks):
 
 
 def check_all_come_back(agents, marks):
-    """None pauses for longer than it was told to, with the fifth that goes to chance; the rest of the time is the machine's."""
-    wait_until(lambda: not missing(agents, marks), 20, "all are answered again", lambda: sorted(missing(agents, marks))[:5])
+    """None pauses for longer than it was told to, with the fifth that goes to chance; the rest of the time is the
+    machine's."""
+    wait_until(lambda: not missing(agents, marks), 20, "all are answered again",
+               lambda: sorted(missing(agents, marks))[:5])
     pauses = [float(number) / (1000 if unit == "ms" else 1) for agent in agents
               for number, unit in re.findall(r"; reconnecting in ([\d.]+) ?(ms|s)$", agent.output, re.M)]
     assert len(pauses) == sum(agent.output.count("; reconnecting in") for agent in agents)

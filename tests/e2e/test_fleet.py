@@ -1,4 +1,5 @@
-"""Thousands of streams that begin in one moment: none waits for the others until a limit is over that is meant for silence."""
+"""Thousands of streams that begin in one moment: none waits for the others until a limit is over that is meant for
+silence."""
 import json
 import re
 import socket
@@ -49,7 +50,8 @@ def test_a_few_connections_are_made_at_a_time(started, command, tls):
     client = started(Process([BIN, command, "--target", f"127.0.0.1:{silent.port}", *tls, *COMMANDS[command]]))
     wait_until(lambda: len(silent.sockets) >= AT_ONCE, 10, "the first connections")
     with socket.create_connection(("127.0.0.1", silent.port)) as last:
-        wait_until(lambda: any(sock.getpeername() == last.getsockname() for sock in list(silent.sockets)), 10, "ours is accepted")
+        wait_until(lambda: any(sock.getpeername() == last.getsockname() for sock in list(silent.sockets)), 10,
+                   "ours is accepted")
     client.stop()
     assert len(silent.sockets) == AT_ONCE + 1
 
@@ -60,13 +62,14 @@ def test_2000_agents_behind_a_proxy_that_ends_tls(started, certs, backends):
                     ["bench", "-c", "2000", "-r", "100", "-z", "200ms", "--warmup", "0"]):
         done = grpcroute(*command, "--target", proxy.target, "--cacert", certs / "ca.pem", "-o", "json", timeout=120)
         report = json.loads(done.stdout)
-        assert report["result"] == "passed" or "driver" in report.get("invalid_because", ""), done.stdout[:2000] + done.stderr
+        assert report["result"] == "passed" or "driver" in report.get("invalid_because", ""), \
+            done.stdout[:2000] + done.stderr
     assert not re.search(r"handshake|refused", proxy.output), proxy.output[-2000:]
 
 
 def test_a_fleet_that_is_stuck_half_way_is_told_with_its_numbers(started):
     """Some streams are answered, then no other: the limit counts from the last that was."""
     server = started(Server("v1", "s", "--max-streams", "2"))
-    done = grpcroute("bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "-c", "1", "-s", "4", "-z", "200ms",
-                     "--warmup", "0", "-r", "10")
+    done = grpcroute("bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "-c", "1", "-s", "4",
+                     "-z", "200ms", "--warmup", "0", "-r", "10")
     assert done.returncode == 1 and "2 of 4 opened" in done.stdout, done.stdout + done.stderr

@@ -1,4 +1,5 @@
-"""What health checks do to an endpoint: real servers with and without the health service, and servers that answer oddly or late."""
+"""What health checks do to an endpoint: real servers with and without the health service, and servers that answer
+oddly or late."""
 import json
 import queue
 import re
@@ -25,7 +26,8 @@ SERVING, NOT_SERVING = (message(bytes([8, status])) for status in (1, 2))
 def answered(body):
     """Answers a check with a gRPC message."""
     def answer(peer, stream):
-        peer.exchange(frame(HEADERS, END_HEADERS, stream, block((":status", "200"), ("content-type", "application/grpc"))) +
+        peer.exchange(frame(HEADERS, END_HEADERS, stream,
+                            block((":status", "200"), ("content-type", "application/grpc"))) +
                       frame(DATA, 0, stream, body) +
                       frame(HEADERS, END_HEADERS | END_STREAM, stream, block(("grpc-status", "0"))))
     return answer
@@ -128,7 +130,8 @@ def test_a_server_without_the_health_service_is_healthy_which_is_said_once(start
 
 
 @pytest.mark.parametrize("answer, cause", [
-    (http("200", ("content-type", "text/html")), "health check was not answered in gRPC, but with content-type text/html"),
+    (http("200", ("content-type", "text/html")), "health check was not answered in gRPC, but with content-type "
+                                                 "text/html"),
     (http("503", ("content-type", "text/html")), "health check was answered with HTTP status 503"),
     (answered(message(bytes([8, 0]))), "health check answered UNKNOWN"),
     (answered(message(bytes([8, 3]))), "health check answered SERVICE_UNKNOWN"),
@@ -155,10 +158,12 @@ def test_a_check_that_is_late_once_takes_no_endpoint_out(started, certs):
     for _ in range(3):
         looked = threading.Event()
         server.say(late, after(looked, answered(SERVING)), answered(SERVING))
-        shown = wait_until(lambda: (e := endpoint(proxy, server.address))["check_failures"] == 1 and e, 10, "a failed check")
+        shown = wait_until(lambda: (e := endpoint(proxy, server.address))["check_failures"] == 1 and
+                           e, 10, "a failed check")
         looked.set()
         assert shown["health"] == "healthy" and shown["cause"] == "health check was not answered in time"
-        wait_until(lambda: (e := endpoint(proxy, server.address))["check_failures"] == 0 and "cause" not in e, 10, "a good one")
+        wait_until(lambda: (e := endpoint(proxy, server.address))["check_failures"] == 0 and "cause" not in e, 10,
+                   "a good one")
     assert told(proxy, server.address) == ["is healthy"]
 
 
@@ -167,14 +172,17 @@ def test_checks_that_are_late_twice_in_a_row_take_it_out(started, certs):
     proxy = started(Proxy(certs, [server], [], *QUICK)).wait_ready()
     server.say(late, late, answered(SERVING))
     proxy.wait_for(f"Endpoint {server.address} of cluster server-v1 is healthy", count=2)
-    assert told(proxy, server.address) == ["is healthy", "is unhealthy: health check was not answered in time", "is healthy"]
+    assert told(proxy, server.address) == ["is healthy", "is unhealthy: health check was not answered in time",
+                                           "is healthy"]
 
 
 def test_thresholds_are_settings(started, certs):
     server = Checked(started, answered(SERVING))
-    proxy = started(Proxy(certs, [server], [], *QUICK, "--unhealthy-threshold", "4", "--healthy-threshold", "3")).wait_ready()
+    proxy = started(Proxy(certs, [server], [], *QUICK, "--unhealthy-threshold", "4", "--healthy-threshold",
+                          "3")).wait_ready()
     config = json.load(urllib.request.urlopen(f"{proxy.admin}/config_dump", timeout=5))["health_checks"]
-    assert config == {"enabled": True, "interval_ms": 200, "timeout_ms": 2000, "unhealthy_threshold": 4, "healthy_threshold": 3}
+    assert config == {"enabled": True, "interval_ms": 200, "timeout_ms": 2000, "unhealthy_threshold": 4,
+                      "healthy_threshold": 3}
     bad = http("500")
     server.say(bad, bad, bad, answered(SERVING))
     server.wait_checks(6)
@@ -212,9 +220,11 @@ def test_a_server_that_stands_still_for_one_check_keeps_its_place(started, certs
 
 def test_not_serving_counts_at_once_and_keeps_live_streams(started, certs, stubs):
     servicer = health.HealthServicer()
-    server = started(PingServer(stubs["ping_pb2"], add=lambda to: health_pb2_grpc.add_HealthServicer_to_server(servicer, to)))
+    add = health_pb2_grpc.add_HealthServicer_to_server
+    server = started(PingServer(stubs["ping_pb2"], add=lambda to: add(servicer, to)))
     other = started(Server("v1", "other"))
-    proxy = started(Proxy(certs, [server, other], [], "--health-interval", "200ms", "--unhealthy-threshold", "1000")).wait_ready()
+    proxy = started(Proxy(certs, [server, other], [], "--health-interval", "200ms", "--unhealthy-threshold",
+                          "1000")).wait_ready()
     agents = started(Agent("v1.1", "a", proxy.target, "--count", "4", cacert=certs / "ca.pem"))
     agents.wait_for(r"Received pong from server=v1/grpcio-1", count=4)
     agents.wait_for(r"Received pong from server=v1/other", count=4)
@@ -239,7 +249,8 @@ def test_without_health_checks_a_connection_is_all_that_is_asked(started, certs)
     kept = started(ReservedPort())
     server = started(Server("v2", "s", port=kept.port))
     assert endpoint(proxy, silent.address)["health"] == "healthy"
-    assert json.load(urllib.request.urlopen(f"{proxy.admin}/config_dump", timeout=5))["health_checks"]["enabled"] is False
+    assert json.load(urllib.request.urlopen(f"{proxy.admin}/config_dump",
+                                            timeout=5))["health_checks"]["enabled"] is False
     proxy.stop()
     assert silent.checks == 0
     proxy = started(Proxy(certs, [server], [], *QUICK, "--no-health-checks")).wait_ready()

@@ -1,5 +1,6 @@
-"""gRPC's own interoperability tests: its client and its server (google.golang.org/grpc/interop) on the two sides of the proxy.
-Left out are the cases that need a cloud, and those that this server does not serve to anyone (pick_first_unary, orca_*)."""
+"""gRPC's own interoperability tests: its client and its server (google.golang.org/grpc/interop) on the two sides of
+the proxy. Left out are the cases that need a cloud, and those that this server does not serve to anyone
+(pick_first_unary, orca_*)."""
 import concurrent.futures
 import re
 import shutil
@@ -23,7 +24,8 @@ spec:
 """
 CASES = ["empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
          "timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response", "status_code_and_message",
-         "special_status_message", "custom_metadata", "unimplemented_method", "unimplemented_service", "rpc_soak", "channel_soak"]
+         "special_status_message", "custom_metadata", "unimplemented_method", "unimplemented_service", "rpc_soak",
+         "channel_soak"]
 SIDE_BY_SIDE = 100
 
 
@@ -57,7 +59,8 @@ def relay(started, certs, tmp_path):
 def interop(relay, case):
     """Runs one case; returns what is wrong, or an empty text."""
     done = run([CLIENT, "-use_tls", "-use_test_ca", "-ca_file", relay.certs / "ca.pem", "-server_port", relay.port,
-                "-test_case", case, "-soak_overall_timeout_seconds", "40", "-soak_per_iteration_max_acceptable_latency_ms", "30000"],
+                "-test_case", case, "-soak_overall_timeout_seconds", "40",
+                "-soak_per_iteration_max_acceptable_latency_ms", "30000"],
                timeout=50)
     return "" if done.returncode == 0 else f"{case}: {done.returncode}\n{(done.stdout + done.stderr)[-1500:]}"
 
@@ -69,8 +72,8 @@ def test_alone(relay, case):
 
 
 def test_side_by_side(relay):
-    """A hundred clients at once, each with a connection and a case of its own. Without the case that has a deadline of its own,
-    ten seconds: whether that is enough for a hundred programs to start says something of the machine alone."""
+    """A hundred clients at once, each with a connection and a case of its own. Without the case that has a deadline of
+    its own, ten seconds: whether that is enough for a hundred programs to start says something of the machine alone."""
     crowd = [case for case in CASES if case != "special_status_message"]
     cases = (crowd * SIDE_BY_SIDE)[:SIDE_BY_SIDE]
     with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:

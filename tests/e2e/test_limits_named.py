@@ -1,5 +1,5 @@
-"""Which limit of a proxy ended a stream: what is named is what did it, and what cannot have done it is not. Each limit is set
-to 2 s in the real proxy; what the client did on the stream decides what may be named."""
+"""Which limit of a proxy ended a stream: what is named is what did it, and what cannot have done it is not. Each limit
+is set to 2 s in the real proxy; what the client did on the stream decides what may be named."""
 import os
 import re
 
@@ -28,7 +28,8 @@ def common(option):
 
 
 def envoy_idle(text):
-    return re.sub(r"\n *idle_timeout: 0s #[^\n]*", "", text).replace("stream_idle_timeout: 0s", "stream_idle_timeout: 2s")
+    return re.sub(r"\n *idle_timeout: 0s #[^\n]*", "", text).replace("stream_idle_timeout: 0s",
+                                                                     "stream_idle_timeout: 2s")
 
 
 CHANGES = {
@@ -43,7 +44,8 @@ CHANGES = {
     "grpc_read_timeout": ("nginx", swap("grpc_read_timeout 24d", "grpc_read_timeout 2s")),
     "grpc_send_timeout": ("nginx", swap("grpc_send_timeout 24d", "grpc_send_timeout 2s")),
     "client_body_timeout": ("nginx", swap("client_body_timeout 24d", "client_body_timeout 2s")),
-    "keepalive_time": ("nginx", swap("        keepalive_requests", "        keepalive_time 2s;\n        keepalive_requests")),
+    "keepalive_time": ("nginx", swap("        keepalive_requests",
+                                     "        keepalive_time 2s;\n        keepalive_requests")),
     "readTimeout": ("traefik", swap("readTimeout: 0s", "readTimeout: 2s")),
     "writeTimeout": ("traefik", swap("writeTimeout: 0s", "writeTimeout: 2s")),
     "idleTimeout": ("traefik", swap("idleTimeout: 3600s", "idleTimeout: 2s")),
@@ -58,13 +60,16 @@ ROWS = [
     ("stream_idle_timeout", "silent", "stream_idle_timeout"), ("max_stream_duration", "used", "max_stream_duration"),
     ("timeout server", "silent", "timeout server"), ("timeout client", "silent", None),
     ("grpc_read_timeout", "silent", "grpc_read_timeout"), ("client_body_timeout", "silent", "client_body_timeout"),
-    ("grpc_send_timeout", "silent", None), ("readTimeout", "used", "readTimeout"), ("writeTimeout", "used", "writeTimeout"),
+    ("grpc_send_timeout", "silent", None), ("readTimeout", "used", "readTimeout"),
+    ("writeTimeout", "used", "writeTimeout"),
 ]
 SLOW_ROWS = [
     ("route timeout", "silent", None), ("stream_idle_timeout", "used", None), ("stream_idle_timeout", "half-closed",
                                                                             "stream_idle_timeout"),
-    ("max_stream_duration", "silent", "one on a stream's age"), ("idle_timeout", "silent", None), ("timeout server", "used", None),
-    ("timeout server", "half-closed", "timeout server"), ("timeout client", "used", None), ("timeout tunnel", "silent", None),
+    ("max_stream_duration", "silent", "one on a stream's age"), ("idle_timeout", "silent", None),
+    ("timeout server", "used", None),
+    ("timeout server", "half-closed", "timeout server"), ("timeout client", "used", None),
+    ("timeout tunnel", "silent", None),
     ("timeout http-request", "silent", None), ("grpc_read_timeout", "used", None),
     ("grpc_read_timeout", "half-closed", "grpc_read_timeout"), ("client_body_timeout", "used", None),
     ("grpc_send_timeout", "used", None), ("keepalive_time", "silent", None), ("readTimeout", "half-closed", None),

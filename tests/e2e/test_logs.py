@@ -31,7 +31,8 @@ GOOD = agent("v1.1", "v1") + agent("v2.1", "v2")
 
 PREFIXES = ["", "[pod/x/agent] 2026-01-02T03:04:05.123456789Z ", "2026-01-02T03:04:05.123456789Z stdout F ",
             "2026/11/25 15:14:10 ", "2026/11/25 15:14:10.123456 main.go:7: ", "agent-v1-1-7d75-nk7bn agent ",
-            "\x1b[36magent-v1-1-nk7bn\x1b[0m \x1b[36;1magent\x1b[0m ", "agent-v1-1-1  | ", "Nov 25 15:14:10 host agent[7]: ",
+            "\x1b[36magent-v1-1-nk7bn\x1b[0m \x1b[36;1magent\x1b[0m ", "agent-v1-1-1  | ",
+            "Nov 25 15:14:10 host agent[7]: ",
             '2026-11-25T15:14:10Z {app="agent"} ', "    "]
 CARRIERS = {
     "docker": lambda line: json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-01-02T03:04:05Z"}),
@@ -42,12 +43,14 @@ CARRIERS = {
     "parts": lambda line: "\n".join(f"2026-01-02T03:04:05.123456789Z stdout {tag} {part}"
                                     for tag, part in (("P", line[:20]), ("F", line[20:]))),
 }
-CARRIERS["a query in one line"] = lambda line: json.dumps({"data": {"result": [{"values": [["1", "x" * 100000], ["2", line]]}]}})
+CARRIERS["a query in one line"] = lambda line: json.dumps({"data": {"result": [{"values": [["1", "x" * 100000],
+                                                                                           ["2", line]]}]}})
 CARRIERS["docker, cut"] = lambda line: "\n".join(
     json.dumps({"log": part, "stream": "stdout", "time": "t"}) for part in (line[:20], line[20:] + "\n"))
 CARRIERS["fluent-bit, cut"] = lambda line: "\n".join(
     json.dumps({"stream": "stdout", "logtag": tag, "log": part}) for tag, part in (("P", line[:20]), ("F", line[20:])))
-CARRIERS["pretty"] = lambda line: json.dumps({"textPayload": f"2026/11/25 15:14:10 {line}\n", "insertId": "x"}, indent=2)
+CARRIERS["pretty"] = lambda line: json.dumps({"textPayload": f"2026/11/25 15:14:10 {line}\n", "insertId": "x"},
+                                             indent=2)
 CARRIERS["csv"] = lambda line: f'1764083650,"{line}",pod-1'
 THIEF = "Received pong from server=v1/thief message=pong"
 
@@ -77,7 +80,8 @@ def test_carriers_of_lines_are_read(carrier):
 
 def test_the_help_names_every_carrier():
     said = subprocess.run([BIN, "verify", "--help"], capture_output=True, timeout=30, check=True).stdout.decode()
-    for name in ("kubectl", "stern", "compose", "journald", "syslog", "containerd", "docker", "Loki", "Elasticsearch", "Fluent Bit",
+    for name in ("kubectl", "stern", "compose", "journald", "syslog", "containerd", "docker", "Loki", "Elasticsearch",
+                 "Fluent Bit",
                  "Fluentd", "promtail", "Vector", "Go's log", "logfmt", "CSV", "pretty-printed"):
         assert name in said, name
 
@@ -117,7 +121,8 @@ def test_a_line_of_any_length_is_searched():
     assert done.returncode == 4 and b"may be evidence" in done.stdout, done
 
 
-UNREADABLE = ["Received pong from server=v1/thief message=pong", "AGENT_v2.1 got pong from v1", "[AGENT_v2.1/a] Received po",
+UNREADABLE = ["Received pong from server=v1/thief message=pong", "AGENT_v2.1 got pong from v1",
+              "[AGENT_v2.1/a] Received po",
               '{"msg": "Received pong", "server": "v1"}', "[LOG] 12 log lines were dropped: standard output is slow",
               "error: the node is gone", "unable to retrieve container logs for containerd://12"]
 
@@ -149,7 +154,8 @@ FORGED = {  # a client's header as other programs log it
     "headers": lambda line: json.dumps({"msg": "request", "headers": {"message": line}}),
     "json of its own names": lambda line: json.dumps({"request": {"log": line}, "level": "info"}),
     "pretty": lambda line: json.dumps({"user_agent": line}, indent=2),
-    "access log": lambda line: f'10.0.0.1 - - [26/Nov/2026:15:14:10 +0000] "POST / HTTP/2.0" 200 12 "-" {json.dumps(line)}',
+    "access log": lambda line: f'10.0.0.1 - - [26/Nov/2026:15:14:10 +0000] "POST / HTTP/2.0" 200 12 "-" '
+                               f'{json.dumps(line)}',
     "error log": lambda line: f"2026/11/26 15:14:10 [error] 7#7: *1 client sent invalid header: {line}",
     "kubectl": lambda line: f"[pod/nginx-x/nginx] 2026-01-02T03:04:05.1Z rejected {line}",
     "logfmt": lambda line: f"level=info ua={json.dumps(line)}",
@@ -181,9 +187,11 @@ def test_lines_without_their_beginning_are_said():
     text = "".join(line + "\n" for line in GOOD)
     old, new, newest = text[:400], text[400:900], text[900:]
     for order, code in ((old + new + newest, 0), (newest + new + old, 4)):
-        done = subprocess.run([BIN, "verify", "--logs", "-", "--versions", "v1.1,v2.1", "--messages", "3", "-o", "json"],
+        done = subprocess.run([BIN, "verify", "--logs", "-", "--versions", "v1.1,v2.1", "--messages", "3", "-o",
+                               "json"],
                               input=order.encode(), capture_output=True, timeout=30, check=False)
-        assert done.returncode == code and (b"lack their beginning: rotated files belong in the order" in done.stderr) == (code == 4), done
+        assert done.returncode == code and (b"lack their beginning: rotated files belong in the order"
+                                            in done.stderr) == (code == 4), done
         assert (json.loads(done.stdout)["logs"]["without_beginning"] > 0) == (code == 4)
 
 
@@ -325,7 +333,8 @@ def test_rotated_and_split_logs(tmp_path):
     cut = text.index("Received pong", 300)
     front.write_text(text[:cut])
     back.write_text(text[cut:])
-    done = subprocess.run([BIN, "verify", "--logs", front, "--logs", back, "--versions", "v1.1,v2.1", "--messages", "4"],
+    done = subprocess.run([BIN, "verify", "--logs", front, "--logs", back, "--versions", "v1.1,v2.1", "--messages",
+                           "4"],
                           capture_output=True, timeout=30, check=False)
     assert done.returncode == 0 and b"1 of " in done.stderr, done
 
@@ -339,19 +348,21 @@ def test_what_real_agents_and_servers_log(log_format, swapped, started, certs, t
     v1 = [started(Server("v1", f"v1-{i}", "--log-format", log_format)) for i in range(2)]
     v2 = [started(Server("v2", f"v2-{i}", "--log-format", log_format)) for i in range(2)]
     proxy = started(Proxy(certs, *((v2, v1) if swapped else (v1, v2)))).wait_ready()
-    agents = [started(Agent(version, f"a-{version}", proxy.target, "--messages", "6", "--interval", "20ms", "--log-format",
+    agents = [started(Agent(version, f"a-{version}", proxy.target, "--messages", "6", "--interval", "20ms",
+                            "--log-format",
                             log_format, cacert=certs / "ca.pem")) for version in ("v1.1", "v1.2", "v2.1", "v2.2")]
     for one in agents:
         one.wait()
-    wait_until(lambda: sum(server.output.count("Stream closed by") for server in (*v1, *v2)) >= len(agents), 20, "servers told of all")
+    wait_until(lambda: sum(server.output.count("Stream closed by") for server in (*v1, *v2)) >= len(agents), 20,
+               "servers told of all")
     files = []
     for index, process in enumerate([*agents, *v1, *v2]):
         files.append(tmp_path / f"{index}.log")
         files[-1].write_text(process.output + "\n")
     sources = [word for file in files for word in ("--logs", file)]
     report = tmp_path / "out.xml"
-    done = subprocess.run([BIN, "verify", *sources, "--junit-file", report, "-o", "json"], capture_output=True, timeout=30,
-                          check=False)
+    done = subprocess.run([BIN, "verify", *sources, "--junit-file", report, "-o", "json"], capture_output=True,
+                          timeout=30, check=False)
     assert done.returncode == (1 if swapped else 0), done
     assert ("<failure" in report.read_text()) == swapped
     held = subprocess.run([BIN, "sticky-test", *sources, "--id", "a-", "--messages", "6", "-o", "json"],
@@ -374,11 +385,12 @@ def kubectl(tmp_path):
 def test_kubectl_is_asked_for_agents_and_servers(kubectl, tmp_path):
     (tmp_path / "log").write_text("".join(f"[pod/x/agent] 2026-01-02T03:04:05.1Z {line}\n" for line in GOOD))
     env = kubectl(f'echo "$@" > {tmp_path}/asked; cat {tmp_path}/log')
-    done = subprocess.run([BIN, "verify", "--logs", "kubectl", "--versions", "v1.1,v2.1", "--context", "c", "--namespace",
-                           "n"], capture_output=True, timeout=30, env=env, check=False)
+    done = subprocess.run([BIN, "verify", "--logs", "kubectl", "--versions", "v1.1,v2.1", "--context", "c",
+                           "--namespace", "n"], capture_output=True, timeout=30, env=env, check=False)
     assert done.returncode == 0, done
     asked = (tmp_path / "asked").read_text()
-    assert "--ignore-errors" in asked and "logs --namespace n --selector app in (agent, server)" in asked and "--context c" in asked
+    assert "--ignore-errors" in asked and "logs --namespace n --selector app in (agent, server)" in asked and \
+        "--context c" in asked
 
 
 def test_a_pod_that_has_not_begun_does_not_throw_the_others_away(kubectl, tmp_path):
@@ -394,22 +406,25 @@ def test_a_pod_that_has_not_begun_does_not_throw_the_others_away(kubectl, tmp_pa
 def test_a_kubectl_that_breaks_off_leaves_no_pass(kubectl, tmp_path):
     (tmp_path / "log").write_text("".join(line + "\n" for line in GOOD))
     env = kubectl(f"cat {tmp_path}/log; echo 'the server is gone' >&2; exit 1")
-    done = subprocess.run([BIN, "verify", "--logs", "kubectl", "--versions", "v1.1,v2.1"], capture_output=True, timeout=30,
-                          env=env, check=False)
-    assert done.returncode == 4 and b"the server is gone" in done.stderr and b"not all logs could be read" in done.stdout
+    done = subprocess.run([BIN, "verify", "--logs", "kubectl", "--versions", "v1.1,v2.1"], capture_output=True,
+                          timeout=30, env=env, check=False)
+    assert done.returncode == 4 and b"the server is gone" in done.stderr and \
+        b"not all logs could be read" in done.stdout
 
 
 def test_what_kubectl_says_of_nothing_is_passed_on(kubectl):
     env = kubectl('echo "No resources found in x namespace." >&2')
     for command in ("verify", "sticky-test"):
-        done = subprocess.run([BIN, command, "--logs", "kubectl"], capture_output=True, timeout=30, env=env, check=False)
+        done = subprocess.run([BIN, command, "--logs", "kubectl"], capture_output=True, timeout=30, env=env,
+                              check=False)
         assert done.returncode == 4 and b"No resources found in x namespace." in done.stderr, done
 
 
 def test_a_kubectl_that_fails_is_told(kubectl):
     env = kubectl('echo first >&2; echo "the server is gone" >&2; exit 1')
     for command in ("verify", "sticky-test"):
-        done = subprocess.run([BIN, command, "--logs", "kubectl"], capture_output=True, timeout=30, env=env, check=False)
+        done = subprocess.run([BIN, command, "--logs", "kubectl"], capture_output=True, timeout=30, env=env,
+                              check=False)
         assert done.returncode == 3 and done.stderr.count(b"\n") == 1 and b"the server is gone" in done.stderr, done
 
 

@@ -46,25 +46,30 @@ def statuses(client, streams):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_waits_for_slow_readers_is_bounded_and_goes_back(started, certs, workers):
     servers = [started(Server(f"v{number}", f"s{number}")) for number in (1, 2)]
-    proxy = started(Proxy(certs, servers[:1], servers[1:], "--max-buffered", f"{LIMIT_MIB}MiB", "--workers", str(workers))).wait_ready()
-    bystanders = started(Agent("v1.1", "by", proxy.target, "--count", "3", "--interval", "50ms", cacert=certs / "ca.pem"))
+    proxy = started(Proxy(certs, servers[:1], servers[1:], "--max-buffered", f"{LIMIT_MIB}MiB", "--workers",
+                          str(workers))).wait_ready()
+    bystanders = started(Agent("v1.1", "by", proxy.target, "--count", "3", "--interval", "50ms",
+                               cacert=certs / "ca.pem"))
     bystanders.wait_for("Received pong", count=6)
     before = rss_mib(proxy)
     highest = before
     with contextlib.ExitStack() as stack:
-        slow = stack.enter_context(contextlib.closing(flow.connect(proxy.port, certs / "ca.pem", [(flow.INITIAL_WINDOW_SIZE, 0)])))
+        slow = stack.enter_context(contextlib.closing(flow.connect(proxy.port, certs / "ca.pem",
+                                                                   [(flow.INITIAL_WINDOW_SIZE, 0)])))
         honest = slow.take()[0]
         slow.send(frame(HEADERS, END_HEADERS, honest, request()) + frame(DATA, 0, honest, message() * 10))
         greedy = []
         for _ in range(GREEDY):
-            client = stack.enter_context(contextlib.closing(flow.connect(proxy.port, certs / "ca.pem", [(flow.INITIAL_WINDOW_SIZE, 0)])))
+            client = stack.enter_context(contextlib.closing(flow.connect(proxy.port, certs / "ca.pem",
+                                                                         [(flow.INITIAL_WINDOW_SIZE, 0)])))
             greedy.append((client, ask_without_reading(client, 1400)))
             highest = max(highest, rss_mib(proxy))
         # the servers have up to 3 million pings to answer, which takes as long as the machine lets them
         wait_until(lambda: number(proxy, "rq_shed") > 0, 60, "streams are shed")
         wait_until(lambda: number(proxy, "buffered_bytes") <= LIMIT_MIB << 20, 5, "below the limit")
         highest = max(highest, rss_mib(proxy))
-        told = wait_until(lambda: {status for client, streams in greedy for status in statuses(client, streams)}, 20, "clients are told")
+        told = wait_until(lambda: {status for client, streams in greedy for status in statuses(client, streams)}, 20,
+                          "clients are told")
         assert told == {RESOURCE_EXHAUSTED}, told
         assert slow.peer.status_of(honest) is None and not slow.gone, "who holds little is not shed"
     # Twice the limit for what the allocator keeps besides, and what 20 connections need.

@@ -1,5 +1,5 @@
-"""Metrics that are live and complete: what passes is counted while streams live, by endpoint, rule and socket, and one number is the
-sum of the others."""
+"""Metrics that are live and complete: what passes is counted while streams live, by endpoint, rule and socket, and one
+number is the sum of the others."""
 import re
 import urllib.request
 
@@ -33,14 +33,16 @@ class Page:
         self.samples = [sample for family in parse(self.text) for sample in family.samples]
 
     def all(self, name, **labels):
-        return {tuple(s.labels.values()): s.value for s in self.samples if s.name == name and labels.items() <= s.labels.items()}
+        return {tuple(s.labels.values()): s.value for s in self.samples if s.name == name and
+                labels.items() <= s.labels.items()}
 
     def sum(self, name, **labels):
         return sum(self.all(name, **labels).values())
 
 
 def page(process):
-    url = f"{process.admin}/metrics" if isinstance(process, Proxy) else process.wait_for(r"Metrics on (http://\S+)").group(1)
+    url = f"{process.admin}/metrics" if isinstance(process,
+                                                   Proxy) else process.wait_for(r"Metrics on (http://\S+)").group(1)
     return Page(url)
 
 
@@ -57,7 +59,8 @@ def wait_for(process, condition, what):
 
 @pytest.fixture
 def servers(started):
-    return {version: [started(Server(version, f"server-{version}-{c}", "--metrics-listen", "127.0.0.1:0")) for c in "ab"]
+    return {version: [started(Server(version, f"server-{version}-{c}", "--metrics-listen", "127.0.0.1:0"))
+                      for c in "ab"]
             for version in ("v1", "v2")}
 
 
@@ -70,11 +73,13 @@ def proxy_of(started, certs, servers):
 
 def whole(page_):
     """The sums over endpoints are the proxy's."""
-    return all(page_.sum(f"grpcroute_proxy_endpoint_{name}") == page_.sum(f"grpcroute_proxy_{name}") for name in UP_AND_DOWN[:2])
+    return all(page_.sum(f"grpcroute_proxy_endpoint_{name}") == page_.sum(f"grpcroute_proxy_{name}")
+               for name in UP_AND_DOWN[:2])
 
 
 def done(page_, count):
-    return page_.sum("grpcroute_proxy_endpoint_messages_down_total") == count and page_.sum("grpcroute_proxy_streams_active") == 0
+    return page_.sum("grpcroute_proxy_endpoint_messages_down_total") == count and \
+        page_.sum("grpcroute_proxy_streams_active") == 0
 
 
 # ---- endpoints -----------------------------------------------------------------------------------
@@ -87,11 +92,14 @@ def test_messages_and_bytes_of_an_endpoint_move_while_its_stream_lives(proxy_of,
     for name in UP_AND_DOWN:
         before = page(proxy).sum(f"grpcroute_proxy_endpoint_{name}", cluster="server-v1")
         assert before > 0
-        after = wait_for(proxy, lambda p: p.sum(f"grpcroute_proxy_endpoint_{name}", cluster="server-v1") > before, f"{name} grows")
+        after = wait_for(proxy, lambda p: p.sum(f"grpcroute_proxy_endpoint_{name}", cluster="server-v1") > before,
+                         f"{name} grows")
         assert after.sum(f"grpcroute_proxy_endpoint_{name}", cluster="server-v2") == 0
-        assert sorted(after.all(f"grpcroute_proxy_endpoint_{name}", cluster="server-v1").values())[0] == 0  # the other of its cluster
+        # the other of its cluster
+        assert sorted(after.all(f"grpcroute_proxy_endpoint_{name}", cluster="server-v1").values())[0] == 0
         assert after.sum("grpcroute_proxy_streams_total") == after.sum("grpcroute_proxy_streams_active") == 1
-    assert "upstream_bytes_up: 0" not in urllib.request.urlopen(f"{proxy.admin}/stats", timeout=10).read().decode().split("server-v2")[0]
+    assert "upstream_bytes_up: 0" not in urllib.request.urlopen(f"{proxy.admin}/stats",
+                                                                timeout=10).read().decode().split("server-v2")[0]
 
 
 def test_endpoints_of_four_workers_add_up_to_the_proxy_also_after_a_reload(proxy_of, started, certs, tmp_path):
@@ -99,13 +107,14 @@ def test_endpoints_of_four_workers_add_up_to_the_proxy_also_after_a_reload(proxy
     proxy = proxy_of("--routes", tmp_path / "routes.yaml")
     total = 0
     for count, version in ((3, "v1.1"), (8, "v2.1"), (5, "v1.2")):
-        many = started(Agent(version, version, proxy.target, "--count", str(count), "--messages", "6", "--interval", "10ms",
-                             cacert=certs / "ca.pem"))
+        many = started(Agent(version, version, proxy.target, "--count", str(count), "--messages", "6", "--interval",
+                             "10ms", cacert=certs / "ca.pem"))
         many.wait(20)
         total += 6 * count
         after = wait_for(proxy, lambda p: done(p, total), "all is counted")
         assert whole(after), after.text
-        assert after.sum("grpcroute_proxy_messages_up_total") == total and after.sum("grpcroute_proxy_messages_resent_total") == 0
+        assert after.sum("grpcroute_proxy_messages_up_total") == total and \
+            after.sum("grpcroute_proxy_messages_resent_total") == 0
         (tmp_path / "routes.yaml").write_text(ROUTES + f"# {total}\n")
         request = urllib.request.Request(f"{proxy.admin}/reload", method="POST")
         assert urllib.request.urlopen(request, timeout=20).status in (200, 202)
@@ -128,7 +137,8 @@ def test_rules_tell_their_streams_answers_and_misroutes(started, certs, servers,
     two, other = ("prod/fleet/two",), ("prod/fleet[1]",)
     assert seen.all("grpcroute_proxy_route_misrouted_total") == {two: 0, other: 1}  # v2 answers where v1 should
     assert seen.all("grpcroute_proxy_route_streams_active") == {two: 1, other: 1}
-    timed = wait_for(proxy, lambda p: all(p.sum("grpcroute_proxy_route_answer_seconds_count", route=name) > 2 for (name,) in (two, other)),
+    timed = wait_for(proxy, lambda p: all(p.sum("grpcroute_proxy_route_answer_seconds_count", route=name) > 2
+                                          for (name,) in (two, other)),
                      "answers are timed")
     for (name,) in (two, other):
         count = timed.sum("grpcroute_proxy_route_answer_seconds_count", route=name)
@@ -144,13 +154,15 @@ def test_streams_have_an_age_while_they_live_and_when_they_end(proxy_of, started
     agents = [started(Agent("v1.1", f"a{n}", proxy.target, cacert=certs / "ca.pem")) for n in range(3)]
     for one in agents:
         one.wait_for("Received pong")
-    old = wait_for(proxy, lambda p: p.sum("grpcroute_proxy_oldest_stream_seconds") > 1, "the oldest is over a second old")
+    old = wait_for(proxy, lambda p: p.sum("grpcroute_proxy_oldest_stream_seconds") > 1,
+                   "the oldest is over a second old")
     assert old.sum("grpcroute_proxy_streams_by_age") == old.sum("grpcroute_proxy_streams_by_age", age="under 1m") == 3
     assert old.sum("grpcroute_proxy_stream_lifetime_seconds_count") == 0
     for one in agents:
         one.close()
     ended = wait_for(proxy, lambda p: p.sum("grpcroute_proxy_stream_lifetime_seconds_count") == 3 and
-                     p.sum("grpcroute_proxy_streams_by_age") == 0, "all have ended")  # its end is counted before it is off the list
+                     # its end is counted before it is off the list
+                     p.sum("grpcroute_proxy_streams_by_age") == 0, "all have ended")
     assert ended.sum("grpcroute_proxy_oldest_stream_seconds") == 0
     assert ended.sum("grpcroute_proxy_stream_lifetime_seconds_bucket", le="1.0") < 3  # the first one was older
     assert ended.sum("grpcroute_proxy_stream_lifetime_seconds_sum") > 1
@@ -161,15 +173,18 @@ def test_streams_have_an_age_while_they_live_and_when_they_end(proxy_of, started
 
 def test_what_one_end_of_a_socket_sent_the_other_received(proxy_of, agent, certs, servers):
     proxy = proxy_of("--no-health-checks")
-    one = agent("v1.1", "a", proxy.target, "--interval", "10ms", "--metrics-listen", "127.0.0.1:0", cacert=certs / "ca.pem")
+    one = agent("v1.1", "a", proxy.target, "--interval", "10ms", "--metrics-listen", "127.0.0.1:0",
+                cacert=certs / "ca.pem")
     one.wait_for("Received pong", count=20)
-    assert page(one).sum("grpcroute_agent_network_transmit_bytes_total") > 20 * 30  # with TLS and HTTP/2 around each ping
+    # with TLS and HTTP/2 around each ping
+    assert page(one).sum("grpcroute_agent_network_transmit_bytes_total") > 20 * 30
     behind = servers["v1"] + servers["v2"]
     one.close()
 
     def quiet(p):
         """All has arrived: both ends of each socket say the same."""
-        sums = {what: sum(page(s).sum(f"grpcroute_server_network_{what}_bytes_total") for s in behind) for what in ("receive", "transmit")}
+        sums = {what: sum(page(s).sum(f"grpcroute_server_network_{what}_bytes_total") for s in behind)
+                for what in ("receive", "transmit")}
         return (p.sum("grpcroute_proxy_network_transmit_bytes_total", side="upstream") == sums["receive"] > 0 and
                 p.sum("grpcroute_proxy_network_receive_bytes_total", side="upstream") == sums["transmit"] > 0)
 
@@ -191,13 +206,14 @@ def test_an_agent_tells_how_its_calls_ended(started, agent):
     live = page(one)
     assert live.sum("grpc_client_started_total", **method) == 1 and live.sum("grpc_client_handled_total", **method) == 0
     server.kill()
-    wait_for(one, lambda p: p.sum("grpc_client_handled_total", grpc_code="Unavailable", **method) == 1, "the end is counted")
+    wait_for(one, lambda p: p.sum("grpc_client_handled_total", grpc_code="Unavailable", **method) == 1,
+             "the end is counted")
 
 
 def test_calls_of_another_method_carry_its_name(started, agent):
     server = started(Server("v1", "s"))
-    one = agent("v1.1", "a", server.address, "--method", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "--metrics-listen",
-                "127.0.0.1:0")
+    one = agent("v1.1", "a", server.address, "--method", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                "--metrics-listen", "127.0.0.1:0")
     last = wait_for(one, lambda p: p.sum("grpc_client_started_total") > 0, "a call is counted")
     assert last.sum("grpc_client_started_total", grpc_service="grpc.reflection.v1.ServerReflection",
                     grpc_method="ServerReflectionInfo") == last.sum("grpc_client_started_total")
@@ -205,7 +221,8 @@ def test_calls_of_another_method_carry_its_name(started, agent):
 
 # ---- the tables ----------------------------------------------------------------------------------
 
-SECTIONS = {"grpcroute-agents": "`agent", "grpcroute-servers": "`server", "grpcroute-verify": "`verify", "grpcroute-proxy": "`proxy"}
+SECTIONS = {"grpcroute-agents": "`agent", "grpcroute-servers": "`server", "grpcroute-verify": "`verify",
+            "grpcroute-proxy": "`proxy"}
 LINE = re.compile(r"^\| `(\w+)` \| (.*?) \| (\w+) \| (.*) \|$", re.M)
 
 

@@ -1,5 +1,5 @@
-"""What Prometheus sees: expositions that every parser takes, alerts that fire when they must and only then, a board whose every
-expression gives an answer."""
+"""What Prometheus sees: expositions that every parser takes, alerts that fire when they must and only then, a board
+whose every expression gives an answer."""
 import json
 import re
 import signal
@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from testenv.grpcio_peers import PingServer
 from testenv.grpcroute import ROOT, Proxy, Server
-from testenv.monitoring import (ALERTS, FOLDER, OF_LOAD, RULES, Fleet, Prometheus, board_expressions, fetch, firing_by_promtool, metrics_url,
-                                prometheus_config)
+from testenv.monitoring import (ALERTS, FOLDER, OF_LOAD, RULES, Fleet, Prometheus, board_expressions, fetch,
+                                firing_by_promtool, metrics_url, prometheus_config)
 from testenv.process import run
 from testenv.wait import wait_until
 
@@ -85,6 +85,9 @@ AGENTS = 'job="grpcroute-agents",instance="a"'
 PROBE = 'job="grpcroute-verify",instance="v"'
 EXPIRY = f'grpcroute_verify_certificate_expiry_timestamp_seconds{{{PROBE},certificate="%s"}}'
 PROXY = 'job="grpcroute-proxy",instance="p"'
+PROBE_MISROUTED = f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}'
+PROBE_UNANSWERED = f'grpcroute_verify_unanswered_messages_total{{{PROBE},agent_version="v1.1"}}'
+ENVOY_EXPIRES = f"envoy_listener_ssl_certificate_expiration_unix_time_seconds{{{PROXY}}}"
 SHOWN = f'grpcroute_proxy_certificate_expiry_timestamp_seconds{{{PROXY},subject="CN=a",serial="1"}}'
 ENDPOINT = f'grpcroute_proxy_endpoint_healthy{{{PROXY},cluster="server-v1",endpoint="e%s"}}'
 AT_SERVER = 'grpcroute_streams_active{job="grpcroute-servers",instance="s",agent_version="%s",server_version="v%d"}'
@@ -95,8 +98,10 @@ CASES = {
     "GrpcrouteMisrouted": ({DECISIONS % (2, "mismatch"): "_x25 1x15"}, {DECISIONS % (1, "match"): "0+9x40"}),
     "GrpcrouteProxySawMisroutes": ({f"grpcroute_proxy_misrouted_total{{{PROXY}}}": "0x20 1x20"},
                                    {f"grpcroute_proxy_misrouted_total{{{PROXY}}}": "3x40"}),
-    "GrpcrouteServerSawMisroutes": ({AT_SERVER % ("v1.1", 2): "1x40"}, {AT_SERVER % ("v1.1", 1): "1x40", AT_SERVER % ("v12.1", 12): "1x40",
-                                                                       AT_SERVER % ("other", 1): "1x40", AT_SERVER % ("v3.1", 1): "0x40"}),
+    "GrpcrouteServerSawMisroutes": ({AT_SERVER % ("v1.1", 2): "1x40"},
+                                    {AT_SERVER % ("v1.1", 1): "1x40", AT_SERVER % ("v12.1", 12): "1x40",
+                                                                       AT_SERVER % ("other", 1): "1x40",
+                                     AT_SERVER % ("v3.1", 1): "0x40"}),
     "GrpcrouteNoStreams": ({f"grpcroute_proxy_streams_active{{{PROXY}}}": "0x40"},
                            {f"grpcroute_proxy_streams_active{{{PROXY}}}": "1x40",
                             f"grpcroute_streams_active{{{AGENTS}}}": "0x40",
@@ -139,11 +144,12 @@ CASES = {
                                 f"grpcroute_build_info{{{PROXY}}}": "1x40"},
                                {f"process_open_fds{{{PROXY}}}": "700x40", f"process_max_fds{{{PROXY}}}": "1000x40",
                                 f"grpcroute_build_info{{{PROXY}}}": "1x40"}),
-    "GrpcrouteVerifyMisrouted": ({f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}': "0x30 1x10"},
-                                 {f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}': "7x40"}),
-    "GrpcrouteVerifyUnanswered": ({f'grpcroute_verify_unanswered_messages_total{{{PROBE},agent_version="v1.1"}}': "0x30 1x10"},
-                                  {f'grpcroute_verify_unanswered_messages_total{{{PROBE},agent_version="v1.1"}}': "7x40"}),
-    "GrpcrouteVerifyNotPassing": ({f"grpcroute_verify_passed{{{PROBE}}}": "1x30 0x10"}, {f"grpcroute_verify_passed{{{PROBE}}}": "0x30 1x10"}),
+    "GrpcrouteVerifyMisrouted": ({PROBE_MISROUTED: "0x30 1x10"},
+                                 {PROBE_MISROUTED: "7x40"}),
+    "GrpcrouteVerifyUnanswered": ({PROBE_UNANSWERED: "0x30 1x10"},
+                                  {PROBE_UNANSWERED: "7x40"}),
+    "GrpcrouteVerifyNotPassing": ({f"grpcroute_verify_passed{{{PROBE}}}": "1x30 0x10"},
+                                  {f"grpcroute_verify_passed{{{PROBE}}}": "0x30 1x10"}),
     "GrpcrouteVerifyStale": ({f"grpcroute_verify_last_run_timestamp_seconds{{{PROBE}}}": "0+15x20 300x20",
                               f"grpcroute_verify_interval_seconds{{{PROBE}}}": "60x40"},
                              {f"grpcroute_verify_last_run_timestamp_seconds{{{PROBE}}}": "0+15x40",
@@ -163,10 +169,11 @@ MORE_CASES = [
     ("GrpcrouteMisrouted", {DECISIONS % (2, "mismatch"): "0+3x40"}, True),  # goes on for longer than the window
     ("GrpcrouteMisrouted", {DECISIONS % (2, "mismatch"): "4x40"}, False),  # over for longer than that
     ("GrpcrouteServerSawMisroutes", {AT_SERVER % ("v1.1", 2): "1x40", DECISIONS % (2, "mismatch"): "4x40"}, True),
-    ("GrpcrouteServerSawMisroutes", {AT_SERVER % ("v1.1", 2): "1x40", DECISIONS % (2, "match"): "4x40"}, False),  # it was told --expect
-    ("GrpcrouteVerifyMisrouted", {f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}': "_x30 5x10"}, True),
-    ("GrpcrouteVerifyMisrouted", {f'grpcroute_verify_misrouted_messages_total{{{PROBE},agent_version="v1.1"}}': "_x30 0x10"}, False),
-    ("GrpcrouteVerifyUnanswered", {f'grpcroute_verify_unanswered_messages_total{{{PROBE},agent_version="v1.1"}}': "_x30 5x10"}, True),
+    # it was told --expect
+    ("GrpcrouteServerSawMisroutes", {AT_SERVER % ("v1.1", 2): "1x40", DECISIONS % (2, "match"): "4x40"}, False),
+    ("GrpcrouteVerifyMisrouted", {PROBE_MISROUTED: "_x30 5x10"}, True),
+    ("GrpcrouteVerifyMisrouted", {PROBE_MISROUTED: "_x30 0x10"}, False),
+    ("GrpcrouteVerifyUnanswered", {PROBE_UNANSWERED: "_x30 5x10"}, True),
     ("GrpcrouteNoRoute", {f"grpcroute_proxy_no_route_total{{{PROXY}}}": "0x40",
                           f"grpcroute_proxy_rejected_total{{{PROXY}}}": "0+1x40"}, True),
     ("GrpcrouteUpstreamErrors", {f"grpcroute_proxy_upstream_resets_total{{{PROXY}}}": "0x40",
@@ -175,15 +182,18 @@ MORE_CASES = [
     ("GrpcrouteNoStreams", {f"grpcroute_streams_active{{{AGENTS}}}": "0x40"}, True),
     ("GrpcrouteProxyCertificateExpires", {SHOWN: "580x40"}, False),  # it has another one
     # whichever proxy stands in the middle
-    ("GrpcrouteProxyCertificateExpires", {f"envoy_listener_ssl_certificate_expiration_unix_time_seconds{{{PROXY}}}": "600000x40"}, True),
-    ("GrpcrouteProxyCertificateExpires", {f"envoy_listener_ssl_certificate_expiration_unix_time_seconds{{{PROXY}}}": "610000x40"}, False),
+    ("GrpcrouteProxyCertificateExpires", {ENVOY_EXPIRES: "600000x40"}, True),
+    ("GrpcrouteProxyCertificateExpires", {ENVOY_EXPIRES: "610000x40"}, False),
     ("GrpcrouteProxyCertificateExpires", {f'traefik_tls_certs_not_after{{{PROXY},cn="a"}}': "610000x40",
                                           f'traefik_tls_certs_not_after{{{PROXY},cn="b"}}': "600000x40"}, True),
-    ("GrpcrouteProxyCertificateExpired", {f"envoy_listener_ssl_certificate_expiration_unix_time_seconds{{{PROXY}}}": "580x40"}, True),
+    ("GrpcrouteProxyCertificateExpired", {ENVOY_EXPIRES: "580x40"}, True),
     ("GrpcrouteProxyCertificateExpired", {f'traefik_tls_certs_not_after{{{PROXY},cn="a"}}': "610000x40",
                                           f'traefik_tls_certs_not_after{{{PROXY},cn="b"}}': "580x40"}, True),
-    ("GrpcrouteProxyCertificateExpired", {'traefik_tls_certs_not_after{job="other",instance="p",cn="b"}': "580x40"}, False),  # not ours
-    ("GrpcrouteReloadFailed", {f"grpcroute_proxy_config_last_reload_successful{{{PROXY}}}": "1x37 0x3"}, False),  # not for long
+    # not ours
+    ("GrpcrouteProxyCertificateExpired", {'traefik_tls_certs_not_after{job="other",instance="p",cn="b"}': "580x40"},
+     False),
+    # not for long
+    ("GrpcrouteReloadFailed", {f"grpcroute_proxy_config_last_reload_successful{{{PROXY}}}": "1x37 0x3"}, False),
     ("GrpcrouteNoTargets", {'up{job="grpcroute-servers",instance="s"}': "1x40"}, True),
     ("GrpcrouteNearFileLimit", {'process_open_fds{job="other"}': "900x40", 'process_max_fds{job="other"}': "1000x40"},
      False),  # not ours
@@ -225,7 +235,8 @@ def prometheus(tmp_path, started):
 
 
 # What a fleet without faults has no series for.
-EMPTY_WHEN_HEALTHY = ['result="mismatch"', "grpcroute_stream_reconnects_total", "histogram_quantile(0.5, sum by (le) (rate(grpcroute_stream_l"]
+EMPTY_WHEN_HEALTHY = ['result="mismatch"', "grpcroute_stream_reconnects_total",
+                      "histogram_quantile(0.5, sum by (le) (rate(grpcroute_stream_l"]
 
 
 def test_a_healthy_fleet_is_quiet_and_fills_the_board(certs, started, agent, prometheus):
@@ -249,7 +260,8 @@ def test_board_and_rules_name_metrics_that_are_there(certs, started, agent):
              for family in re.findall(r"^# TYPE (\w+)", fetch(url)[1], re.M)
              for sample in (family, family + "_bucket", family + "_count", family + "_sum")}
     named = {name for expression in board_expressions() for name in METRIC.findall(expression)}
-    named |= set(METRIC.findall("\n".join(re.findall(r"expr: (?:\|\n)?((?:.|\n)*?)\n +(?:for|labels|- |$)", RULES.read_text()))))
+    named |= set(METRIC.findall("\n".join(re.findall(r"expr: (?:\|\n)?((?:.|\n)*?)\n +(?:for|labels|- |$)",
+                                                     RULES.read_text()))))
     assert len(named) > 25 and named <= there, named - there
 
 
@@ -267,7 +279,8 @@ def test_swapped_routes_fire_the_alert(certs, started, agent, prometheus):
         return {(a["labels"]["agent_version"], a["labels"]["server_version"]) for a in server.api("alerts")["alerts"]
                 if a["labels"]["alertname"] == "GrpcrouteMisrouted" and a["state"] == "firing"}
 
-    wait_until(lambda: misrouted() == {("v1.1", "v2"), ("v2.1", "v1")}, 30, "GrpcrouteMisrouted fires for both versions")
+    wait_until(lambda: misrouted() == {("v1.1", "v2"), ("v2.1", "v1")}, 30,
+               "GrpcrouteMisrouted fires for both versions")
     accuracy = wait_until(lambda: server.query("grpcroute:accuracy:ratio_rate5m"), 30, "accuracy is known")
     assert float(accuracy[0]["value"][1]) == 0
     for expression in board_expressions():
@@ -315,8 +328,8 @@ def test_silence_fires(certs, started, agent, prometheus):
     server.wait_scraped(6)
     fleet.servers["v2"].send_signal(signal.SIGSTOP)
     try:
-        wait_until(lambda: {"GrpcrouteVerifyNotPassing", "GrpcrouteVerifyUnanswered"} <= server.firing(), 30, "silence shows",
-                   lambda: fleet.probe.output)
+        wait_until(lambda: {"GrpcrouteVerifyNotPassing", "GrpcrouteVerifyUnanswered"} <= server.firing(), 30,
+                   "silence shows", lambda: fleet.probe.output)
     finally:
         fleet.servers["v2"].send_signal(signal.SIGCONT)
     assert "GrpcrouteVerifyMisrouted" not in server.firing()
@@ -326,7 +339,8 @@ def test_a_certificate_that_ends_soon_fires(started, backends, tmp_path, agent, 
     short = tmp_path / "short"
     run([ROOT / "certs/generate-certs.sh", "--out", short, "--days", "5"])
     server = prometheus(Fleet(short, started, agent))
-    wait_until(lambda: verify_alerts(server) == {"GrpcrouteCertificateExpires"}, 30, "only the certificate's alert fires")
+    wait_until(lambda: verify_alerts(server) == {"GrpcrouteCertificateExpires"}, 30,
+               "only the certificate's alert fires")
 
 
 # ---- the board -----------------------------------------------------------------------------------
@@ -341,7 +355,8 @@ def test_the_board_is_whole():
     taken = set()
     for panel in panels:
         place = panel["gridPos"]
-        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"])
+                 for y in range(place["y"], place["y"] + place["h"])}
         assert not cells & taken and place["x"] + place["w"] <= 24, panel["title"]
         taken |= cells
         if panel["type"] != "row":

@@ -1,4 +1,5 @@
-"""The board and the alerts with another proxy in the middle: Envoy and Traefik themselves, scraped by a real Prometheus."""
+"""The board and the alerts with another proxy in the middle: Envoy and Traefik themselves, scraped by a real
+Prometheus."""
 import itertools
 import json
 import re
@@ -90,19 +91,25 @@ def test_the_numbers_are_those_of_the_fleet(fleet_and_prometheus, through):
     server.wait_scraped(6)
     told = documented()
     assert number(server, "sum(grpcroute:proxy_endpoint_healthy)") == 2
-    healthy = {(one["metric"]["cluster"], one["metric"]["endpoint"]) for one in server.wait_shown("grpcroute:proxy_endpoint_healthy")}
+    healthy = {(one["metric"]["cluster"], one["metric"]["endpoint"])
+               for one in server.wait_shown("grpcroute:proxy_endpoint_healthy")}
     assert healthy == {(f"server-{version}", one.address) for version, one in fleet.servers.items()}
     assert {one["metric"]["proxy"] for one in server.wait_shown('{__name__=~"grpcroute:proxy_.*"}')} == {through}
-    wait_until(lambda: number(server, "sum(grpcroute:proxy_downstream_connections_active)") >= 2, 30, "connections of agents")
+    wait_until(lambda: number(server, "sum(grpcroute:proxy_downstream_connections_active)") >= 2, 30,
+               "connections of agents")
     assert number(server, "min(grpcroute:proxy_certificate_expiry_timestamp_seconds)") == \
         number(server, 'min(grpcroute_verify_certificate_expiry_timestamp_seconds{certificate="leaf"})')
     if told["Live streams in the proxy", "{{proxy}} {{instance}}"][through]:
         fleet.probe.stop()  # what it told is gone from here on
         wait_until(lambda: number(server, "sum(grpcroute:proxy_streams_active)") == 2, 30, "two live streams")
-        wait_until(lambda: number(server, "sum(grpcroute:proxy_endpoint_streams_active)") == 2, 30, "one on each server")
-    for name in ("no_route", "rejected", "unavailable", "resets"):  # but for a scrape that falls into the beginning of a stream
-        most = f"quantile_over_time(0.8, sum(grpcroute:proxy_{name}:increase5m)[1m:500ms])"  # of 2 s: one of four values
-        wait_until(lambda: {one["value"][1] for one in server.query(most)} <= {"0"}, 30, name, lambda: str(server.query(most)))
+        wait_until(lambda: number(server, "sum(grpcroute:proxy_endpoint_streams_active)") == 2, 30,
+                   "one on each server")
+    # but for a scrape that falls into the beginning of a stream
+    for name in ("no_route", "rejected", "unavailable", "resets"):
+        # of 2 s: one of four values
+        most = f"quantile_over_time(0.8, sum(grpcroute:proxy_{name}:increase5m)[1m:500ms])"
+        wait_until(lambda: {one["value"][1] for one in server.query(most)} <= {"0"}, 30, name,
+                   lambda: str(server.query(most)))
     clusters = {one["metric"]["cluster"] for one in server.wait_shown("grpcroute:proxy_cluster_streams_total > 0")}
     assert clusters == {"server-v1", "server-v2"}
 
@@ -132,8 +139,8 @@ def test_a_killed_server_fires_its_alerts(fleet_and_prometheus, through):
     fleet, server = fleet_and_prometheus(through)
     server.wait_scraped(6)
     fleet.servers["v1"].kill()
-    wait_firing(server, {"GrpcrouteNoHealthyEndpoint", "GrpcrouteEndpointUnhealthy", "GrpcrouteTargetDown", "GrpcrouteAgentWithoutStream",
-                         "GrpcrouteUpstreamErrors"})
+    wait_firing(server, {"GrpcrouteNoHealthyEndpoint", "GrpcrouteEndpointUnhealthy", "GrpcrouteTargetDown",
+                         "GrpcrouteAgentWithoutStream", "GrpcrouteUpstreamErrors"})
     unhealthy = {(a["labels"]["cluster"], a["labels"]["endpoint"]) for a in server.api("alerts")["alerts"]
                  if a["labels"]["alertname"] == "GrpcrouteEndpointUnhealthy" and a["state"] == "firing"}
     assert unhealthy == {("server-v1", fleet.servers["v1"].address)}
@@ -146,7 +153,8 @@ def test_a_proxy_that_is_gone_fires_its_alerts(fleet_and_prometheus, through):
     fleet.proxy.stop()
     wait_firing(server, {"GrpcrouteTargetDown", "GrpcrouteAgentWithoutStream", "GrpcrouteNoStreams"})
     down = {a["labels"]["job"] for a in server.api("alerts")["alerts"]
-            if a["labels"]["alertname"] == "GrpcrouteTargetDown" and a["state"] == "firing"}  # one late scrape makes it pending
+            # one late scrape makes it pending
+            if a["labels"]["alertname"] == "GrpcrouteTargetDown" and a["state"] == "firing"}
     assert down == {"grpcroute-proxy"}
     fleet.proxy.start()  # for close()
 
@@ -196,8 +204,10 @@ SERVED = f'traefik_service_requests_tls_total{{{JOB},service="server-v%d@file",{
 PROXY_CASES = [
     ("GrpcrouteNoStreams", {f"envoy_http_downstream_rq_active{{{ENVOY}}}": "0x40"}, True),
     ("GrpcrouteNoStreams", {f"envoy_http_downstream_rq_active{{{ENVOY}}}": "1x40"}, False),
-    ("GrpcrouteNoStreams", {f'envoy_http_downstream_rq_active{{{JOB},envoy_http_conn_manager_prefix="admin"}}': "0x40"}, False),
-    ("GrpcrouteNoStreams", {'envoy_http_downstream_rq_active{job="mesh",envoy_http_conn_manager_prefix="grpc"}': "0x40"}, False),
+    ("GrpcrouteNoStreams", {f'envoy_http_downstream_rq_active{{{JOB},envoy_http_conn_manager_prefix="admin"}}': "0x40"},
+     False),
+    ("GrpcrouteNoStreams",
+     {'envoy_http_downstream_rq_active{job="mesh",envoy_http_conn_manager_prefix="grpc"}': "0x40"}, False),
     ("GrpcrouteNoStreams", {ENTERED: "4x40"}, False),  # it does not tell
     ("GrpcrouteNoHealthyEndpoint", {ENVOY_ENDPOINT % 1: "0x40", ENVOY_ENDPOINT % 2: "0x40"}, True),
     ("GrpcrouteNoHealthyEndpoint", {ENVOY_ENDPOINT % 1: "0x40", ENVOY_ENDPOINT % 2: "1x40"}, False),
@@ -218,24 +228,32 @@ PROXY_CASES = [
     ("GrpcrouteNoRoute", {ENTERED: "0+3x40", SERVED % 1: "0+3x40"}, False),  # without addRoutersLabels
     ("GrpcrouteNoRoute", {ENTERED: "9+3x40", ROUTED % (1, 1): "7+2x40", ROUTED % (2, 2): "2+1x40"}, False),
     ("GrpcrouteNoRoute", {ENTERED: "9+3x40", ROUTED % (1, 1): "2+3x40"}, False),  # seven of them, long ago
-    ("GrpcrouteNoRoute", {ENTERED: "1x34 2x6", ROUTED % (1, 1): "1x40", ROUTED % (2, 2): "_x35 1x5"}, False),  # a router's first
-    ("GrpcrouteNoRoute", {ENTERED: "40+1x40", ROUTED % (1, 1): "20x25 stale", ROUTED % (2, 2): "20+1x40"}, False),  # one that is no more
+    # a router's first
+    ("GrpcrouteNoRoute", {ENTERED: "1x34 2x6", ROUTED % (1, 1): "1x40", ROUTED % (2, 2): "_x35 1x5"}, False),
+    # one that is no more
+    ("GrpcrouteNoRoute", {ENTERED: "40+1x40", ROUTED % (1, 1): "20x25 stale", ROUTED % (2, 2): "20+1x40"}, False),
     ("GrpcrouteNoRoute", {ENTERED: "40+2x40", ROUTED % (1, 1): "20x25 stale", ROUTED % (2, 2): "20+1x40"}, True),
-    ("GrpcrouteNoRoute", {ENTERED: "40+1x40", ROUTED % (1, 1): "20+1x25 stale", ROUTED % (2, 2): "20x25 21+1x14"}, False),
+    ("GrpcrouteNoRoute", {ENTERED: "40+1x40", ROUTED % (1, 1): "20+1x25 stale", ROUTED % (2, 2): "20x25 21+1x14"},
+     False),
     ("GrpcrouteNoRoute", {ENTERED: "500x30 0+1x9", ROUTED % (1, 1): "500x30 0+1x9"}, False),  # restarted
     ("GrpcrouteUpstreamErrors", {ENVOY_503: "0+1x40", ENVOY_SENT: "0+9x40", ENVOY_STARTED: "0+10x40"}, True),
-    ("GrpcrouteUpstreamErrors", {ENVOY_503: "_x25 4x15", ENVOY_SENT: "9x40", ENVOY_STARTED: "9x24 9x2 13x14"}, True),  # its first
+    # its first
+    ("GrpcrouteUpstreamErrors", {ENVOY_503: "_x25 4x15", ENVOY_SENT: "9x40", ENVOY_STARTED: "9x24 9x2 13x14"}, True),
     ("GrpcrouteUpstreamErrors", {ENVOY_503: "0+1x40", ENVOY_SENT: "0+99x40", ENVOY_STARTED: "0+100x40"}, False),
     ("GrpcrouteUpstreamErrors", {ENVOY_503: "8x40", ENVOY_SENT: "0+10x40", ENVOY_STARTED: "0+10x40"}, False),
     ("GrpcrouteUpstreamErrors", {ENVOY_RESET: "0+1x40", ENVOY_STARTED: "0+10x40"}, True),
     ("GrpcrouteUpstreamErrors", {ENVOY_RESET: "0+1x40", ENVOY_STARTED: "0+100x40"}, False),
     ("GrpcrouteUpstreamErrors", {ENTERED: "0+10x40", ROUTED % (1, 1): "0+10x40", SERVED % 1: "0+9x40"}, True),
     ("GrpcrouteUpstreamErrors", {ENTERED: "0+100x40", ROUTED % (1, 1): "0+100x40", SERVED % 1: "0+99x40"}, False),
-    ("GrpcrouteUpstreamErrors", {ENTERED: "0+9x40", ROUTED % (1, 1): "0+9x40", TRAEFIK_SERVER % 1: "0x40"}, True),  # never one served
+    # never one served
+    ("GrpcrouteUpstreamErrors", {ENTERED: "0+9x40", ROUTED % (1, 1): "0+9x40", TRAEFIK_SERVER % 1: "0x40"}, True),
     ("GrpcrouteUpstreamErrors", {ENTERED: "0+9x40", ROUTED % (1, 1): "0+9x40"}, False),  # without addServicesLabels
-    ("GrpcrouteUpstreamErrors", {ENTERED: "1x30 2x10", ROUTED % (1, 1): "1x30 2x10", SERVED % 1: "1x40", SERVED % 2: "_x31 1x9"}, False),
-    ("GrpcrouteNearFileLimit", {f"process_open_fds{{{JOB}}}": "900x40", f"process_max_fds{{{JOB}}}": "1000x40", f"up{{{JOB}}}": "1x40"}, True),
-    ("GrpcrouteNearFileLimit", {f"process_open_fds{{{JOB}}}": "700x40", f"process_max_fds{{{JOB}}}": "1000x40", f"up{{{JOB}}}": "1x40"}, False),
+    ("GrpcrouteUpstreamErrors", {ENTERED: "1x30 2x10", ROUTED % (1, 1): "1x30 2x10", SERVED % 1: "1x40",
+                                 SERVED % 2: "_x31 1x9"}, False),
+    ("GrpcrouteNearFileLimit", {f"process_open_fds{{{JOB}}}": "900x40", f"process_max_fds{{{JOB}}}": "1000x40",
+                                f"up{{{JOB}}}": "1x40"}, True),
+    ("GrpcrouteNearFileLimit", {f"process_open_fds{{{JOB}}}": "700x40", f"process_max_fds{{{JOB}}}": "1000x40",
+                                f"up{{{JOB}}}": "1x40"}, False),
 ]
 
 
@@ -258,6 +276,7 @@ def test_the_proxy_tells_what_the_rules_take_from_it(certs, tmp_path, started, a
 
     def missing():
         text = fetch(url)[1]
-        return {name for name in taken - LABELS if f"# TYPE {name} " not in text} | {name for name in taken & LABELS if f"{name}=" not in text}
+        return {name for name in taken - LABELS if f"# TYPE {name} " not in text} | {name for name in taken & LABELS
+                                                                                     if f"{name}=" not in text}
 
     wait_until(lambda: not missing(), 20, "every metric that rules name", lambda: str(missing()))

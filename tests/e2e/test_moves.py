@@ -24,19 +24,22 @@ class Fleet(Process):
     """Agents of one process; what they counted is read from their metrics."""
 
     def __init__(self, front, count=STREAMS, interval=INTERVAL):
-        super().__init__([BIN, "agent", "--version", "v1.1", "--count", str(count), "--interval", interval, "--target", front.target,
-                          "--cacert", front.certs / "ca.pem", "--metrics-listen", "127.0.0.1:0", "--log-timestamps"])
+        super().__init__([BIN, "agent", "--version", "v1.1", "--count", str(count), "--interval", interval, "--target",
+                          front.target, "--cacert", front.certs / "ca.pem", "--metrics-listen", "127.0.0.1:0",
+                          "--log-timestamps"])
         self.count = count
         self.metrics = self.wait_for_start(r"Metrics on (http://\S+)").group(1)
         try:
-            wait_until(lambda: self.counted("grpc_client_started_total") >= count, 60, "each stream was opened", lambda: self.output[-3000:])
+            wait_until(lambda: self.counted("grpc_client_started_total") >= count, 60, "each stream was opened",
+                       lambda: self.output[-3000:])
         except AssertionError:
             self.kill()
             Process.unclosed.discard(self)
             raise
 
     def wait_open(self):
-        """Each that has ended by now was opened again. How many are open at once is the pace of the machine, where they come of age."""
+        """Each that has ended by now was opened again. How many are open at once is the pace of the machine, where
+        they come of age."""
         ended = self.counted("grpcroute_stream_lifetime_seconds_count")
         wait_until(lambda: self.counted("grpc_client_started_total") >= self.count + ended, 20, "the streams are open",
                    lambda: str(self.counted("grpcroute_streams_active")))
@@ -91,7 +94,8 @@ def endpoints(started, tmp_path):
 
 
 def start(started, certs, endpoints, *args):
-    return started(Proxy(certs, [], [], "--endpoints", f"@{endpoints.file}", "--workers", "2", "--move-window", f"{WINDOW_S}s",
+    return started(Proxy(certs, [], [], "--endpoints", f"@{endpoints.file}", "--workers", "2", "--move-window",
+                         f"{WINDOW_S}s",
                          *args)).wait_ready()
 
 
@@ -111,8 +115,8 @@ def is_even(front, count, total=STREAMS):
 
 
 def is_spread_over_time(moments, pongs, window_s):
-    """No herd: in no 100 ms more than three times the mean comes, or what a few streams make by chance. Where the machine stood
-    still, no stream was answered, and what was due meanwhile comes at once."""
+    """No herd: in no 100 ms more than three times the mean comes, or what a few streams make by chance. Where the
+    machine stood still, no stream was answered, and what was due meanwhile comes at once."""
     still_s = max(later - pong for pong, later in zip(pongs, pongs[1:]))
     mean = len(moments) * (0.1 + still_s) / window_s
     peak = max(sum(moment <= other < moment + 0.1 for other in moments) for moment in moments)
@@ -128,13 +132,16 @@ def test_endpoints_that_come_get_the_surplus_and_no_message_is_lost(started, cer
     for _attempt in range(5):
         earlier, ends, lines = moved, len(fleet.lines), len(front.lines)
         endpoints.use(0, 1, 2, 3)
-        moved += int(front.wait_for(rf"Cluster server-v1: (\d+) of {STREAMS} streams move within {WINDOW_S * 1000} ms to even out 4 "
+        moved += int(front.wait_for(rf"Cluster server-v1: (\d+) of {STREAMS} streams move within {WINDOW_S * 1000} ms "
+                                    rf"to even out 4 "
                                     "endpoints", after=lines).group(1))
         assert moved - earlier <= STREAMS / 2  # the surplus, and none more
-        wait_until(lambda: metric(front, "grpcroute_proxy_ended_rebalance_total") == moved, WINDOW_S + 15, "the surplus moved")
+        wait_until(lambda: metric(front, "grpcroute_proxy_ended_rebalance_total") == moved, WINDOW_S + 15,
+                   "the surplus moved")
         wait_until(lambda: is_even(front, 4), 15, "four endpoints are even", lambda: str(shares(front)))
         fleet.assert_nothing_lost()
-        wait_until(lambda: len(fleet.planned(ends)) >= moved - earlier, 20, "the agents told it")  # after the proxy counted it
+        # after the proxy counted it
+        wait_until(lambda: len(fleet.planned(ends)) >= moved - earlier, 20, "the agents told it")
         if is_spread_over_time(fleet.planned(ends), fleet.moments("Received pong", ends), WINDOW_S):
             break
         endpoints.use(0, 1)
@@ -144,7 +151,8 @@ def test_endpoints_that_come_get_the_surplus_and_no_message_is_lost(started, cer
     already = metric(front, "grpcroute_proxy_ended_removed_total")
     held = shares(front)[endpoints.servers[3].address]
     endpoints.use(0, 1, 2)
-    front.wait_for(rf"Endpoint {endpoints.servers[3].address} of cluster server-v1 is removed: its {held} streams end within")
+    front.wait_for(rf"Endpoint {endpoints.servers[3].address} of cluster server-v1 is removed: its {held} streams end "
+                   rf"within")
     wait_until(lambda: is_even(front, 3), WINDOW_S + 15, "three endpoints are even", lambda: str(shares(front)))
     assert metric(front, "grpcroute_proxy_ended_removed_total") == already + held
     assert metric(front, "grpcroute_proxy_ended_rebalance_total") == moved
@@ -169,7 +177,8 @@ def test_nothing_moves_unless_that_is_asked_for(started, certs, endpoints):
 
 def test_a_clusters_counters_do_not_step_back_when_endpoints_leave(started, certs, endpoints):
     def counters():
-        found = re.findall(r"^cluster\.server-v1\.upstream_(\w+_total|messages_\w+|bytes_\w+): (\d+)$", fetch(front.admin + "/stats")[1], re.M)
+        found = re.findall(r"^cluster\.server-v1\.upstream_(\w+_total|messages_\w+|bytes_\w+): (\d+)$",
+                           fetch(front.admin + "/stats")[1], re.M)
         return {name: int(value) for name, value in found}
     endpoints.use(0, 1)
     front = start(started, certs, endpoints)
@@ -190,8 +199,10 @@ def test_streams_of_an_unhealthy_endpoint_end_when_that_is_asked_for(started, ce
     front = start(started, certs, endpoints, "--on-unhealthy", "end", *QUICK_HEALTH, "--move-window", "2s")
     fleet = started(Fleet(front, 40))
     with stopped(endpoints.servers[0]):
-        front.wait_for(rf"Endpoint {endpoints.servers[0].address} of cluster server-v1 is unhealthy: its 20 streams end within")
-        wait_until(lambda: shares(front) == {endpoints.servers[1].address: 40}, WINDOW_S + 15, "all are on the other one")
+        front.wait_for(rf"Endpoint {endpoints.servers[0].address} of cluster server-v1 is unhealthy: its 20 streams "
+                       rf"end within")
+        wait_until(lambda: shares(front) == {endpoints.servers[1].address: 40}, WINDOW_S + 15,
+                   "all are on the other one")
     ended = metric(front, "grpcroute_proxy_ended_unhealthy_total")
     assert 0 < ended <= 20  # an agent that waits for its pong for too long leaves by itself
     wait_until(lambda: len(fleet.planned()) == ended, 20, "all agents told it")
@@ -225,16 +236,19 @@ def test_an_end_by_age_is_no_fault_of_anybody(started, certs, backends):
     """Nor of a client's: hundreds of young ones a second cost no upstream connection."""
     front = started(Proxy(certs, *backends, "--max-stream-age", "200ms", "--age-jitter", "0")).wait_ready()
     fleet = started(Fleet(front, 200))
-    wait_until(lambda: metric(front, "grpcroute_proxy_ended_age_total") >= 1000, 60, "streams came of age")  # as fast as they are opened
+    # as fast as they are opened
+    wait_until(lambda: metric(front, "grpcroute_proxy_ended_age_total") >= 1000, 60, "streams came of age")
     fleet.assert_nothing_lost()
     text = fetch(front.admin + "/stats/prometheus")[1]
-    assert sum(float(value) for value in re.findall(r"^grpcroute_proxy_endpoint_errors_total\S* (\S+)$", text, re.M)) == 0
+    assert sum(float(value) for value in re.findall(r"^grpcroute_proxy_endpoint_errors_total\S* (\S+)$", text,
+                                                    re.M)) == 0
     assert metric(front, "grpcroute_proxy_clients_apart_total") == 0
     assert "unhealthy" not in front.output
 
 
 def test_a_message_is_not_cut_by_age(started, certs, backends, stubs):
-    """A stream whose message came only in part ends when that is whole; what nobody answers holds it for a moment only."""
+    """A stream whose message came only in part ends when that is whole; what nobody answers holds it for a moment
+    only."""
     from testenv import flow, raw
     front = started(Proxy(certs, *backends, "--max-stream-age", "1s", "--age-jitter", "0")).wait_ready()
     client = flow.connect(front.port, certs / "ca.pem")
@@ -258,7 +272,8 @@ def test_the_trailers_say_that_it_may_come_back_and_what_was_taken(started, cert
                 yield stubs["ping_pb2"].PingRequest(message="hi")
             time.sleep(30)
         call = channel.stream_stream("/ping.PingService/PingPong")(
-            (ping.SerializeToString() for ping in pings()), metadata=[("agent-version", "v1.1"), ("agent-id", "a")], timeout=20)
+            (ping.SerializeToString() for ping in pings()), metadata=[("agent-version", "v1.1"), ("agent-id", "a")],
+            timeout=20)
         answers = []
         with pytest.raises(grpc.RpcError) as error:
             for answer in call:
@@ -266,7 +281,8 @@ def test_the_trailers_say_that_it_may_come_back_and_what_was_taken(started, cert
     assert error.value.code() == grpc.StatusCode.UNAVAILABLE
     assert "--max-stream-age" in error.value.details()
     trailers = dict(error.value.trailing_metadata())
-    assert trailers["grpc-retry-pushback-ms"] == "0" and trailers["grpcroute-received"] == str(len(answers))  # 3, unless sending took longer
+    # 3, unless sending took longer
+    assert trailers["grpc-retry-pushback-ms"] == "0" and trailers["grpcroute-received"] == str(len(answers))
 
 
 def test_a_hash_alone_says_where_a_stream_goes():

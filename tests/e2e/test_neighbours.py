@@ -1,5 +1,5 @@
-"""One client does its worst through the proxy, before endpoints of five makes: three agents and the health check on the same
-upstream connection lose nothing, not a message."""
+"""One client does its worst through the proxy, before endpoints of five makes: three agents and the health check on
+the same upstream connection lose nothing, not a message."""
 import contextlib
 import os
 import re
@@ -28,7 +28,8 @@ slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes half a m
 
 
 class Site:
-    """A proxy before one endpoint, whose one upstream connection an attacker shares with the agents and the health checks."""
+    """A proxy before one endpoint, whose one upstream connection an attacker shares with the agents and the health
+    checks."""
 
     def __init__(self, kind, certs, folder):
         before = set(Process.unclosed)
@@ -39,9 +40,11 @@ class Site:
 
             self.cacert = certs / "ca.pem"
             self.endpoint = start(kind(folder))
-            self.proxy = start(Proxy(certs, [self.endpoint], [self.endpoint], "--workers", "1", "--health-interval", "250ms"))
+            self.proxy = start(Proxy(certs, [self.endpoint], [self.endpoint], "--workers", "1", "--health-interval",
+                                     "250ms"))
             self.proxy.wait_ready()
-            self.agents = start(Agent("v1.1", "bystander", self.proxy.target, "--interval", "50ms", "--count", str(AGENTS),
+            self.agents = start(Agent("v1.1", "bystander", self.proxy.target, "--interval", "50ms", "--count",
+                                      str(AGENTS),
                                       cacert=self.cacert))
             self._from = 0  # of the proxy's lines
             self.lose_nothing("before the attack")
@@ -64,7 +67,8 @@ class Site:
             yield
         finally:
             os.kill(self.endpoint.process.pid, signal.SIGCONT)
-        self.agents.wait_for(r"bystander-1\] Received pong", count=30, after=len(self.agents.lines))  # 1.5 s: a check has ended
+        # 1.5 s: a check has ended
+        self.agents.wait_for(r"bystander-1\] Received pong", count=30, after=len(self.agents.lines))
         if self.complaints():
             wait_until(lambda: "is healthy" in self.proxy.lines[-1], 5, "the endpoint is healthy again")
         self._from = len(self.proxy.lines)
@@ -75,7 +79,8 @@ class Site:
         for agent, pings in enumerate(sent, 1):
             with contextlib.suppress(AssertionError):
                 self.agents.wait_for(rf"bystander-{agent}\] Received pong", count=pings + 2, deadline_s=4)
-            assert self._count("Received pong", agent) >= pings + 2, f"bystander-{agent} is not answered any more after {after}: " \
+            assert self._count("Received pong", agent) >= pings + 2, \
+                f"bystander-{agent} is not answered any more after {after}: " \
                 f"{self.complaints()[:3]}"
         assert not self.complaints(), f"{after}: {self.complaints()[:3]}\n{self.proxy.output[-1500:]}"
         assert self.proxy.running() and self.endpoint.running()
@@ -118,7 +123,8 @@ def site(request, sites):
 
 # ---- odd requests, a stream each ------------------------------------------------------------------
 
-USUAL = [(":method", "POST"), (":scheme", "http"), (":path", PING_PONG), (":authority", "localhost"), ("te", "trailers"),
+USUAL = [(":method", "POST"), (":scheme", "http"), (":path", PING_PONG), (":authority", "localhost"),
+         ("te", "trailers"),
          ("content-type", "application/grpc"), ("agent-id", "attacker"), ("agent-version", "v1.1")]
 
 
@@ -127,13 +133,15 @@ def blocks(stream, data, flags=0, size=16384):
     parts = [data[i:i + size] for i in range(0, len(data), size)] or [b""]
     kinds = [HEADERS] + [CONTINUATION] * (len(parts) - 1)
     ends = [0] * (len(parts) - 1) + [END_HEADERS]
-    return b"".join(frame(kind, end | (flags if kind == HEADERS else 0), stream, part) for kind, end, part in zip(kinds, ends, parts))
+    return b"".join(frame(kind, end | (flags if kind == HEADERS else 0), stream, part) for kind, end,
+                    part in zip(kinds, ends, parts))
 
 
 class Call:
     """A request that is wrong in one way: fields, then what follows them on the stream."""
 
-    def __init__(self, fields=USUAL, then=lambda stream: frame(DATA, END_STREAM, stream, message()), flags=0, raw_fields=b""):
+    def __init__(self, fields=USUAL, then=lambda stream: frame(DATA, END_STREAM, stream, message()), flags=0,
+                 raw_fields=b""):
         self.data, self.then, self.flags = block(*fields) + raw_fields, then, flags
 
     def __call__(self, stream):
@@ -179,35 +187,51 @@ def bytes_of(pattern):
     return [pattern.replace(b"?", bytes([byte])) for byte in chosen]
 
 
-HOP_BY_HOP = [("connection", "close"), ("connection", ""), ("connection", "x"), ("keep-alive", "timeout=5"), ("proxy-connection", "close"),
-              ("transfer-encoding", "chunked"), ("transfer-encoding", ""), ("upgrade", "h2c"), ("http2-settings", "AAMAAABk"),
+HOP_BY_HOP = [("connection", "close"), ("connection", ""), ("connection", "x"), ("keep-alive", "timeout=5"),
+              ("proxy-connection", "close"),
+              ("transfer-encoding", "chunked"), ("transfer-encoding", ""), ("upgrade", "h2c"),
+              ("http2-settings", "AAMAAABk"),
               ("trailer", "x"), ("expect", "100-continue"), ("expect", "x")]
 KNOWN_FIELDS = [
-    ("grpc-status", "0"), ("grpc-message", "%"), ("grpc-encoding", "x"), ("grpc-encoding", ""), ("grpc-encoding", "gzip"),
+    ("grpc-status", "0"), ("grpc-message", "%"), ("grpc-encoding", "x"), ("grpc-encoding", ""),
+    ("grpc-encoding", "gzip"),
     ("grpc-accept-encoding", "x," * 500), ("grpc-message-type", "x"), ("grpc-tags-bin", "!"), ("grpc-trace-bin", "!!"),
-    ("grpc-previous-rpc-attempts", "x"), ("x-bin", "AA=A"), ("x-bin", ""), ("x-bin", b"\xff"), ("x-bin", "AA,AA"), ("cookie", ""),
-    ("cookie", ";"), ("user-agent", ""), ("content-encoding", "x"), ("x-forwarded-for", '"x'), ("x-forwarded-proto", "x"),
+    ("grpc-previous-rpc-attempts", "x"), ("x-bin", "AA=A"), ("x-bin", ""), ("x-bin", b"\xff"), ("x-bin", "AA,AA"),
+    ("cookie", ""),
+    ("cookie", ";"), ("user-agent", ""), ("content-encoding", "x"), ("x-forwarded-for", '"x'),
+    ("x-forwarded-proto", "x"),
     ("x-envoy-upstream-rq-timeout-ms", "1"), ("x-envoy-max-retries", "1000000"), ("x-envoy-retry-on", "5xx,reset"),
-    ("x-envoy-internal", "true"), ("x-envoy-upstream-stream-duration-ms", "1"), ("x-request-id", ""), ("range", "bytes=0-1"),
+    ("x-envoy-internal", "true"), ("x-envoy-upstream-stream-duration-ms", "1"), ("x-request-id", ""),
+    ("range", "bytes=0-1"),
     ("max-forwards", "0"), ("priority", "u=9"), ("early-data", "1"), ("traceparent", "x"), ("status", "200")]
 LENGTHS = ["0", "1", "11", "99999", "-1", "", "x", "11,11", "18446744073709551616", "0x5", " 11", "+11", "011"]
-PATHS = ["/", "*", "", "x", "/%", "/%zz", "//", "/a b", "/\x7f", b"/\xc3\xa9", b"/\xff", "http://localhost" + PING_PONG, PING_PONG + "?x=y",
-         PING_PONG + "#f", "/a/../b", "?x", "#x", "\\", "/\0", "/a\tb", "/<>", '/"', "/^`{|}", "@", "localhost:80", "/%00",
+PATHS = ["/", "*", "", "x", "/%", "/%zz", "//", "/a b", "/\x7f", b"/\xc3\xa9", b"/\xff", "http://localhost" + PING_PONG,
+         PING_PONG + "?x=y",
+         PING_PONG + "#f", "/a/../b", "?x", "#x", "\\", "/\0", "/a\tb", "/<>", '/"', "/^`{|}", "@", "localhost:80",
+         "/%00",
          "/" + "a" * 4000, "/" + "%" * 7000 + "/M", "/grpc.health.v1.Health/Check"]
-AUTHORITIES = ["", "a b", " localhost", "localhost ", "a\tb", "localhost:99999", "localhost:x", "[::1", "user@host", b"\xc3\xa9", "\0", "a,b",
+AUTHORITIES = ["", "a b", " localhost", "localhost ", "a\tb", "localhost:99999", "localhost:x", "[::1", "user@host",
+               b"\xc3\xa9", "\0", "a,b",
                "x" * 5000, "http://x", "/", "a/b", "?", "#", "%zz", ":80", "<>", '"', "^", "|", "{}", "\\", "\x7f", "*"]
-METHODS = ["GET", "HEAD", "PUT", "CONNECT", "OPTIONS", "TRACE", "", "post", "POST ", "P OST", "PRI", "\0", b"\xc3\xa9", "(", "POST,GET",
+METHODS = ["GET", "HEAD", "PUT", "CONNECT", "OPTIONS", "TRACE", "", "post", "POST ", "P OST", "PRI", "\0", b"\xc3\xa9",
+           "(", "POST,GET",
            "X" * 100]
 SCHEMES = ["https", "HTTP", "", "gopher", "http:", "a b", "1http", "\0", "-", b"\xc3\xa9", "http,https", "x" * 300]
-TIMEOUTS = ["1n", "0n", "1m", "", "S", "x", "-1S", "1", "999999999S", "1x", "1 S", "1.5S", "\0", "9" * 100 + "S", b"\xc3\xa9"]
-TYPES = ["application/grpc+proto", "application/grpc+json", "application/grpc;x=y", "application/grpc-web", "application/json", "", "x",
+TIMEOUTS = ["1n", "0n", "1m", "", "S", "x", "-1S", "1", "999999999S", "1x", "1 S", "1.5S", "\0", "9" * 100 + "S",
+            b"\xc3\xa9"]
+TYPES = ["application/grpc+proto", "application/grpc+json", "application/grpc;x=y", "application/grpc-web",
+         "application/json", "", "x",
          "APPLICATION/GRPC", "application/grpc ", b"\xc3\xa9", "x" * 5000]
-BODIES = {"compressed": b"\1\0\0\0\1x", "flag 255": b"\xff\0\0\0\1x", "4 GiB": b"\0\xff\xff\xff\xffx", "5 MiB": b"\0\0\x50\0\0x",
-          "cut": b"\0\0\0\0\x09x", "half a prefix": b"\0\0", "not protobuf": message(b"\xff" * 50), "empty": message(b"")}
+BODIES = {"compressed": b"\1\0\0\0\1x", "flag 255": b"\xff\0\0\0\1x", "4 GiB": b"\0\xff\xff\xff\xffx",
+          "5 MiB": b"\0\0\x50\0\0x",
+          "cut": b"\0\0\0\0\x09x", "half a prefix": b"\0\0", "not protobuf": message(b"\xff" * 50),
+          "empty": message(b"")}
 
 ODD = {
-    "names": each(lambda name: plus((name, "v")), bytes_of(b"x?y") + [b"", b":", b"x:", b":x", b"-", b"_", b"-bin", b"x y", b"X"]),
-    "values": each(lambda value: plus(("x-odd", value)), bytes_of(b"a?c") + [b"", b" a", b"a ", b"\ta", b" ", b"a\r\nb: c"]),
+    "names": each(lambda name: plus((name, "v")), bytes_of(b"x?y") + [b"", b":", b"x:", b":x", b"-", b"_", b"-bin",
+                                                                      b"x y", b"X"]),
+    "values": each(lambda value: plus(("x-odd", value)),
+                   bytes_of(b"a?c") + [b"", b" a", b"a ", b"\ta", b" ", b"a\r\nb: c"]),
     "methods": {**each(lambda method: changed(":method", method), METHODS),
                 **{f"{method} and no body": Call([(":method", method)] + USUAL[1:], flags=END_STREAM)
                    for method in ("GET", "HEAD", "CONNECT")},
@@ -220,26 +244,32 @@ ODD = {
         **{f"no {name}": without(name) for name, _ in USUAL[:4]},
         **{f"{name} twice": Call(USUAL[:4] + [pair] + USUAL[4:]) for pair in USUAL[:4] for name in pair[:1]},
         **{f"{name} last": without(name, (name, value)) for name, value in USUAL[:4]},
-        **{f"{name} of another kind": Call(USUAL[:4] + [(name, "x")] + USUAL[4:]) for name in (":status", ":protocol", ":x", ":host", ":")},
+        **{f"{name} of another kind": Call(USUAL[:4] + [(name, "x")] + USUAL[4:])
+           for name in (":status", ":protocol", ":x", ":host", ":")},
         "none": Call([]), "none and no body": Call([], flags=END_STREAM)},
     "hosts": {**each(lambda host: without(":authority", ("host", host)), ["localhost", "", "a b"]),
               **each(lambda host: plus(("host", host)), ["localhost", "other", "", "a b", "\0", b"\xc3\xa9", "a,b"]),
               "two": without(":authority", ("host", "a"), ("host", "b")), "three": plus(("host", "a"), ("host", "a"))},
-    "te": {**each(lambda te: changed("te", te), ["Trailers", "", "gzip", "trailers, gzip", "trailers;q=1", "trailers ", b"\xff"]),
+    "te": {**each(lambda te: changed("te", te), ["Trailers", "", "gzip", "trailers, gzip", "trailers;q=1", "trailers ",
+                                                 b"\xff"]),
            "none": without("te"), "twice": plus(("te", "trailers")), "two": plus(("te", "gzip"))},
     "hop-by-hop fields": each(plus, HOP_BY_HOP),
     "known fields": each(plus, KNOWN_FIELDS),
     "repeated fields": {name: plus((name, "a"), (name, "b")) for name in (
-        "user-agent", "content-type", "grpc-encoding", "grpc-timeout", "agent-version", "agent-id", "authorization", "expect")},
+        "user-agent", "content-type", "grpc-encoding", "grpc-timeout", "agent-version", "agent-id", "authorization",
+        "expect")},
     "timeouts": {**each(lambda timeout: plus(("grpc-timeout", timeout)), TIMEOUTS),
-                 **{f"{timeout}, open": Call(USUAL + [("grpc-timeout", timeout)], then=data()) for timeout in ("1n", "1m", "20m")}},
+                 **{f"{timeout}, open": Call(USUAL + [("grpc-timeout", timeout)], then=data())
+                    for timeout in ("1n", "1m", "20m")}},
     "content types": each(lambda kind: changed("content-type", kind), TYPES),
     "content lengths": {**each(lambda length: plus(("content-length", length)), LENGTHS),
                         "twice": plus(("content-length", "11"), ("content-length", "11")),
                         "no body": Call(USUAL + [("content-length", "5")], flags=END_STREAM),
                         "less": Call(USUAL + [("content-length", "3")], then=data())},
-    "sizes": {**each(lambda size: plus(("x-big", "v" * size)), [4096, 8192, 15000, *range(15900, 16200, 20), 17000, 40000]),
-              **{f"host of {size}": without(":authority", ("host", "h" * 60), ("x-big", "v" * size)) for size in range(15900, 16000, 10)},
+    "sizes": {**each(lambda size: plus(("x-big", "v" * size)), [4096, 8192, 15000, *range(15900, 16200, 20), 17000,
+                                                                40000]),
+              **{f"host of {size}": without(":authority", ("host", "h" * 60), ("x-big", "v" * size))
+                 for size in range(15900, 16000, 10)},
               "name": plus(("x" * 8000, "v")), "many short": plus(*[("x", "")] * 92),
               "101 fields": plus(*[("x", "y")] * 93),
               "200 cookies": plus(*[("cookie", f"c{n}=v") for n in range(200)]),
@@ -247,11 +277,15 @@ ODD = {
               "table": Call(raw_fields=literal("x-big", "v" * 3000, 0x40) + b"\xbe" * 4)},
     "trailers": {
         **each(lambda field: after(data(), trailers(field)), [
-            ("x", "y"), ("grpc-status", "0"), ("host", "x"), (":path", "/x"), (":status", "200"), (":authority", "x"), ("te", "trailers"),
-            ("content-length", "0"), ("connection", "close"), ("X", "y"), ("x", b"\0"), ("", "v"), ("x-bin", "!!"), ("x", "v" * 8000)]),
+            ("x", "y"), ("grpc-status", "0"), ("host", "x"), (":path", "/x"), (":status", "200"), (":authority", "x"),
+            ("te", "trailers"),
+            ("content-length", "0"), ("connection", "close"), ("X", "y"), ("x", b"\0"), ("", "v"), ("x-bin", "!!"),
+            ("x", "v" * 8000)]),
         "none": after(data(), trailers()), "no body": after(trailers(("x", "y"))), "only end": after(trailers()),
-        "without end": after(trailers(("x", "y"), flags=0), data()), "without end, twice": after(*[trailers(("x", "y"), flags=0)] * 2),
-        "200 fields": after(trailers(*[("x", "y")] * 200)), "the request again": after(lambda stream: blocks(stream, block(*USUAL)))},
+        "without end": after(trailers(("x", "y"), flags=0), data()),
+        "without end, twice": after(*[trailers(("x", "y"), flags=0)] * 2),
+        "200 fields": after(trailers(*[("x", "y")] * 200)),
+        "the request again": after(lambda stream: blocks(stream, block(*USUAL)))},
     "bodies": {**{name: after(data(body, END_STREAM)) for name, body in BODIES.items()},
                **{f"{name}, open": after(data(body)) for name, body in BODIES.items()}, "none": Call(flags=END_STREAM),
                "end": after(data(b"", END_STREAM)), "empty frames": after(*[data(b"")] * 40, data(flags=END_STREAM)),
@@ -263,9 +297,11 @@ ODD = {
                "depends on itself": after(lambda stream: frame(PRIORITY, 0, stream, struct.pack(">IB", stream, 0)))},
     "resets": {**{f"{code} at once": after(resets(code)) for code in [*range(15), 2**32 - 1]},
                **{f"{code} after a message": after(data(), resets(code)) for code in [*range(15), 2**32 - 1]},
-               **{f"{code} after the end": after(data(flags=END_STREAM), resets(code)) for code in [*range(15), 2**32 - 1]}},
+               **{f"{code} after the end": after(data(flags=END_STREAM), resets(code))
+                  for code in [*range(15), 2**32 - 1]}},
     "what comes too late": {
-        "data after end": after(data(flags=END_STREAM), data()), "end after end": after(data(flags=END_STREAM), data(b"", END_STREAM)),
+        "data after end": after(data(flags=END_STREAM), data()),
+        "end after end": after(data(flags=END_STREAM), data(b"", END_STREAM)),
         "data after reset": after(resets(8), data()), "fields after reset": after(resets(8), trailers(("x", "y"))),
         "request after reset": after(resets(8), lambda stream: blocks(stream, block(*USUAL))),
         "credit after end": after(data(flags=END_STREAM), lambda stream: window_update(1, stream)),
@@ -317,7 +353,8 @@ AGAIN = {
     "resets of finished streams": (after(data(flags=END_STREAM), resets(0)), 0.05),
     "deadlines": (Call(USUAL + [("grpc-timeout", "20m")], then=data()), 0.3),
     "deadlines before anything": (Call(USUAL + [("grpc-timeout", "1n")], then=data(b"")), 0.3),
-    "paths too long to be quoted": (Call([(n, "/" + "%" * 7000 + "/M" if n == ":path" else v) for n, v in USUAL], flags=END_STREAM), 0.3),
+    "paths too long to be quoted": (Call([(n, "/" + "%" * 7000 + "/M" if n == ":path" else v) for n, v in USUAL],
+                                         flags=END_STREAM), 0.3),
     "HEAD": (Call([(":method", "HEAD")] + USUAL[1:], flags=END_STREAM), 0.2),
     "GET with a body": (Call([(":method", "GET")] + USUAL[1:], then=data()), 0.1),
     "no body": (Call(flags=END_STREAM), 0.1),
@@ -350,8 +387,9 @@ def test_the_same_400_times(site, name):
     again(site, name, 400)
 
 
-COUNTED_SOMEWHERE = ["resets of unanswered streams", "resets of answered streams", "resets of finished streams", "deadlines",
-                     "paths too long to be quoted", "GET with a body", "no body", "malformed fields", "too many fields",
+COUNTED_SOMEWHERE = ["resets of unanswered streams", "resets of answered streams", "resets of finished streams",
+                     "deadlines", "paths too long to be quoted", "GET with a body", "no body", "malformed fields",
+                     "too many fields",
                      "wrong content-length", "too much credit"]
 
 
@@ -471,7 +509,8 @@ def reset_storm_of_answered_streams(site):
 
 
 def floods(site):
-    for unit in (frame(PING, payload=b"x" * 8), setting((flow.INITIAL_WINDOW_SIZE, 65535)), frame(PRIORITY, 0, 1, b"\0\0\0\3\0"),
+    for unit in (frame(PING, payload=b"x" * 8), setting((flow.INITIAL_WINDOW_SIZE, 65535)),
+                 frame(PRIORITY, 0, 1, b"\0\0\0\3\0"),
                  window_update(1), window_update(1, 1), frame(DATA, 0, 1, b""), frame(0x20, 0, 1, b"?")):
         with contextlib.closing(site.client()) as client:
             client.send(after(data())(1) + unit * 5000)
@@ -535,8 +574,9 @@ def versions_of_its_own(site):
     assert re.search(r"misrouted: (\d+)", stats).group(1) == "0"
 
 
-PLOTS = [unread_responses, unread_requests, slow_reader, reads_nothing_at_all, tiny_frames, bursts_of_small_messages, leaving_at_once,
-         leaving_in_order, reset_storm, reset_storm_of_answered_streams, floods, table_games, windows_up_and_down, slow_bodies,
+PLOTS = [unread_responses, unread_requests, slow_reader, reads_nothing_at_all, tiny_frames, bursts_of_small_messages,
+         leaving_at_once, leaving_in_order, reset_storm, reset_storm_of_answered_streams, floods, table_games,
+         windows_up_and_down, slow_bodies,
          resets_while_the_server_pauses, versions_of_its_own]
 
 

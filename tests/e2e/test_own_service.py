@@ -1,5 +1,5 @@
-"""A service that is not PingPong: --method, --message-file, --server-from, --pod-from, and the header in which a proxy names what
-it chose. Each verdict is seen red, too."""
+"""A service that is not PingPong: --method, --message-file, --server-from, --pod-from, and the header in which a proxy
+names what it chose. Each verdict is seen red, too."""
 import json
 import re
 import shutil
@@ -106,7 +106,8 @@ def test_a_name_that_is_not_there_is_told_with_what_is(service, source, told):
 def test_answers_that_only_sometimes_have_a_name_prove_nothing_more(started):
     some = started(OwnService(each=lambda number: answer("v1" if number % 2 else "", "p")))
     done = verify(some, "bidi", *NAMED)
-    assert done.returncode == 4 and "6 of 10 answers do not name their server: field 1 is empty" in done.stdout, done.stdout
+    assert done.returncode == 4 and "6 of 10 answers do not name their server: field 1 is empty" in done.stdout, \
+        done.stdout
     wrong = started(OwnService(each=lambda number: answer("v2" if number == 3 else "", "p")))
     done = verify(wrong, "bidi", *NAMED)
     assert done.returncode == 1 and "v2 (2 of 10 messages" in done.stdout, done.stdout
@@ -126,7 +127,8 @@ def test_numbers_and_messages_within_messages_are_names_too(started):
 
 def test_routes_say_what_to_expect_of_a_method_of_their_own(service, tmp_path):
     routes = tmp_path / "routes.yaml"
-    routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: own}\nspec:\n  rules:\n"
+    routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: own}\nspec:\n  "
+                      "rules:\n"
                       "  - matches: [{method: {service: own.Fleet, method: Talk}}]\n"
                       "    backendRefs: [{name: blue, port: 1}]\n"
                       "  - backendRefs: [{name: green, port: 1}]\n")
@@ -141,7 +143,8 @@ def test_json_says_what_was_called_and_what_was_not_checked(service):
     done = verify(service, "server-stream", "--server-from", "header:x-server", "-o", "json")
     report = json.loads(done.stdout)
     assert done.returncode == 0 and report["service"] == {
-        "method": "/own.Fleet/Watch", "call": "server-stream", "message_bytes": 0, "server_from": "header x-server", "pod_from": None}
+        "method": "/own.Fleet/Watch", "call": "server-stream", "message_bytes": 0, "server_from": "header x-server",
+        "pod_from": None}
     (check,) = report["checks"]
     assert set(check["not_checked"]) >= {"isolation", "order", "loss", "duplication", "stickiness"}
     report = json.loads(verify(service, "bidi", "--server-from", "header:none", "-o", "json").stdout)
@@ -165,13 +168,15 @@ def test_a_server_that_ends_with_a_status_is_told(started, kind):
     assert "FAILED_PRECONDITION: as told" in done.stdout
     late = started(OwnService(status=grpc.StatusCode.DATA_LOSS))
     done = verify(late, kind, *NAMED)
-    assert done.returncode == (1 if kind in ("bidi", "server-stream") else 4) and "DATA_LOSS: as told" in done.stdout, done.stdout
+    assert done.returncode == (1 if kind in ("bidi", "server-stream") else 4) and "DATA_LOSS: as told" in done.stdout, \
+        done.stdout
 
 
 def test_a_stream_without_an_end_is_left_and_that_is_said(started):
     endless = started(OwnService(count=0))
     done = verify(endless, "server-stream", *NAMED)
-    assert done.returncode == 0 and "end of stream: the server did not end the call after 5 answers" in done.stdout, done.stdout
+    assert done.returncode == 0 and "end of stream: the server did not end the call after 5 answers" in done.stdout, \
+        done.stdout
     done = verify(endless, "server-stream", *NAMED, "--expect", "v1.1=v3")
     assert done.returncode == 1, done.stdout
 
@@ -179,8 +184,8 @@ def test_a_stream_without_an_end_is_left_and_that_is_said(started):
 @pytest.mark.parametrize("name", ["Ask", "Watch"])
 def test_a_call_that_ends_before_its_messages_are_out_is_no_proof(service, name):
     """As one does that takes a single message. The interval leaves the server the time to end it."""
-    done = grpcroute("verify", *at(service), "--method", f"own.Fleet/{name}", "--versions", "v1.1", "-s", "1", "-n", "3",
-                     "--interval", "4s", "--timeout", "30s", *NAMED)
+    done = grpcroute("verify", *at(service), "--method", f"own.Fleet/{name}", "--versions", "v1.1", "-s", "1", "-n",
+                     "3", "--interval", "4s", "--timeout", "30s", *NAMED)
     assert done.returncode == 4 and "passed" not in done.stdout, done.stdout
     assert "if the method takes one message: --call unary or server-stream" in done.stdout, done.stdout
 
@@ -252,14 +257,16 @@ def sticky(service, kind, *args):
 @pytest.mark.parametrize("kind", ["bidi", "server-stream"])
 def test_sticky_test_compares_the_pods_that_messages_name(started, service, kind):
     done = sticky(service, kind, *NAMED)
-    assert done.returncode == 0 and "All 5 messages routed to same pod: pod-1; not checked: " in done.stdout, done.stdout
+    assert done.returncode == 0 and "All 5 messages routed to same pod: pod-1; not checked: " in done.stdout, \
+        done.stdout
     moving = started(OwnService(each=lambda number: answer("v1", f"pod-{number // 3}")))
     done = sticky(moving, kind, *NAMED)
     assert done.returncode == 1 and "v1/pod-0 (3 messages), v1/pod-1 (2 messages)" in done.stdout, done.stdout
 
 
 def test_sticky_test_needs_a_name_in_each_message(started, service):
-    for pod_from, told in (([], "nothing names the pod"), (["--pod-from", "header:x-pod"], "header x-pod names the pod once for a call"),
+    for pod_from, told in (([], "nothing names the pod"),
+                           (["--pod-from", "header:x-pod"], "header x-pod names the pod once for a call"),
                            (["--pod-from", "field:9"], "no field 9")):
         done = sticky(service, "bidi", "--server-from", "field:1", *pod_from)
         assert done.returncode == 4 and told in done.stdout, done.stdout
@@ -306,7 +313,8 @@ def test_a_pod_is_enough_where_any_server_will_do(service, command):
 
 def test_an_agent_says_who_answered_and_how_much(service):
     done = grpcroute("agent", *at(service), *method("bidi"), *COMMANDS["agent"], *NAMED)
-    assert f"Received pong from server=v1/pod-1 message=({len(answer('v1', 'pod-1'))} bytes)" in done.stdout + done.stderr
+    assert f"Received pong from server=v1/pod-1 message=({len(answer('v1', 'pod-1'))} bytes)" \
+        in done.stdout + done.stderr
 
 
 def test_failover_test_watches_a_stream_that_has_its_own_pace(started):
@@ -358,7 +366,8 @@ def test_failover_test_names_the_service_in_its_results(service, tmp_path):
     ("agent", ["--version", "v1.1", "--method", "a.B/C", "--call", "server-stream"], "expected bidi"),
     ("failover-test", ["--fault", "true", "--method", "a.B/C", "--call", "unary"], "expected bidi or server-stream"),
     ("bench", ["--method", "a.B/C", "--server-from", "trailer:x"], "a trailer comes when a call is over"),
-    ("agent", ["--version", "v1.1", "--method", "a.B/C", "--pod-from", "trailer:x"], "a trailer comes when a call is over"),
+    ("agent", ["--version", "v1.1", "--method", "a.B/C", "--pod-from", "trailer:x"],
+     "a trailer comes when a call is over"),
 ])
 def test_what_is_not_meant_so_is_told_in_one_line(command, args, told):
     done = grpcroute(command, "--target", "localhost:1", "--plaintext", *args)
@@ -374,7 +383,8 @@ NAMES_POD = ["envoy", "haproxy", "nginx"]
 @pytest.fixture
 def fleets(started):
     """Two servers for each backend, which lie in the headers that are the proxy's to set."""
-    return [[started(OwnService(server=f"v{v}", pod=f"p{v}{i}", headers=[("x-chosen", "liar"), ("x-chosen-pod", "liar")]))
+    return [[started(OwnService(server=f"v{v}", pod=f"p{v}{i}",
+                                headers=[("x-chosen", "liar"), ("x-chosen-pod", "liar")]))
              for i in range(2)] for v in (1, 2)]
 
 
@@ -383,7 +393,8 @@ def through(proxy, certs, kind, *args):
                      "header:x-chosen", *args)
 
 
-EXPECTED = [argument for version in ("v1.1", "v1.2", "v2.1", "v2.2") for argument in ("--expect", f"{version}=server-{version[:2]}")]
+EXPECTED = [argument for version in ("v1.1", "v1.2", "v2.1", "v2.2")
+            for argument in ("--expect", f"{version}=server-{version[:2]}")]
 
 
 @pytest.mark.parametrize("name", sorted(REAL_PROXIES))
@@ -423,7 +434,8 @@ def test_a_proxy_that_names_nothing_proves_nothing(started, certs, tmp_path, nam
 
 def test_routes_and_backend_versions_say_what_a_proxy_must_choose(started, certs, fleets, tmp_path):
     routes = tmp_path / "routes.yaml"
-    routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: own}\nspec:\n  rules:\n"
+    routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: own}\nspec:\n  "
+                      "rules:\n"
                       "  - matches: [{headers: [{name: agent-version, type: RegularExpression, value: 'v2\\..*'}]}]\n"
                       "    backendRefs: [{name: server-v2, port: 50051}]\n"
                       "  - backendRefs: [{name: server-v1, port: 50051}]\n")
@@ -468,7 +480,8 @@ def route_guide(started):
 def test_route_guide_is_checked_with_its_own_messages(route_guide, name, tmp_path):
     kind, message, source, value = ROUTE_GUIDE[name]
     (tmp_path / "message").write_bytes(message)
-    words = ["--target", f"localhost:{route_guide}", "--plaintext", "--method", f"routeguide.RouteGuide/{name}", "--call", kind,
+    words = ["--target", f"localhost:{route_guide}", "--plaintext", "--method", f"routeguide.RouteGuide/{name}",
+             "--call", kind,
              "--message-file", tmp_path / "message", "--versions", "v1.1", "-s", "3", "--server-from", source]
     done = grpcroute("verify", *words, "--expect", f"v1.1={value}")
     assert done.returncode == 0, done.stdout + done.stderr

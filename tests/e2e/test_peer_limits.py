@@ -107,7 +107,8 @@ GOAWAY_SHOWN = r"GOAWAY ENHANCE_YOUR_CALM: max age\x1b[31m reached"
 
 
 def going_away(answers, refuse=False):
-    """Answers that many pings of a stream, and then says GOAWAY and closes; with `refuse` its id says that no stream was seen."""
+    """Answers that many pings of a stream, and then says GOAWAY and closes; with `refuse` its id says that no stream
+    was seen."""
     def behaviour(peer, event):
         if isinstance(event, h2.events.RequestReceived):
             peer.respond(event.stream_id)
@@ -116,7 +117,8 @@ def going_away(answers, refuse=False):
         elif isinstance(event, h2.events.DataReceived):
             last = 0 if refuse else event.stream_id
             peer.send()
-            peer.sock.sendall(raw.frame(raw.GOAWAY, payload=last.to_bytes(4, "big") + (11).to_bytes(4, "big") + GOAWAY_TEXT))
+            peer.sock.sendall(raw.frame(raw.GOAWAY, payload=last.to_bytes(4, "big") + (11).to_bytes(4, "big")
+                                        + GOAWAY_TEXT))
             peer.sock.close()
 
     return behaviour

@@ -119,10 +119,12 @@ def test_a_terminal_that_takes_nothing_stops_nothing(server, command):
 
 
 def test_bench_and_failover_test_draw_the_same_line(server):
-    terminal = Terminal("bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "-c", "1", "-r", "50", "-z", "3s")
+    terminal = Terminal("bench", "--target", server.address, "--plaintext", "--versions", "v1.1", "-c", "1", "-r", "50",
+                        "-z", "3s")
     terminal.finish()
     assert len(re.findall(r"messages/s", " ".join(terminal.lines()))) >= 2 and terminal.shown.endswith(b"\r\x1b[K")
     terminal = Terminal("failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--fault",
-                        f"kill -STOP {server.pid}; (sleep 2; kill -CONT {server.pid}) >/dev/null 2>&1 &", stdout=subprocess.DEVNULL)
+                        f"kill -STOP {server.pid}; (sleep 2; kill -CONT {server.pid}) >/dev/null 2>&1 &",
+                        stdout=subprocess.DEVNULL)
     terminal.finish(60)
     assert "streams answered after the fault" in " ".join(terminal.lines()), terminal.shown

@@ -275,7 +275,8 @@ def test_drain_says_goaway_and_ends_streams_with_a_status(proxy, started, certs)
 
 def test_two_signals_end_a_proxy_that_is_not_ready(started, certs):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # its health check takes a minute
-        front = started(Proxy(certs, [], [], "--health-timeout", "1m", *(f"--endpoints={name}=127.0.0.1:{silent.getsockname()[1]}"
+        front = started(Proxy(certs, [], [], "--health-timeout", "1m",
+                              *(f"--endpoints={name}=127.0.0.1:{silent.getsockname()[1]}"
                                                for name in ("server-v1", "server-v2"))))
         front.send_signal(signal.SIGTERM)
         front.send_signal(signal.SIGINT)
@@ -329,7 +330,9 @@ def test_unhealthy_endpoint_gets_no_streams_until_it_is_back(started, certs, stu
     victim = started(Server("v2", "server-v2-d", port=port))
     front = started(Proxy(certs, backends[0], [victim, backends[1][1]])).wait_ready()
     victim.stop(9)
-    front.wait_for(rf"Endpoint {victim.address} of cluster server-v2 is unhealthy: .*connection (closed|reset) by the peer$")  # a check was unread
+    # a check was unread
+    front.wait_for(rf"Endpoint {victim.address} of cluster server-v2 is unhealthy: .*connection (closed|reset) by the "
+                   rf"peer$")
     again = started(Server("v2", "server-v2-c", port=port))
     front.wait_for(rf"Endpoint {again.address} of cluster server-v2 is healthy", count=2)
     seen = {_ping_code(front.target, certs, [("agent-version", "v2.1")], stubs)[2][0]

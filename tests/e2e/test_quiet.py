@@ -1,4 +1,5 @@
-"""A quiet stream is a healthy stream: agents that say nothing for long, and programs that stand still for a while, lose none."""
+"""A quiet stream is a healthy stream: agents that say nothing for long, and programs that stand still for a while,
+lose none."""
 import contextlib
 import os
 import re
@@ -21,7 +22,8 @@ def complaints(agents):
 
 @pytest.fixture
 def quiet(started, certs):
-    """Starts a server, a proxy, and agents that ping every `interval`; returns the three once every agent has a pong."""
+    """Starts a server, a proxy, and agents that ping every `interval`; returns the three once every agent has a
+    pong."""
     def start(interval, *agent, proxy=(), count=AGENTS):
         server = started(Server("v1", "quiet"))
         relay = started(Proxy(certs, [server], [server], *proxy)).wait_ready()
@@ -34,8 +36,8 @@ def quiet(started, certs):
 
 @pytest.mark.timeout(QUIET_S + 60)
 def test_quiet_agents_are_left_alone(quiet):
-    """Pings are 70 s apart. Keepalive PINGs of agents, of the proxy or of both cross the silence, many answered within their own
-    millisecond; where one side alone asks, nothing but the answer tells it that the other lives."""
+    """Pings are 70 s apart. Keepalive PINGs of agents, of the proxy or of both cross the silence, many answered within
+    their own millisecond; where one side alone asks, nothing but the answer tells it that the other lives."""
     groups = [quiet("70s", "--keepalive", "10s", proxy=["--keepalive", "1s"])[1:],
               quiet("70s", "--keepalive", "0", proxy=["--keepalive", "1s"], count=20)[1:],
               quiet("70s", "--keepalive", "10s", proxy=["--keepalive", "0"], count=20)[1:]]
@@ -52,7 +54,8 @@ def test_quiet_agents_are_left_alone(quiet):
 
 @pytest.mark.parametrize("who", ["server", "proxy", "agents"])
 def test_a_pause_of_five_seconds_ends_no_stream(quiet, who):
-    server, proxy, agents = quiet("200ms", "--keepalive", "1s", proxy=["--keepalive", "1s", "--health-interval", "500ms"], count=20)
+    server, proxy, agents = quiet("200ms", "--keepalive", "1s", proxy=["--keepalive", "1s", "--health-interval",
+                                                                       "500ms"], count=20)
     process = {"server": server, "proxy": proxy, "agents": agents}[who]
     os.kill(process.pid, signal.SIGSTOP)
     try:

@@ -1,5 +1,5 @@
-"""The recipes of docs/ci.md do what they say: each command, as it stands there, passes with a proxy that routes right and fails with one
-that does not."""
+"""The recipes of docs/ci.md do what they say: each command, as it stands there, passes with a proxy that routes right
+and fails with one that does not."""
 import os
 import pathlib
 import re
@@ -11,7 +11,8 @@ import yaml
 from testenv.grpcroute import BIN, ROOT, Proxy, Server
 from testenv.process import run
 
-BLOCKS = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ci.md").read_text(), re.DOTALL)]
+BLOCKS = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ci.md").read_text(),
+                                                      re.DOTALL)]
 
 
 def github_steps():
@@ -29,7 +30,8 @@ def argo_job():
     [template] = [block for block in BLOCKS if block.get("kind") == "AnalysisTemplate"]
     [metric] = template["spec"]["metrics"]
     [container] = metric["provider"]["job"]["spec"]["template"]["spec"]["containers"]
-    words = " ".join(container["args"]).replace("{{args.target}}", '"$TARGET"').replace("/etc/grpcroute/ca/ca.pem", '"$CA"')
+    words = " ".join(container["args"]).replace("{{args.target}}", '"$TARGET"').replace("/etc/grpcroute/ca/ca.pem",
+                                                                                        '"$CA"')
     return [("argo", f"grpcroute {words}", {"TARGET": "", "CA": ""})]
 
 
@@ -46,7 +48,8 @@ def component():
     words = " ".join(container["args"]).replace("$(TARGET)", '"$TARGET"').replace("/etc/grpcroute/ca/ca.pem", '"$CA"')
     every, metrics = " --every 1m", " --metrics-listen :9102"
     assert every in words and metrics in words
-    return [("kustomize", f"grpcroute {words.replace(every, '').replace(metrics, '')}", {entry["name"]: "" for entry in container["env"]})]
+    return [("kustomize", f"grpcroute {words.replace(every, '').replace(metrics, '')}",
+             {entry["name"]: "" for entry in container["env"]})]
 
 
 RECIPES = github_steps() + gitlab_jobs() + argo_job() + flagger_hook() + component()
@@ -54,7 +57,8 @@ RECIPES = github_steps() + gitlab_jobs() + argo_job() + flagger_hook() + compone
 
 @pytest.fixture
 def topology(started, certs):
-    v1, v2 = [started(Server("v1", f"server-v1-{n}")) for n in "ab"], [started(Server("v2", f"server-v2-{n}")) for n in "ab"]
+    v1, v2 = [started(Server("v1", f"server-v1-{n}")) for n in "ab"], [started(Server("v2", f"server-v2-{n}"))
+                                                                       for n in "ab"]
     return started(Proxy(certs, v1, v2)).wait_ready(), started(Proxy(certs, v2, v1)).wait_ready()
 
 
@@ -64,7 +68,8 @@ def run_recipe(script, variables, proxy, certs, folder):
     known = {"TARGET": proxy.target, "BASELINE": proxy.target, "CA": str(certs / "ca.pem"), "TOLERANCE": "25"}
     assert set(variables) <= set(known), variables
     return run(["bash", "-e", "-o", "pipefail", "-c", f"cd {folder}\n{script}"], timeout=120,
-               env={**os.environ, **known, "GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "PATH": f"{folder}:{os.environ['PATH']}"})
+               env={**os.environ, **known, "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+                    "PATH": f"{folder}:{os.environ['PATH']}"})
 
 
 def machine_was_too_busy(done):
@@ -73,7 +78,8 @@ def machine_was_too_busy(done):
 
 
 def test_there_are_recipes_of_every_kind():
-    assert [name.split()[0] for name, _, _ in RECIPES] == ["github", "github", "gitlab", "gitlab", "argo", "flagger", "kustomize"]
+    assert [name.split()[0] for name, _, _ in RECIPES] == ["github", "github", "gitlab", "gitlab", "argo", "flagger",
+                                                           "kustomize"]
 
 
 def test_the_component_takes_what_the_recipe_gives_it():
@@ -88,7 +94,8 @@ def test_the_component_takes_what_the_recipe_gives_it():
     target, ca = recipe["configMapGenerator"]
     assert target["name"] == used["valueFrom"]["configMapKeyRef"]["name"]
     assert target["literals"][0].split("=")[0] == used["valueFrom"]["configMapKeyRef"]["key"]
-    assert ca["name"] == pod["volumes"][0]["configMap"]["name"] and container["image"].split(":")[0] == recipe["images"][0]["name"]
+    assert ca["name"] == pod["volumes"][0]["configMap"]["name"] and container["image"].split(":")[0] == \
+        recipe["images"][0]["name"]
 
 
 @pytest.mark.parametrize("name,script,variables", RECIPES, ids=[name for name, _, _ in RECIPES])
@@ -104,4 +111,5 @@ def test_a_recipe_passes_and_fails_as_it_should(name, script, variables, topolog
     for report in pathlib.Path(tmp_path / "right").glob("*.xml"):
         assert xml.etree.ElementTree.parse(report).getroot().get("failures") == "0"
     if name.startswith("github"):
-        assert "✅" in (tmp_path / "right/summary.md").read_text() or "passed" in (tmp_path / "right/summary.md").read_text().lower()
+        assert "✅" in (tmp_path / "right/summary.md").read_text() or \
+            "passed" in (tmp_path / "right/summary.md").read_text().lower()

@@ -33,7 +33,8 @@ spec:
 def make_certificate(folder, name, days=2, ca=None):
     """One that signs itself; its folder has cert.pem, key.pem and, to trust it, ca.pem."""
     folder.mkdir(exist_ok=True)
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days),
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", str(days),
                     "-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-subj", f"/CN={name}" if name else "/",
                     "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
     shutil.copy(folder / "cert.pem", folder / "ca.pem")
@@ -75,7 +76,8 @@ def shown(port):
 
 def fetch(url, method="GET", **headers):
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers), timeout=20) as response:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method, headers=headers),
+                                    timeout=20) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -91,7 +93,8 @@ def start(started, files, backends, *args):
 
 
 def hold(started, front, certificate, version="v1.1"):
-    agent = started(Agent(version, f"held-{version}", front.target, "--interval", "50ms", cacert=certificate / "ca.pem"))
+    agent = started(Agent(version, f"held-{version}", front.target, "--interval", "50ms",
+                          cacert=certificate / "ca.pem"))
     agent.wait_for("Received pong")
     return agent
 
@@ -115,9 +118,12 @@ def test_a_renewed_certificate_is_shown_by_itself(started, files, two, backends)
     assert_undisturbed(agent)
     certificate, = json.loads(fetch(front.admin + "/certs")[1])["certificates"]
     leaf, = certificate["cert_chain"]
-    assert leaf["subject"] == "CN=new" and leaf["path"].endswith("cert.pem") and leaf["days_until_expiration"] in ("29", "30")
-    assert {"dns": "localhost"} in leaf["subject_alt_names"] and {"ip_address": "127.0.0.1"} in leaf["subject_alt_names"]
-    ends = re.search(r'certificate_expiry_timestamp_seconds\{subject="CN=new".*\} (\S+)', fetch(front.admin + "/metrics")[1])
+    assert leaf["subject"] == "CN=new" and leaf["path"].endswith("cert.pem") and \
+        leaf["days_until_expiration"] in ("29", "30")
+    assert {"dns": "localhost"} in leaf["subject_alt_names"] and \
+        {"ip_address": "127.0.0.1"} in leaf["subject_alt_names"]
+    ends = re.search(r'certificate_expiry_timestamp_seconds\{subject="CN=new".*\} (\S+)',
+                     fetch(front.admin + "/metrics")[1])
     assert 29 * 86400 < float(ends.group(1)) - time.time() <= 30 * 86400
 
 
@@ -178,8 +184,8 @@ def test_a_new_cluster_is_ready_before_it_is_used(started, files, two, backends)
     assert status == 202 and "new cluster server-v3, cluster server-v2 gone" in text
     codes = set()
     while "Reloaded" not in front.output:
-        result = grpcroute("verify", "--target", front.target, "--cacert", two[0] / "ca.pem", "--versions", "v2.1", "-n", "1",
-                           "--expect", "v2.1=v2")
+        result = grpcroute("verify", "--target", front.target, "--cacert", two[0] / "ca.pem", "--versions", "v2.1",
+                           "-n", "1", "--expect", "v2.1=v2")
         codes.add(result.returncode)
     assert codes <= {0}
     agent = hold(started, front, two[0], "v2.1")
@@ -284,7 +290,8 @@ def test_what_is_wrong_changes_nothing(started, files, two, backends, name):
     assert cause in after["last_reload"].pop("failure")
     assert not after.pop("last_reload")["ok"] and after == before
     assert metric(front, "grpcroute_proxy_config_last_reload_successful") == 0
-    assert metric(front, 'grpcroute_proxy_reloads_total{result="failure"}') >= 1  # two, if it looked between the two files
+    # two, if it looked between the two files
+    assert metric(front, 'grpcroute_proxy_reloads_total{result="failure"}') >= 1
     assert_undisturbed(agent)
     use(two[1], files)
     (files / "routes.yaml").write_text(ROUTES % "server-v1")
@@ -321,7 +328,8 @@ def test_a_storm_of_reloads_costs_no_stream_and_no_message(started, files, two, 
     """Good ones of routes, good ones of certificates and broken ones in turns, under load."""
     front = start(started, files, backends, "--no-watch", "--workers", "2")
     report = tmp_path / "load.json"
-    load = started(Process([BIN, "bench", "--target", front.target, "--cacert", two[0] / "ca.pem", "-c", str(STREAMS // 10),
+    load = started(Process([BIN, "bench", "--target", front.target, "--cacert", two[0] / "ca.pem", "-c",
+                            str(STREAMS // 10),
                             "-s", "10", "-r", str(STREAMS * 2), "-z", f"{RELOADS * 0.3}s", "--json-file", report]))
     wait_until(lambda: metric(front, "grpcroute_proxy_streams_active") == STREAMS, 30, "all streams are open")
 
@@ -357,14 +365,15 @@ def test_a_storm_of_reloads_costs_no_stream_and_no_message(started, files, two, 
 @pytest.mark.skipif(not os.environ.get("SLOW_TESTS"), reason="takes a minute: SLOW_TESTS=1")
 @pytest.mark.timeout(240)
 def test_answers_take_no_longer_while_reloads_storm(started, files, two, backends, tmp_path):
-    """p99 of 1000 streams in each second of a load: every other one has four reloads of routes and one of a certificate. A busy
-    machine only ever adds to a p99, and to some seconds of twenty, whereas what a reload costs is in each of the stormy ones: so
-    the lower quartiles are compared. Below a millisecond it is whose turn is next on a core."""
+    """p99 of 1000 streams in each second of a load: every other one has four reloads of routes and one of a
+    certificate. A busy machine only ever adds to a p99, and to some seconds of twenty, whereas what a reload costs is
+    in each of the stormy ones: so the lower quartiles are compared. Below a millisecond it is whose turn is next on a
+    core."""
     front = start(started, files, backends, "--no-watch", "--workers", "2")
     both, report = tmp_path / "both.pem", tmp_path / "load.json"
     both.write_text("".join((one / "cert.pem").read_text() for one in two))
-    load = started(Process([BIN, "bench", "--target", front.target, "--cacert", both, "-c", "100", "-s", "10", "-r", "2000",
-                            "--warmup", "0", "-z", "40s", "--json-file", report]))
+    load = started(Process([BIN, "bench", "--target", front.target, "--cacert", both, "-c", "100", "-s", "10", "-r",
+                            "2000", "--warmup", "0", "-z", "40s", "--json-file", report]))
     wait_until(lambda: metric(front, "grpcroute_proxy_streams_active") == 1000, 60, "all streams are open")
     opened = messages(front)
     wait_until(lambda: messages(front) > opened, 20, "the load begins")
@@ -427,8 +436,8 @@ def test_sighup_is_an_end_in_good_order_elsewhere(started, files, two, backends)
 
 
 def test_nohup_is_respected(started, backends):
-    agent = started(Process(["nohup", BIN, "agent", "--version", "v1.1", "--target", backends[0][0].address, "--plaintext",
-                             "--interval", "50ms"]))
+    agent = started(Process(["nohup", BIN, "agent", "--version", "v1.1", "--target", backends[0][0].address,
+                             "--plaintext", "--interval", "50ms"]))
     agent.wait_for("Received pong")
     agent.send_signal(signal.SIGHUP)
     agent.wait_for("Received pong", count=3, after=len(agent.lines))

@@ -77,8 +77,10 @@ def test_swapped_backends_are_found_behind_each(started, certs, backends, name, 
 
 def test_weights_share_new_streams(start, name, tmp_path):
     routes = tmp_path / "routes.yaml"
-    routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: w}\nspec:\n  rules:\n"
-                      "  - backendRefs: [{name: server-v1, port: 1, weight: 3}, {name: server-v2, port: 1, weight: 1}]\n")
+    routes.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: w}\nspec:\n  "
+                      "rules:\n"
+                      "  - backendRefs: [{name: server-v1, port: 1, weight: 3}, {name: server-v2, port: 1, weight: "
+                      "1}]\n")
     proxy = start(name, "--routes", routes)
     agent = Agent("v1.1", "a", proxy.target, "--count", "200", "--messages", "1", cacert=proxy.certs / "ca.pem")
     agent.wait(40)
@@ -156,14 +158,16 @@ def test_watch_follows_names_and_replaces_the_file_as_a_whole(started, tmp_path)
 
 
 @pytest.mark.parametrize("args, named", [
-    ([], "envoy"), (["apache"], "apache"), (["envoy", "--static"], "--static"), (["traefik", "--watch", "1s"], "--output"),
+    ([], "envoy"), (["apache"], "apache"), (["envoy", "--static"], "--static"),
+    (["traefik", "--watch", "1s"], "--output"),
     (["envoy", "--endpoints", "x"], "--endpoints"), (["envoy", "--endpoints", "x=1.2.3.4:5"], "--endpoints"),
     (["envoy", "--routes", "/nowhere"], "/nowhere"), (["envoy", "--output", "/nowhere/x"], "/nowhere/x"),
     (["envoy", "--watch", "1s", "--output", "/nowhere/x", "--endpoints", "server-v2=localhost:1"], "/nowhere/x"),
 ])
 def test_bad_input_is_one_line(args, named):
     done = grpcroute("render", *args)
-    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and named in done.stderr, done.stderr
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and named in done.stderr, \
+        done.stderr
 
 
 @pytest.mark.parametrize("name_of_proxy", NAMES)

@@ -59,7 +59,8 @@ class Report(View):
 
     def ticks(self, chart, axis):
         """(value, place, text) of each label that is shown."""
-        return self.page.locator(f"{chart} .tick.{axis}").evaluate_all("all => all.map(t => [Number(t.dataset.value), Number(t.dataset.at), t.textContent])")
+        return self.page.locator(f"{chart} .tick.{axis}").evaluate_all("all => all.map(t => [Number(t.dataset.value), "
+                                                                       "Number(t.dataset.at), t.textContent])")
 
 
 @pytest.fixture
@@ -81,7 +82,8 @@ def assert_linear(ticks):
 
 
 def bench(target, *args):
-    return grpcroute("bench", "--target", target, "--plaintext", "--warmup", "200ms", "--versions", "v1.1", *args, timeout=60)
+    return grpcroute("bench", "--target", target, "--plaintext", "--warmup", "200ms", "--versions", "v1.1", *args,
+                     timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +92,9 @@ def loaded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     server = Server("v1", "s")
     try:
-        done = bench(server.address, "-z", "3s", "-r", "300", "-c", "4", "--threshold", "p99<1h", "--threshold", "max<1us", "--threshold", "rate>=1",
-                     "-H", "authorization: Bearer s3cret", "--report-file", folder / "page.html", "-o", "json")
+        done = bench(server.address, "-z", "3s", "-r", "300", "-c", "4", "--threshold", "p99<1h", "--threshold",
+                     "max<1us", "--threshold", "rate>=1", "-H", "authorization: Bearer s3cret", "--report-file",
+                     folder / "page.html", "-o", "json")
     finally:
         server.stop()
     assert done.returncode == 1, done.stdout + done.stderr
@@ -106,12 +109,16 @@ def test_the_page_runs_nothing_but_its_own_script_and_asks_nobody(loaded, opened
     assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy and "connect-src" not in policy
     hashes = set(re.findall(r"'(sha256-[^']+)'", policy))
     scripts, styles = (re.findall(rf"<{kind}>(.*?)</{kind}>", page.read_text(), re.S) for kind in ("script", "style"))
-    assert hashes == {"sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts + styles}
-    assert report.page.evaluate("() => { const s = document.createElement('script'); s.textContent = 'window.ran = true';"
+    assert hashes == {"sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+                      for text in scripts + styles}
+    assert report.page.evaluate("() => { const s = document.createElement('script'); s.textContent = 'window.ran = "
+                                "true';"
                                 " document.body.append(s); return window.ran ?? null; }") is None
-    assert report.page.evaluate("() => { const p = document.createElement('p'); p.setAttribute('onclick', 'window.ran = true');"
+    assert report.page.evaluate("() => { const p = document.createElement('p'); p.setAttribute('onclick', 'window.ran "
+                                "= true');"
                                 " document.body.append(p); p.click(); return window.ran ?? null; }") is None
-    assert report.page.evaluate("() => fetch('http://127.0.0.1:9/').then(() => 'asked', (error) => error.name)") == "TypeError"
+    assert report.page.evaluate("() => fetch('http://127.0.0.1:9/').then(() => 'asked', (error) => error.name)") == \
+        "TypeError"
     assert len([text for text in report.complaints if "Content Security Policy" in text]) >= 3
     assert report.requests == [page.as_uri()]
 
@@ -122,11 +129,14 @@ def test_bench_says_what_was_run_and_how_it_ended(loaded, opened):
     assert report.verdict() == "Failed" and "of 3 conditions" in report.headline()
     assert any(reason.startswith("max<1us: ") for reason in report.reasons())
     about = report.about()
-    assert " bench --target " in about["Command"] and "-H 'authorization: ...'" in about["Command"] and "s3cret" not in page.read_text()
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", about["Date"]) and about["Program"].startswith("grpcroute ")
+    assert " bench --target " in about["Command"] and "-H 'authorization: ...'" in about["Command"] and \
+        "s3cret" not in page.read_text()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", about["Date"]) and \
+        about["Program"].startswith("grpcroute ")
     assert about["Exit code"] == "1" and about["Target"] == result["target"] and "4 connections" in about["Load"]
     assert "of one core" in about["Driver"]
-    assert [row[0:1] + row[2:] for row in report.rows("limits")] == [["p99<1h", "kept"], ["max<1us", "missed"], ["rate>=1", "kept"]]
+    assert [row[0:1] + row[2:] for row in report.rows("limits")] == [["p99<1h", "kept"], ["max<1us", "missed"],
+                                                                     ["rate>=1", "kept"]]
     assert report.page.title() == "failed: grpcroute bench"
 
 
@@ -135,7 +145,8 @@ def test_bench_counts_what_json_counts(loaded, opened):
     report = opened(page)
     assert report.tile("answered") == str(result["answered"]) and report.tile("streams") == "4"
     figures = dict(report.rows("figures"))
-    assert figures["Sent"] == str(result["sent"]) and figures["Not answered"] == "0" and figures["Streams opened"] == "4"
+    assert figures["Sent"] == str(result["sent"]) and figures["Not answered"] == "0" and figures["Streams opened"] == \
+        "4"
     bars = report.page.locator("#histogram .bar").evaluate_all("all => all.map(bar => Number(bar.dataset.count))")
     assert sum(bars) == result["latency"]["count"] == sum(result["latency"]["buckets"][1::2])
 
@@ -146,11 +157,13 @@ def test_bench_has_right_axes(loaded, opened):
     assert [text for _, _, text in seconds] == ["0 s", "1 s", "2 s", "3 s"]
     assert_linear(seconds)
     assert_linear(report.ticks("#rate-chart", "y"))
-    right = report.page.locator("#rate-chart .grid").evaluate_all("all => Math.max(...all.map(line => line.getBBox().x + line.getBBox().width))")
+    right = report.page.locator("#rate-chart .grid").evaluate_all("all => Math.max(...all.map(line => "
+                                                                  "line.getBBox().x + line.getBBox().width))")
     timeline = report.data()["runs"][0]["timeline"]
     length = max(3, sum(second["length_ns"] for second in timeline) / 1e9)  # a timer may have been late
     begin = seconds[0][1]
-    assert seconds[-1][1] == pytest.approx(begin + (right - begin) * 3 / length, abs=1), "the last second ends where the chart does"
+    assert seconds[-1][1] == pytest.approx(begin + (right - begin) * 3 / length, abs=1), \
+        "the last second ends where the chart does"
     # the line is drawn to the end of the last second
     end = report.page.locator("#rate-chart .line").evaluate("line => line.getBBox().x + line.getBBox().width")
     assert end == pytest.approx(right, abs=3)
@@ -173,7 +186,8 @@ def test_bench_draws_its_limits(loaded, opened):
 def test_every_page_is_readable_on_a_phone_and_in_the_dark(loaded, opened):
     for context in ({"viewport": PHONE}, {"viewport": PHONE, "color_scheme": "dark"}, {"color_scheme": "dark"}):
         report = opened(loaded[0], **context)
-        back, text = report.page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+        back, text = report.page.evaluate("[getComputedStyle(document.body).backgroundColor, "
+                                          "getComputedStyle(document.body).color]")
         light = sum(map(int, re.findall(r"\d+", back)[:3])) > sum(map(int, re.findall(r"\d+", text)[:3]))
         assert light != (context.get("color_scheme") == "dark")
         size = report.page.locator("#rate-chart .tick").first.evaluate("tick => tick.getBoundingClientRect().height")
@@ -187,7 +201,8 @@ def test_a_chart_follows_its_window(loaded, opened):
     assert report.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("hostile", ["</script ><script >alert(1)</script >", "<!--<script ", "<img src=x onerror=alert(1)>", "\u2028\"'&lt;", "x" * 65536])
+@pytest.mark.parametrize("hostile", ["</script ><script >alert(1)</script >", "<!--<script ",
+                                     "<img src=x onerror=alert(1)>", "\u2028\"'&lt;", "x" * 65536])
 def test_bench_shows_hostile_reports_as_text(loaded, opened, tmp_path, hostile):
     file, page = tmp_path / "report.json", tmp_path / "page.html"
     file.write_text(json.dumps(loaded[1] | {"target": hostile, "versions": [hostile], "errors": {hostile: 3}}))
@@ -210,7 +225,8 @@ def test_compare_lays_runs_over_each_other(loaded, opened, tmp_path):
     assert report.verdict() == "Failed" and sum(reason.startswith("rate of ") for reason in report.reasons()) == 2
     for part in ("histogram", "quantiles", "rate", "latencies"):
         assert report.page.locator(f"#{part} .line").count() == 3
-        assert [name.split(": ")[0] for name in report.page.locator(f"#{part} .legend li").all_inner_texts()] == ["before", "now", "now"]
+        assert [name.split(": ")[0] for name in report.page.locator(f"#{part} .legend li").all_inner_texts()] == \
+            ["before", "now", "now"]
     assert [row for row in report.rows("comparison-1") if row[0] == "rate"][0][4] == "worse"
     good = grpcroute("bench", "compare", files[0], files[0], "--report-file", page)
     assert good.returncode in (0, 4) and opened(page).verdict() in ("Passed", "Not enough evidence")
@@ -229,8 +245,8 @@ def test_bench_of_a_service_says_what_was_called_and_what_was_not_seen(opened, s
     service = started(OwnService())
     page = tmp_path / "page.html"
     for kind, unit, limit in (("unary", "Calls", "not checked"), ("bidi", "Messages", "not checked")):
-        done = bench(service.target, "-r", "100", "-z", "1s", "--method", f"{SERVICE}/{METHODS[kind]}", "--call", kind, "--server-from", "field:1",
-                     "--threshold", "disordered==0", "--report-file", page)
+        done = bench(service.target, "-r", "100", "-z", "1s", "--method", f"{SERVICE}/{METHODS[kind]}", "--call", kind,
+                     "--server-from", "field:1", "--threshold", "disordered==0", "--report-file", page)
         assert done.returncode == 4, done.stdout + done.stderr
         report = opened(page)
         assert report.verdict() == "Not enough evidence" and "disordered==0: not checked" in report.reasons()
@@ -255,13 +271,14 @@ def test_compare_shows_what_one_of_two_does_not_have(loaded, opened, tmp_path):
 
 
 def failover(target, fault, *args):
-    return grpcroute("failover-test", "--target", target, "--plaintext", "--fault", fault, "--settle", "1s", *args, timeout=90)
+    return grpcroute("failover-test", "--target", target, "--plaintext", "--fault", fault, "--settle", "1s", *args,
+                     timeout=90)
 
 
 @pytest.fixture
 def moving(started, tmp_path):
-    """Starts a target whose first streams are on one server until the file `broken` is there, and that then go to another; returns it
-    and the command that breaks it."""
+    """Starts a target whose first streams are on one server until the file `broken` is there, and that then go to
+    another; returns it and the command that breaks it."""
     def start(first, second, count, broken="broken"):
         file = tmp_path / broken
 
@@ -328,22 +345,27 @@ def test_failover_draws_where_each_stream_was_and_when(moving, opened, started, 
     assert fault_line.get_attribute("data-value") == "0"
     assert float(fault_line.get_attribute("x1")) == pytest.approx(p0 + (0 - v0) / us_per_pixel, abs=1)
     quiet = silent_at_end(report)
-    assert report.page.locator("#lanes .legend li").all_inner_texts() == ["one: 4 → 0", f"two: 0 → {4 - quiet}", f"silent: 0 → {quiet}"]
-    assert report.rows("pods") == [["one", "4", "0", "4", "0"], ["two", "0", f"{4 - quiet}", "0", f"{4 - quiet}"], ["silent", "0", f"{quiet}", "", ""]]
-    bars = report.page.locator("#reconnects-chart .back").evaluate_all("all => all.map(bar => Number(bar.dataset.count))")
+    assert report.page.locator("#lanes .legend li").all_inner_texts() == ["one: 4 → 0", f"two: 0 → {4 - quiet}",
+                                                                          f"silent: 0 → {quiet}"]
+    assert report.rows("pods") == [["one", "4", "0", "4", "0"], ["two", "0", f"{4 - quiet}", "0", f"{4 - quiet}"],
+                                   ["silent", "0", f"{quiet}", "", ""]]
+    bars = report.page.locator("#reconnects-chart .back").evaluate_all("all => all.map(bar => "
+                                                                       "Number(bar.dataset.count))")
     assert sum(bars) == 4 and sum(report.data()["ended"]) == 4
     assert len(report.rows("streams")) == 4 and "ended on purpose" in report.rows("streams")[0][-1]
 
 
 def test_failover_shows_what_was_not_interrupted(opened, started, tmp_path):
     page, server = tmp_path / "page.html", started(Server("v1", "s"))
-    assert failover(server.address, "true", "--versions", "v1.1", "--agents", "3", "--report-file", page).returncode == 0
+    assert failover(server.address, "true", "--versions", "v1.1", "--agents", "3", "--report-file",
+                    page).returncode == 0
     report = opened(page, viewport=PHONE)
     assert report.tile("interrupted") == "0" and report.page.locator("#reconnects, #streams, #spread").count() == 0
     lanes = [merged(pieces(report, band)) for band in range(3)]
     assert all(in_turn(parts) == [0] for parts in lanes), lanes
     told = sum(len(stream["lanes"]) // 4 - 1 for stream in report.data()["streams"]) + silent_at_end(report)
-    assert sum(kind == -1 for parts in lanes for kind, _, _ in parts) <= told, "no silence but those of a machine that stood still"
+    assert sum(kind == -1 for parts in lanes for kind, _, _ in parts) <= told, \
+        "no silence but those of a machine that stood still"
 
 
 def test_failover_shows_wrong_versions_and_who_is_not_back(moving, opened, started, tmp_path):
@@ -354,10 +376,12 @@ def test_failover_shows_wrong_versions_and_who_is_not_back(moving, opened, start
     report = opened(page)
     assert report.verdict() == "Failed" and "3 were answered by a wrong version" in report.headline()
     parts = merged(pieces(report, 0))
-    assert in_turn(parts) == [0, -2] and parts[[kind for kind, _, _ in parts].index(-2) - 1][0] == -1, "one, silence, wrong"
+    assert in_turn(parts) == [0, -2] and parts[[kind for kind, _, _ in parts].index(-2) - 1][0] == -1, \
+        "one, silence, wrong"
     assert report.page.locator("#lanes .legend").inner_text().endswith("answered by a version that must not answer")
     one.expect_signal(9)
-    done = failover(one.address, f"kill -9 {one.pid}", "--versions", "v1.1", "--agents", "3", "--max-gap", "1s", "--report-file", page)
+    done = failover(one.address, f"kill -9 {one.pid}", "--versions", "v1.1", "--agents", "3", "--max-gap", "1s",
+                    "--report-file", page)
     assert done.returncode == 1
     report = opened(page)
     assert report.tile("notback") == "3" and "3 are not back" in report.headline()
@@ -371,18 +395,21 @@ def test_failover_draws_how_unevenly_pods_hold_streams(opened, started, tmp_path
     """Two servers hold nothing and are there: the roll call found them."""
     page, pods = tmp_path / "page.html", [started(Server("v1", name)) for name in "abcd"]
     target = started(Relay(lambda number, metadata: pods[number % (2 if number < 8 else 4)].address)).target
-    done = failover(target, "true", "--versions", "v1.1", "--agents", "8", "--max-spread", "10%", "--max-herd", "3", "--report-file", page)
+    done = failover(target, "true", "--versions", "v1.1", "--agents", "8", "--max-spread", "10%", "--max-herd", "3",
+                    "--report-file", page)
     assert done.returncode == 1, done.stdout + done.stderr
     for viewport, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
         report = opened(page, viewport=viewport, color_scheme=scheme)
         assert report.verdict() == "Failed" and report.headline().endswith("the spread is 100%, above 10%")
         assert report.tile("spread") == "100%" and report.tile("herd") == "0"
-        assert report.page.locator("#tile-spread.bad").count() == 1 and report.page.locator("#tile-herd.bad").count() == 0
+        assert report.page.locator("#tile-spread.bad").count() == 1 and \
+            report.page.locator("#tile-herd.bad").count() == 0
         assert report.page.locator("#spread-chart .line").count() == 1
         assert report.page.locator("#spread-chart line.limit.missed").get_attribute("data-value") == "10"
         spread, *of_pods = report.rows("spread")
         assert spread == ["v1", "8", "4", "0 %", "100 %", "never"]
-        assert sorted(of_pods) == [["v1", name, count, count, "4"] for name, count in (("a", "4"), ("b", "4"), ("c", "0"), ("d", "0"))]
+        assert sorted(of_pods) == [["v1", name, count, count, "4"] for name,
+                                   count in (("a", "4"), ("b", "4"), ("c", "0"), ("d", "0"))]
         assert_linear(report.ticks("#spread-chart", "x"))
         assert report.ticks("#spread-chart", "x") == report.ticks("#lanes-chart", "x")
 
@@ -390,27 +417,32 @@ def test_failover_draws_how_unevenly_pods_hold_streams(opened, started, tmp_path
 def test_failover_says_in_its_page_what_it_could_not_judge(opened, started, tmp_path):
     page, pods = tmp_path / "page.html", [started(Server("v1", name)) for name in "ab"]
     target = started(Relay(lambda number, metadata: pods[number % 2].address if number < 4 else None)).target
-    done = failover(target, "true", "--versions", "v1.1", "--agents", "4", "--max-spread", "10%", "--meet", "v1.1", "--report-file", page)
+    done = failover(target, "true", "--versions", "v1.1", "--agents", "4", "--max-spread", "10%", "--meet", "v1.1",
+                    "--report-file", page)
     assert done.returncode == 4, done.stdout + done.stderr
     report = opened(page)
     assert report.verdict() == "Not enough evidence" and "did not meet every version" in report.headline()
     said = " / ".join(report.reasons())
-    assert "did not meet v1.1" in said and "16 of 16 new streams" in said and "whether spread<=10% could not be judged" in said
+    assert "did not meet v1.1" in said and "16 of 16 new streams" in said and \
+        "whether spread<=10% could not be judged" in said
 
 
 def test_failover_shows_what_a_short_name_ran(opened, started, tmp_path):
     page, server = tmp_path / "page.html", started(Server("v1", "s"))
-    done = grpcroute("failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--agents", "1", "--fault", "rollout:a",
+    done = grpcroute("failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--agents", "1",
+                     "--fault", "rollout:a",
                      "--settle", "100ms", "--report-file", page, env={"KUBECTL": "true '<img src=q>'"})
     assert done.returncode == 0, done.stdout + done.stderr
     report = opened(page)
     assert report.about()["Fault"] == "rollout:a"
-    assert report.about()["It ran"].startswith("true '<img src=q>' -n grpc-routing-poc rollout restart deployment/a && ")
+    ran = "true '<img src=q>' -n grpc-routing-poc rollout restart deployment/a && "
+    assert report.about()["It ran"].startswith(ran)
 
 
 def with_data(page, change):
     """The same page with other data, as the program would have written it."""
-    head, data, tail = re.fullmatch(r'(?s)(.*<script type="application/json" id="data">)(.*?)(</script>.*)', page.read_text()).groups()
+    head, data, tail = re.fullmatch(r'(?s)(.*<script type="application/json" id="data">)(.*?)(</script>.*)',
+                                    page.read_text()).groups()
     data = json.loads(data)
     change(data)
     page.write_text(head + json.dumps(data).replace("<", "\\u003c") + tail)
@@ -430,14 +462,18 @@ def test_five_thousand_streams_are_readable(moving, opened, started, tmp_path):
         assert report.page.locator("#lanes-chart .band").count() <= 186
         assert report.page.locator("#lanes-chart svg").evaluate("svg => svg.height.baseVal.value") < 700
         quiet = silent_at_end(report)
-        assert report.page.locator("#lanes .legend li").all_inner_texts() == ["one: 5,000 → 0", f"two: 0 → {5000 - quiet:,}", f"silent: 0 → {quiet:,}"]
+        assert report.page.locator("#lanes .legend li").all_inner_texts() == \
+            ["one: 5,000 → 0", f"two: 0 → {5000 - quiet:,}", f"silent: 0 → {quiet:,}"]
         # whatever the moment, all that were opened are somewhere
         columns = report.page.locator("#shares-chart rect").evaluate_all("""all => {
             const sums = new Map();
-            for (const r of all) sums.set(r.x.baseVal.value, (sums.get(r.x.baseVal.value) || 0) + Number(r.dataset.count));
+            for (const r of all) {
+                sums.set(r.x.baseVal.value, (sums.get(r.x.baseVal.value) || 0) + Number(r.dataset.count));
+            }
             return [...sums.values()]; }""")
         assert len(columns) > 2 and max(columns) == columns[-1] == 5000
-        thinnest = report.page.locator('#lanes-chart rect[data-kind="-1"]').evaluate_all("all => Math.min(...all.map(r => r.height.baseVal.value))")
+        silences = report.page.locator('#lanes-chart rect[data-kind="-1"]')
+        thinnest = silences.evaluate_all("all => Math.min(...all.map(r => r.height.baseVal.value))")
         assert thinnest >= 0.99, "no silence is too thin to be seen"
         assert len(report.rows("streams")) == 100 and "of 5,000" in report.page.locator("#streams .note").inner_text()
 
@@ -445,21 +481,27 @@ def test_five_thousand_streams_are_readable(moving, opened, started, tmp_path):
 def test_failover_writes_its_page_however_it_ends(opened, started, tmp_path):
     page, server = tmp_path / "page.html", started(Server("v1", "s"))
     page.write_text("of yesterday")
-    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1", "--agents", "2", "--fault",
-                            "echo begun; sleep 60", "--report-file", page]))
+    test = started(Process([BIN, "failover-test", "--target", server.address, "--plaintext", "--versions", "v1.1",
+                            "--agents", "2", "--fault", "echo begun; sleep 60", "--report-file", page]))
     test.wait_for("begun")
     test.send_signal(signal.SIGINT)
     assert test.wait() == 130
     report = opened(page)
-    assert report.verdict() == "Interrupted" and report.about()["It ran for"] in ("was not over", "") or "exit code" in report.about()["It ran for"]
-    assert failover(server.address, "exit 3", "--versions", "v1.1", "--agents", "2", "--report-file", page).returncode == 2
+    assert report.verdict() == "Interrupted" and report.about()["It ran for"] in ("was not over", "") or \
+        "exit code" in report.about()["It ran for"]
+    assert failover(server.address, "exit 3", "--versions", "v1.1", "--agents", "2", "--report-file",
+                    page).returncode == 2
     assert "failed with exit code 3" in opened(page).headline()
-    assert failover(f"127.0.0.1:{started(ReservedPort()).port}", "true", "--agents", "2", "--report-file", page).returncode == 3
+    assert failover(f"127.0.0.1:{started(ReservedPort()).port}", "true", "--agents", "2", "--report-file",
+                    page).returncode == 3
     report = opened(page)
-    assert report.verdict() == "Not connected" and "refused" in report.headline() and report.page.locator("#nothing").count() == 1
-    assert failover(server.address, "true", "--versions", "green", "--agents", "2", "--report-file", page).returncode == 4
+    assert report.verdict() == "Not connected" and "refused" in report.headline() and \
+        report.page.locator("#nothing").count() == 1
+    assert failover(server.address, "true", "--versions", "green", "--agents", "2", "--report-file",
+                    page).returncode == 4
     report = opened(page)
-    assert report.verdict() == "Not enough evidence" and any("green was not checked" in reason for reason in report.reasons())
+    assert report.verdict() == "Not enough evidence" and any("green was not checked" in reason
+                                                             for reason in report.reasons())
 
 
 # ---- verify --------------------------------------------------------------------------------------
@@ -470,38 +512,47 @@ def verify(target, *args):
 
 
 def links(report):
-    return report.page.locator("#flow path.flow").evaluate_all("all => all.map(p => [p.getAttribute('class').split(' ')[1], Number(p.dataset.count)])")
+    return report.page.locator("#flow path.flow").evaluate_all("all => all.map(p => [p.getAttribute('class').split(' "
+                                                               "')[1], Number(p.dataset.count)])")
 
 
 def test_verify_draws_versions_to_pods(opened, started, proxy, certs, tmp_path):
     page = tmp_path / "page.html"
-    done = grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--boundary", "--report-file", page, "-o", "json")
+    done = grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--boundary", "--report-file",
+                     page, "-o", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     checks = json.loads(done.stdout)["checks"]
     for context in ({}, {"viewport": PHONE, "color_scheme": "dark"}):
         report = opened(page, **context)
-        assert report.verdict() == "Passed" and report.tile("groups") == f"{len(checks)} of {len(checks)}" and report.tile("wrong") == "0"
-        assert report.tile("answers") == str(sum(check["messages_answered"] for check in checks)) and report.tile("pods") == "4"
+        assert report.verdict() == "Passed" and report.tile("groups") == f"{len(checks)} of {len(checks)}" and \
+            report.tile("wrong") == "0"
+        assert report.tile("answers") == str(sum(check["messages_answered"] for check in checks)) and \
+            report.tile("pods") == "4"
         drawn = links(report)
-        assert sorted(count for _, count in drawn if count > 0) == sorted(answer["messages"] for check in checks for answer in check["answers"])
+        assert sorted(count for _, count in drawn if count > 0) == sorted(answer["messages"] for check in checks
+                                                                          for answer in check["answers"])
         assert not any(kind == "unexpected" for kind, _ in drawn)
         names = report.page.locator("#flow text.name").all_text_contents()
         assert "v1.1" in names and {"server-v1-a", "server-v1-b", "server-v2-a", "server-v2-b"} <= set(names)
         rows = report.rows("evidence")
-        assert [row[4] for row in rows] == [f"{check['messages_answered']} of {check['messages_sent']}" for check in checks]
+        assert [row[4] for row in rows] == [f"{check['messages_answered']} of {check['messages_sent']}"
+                                            for check in checks]
 
 
 def test_verify_shows_wrong_answers(opened, started, certs, tmp_path):
     page = tmp_path / "page.html"
     ones, twos = [started(Server("v1", "one"))], [started(Server("v2", "two"))]
     proxy = started(Proxy(certs, ones, [*ones, *twos])).wait_ready()
-    done = grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1,v2.1", "--report-file", page, "-o", "json")
+    done = grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1,v2.1",
+                     "--report-file", page, "-o", "json")
     assert done.returncode == 1
     wrong = [answer["messages"] for check in json.loads(done.stdout)["checks"] if check["name"].endswith("v2.1")
              for answer in check["answers"] if answer["server_version"] == "v1"]
     report = opened(page)
-    assert report.verdict() == "Failed" and any(reason.startswith("v2.1: expected server v2") for reason in report.reasons())
-    assert [count for kind, count in links(report) if kind == "unexpected"] == wrong and report.tile("wrong") == str(sum(wrong))
+    assert report.verdict() == "Failed" and any(reason.startswith("v2.1: expected server v2")
+                                                for reason in report.reasons())
+    assert [count for kind, count in links(report) if kind == "unexpected"] == wrong and report.tile("wrong") == \
+        str(sum(wrong))
     assert report.page.locator("#flow rect.failed").count() == 2, "the version and the pod"
     assert "bad" in report.page.locator("#evidence li", has_text="v1/one").last.get_attribute("class")
 
@@ -523,7 +574,8 @@ def test_hostile_pods_are_shown_as_text(opened, started, stubs, tmp_path, ident)
     page = tmp_path / "page.html"
     server = started(PingServer(stubs["ping_pb2"], "v1", ident[:60000]))
     fault = "echo " + shlex.quote(ident.replace("\0", "")) + " >/dev/null"
-    for run in (lambda *args: verify(*args, "-s", "2", "-n", "2"), lambda target, *args: failover(target, fault, *args, "--agents", "2")):
+    for run in (lambda *args: verify(*args, "-s", "2", "-n", "2"), lambda target,
+                *args: failover(target, fault, *args, "--agents", "2")):
         done = run(server.target, "--versions", "v1.1", "--report-file", page)
         assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
         for viewport in (DESKTOP, PHONE):
@@ -556,23 +608,26 @@ def test_verify_writes_its_page_however_it_ends(opened, started, tmp_path):
     report = opened(page)
     assert report.verdict() == "Not connected" and "refused" in report.headline()
     server = started(Server("v1", "s"))
-    test = started(Process([BIN, "verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-n", "1000",
-                            "--interval", "50ms", "--timeout", "60s",
+    test = started(Process([BIN, "verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-n",
+                            "1000", "--interval", "50ms", "--timeout", "60s",
                             "--report-file", page]))
     server.wait_for("Sent pong")
     test.send_signal(signal.SIGTERM)
     assert test.wait() == 143
     assert opened(page).verdict() == "Interrupted"
-    logs.write_text("[AGENT_v1.1/a] Stream opened to h:1\n" + "[AGENT_v1.1/a] Received pong from server=v2/<b> message=pong\n" * 5 + "[AGENT_v1.1/a] Rece\n")
+    logs.write_text("[AGENT_v1.1/a] Stream opened to h:1\n"
+                    + "[AGENT_v1.1/a] Received pong from server=v2/<b> message=pong\n" * 5 + "[AGENT_v1.1/a] Rece\n")
     assert grpcroute("verify", "--logs", logs, "--versions", "v1.1", "--report-file", page).returncode == 1
     report = opened(page)
-    assert report.verdict() == "Failed" and report.about()["Judged"] == "7 lines of logs" and "v2/<b>: 5" in report.page.locator("#evidence").inner_text()
+    assert report.verdict() == "Failed" and report.about()["Judged"] == "7 lines of logs" and \
+        "v2/<b>: 5" in report.page.locator("#evidence").inner_text()
     assert any("not understood" in reason for reason in report.reasons())
 
 
 def test_sticky_test_draws_its_streams(opened, started, tmp_path):
     page, server = tmp_path / "page.html", started(Server("v1", "s"))
-    done = grpcroute("sticky-test", "--target", server.address, "--plaintext", "--agents", "70", "-n", "2", "--report-file", page)
+    done = grpcroute("sticky-test", "--target", server.address, "--plaintext", "--agents", "70", "-n", "2",
+                     "--report-file", page)
     assert done.returncode == 0, done.stdout + done.stderr
     report = opened(page, viewport=PHONE)
     assert report.headline() == "Every stream stayed on its pod" and sum(count for _, count in links(report)) == 140
@@ -587,7 +642,8 @@ def test_a_page_that_cannot_be_written_is_told_before_streams_open(started, tmp_
     server, mark = started(Server("v1", "s")), tmp_path / "mark"
     args = ["--fault", f"touch {mark}"] if command == "failover-test" else []
     done = grpcroute(command, "--target", server.address, "--plaintext", *args, "--report-file", "/nowhere/page.html")
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "/nowhere/page.html" in done.stderr and "--report-file" in done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "/nowhere/page.html" in done.stderr and \
+        "--report-file" in done.stderr
     assert not mark.exists() and "Stream opened" not in server.output
 
 

@@ -38,7 +38,8 @@ def judged(text):
 
 @contextlib.contextmanager
 def running(*args):
-    run = subprocess.Popen([BIN, *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen([BIN, *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
     try:
         yield run
     finally:
@@ -57,21 +58,24 @@ def target(server):
 
 
 def short(command, target):
-    """As short as it can be. Bench sends when the last message was answered: no machine is too busy for that, which a load at a
-    rate may find."""
+    """As short as it can be. Bench sends when the last message was answered: no machine is too busy for that, which a
+    load at a rate may find."""
     return {
         "verify": ["verify", *target, "--versions", "v1.1", "-n", "1", "-s", "2"],
         "sticky-test": ["sticky-test", *target, "-n", "2", "--interval", "1ms"],
-        "failover-test": ["failover-test", *target, "--versions", "v1.1", "--agents", "2", "--fault", "true", "--settle", "100ms"],
+        "failover-test": ["failover-test", *target, "--versions", "v1.1", "--agents", "2", "--fault", "true",
+                          "--settle", "100ms"],
         "bench": ["bench", *target, "--versions", "v1.1", "-z", "300ms", "--warmup", "0", "-c", "1", "-r", "0"],
     }[command]
 
 
 COMMANDS = ["verify", "sticky-test", "failover-test", "bench"]
 # What makes each of them come out like that.
-FAILS = {"verify": ["--expect", "v1.1=v2"], "sticky-test": ["--expect", "v1.1=v2"], "failover-test": ["--expect", "v1.1=v2"],
+FAILS = {"verify": ["--expect", "v1.1=v2"], "sticky-test": ["--expect", "v1.1=v2"],
+         "failover-test": ["--expect", "v1.1=v2"],
          "bench": ["--threshold", "p99<1ns"]}
-UNKNOWN = {"verify": ["--versions", "canary"], "sticky-test": ["--version", "canary"], "failover-test": ["--versions", "canary"],
+UNKNOWN = {"verify": ["--versions", "canary"], "sticky-test": ["--version", "canary"],
+           "failover-test": ["--versions", "canary"],
            "bench": ["--versions", "canary"]}
 
 
@@ -130,7 +134,8 @@ LONG = {"verify": ["-n", "1000", "--interval", "100ms"], "sticky-test": ["-n", "
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_interruption_tells_what_is_known(command, number, server, target, tmp_path):
     files = [tmp_path / "result.json", tmp_path / "result.xml"]
-    with running(*short(command, target), *LONG[command], "-o", "json", "--json-file", files[0], "--junit-file", files[1]) as run:
+    with running(*short(command, target), *LONG[command], "-o", "json", "--json-file", files[0], "--junit-file",
+                 files[1]) as run:
         server.wait_for("Sent pong")
         run.send_signal(number)
         out, _ = run.communicate(timeout=20)
@@ -231,9 +236,11 @@ def wait_read(run):
 @pytest.mark.parametrize("command, codes", [("verify", (0, 4)), ("sticky-test", (0, 4))])
 def test_logs(command, codes, tmp_path):
     logs = tmp_path / "agents.log"
-    for text, code in ((LOGS, codes[0]), (LOGS[:60], codes[1]), (LOGS + "[AGENT_v1.1/agent-v1-1] Received po\n", codes[1])):
+    for text, code in ((LOGS, codes[0]), (LOGS[:60], codes[1]), (LOGS + "[AGENT_v1.1/agent-v1-1] Received po\n",
+                                                                 codes[1])):
         logs.write_text(text)
-        done = grpcroute(command, "--logs", logs, "-o", "json", *(["--versions", "v1.1"] if command == "verify" else []))
+        done = grpcroute(command, "--logs", logs, "-o", "json", *(["--versions", "v1.1"] if command == "verify"
+                                                                  else []))
         result = judged(done.stdout)
         assert (done.returncode, result["exit_code"], result["target"]) == (code, code, "logs"), done.stdout
 
@@ -282,7 +289,8 @@ def test_a_bench_that_checked_nothing_says_no_zero(target, tmp_path):
     assert "Routing   0 misrouted, 1 of 2 versions not checked, 0 moved" in mixed, mixed
     markdown = grpcroute(*short("bench", target), "--versions", "canary", "-o", "markdown").stdout
     assert re.search(r"^\| misrouted +\| not checked +\|", markdown, re.M), markdown
-    limit = judged(grpcroute(*short("bench", target), "--versions", "canary", "--threshold", "misrouted==0", "-o", "json").stdout)["thresholds"][0]
+    limit = judged(grpcroute(*short("bench", target), "--versions", "canary", "--threshold", "misrouted==0", "-o",
+                             "json").stdout)["thresholds"][0]
     assert (limit["verdict"], limit["value"]) == ("no_evidence", None)
     merged = judged(grpcroute("bench", "merge", blind, blind, "-o", "json").stdout)
     assert merged["misrouted"] is None
@@ -291,15 +299,17 @@ def test_a_bench_that_checked_nothing_says_no_zero(target, tmp_path):
     for files in (blind, seen), (seen, blind):
         compared = judged(grpcroute("bench", "compare", *files, "--metric", "misrouted", "-o", "json").stdout)
         row = [row for row in compared["metrics"] if row["metric"] == "misrouted"][0]
-        assert compared["result"] == "no_evidence" and row["missing"] and [row["before"], row["now"]].count(None) == 1 and row["ratio"] is None
-    assert re.search(r"^misrouted +not checked +not checked +- ", grpcroute("bench", "compare", blind, blind).stdout, re.M)
+        assert compared["result"] == "no_evidence" and row["missing"] and [row["before"], row["now"]].count(None) == \
+            1 and row["ratio"] is None
+    assert re.search(r"^misrouted +not checked +not checked +- ", grpcroute("bench", "compare", blind, blind).stdout,
+                     re.M)
     assert "| not checked |" in grpcroute("bench", "compare", blind, seen, "-o", "markdown").stdout
 
 
 def test_thresholds_are_told_everywhere(target, tmp_path):
     page, junit = tmp_path / "page.html", tmp_path / "x.xml"
-    done = grpcroute(*short("bench", target), "--threshold", "p99<1ns", "--threshold", "errors<=0", "-o", "json", "--report-file",
-                     page, "--junit-file", junit)
+    done = grpcroute(*short("bench", target), "--threshold", "p99<1ns", "--threshold", "errors<=0", "-o", "json",
+                     "--report-file", page, "--junit-file", junit)
     missed, kept = judged(done.stdout)["thresholds"]
     assert missed["limit"] == 1 and missed["value"] > 1 and missed["verdict"] == "failed" and missed["unit"] == "ns"
     assert kept["limit"] == kept["value"] == 0 and kept["verdict"] == "passed"
@@ -321,7 +331,8 @@ def test_the_streams_of_a_failover_are_told(target):
     assert result["thresholds"][0]["verdict"] == "failed" and result["streams"][0]["result"] == "failed"
 
 
-# ---- forms ------------------------------------------------------------------------------------------------------------------
+# ---- forms
+# ------------------------------------------------------------------------------------------------------------------
 
 
 def test_markdown_says_all_and_runs_nothing(started, target, tmp_path):
@@ -344,12 +355,14 @@ def test_json_beside_text(target, tmp_path):
     assert "Routing verification passed!" in done.stdout and judged(file.read_text())["result"] == "passed"
     done = grpcroute(*short("verify", target), "--json-file", "-")
     assert judged(done.stdout)["result"] == "passed" and "Routing verification passed!" in done.stderr
-    for more in (["-o", "json", "--json-file", "-"], ["--json-file", "-", "--junit-file", "-"], ["-o", "markdown", "--junit-file=-"]):
+    for more in (["-o", "json", "--json-file", "-"], ["--json-file", "-", "--junit-file", "-"],
+                 ["-o", "markdown", "--junit-file=-"]):
         done = grpcroute(*short("verify", target), *more)
         assert done.returncode == 2 and "standard output can be only one" in done.stderr, more
 
 
-# ---- files ------------------------------------------------------------------------------------------------------------------
+# ---- files
+# ------------------------------------------------------------------------------------------------------------------
 
 
 def old_files(tmp_path):
@@ -404,7 +417,8 @@ def test_what_cannot_be_written_in_the_end_is_no_pass(command, target, tmp_path)
 def test_the_schemas_are_strict(target):
     result = judged(grpcroute(*short("verify", target), "-o", "json").stdout)
     broken = [result | {"new": 1}, result | {"exit_code": 1}, result | {"result": "fine"}, result | {"message": ""},
-              {k: v for k, v in result.items() if k != "checks"}, result | {"checks": [result["checks"][0] | {"open_seconds": 1}]}]
+              {k: v for k, v in result.items() if k != "checks"},
+              result | {"checks": [result["checks"][0] | {"open_seconds": 1}]}]
     for key in ENVELOPE:
         broken.append({k: v for k, v in result.items() if k != key})
     for one in broken:
@@ -412,7 +426,8 @@ def test_the_schemas_are_strict(target):
             judged(json.dumps(one))
 
 
-# ---- render -----------------------------------------------------------------------------------------------------------------
+# ---- render
+# -----------------------------------------------------------------------------------------------------------------
 
 
 def test_render_writes_where_it_is_told(tmp_path):
@@ -425,7 +440,8 @@ def test_render_writes_where_it_is_told(tmp_path):
     assert grpcroute("render", "haproxy", "--output", "-").stdout == text
     assert grpcroute("render", "haproxy", "--output", "/dev/stdout").stdout == text
     full = grpcroute("render", "haproxy", "--output", "/dev/full")
-    assert full.returncode == 2 and "--output: /dev/full: No space left" in full.stderr and not os.path.isfile("/dev/full")
+    assert full.returncode == 2 and "--output: /dev/full: No space left" in full.stderr and \
+        not os.path.isfile("/dev/full")
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE, text=True) as cat:
@@ -434,7 +450,8 @@ def test_render_writes_where_it_is_told(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"real.cfg", "link.cfg", "fifo"}
 
 
-# ---- what is printed for people to use --------------------------------------------------------------------------------------
+# ---- what is printed for people to use
+# --------------------------------------------------------------------------------------
 
 
 def test_minus_k_warns(started, certs):
@@ -444,7 +461,8 @@ def test_minus_k_warns(started, certs):
     judged(done.stdout)
     agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "-k", "--messages", "1")
     assert agent.returncode == 0 and "warning" not in agent.stdout + agent.stderr, "a log has the agent's lines alone"
-    assert "warning" not in grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1").stderr
+    assert "warning" not in grpcroute("verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions",
+                                      "v1.1").stderr
 
 
 def test_the_dashboard_and_commands_can_be_pasted(started, certs, tmp_path):
@@ -467,18 +485,21 @@ def test_the_dashboard_and_commands_can_be_pasted(started, certs, tmp_path):
 
 def test_versions_are_those_that_run():
     text = grpcroute("--version").stdout
-    assert re.fullmatch(r"grpcroute \d+\.\d+\.\d+ \(commit \S+, nghttp2 [\d.]+, OpenSSL \d[\w.]+, libuv [\d.]+\)\n", text), text
+    assert re.fullmatch(r"grpcroute \d+\.\d+\.\d+ \(commit \S+, nghttp2 [\d.]+, OpenSSL \d[\w.]+, libuv [\d.]+\)\n",
+                        text), text
     assert grpcroute("version").stdout == grpcroute("help", "version").stdout == text
 
 
 def test_numbers_in_json_logs_are_numbers(started):
-    server = started(Process([BIN, "server", "--version", "v1", "--id", "7", "--listen", "127.0.0.1:0", "--log-format", "json"]))
+    server = started(Process([BIN, "server", "--version", "v1", "--id", "7", "--listen", "127.0.0.1:0", "--log-format",
+                              "json"]))
     listening = json.loads(server.wait_for("listening").group(0) and server.lines[0])
     assert isinstance(listening["port"], int) and listening["id"] == "7"
-    done = grpcroute("agent", "--version", "v1.1", "--id", "8", "--target", f"127.0.0.1:{listening['port']}", "--plaintext",
-                     "--messages", "2", "--interval", "10ms", "--log-format", "json")
+    done = grpcroute("agent", "--version", "v1.1", "--id", "8", "--target", f"127.0.0.1:{listening['port']}",
+                     "--plaintext", "--messages", "2", "--interval", "10ms", "--log-format", "json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    numbers = sorted(event["sequence"] for event in events if "sequence" in event)  # the second ping does not wait for the first pong
+    # the second ping does not wait for the first pong
+    numbers = sorted(event["sequence"] for event in events if "sequence" in event)
     assert numbers == [1, 1, 2, 2] and events[0]["id"] == "8"
 
 
@@ -486,8 +507,8 @@ def test_a_reader_that_goes_away(started, target):
     agent = subprocess.Popen(f"{BIN} agent --version v1.1 {' '.join(target)} --interval 20ms | head -1", shell=True,
                              stdout=subprocess.PIPE, text=True)
     assert "Stream opened" in agent.communicate(timeout=10)[0]
-    done = subprocess.run(["bash", "-c", f"{BIN} demo | true; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False,
-                          timeout=60)
+    done = subprocess.run(["bash", "-c", f"{BIN} demo | true; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True,
+                          check=False, timeout=60)
     assert done.stdout == "2\n" and "cannot write to standard output: Broken pipe" in done.stderr
 
 

@@ -1,4 +1,5 @@
-"""Routes as people have them: several GRPCRoutes, what kubectl prints, filters; through every proxy that they describe."""
+"""Routes as people have them: several GRPCRoutes, what kubectl prints, filters; through every proxy that they
+describe."""
 import json
 import re
 import subprocess
@@ -19,7 +20,8 @@ ANSWER = RESPONSE + [("x-own", "server"), ("x-more", "server"), ("x-secret", "s"
 
 
 class Recorder(H2Server):
-    """Answers every request with ANSWER and a pong, or only with it where it has a status, and keeps what it was asked."""
+    """Answers every request with ANSWER and a pong, or only with it where it has a status, and keeps what it was
+    asked."""
 
     def __init__(self, answer=ANSWER):
         self.requests = []
@@ -77,8 +79,10 @@ def ask(proxy, authority="localhost", *fields, path=raw.PING_PONG):
     try:
         block = raw.block((":method", "POST"), (":scheme", "https"), (":path", path), (":authority", authority),
                           ("te", "trailers"), ("content-type", "application/grpc"), *fields)
-        peer.exchange(raw.frame(raw.HEADERS, raw.END_HEADERS, 1, block) + raw.frame(raw.DATA, raw.END_STREAM, 1, raw.message()),
-                      until=lambda: any(f.flags & raw.END_STREAM for f in peer.find(raw.HEADERS, 1) + peer.find(raw.DATA, 1)))
+        peer.exchange(raw.frame(raw.HEADERS, raw.END_HEADERS, 1, block) + raw.frame(raw.DATA, raw.END_STREAM, 1,
+                                                                                    raw.message()),
+                      until=lambda: any(f.flags & raw.END_STREAM for f in peer.find(raw.HEADERS, 1)
+                                        + peer.find(raw.DATA, 1)))
         return peer.find(raw.HEADERS, 1)
     finally:
         peer.close()
@@ -113,7 +117,8 @@ def response_filter(changes):
 
 
 def test_headers_of_requests_are_set_and_removed(any_proxy, recorders):
-    changes = """set: [{name: X-Own, value: 'a "b" \\\\ 100% {c}'}, {name: x-new, value: new}], remove: [X-Gone, x-absent]"""
+    changes = ("""set: [{name: X-Own, value: 'a "b" \\\\ 100% {c}'}, {name: x-new, value: new}], """
+               "remove: [X-Gone, x-absent]")
     proxy = any_proxy(route("a", "", to(1, "v1.1", request_filter(changes)) + to(2)))
     sent = [("x-own", "client"), ("x-gone", "1"), ("x-gone", "2"), ("x-kept", "kept")]
     assert ask(proxy, "localhost", ("agent-version", "v1.1"), *sent)[-1].fields["grpc-status"] == "0"
@@ -137,8 +142,10 @@ def test_headers_of_answers_are_set_and_removed(any_proxy):
 
 
 def test_a_value_more_is_added_where_a_proxy_can(any_proxy, recorders, tmp_path):
-    text = route("a", "", UNUSED + to(1, None, ", filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: x-more, "
-                                      "value: m}]}}, {type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: "
+    text = route("a", "", UNUSED + to(1, None, ", filters: [{type: RequestHeaderModifier, requestHeaderModifier: "
+                                               "{add: [{name: x-more, "
+                                      "value: m}]}}, {type: ResponseHeaderModifier, responseHeaderModifier: {add: "
+                                      "[{name: "
                                       "x-more, value: m}]}}]"))
     if any_proxy.name in ("traefik", "nginx"):
         (tmp_path / "routes.yaml").write_text(text)
@@ -180,7 +187,8 @@ def test_a_field_that_is_taken_out_makes_room(embedded, recorders):
 
 def test_an_answer_is_measured_after_the_change(started, embedded, recorders):
     recorders[0].answer = RESPONSE + [("x-long", "y" * 3500)] * 4
-    proxy = embedded(route("a", "", UNUSED + to(1, None, response_filter(f"set: [{{name: x-new, value: {'x' * 3000}}}]"))))
+    proxy = embedded(route("a", "", UNUSED + to(1, None,
+                                                response_filter(f"set: [{{name: x-new, value: {'x' * 3000}}}]"))))
     answer = ask(proxy)
     assert answer[0].fields["grpc-status"] == "8" and "16384" in answer[0].fields["grpc-message"], answer[0].fields
 
@@ -189,7 +197,8 @@ def test_an_answer_is_measured_after_the_change(started, embedded, recorders):
 
 SEVERAL = (route("any", "", to(1)) + route("wide", "'*.example.com'", to(2, "v2.1") + to(1, "v3.1"))
            + route("exact", "a.example.com", to(2, "v1.1"))
-           + route("young", "tie.org", to(2), "2026-02-01T00:00:00Z") + route("zold", "tie.org", to(1), "2026-01-01T00:00:00Z"))
+           + route("young", "tie.org", to(2), "2026-02-01T00:00:00Z") + route("zold", "tie.org", to(1),
+                                                                              "2026-01-01T00:00:00Z"))
 WAYS = [("a.example.com", "v1.1", 2), ("A.Example.Com", "v1.1", 2), ("a.example.com:8443", "v1.1", 2),
         ("a.example.com", "v2.1", 2),  # of the next less specific hostname
         ("b.example.com", "v1.1", 1),  # of the route for any host
@@ -220,8 +229,8 @@ def test_verify_expects_what_the_host_says(started, tmp_path):
     server = started(Server("v1", "server-v1-a"))
 
     def verify(*args):
-        return grpcroute("verify", "--target", f"localhost:{server.port}", "--plaintext", "--versions", "v1.1", "-s", "1",
-                         "--routes", routes, *args)
+        return grpcroute("verify", "--target", f"localhost:{server.port}", "--plaintext", "--versions", "v1.1", "-s",
+                         "1", "--routes", routes, *args)
 
     assert verify().returncode == 0
     done = verify("--authority", "a.example.com")
@@ -237,12 +246,14 @@ def test_verify_expects_what_the_host_says(started, tmp_path):
 
 def kubectl_object(name, spec):
     return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute", "metadata": {
-        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": json.dumps({"kind": "GRPCRoute", "spec": {}}) + "\n"},
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": json.dumps({"kind": "GRPCRoute",
+                                                                                        "spec": {}}) + "\n"},
         "creationTimestamp": "2026-11-25T10:00:00Z", "generation": 2, "name": name, "namespace": "default",
         "managedFields": [{"manager": "kubectl", "operation": "Update", "time": "2026-11-25T10:00:00Z",
                            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {".": {}, "f:rules": {}}}}],
         "resourceVersion": "4711", "uid": "6f1b2c3d-0000-4000-8000-000000000000"}, "spec": spec, "status": {
-            "parents": [{"conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted", "message": "<ok>"}],
+            "parents": [{"conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted",
+                                         "message": "<ok>"}],
                          "controllerName": "example.com/x", "parentRef": {"name": "g"}}]}}
 
 
@@ -250,14 +261,16 @@ def kubectl_object(name, spec):
 def test_what_kubectl_prints_as_json_is_read(started, tmp_path, kind):
     backend = {"group": "", "kind": "Service", "port": 50051, "weight": 1}
     matches = [{"headers": [{"name": "agent-version", "type": "Exact", "value": "v2.1"}]}]
-    items = [kubectl_object("one", {"rules": [{"matches": matches, "backendRefs": [{**backend, "name": "server-v2"}]}]}),
+    items = [kubectl_object("one", {"rules": [{"matches": matches,
+                                               "backendRefs": [{**backend, "name": "server-v2"}]}]}),
              kubectl_object("two", {"rules": [{"backendRefs": [{**backend, "name": "server-v1"}]}]})]
     routes = tmp_path / "routes.json"
-    routes.write_text(json.dumps({"apiVersion": "v1", "kind": kind, "items": items, "metadata": {"resourceVersion": ""}}, indent=4))
+    routes.write_text(json.dumps({"apiVersion": "v1", "kind": kind, "items": items,
+                                  "metadata": {"resourceVersion": ""}}, indent=4))
     server = started(Server("v1", "server-v1-a"))
     for versions, code in (("v1.1", 0), ("v2.1", 1)):
-        done = grpcroute("verify", "--target", f"localhost:{server.port}", "--plaintext", "--versions", versions, "-s", "1",
-                         "--routes", routes)
+        done = grpcroute("verify", "--target", f"localhost:{server.port}", "--plaintext", "--versions", versions, "-s",
+                         "1", "--routes", routes)
         assert done.returncode == code, done
     assert grpcroute("render", "envoy", "--routes", routes).returncode == 0
 
@@ -267,7 +280,8 @@ def test_what_kubectl_prints_as_json_is_read(started, tmp_path, kind):
     ("\nkind: GrpcRoute\n", ":2: \"GrpcRoute\""), ("kind: List\nitems: []\n", "its List has no items"),
     ('{"kind": "Service"}', "but Service at line 1"), ("No resources found in default namespace.\n", "is a text"),
 ])
-@pytest.mark.parametrize("command", [["proxy", "--plaintext"], ["render", "nginx"], ["verify", "--target", "localhost:1"]])
+@pytest.mark.parametrize("command", [["proxy", "--plaintext"], ["render", "nginx"],
+                                     ["verify", "--target", "localhost:1"]])
 def test_a_file_without_a_route_says_what_it_has(tmp_path, command, text, named):
     path = tmp_path / "routes.yaml"
     path.write_text(text)
@@ -277,20 +291,23 @@ def test_a_file_without_a_route_says_what_it_has(tmp_path, command, text, named)
 
 def test_a_check_passes_over_what_the_proxy_refuses(started, tmp_path):
     path = tmp_path / "routes.yaml"
-    path.write_text(f"{HEAD}spec:\n  rules:\n  - backendRefs: [{{name: server-v1, port: 1}}]\n    sessionPersistence: {{}}\n")
+    path.write_text(f"{HEAD}spec:\n  rules:\n  - backendRefs: [{{name: server-v1, port: 1}}]\n    sessionPersistence: "
+                    f"{{}}\n")
     for command in (["proxy", "--plaintext"], ["render", "envoy"]):
         done = grpcroute(*command, "--routes", path)
         assert done.returncode == 2 and ":6: spec.rules[0].sessionPersistence" in done.stderr, done
     server = started(Server("v1", "server-v1-a"))
     done = grpcroute("verify", "--target", f"localhost:{server.port}", "--plaintext", "--versions", "v1.1", "-s", "1",
                      "--routes", path)
-    assert done.returncode == 0 and "note: " in done.stderr and ":6: spec.rules[0].sessionPersistence" in done.stderr, done
+    assert done.returncode == 0 and "note: " in done.stderr and ":6: spec.rules[0].sessionPersistence" in done.stderr, \
+        done
 
 
 # ---- expressions that others read otherwise ----------------------------------------------------
 
 EXPRESSIONS = [r"v1\.([0-9])\1", r"(v1)(?<x>\.1)\1?", r"v1\.1(?# x)|(a)(?(1)b|c)", r"(?x)v1\.1 # one", r"(v1)\.1(?1)?",
-               r"v1\.(?<digit>[0-9])\k<digit>", r"v(?:1)\.(1)+", "(?i)V1\\.1", "-i", "-f", r"v1\.1|x y", r"[[:alpha:]]1\.1"]
+               r"v1\.(?<digit>[0-9])\k<digit>", r"v(?:1)\.(1)+", "(?i)V1\\.1", "-i", "-f", r"v1\.1|x y",
+               r"[[:alpha:]]1\.1"]
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
@@ -303,11 +320,14 @@ def test_what_render_writes_is_taken(started, certs, tmp_path, expression, kind)
     path.write_text(json.dumps({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute", "spec": {"rules": [{
         "matches": [{"headers": [{"name": "agent-version", "type": kind, "value": expression}]}],
         "backendRefs": [{"name": "server-v1", "port": 1}]}]}}))
-    for name, check in (("haproxy", ["haproxy", "-c", "-f"]), ("nginx", ["nginx", "-t", "-p", tmp_path, "-e", "stderr", "-c"])):
+    for name, check in (("haproxy", ["haproxy", "-c", "-f"]),
+                        ("nginx", ["nginx", "-t", "-p", tmp_path, "-e", "stderr", "-c"])):
         done = grpcroute("render", name, "--routes", path, "--cert", both, "--key", certs / "key.pem", "--endpoints",
-                         "server-v1=127.0.0.1:1", "--listen", f"127.0.0.1:{ports[0]}", "--admin", f"127.0.0.1:{ports[1]}")
+                         "server-v1=127.0.0.1:1", "--listen", f"127.0.0.1:{ports[0]}", "--admin",
+                         f"127.0.0.1:{ports[1]}")
         if done.returncode == 2:
-            assert kind == "RegularExpression" and name in done.stderr.lower() and done.stderr.count("\n") == 1, done.stderr
+            assert kind == "RegularExpression" and name in done.stderr.lower() and done.stderr.count("\n") == 1, \
+                done.stderr
             continue
         config = tmp_path / name
         config.write_text(done.stdout)
@@ -330,7 +350,8 @@ def test_a_match_with_many_headers_fits_in_haproxys_lines(started, certs, record
 
 # ---- filters of what servers see of an agent ---------------------------------------------------
 
-REWRITES = {"set": ("set: [{name: agent-version, value: v9.9}]", "its rule sets agent-version=v9.9", "agent-version=v1.1"),
+REWRITES = {"set": ("set: [{name: agent-version, value: v9.9}]", "its rule sets agent-version=v9.9",
+                    "agent-version=v1.1"),
             "remove": ("remove: [agent-version]", "its rule removes agent-version", "agent-version=v1.1"),
             "add": ("add: [{name: agent-version, value: v9.9}]", "its rule adds agent-version=v9.9", None),
             "id": ("set: [{name: agent-id, value: someone}]", "its rule sets agent-id=someone", "agent-id="),
@@ -345,8 +366,8 @@ def rewriting(folder, changes, name="rewriting.yaml"):
 
 
 def verify_routes(proxy, routes, *args):
-    return grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1,v2.1", "-s", "2",
-                     "--routes", routes, *args)
+    return grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1,v2.1",
+                     "-s", "2", "--routes", routes, *args)
 
 
 @pytest.mark.parametrize("name", REWRITES)
@@ -361,11 +382,11 @@ def test_what_the_rule_makes_of_the_metadata_is_expected(started, certs, backend
         assert told in lines["v1.1"] and "its rule" not in lines["v2.1"], done.stdout
     checks = json.loads(verify_routes(proxy, routes, "-o", "json").stdout)["checks"]
     assert checks[0]["metadata_rewritten"][0]["header"] in told and "metadata_rewritten" not in checks[1]
-    sticky = grpcroute("sticky-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes, "-n", "3",
-                       "--interval", "10ms")
+    sticky = grpcroute("sticky-test", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes, "-n",
+                       "3", "--interval", "10ms")
     assert sticky.returncode == 0 and told in sticky.stdout, sticky
-    agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes,
-                      "-n", "2", "--interval", "10ms")
+    agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes",
+                      routes, "-n", "2", "--interval", "10ms")
     assert agent.returncode == 0 and "Not isolated" not in agent.stdout + agent.stderr, agent
 
 
@@ -376,7 +397,8 @@ def test_real_proxies_make_of_the_metadata_what_is_expected(started, certs, back
     done = verify_routes(proxy, routes, "--boundary")
     assert done.returncode == 0 and REWRITES["both"][1] in done.stdout, done.stdout
     unknown = re.search(r"Not checked for Boundary \(header twice.*some rule rewrites what servers see", done.stdout)
-    assert (unknown is not None) == ("(not rejected)" in done.stdout), done.stdout  # which rule takes two values is nowhere said
+    # which rule takes two values is nowhere said
+    assert (unknown is not None) == ("(not rejected)" in done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("name", [name for name in REWRITES if REWRITES[name][2]])
@@ -384,12 +406,13 @@ def test_a_proxy_that_leaves_the_metadata_as_they_are_fails(started, certs, back
     changes, told, seen = REWRITES[name]
     proxy = started(Proxy(certs, *backends, "--routes", rewriting(tmp_path, None, "plain.yaml"))).wait_ready()
     routes = rewriting(tmp_path, changes)
-    agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes", routes,
-                      "-n", "2", "--interval", "10ms")
+    agent = grpcroute("agent", "--version", "v1.1", "--target", proxy.target, "--cacert", certs / "ca.pem", "--routes",
+                      routes, "-n", "2", "--interval", "10ms")
     assert agent.returncode == 1 and "Not isolated" in agent.stdout + agent.stderr, agent
     done = verify_routes(proxy, routes)
     assert done.returncode == 1 and told in done.stdout and seen in done.stdout, done
-    assert "carried other metadata than the routes say" in done.stdout and "Agent v2.1 → Server v2: OK" in done.stdout, done
+    assert "carried other metadata than the routes say" in done.stdout and \
+        "Agent v2.1 → Server v2: OK" in done.stdout, done
 
 
 def test_a_proxy_that_rewrites_what_no_rule_says_fails(started, certs, backends, tmp_path):
@@ -401,8 +424,8 @@ def test_a_proxy_that_rewrites_what_no_rule_says_fails(started, certs, backends,
 def test_logs_of_servers_that_see_others_are_not_compared(started, certs, backends, tmp_path):
     routes = rewriting(tmp_path, "set: [{name: agent-version, value: v2.9}]")
     proxy = started(Proxy(certs, *backends, "--routes", routes)).wait_ready()
-    agent = grpcroute("agent", "--version", "v1.1", "--id", "a", "--target", proxy.target, "--cacert", certs / "ca.pem", "-n", "6",
-                      "--interval", "10ms", "--routes", routes)
+    agent = grpcroute("agent", "--version", "v1.1", "--id", "a", "--target", proxy.target, "--cacert", certs / "ca.pem",
+                      "-n", "6", "--interval", "10ms", "--routes", routes)
     wait_until(lambda: any("Stream closed by" in server.output for server in backends[0]), 20, "the server told of it")
     log = tmp_path / "log"
     log.write_text(agent.stdout + "".join(server.output + "\n" for server in backends[0]))

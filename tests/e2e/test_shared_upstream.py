@@ -28,21 +28,25 @@ def test_a_burst_is_served_by_an_endpoint_with_few_streams_per_connection(starte
     old = started(Agent("v1.1", "old", proxy.target, cacert=certs / "ca.pem"))
     old.wait_for("Received pong", count=2)
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(contextlib.closing(flow.connect(proxy.port, certs / "ca.pem"))) for _ in range(3)]
+        clients = [stack.enter_context(contextlib.closing(flow.connect(proxy.port, certs / "ca.pem")))
+                   for _ in range(3)]
         opened = [(client, client.take(100)) for client in clients]
         for client, streams in opened:
-            client.send(b"".join(frame(HEADERS, END_HEADERS, stream, request()) + frame(DATA, 0, stream, message()) for stream in streams))
+            client.send(b"".join(frame(HEADERS, END_HEADERS, stream, request()) + frame(DATA, 0, stream, message())
+                                 for stream in streams))
         for client, streams in opened:
             client.wait_answered(streams, 15)
         refused = sorted({(client.peer.status_of(stream), client.peer.reset_of(stream))
-                          for client, streams in opened for stream in streams if stream not in client.answered}, key=str)
+                          for client, streams in opened for stream in streams if stream not in client.answered},
+                         key=str)
         assert not refused, refused
         for client, streams in opened:
             client.send(b"".join(frame(DATA, END_STREAM, stream, b"") for stream in streams))
             client.wait_over(streams, 10)
     old.wait_for("Received pong", count=2, after=len(old.lines))
     assert not [line for line in old.lines if not CALM_LINE.search(line)]
-    wait_until(lambda: connections(proxy) <= 3, 60, "connections of the burst are closed", lambda: str(connections(proxy)))
+    wait_until(lambda: connections(proxy) <= 3, 60, "connections of the burst are closed",
+               lambda: str(connections(proxy)))
 
 
 def test_an_endpoint_that_allows_no_stream_is_not_dialled_again_and_again(started, certs):
@@ -66,7 +70,8 @@ def test_an_endpoint_that_allows_no_stream_is_not_dialled_again_and_again(starte
 
 @pytest.mark.parametrize("first, indexed", [(0x10, False), (0x40, True)], ids=["never indexed", "indexed"])
 def test_a_secret_is_never_indexed_where_the_client_said_so(started, certs, first, indexed):
-    """RFC 7541 section 6.2.3: an intermediary keeps the representation. The table of the shared connection would tell others."""
+    """RFC 7541 section 6.2.3: an intermediary keeps the representation. The table of the shared connection would tell
+    others."""
     seen = []
 
     def answer(peer, stream):
@@ -78,7 +83,8 @@ def test_a_secret_is_never_indexed_where_the_client_said_so(started, certs, firs
     with contextlib.closing(flow.connect(proxy.port, certs / "ca.pem")) as client:
         for _ in range(2):
             stream, = client.take()
-            client.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, request() + literal("x-secret", "k3y-" + "v" * 60, first)))
+            client.send(frame(HEADERS, END_HEADERS | END_STREAM, stream,
+                              request() + literal("x-secret", "k3y-" + "v" * 60, first)))
             assert client.wait_over([stream], 10)
     assert len(seen) == 2
     assert (len(seen[1]) < 40) == indexed, "by its place in the table, or as it is"

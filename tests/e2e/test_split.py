@@ -15,7 +15,8 @@ from testenv.wait import wait_until
 def routes_file(folder, v1, v2, first="server-v1", name="routes.yaml"):
     path = folder / name
     path.write_text("apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: w}\nspec:\n  rules:\n"
-                    f"  - backendRefs: [{{name: {first}, port: 1, weight: {v1}}}, {{name: server-v2, port: 1, weight: {v2}}}]\n")
+                    f"  - backendRefs: [{{name: {first}, port: 1, weight: {v1}}}, {{name: server-v2, port: 1, weight: "
+                    f"{v2}}}]\n")
     return path
 
 
@@ -27,7 +28,8 @@ def pair(started):
 @pytest.fixture
 def proxy_with(started, certs, pair, tmp_path):
     """The embedded proxy with these weights of server-v1 and server-v2."""
-    return lambda v1, v2: started(Proxy(certs, *pair, "--routes", routes_file(tmp_path, v1, v2, name="proxy.yaml"))).wait_ready()
+    return lambda v1, v2: started(Proxy(certs, *pair, "--routes",
+                                        routes_file(tmp_path, v1, v2, name="proxy.yaml"))).wait_ready()
 
 
 def split(proxy, routes, *args):
@@ -41,7 +43,8 @@ def test_right_weights_pass_and_the_evidence_is_told(proxy_with, tmp_path):
     done = split(proxy, routes_file(tmp_path, 90, 10), "--junit-file", junit)
     assert done.returncode == 0, done.stdout + done.stderr
     line = re.search(r"^✅ Agent v1\.1 → Split of new streams: OK, server-v1 (\d+) of (\d+) \((\S+) %, expected 90 %, "
-                     r"interval (\S+) % to (\S+) %\), server-v2 .* expected 10 %.*; 99 % sure to show server-v1 at (\S+) % or less",
+                     r"interval (\S+) % to (\S+) %\), server-v2 .* expected 10 %.*; 99 % sure to show server-v1 at "
+                     r"(\S+) % or less",
                      done.stdout, re.M)
     assert line, done.stdout
     hits, streams, share, low, high, found = map(float, line.groups())
@@ -60,7 +63,8 @@ def test_right_weights_are_told_in_markdown_and_on_the_page(proxy_with, tmp_path
     row = re.search(r"^\| passed .*$", done.stdout, re.M).group(0).replace("\\", "")
     assert done.returncode == 0 and re.search(evidence, row), done.stdout
     assert re.search(evidence, page.read_text())
-    for text in (grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1", "--expect",
+    for text in (grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1",
+                           "--expect",
                            "v1.1=*", "-o", "markdown", "--report-file", page).stdout, page.read_text()):
         assert "Split of new streams" not in text
 
@@ -108,9 +112,11 @@ def test_a_backend_of_unknown_version_is_not_checked(proxy_with, tmp_path):
 
 def test_two_backends_of_one_version_add_up(started, certs, pair, tmp_path):
     routes = routes_file(tmp_path, 40, 60, first="blue")
-    proxy = started(Proxy(certs, [], pair[1], "--endpoints", f"blue={pair[1][0].address}", "--routes", routes)).wait_ready()
+    proxy = started(Proxy(certs, [], pair[1], "--endpoints", f"blue={pair[1][0].address}", "--routes",
+                          routes)).wait_ready()
     done = split(proxy, routes, "--backend-version", "blue=v2")
-    assert done.returncode == 0 and "blue + server-v2 6 of 6" in done.stdout and "one version" in done.stdout, done.stdout
+    assert done.returncode == 0 and "blue + server-v2 6 of 6" in done.stdout and "one version" in done.stdout, \
+        done.stdout
 
 
 def test_streams_that_are_held_tell_who_lives(proxy_with, tmp_path):
@@ -124,8 +130,9 @@ def test_streams_that_are_held_tell_who_lives(proxy_with, tmp_path):
 def test_those_that_ended_do_not_live(started, proxy_with, pair, tmp_path):
     """A server that goes takes its share of the live streams with it, and only that."""
     proxy = proxy_with(50, 50)
-    run = started(Process([BIN, "verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions", "v1.1",
-                           "--routes", routes_file(tmp_path, 50, 50), "--split", "--split-error", "30", "--streams", "100", "--hold", "8s"]))
+    run = started(Process([BIN, "verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--versions",
+                           "v1.1", "--routes", routes_file(tmp_path, 50, 50), "--split", "--split-error", "30",
+                           "--streams", "100", "--hold", "8s"]))
     begun = re.compile(r"Sent pong to agent-id=(\S+)")
     wait_until(lambda: len(set(begun.findall(pair[1][0].output))) == 50, 20, "each of its streams was answered")
     pair[1][0].kill()

@@ -1,5 +1,5 @@
-"""The proxy's stream log: one line of JSON for each stream, which says what became of it, whatever its clients call themselves and
-whatever the file does."""
+"""The proxy's stream log: one line of JSON for each stream, which says what became of it, whatever its clients call
+themselves and whatever the file does."""
 import contextlib
 import json
 import os
@@ -25,7 +25,8 @@ LINES, DROPPED = "grpcroute_proxy_access_log_lines_total", "grpcroute_proxy_acce
 
 
 def parse(text, whole=True):
-    """The lines of a log, with their keys in the order of the schema, which judges the first of many. Torn ones are none."""
+    """The lines of a log, with their keys in the order of the schema, which judges the first of many. Torn ones are
+    none."""
     found = []
     for line in text.splitlines(keepends=True):
         if not whole and not line.endswith("\n"):
@@ -51,9 +52,11 @@ class Log:
     def wait(self, count=1, event="end", **wanted):
         """The rows that have all these values, when there are so many."""
         def found():
-            rows = [row for row in self.rows(event, whole=False) if all(row.get(key) == value for key, value in wanted.items())]
+            rows = [row for row in self.rows(event, whole=False)
+                    if all(row.get(key) == value for key, value in wanted.items())]
             return rows if len(rows) >= count else None
-        return wait_until(found, 20, f"{count} lines with {wanted}", lambda: json.dumps(self.rows(event, whole=False)[-3:], indent=1))
+        return wait_until(found, 20, f"{count} lines with {wanted}",
+                          lambda: json.dumps(self.rows(event, whole=False)[-3:], indent=1))
 
 
 @pytest.fixture
@@ -69,7 +72,8 @@ def open_stream(front, extra=(), settings=(), version="v1.1", data=None):
     """A raw client with a ping stream, number 1, that has sent `data`, by default one message."""
     peer = raw.client(front.port, front.certs / "ca.pem", settings)
     head = raw.request(version, extra=extra)
-    peer.exchange(raw.frame(raw.HEADERS, 0, 1, head[:16000]) + raw.frame(raw.CONTINUATION, raw.END_HEADERS, 1, head[16000:]))
+    peer.exchange(raw.frame(raw.HEADERS, 0, 1, head[:16000]) + raw.frame(raw.CONTINUATION, raw.END_HEADERS, 1,
+                                                                         head[16000:]))
     peer.exchange(raw.frame(raw.DATA, 0, 1, raw.message() if data is None else data))
     return peer
 
@@ -130,32 +134,40 @@ def kill_server(front, peer, server):
 
 # Who, why, with which status and which detail; what the endpoint does when it is asked, what comes then, options.
 CASES = {
-    "completed": ("server", "completed", 7, None, lambda peer, stream: (begin(peer, stream), trailers(peer, stream, ("grpc-status", "7"))),
+    "completed": ("server", "completed", 7, None, lambda peer,
+                  stream: (begin(peer, stream), trailers(peer, stream, ("grpc-status", "7"))),
                   stand_by, []),
     "trailers-only": ("server", "completed", 5, None, lambda peer, stream: trailers(
         peer, stream, (":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "5")), stand_by, []),
     "no-status": ("server", "no status", None, None, lambda peer, stream: (
         begin(peer, stream), peer.exchange(raw.frame(raw.DATA, raw.END_STREAM, stream))), stand_by, []),
-    "reset": ("server", "reset", None, "INTERNAL_ERROR", lambda peer, stream: peer.exchange(raw.reset(stream, 2)), stand_by, []),
-    "refused": ("server", "refused", 14, "REFUSED_STREAM", lambda peer, stream: peer.exchange(raw.reset(stream, 7)), stand_by, []),
+    "reset": ("server", "reset", None, "INTERNAL_ERROR", lambda peer, stream: peer.exchange(raw.reset(stream, 2)),
+              stand_by, []),
+    "refused": ("server", "refused", 14, "REFUSED_STREAM", lambda peer, stream: peer.exchange(raw.reset(stream, 7)),
+                stand_by, []),
     "server-lost": ("server", "connection lost", 14, "connection to endpoint", begin, kill_server, []),
-    "server-broken": ("server", "protocol error", 13, "broke HTTP/2", lambda peer, stream: begin(peer, stream, ("connection", "x")),
+    "server-broken": ("server", "protocol error", 13, "broke HTTP/2", lambda peer,
+                      stream: begin(peer, stream, ("connection", "x")),
                       stand_by, []),
     "data-first": ("server", "protocol error", 14, "peer broke HTTP/2", lambda peer, stream: peer.exchange(
         raw.frame(raw.DATA, 0, stream, raw.message())), stand_by, []),
     "frame-too-large": ("server", "protocol error", 14, "FRAME_SIZE_ERROR", lambda peer, stream: peer.exchange(
         raw.frame(raw.DATA, 0, stream, bytes(20000))), stand_by, []),
-    "not-its-stream": ("server", "protocol error", 14, "peer broke HTTP/2", lambda peer, stream: begin(peer, stream + 2), stand_by, []),
-    "bad-settings": ("server", "protocol error", 14, "FLOW_CONTROL_ERROR", lambda peer, stream: peer.exchange(raw.setting((4, 2**31))),
+    "not-its-stream": ("server", "protocol error", 14, "peer broke HTTP/2", lambda peer,
+                       stream: begin(peer, stream + 2), stand_by, []),
+    "bad-settings": ("server", "protocol error", 14, "FLOW_CONTROL_ERROR", lambda peer,
+                     stream: peer.exchange(raw.setting((4, 2**31))),
                      stand_by, []),
-    "no-http2": ("server", "protocol error", 14, "FRAME_SIZE_ERROR", lambda peer, stream: peer.exchange(b"HTTP/1.1 400 Bad\r\n\r\n"),
+    "no-http2": ("server", "protocol error", 14, "FRAME_SIZE_ERROR", lambda peer,
+                 stream: peer.exchange(b"HTTP/1.1 400 Bad\r\n\r\n"),
                  stand_by, []),
     "cancelled": ("client", "cancelled", None, "CANCEL", begin, cancel, []),
     "client-lost": ("client", "connection lost", None, None, begin, vanish, []),
     "goaway": ("client", "goaway", None, r"so\\x0along", begin, go_away, []),
     "client-broken": ("client", "protocol error", None, "", begin, break_http2, []),
     "draining": ("proxy", "draining", 14, "proxy is shutting down", begin, end_proxy, []),
-    "max-age": ("proxy", "max age", 14, "--max-stream-age", lambda peer, stream: begin(peer, stream), stand_by, ["--max-stream-age", "1s"]),
+    "max-age": ("proxy", "max age", 14, "--max-stream-age", lambda peer, stream: begin(peer, stream), stand_by,
+                ["--max-stream-age", "1s"]),
 }
 
 
@@ -220,7 +232,8 @@ def test_a_request_that_goes_nowhere_is_told_too(started, certs, log, tmp_path, 
     reason, status, version, extra, route = REFUSALS[case]
     (tmp_path / "routes.yaml").write_text(ROUTES)
     port = started(ReservedPort()).port
-    front = start(started, certs, log, [], [], "--endpoints", f"server-v1=127.0.0.1:{port}", "--routes", tmp_path / "routes.yaml")
+    front = start(started, certs, log, [], [], "--endpoints", f"server-v1=127.0.0.1:{port}", "--routes",
+                  tmp_path / "routes.yaml")
     with contextlib.closing(open_stream(front, extra, version=version)):
         row, = log.wait(ended_by="proxy", reason=reason)
     assert row["grpc_status"] == status and row["http_status"] == 200 and row["detail"]
@@ -237,8 +250,9 @@ def test_ends_on_purpose_are_told_with_the_option_that_asked_for_them(started, c
     def use(*chosen):
         file.write_text("".join(f"server-v{v}={','.join(s.address for s in chosen)}\n" for v in (1, 2)))
     use(servers[0])
-    front = start(started, certs, log, [], [], "--endpoints", f"@{file}", "--move-window", "1s", "--rebalance", "--on-removed", "end",
-                  "--on-unhealthy", "end", *(QUICK_HEALTH if why == "endpoint unhealthy" else []))
+    front = start(started, certs, log, [], [], "--endpoints", f"@{file}", "--move-window", "1s", "--rebalance",
+                  "--on-removed", "end", "--on-unhealthy", "end", *(QUICK_HEALTH if why == "endpoint unhealthy"
+                                                                    else []))
     agent = started(Agent("v1.1", "a", front.target, "--count", "4", cacert=certs / "ca.pem"))
     for n in range(1, 5):
         agent.wait_for(rf"a-{n}\] Received pong")
@@ -287,14 +301,16 @@ def test_the_program_its_schema_and_its_manual_know_the_same_reasons():
 def test_counts_are_what_went_through(started, certs, log, backends):
     front = start(started, certs, log, *backends)
     for version in "v1.1", "v2.3":
-        assert grpcroute("agent", "--version", version, "--id", f"agent-{version}", "--messages", "5", "--interval", "100ms", "--target",
+        assert grpcroute("agent", "--version", version, "--id", f"agent-{version}", "--messages", "5", "--interval",
+                         "100ms", "--target",
                          front.target, "--cacert", certs / "ca.pem").returncode == 0
     rows = log.wait(2, reason="completed")
     for row, major in zip(rows, "12"):
         assert row["messages_up"] == row["messages_down"] == 5
         assert row["bytes_up"] > 5 * 5 and row["bytes_down"] > row["bytes_up"]
         assert row["grpc_status"] == 0 and row["http_status"] == 200 and row["ended_by"] == "server"
-        assert row["server_version"] == f"v{major}" and row["pod"].startswith(f"server-v{major}-") and row["cluster"] == f"server-v{major}"
+        assert row["server_version"] == f"v{major}" and row["pod"].startswith(f"server-v{major}-") and \
+            row["cluster"] == f"server-v{major}"
         assert row["path"] == "/ping.PingService/PingPong" and row["authority"] == front.target
         assert 60 <= row["age_ms"] < 60000  # 400 ms at least, were both looked at in time
     assert [row["stream"] for row in rows] == [1, 2]
@@ -336,8 +352,10 @@ def test_whatever_a_client_calls_itself_it_is_one_line(started, certs, log, back
     front = start(started, certs, log, *backends)
     peer = raw.client(front.port, certs / "ca.pem")
     with contextlib.closing(peer):
-        head = raw.block((":method", "POST"), (":scheme", "http"), (":path", "/ping.PingService/PingPong"), (":authority", "localhost"),
-                         ("te", "trailers"), ("content-type", "application/grpc"), ("agent-id", value), ("agent-version", value))
+        head = raw.block((":method", "POST"), (":scheme", "http"), (":path", "/ping.PingService/PingPong"),
+                         (":authority", "localhost"),
+                         ("te", "trailers"), ("content-type", "application/grpc"), ("agent-id", value),
+                         ("agent-version", value))
         peer.exchange(raw.frame(raw.HEADERS, raw.END_HEADERS, 1, head))
         peer.exchange(raw.frame(raw.DATA, 0, 1, raw.message()), until=answered(peer))
         peer.exchange(raw.reset(1))
@@ -352,9 +370,11 @@ def test_whatever_a_client_calls_itself_it_is_one_line(started, certs, log, back
 
 def test_a_clients_certificate_is_named_and_goes_no_further(started, certs, log, tmp_path, backends):
     clients = Identities(tmp_path)
-    front = start(started, certs, log, *backends, "--client-ca", clients / "clients-ca.pem", "--client-cert", "optional")
+    front = start(started, certs, log, *backends, "--client-ca", clients / "clients-ca.pem", "--client-cert",
+                  "optional")
     for name in "client", None:
-        assert grpcroute("agent", "--version", "v1.1", "--messages", "1", "--target", front.target, "--cacert", certs / "ca.pem",
+        assert grpcroute("agent", "--version", "v1.1", "--messages", "1", "--target", front.target, "--cacert",
+                         certs / "ca.pem",
                          *clients.options(name)).returncode == 0
     named, nobody = log.wait(2)
     assert named["identity"] == "CN=client" and "identity" not in nobody
@@ -366,7 +386,8 @@ def test_a_clients_certificate_is_named_and_goes_no_further(started, certs, log,
 def test_with_many_workers_no_line_is_torn_and_there_are_as_many_ends_as_streams(started, certs, log, backends):
     front = start(started, certs, log, *backends, "--workers", "4")
     for _ in range(2):
-        agents = [started(Agent(f"v{n % 2 + 1}.1", f"a{n}", front.target, "--count", "50", cacert=certs / "ca.pem")) for n in range(4)]
+        agents = [started(Agent(f"v{n % 2 + 1}.1", f"a{n}", front.target, "--count", "50", cacert=certs / "ca.pem"))
+                  for n in range(4)]
         wait_until(lambda: metric(front, "grpcroute_proxy_streams_active") == 200, 50, "all streams are open")
         for agent in agents:
             agent.stop()
@@ -392,7 +413,8 @@ def test_nothing_is_lost_at_the_end(started, certs, log, backends):
 
 def test_a_renamed_file_is_left_at_sighup_and_at_post_reload(started, certs, log, backends):
     front = start(started, certs, log, *backends)
-    for turn, reload in enumerate((lambda: front.send_signal(signal.SIGHUP), lambda: fetch(front.admin + "/reload", "POST"))):
+    for turn, reload in enumerate((lambda: front.send_signal(signal.SIGHUP),
+                                   lambda: fetch(front.admin + "/reload", "POST"))):
         open_stream(front, [("turn", str(turn))]).close()
         log.wait()
         old = log.path.with_suffix(f".{turn}")
@@ -437,8 +459,8 @@ def test_what_cannot_be_opened_is_one_line_and_exit_code_2(certs, tmp_path, case
         "unread fifo": (["--access-log", fifo], "nobody reads this FIFO"),
         "begins only": (["--access-log-open"], "there is no --access-log"),
     }[case]
-    done = grpcroute("proxy", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cert", certs / "cert.pem", "--key",
-                     certs / "key.pem", *args)
+    done = grpcroute("proxy", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cert", certs / "cert.pem",
+                     "--key", certs / "key.pem", *args)
     assert done.returncode == 2 and done.stdout == ""
     assert re.fullmatch(rf"grpcroute proxy: --access-log.*: .*{cause}\n", done.stderr), done.stderr
 
@@ -481,8 +503,9 @@ def test_a_reader_that_goes_away_is_told_and_may_come_back(started, certs, backe
 def fill(front):
     """Short calls until the log has lost lines of some."""
     while metric(front, DROPPED) <= 1000:
-        done = grpcroute("bench", "--target", front.target, "--cacert", front.certs / "ca.pem", "--call", "unary", "--method",
-                         "/grpc.health.v1.Health/Check", "-c", "2", "-s", "50", "-r", "0", "-z", "1s", "--warmup", "0")
+        done = grpcroute("bench", "--target", front.target, "--cacert", front.certs / "ca.pem", "--call", "unary",
+                         "--method", "/grpc.health.v1.Health/Check", "-c", "2", "-s", "50", "-r", "0", "-z", "1s",
+                         "--warmup", "0")
         assert done.returncode == 4, done.stderr  # nobody says who answered
 
 
@@ -508,7 +531,8 @@ def test_a_reader_that_stalls_costs_lines_which_are_counted_and_messages_go_on(s
             text.append(data)
     thread = threading.Thread(target=read)
     thread.start()
-    lost = int(front.wait_for(r"The stream log .* has lost (\d+) lines: it took bytes too slowly or not at all").group(1))
+    told = r"The stream log .* has lost (\d+) lines: it took bytes too slowly or not at all"
+    lost = int(front.wait_for(told).group(1))
     assert metric(front, DROPPED) == lost
     agent.stop()
     total = None
@@ -517,7 +541,8 @@ def test_a_reader_that_stalls_costs_lines_which_are_counted_and_messages_go_on(s
         nonlocal total
         total = int(metric(front, "grpcroute_proxy_streams_total"))
         return metric(front, LINES) + metric(front, DROPPED) == total + 1  # the line of the gap
-    wait_until(settled, 20, "each stream is a line or a lost one", lambda: (metric(front, LINES), metric(front, DROPPED), total, front.output))
+    wait_until(settled, 20, "each stream is a line or a lost one",
+               lambda: (metric(front, LINES), metric(front, DROPPED), total, front.output))
     assert front.stop() == 0
     thread.join(20)
     os.close(reader)
@@ -532,8 +557,9 @@ def test_a_reader_that_stalls_costs_lines_which_are_counted_and_messages_go_on(s
 
 def test_a_stalled_standard_output_does_not_hold_up_the_end(certs):
     reader, writer = os.pipe()
-    popen = subprocess.Popen([*DIE_WITH_PARENT, BIN, "proxy", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cert",
-                              certs / "cert.pem", "--key", certs / "key.pem", "--access-log", "-", "--drain-timeout", "100ms"],
+    popen = subprocess.Popen([*DIE_WITH_PARENT, BIN, "proxy", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+                              "--cert", certs / "cert.pem", "--key", certs / "key.pem", "--access-log", "-",
+                              "--drain-timeout", "100ms"],
                              stdout=writer, stderr=subprocess.PIPE)
     try:
         said = b""

@@ -1,4 +1,5 @@
-"""verify --logs judges what a proxy in the middle logged of its streams: real proxies with `render --access-log`, real agents."""
+"""verify --logs judges what a proxy in the middle logged of its streams: real proxies with `render --access-log`, real
+agents."""
 import difflib
 import json
 import re
@@ -13,7 +14,8 @@ from testenv.net import ReservedPort
 from testenv.proxies import REAL_PROXIES
 
 NAMES = sorted(REAL_PROXIES)
-SCHEMAS = {command: json.loads((ROOT / f"docs/schema/{command}.json").read_text()) for command in ("verify", "sticky-test")}
+SCHEMAS = {command: json.loads((ROOT / f"docs/schema/{command}.json").read_text())
+           for command in ("verify", "sticky-test")}
 STREAMS = 4  # of each agent
 LINE = re.compile(r'^\{.*("grpcroute\.stream"|"DownstreamStatus").*\}$')
 
@@ -52,8 +54,8 @@ def lines(proxy, count):
 
 def verify(text, *options, versions="v1.1,v2.1"):
     text = text if isinstance(text, bytes) else ("\n".join(text) + "\n").encode()
-    return subprocess.run([BIN, "verify", "--logs", "-", "--versions", versions, *options], input=text, capture_output=True,
-                          timeout=60, check=False)
+    return subprocess.run([BIN, "verify", "--logs", "-", "--versions", versions, *options], input=text,
+                          capture_output=True, timeout=60, check=False)
 
 
 def report(text, *options, **kwargs):
@@ -71,12 +73,14 @@ def test_the_log_of_each_proxy_is_evidence(start, name):
     done = verify(log)
     assert done.returncode == 0, (done, log[:2])
     for version in "12":
-        assert f"Agent v{version}.1 → Server v{version}: OK (4 streams by the proxy's log)" in done.stdout.decode(), done
+        assert f"Agent v{version}.1 → Server v{version}: OK (4 streams by the proxy's log)" in done.stdout.decode(), \
+            done
     _, told = report(log)
     for check, servers in zip(told["checks"], ("server-v1", "server-v2")):
         seen = check["proxy_log"]
         assert seen["right"] == seen["answered"] == STREAMS and seen["wrong"] == seen["refused"] == 0, seen
-        assert {e["cluster"] for e in seen["endpoints"]} == {servers} and sum(e["streams"] for e in seen["endpoints"]) == STREAMS
+        assert {e["cluster"] for e in seen["endpoints"]} == {servers} and \
+            sum(e["streams"] for e in seen["endpoints"]) == STREAMS
         assert all(re.fullmatch(r"127\.0\.0\.1:\d+", e["address"]) for e in seen["endpoints"]), seen
     # where a stream was sent is not who answered, and not that it stayed there
     assert all({"version", "stickiness"} <= set(check["not_checked"]) for check in told["checks"]), told
@@ -120,8 +124,10 @@ def test_swapped_routes_are_named(start, name, tmp_path):
     done = verify(log)
     assert done.returncode == 1, done
     said = done.stdout.decode()
-    assert re.search(r"v1\.1 → expected server v1, sent by the proxy to server-v2 at 127\.0\.0\.1:\d+ \(\d of \d streams\)", said), said
-    assert re.search(r"v2\.1 → expected server v2, sent by the proxy to server-v1 at", said) and "4 lines of its log show it" in said
+    assert re.search(r"v1\.1 → expected server v1, sent by the proxy to server-v2 at 127\.0\.0\.1:\d+ \(\d of \d "
+                     r"streams\)", said), said
+    assert re.search(r"v2\.1 → expected server v2, sent by the proxy to server-v1 at", said) and \
+        "4 lines of its log show it" in said
     assert verify(log, "--routes", routes).returncode == 0  # which is what these routes say
 
 
@@ -136,7 +142,8 @@ def test_one_that_strayed_is_found_among_many(start, name):
 
 
 PONG = "[AGENT_v1.1/a] Received pong from server=v2/thief message=pong"
-FORGED = ('{"log":"grpcroute.stream","event":"end","agent_version":"v1.1","path":"/ping.PingService/PingPong","cluster":"server-v2",'
+FORGED = ('{"log":"grpcroute.stream","event":"end","agent_version":"v1.1","path":"/ping.PingService/PingPong",'
+          '"cluster":"server-v2",'
           '"endpoint":"6.6.6.6:6","http_status":200,"bytes_down":9}')
 HOSTILE = {
     "quotes": '"}{\\"\'%[x]%{+Q}$status`',
@@ -155,12 +162,14 @@ HOSTILE = {
 
 
 def hostile_request(ident, version="v1.1", path=raw.PING_PONG):
-    return raw.block((":method", "POST"), (":scheme", "https"), (":path", path), (":authority", "localhost"), ("te", "trailers"),
+    return raw.block((":method", "POST"), (":scheme", "https"), (":path", path), (":authority", "localhost"),
+                     ("te", "trailers"),
                      ("content-type", "application/grpc"), ("agent-id", ident), ("agent-version", version))
 
 
 def send(proxy, *requests):
-    """One ping on a stream for each; they end by themselves. Returns how many were answered with the HTTP status 200."""
+    """One ping on a stream for each; they end by themselves. Returns how many were answered with the HTTP status
+    200."""
     peer = raw.client(proxy.port, proxy.certs / "ca.pem")
     try:
         for number, block in enumerate(requests):
@@ -168,7 +177,8 @@ def send(proxy, *requests):
             peer.exchange(raw.frame(raw.HEADERS, raw.END_HEADERS, stream, block))
             peer.exchange(raw.frame(raw.DATA, raw.END_STREAM, stream, raw.message()),
                           until=lambda stream=stream: any(f.flags & raw.END_STREAM and f.type in (raw.DATA, raw.HEADERS)
-                                                          for f in peer.frames if f.stream == stream) or peer.reset_of(stream))
+                                                          for f in peer.frames if f.stream == stream) or
+                          peer.reset_of(stream))
         return sum(f.fields.get(":status") == "200" for f in peer.frames if f.type == raw.HEADERS)
     finally:
         peer.close()
@@ -217,15 +227,18 @@ CARRIERS = {
     "syslog": lambda line: "Nov 25 15:14:10 host envoy[7]: " + line,
     "loki": lambda line: '2026-11-25T15:14:10Z {app="proxy"} ' + line,
     "cri": lambda line: "2026-01-02T03:04:05.123456789Z stdout F " + line,
-    "cri, cut": lambda line: "\n".join(f"2026-01-02T03:04:05.1Z stdout {tag} {part}" for tag, part in (("P", line[:70]), ("F", line[70:]))),
+    "cri, cut": lambda line: "\n".join(f"2026-01-02T03:04:05.1Z stdout {tag} {part}" for tag,
+                                       part in (("P", line[:70]), ("F", line[70:]))),
     "docker": lambda line: json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-01-02T03:04:05Z"}),
     "docker, cut": lambda line: "\n".join(
         json.dumps({"log": part, "stream": "stdout", "time": "t"}) for part in (line[:70], line[70:] + "\n")),
     "docker, without ends": lambda line: json.dumps({"log": line, "stream": "stdout", "time": "t"}),
     "journald": lambda line: json.dumps({"MESSAGE": line, "_PID": "7"}),
     "journald, bytes": lambda line: json.dumps({"MESSAGE": list(line.encode())}),
-    "fluent-bit": lambda line: json.dumps({"log": line, "stream": "stdout", "logtag": "F", "kubernetes": {"pod_name": "x"}}),
-    "a cloud": lambda line: json.dumps({"insertId": "x", "jsonPayload": json.loads(line), "resource": {"type": "k8s_container"}}),
+    "fluent-bit": lambda line: json.dumps({"log": line, "stream": "stdout", "logtag": "F",
+                                           "kubernetes": {"pod_name": "x"}}),
+    "a cloud": lambda line: json.dumps({"insertId": "x", "jsonPayload": json.loads(line),
+                                        "resource": {"type": "k8s_container"}}),
     "elasticsearch": lambda line: json.dumps({"_source": {"message": line, "kubernetes": {"pod": "x"}}}),
     "a query": lambda line: json.dumps({"data": {"result": [{"values": [["1", line], ["2", "x"]]}]}}),
     "logfmt": lambda line: f"level=info msg={json.dumps(line)} pod=x",
@@ -320,11 +333,15 @@ def test_a_cluster_that_says_no_version_is_not_checked(logged, name):
 
 def stream(**fields):
     """A line as `grpcroute proxy --access-log` has it."""
-    line = {"log": "grpcroute.stream", "event": "end", "time": "2026-11-26T03:35:11.123Z", "stream": 17, "client": "127.0.0.1:51234",
-            "agent_id": "a", "agent_version": "v1.1", "authority": "localhost:8443", "path": "/ping.PingService/PingPong",
-            "route": "grpc-routing-poc/grpcroute[1]", "cluster": "server-v1", "endpoint": "10.0.0.1:50051", "tls_version": "TLSv1.3",
+    line = {"log": "grpcroute.stream", "event": "end", "time": "2026-11-26T03:35:11.123Z", "stream": 17,
+            "client": "127.0.0.1:51234",
+            "agent_id": "a", "agent_version": "v1.1", "authority": "localhost:8443",
+            "path": "/ping.PingService/PingPong",
+            "route": "grpc-routing-poc/grpcroute[1]", "cluster": "server-v1", "endpoint": "10.0.0.1:50051",
+            "tls_version": "TLSv1.3",
             "pod": "server-v1-a", "server_version": "v1", "grpc_status": 0, "http_status": 200, "ended_by": "server",
-            "reason": "completed", "age_ms": 12345, "messages_up": 5, "messages_down": 5, "bytes_up": 55, "bytes_down": 99}
+            "reason": "completed", "age_ms": 12345, "messages_up": 5, "messages_down": 5, "bytes_up": 55,
+            "bytes_down": 99}
     line.update(fields)
     return json.dumps({key: value for key, value in line.items() if value is not None}, separators=(",", ":"))
 
@@ -342,7 +359,8 @@ def test_the_server_that_answered_goes_before_the_name_of_its_cluster():
     assert verify([stream(cluster="server-v2", server_version=None), V2]).returncode == 1
 
 
-NOWHERE = {"cluster": None, "endpoint": None, "pod": None, "server_version": None, "messages_down": 0, "bytes_down": 0, "ended_by": "proxy"}
+NOWHERE = {"cluster": None, "endpoint": None, "pod": None, "server_version": None, "messages_down": 0, "bytes_down": 0,
+           "ended_by": "proxy"}
 
 
 def test_reasons_of_refusals_are_told():
@@ -351,24 +369,29 @@ def test_reasons_of_refusals_are_told():
         stream(**NOWHERE, agent_version="v7.7", grpc_status=None, http_status=None, reason="shed")]
     done, told = report([stream(), V2, *refused])
     assert done.returncode == 0 and len(told["checks"]) == 2, done
-    assert told["logs"]["proxy_log"]["refusals"] == [{"reason": "no route", "streams": 3}, {"reason": "no healthy endpoint", "streams": 1},
+    assert told["logs"]["proxy_log"]["refusals"] == [{"reason": "no route", "streams": 3},
+                                                     {"reason": "no healthy endpoint", "streams": 1},
                                                      {"reason": "shed", "streams": 1}]
     said = verify([stream(), V2, *refused]).stdout.decode()
     assert "OK (1 stream by the proxy's log; 4 refused)" in said, said
     assert "Refused by the proxy, not judged: 5 streams: no route (3), no healthy endpoint (1), shed (1)" in said, said
     done = verify([V2, *refused])
-    assert done.returncode == 4 and "by the proxy's log 4 streams were refused and 0 not answered" in done.stdout.decode(), done
+    assert done.returncode == 4 and "by the proxy's log 4 streams were refused and 0 not answered" \
+        in done.stdout.decode(), done
 
 
 def test_streams_of_other_paths_are_judged_with_their_method():
-    other = [stream(path="/own.Service/Call"), stream(path="/own.Service/Call", cluster="server-v2", server_version=None)]
+    other = [stream(path="/own.Service/Call"), stream(path="/own.Service/Call", cluster="server-v2",
+                                                      server_version=None)]
     done, told = report([stream(), V2, *other])
     assert done.returncode == 0 and told["logs"]["proxy_log"]["other_paths"] == 2, done
-    assert b"Of other paths than --method's, not judged: 2 streams, first /own.Service/Call" in verify([stream(), V2, *other]).stdout
+    assert b"Of other paths than --method's, not judged: 2 streams, first /own.Service/Call" \
+        in verify([stream(), V2, *other]).stdout
     for method in ("/own.Service/Call", "own.Service.Call"):
         done, told = report([stream(), V2, *other], "--method", method, versions="v1.1")
         assert done.returncode == 1 and told["checks"][0]["proxy_log"] == {
-            "answered": 2, "right": 1, "wrong": 1, "not_checked": 0, "disputed": 0, "not_answered": 0, "refused": 0, "to_other_endpoints": 0, "endpoints": [
+            "answered": 2, "right": 1, "wrong": 1, "not_checked": 0, "disputed": 0, "not_answered": 0, "refused": 0,
+            "to_other_endpoints": 0, "endpoints": [
                 {"cluster": "server-v1", "address": "10.0.0.1:50051", "streams": 1, "wrong": 0},
                 {"cluster": "server-v2", "address": "10.0.0.1:50051", "streams": 1, "wrong": 1}]}, told
     done = verify(other, "--method", "nothing")
@@ -389,7 +412,8 @@ def test_streams_without_a_version_are_judged_by_routes_alone(tmp_path):
 def test_versions_that_occur_are_judged():
     odd = stream(agent_version="blue-7", cluster="server-v1", server_version=None)
     done = verify([stream(), V2, odd])
-    assert done.returncode == 4 and b"blue-7" in done.stdout and b"nothing says which server it belongs to" in done.stdout, done
+    assert done.returncode == 4 and b"blue-7" in done.stdout and \
+        b"nothing says which server it belongs to" in done.stdout, done
     assert verify([stream(), V2, odd], "--expect", "blue-7=v1").returncode == 0
     assert verify([stream(), V2, odd], "--expect", "blue-7=v2").returncode == 1
     done = verify([stream(), V2, stream(agent_version="v3.4")])  # nobody asked for it
@@ -397,7 +421,8 @@ def test_versions_that_occur_are_judged():
 
 
 def test_a_wrong_cluster_is_wrong_also_for_a_version_that_nobody_asked_for(tmp_path):
-    lost = {"pod": None, "server_version": None, "messages_down": 0, "bytes_down": 0, "http_status": 503, "reason": "reset"}
+    lost = {"pod": None, "server_version": None, "messages_down": 0, "bytes_down": 0, "http_status": 503,
+            "reason": "reset"}
     done, told = report([stream(), V2, stream(agent_version="v2.7", **lost)])
     assert done.returncode == 1 and told["checks"][2]["proxy_log"]["wrong"] == 1 and len(told["checks"]) == 3, done
     assert verify([stream(), V2, stream(agent_version="v1.7", **lost)]).returncode == 0  # where it belongs
@@ -406,7 +431,8 @@ def test_a_wrong_cluster_is_wrong_also_for_a_version_that_nobody_asked_for(tmp_p
     for taken in (lost, {**lost, "endpoint": None, "reason": "no healthy endpoint"}):
         done = verify([stream(), V2, stream(agent_version="v3.1", **taken)], "--routes", routes)
         assert done.returncode == 1 and b"v3.1" in done.stdout and b"expected a rejection" in done.stdout, done
-    assert verify([stream(), V2, stream(agent_version="v3.1", **NOWHERE, reason="no route")], "--routes", routes).returncode == 0
+    assert verify([stream(), V2, stream(agent_version="v3.1", **NOWHERE, reason="no route")], "--routes",
+                  routes).returncode == 0
 
 
 def test_what_the_proxy_calls_misrouted_is_no_pass():
@@ -422,27 +448,32 @@ def test_endpoints_that_are_too_many_to_list_are_counted():
     many = [stream(endpoint=f"10.0.0.{i}:1") for i in range(100)]
     done, told = report([V2, *many])
     assert done.returncode == 0 and told["checks"][0]["proxy_log"]["to_other_endpoints"] == 36, done
-    assert b"100 streams by the proxy's log; 36 of them to more endpoints than the 64 that are listed" in verify([V2, *many]).stdout
+    assert b"100 streams by the proxy's log; 36 of them to more endpoints than the 64 that are listed" \
+        in verify([V2, *many]).stdout
     wrong = [stream(endpoint=f"10.0.0.{i}:1", cluster="server-v2", server_version=None) for i in range(100)]
     done = verify([V2, *wrong])
-    assert done.returncode == 1 and b"(1 of 1 streams), others (96 streams); 100 lines of its log show it" in done.stdout, done
+    assert done.returncode == 1 and b"(1 of 1 streams), others (96 streams); 100 lines of its log show it" \
+        in done.stdout, done
 
 
 def test_lines_of_streams_that_opened_have_no_weight():
     opened = stream(event="open", cluster="server-v2")
     done, told = report([opened, stream(), V2])
-    assert done.returncode == 0 and told["logs"]["proxy_log"]["streams"] == 2 and told["logs"]["not_understood"] == 0, done
+    assert done.returncode == 0 and told["logs"]["proxy_log"]["streams"] == 2 and told["logs"]["not_understood"] == 0, \
+        done
     assert verify([opened], versions="v1.1").returncode == 4
 
 
 @pytest.mark.parametrize("line", [
-    stream(event=None), stream(event="gone"), stream(path=None), stream(cluster=7), stream(agent_version=["v1.1"]), stream(http_status="OK"),
+    stream(event=None), stream(event="gone"), stream(path=None), stream(cluster=7), stream(agent_version=["v1.1"]),
+    stream(http_status="OK"),
     "[PROXY] The stream log - takes bytes too slowly or not at all: lines are dropped",
     "[PROXY] The stream log /var/log/streams cannot be written: No space left on device: lines are dropped",
     "[PROXY] The stream log /var/log/streams has lost 7 lines: No space left on device",
     "[PROXY] The stream log - has lost 7 lines: it took bytes too slowly or not at all",
     '{"role":"proxy","event":"lines_dropped","lines":7,"msg":"The stream log - has lost 7 lines"}',
-    stream()[:-1], stream()[:60], stream()[9:], "grpcroute.stream", stream() + " and more", "host: " + stream() + ", upstream: x"])
+    stream()[:-1], stream()[:60], stream()[9:], "grpcroute.stream", stream() + " and more",
+    "host: " + stream() + ", upstream: x"])
 def test_a_line_of_the_log_that_is_not_understood_keeps_the_verdict_open(line):
     done, told = report([stream(), V2, line, stream(), V2])
     assert done.returncode == 4 and told["logs"]["may_be_evidence"] == 1, done
@@ -462,12 +493,14 @@ def test_a_clients_text_is_no_line_of_a_proxy():
 
 @pytest.mark.parametrize("quoted", [
     lambda text: json.dumps({"user_agent": text}), lambda text: json.dumps({"headers": {"message": text}}),
-    lambda text: json.dumps({"headers": json.loads(text)}), lambda text: f"user-agent {text}", lambda text: f"[error] ua={text}",
-    lambda text: f"2026-01-02T03:04:05Z host nginx: {text}", lambda text: f'GET / 200 {json.dumps(text)}', lambda text: f"GET x\f{text}"])
+    lambda text: json.dumps({"headers": json.loads(text)}), lambda text: f"user-agent {text}",
+    lambda text: f"[error] ua={text}", lambda text: f"2026-01-02T03:04:05Z host nginx: {text}",
+    lambda text: f'GET / 200 {json.dumps(text)}', lambda text: f"GET x\f{text}"])
 def test_a_line_that_another_program_echoes_is_no_evidence(quoted):
     stray = stream(cluster="server-v2", server_version="v2", pod="thief")
     done, told = report([stream(), V2, quoted(stray), stream()])
-    assert done.returncode == 4 and told["logs"]["unknown_carrier"] == 1 and told["checks"][0]["proxy_log"]["wrong"] == 0, done
+    assert done.returncode == 4 and told["logs"]["unknown_carrier"] == 1 and \
+        told["checks"][0]["proxy_log"]["wrong"] == 0, done
     done, told = report([V2, quoted(stream())])
     assert done.returncode == 4 and told["checks"][0]["proxy_log"]["answered"] == 0, done
 
@@ -483,14 +516,15 @@ def test_lines_without_their_beginning_are_said_with_what_to_do():
 
 
 def sticky(lines, *options):
-    return subprocess.run([BIN, "sticky-test", "--logs", "-", "--id", "a", *options], input="\n".join(lines).encode(), capture_output=True,
-                          timeout=30, check=False)
+    return subprocess.run([BIN, "sticky-test", "--logs", "-", "--id", "a", *options], input="\n".join(lines).encode(),
+                          capture_output=True, timeout=30, check=False)
 
 
 def test_a_proxys_log_says_nothing_of_stickiness():
     done = sticky([stream()] * 50)
     assert done.returncode == 4 and b"Not checked: 50 streams by the proxy's log" in done.stdout, done
-    agent = ["[AGENT_v1.1/a] Stream opened to p:1"] + ["[AGENT_v1.1/a] Received pong from server=v1/p message=pong"] * 20
+    pong = "[AGENT_v1.1/a] Received pong from server=v1/p message=pong"
+    agent = ["[AGENT_v1.1/a] Stream opened to p:1"] + [pong] * 20
     done = sticky(agent + [stream()])
     assert done.returncode == 0 and b"Not checked: 1 streams by the proxy's log" in done.stdout, done
     done = sticky(agent + [stream()], "-o", "json")
@@ -515,7 +549,9 @@ metadata: {name: rewriting}
 spec:
   rules:
   - matches: [{headers: [{name: agent-version, type: RegularExpression, value: 'v1\\..*'}]}]
-    filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: agent-version, value: v9.9}, {name: agent-id, value: z}]}}]
+    filters:
+    - type: RequestHeaderModifier
+      requestHeaderModifier: {set: [{name: agent-version, value: v9.9}, {name: agent-id, value: z}]}
     backendRefs: [{name: server-v1, port: 50051}]
   - matches: [{headers: [{name: agent-version, type: RegularExpression, value: 'v2\\..*'}]}]
     filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [agent-version, agent-id]}}]
@@ -523,7 +559,8 @@ spec:
 """
 
 
-TRAEFIK = json.dumps({"DownstreamContentSize": 9, "DownstreamStatus": 200, "RequestPath": raw.PING_PONG, "ServiceAddr": "h:1",
+TRAEFIK = json.dumps({"DownstreamContentSize": 9, "DownstreamStatus": 200, "RequestPath": raw.PING_PONG,
+                      "ServiceAddr": "h:1",
                       "ServiceName": "server-v1@file", "request_Agent-Version": "v1.1"})
 
 
@@ -534,13 +571,15 @@ def test_the_log_has_what_the_client_sent_whatever_the_routes_make_of_it(start, 
         done = grpcroute("render", "traefik", "--static", "--access-log", "--routes", routes)
         assert done.returncode == 2 and "agent-version" in done.stderr and done.stderr.count("\n") == 1, done
         done = verify([TRAEFIK.replace("v1.1", "v9.9"), TRAEFIK, TRAEFIK], "--routes", routes)
-        assert done.returncode == 4 and b"3 streams of the proxy's log were not judged: the routes rewrite" in done.stdout, done
+        assert done.returncode == 4 and b"3 streams of the proxy's log were not judged: the routes rewrite" \
+            in done.stdout, done
         return
     proxy = start(name, "--routes", routes)
     send(proxy, hostile_request("one"), hostile_request("two", "v2.1"))
     log = lines(proxy, 2)
     done = verify(log, "--routes", routes)
-    assert done.returncode == 0 and "v9.9" not in "".join(log) and "one" in "".join(log) and "two" in "".join(log), (done, log)
+    assert done.returncode == 0 and "v9.9" not in "".join(log) and "one" in "".join(log) and "two" in "".join(log), \
+        (done, log)
 
 
 def test_other_headers_may_say_who_an_agent_is(start, name, tmp_path):
@@ -575,7 +614,8 @@ def test_headers_that_are_none_are_one_line(option, header):
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and option in done.stderr, done
 
 
-CHECKERS = {"envoy": ["envoy", "--mode", "validate", "--log-level", "warning", "-c"], "haproxy": ["haproxy", "-c", "-f"],
+CHECKERS = {"envoy": ["envoy", "--mode", "validate", "--log-level", "warning", "-c"],
+            "haproxy": ["haproxy", "-c", "-f"],
             "nginx": ["nginx", "-t", "-e", "stderr", "-c"]}
 
 
@@ -604,7 +644,8 @@ def own_log(started, certs, folder, v1, v2, *options):
 def test_the_embedded_proxys_log_says_who_answered(started, certs, backends, tmp_path):
     log = own_log(started, certs, tmp_path, *backends)
     done, told = report(log)
-    assert done.returncode == 0 and [check["proxy_log"]["right"] for check in told["checks"]] == [STREAMS + 1, STREAMS], done
+    assert done.returncode == 0 and [check["proxy_log"]["right"] for check in told["checks"]] == \
+        [STREAMS + 1, STREAMS], done
     assert "version" not in told["checks"][0]["not_checked"], told
 
 

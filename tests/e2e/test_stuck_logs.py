@@ -53,8 +53,8 @@ class Role:
     """A role of the program with outputs of the test's choice."""
 
     def __init__(self, *argv, stdout, stderr):
-        self._popen = subprocess.Popen([*DIE_WITH_PARENT, BIN, *map(str, argv)], stdin=subprocess.DEVNULL, stdout=stdout,
-                                       stderr=stderr)
+        self._popen = subprocess.Popen([*DIE_WITH_PARENT, BIN, *map(str, argv)], stdin=subprocess.DEVNULL,
+                                       stdout=stdout, stderr=stderr)
 
     def running(self):
         return self._popen.poll() is None
@@ -80,7 +80,8 @@ def outputs(pipe, stuck):
 
 
 def start_server(port, **where):
-    server = Role("server", "--version", "v1", "--id", "s", "--listen", f"127.0.0.1:{port.port}", "--drain-timeout", "500ms",
+    server = Role("server", "--version", "v1", "--id", "s", "--listen", f"127.0.0.1:{port.port}", "--drain-timeout",
+                  "500ms",
                   **where)
     wait_port(port.port, server.running)
     return server
@@ -96,7 +97,8 @@ def start_proxy(port, certs, server, gone, **where):
 
 
 def start_agent(target, *more, **where):
-    return Role("agent", "--version", "v1.1", "--id", "a", "--target", target, "--plaintext", "--interval", "20ms", *more,
+    return Role("agent", "--version", "v1.1", "--id", "a", "--target", target, "--plaintext", "--interval", "20ms",
+                *more,
                 **where)
 
 
@@ -131,18 +133,21 @@ def test_streams_go_on_and_the_end_comes_in_time(role, stuck, blocking, started,
 
 def dropped(port):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        return int(re.search(r"^grpcroute_log_lines_dropped_total (\d+)", answer.read().decode(), re.MULTILINE).group(1))
+        return int(re.search(r"^grpcroute_log_lines_dropped_total (\d+)", answer.read().decode(),
+                             re.MULTILINE).group(1))
 
 
 def test_lost_lines_are_counted_and_told_when_the_log_is_read_again(started):
     pipe, metrics = started(StuckPipe()), started(ReservedPort())
     server = started(Server("v1", "s"))
     dut = started(start_agent(server.address, "--count", "50", "--interval", "10ms", "--log-format", "json",
-                              "--metrics-listen", f"127.0.0.1:{metrics.port}", stdout=pipe.writer, stderr=subprocess.DEVNULL))
+                              "--metrics-listen", f"127.0.0.1:{metrics.port}", stdout=pipe.writer,
+                              stderr=subprocess.DEVNULL))
     wait_port(metrics.port, dut.running)
     wait_until(lambda: dropped(metrics.port) > 0, 30, "lines are dropped")
     begin = time.monotonic()  # it was blocked before
-    wait_until(lambda: dropped(metrics.port) > 2000 and time.monotonic() - begin > 1, 30, "a second of lines is dropped")
+    wait_until(lambda: dropped(metrics.port) > 2000 and time.monotonic() - begin > 1, 30,
+               "a second of lines is dropped")
     note = json.loads(pipe.read_until(r'^\{.*"event":"log_lines_dropped".*\}$').group(0))
     assert note["role"] == "log" and int(note["lines"]) > 2000
     assert note["msg"].startswith(f"{note['lines']} log lines were dropped: standard output took no bytes for ")

@@ -1,4 +1,5 @@
-"""Many cores: connections are spread over workers within one of each other, however many they are and however they come and go."""
+"""Many cores: connections are spread over workers within one of each other, however many they are and however they
+come and go."""
 import contextlib
 import json
 import os

@@ -23,7 +23,8 @@ def identities(tmp_path_factory):
 @pytest.fixture
 def verify(certs):
     def run(target, *args):
-        return grpcroute("verify", "--target", target, "--cacert", certs / "ca.pem", "--versions", "v1.1,v2.1", "--timeout", "5s",
+        return grpcroute("verify", "--target", target, "--cacert", certs / "ca.pem", "--versions", "v1.1,v2.1",
+                         "--timeout", "5s",
                          *args)
     return run
 
@@ -42,7 +43,8 @@ def asks_for_certificate(program, ca, required):
     wanted = "          require_client_certificate: true\n" if required else ""
     return lambda text: text.replace(
         "          common_tls_context:\n",
-        f'{wanted}          common_tls_context:\n            validation_context: {{trusted_ca: {{filename: "{ca}"}}}}\n')
+        f'{wanted}          common_tls_context:\n'
+        f'            validation_context: {{trusted_ca: {{filename: "{ca}"}}}}\n')
 
 
 @pytest.fixture(params=ASKING)
@@ -99,27 +101,35 @@ def test_keys_of_each_type_and_chains_of_each_length_are_shown(asking, verify, i
 
 
 @EACH_COMMAND
-def test_a_chain_without_its_intermediate_is_refused_whatever_we_trust(command, started, certs, backends, tmp_path, identities):
+def test_a_chain_without_its_intermediate_is_refused_whatever_we_trust(command, started, certs, backends, tmp_path,
+                                                                       identities):
     """Filled up from --cacert it would be good here, and be refused when agents show it, who do not do that."""
     proxy = started(REAL_PROXIES["haproxy"](certs, tmp_path, *backends,
-                                            change=asks_for_certificate("haproxy", identities / "clients-ca.pem", True)))
+                                            change=asks_for_certificate("haproxy", identities / "clients-ca.pem",
+                                                                        True)))
     trusted = tmp_path / "trusted.pem"
-    trusted.write_text("".join((file).read_text() for file in (certs / "ca.pem", identities / "intermediate.pem", identities / "clients-ca.pem")))
+    trusted.write_text("".join((file).read_text() for file in (certs / "ca.pem", identities / "intermediate.pem",
+                                                               identities / "clients-ca.pem")))
     words = [*command, "--target", proxy.target, "--cacert", trusted]
     if command[0] != "agent":  # which tries for ever
         done = grpcroute(*words, *identities.options("lonely"))
         assert done.returncode == 3 and "alert: unknown CA" in done.stderr, done
-        assert "does not know who signed the client certificate of --cert, or the file lacks the intermediate" in done.stderr
+        assert "does not know who signed the client certificate of --cert, or the file lacks the intermediate" \
+            in done.stderr
     else:
-        started(Process([BIN, *words, *identities.options("lonely")])).wait_for("Connection failed: .*lacks the intermediate")
+        started(Process([BIN, *words, *identities.options("lonely")])).wait_for("Connection failed: .*lacks the "
+                                                                                "intermediate")
     done = grpcroute(*words, *identities.options("below"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name, told", [
-    ("lonely", {"nginx": "shown the client certificate of --cert", "haproxy": "unknown CA.*intermediate", "envoy": "unknown CA.*intermediate"}),
-    ("stranger", {"nginx": "shown the client certificate of --cert", "haproxy": "unknown CA.*of --cert", "envoy": "unknown CA.*of --cert"}),
-    ("early", {"nginx": "shown the client certificate of --cert", "haproxy": "does not accept the client certificate of --cert",
+    ("lonely", {"nginx": "shown the client certificate of --cert", "haproxy": "unknown CA.*intermediate",
+                "envoy": "unknown CA.*intermediate"}),
+    ("stranger", {"nginx": "shown the client certificate of --cert", "haproxy": "unknown CA.*of --cert",
+                  "envoy": "unknown CA.*of --cert"}),
+    ("early", {"nginx": "shown the client certificate of --cert",
+               "haproxy": "does not accept the client certificate of --cert",
                "envoy": "does not accept the client certificate of --cert"}),
 ])
 @pytest.mark.parametrize("required", [True, False])
@@ -131,7 +141,8 @@ def test_a_certificate_that_is_refused_is_told_as_that(asking, verify, identitie
 
 
 @EACH_COMMAND
-def test_a_certificate_that_nobody_looked_at_is_no_proof(command, started, proxy, certs, backends, tmp_path, identities):
+def test_a_certificate_that_nobody_looked_at_is_no_proof(command, started, proxy, certs, backends, tmp_path,
+                                                         identities):
     """It was not asked for, or is of a type that the peer does not take and does without."""
     done = grpcroute(*command, "--target", proxy.target, "--cacert", certs / "ca.pem", *identities.options("client"))
     assert "warning: --cert: it was shown to nobody: the peer did not ask for a client certificate" in done.stderr, done
@@ -141,7 +152,8 @@ def test_a_certificate_that_nobody_looked_at_is_no_proof(command, started, proxy
     for name, told in ("ed25519", "the peer takes no certificate of its key's type"), ("client", None):
         done = grpcroute(*command, "--target", envoy.target, "--cacert", certs / "ca.pem", *identities.options(name))
         assert done.returncode in (0, 4), done
-        assert (f"--cert: it was shown to nobody: {told}" in done.stderr) if told else "warning" not in done.stderr, done
+        assert (f"--cert: it was shown to nobody: {told}" in done.stderr) if told else "warning" not in done.stderr, \
+            done
 
 
 @EACH_COMMAND
@@ -149,7 +161,8 @@ def test_every_client_command_shows_its_certificate_and_token(command, started, 
     wants = asks_for_certificate("nginx", identities / "clients-ca.pem", True)
     proxy = started(REAL_PROXIES["nginx"](certs, tmp_path, *backends,
                                           change=lambda text: wants(asks_for_token("nginx")(text))))
-    common = [*command, "--target", "proxy.example.com:1", "--connect-to", proxy.target, "--authority", f"localhost:{proxy.port}",
+    common = [*command, "--target", "proxy.example.com:1", "--connect-to", proxy.target, "--authority",
+              f"localhost:{proxy.port}",
               "--cacert", certs / "ca.pem"]
     token = ["-H", f"Authorization: Bearer {TOKEN}"]
     shown = identities.options("client")
@@ -178,7 +191,8 @@ def test_an_encrypted_key_needs_its_passphrase(asking, verify, identities, tmp_p
 
 @pytest.mark.parametrize("args, told", [
     (["--cert", "client.pem", "--key", "stranger.key"], "does not belong"),
-    (["--cert", "stranger.pem", "--key", "encrypted.key", "--key-passphrase-file", "passphrase.txt"], "does not belong"),
+    (["--cert", "stranger.pem", "--key", "encrypted.key", "--key-passphrase-file", "passphrase.txt"],
+     "does not belong"),
     (["--cert", "none.pem"], "none.pem"),
     (["--cert", "client.pem"], "client.pem"),
     (["--key", "client.key"], "--cert"),
@@ -195,15 +209,18 @@ def test_certificates_that_cannot_be_shown_are_told_at_once(identities, args, to
 
 def asks_for_token(program):
     if program == "nginx":
-        return lambda text: text.replace("if ($backend", f'if ($http_authorization != "Bearer {TOKEN}") {{ return 401; }}\n'
+        return lambda text: text.replace("if ($backend",
+                                         f'if ($http_authorization != "Bearer {TOKEN}") {{ return 401; }}\n'
                                                          "            if ($backend")
     if program == "haproxy":
         return lambda text: re.sub(r"(\n *)(http-request return status 400)",
-                                   rf"\1http-request return status 401 unless {{ req.hdr(authorization) 'Bearer {TOKEN}' }}\1\2", text)
+                                   rf"\1http-request return status 401 unless {{ req.hdr(authorization) 'Bearer "
+                                   rf"{TOKEN}' }}\1\2", text)
     return lambda text: text.replace(
         "                    if request:headers():getNumValues",
         f'                    if request:headers():get("authorization") ~= "Bearer {TOKEN}" then\n'
-        '                      request:respond({[":status"] = "401"}, "no")\n                      return\n                    end\n'
+        '                      request:respond({[":status"] = "401"}, "no")\n                      return\n           '
+        '         end\n'
         "                    if request:headers():getNumValues", 1)
 
 
@@ -225,7 +242,8 @@ def test_a_token_file_is_read_again_at_each_connection(started, certs, backends,
     proxy = started(REAL_PROXIES["haproxy"](certs, tmp_path, *backends, change=asks_for_token("haproxy")))
     file = tmp_path / "token"
     file.write_text("0ld")
-    client = agent("v1.1", "a", proxy.target, "--max-backoff", "1s", "-H", f"authorization: Bearer @{file}", cacert=certs / "ca.pem")
+    client = agent("v1.1", "a", proxy.target, "--max-backoff", "1s", "-H", f"authorization: Bearer @{file}",
+                   cacert=certs / "ca.pem")
     client.wait_for(r"reconnecting in")
     assert not client.pongs()
     file.write_text(TOKEN)
@@ -239,9 +257,9 @@ def test_a_token_file_is_read_again_at_each_connection(started, certs, backends,
     assert TOKEN not in client.output and "0ld" not in client.output
 
 
-@pytest.mark.parametrize("text", ["s3cr3t", "authorization", ": s3cr3t", "a b: s3cr3t", "x: ", "x: s3cr3t\ny", "te: s3cr3t",
-                                  "grpc-timeout: 1S3cr3t", "host: s3cr3t", "agent-id: s3cr3t", "Agent-Version: s3cr3t",
-                                  "x: @/none/s3cr3t-file", "x: " + "s3cr3t" * 2000])
+@pytest.mark.parametrize("text", ["s3cr3t", "authorization", ": s3cr3t", "a b: s3cr3t", "x: ", "x: s3cr3t\ny",
+                                  "te: s3cr3t", "grpc-timeout: 1S3cr3t", "host: s3cr3t", "agent-id: s3cr3t",
+                                  "Agent-Version: s3cr3t", "x: @/none/s3cr3t-file", "x: " + "s3cr3t" * 2000])
 def test_a_header_that_cannot_be_sent_is_refused_and_not_shown(text):
     done = grpcroute("verify", "--target", "localhost:1", "--plaintext", "-H", text)
     assert done.returncode == 2 and "-H" in done.stderr and done.stderr.count("\n") == 1, done.stderr
@@ -256,7 +274,8 @@ def test_binary_headers_are_decoded_by_real_servers(started, stubs, value):
     """What is not base64 would end every call at a server that is right to do so."""
     seen = []
     server = started(PingServer(stubs["ping_pb2"], heard=seen.append))
-    done = grpcroute("verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-s", "1", "-H", f"X-Trace-Bin: {value}")
+    done = grpcroute("verify", "--target", server.address, "--plaintext", "--versions", "v1.1", "-s", "1", "-H",
+                     f"X-Trace-Bin: {value}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert seen[0]["x-trace-bin"] == BINARY[value]
 
@@ -300,7 +319,8 @@ def test_a_header_of_its_own_routes_through_each_rendered_configuration(program,
     routes = tmp_path / "routes.yaml"
     routes.write_text(OWN_ROUTES)
     proxy = started(REAL_PROXIES[program](certs, tmp_path, *backends, "--routes", routes))
-    common = ["verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "green,blue", "--timeout", "8s"]
+    common = ["verify", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "green,blue", "--timeout",
+              "8s"]
     own = ["--version-header", "X-Client", "--id-header", "x-client-id"]
     done = grpcroute(*common, *own, "--routes", routes, "-o", "json")
     assert done.returncode == 0, done.stdout + done.stderr + proxy.process.output
@@ -315,7 +335,8 @@ def test_a_header_of_its_own_routes_through_each_rendered_configuration(program,
     assert done.returncode != 0, done.stdout
 
 
-@pytest.mark.parametrize("args", [["--version-header", "a b"], ["--version-header", "te"], ["--version-header", "x", "--id-header", "X"],
+@pytest.mark.parametrize("args", [["--version-header", "a b"], ["--version-header", "te"],
+                                  ["--version-header", "x", "--id-header", "X"],
                                   ["--id-header", ":path"], ["--authority", "a/b"], ["--authority", ":443"],
                                   ["--connect-to", ":1"], ["--connect-to", "a:0"], ["--connect-to", "::1"]])
 def test_names_that_cannot_be_are_refused(args):

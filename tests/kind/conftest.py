@@ -29,11 +29,14 @@ def certs(tmp_path_factory):
 @pytest.fixture(scope="session")
 def cluster(certs):
     folder = pathlib.Path(os.environ["BOX_FOLDER"])
-    cluster = Cluster(folder / "kubeconfig", {"PATH": f"{ROOT}/.cache/kind/bin:{os.environ['PATH']}", "CERTS": str(certs)})
+    cluster = Cluster(folder / "kubeconfig", {"PATH": f"{ROOT}/.cache/kind/bin:{os.environ['PATH']}",
+                                              "CERTS": str(certs)})
     cluster.certs = certs
     try:
-        run("kind", "create", "cluster", "--name", NAME, "--config", "deploy/kind.yaml", "--image", NODE, env=cluster.env)
-        run("kind", "load", "docker-image", "envoyproxy/envoy:v1.40.0", "traefik:v3.6.12", "--name", NAME, env=cluster.env)
+        run("kind", "create", "cluster", "--name", NAME, "--config", "deploy/kind.yaml", "--image", NODE,
+            env=cluster.env)
+        run("kind", "load", "docker-image", "envoyproxy/envoy:v1.40.0", "traefik:v3.6.12", "--name", NAME,
+            env=cluster.env)
         run("kubectl", "apply", "--server-side", "-f", ROOT / ".cache/kind/gateway-api", env=cluster.env)
         cluster.wait_system()
         yield cluster

@@ -60,8 +60,8 @@ def told_causes(cluster, since):
 
 
 def comes_back(cluster, lose, but_by=None):
-    """`lose` returns the pods that go. Ten seconds after their end every agent was answered, as the README promises, and
-    the agents that were cut off said why. Returns who was."""
+    """`lose` returns the pods that go. Ten seconds after their end every agent was answered, as the README promises,
+    and the agents that were cut off said why. Returns who was."""
     since = f"--since-time={now()}"
     pods = [f"pod/{name}" for name in lose()]
     cluster.kubectl("wait", "--for=delete", *pods, "--timeout=90s")
@@ -82,8 +82,9 @@ def test_verify_and_sticky_test_pass_right_after_the_deployment(deployed):
 
 def test_the_routes_hold_from_outside(deployed):
     """By the file that the cluster took."""
-    done = deployed.run([ROOT / "build/src/grpcroute", "verify", "--boundary", "--routes", "deploy/routes/grpcroute.yaml", "--target", "localhost:30443",
-                         "--cacert", deployed.certs / "ca.pem"])
+    done = deployed.run([ROOT / "build/src/grpcroute", "verify", "--boundary", "--routes",
+                         "deploy/routes/grpcroute.yaml", "--target", "localhost:30443", "--cacert",
+                         deployed.certs / "ca.pem"])
     assert "Routing verification passed!" in done.stdout
 
 
@@ -95,8 +96,10 @@ def test_nine_pods_are_ready(deployed):
 
 
 @pytest.mark.parametrize("command, line", [
-    ('make logs-agents-v1 | grep "Received pong from server=v1"', r"\[AGENT_v1\.\d/agent-v1-\d-\S+\] Received pong from server=v1/server-v1-\S+ message=pong"),
-    ('make logs-agents-v2 | grep "Received pong from server=v2"', r"\[AGENT_v2\.\d/agent-v2-\d-\S+\] Received pong from server=v2/server-v2-\S+ message=pong"),
+    ('make logs-agents-v1 | grep "Received pong from server=v1"',
+     r"\[AGENT_v1\.\d/agent-v1-\d-\S+\] Received pong from server=v1/server-v1-\S+ message=pong"),
+    ('make logs-agents-v2 | grep "Received pong from server=v2"',
+     r"\[AGENT_v2\.\d/agent-v2-\d-\S+\] Received pong from server=v2/server-v2-\S+ message=pong"),
     ('make logs-server-v1 TAIL=-1 | grep "Stream opened from"',
      r"\[SERVER_v1/server-v1-\S+\] Stream opened from agent-id=agent-v1-\d-\S+ agent-version=v1\.\d"),
     ('make logs-server-v2 TAIL=-1 | grep "Stream opened from"',
@@ -106,7 +109,8 @@ def test_nine_pods_are_ready(deployed):
     ("make logs-agent-v1-2", r"\[AGENT_v1\.2/"),
     ("make logs-agent-v2-1", r"\[AGENT_v2\.1/"),
     ("make logs-agent-v2-2", r"\[AGENT_v2\.2/"),
-    ("make logs-server-v1", r"\[SERVER_v1/server-v1-\S+\] Received ping from agent-id=\S+ agent-version=v1\.\d message=ping"),
+    ("make logs-server-v1", r"\[SERVER_v1/server-v1-\S+\] Received ping from agent-id=\S+ agent-version=v1\.\d "
+                            r"message=ping"),
     ("make logs-server-v2", r"\[SERVER_v2/server-v2-\S+\] Sent pong to agent-id=agent-v2-\d-\S+"),
     ("kubectl logs -n grpc-routing-poc -l version=v1.1", r"Received pong from server=v1/"),
     ("kubectl logs --timestamps -n grpc-routing-poc -l app=server,version=v1", r"^\d{4}-\S+Z \[SERVER_v1/"),
@@ -119,7 +123,8 @@ def test_commands_show_what_they_should(deployed, command, line):
 
 def test_servers_see_only_their_versions(deployed):
     for version in ("v1", "v2"):
-        opened = deployed.sh(f"make logs-server-{version} TAIL=-1 | grep 'Stream opened from agent-id=agent-'").splitlines()
+        words = f"make logs-server-{version} TAIL=-1 | grep 'Stream opened from agent-id=agent-'"
+        opened = deployed.sh(words).splitlines()
         assert opened and all(f"agent-version={version}." in line for line in opened)
 
 
@@ -186,8 +191,8 @@ def new_streams_reach_every_pod(cluster):
     """Five seconds after the pods are ready; forty streams miss one of four pods once in 25 000 times at the most."""
     time.sleep(5)
     for version in ("v1", "v2"):
-        done = cluster.run([ROOT / "build/src/grpcroute", "agent", "--version", f"{version}.1", "--count", "40", "--messages", "1",
-                            "--target", "localhost:30443", "--cacert", cluster.certs / "ca.pem"])
+        done = cluster.run([ROOT / "build/src/grpcroute", "agent", "--version", f"{version}.1", "--count", "40",
+                            "--messages", "1", "--target", "localhost:30443", "--cacert", cluster.certs / "ca.pem"])
         reached = set(re.findall(r"Received pong from server=v\d/(\S+)", done.stdout + done.stderr))
         assert reached == set(cluster.ready(f"app=server,version={version}"))
 

@@ -8,7 +8,8 @@ from kube import ROOT
 VERSION = re.search(r"version: '([0-9.]+)'", (ROOT / "meson.build").read_text()).group(1)
 IMAGE = f"grpcroute:{VERSION}"
 ON_THE_NODE = f"docker.io/library/{IMAGE}"
-NODE_CTR = ["docker", "exec", "--interactive", "grpc-routing-poc-control-plane", "ctr", "--namespace", "k8s.io", "images"]
+NODE_CTR = ["docker", "exec", "--interactive", "grpc-routing-poc-control-plane", "ctr", "--namespace", "k8s.io",
+            "images"]
 LOCKED_DOWN = ["docker", "run", "--rm", "--network", "host", "--read-only", "--cap-drop", "ALL", "--security-opt",
                "no-new-privileges"]
 

@@ -43,7 +43,8 @@ def test_changed_routes_roll_the_proxy_and_swapped_ones_fail_verify(deployed, tm
     assert done.returncode != 0
     assert "passed" not in done.stdout and "v2" in done.stdout
     apply_routes(deployed, ROOT / "deploy/embedded")
-    wait_until(lambda: {(p[0], p[2]) for p in deployed.pongs("--since=5s")} == {("v1", "v1"), ("v2", "v2")}, 40, "rightly routed pongs")
+    wait_until(lambda: {(p[0], p[2]) for p in deployed.pongs("--since=5s")} == {("v1", "v1"), ("v2", "v2")}, 40,
+               "rightly routed pongs")
 
 
 def test_a_cluster_ip_is_told(deployed):
@@ -86,7 +87,8 @@ def test_an_image_that_is_not_loaded_is_told(deployed):
 
 def test_a_context_that_does_not_answer_is_told(cluster, tmp_path):
     config = tmp_path / "kubeconfig"
-    config.write_text("apiVersion: v1\nkind: Config\ncurrent-context: gone\ncontexts: [{name: gone, context: {cluster: gone}}]\n"
+    config.write_text("apiVersion: v1\nkind: Config\ncurrent-context: gone\ncontexts: [{name: gone, context: "
+                      "{cluster: gone}}]\n"
                       "clusters: [{name: gone, cluster: {server: 'https://127.0.0.1:1'}}]\n")
     for target in ("deploy-envoy", "verify", "clean", "apply-certs"):
         done = cluster.make(target, check=False, env={"KUBECONFIG": str(config)})
@@ -100,6 +102,6 @@ def test_no_docker_is_told(cluster):
 
 
 def test_nothing_committed_is_secret():
-    tracked = subprocess.run(["git", "grep", "-lE", "BEGIN (EC |RSA |)PRIVATE KEY-"], cwd=ROOT, capture_output=True, text=True,
-                             check=False)
+    tracked = subprocess.run(["git", "grep", "-lE", "BEGIN (EC |RSA |)PRIVATE KEY-"], cwd=ROOT, capture_output=True,
+                             text=True, check=False)
     assert tracked.returncode == 1, tracked.stdout + tracked.stderr  # 1: nothing found

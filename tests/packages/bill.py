@@ -5,11 +5,13 @@ import re
 import sys
 from pathlib import Path
 
-EXPECTED = {"grpcroute", "libnghttp2-14", "libssl3", "libuv1", "libprotobuf-c1", "libcjson1", "libyaml-0-2", "libpcre2-8-0", "libmicrohttpd12", "libc6"}
+EXPECTED = {"grpcroute", "libnghttp2-14", "libssl3", "libuv1", "libprotobuf-c1", "libcjson1", "libyaml-0-2",
+            "libpcre2-8-0", "libmicrohttpd12", "libc6"}
 bill = json.loads(Path(sys.argv[1]).read_text())
 names = {package["name"] for package in bill["packages"]}
 identifiers = {package["SPDXID"] for package in bill["packages"]} | {bill["SPDXID"]}
-assert bill["spdxVersion"] == "SPDX-2.3" and bill["dataLicense"] == "CC0-1.0" and bill["documentNamespace"].startswith("https://")
+assert bill["spdxVersion"] == "SPDX-2.3" and bill["dataLicense"] == "CC0-1.0" and \
+    bill["documentNamespace"].startswith("https://")
 assert EXPECTED <= names, EXPECTED - names
 for package in bill["packages"]:
     assert re.fullmatch(r"SPDXRef-[A-Za-z0-9.-]+", package["SPDXID"]), package

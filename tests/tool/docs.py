@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails on what documents say that is not so: a link or a file that is not there, an option that the command does not have.
+"""Fails on what documents say that is not so: a link or a file that is not there, an option that the command does not
+have.
 
 The argument is a build folder that is up to date."""
 
@@ -76,7 +77,8 @@ def wrong_quotes(text):
 def main():
     tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "*.md"],
                              check=False, capture_output=True, text=True)
-    pages = [ROOT / name for name in tracked.stdout.split()] or sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
+    pages = [ROOT / name for name in tracked.stdout.split()] or \
+        sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
     wrong = 0
     for page in pages:
         text = page.read_text()

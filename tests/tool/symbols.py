@@ -10,8 +10,8 @@ import sys
 TESTS = "what its tests look at"
 REASONS = {
     "main": "the program",
-    **dict.fromkeys(("h2_session_queued_bytes", "net_http_port", "net_loop_stop", "net_stream_kept_bytes", "net_stream_pause",
-                     "net_stream_resume", "observe_is_misroute", "report_json"), TESTS),
+    **dict.fromkeys(("h2_session_queued_bytes", "net_http_port", "net_loop_stop", "net_stream_kept_bytes",
+                     "net_stream_pause", "net_stream_resume", "observe_is_misroute", "report_json"), TESTS),
 }
 
 
@@ -47,7 +47,8 @@ def unused(defined, used):
 def circles(defined, used):
     """Files of one folder that reach themselves."""
     owner = {name: where for where, names in defined.items() for name in names}
-    needs = {where: {owner[name] for name in names if name in owner and folder_of(owner[name]) == folder_of(where)} - {where}
+    needs = {where: {owner[name] for name in names if name in owner and
+                     folder_of(owner[name]) == folder_of(where)} - {where}
              for where, names in used.items()}
     reach = {}
     for start in needs:
@@ -63,7 +64,8 @@ def circles(defined, used):
         if where in reach[where] and where not in told:
             ring = {other for other in reach[where] if where in reach.get(other, ())}
             told |= ring
-            yield f"{folder_of(where)}: these need each other: {', '.join(sorted(pathlib.Path(one).name for one in ring))}"
+            names = ", ".join(sorted(pathlib.Path(one).name for one in ring))
+            yield f"{folder_of(where)}: these need each other: {names}"
 
 
 def main():

@@ -35,7 +35,8 @@ class World:
         self.cacert = certs / "ca.pem"
         self.server = start(Server, "v1", "good")
         self.other = start(Server, "v2", "good-2")
-        self.proxy = start(Proxy, certs, [self.server], [self.other], "--workers", "1").wait_ready()  # all on one upstream connection
+        # all on one upstream connection
+        self.proxy = start(Proxy, certs, [self.server], [self.other], "--workers", "1").wait_ready()
         self.agents = [start(Agent, "v1.1", "bystander", self.proxy.target, "--interval", "50ms", cacert=self.cacert),
                        start(Agent, "v1.2", "bystander-2", self.server.address, "--interval", "50ms")]
         for agent in self.agents:

@@ -1,4 +1,5 @@
-"""Endpoints of many makes that answer PingPong in plaintext, to stand behind the proxy. Each has address, port, log, close()."""
+"""Endpoints of many makes that answer PingPong in plaintext, to stand behind the proxy. Each has address, port, log,
+close()."""
 import os
 import pathlib
 import shutil
@@ -74,7 +75,8 @@ class GrpcJs(Endpoint):
     make = "grpc-js"
 
     def __init__(self, folder, version="v1"):
-        self.process = Process([program("node"), HERE / "grpc_js_endpoint.js", version], env={"NODE_PATH": str(NODE_PATH)})
+        self.process = Process([program("node"), HERE / "grpc_js_endpoint.js", version],
+                               env={"NODE_PATH": str(NODE_PATH)})
         self.port = int(self.process.wait_for_start(r"Listening on 127\.0\.0\.1:(\d+)").group(1))
 
 
@@ -126,7 +128,10 @@ static_resources:
           stat_prefix: in
           codec_type: HTTP2
           route_config:
-            virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: behind, timeout: 0s}}]}]
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes: [{match: {prefix: /}, route: {cluster: behind, timeout: 0s}}]
           http_filters:
           - name: envoy.filters.http.router
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}

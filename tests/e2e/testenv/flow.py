@@ -94,8 +94,8 @@ class Flow:
         self._queued[stream] = self._queued.get(stream, b"") + data
 
     def pump(self, quiet_s, deadline_s):
-        """Sends what was queued as the windows allow, until all is sent, nothing was allowed for `quiet_s`, or the deadline.
-        Returns how many bytes are left."""
+        """Sends what was queued as the windows allow, until all is sent, nothing was allowed for `quiet_s`, or the
+        deadline. Returns how many bytes are left."""
         def allowed():
             self.poll()
             return any(self._room(stream) > 0 for stream in self._queued)

@@ -53,8 +53,8 @@ class _Handler(grpc.GenericRpcHandler):
 
 
 class PingServer(_GrpcioServer):
-    """Answers pings; with the stubs of ping_pb2 in full, with those of plain_pb2 only fields 1 to 3. `heard` gets each call's
-    metadata."""
+    """Answers pings; with the stubs of ping_pb2 in full, with those of plain_pb2 only fields 1 to 3. `heard` gets each
+    call's metadata."""
 
     def __init__(self, messages, version="v1", ident="grpcio-1", certs=None, add=None, heard=lambda metadata: None):
         full = hasattr(messages.PingResponse(), "sequence")
@@ -77,8 +77,8 @@ class PingServer(_GrpcioServer):
 
 
 class PlannedEnds(_GrpcioServer):
-    """Each of its first `calls` streams answers `answers` pings, then takes no more, and half a second later ends as planned; it
-    says that `received` were. Every later stream answers all."""
+    """Each of its first `calls` streams answers `answers` pings, then takes no more, and half a second later ends as
+    planned; it says that `received` were. Every later stream answers all."""
 
     def __init__(self, messages, calls, answers, received, pause_s=0.5):
         numbers = itertools.count()
@@ -87,7 +87,8 @@ class PlannedEnds(_GrpcioServer):
             last = answers if next(numbers) < calls else None
             for data in itertools.islice(requests, last):
                 sequence = messages.PingRequest.FromString(data).sequence
-                yield messages.PingResponse(message="pong", server_version="v1", server_id="p", sequence=sequence).SerializeToString()
+                yield messages.PingResponse(message="pong", server_version="v1", server_id="p",
+                                            sequence=sequence).SerializeToString()
             if last is not None:
                 time.sleep(pause_s)
                 context.set_trailing_metadata((("grpc-retry-pushback-ms", "0"), ("grpcroute-received", str(received))))
@@ -97,8 +98,8 @@ class PlannedEnds(_GrpcioServer):
 
 
 class Relay(_GrpcioServer):
-    """Passes ping streams on to servers that `choose(number, metadata)` names: it returns, per message, the address, so that a
-    stream can be sent anywhere. `change(number, metadata)` may alter the metadata that is passed on."""
+    """Passes ping streams on to servers that `choose(number, metadata)` names: it returns, per message, the address,
+    so that a stream can be sent anywhere. `change(number, metadata)` may alter the metadata that is passed on."""
 
     def __init__(self, choose, change=None, certs=None):
         self._numbers = itertools.count()

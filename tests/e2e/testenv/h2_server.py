@@ -60,8 +60,8 @@ class Peer:
 
 
 class H2Server:
-    """`behaviour(peer, event)` is called for h2.events.RequestReceived, DataReceived and StreamEnded; `greeting(peer)` says
-    something else than the SETTINGS that come first."""
+    """`behaviour(peer, event)` is called for h2.events.RequestReceived, DataReceived and StreamEnded; `greeting(peer)`
+    says something else than the SETTINGS that come first."""
 
     def __init__(self, behaviour, greeting=None):
         self._behaviour = behaviour

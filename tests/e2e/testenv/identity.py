@@ -23,9 +23,10 @@ def _openssl(*args):
 
 
 class Identities:
-    """Files of `folder`: clients-ca.pem; client, expired, early (not yet valid) and stranger, each NAME.pem and NAME.key; encrypted.key
-    is client's with a passphrase, in passphrase.txt; both.pem holds client's certificate and key. `below` is signed by an
-    intermediate: its file is the chain, `lonely`'s the leaf alone; rsa and ed25519 are keys of other types."""
+    """Files of `folder`: clients-ca.pem; client, expired, early (not yet valid) and stranger, each NAME.pem and
+    NAME.key; encrypted.key is client's with a passphrase, in passphrase.txt; both.pem holds client's certificate and
+    key. `below` is signed by an intermediate: its file is the chain, `lonely`'s the leaf alone; rsa and ed25519 are
+    keys of other types."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -38,13 +39,15 @@ class Identities:
         self._sign("early", "clients-ca", "20400101000000Z", "20491231235959Z")
         for name, key in (("rsa", ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]), ("ed25519", ["ED25519"])):
             self._sign(name, "clients-ca", "20200101000000Z", "20491231235959Z", key)
-        self._sign("intermediate", "clients-ca", "20200101000000Z", "20491231235959Z", extension="basicConstraints=critical,CA:TRUE")
+        self._sign("intermediate", "clients-ca", "20200101000000Z", "20491231235959Z",
+                   extension="basicConstraints=critical,CA:TRUE")
         self._sign("lonely", "intermediate", "20200101000000Z", "20491231235959Z")
         (folder / "below.pem").write_text((self / "lonely.pem").read_text() + (self / "intermediate.pem").read_text())
         (folder / "below.key").write_text((self / "lonely.key").read_text())
         self._sign("stranger", "others-ca", "20200101000000Z", "20491231235959Z")
         (folder / "passphrase.txt").write_text(PASSPHRASE + "\n")
-        _openssl("pkey", "-in", self / "client.key", "-aes256", "-passout", f"pass:{PASSPHRASE}", "-out", self / "encrypted.key")
+        _openssl("pkey", "-in", self / "client.key", "-aes256", "-passout", f"pass:{PASSPHRASE}", "-out",
+                 self / "encrypted.key")
         (folder / "both.pem").write_text((self / "client.pem").read_text() + (self / "client.key").read_text())
 
     def __truediv__(self, name):
@@ -70,5 +73,5 @@ class Identities:
             extensions = ["-extfile", self / "extensions.cnf"]
         _openssl("req", "-new", "-key", self / f"{name}.key", "-subj", f"/CN={name}", "-out", self / f"{name}.csr")
         _openssl("ca", "-batch", "-notext", "-config", self / "ca.cnf", "-cert", self / f"{authority}.pem", "-keyfile",
-                 self / f"{authority}.key", "-startdate", begin, "-enddate", end, *extensions, "-in", self / f"{name}.csr",
-                 "-out", self / f"{name}.pem")
+                 self / f"{authority}.key", "-startdate", begin, "-enddate", end, *extensions, "-in",
+                 self / f"{name}.csr", "-out", self / f"{name}.pem")

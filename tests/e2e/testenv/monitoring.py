@@ -36,17 +36,18 @@ class Probe(Process):
     exit_codes = {143}
 
     def __init__(self, target, cacert, *args):
-        super().__init__([BIN, "verify", "--every", "1s", "--timeout", "10s", "--metrics-listen", "127.0.0.1:0", "--target", target, "--cacert",
-                          cacert, *args])
+        super().__init__([BIN, "verify", "--every", "1s", "--timeout", "10s", "--metrics-listen", "127.0.0.1:0",
+                          "--target", target, "--cacert", cacert, *args])
 
 
 class Fleet:
-    """Servers of both versions, a proxy, an agent of each version, a probe; all tell their metrics. `through` names the proxy;
-    one that others wrote has its files in `folder`."""
+    """Servers of both versions, a proxy, an agent of each version, a probe; all tell their metrics. `through` names
+    the proxy; one that others wrote has its files in `folder`."""
 
     def __init__(self, certs, started, agent, swapped=False, through="embedded", folder=None, routes=None):
         listen = ["--metrics-listen", "127.0.0.1:0"]
-        self.servers = {v: started(Server(v, f"server-{v}", *listen, port=started(ReservedPort()).port)) for v in ("v1", "v2")}
+        self.servers = {v: started(Server(v, f"server-{v}", *listen, port=started(ReservedPort()).port))
+                        for v in ("v1", "v2")}
         behind = [self.servers["v2"], self.servers["v1"]] if swapped else [self.servers["v1"], self.servers["v2"]]
         self.through = through
         self.proxy = started(self._proxy(certs, folder, behind, [] if routes is None else ["--routes", routes]))
@@ -84,24 +85,28 @@ def firing_by_promtool(folder, series, at):
 def pods_of_deploy():
     """The labels and the port name of each container port in deploy/, as Kubernetes tells Prometheus of them."""
     deploy = ROOT / "deploy"
-    for path in [deploy / "components/verify/verify.yaml", *sorted(deploy.glob("base/*.yaml")), *sorted(deploy.glob("*/proxy.yaml"))]:
+    for path in [deploy / "components/verify/verify.yaml", *sorted(deploy.glob("base/*.yaml")),
+                 *sorted(deploy.glob("*/proxy.yaml"))]:
         for workload in yaml.safe_load_all(path.read_text()):
             if workload["kind"] == "Deployment":
                 template = workload["spec"]["template"]
                 labels = {"__meta_kubernetes_pod_label_" + re.sub(r"\W", "_", name): value
                           for name, value in template["metadata"]["labels"].items()}
-                for port in [port for container in template["spec"]["containers"] for port in container.get("ports", [])]:
+                for port in [port for container in template["spec"]["containers"]
+                             for port in container.get("ports", [])]:
                     yield {**labels, "__meta_kubernetes_pod_name": f"{workload['metadata']['name']}-0",
                            "__meta_kubernetes_pod_container_port_name": port["name"]}
 
 
 def prometheus_config(fleet):
-    """That of deploy/monitoring, with the pods of deploy/ found without Kubernetes. A fleet's process stands for the ports that
-    its job should find, once; what no job should take is nobody's address. Of the overlays, one is deployed."""
+    """That of deploy/monitoring, with the pods of deploy/ found without Kubernetes. A fleet's process stands for the
+    ports that its job should find, once; what no job should take is nobody's address. Of the overlays, one is
+    deployed."""
     urls = {job: [urllib.parse.urlsplit(url).netloc for url in urls] for job, urls in fleet.urls().items()}
     wanted = {("agent", "metrics"): urls["grpcroute-agents"], ("server", "metrics"): urls["grpcroute-servers"],
               ("check", "metrics"): urls["grpcroute-verify"],
-              **{("proxy-ingress", "admin", name): urls["grpcroute-proxy"] if name == fleet.through else [] for name in METRICS_PATHS}}
+              **{("proxy-ingress", "admin", name): urls["grpcroute-proxy"] if name == fleet.through else []
+                 for name in METRICS_PATHS}}
 
     def address(labels):
         app, port = labels["__meta_kubernetes_pod_label_app"], labels["__meta_kubernetes_pod_container_port_name"]

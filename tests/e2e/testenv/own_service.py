@@ -1,5 +1,5 @@
-"""A service that is not PingPong, on grpcio: the four kinds of call. An answer names its server in field 1 and its pod in field 2
-of field 2; so do the headers x-server and x-pod, and the trailers x-server-t and x-pod-t."""
+"""A service that is not PingPong, on grpcio: the four kinds of call. An answer names its server in field 1 and its pod
+in field 2 of field 2; so do the headers x-server and x-pod, and the trailers x-server-t and x-pod-t."""
 import time
 
 import grpc
@@ -31,9 +31,9 @@ def answer(server, pod, number=0):
 
 
 class OwnService(_GrpcioServer):
-    """`count`: answers of a server-stream call; 0: one each 20 ms without end. `each(number)`: the message of that answer.
-    `status`: how calls end instead, and `before`: whether already without an answer; `fails(number)`: whether that call does.
-    `headers`: instead of its own."""
+    """`count`: answers of a server-stream call; 0: one each 20 ms without end. `each(number)`: the message of that
+    answer. `status`: how calls end instead, and `before`: whether already without an answer; `fails(number)`: whether
+    that call does. `headers`: instead of its own."""
 
     def __init__(self, server="v1", pod="pod-1", count=5, each=None, status=None, before=False, headers=None,
                  fails=lambda number: True, options=()):

@@ -16,7 +16,8 @@ class RealProxy:
     env = None
 
     def __init__(self, certs, folder, v1, v2, *render, change=lambda text: text, through=()):
-        assert shutil.which(self.program) is not None, f"{self.program} is not installed; tests/tool/setup.sh test installs it"
+        assert shutil.which(self.program) is not None, \
+            f"{self.program} is not installed; tests/tool/setup.sh test installs it"
         self._through = through
         self.certs = certs
         self.folder = folder
@@ -97,7 +98,8 @@ class Envoy(RealProxy):
     log_level = "error"
 
     def argv(self):
-        return [self.binary, "-c", self.config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", self.log_level,
+        return [self.binary, "-c", self.config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level",
+                self.log_level,
                 "--file-flush-interval-msec", "100"]
 
 
@@ -107,7 +109,8 @@ def envoys():
     own, = pins.findall((ROOT / "tests/requirements.txt").read_text())
     older = pins.findall((ROOT / "tests/tool/envoys.txt").read_text())
     binaries = {own: "envoy", **{version: ROOT / f".cache/envoys/{version}/envoy/_bin/envoy" for version in older}}
-    return {version: type("Envoy", (Envoy,), {"binary": binary, "log_level": "warning"}) for version, binary in binaries.items()}
+    return {version: type("Envoy", (Envoy,), {"binary": binary, "log_level": "warning"}) for version,
+            binary in binaries.items()}
 
 
 class Traefik(RealProxy):

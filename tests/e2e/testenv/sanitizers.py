@@ -1,5 +1,5 @@
-"""What sanitizers say of any process of a test, also of a child's child, or of one that was killed or whose output nobody
-reads: they write it to files, and the test at whose end there is one fails."""
+"""What sanitizers say of any process of a test, also of a child's child, or of one that was killed or whose output
+nobody reads: they write it to files, and the test at whose end there is one fails."""
 import os
 
 OPTIONS = ["ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"]

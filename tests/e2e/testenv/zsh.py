@@ -20,10 +20,13 @@ class Zsh:
         master, slave = pty.openpty()
         self._fd = master
         rc = folder / ".zshrc"
-        rc.write_text(f"PROMPT='{PROMPT}'\nPS2=''\nunsetopt prompt_sp\nLISTMAX=0\nautoload -Uz compinit\ncompinit -u -d {folder}/dump\n"
+        rc.write_text(f"PROMPT='{PROMPT}'\nPS2=''\nunsetopt prompt_sp\nLISTMAX=0\nautoload -Uz compinit\ncompinit -u "
+                      f"-d {folder}/dump\n"
                       f"zstyle ':completion:*' list-colors ''\nsource {script}\nstty columns 200 rows 100\n")
-        self._popen = subprocess.Popen([*DIE_WITH_PARENT, "zsh", "-i"], stdin=slave, stdout=slave, stderr=slave, cwd=folder,
-                                       start_new_session=True, env={**os.environ, "ZDOTDIR": str(folder), "TERM": "xterm"})
+        self._popen = subprocess.Popen([*DIE_WITH_PARENT, "zsh", "-i"], stdin=slave, stdout=slave, stderr=slave,
+                                       cwd=folder,
+                                       start_new_session=True, env={**os.environ, "ZDOTDIR": str(folder),
+                                                                    "TERM": "xterm"})
         os.close(slave)
         self.read(PROMPT)
 
@@ -33,7 +36,8 @@ class Zsh:
         end = time.monotonic() + deadline_s
         while not re.search(pattern, CONTROL.sub("", shown)):
             left = end - time.monotonic()
-            assert left > 0 and select.select([self._fd], [], [], left)[0], f"no {pattern!r} in {CONTROL.sub('', shown)!r}"
+            assert left > 0 and select.select([self._fd], [], [], left)[0], \
+                f"no {pattern!r} in {CONTROL.sub('', shown)!r}"
             shown += os.read(self._fd, 65536).decode("utf-8", "replace")
         return CONTROL.sub("", shown)
 
