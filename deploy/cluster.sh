@@ -66,7 +66,9 @@ apply_certs() {
     say "Secrets proxy-certs and gateway-certs, and ConfigMap proxy-ca, are in namespace $namespace"
 }
 
-need_certs() {
+need_certs() { # PROXY
+    [ "$1" != gateway-api ] || k get secret gateway-certs >/dev/null 2>&1 ||
+        fail "the Secret gateway-certs is missing in $namespace; run make apply-certs"
     k get secret proxy-certs >/dev/null 2>&1 || fail "the Secret proxy-certs is missing in $namespace; run make apply-certs"
     k get configmap proxy-ca >/dev/null 2>&1 || fail "the ConfigMap proxy-ca is missing in $namespace; run make apply-certs"
 }
@@ -166,7 +168,7 @@ wait_rolled_out() {
 deploy() { # PROXY
     [ -f "deploy/$1/kustomization.yaml" ] || fail "there is no deploy/$1"
     need_cluster
-    need_certs
+    need_certs "$1"
     [ "$1" != gateway-api ] || need_gateway_api
     say "deploying with $1"
     kubectl apply -k "deploy/$1" >/dev/null || fail "kubectl apply -k deploy/$1 failed"
@@ -269,7 +271,7 @@ confirm() { # QUESTION
 
 clean() {
     need_cluster
-    confirm "Delete the namespace $namespace and everything in it, in the cluster of context $(context)?"
+    confirm "Delete the namespace $namespace and everything in it, and the GatewayClass and ClusterRole of make all-gateway, in the cluster of context $(context)?"
     kubectl delete namespace "$namespace" --ignore-not-found
     # Of deploy/gateway-api, what no namespace holds.
     kubectl delete clusterrole/grpcroute-gateway clusterrolebinding/grpcroute-gateway --ignore-not-found

@@ -43,7 +43,9 @@ make_deb() {
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$work'" EXIT
     prepare_source "$work"
-    (cd "$work/$name" && SOURCE_DATE_EPOCH=$(git -C "$out/.." log -1 --format=%ct) COMMIT=$(git -C "$out/.." rev-parse --short=12 HEAD) \
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) # for the package and its bill
+    export SOURCE_DATE_EPOCH
+    (cd "$work/$name" && COMMIT=$(git -C "$out/.." rev-parse --short=12 HEAD) \
         DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage --build=binary --unsigned-changes --no-check-builddeps) \
         >"$out/deb.log" 2>&1 || { tail -n 20 "$out/deb.log" >&2; fail 'dpkg-buildpackage failed; the whole output is in dist/deb.log'; }
     deploy/sbom.py "$work/$name/debian/grpcroute/usr/bin/grpcroute" --version "$version" >"$work/$name.spdx.json"

@@ -15,7 +15,6 @@
 #include "role/child.h"
 #include "server/command.h"
 
-#include <locale.h>
 #include <stdio.h>
 
 #define VERSION_BYTES 256
@@ -48,7 +47,6 @@ int main(int argc, char **argv)
 {
     role_child_become(argv);
     process_keep_standard_streams();
-    setlocale(LC_CTYPE, "");
     char version[VERSION_BYTES];
     struct cli_program program = description;
     program.version = version_text(version);

@@ -1,3 +1,4 @@
+/* /clusters, as Envoy writes it and as JSON, and the walk over its endpoints. */
 #include "admin/clusters.h"
 
 #include "admin/text.h"

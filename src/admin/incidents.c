@@ -54,7 +54,12 @@ static void name_flow(void *ctx, const struct flow_row *flow)
     size_t len = strlen(naming->text);
     snprintf(name, sizeof(name), " agents %.*s on cluster %.*s", NAME_SHOWN, flow->version,
              NAME_SHOWN, flow->cluster);
-    if (flow->misrouted > 0 && naming->named < FLOWS_NAMED && strstr(naming->text, name) == NULL) {
+    size_t name_len = strlen(name);
+    const char *named = strstr(naming->text, name);
+    while (named != NULL && named[name_len] != ',' && named[name_len] != '\0') {
+        named = strstr(named + 1, name); /* "server-v1" within "server-v10" */
+    }
+    if (flow->misrouted > 0 && naming->named < FLOWS_NAMED && named == NULL) {
         snprintf(naming->text + len, sizeof(naming->text) - len, "%s%s",
                  naming->named == 0 ? ":" : ",", name);
         naming->named++;

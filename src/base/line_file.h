@@ -5,9 +5,10 @@
  * is no room is dropped and counted, from then on until half of it is free again; the log says when
  * that began, how many it were and why, and so does a line in the file, for who has nothing else.
  *
- * The last quarter of the room is for those who have little in it: a writer that names its share
- * gets of what is free no more than one part in LINE_FILE_SHARES. So one that writes a lot loses
- * its own lines, and others' find room.
+ * The last quarter of the room, and all of it while lines are dropped, is for those who have little
+ * in it: a writer that names its share gets of what is free no more than one part in
+ * LINE_FILE_SHARES. So one that writes a lot loses its own lines, and others' find room. A share
+ * begins empty: who comes back as another writer each time gets round it.
  *
  * A line is never split among others, also where several processes write to the file. */
 #ifndef GRPCROUTE_BASE_LINE_FILE_H

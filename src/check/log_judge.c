@@ -121,11 +121,11 @@ static void explain_lost(struct sentence *text, const struct check_log_unread *u
                      "be a client's)",
                      unread->strange);
     }
-    if (unread->tails > 0) {
+    if (unread->lost_tails > 0) {
         sentence_add(text,
                      " (%" PRIu64 " of them without their beginning: rotated files belong in the "
                      "order they were written in)",
-                     unread->tails);
+                     unread->lost_tails);
     }
 }
 

@@ -31,12 +31,12 @@ static void note_why(const char *command, const char *source, const struct check
                 "known carrier writes (docs/logs.md): a client may have put them there\n",
                 command, source, unread->strange);
     }
-    if (unread->tails > 0) {
+    if (unread->lost_tails > 0) {
         fprintf(stderr,
                 "note: %s of %s: %" PRIu64
                 " lines lack their beginning: rotated files belong in the order they were written "
                 "in, oldest first, or each into its own --logs\n",
-                command, source, unread->tails);
+                command, source, unread->lost_tails);
     }
 }
 

@@ -1,8 +1,10 @@
+/* What is left of a line that was cut is known by the words, names and keys behind the cut. */
 #include "check/log_tail.h"
 
 #include "base/mem.h"
 #include "check/log_carrier.h"
 
+#include <cjson/cJSON.h>
 #include <string.h>
 
 /* Words of agents and servers: `len` of their last bytes are enough to know them by, where `then`
@@ -19,6 +21,15 @@ static const struct {
     {" agent-version=", 6, ""},
 };
 
+/* "v1.2" and no more: anybody's text may begin with "version=". */
+static bool is_version(const char *text)
+{
+    size_t major = text[0] == 'v' ? strspn(&text[1], "0123456789") : 0;
+    size_t minor = text[1 + major] == '.' ? strspn(&text[2 + major], "0123456789") : 0;
+    char end = major > 0 && minor > 0 ? text[2 + major + minor] : 'x';
+    return end == '\0' || end == ' ';
+}
+
 /* It begins within one of the words, or within the names before them. */
 static bool begins_within_words(const char *text)
 {
@@ -30,7 +41,8 @@ static bool begins_within_words(const char *text)
             const char *rest = words[i].word + from;
             at = strncmp(text, rest, len - from) == 0 ? text + len - from : NULL;
         }
-        if (at != NULL && strstr(at, words[i].then) != NULL) {
+        bool is_ours = at != NULL && strstr(at, words[i].then) != NULL;
+        if (is_ours && (i < ARRAY_SIZE(words) - 1 || is_version(at))) {
             return true;
         }
     }
@@ -70,13 +82,22 @@ static bool has_key(const char *text)
     return false;
 }
 
-/* No object begins where one of a line would. */
+static bool holds_object(const char *text)
+{
+    const char *front = strchr(text, '{');
+    cJSON *object = front != NULL ? cJSON_Parse(front) : NULL;
+    cJSON_Delete(object);
+    return object != NULL;
+}
+
+/* No object begins where one of a line would, or is there as a whole: that is another program's. */
 static bool begins_within_object(const char *text)
 {
     size_t len = strlen(text);
     size_t front = strcspn(text, "{");
     return len > 0 && text[len - 1] == '}' &&
-           !(text[front] == '{' && check_log_is_prefix(text, front)) && has_key(text);
+           !(text[front] == '{' && check_log_is_prefix(text, front)) && has_key(text) &&
+           !holds_object(text);
 }
 
 bool check_log_is_tail(const char *text)

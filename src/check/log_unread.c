@@ -15,6 +15,7 @@ void check_log_count_unread(struct check_log_unread *unread, const char *line, s
     unread->lost += lost;
     unread->strange += lost && meaning == CHECK_LOG_STRANGE;
     unread->tails += meaning == CHECK_LOG_TAIL;
+    unread->lost_tails += lost && meaning == CHECK_LOG_TAIL;
 }
 
 void check_log_add_unread(struct check_log_unread *sum, const struct check_log_unread *unread)
@@ -27,4 +28,5 @@ void check_log_add_unread(struct check_log_unread *sum, const struct check_log_u
     sum->lost += unread->lost;
     sum->strange += unread->strange;
     sum->tails += unread->tails;
+    sum->lost_tails += unread->lost_tails;
 }

@@ -11,6 +11,7 @@ struct check_log_unread {
     uint64_t lost;               /* of them: evidence may be gone with them (check_log_is_lost()) */
     uint64_t strange;            /* of those: CHECK_LOG_STRANGE */
     uint64_t tails;              /* of all: CHECK_LOG_TAIL */
+    uint64_t lost_tails;         /* of these: lost */
     char quote[CHECK_LOG_QUOTE]; /* the first lost one, else the first; escaped */
     bool quote_lost;
 };

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ void check_names_init(struct check_names *names, size_t limit)
         .count = 2,
         .limit = limit + 2,
         .slot_mask = slots - 1,
+        .basis = random_below(UINT64_MAX),
     };
     names->texts[CHECK_NAME_EMPTY] = mem_strdup("");
     names->texts[CHECK_NAME_OTHER] = mem_strdup(OTHER_TEXT);
@@ -47,7 +49,8 @@ uint32_t check_names_add(struct check_names *names, const char *text)
     /* Escaped texts are compared: the escape is one to one, only cut texts may fall together. */
     char shown[NAME_BYTES];
     text_escape(shown, sizeof(shown), text, strlen(text));
-    size_t slot = (uint32_t)hash_text(HASH_BASIS, shown) & names->slot_mask;
+    uint64_t hash = hash_text(names->basis, shown);
+    size_t slot = (hash ^ hash >> 32) & names->slot_mask;
     while (names->slots[slot] != 0) {
         if (strcmp(names->texts[names->slots[slot]], shown) == 0) {
             return names->slots[slot];

@@ -16,6 +16,7 @@ struct check_names {
     size_t count;
     size_t limit;
     size_t slot_mask;
+    uint64_t basis; /* of the hashes: of each run its own, as clients choose the texts */
 };
 
 /* Makes room for `limit` different texts. */

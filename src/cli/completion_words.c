@@ -1,3 +1,4 @@
+/* What stands behind an option, for all shells alike. */
 #include "cli/completion_impl.h"
 
 bool cli_completion_takes_file(const struct cli_option *option)

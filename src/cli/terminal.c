@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <langinfo.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,14 +32,24 @@ const char *cli_style(FILE *stream, enum cli_style style)
     return SEQUENCES[style];
 }
 
-static bool shows_utf8(void)
+/* What the environment says. The program's own locale stays "C": which bytes of a peer, or of a
+ * log, are letters does not depend on where it runs. */
+static bool takes_utf8(int terminal)
 {
-    return !isatty(STDOUT_FILENO) || strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    if (!isatty(terminal)) {
+        return true; /* a file */
+    }
+    locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    bool utf8 = locale != (locale_t)0 && strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+    if (locale != (locale_t)0) {
+        freelocale(locale);
+    }
+    return utf8;
 }
 
 bool cli_shows_utf8(void)
 {
-    return shows_utf8() && (!isatty(STDERR_FILENO) || strcmp(nl_langinfo(CODESET), "UTF-8") == 0);
+    return takes_utf8(STDOUT_FILENO) && takes_utf8(STDERR_FILENO);
 }
 
 const char *cli_mark(enum cli_mark mark)
@@ -53,12 +64,12 @@ const char *cli_mark(enum cli_mark mark)
         [CLI_MARK_WARN] = {"\xe2\x9a\xa0\xef\xb8\x8f", "WARN"},
         [CLI_MARK_ARROW] = {"\xe2\x86\x92", "->"},
     };
-    return shows_utf8() ? MARKS[mark].utf8 : MARKS[mark].ascii;
+    return takes_utf8(STDOUT_FILENO) ? MARKS[mark].utf8 : MARKS[mark].ascii;
 }
 
 const char *cli_readable(char *text)
 {
-    if (shows_utf8()) {
+    if (takes_utf8(STDOUT_FILENO)) {
         text_make_readable(text);
     }
     return text;

@@ -1,4 +1,5 @@
-/* A small HTTP/1.1 server for metrics and administration: libmicrohttpd on the loop, no threads.
+/* A small HTTP/1.1 server for metrics and administration: libmicrohttpd on the loop.
+ * What takes long (NET_HTTP_APART) is made on a thread of libuv's pool, one answer at a time.
  *
  * Happy path: accept -> one request -> it waits for its turn -> the route's handler fills a
  * response -> sent, kept alive.

@@ -1,3 +1,4 @@
+/* A list of places for each address, and of all the addresses. */
 #include "net/http_places.h"
 
 #include "base/mem.h"

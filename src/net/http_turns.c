@@ -1,3 +1,6 @@
+/* Requests that wait, the one whose turn it is, and the rest behind it. What was dropped while it
+ * was made is freed when it is made; at the end of the server the one that is being made is waited
+ * for. */
 #include "net/http_turns.h"
 
 #include "base/clock.h"

@@ -76,15 +76,34 @@ static const char *half_sent(const struct stream_record *record)
                                                       : NULL;
 }
 
-/* Evenness is worth no message: a stream that is only to move waits for its answer. */
-static bool may_end(const struct exchange *exchange, uint64_t now)
+/* Since when the looks have seen the message half sent that is now. */
+static uint64_t half_since_ms(struct exchange *exchange, uint64_t now)
 {
     const struct stream_record *record = &exchange->record;
-    uint64_t waited_ms = now - exchange->leaving_ms;
+    const struct message_count *side =
+        message_count_is_between(&record->up) ? &record->down : &record->up;
+    uint64_t number = 1 + 2 * message_count_whole(side) + (side == &record->up);
+    if (exchange->half_number != number) {
+        exchange->half_number = number;
+        exchange->half_ms = now;
+    }
+    return exchange->half_ms;
+}
+
+/* Evenness is worth no message: a stream that is only to move waits for its answer, and for each
+ * message anew. */
+static bool may_end(struct exchange *exchange, uint64_t now)
+{
+    const struct stream_record *record = &exchange->record;
     bool patient = exchange->leaving == LEAVE_MOVED;
     bool answered = message_count_whole(&record->up) <= message_count_whole(&record->down);
-    return (half_sent(record) == NULL || waited_ms >= LEAVE_MESSAGE_MS) &&
-           (answered || (!patient && waited_ms >= LEAVE_GRACE_MS));
+    if (half_sent(record) != NULL) {
+        uint64_t since_ms = patient ? half_since_ms(exchange, now) : exchange->leaving_ms;
+        if (now - since_ms < LEAVE_MESSAGE_MS) {
+            return false;
+        }
+    }
+    return answered || (!patient && now - exchange->leaving_ms >= LEAVE_GRACE_MS);
 }
 
 static bool has_others(const struct client *client, const struct exchange *one)
@@ -116,9 +135,8 @@ static void explain(struct exchange *exchange, char out[static RPC_MESSAGE_BYTES
         return;
     }
     snprintf(out, RPC_MESSAGE_BYTES,
-             "%s; a message of the %s that stayed half sent for %d s "
-             "was cut",
-             message, whose, LEAVE_MESSAGE_MS / 1000);
+             "%s; a message of the %s that was still half sent after %d s was cut", message, whose,
+             LEAVE_MESSAGE_MS / 1000);
     counter_add(&worker->stats.messages_cut, 1);
     if (exchange->client != NULL) {
         worker_tell_client(worker, "message_cut", rpc_conn_peer(exchange->client->conn), out);

@@ -3,10 +3,10 @@
  *
  * Such an end comes between two messages, and only when all that the client sent was answered; but
  * for a move, that is waited for LEAVE_GRACE_MS. That is looked at whenever something was answered.
- * A message that stays half sent for LEAVE_MESSAGE_MS is cut: nobody keeps a stream for ever by not
- * finishing one. Who asks streams to leave an endpoint sets its leave_reason, adds to its
- * leave_asked, and sets the relay's `moving`; any worker takes them from there. A reason may become
- * a better one, or none, before the stream has ended. */
+ * A message that is half sent LEAVE_MESSAGE_MS later is cut, of a move one that stays so for as
+ * long: nobody keeps a stream for ever by not finishing one. Who asks streams to leave an endpoint
+ * sets its leave_reason, adds to its leave_asked, and sets the relay's `moving`; any worker takes
+ * them from there. A reason may become a better one, or none, before the stream has ended. */
 #ifndef GRPCROUTE_RELAY_LEAVE_H
 #define GRPCROUTE_RELAY_LEAVE_H
 

@@ -76,7 +76,7 @@ struct relay;
     X(ended_unhealthy, "rq_ended_unhealthy", COUNTER, "ended_unhealthy_total",                     \
       "Streams ended because their endpoint was unhealthy (--on-unhealthy end)")                   \
     X(messages_cut, "messages_cut", COUNTER, "messages_cut_total",                                 \
-      "Streams that were ended on purpose within a message, as it stayed half sent for 30 s")      \
+      "Streams that were ended on purpose within a message that was still half sent after 30 s")   \
     X(retries, "rq_retry", COUNTER, "retries_total",                                               \
       "Unprocessed streams sent to another endpoint")                                              \
     X(trailers_dropped, "rq_trailers_dropped", COUNTER, "request_trailers_dropped_total",          \

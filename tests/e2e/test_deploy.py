@@ -214,8 +214,8 @@ def deleted(machine):
 
 def test_nothing_is_deleted_where_nobody_can_be_asked(machine):
     done = machine.make("clean", stdin=subprocess.DEVNULL)
-    one_line(done, 2, "Delete the namespace grpc-routing-poc and everything in it, in the cluster of context fake?",
-             "CONFIRM=1")
+    one_line(done, 2, "Delete the namespace grpc-routing-poc and everything in it, and the ",
+             "in the cluster of context fake?", "CONFIRM=1")
     one_line(machine.make("clean", "CONFIRM=0", stdin=subprocess.DEVNULL), 2, "CONFIRM=1")
     assert not deleted(machine)
     assert machine.make("clean", "CONFIRM=1", stdin=subprocess.DEVNULL).returncode == 0 and deleted(machine)

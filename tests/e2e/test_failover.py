@@ -25,8 +25,8 @@ def failover(target, fault, *args, tls=("--plaintext",)):
 
 
 def restart(server, port, ident="again"):
-    """A shell command that kills the server and starts another in its place, once the first has let go of it: then it is a zombie, as
-    it is our child."""
+    """A shell command that kills the server and starts another in its place, once the first has let go of it: then it
+    is a zombie, as it is our child."""
     proc = f"/proc/{server.pid}"
     return (f"kill -9 {server.pid}; until grep -qs '^State:.Z' {proc}/status || [ ! -e {proc} ]; do sleep 0.01; done; "
             f"timeout 60 {BIN} server --version v1 --id {ident} --listen 127.0.0.1:{port} "

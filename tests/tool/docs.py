@@ -15,7 +15,8 @@ BINARY = Path(sys.argv[1]) / "src" / "grpcroute"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:src|tests|docs|deploy|proto|certs)/[\w./-]+)`")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-COMMANDS = "agent bench completion demo failover-test man proxy render server sticky-test verify".split()
+USAGE = subprocess.run([BINARY, "--help"], capture_output=True, text=True, check=True, timeout=60).stdout
+COMMANDS = re.findall(r"^  ([a-z-]+) ", USAGE.partition("Commands:")[2].partition("Exit codes:")[0], re.MULTILINE)
 
 
 def anchors(page):

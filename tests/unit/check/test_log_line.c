@@ -530,6 +530,11 @@ static void what_lacks_its_beginning_is_said(void **state)
                                          "\"age_ms\": 9,",
                                          "/x message=y",
                                          "}",
+                                         "version=1.2 starting",
+                                         "version=v1.2.3",
+                                         "version=",
+                                         "INFO handled {\"http_status\":200}",
+                                         "I1 x: {\"a\":{\"grpc_status\":0}}",
                                          "path=a/b message=y"};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         assert_int_equal(read_text(others[i], 5).unread.tails, 0);

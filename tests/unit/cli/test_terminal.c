@@ -1,7 +1,6 @@
 #include "cli/terminal.h"
 
 #include <fcntl.h>
-#include <locale.h>
 #include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,7 +57,7 @@ static int colourful(void **state)
     (void)state;
     setenv("TERM", "xterm", 1);
     unsetenv("NO_COLOR");
-    assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+    setenv("LC_ALL", "C.UTF-8", 1);
     return 0;
 }
 
@@ -76,7 +75,7 @@ static void a_terminal_has_colour_marks_progress_and_a_width(void **state)
 static void a_file_has_marks_but_no_colour(void **state)
 {
     (void)state;
-    setlocale(LC_CTYPE, "C");
+    setenv("LC_ALL", "C", 1);
     struct answers answers = ask(false);
     assert_string_equal(answers.good, "");
     assert_string_equal(answers.plain, "");
@@ -110,7 +109,7 @@ static void a_dumb_terminal_gets_plain_text(void **state)
 static void a_terminal_in_the_c_locale_gets_ascii(void **state)
 {
     (void)state;
-    setlocale(LC_CTYPE, "C");
+    setenv("LC_ALL", "C", 1);
     struct answers answers = ask(true);
     assert_string_equal(answers.mark, "OK");
     assert_string_equal(answers.done, "");
