@@ -18,15 +18,6 @@ void proxy_health_answer_init(struct proxy_health_answer *answer)
     answer->grpc_status = -1;
 }
 
-/* What is no number of a status says as little as UNKNOWN. */
-static int read_status(const struct h2_header *field)
-{
-    uint64_t code;
-    const char *reason;
-    bool known = text_parse_u64(field->value, 0, RPC_UNAUTHENTICATED, &code, &reason) == 0;
-    return known ? (int)code : RPC_UNKNOWN;
-}
-
 void proxy_health_answer_take_block(struct proxy_health_answer *answer,
                                     const struct h2_block *block)
 {
@@ -37,7 +28,7 @@ void proxy_health_answer_take_block(struct proxy_health_answer *answer,
         answer->http_status = strtol(http_status->value, NULL, 10);
     }
     if (status != NULL) {
-        answer->grpc_status = read_status(status);
+        answer->grpc_status = (int)rpc_code_parse(status->value, status->value_len);
     }
     if (type != NULL) {
         text_escape(answer->content_type, sizeof(answer->content_type), type->value,

@@ -45,10 +45,7 @@ bool rpc_answer_read(const struct h2_block *block, struct rpc_status *status)
         status->origin = RPC_FROM_CONFLICT;
         return true;
     }
-    unsigned long number = strtoul(code->value, NULL, 10);
-    bool digits = code->value_len > 0 && strspn(code->value, "0123456789") == code->value_len;
-    bool known = digits && number <= RPC_UNAUTHENTICATED; /* "+0" is no status */
-    rpc_status_set(status, known ? (enum rpc_code)number : RPC_UNKNOWN, "%s", "");
+    rpc_status_set(status, rpc_code_parse(code->value, code->value_len), "%s", "");
     status->origin = RPC_FROM_TRAILERS;
     const struct h2_header *message = h2_block_find(block, "grpc-message", NULL);
     if (message != NULL) {

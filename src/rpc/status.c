@@ -58,6 +58,18 @@ enum rpc_code rpc_code_from_h2(uint32_t h2_error)
     }
 }
 
+enum rpc_code rpc_code_parse(const char *text, size_t len)
+{
+    unsigned code = 0;
+    bool known = len > 0;
+    for (size_t i = 0; i < len && known; i++) {
+        known = text[i] >= '0' && text[i] <= '9';
+        code = known ? 10 * code + (unsigned)(text[i] - '0') : 0;
+        known = known && code <= RPC_UNAUTHENTICATED;
+    }
+    return known ? (enum rpc_code)code : RPC_UNKNOWN;
+}
+
 void rpc_status_set(struct rpc_status *status, enum rpc_code code, const char *format, ...)
 {
     memset(status, 0, sizeof(*status));

@@ -71,6 +71,8 @@ const char *rpc_code_name(enum rpc_code code);
 enum rpc_code rpc_code_from_http(uint32_t http_status);
 /* gRPC PROTOCOL-HTTP2.md, "Errors". */
 enum rpc_code rpc_code_from_h2(uint32_t h2_error);
+/* The value of grpc-status: digits alone. What is no number, or no code, says UNKNOWN. */
+enum rpc_code rpc_code_parse(const char *text, size_t len);
 
 /* Fills a status of this side with a printf message. */
 void rpc_status_set(struct rpc_status *status, enum rpc_code code, const char *format, ...)
