@@ -34,11 +34,15 @@ built_on() { # SUITE
     grep -E '^(Ok|Fail):' "$work/build.log"
 }
 
-say 'make dist, twice, and make deb'
-make --no-print-directory dist
-cp "dist/grpcroute-$version.tar.gz" "$work/first.tar.gz"
-make --no-print-directory deb
-cmp "$work/first.tar.gz" "dist/grpcroute-$version.tar.gz"
+say 'make dist and make deb, twice: the files are the same'
+made=("grpcroute-$version.tar.gz" "grpcroute_${version}_$(dpkg --print-architecture).deb" "grpcroute-$version.spdx.json")
+make --no-print-directory dist deb
+mkdir "$work/first"
+cp "${made[@]/#/dist/}" "$work/first"
+make --no-print-directory dist deb
+for file in "${made[@]}"; do
+    cmp "$work/first/$file" "dist/$file"
+done
 say 'lintian'
 lintian --fail-on error,warning --allow-root dist/grpcroute_"$version"_*.deb
 say 'bill of materials'
