@@ -45,12 +45,13 @@ def test_a_known_delay_is_measured(started):
 
 
 def test_two_known_delays_show_at_their_quantiles(started):
-    relay = started(delayed(started(Server("v1", "s")), lambda index: 0.2 if index % 10 == 9 else 0.01))
-    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "10", "-r", "30", "-z", "4s", "-o",
+    """Three of ten are slow: the quantiles asked for lie so far from the edges that a machine which stands still for most
+    of a second moves none of them over one."""
+    relay = started(delayed(started(Server("v1", "s")), lambda index: 0.2 if index % 10 >= 7 else 0.01))
+    latency = report(bench(relay.target, "--versions", "v1.1", "-c", "10", "-r", "30", "-z", "10s", "-o",
                            "json"))["latency"]
-    assert 10 * MS <= latency["p50_ns"] < 90 * MS
-    # the middle of the tenth that is slow: p99 would be that of one message
-    assert 200 * MS <= latency["p95_ns"] < 400 * MS
+    assert 10 * MS <= latency["p50_ns"] < 200 * MS
+    assert 200 * MS <= latency["p90_ns"] < 400 * MS
     assert latency["p99_ns"] >= 200 * MS
 
 

@@ -11,7 +11,7 @@ TESTS = "what its tests look at"
 REASONS = {
     "main": "the program",
     **dict.fromkeys(("h2_session_queued_bytes", "net_http_port", "net_loop_stop", "net_stream_kept_bytes",
-                     "net_stream_pause", "net_stream_resume", "observe_is_misroute", "report_json"), TESTS),
+                     "net_stream_pause", "net_stream_resume", "observe_is_misroute", "bench_report_json"), TESTS),
 }
 
 
