@@ -28,7 +28,7 @@ static const char ROUTES[] =
     "metadata: {name: other}\n"
     "spec:\n"
     "  rules:\n"
-    "  - matches: [{headers: [{name: v, value: x}, {name: w, value: y}]}]\n"
+    "  - matches: [{headers: [{name: v, value: x}, {name: w, value: z}]}]\n"
     "    backendRefs: [{name: both, port: 1}]\n"
     "  - backendRefs: [{name: default, port: 1}]\n";
 
