@@ -254,8 +254,9 @@ static void close_history(struct failover_held *held)
     }
     history->ended_ns = clock_now_ns();
     for (size_t i = 0; i < held->result->stream_count; i++) {
-        if (role_pinger_is_open(&held->streams[i].pinger)) {
-            failover_lanes_close(history, &held->streams[i].seen->lanes, history->ended_ns);
+        const struct failover_held_stream *stream = &held->streams[i];
+        if (role_pinger_is_open(&stream->pinger) && stream->call_answered > 0) {
+            failover_lanes_close(history, &stream->seen->lanes, history->ended_ns);
         }
     }
 }

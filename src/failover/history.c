@@ -156,7 +156,7 @@ void failover_lanes_close(const struct failover_history *history, struct failove
                           uint64_t now_ns)
 {
     struct failover_lane *last = lanes->count > 0 ? &lanes->all[lanes->count - 1] : NULL;
-    if (last != NULL && now_ns - last->to_ns <= history->silence_ns) {
+    if (last != NULL && now_ns - last->to_ns <= history->gone_ns) {
         last->to_ns = now_ns;
     }
 }

@@ -42,9 +42,10 @@ struct failover_bin {
     uint32_t back;  /* streams that were answered on a call that is not their first */
 };
 
-/* A zeroed struct, but for silence_ns, is an empty one. Times are clock_now_ns()'s. */
+/* A zeroed struct, but for silence_ns and gone_ns, is an empty one. Times are clock_now_ns()'s. */
 struct failover_history {
     uint64_t silence_ns; /* a pause that is longer is one */
+    uint64_t gone_ns;    /* who is silent for longer at the end holds no pod */
     uint64_t began_ns;
     uint64_t fault_ns; /* when the command began; 0: it did not */
     uint64_t over_ns;  /* when it ended; 0: it did not */
@@ -72,14 +73,15 @@ bool failover_history_is_full(const struct failover_history *history);
 /* Which pod answered last before the fault, or since where none did; NULL: none ever. */
 const struct failover_pod *failover_lanes_before(const struct failover_history *history,
                                                  const struct failover_lanes *lanes);
-/* Which pod answers at the end; NULL: the stream is silent. */
+/* Which pod answers at the end; NULL: the stream is gone. */
 const struct failover_pod *failover_lanes_after(const struct failover_history *history,
                                                 const struct failover_lanes *lanes);
 
 /* A call ended that had been answered. */
 void failover_history_call_ended(struct failover_history *history, uint64_t now_ns);
 
-/* The end of the test, for a stream that is open: a pause that is no silence yet is none. */
+/* The end of the test, for a stream whose open call was answered: its lane goes on to the end,
+ * unless it is gone. */
 void failover_lanes_close(const struct failover_history *history, struct failover_lanes *lanes,
                           uint64_t now_ns);
 

@@ -307,6 +307,7 @@ int failover_run(struct failover_result *result, const struct failover_config *c
     result->own_pace =
         config->target->service != NULL && role_service_sends_once(config->target->service);
     result->history.silence_ns = SILENCE_INTERVALS * config->interval_ns + SILENCE_NS;
+    result->history.gone_ns = result->max_gap_ns;
     result->history.began_ns = clock_now_ns();
     int rv = EXIT_USAGE;
     if (net_loop_init(&run->loop) != 0) {

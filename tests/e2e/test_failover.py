@@ -499,6 +499,24 @@ def test_a_pod_that_is_killed_is_none(started):
     assert {pod["pod"]: pod["there"] for pod in spread["pods"]} == {"killed": False, "other": True}
 
 
+def test_who_waits_for_an_answer_at_the_end_is_there(started):
+    """Each answer takes longer than a picture's silence, on each stream another time: wherever the end falls, some wait
+    for one."""
+    servers = [started(Server("v1", name)) for name in "ab"]
+
+    def choose(number, metadata):
+        def after_a_while(index):
+            time.sleep(0.5 + 0.13 * (number % 6))
+            return servers[number % 2].address
+        return after_a_while
+
+    done = failover(started(Relay(choose)).target, "true", "--versions", "v1.1", "--agents", "6", "--interval", "100ms",
+                    "-o", "json")
+    (spread,) = judged(done)["spreads"]
+    assert {pod["pod"]: (pod["before"], pod["after"], pod["there"]) for pod in spread["pods"]} == \
+        {"a": (3, 3, True), "b": (3, 3, True)}, spread
+
+
 def test_a_pod_that_goes_on_in_time_is_told_and_good(stoppable, started):
     target = started(Relay(in_turn((None, stoppable)))).target
     fault = f"kill -STOP {stoppable[0].pid}; sleep 1.5; kill -CONT {stoppable[0].pid}"

@@ -25,6 +25,7 @@ static inline struct failover_result *scene_new(size_t streams)
 {
     struct failover_result *result = calloc(1, sizeof(*result));
     result->history.silence_ns = 250 * MS;
+    result->history.gone_ns = 250 * MS;
     result->history.began_ns = 1;
     result->history.fault_ns = FAULT_MS * MS;
     result->history.over_ns = (FAULT_MS + 100) * MS;

@@ -22,6 +22,7 @@ static int begin(void **state)
 {
     struct scene *scene = calloc(1, sizeof(*scene));
     scene->history.silence_ns = 250 * MS;
+    scene->history.gone_ns = 1000 * MS;
     *state = scene;
     return 0;
 }
@@ -88,14 +89,14 @@ static void a_silence_a_move_and_a_new_call_each_begin_a_lane(void **state)
     assert_int_equal(scene->history.pod_count, 2);
 }
 
-static void an_open_stream_holds_to_the_end_unless_it_is_silent(void **state)
+static void an_open_stream_holds_to_the_end_unless_it_is_gone(void **state)
 {
     struct scene *scene = *state;
     answer(scene, 100, "a", true);
-    failover_lanes_close(&scene->history, &scene->lanes, 351 * MS);
+    failover_lanes_close(&scene->history, &scene->lanes, 1101 * MS);
     assert_lane(scene, 0, "a", 100, 100);
-    failover_lanes_close(&scene->history, &scene->lanes, 350 * MS);
-    assert_lane(scene, 0, "a", 100, 350);
+    failover_lanes_close(&scene->history, &scene->lanes, 1100 * MS);
+    assert_lane(scene, 0, "a", 100, 1100);
     struct failover_lanes none = {0};
     failover_lanes_close(&scene->history, &none, 350 * MS);
     assert_int_equal(none.count, 0);
@@ -159,7 +160,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_of_one_call_are_one_lane, begin, end),
         cmocka_unit_test_setup_teardown(a_silence_a_move_and_a_new_call_each_begin_a_lane, begin,
                                         end),
-        cmocka_unit_test_setup_teardown(an_open_stream_holds_to_the_end_unless_it_is_silent, begin,
+        cmocka_unit_test_setup_teardown(an_open_stream_holds_to_the_end_unless_it_is_gone, begin,
                                         end),
         cmocka_unit_test_setup_teardown(ends_and_reconnects_are_counted_from_the_fault_on, begin,
                                         end),
