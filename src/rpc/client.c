@@ -61,7 +61,8 @@ struct rpc_client {
     struct rpc_conn *conn;
     enum client_state state;
     struct rpc_gate_turn turn;
-    uv_timer_t timer;     /* connect timeout, until ready; its handle's end is the client's */
+    uint64_t dialled_ms; /* when the dial began */
+    uv_timer_t timer;    /* for the SETTINGS, from a connection to ready; its end is the client's */
     struct net_error why; /* empty: not known yet */
     bool settings_came;
     bool goaway_came;
@@ -201,26 +202,6 @@ static const struct rpc_conn_events conn_events = {
     .on_closed = on_conn_closed,
 };
 
-static void on_dialled(void *user, struct net_stream *stream, const struct net_error *error)
-{
-    struct rpc_client *client = user;
-    client->dial = NULL;
-    if (stream == NULL) {
-        explain(client, error);
-        do_end(client);
-        return;
-    }
-    snprintf(client->peer, sizeof(client->peer), "%s", net_stream_peer(stream));
-    const struct rpc_conn_config config = {
-        .role = H2_CLIENT,
-        .limits = H2_LIMITS_CLIENT,
-        .keepalive_ms = client->config.keepalive_ms,
-        .keepalive_timeout_ms = RPC_KEEPALIVE_TIMEOUT_MS,
-    };
-    client->conn = rpc_conn_new(stream, &config, &conn_events, client);
-    enter(client, CLIENT_WAITING);
-}
-
 bool rpc_client_explain_wait(const struct rpc_client *client, uint64_t waited_ms,
                              struct net_error *ret)
 {
@@ -251,6 +232,35 @@ static void on_timeout(uv_timer_t *timer)
     rpc_client_close(client);
 }
 
+/* What the dial left of the connect timeout, and a moment in any case. */
+static void wait_for_settings(struct rpc_client *client)
+{
+    uint64_t took_ms = uv_now(&client->loop->uv) - client->dialled_ms;
+    uint64_t left_ms = timeout_ms(client) > took_ms ? timeout_ms(client) - took_ms : 0;
+    enter(client, CLIENT_WAITING);
+    uv_timer_start(&client->timer, on_timeout, left_ms + NET_TICK_MS, 0);
+}
+
+static void on_dialled(void *user, struct net_stream *stream, const struct net_error *error)
+{
+    struct rpc_client *client = user;
+    client->dial = NULL;
+    if (stream == NULL) {
+        explain(client, error);
+        do_end(client);
+        return;
+    }
+    snprintf(client->peer, sizeof(client->peer), "%s", net_stream_peer(stream));
+    const struct rpc_conn_config config = {
+        .role = H2_CLIENT,
+        .limits = H2_LIMITS_CLIENT,
+        .keepalive_ms = client->config.keepalive_ms,
+        .keepalive_timeout_ms = RPC_KEEPALIVE_TIMEOUT_MS,
+    };
+    client->conn = rpc_conn_new(stream, &config, &conn_events, client);
+    wait_for_settings(client);
+}
+
 static void do_dial(struct rpc_client *client)
 {
     const struct rpc_client_config *config = &client->config;
@@ -262,10 +272,9 @@ static void do_dial(struct rpc_client *client)
         .server_name = client->server_name,
         .timeout_ms = timeout_ms(client),
     };
+    client->dialled_ms = uv_now(&client->loop->uv);
     client->dial = net_dial_start(client->loop, &dial, on_dialled, client);
     enter(client, CLIENT_DIALLING);
-    /* the dial has its own limit; this one is for the SETTINGS after it */
-    uv_timer_start(&client->timer, on_timeout, timeout_ms(client) + NET_TICK_MS, 0);
 }
 
 static void on_turn(struct rpc_gate_turn *turn)

@@ -267,6 +267,28 @@ static void a_client_may_be_closed_before_its_turn(void **state)
 
 /* ---- causes ---------------------------------------------------------------------------------- */
 
+/* A dial has a clock of its own, and each of its addresses a tick: what it saw is told, not that
+ * somebody became impatient. */
+static void a_dial_that_ends_late_tells_its_cause(void **state)
+{
+    (void)state;
+    struct world world;
+    memset(&world, 0, sizeof(world));
+    fake_init(&world.loop);
+    fake_dial_hook(hold_far_end, &world);
+    fake_dial_delay(CONNECT_MS + 1000);
+    const struct rpc_client_config config = {.target = {.host = "localhost", .port = TARGET_PORT},
+                                             .connect_timeout_ms = CONNECT_MS};
+    world.client = rpc_client_open(&world.loop, &config, &events, &world);
+    fake_advance(CONNECT_MS + 900);
+    assert_non_null(world.client);
+    fake_advance(5000);
+    assert_null(world.client);
+    assert_string_equal(world.why.text, "localhost:1 accepted the connection but sent no HTTP/2 "
+                                        "SETTINGS (waited 20.0s for them)");
+    world_close(&world);
+}
+
 static void a_goaway_before_the_first_stream_is_told(void **state)
 {
     (void)state;
@@ -409,6 +431,7 @@ int main(void)
         cmocka_unit_test(a_client_is_dialled_in_its_turn_and_its_limit_begins_there),
         cmocka_unit_test(a_client_that_is_not_made_makes_room),
         cmocka_unit_test(a_client_may_be_closed_before_its_turn),
+        cmocka_unit_test(a_dial_that_ends_late_tells_its_cause),
         cmocka_unit_test(a_goaway_before_the_first_stream_is_told),
         cmocka_unit_test(a_goaway_goes_with_the_end_that_follows),
         cmocka_unit_test(what_the_transport_saw_stands),
