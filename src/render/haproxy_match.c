@@ -139,11 +139,23 @@ static int check_pattern(const struct route_pattern *pattern,
     return 0;
 }
 
+/* It stands within an expression, where a quote would open a text and a number sign a comment. */
+static int check_name(const char *name, char reason[static RENDER_REASON_BYTES])
+{
+    if (strpbrk(name, "'#") != NULL) {
+        snprintf(reason, RENDER_REASON_BYTES,
+                 "HAProxy's expressions cannot say the header \"%.100s\"", name);
+        return 1;
+    }
+    return 0;
+}
+
 static int check_match(const struct route_match *match, char reason[static RENDER_REASON_BYTES])
 {
     int rv = check_pattern(&match->service, reason) != 0 || check_pattern(&match->method, reason);
     for (size_t i = 0; i < match->header_count && rv == 0; i++) {
-        rv = check_pattern(&match->headers[i].pattern, reason);
+        rv = check_name(match->headers[i].name, reason) != 0 ||
+             check_pattern(&match->headers[i].pattern, reason) != 0;
     }
     return rv;
 }

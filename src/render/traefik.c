@@ -142,9 +142,10 @@ static int put_router(FILE *out, const struct render_plan *plan, const struct ro
     int rv = put_path(out, match, reason);
     for (size_t i = 0; rv == 0 && match != NULL && i < match->header_count; i++) {
         const struct route_header_match *header = &match->headers[i];
-        fprintf(out, " && %s(`%s`, ", header->pattern.regex != NULL ? "HeaderRegexp" : "Header",
-                header->name);
-        rv = put_pattern(out, &header->pattern, reason);
+        rv = put_rule_text(out,
+                           header->pattern.regex != NULL ? " && HeaderRegexp(`" : " && Header(`",
+                           header->name, "`, ", reason) != 0 ||
+             put_pattern(out, &header->pattern, reason) != 0;
     }
     put_hosts(out, host);
     fputs("\"\n", out);

@@ -177,6 +177,23 @@ static void what_a_proxy_cannot_say_is_an_error(void **state)
                          ROUTE("  - matches: [{headers: [{name: h.x, value: a}]}]\n" BACKEND)));
 }
 
+/* Names may hold what opens a text or a comment elsewhere (RFC 9110 section 5.6.2). */
+static void so_is_a_header_that_it_cannot_name(void **state)
+{
+    (void)state;
+    const char *quote = ROUTE("  - matches: [{headers: [{name: \"h'x\", value: a}]}]\n" BACKEND);
+    const char *number = ROUTE("  - matches: [{headers: [{name: 'h#x', value: a}]}]\n" BACKEND);
+    const char *tick = ROUTE("  - matches: [{headers: [{name: 'h`x', value: a}]}]\n" BACKEND);
+    assert_null(rendered(render_haproxy, quote));
+    assert_string_equal(reason, "HAProxy's expressions cannot say the header \"h'x\"");
+    assert_null(rendered(render_haproxy, number));
+    assert_null(rendered(render_traefik, tick));
+    assert_non_null(strstr(reason, "\"h`x\", for its backtick"));
+    expect("envoy", quote, "- name: \"h'x\"");
+    expect("haproxy", tick, "req.fhdr(h`x) -m str 'a'");
+    expect("traefik", quote, "Header(`h'x`, `a`)");
+}
+
 #define FILTERED(filter, changes)                                                                  \
     ROUTE("  - filters: [{type: " filter "HeaderModifier, " changes "}]\n" BACKEND)
 #define ON_REQUEST(changes)  FILTERED("Request", "requestHeaderModifier: {" changes "}")
@@ -317,6 +334,7 @@ int main(void)
         cmocka_unit_test(the_more_specific_rule_comes_first),
         cmocka_unit_test(each_proxy_names_what_it_chose_where_that_is_asked_for),
         cmocka_unit_test(what_a_proxy_cannot_say_is_an_error),
+        cmocka_unit_test(so_is_a_header_that_it_cannot_name),
         cmocka_unit_test(filters_become_what_each_proxy_has_for_them),
         cmocka_unit_test(a_filter_that_a_proxy_has_nothing_for_is_named),
         cmocka_unit_test(expressions_that_haproxy_reads_otherwise_are_errors),
