@@ -143,7 +143,9 @@ static int spawn(struct role_child *child, uv_loop_t *loop,
         .flags = UV_PROCESS_DETACHED, /* a session of its own */
         .exit_cb = on_process_exit,
     };
-    return uv_spawn(loop, &child->process, &options);
+    int error = uv_spawn(loop, &child->process, &options);
+    uv_update_time(loop); /* it waited for the exec: a timer that is started now must not count that */
+    return error;
 }
 
 static void start_reading(struct role_child *child, uv_loop_t *loop, int read_end)

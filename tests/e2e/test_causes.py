@@ -206,12 +206,12 @@ def test_every_command_shows_it_alike(started, tmp_path, message, shown):
 
 
 class Dying(_GrpcioServer):
-    """Answers a few pings, and then ends the stream with a message."""
+    """Answers a ping, and ends the stream with a message at the next."""
 
     def __init__(self, messages, message):
         def behaviour(requests, context):
             for index, _ in enumerate(requests):
-                if index == 3:
+                if index == 1:
                     context.abort(grpc.StatusCode.UNAVAILABLE, message)
                 yield messages.PingResponse(message="pong", server_version="v1", server_id="s").SerializeToString()
 
@@ -222,7 +222,7 @@ def test_the_fault_of_a_failover_shows_it(started, stubs, tmp_path):
     junit = tmp_path / "x.xml"
     server = started(Dying(stubs["ping_pb2"], "verfügbar\u202e"))
     done = grpcroute("failover-test", "--target", server.target, "--plaintext", "--versions", "v1.1", "--agents", "1",
-                     "--fault", "true", "--settle", "1s", "--junit-file", junit)
+                     "--fault", "true", "--settle", "2s", "--junit-file", junit)
     for said in (done.stdout, junit.read_text()):
         assert r"verfügbar\xe2\x80\xae" in said, done
 
