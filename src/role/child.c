@@ -144,7 +144,8 @@ static int spawn(struct role_child *child, uv_loop_t *loop,
         .exit_cb = on_process_exit,
     };
     int error = uv_spawn(loop, &child->process, &options);
-    uv_update_time(loop); /* it waited for the exec: a timer that is started now must not count that */
+    uv_update_time(
+        loop); /* it waited for the exec: a timer that is started now must not count that */
     return error;
 }
 
