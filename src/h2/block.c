@@ -6,9 +6,26 @@
 
 #define INITIAL_TEXT_BYTES 512
 
-struct h2_block_reader *h2_block_reader_new(void)
+static size_t chosen(uint32_t asked, size_t otherwise, size_t most)
 {
-    struct h2_block_reader *reader = malloc(sizeof(*reader));
+    size_t limit = asked != 0 ? asked : otherwise;
+    return limit < most ? limit : most;
+}
+
+size_t h2_block_limit_bytes(const struct h2_limits *limits)
+{
+    return chosen(limits->header_block_bytes, H2_HEADER_BLOCK_BYTES, H2_HEADER_BLOCK_BYTES_MAX);
+}
+
+size_t h2_block_limit_fields(const struct h2_limits *limits)
+{
+    return chosen(limits->header_fields, H2_HEADER_FIELDS, H2_HEADER_FIELDS_MAX);
+}
+
+struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits)
+{
+    size_t fields = h2_block_limit_fields(limits);
+    struct h2_block_reader *reader = malloc(sizeof(*reader) + fields * sizeof(reader->fields[0]));
     if (reader != NULL) {
         /* the fields need no zeroing: `count` says which are set */
         reader->text = NULL;
@@ -17,6 +34,8 @@ struct h2_block_reader *h2_block_reader_new(void)
         reader->counted_bytes = 0;
         reader->counted_fields = 0;
         reader->count = 0;
+        reader->limit_bytes = h2_block_limit_bytes(limits);
+        reader->limit_fields = fields;
     }
     return reader;
 }
@@ -68,8 +87,8 @@ int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *
 {
     reader->counted_bytes += field_bytes(field);
     reader->counted_fields++;
-    if (reader->counted_fields > H2_HEADER_FIELDS ||
-        reader->counted_bytes > H2_HEADER_BLOCK_BYTES) {
+    if (reader->counted_fields > reader->limit_fields ||
+        reader->counted_bytes > reader->limit_bytes) {
         return 0; /* as for all that follow */
     }
     if (reserve(reader, field->name_len + field->value_len + 2) != 0) {

@@ -12,16 +12,22 @@ struct h2_block_reader {
     size_t counted_bytes; /* as RFC 9113 section 6.5.2 counts; of all fields */
     size_t counted_fields;
     size_t count; /* of those that were kept */
+    size_t limit_bytes;
+    size_t limit_fields;
     /* Name and value are offsets until h2_block_reader_finish(). */
-    struct h2_header fields[H2_HEADER_FIELDS];
+    struct h2_header fields[]; /* limit_fields of them */
 };
 
+/* What the limits say of header blocks, or limits.h where they say nothing. */
+size_t h2_block_limit_bytes(const struct h2_limits *limits);
+size_t h2_block_limit_fields(const struct h2_limits *limits);
+
 /* Returns an empty reader, or NULL when there is no memory. */
-struct h2_block_reader *h2_block_reader_new(void);
+struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits);
 /* Accepts NULL. */
 void h2_block_reader_free(struct h2_block_reader *reader);
 
-/* Adds a field. One that passes a limit of limits.h is counted and not kept, and so are all after
+/* Adds a field. One that passes a limit is counted and not kept, and so are all after
  * it. Returns 0 or -ENOMEM. */
 int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *field);
 

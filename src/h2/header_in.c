@@ -19,7 +19,7 @@
 int h2_block_begin(struct h2_session *session, const nghttp2_frame *frame)
 {
     h2_block_reader_free(session->block);
-    session->block = h2_block_reader_new();
+    session->block = h2_block_reader_new(&session->limits);
     if (session->block == NULL) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
@@ -126,12 +126,12 @@ static void refuse_oversized(struct h2_session *session, struct h2_stream *strea
                              const struct h2_block_reader *reader, const struct h2_block *block)
 {
     const char *what = stream->final_block_received ? "trailer block" : "header block";
-    if (reader->counted_bytes > H2_HEADER_BLOCK_BYTES) {
-        h2_stream_set_fault(stream, "%s of %zu bytes is over the limit of %d", what,
-                            reader->counted_bytes, H2_HEADER_BLOCK_BYTES);
+    if (reader->counted_bytes > reader->limit_bytes) {
+        h2_stream_set_fault(stream, "%s of %zu bytes is over the limit of %zu", what,
+                            reader->counted_bytes, reader->limit_bytes);
     } else {
-        h2_stream_set_fault(stream, "%s of %zu fields is over the limit of %d", what,
-                            reader->counted_fields, H2_HEADER_FIELDS);
+        h2_stream_set_fault(stream, "%s of %zu fields is over the limit of %zu", what,
+                            reader->counted_fields, reader->limit_fields);
     }
     if (session->role == H2_SERVER &&
         !h2_charge(session, H2_BUDGET_HEADER_OFFENCE * H2_BUDGET_MILLI,

@@ -12,8 +12,11 @@
 #define H2_HEADER_BLOCK_BYTES   (16 * 1024)
 #define H2_FIELD_OVERHEAD_BYTES 32
 #define H2_HEADER_FIELDS        100
-/* The largest block we send, whatever the peer takes; nghttp2 has a limit of 64 KiB. */
-#define H2_SEND_BLOCK_BYTES (60 * 1024)
+/* The most that an owner may ask for instead: what CONTINUATION frames of H2_CONTINUATIONS hold. */
+#define H2_HEADER_BLOCK_BYTES_MAX (112 * 1024)
+#define H2_HEADER_FIELDS_MAX      512
+/* The largest block we send, whatever the peer takes. */
+#define H2_SEND_BLOCK_BYTES (112 * 1024)
 
 /* Streams a peer may hold open on one connection; more are refused (REFUSED_STREAM). */
 #define H2_MAX_CONCURRENT_STREAMS_DEFAULT 100
@@ -81,6 +84,8 @@ struct h2_limits {
     uint32_t max_concurrent_streams; /* that the peer may open; 0 for a client (push is off) */
     uint32_t stream_window_bytes;
     uint32_t connection_window_bytes; /* advertised */
+    uint32_t header_block_bytes;      /* advertised; 0: H2_HEADER_BLOCK_BYTES */
+    uint32_t header_fields;           /* 0: H2_HEADER_FIELDS */
     /* Borrowed, may be NULL: the bytes that wait to be sent, summed over all sessions that name it,
      * all of one thread. */
     size_t *queued_total;

@@ -21,6 +21,7 @@ static nghttp2_option *make_options(enum h2_role role)
     nghttp2_option_set_stream_reset_rate_limit(option, H2_RESET_BURST, H2_RESET_PER_SECOND);
     nghttp2_option_set_max_continuations(option, role == H2_SERVER ? H2_CONTINUATIONS
                                                                    : H2_CONTINUATIONS_CLIENT);
+    nghttp2_option_set_max_send_header_block_length(option, 2 * H2_SEND_BLOCK_BYTES);
     nghttp2_option_set_max_outbound_ack(option, H2_OUTBOUND_ACKS);
     nghttp2_option_set_max_settings(option, H2_SETTINGS_ENTRIES);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
@@ -49,7 +50,7 @@ static int submit_preface(struct h2_session *session)
     const struct h2_limits *limits = &session->limits;
     nghttp2_settings_entry entries[] = {
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window_bytes},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEADER_BLOCK_BYTES},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)h2_block_limit_bytes(limits)},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
         {session->role == H2_SERVER ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS
                                     : NGHTTP2_SETTINGS_ENABLE_PUSH,

@@ -23,10 +23,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS_MAX 32
-/* Beyond this the peer does not read: the sender has to wait. One message of the largest size
- * always fits. */
-#define QUEUE_CAP_BYTES (RPC_FRAME_PREFIX_BYTES + RPC_MESSAGE_LIMIT_BYTES + 1024)
+#define OWN_FIELDS 8
+/* What may wait beside one message of the largest size, which always fits: beyond this the peer
+ * does not read, and the sender has to wait. */
+#define QUEUE_SPARE_BYTES (RPC_FRAME_PREFIX_BYTES + 1024)
 
 enum call_state {
     CALL_ASKING,
@@ -43,6 +43,10 @@ struct rpc_call {
     void *user;
     struct rpc_frame_reader reader;
     uv_timer_t *timer; /* owned; NULL without a deadline */
+    size_t send_limit_bytes;
+    uint64_t sent_bytes;
+    size_t held_bytes; /* read, and their credit not given back */
+    bool hold;
     bool early; /* a grpc-status stood in the response's headers, where it does not belong: */
     enum rpc_code early_code;
     struct rpc_status status;
@@ -76,14 +80,20 @@ static void decide(struct rpc_call *call, const struct rpc_status *status)
 }
 
 /* Ends the call from this side. */
-static void fail(struct rpc_call *call, enum rpc_code code, const char *message)
+static void fail_with(struct rpc_call *call, enum rpc_code code, uint32_t error,
+                      const char *message)
 {
     struct rpc_status status;
     rpc_status_set(&status, code, "%s", message);
     decide(call, &status);
     if (call->stream != NULL) {
-        h2_stream_reset(call->stream, H2_CANCEL);
+        h2_stream_reset(call->stream, error);
     }
+}
+
+static void fail(struct rpc_call *call, enum rpc_code code, const char *message)
+{
+    fail_with(call, code, H2_CANCEL, message);
 }
 
 /* ---- deadline -------------------------------------------------------------------------------- */
@@ -214,7 +224,11 @@ static bool on_message(void *ctx, const uint8_t *bytes, size_t len)
 static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct rpc_call *call = user;
-    h2_stream_consume(call->stream, len);
+    if (call->hold) {
+        call->held_bytes += len;
+    } else {
+        h2_stream_consume(call->stream, len);
+    }
     if (is_decided(call)) {
         return;
     }
@@ -294,18 +308,25 @@ static void on_close(void *user, uint32_t error, bool unprocessed)
     free(call);
 }
 
+static void on_sent(void *user, size_t len)
+{
+    struct rpc_call *call = user;
+    call->sent_bytes += len;
+}
+
 static const struct h2_stream_events stream_events = {
     .on_block = on_block,
     .on_data = on_data,
     .on_end = on_end,
+    .on_sent = on_sent,
     .on_close = on_close,
 };
 
 /* ---- what the caller does -------------------------------------------------------------------- */
 
+/* `fields` has room for OWN_FIELDS and the call's metadata. */
 static size_t request_fields(const struct rpc_client *client, const struct rpc_call_config *config,
-                             char timeout[static RPC_TIMEOUT_BYTES],
-                             struct h2_header fields[static FIELDS_MAX])
+                             char timeout[static RPC_TIMEOUT_BYTES], struct h2_header *fields)
 {
     size_t count = 0;
     fields[count++] = H2_HEADER(":method", "POST");
@@ -319,10 +340,28 @@ static size_t request_fields(const struct rpc_client *client, const struct rpc_c
     fields[count++] = H2_HEADER("te", "trailers");
     fields[count++] = H2_HEADER("content-type", "application/grpc");
     fields[count++] = H2_HEADER("user-agent", "grpc-c-nghttp2/" GRPCROUTE_VERSION " (grpcroute)");
-    for (size_t i = 0; i < config->metadata_count && count < FIELDS_MAX; i++) {
+    assert(count <= OWN_FIELDS);
+    for (size_t i = 0; i < config->metadata_count; i++) {
         fields[count++] = config->metadata[i];
     }
     return count;
+}
+
+static int open_stream(struct rpc_call *call, const struct rpc_call_config *config)
+{
+    char timeout[RPC_TIMEOUT_BYTES];
+    struct h2_header *fields =
+        mem_calloc(OWN_FIELDS + config->metadata_count, sizeof(struct h2_header));
+    size_t count = request_fields(call->client, config, timeout, fields);
+    struct h2_session *session = rpc_conn_session(rpc_client_conn(call->client));
+    int rv = h2_stream_open(session, fields, count, false, &stream_events, call, &call->stream);
+    free(fields);
+    return rv;
+}
+
+static size_t chosen_limit(size_t asked)
+{
+    return asked != 0 ? asked : RPC_MESSAGE_LIMIT_BYTES;
 }
 
 int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *config,
@@ -331,17 +370,13 @@ int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *conf
     if (!rpc_client_ready(client)) {
         return H2_E_NO_ROOM;
     }
-    char timeout[RPC_TIMEOUT_BYTES];
-    struct h2_header fields[FIELDS_MAX];
-    size_t count = request_fields(client, config, timeout, fields);
     struct rpc_call *call = mem_new(struct rpc_call);
     call->client = client;
     call->events = events;
     call->user = user;
-    size_t limit = config->message_limit_bytes;
-    rpc_frame_reader_init(&call->reader, limit != 0 ? limit : RPC_MESSAGE_LIMIT_BYTES);
-    struct h2_session *session = rpc_conn_session(rpc_client_conn(client));
-    int rv = h2_stream_open(session, fields, count, false, &stream_events, call, &call->stream);
+    call->send_limit_bytes = chosen_limit(config->send_limit_bytes);
+    rpc_frame_reader_init(&call->reader, chosen_limit(config->message_limit_bytes));
+    int rv = open_stream(call, config);
     if (rv != 0) {
         free(call);
         return rv;
@@ -356,8 +391,9 @@ int rpc_call_send(struct rpc_call *call, const void *bytes, size_t len)
     if (call->stream == NULL || is_decided(call)) {
         return H2_E_CLOSED;
     }
-    if (len > RPC_MESSAGE_LIMIT_BYTES ||
-        h2_stream_queued_bytes(call->stream) + RPC_FRAME_PREFIX_BYTES + len > QUEUE_CAP_BYTES) {
+    if (len > call->send_limit_bytes ||
+        h2_stream_queued_bytes(call->stream) + RPC_FRAME_PREFIX_BYTES + len >
+            call->send_limit_bytes + QUEUE_SPARE_BYTES) {
         return H2_E_FULL;
     }
     uint8_t prefix[RPC_FRAME_PREFIX_BYTES];
@@ -376,4 +412,23 @@ void rpc_call_half_close(struct rpc_call *call)
 void rpc_call_cancel(struct rpc_call *call)
 {
     fail(call, RPC_CANCELLED, "cancelled here");
+}
+
+void rpc_call_reset(struct rpc_call *call, uint32_t error)
+{
+    fail_with(call, RPC_CANCELLED, error, "reset here");
+}
+
+void rpc_call_hold(struct rpc_call *call, bool hold)
+{
+    call->hold = hold;
+    if (!hold && call->stream != NULL) {
+        h2_stream_consume(call->stream, call->held_bytes);
+        call->held_bytes = 0;
+    }
+}
+
+uint64_t rpc_call_sent_bytes(const struct rpc_call *call)
+{
+    return call->sent_bytes;
 }

@@ -31,6 +31,7 @@ struct rpc_call_config {
     size_t metadata_count;
     uint64_t timeout_ns;        /* 0: no deadline */
     size_t message_limit_bytes; /* of what the peer sends; 0: RPC_MESSAGE_LIMIT_BYTES */
+    size_t send_limit_bytes;    /* of a message that is sent; 0: RPC_MESSAGE_LIMIT_BYTES */
 };
 
 /* Starts a call on a ready client. Returns 0 with `*ret_call`, or H2_E_NO_ROOM or a negative code,
@@ -38,12 +39,22 @@ struct rpc_call_config {
 int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *config,
                    const struct rpc_call_events *events, void *user, struct rpc_call **ret_call);
 
-/* Queues one message of at most RPC_MESSAGE_LIMIT_BYTES. Returns 0, H2_E_CLOSED or H2_E_FULL when
- * more than 64 KiB already wait because the peer does not read. */
+/* Queues one message of at most the call's send limit. Returns 0, H2_E_CLOSED or H2_E_FULL when
+ * more than that, and 64 KiB at least, already wait because the peer does not read. */
 int rpc_call_send(struct rpc_call *call, const void *bytes, size_t len);
+
+/* While held, what comes is delivered, and its credit is not given back: the peer may send what the
+ * stream's window still has, and then has to wait (RFC 9113 section 6.9). Letting go gives all of
+ * it back. */
+void rpc_call_hold(struct rpc_call *call, bool hold);
+
+/* Bytes of messages, with their prefixes, that left in frames; those that are queued have not. */
+uint64_t rpc_call_sent_bytes(const struct rpc_call *call);
 
 void rpc_call_half_close(struct rpc_call *call);
 /* RST_STREAM CANCEL; on_closed follows with CANCELLED. */
 void rpc_call_cancel(struct rpc_call *call);
+/* The same with another code of RFC 9113 section 7. */
+void rpc_call_reset(struct rpc_call *call, uint32_t error);
 
 #endif

@@ -251,12 +251,14 @@ static void on_dialled(void *user, struct net_stream *stream, const struct net_e
         return;
     }
     snprintf(client->peer, sizeof(client->peer), "%s", net_stream_peer(stream));
-    const struct rpc_conn_config config = {
+    struct rpc_conn_config config = {
         .role = H2_CLIENT,
         .limits = H2_LIMITS_CLIENT,
         .keepalive_ms = client->config.keepalive_ms,
         .keepalive_timeout_ms = RPC_KEEPALIVE_TIMEOUT_MS,
     };
+    config.limits.header_block_bytes = client->config.header_block_bytes;
+    config.limits.header_fields = client->config.header_fields;
     client->conn = rpc_conn_new(stream, &config, &conn_events, client);
     wait_for_settings(client);
 }

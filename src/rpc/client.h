@@ -24,6 +24,8 @@ struct rpc_client_config {
     const char *server_name;               /* TLS name; NULL: the target's host; copied */
     uint64_t connect_timeout_ms;           /* 0: RPC_CONNECT_MIN_MS */
     uint64_t keepalive_ms;                 /* 0: never ping */
+    uint32_t header_block_bytes;           /* of what the peer sends; 0: those of h2/limits.h */
+    uint32_t header_fields;                /* the same */
     unsigned *credentials; /* borrowed; gets a bit for each enum net_credential of a connection
                             * that got ready; NULL: nobody asks */
     struct rpc_gate *gate; /* borrowed; its turn comes before all else; NULL: none */

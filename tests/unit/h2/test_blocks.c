@@ -83,6 +83,30 @@ static void the_limit_is_the_largest_block_that_passes(void **state)
     pair_free(pair);
 }
 
+static void an_owner_may_take_more_and_less(void **state)
+{
+    (void)state;
+    static uint8_t block[1000];
+    struct h2_limits limits = H2_LIMITS_SERVER;
+    limits.header_block_bytes = 64 * 1024;
+    limits.header_fields = 300;
+    struct pair *pair = pair_new(&limits);
+    inject_request(pair, 1, block, block_of(block, request, 6, 296));
+    inject_request(pair, 3, block, block_of(block, request, 6, 297));
+    assert_string_equal(
+        pair->server.log,
+        "request+end oversized:header block of 301 fields is over the limit of 300 ");
+    assert_int_equal(h2_session_peer_header_bytes(pair->client.session), 64 * 1024);
+    pair_free(pair);
+    limits.header_block_bytes = 500;
+    limits.header_fields = UINT32_MAX; /* as many as there may be */
+    pair = pair_new(&limits);
+    inject_request(pair, 1, block, block_of(block, request, 6, 600));
+    assert_string_equal(pair->server.log,
+                        "oversized:header block of 36167 bytes is over the limit of 500 ");
+    pair_free(pair);
+}
+
 static void an_oversized_request_that_nobody_answers_is_reset(void **state)
 {
     (void)state;
@@ -303,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_many_fields_may_be_answered),
         cmocka_unit_test(the_limit_is_the_largest_block_that_passes),
+        cmocka_unit_test(an_owner_may_take_more_and_less),
         cmocka_unit_test(an_oversized_request_that_nobody_answers_is_reset),
         cmocka_unit_test(oversized_requests_cost_the_client_its_budget),
         cmocka_unit_test(a_malformed_field_is_named_without_its_value),

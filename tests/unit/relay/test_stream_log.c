@@ -465,6 +465,10 @@ static size_t failing_bytes; /* an allocation of this size fails; 0: none does *
 void *__real_malloc(size_t bytes);
 void *__wrap_malloc(size_t bytes);
 
+/* What the reader of a header block asks for. */
+#define BLOCK_READER_BYTES                                                                         \
+    (sizeof(struct h2_block_reader) + H2_HEADER_FIELDS * sizeof(struct h2_header))
+
 void *__wrap_malloc(size_t bytes)
 {
     return failing_bytes != 0 && bytes == failing_bytes ? NULL : __real_malloc(bytes);
@@ -476,7 +480,7 @@ static void our_own_lack_of_memory_is_no_fault_of_the_clients(void **state)
     struct scene *scene = open_with_log(NULL);
     struct peer *client = scene_client(scene);
     scene_ask(client, "");
-    failing_bytes = sizeof(struct h2_block_reader);
+    failing_bytes = BLOCK_READER_BYTES;
     peer_ask(client, scene_request("v1.1", ""), false);
     scene_settle();
     failing_bytes = 0;
@@ -491,7 +495,7 @@ static void our_own_lack_of_memory_is_no_fault_of_the_endpoints(void **state)
     (void)state;
     struct scene *scene = open_with_log(NULL);
     struct peer_stream *near = ask(scene);
-    failing_bytes = sizeof(struct h2_block_reader);
+    failing_bytes = BLOCK_READER_BYTES;
     peer_begin(last_far(scene));
     scene_settle();
     failing_bytes = 0;

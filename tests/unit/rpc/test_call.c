@@ -28,6 +28,10 @@ struct world {
     void (*on_ready)(struct world *world);
     unsigned sends; /* messages to send when the client is ready */
     size_t send_bytes;
+    size_t call_send_limit;
+    uv_timer_t poll;
+    void (*then)(struct world *world);
+    size_t held_bytes;
     unsigned received;
     size_t received_bytes;
     unsigned server_received;
@@ -167,7 +171,8 @@ static void on_deadline(uv_timer_t *timer)
 /* Runs one call to its end. */
 static void run_call(const char *path, uint64_t timeout_ns)
 {
-    const struct rpc_call_config config = {.path = path, .timeout_ns = timeout_ns};
+    const struct rpc_call_config config = {
+        .path = path, .timeout_ns = timeout_ns, .send_limit_bytes = world->call_send_limit};
     const struct rpc_server_config server_config = {.methods = methods, .max_streams = 10};
     const struct text_address any = {.host = "127.0.0.1"};
     struct net_error error;
@@ -248,6 +253,22 @@ static void status_message_survives_percent_encoding(void **state)
     assert_string_equal(world->status.message, "not for you: 100% \xc3\xa9");
 }
 
+static void on_reached(uv_timer_t *timer)
+{
+    if (world->server_received < world->sends) {
+        return;
+    }
+    uv_close((uv_handle_t *)timer, NULL);
+    world->then(world);
+}
+
+/* `then` comes a while after the server has all messages. */
+static void let_reach(struct world *w)
+{
+    uv_timer_init(&w->loop.uv, &w->poll);
+    uv_timer_start(&w->poll, on_reached, 100, 100);
+}
+
 static void keep_open(struct world *w)
 {
     (void)w;
@@ -290,9 +311,58 @@ static void drained_server_ends_calls_with_unavailable(void **state)
     assert_int_equal(world->status.code, RPC_UNAVAILABLE);
 }
 
+static void enhance(struct world *w)
+{
+    rpc_call_reset(w->call, H2_ENHANCE_YOUR_CALM);
+}
+
+static void a_reset_brings_its_code_to_the_server(void **state)
+{
+    (void)state;
+    world->on_ready = let_reach;
+    world->then = enhance;
+    world->sends = 1;
+    run_call("/t.T/Silent", 0);
+    assert_int_equal(world->status.code, RPC_CANCELLED);
+    assert_string_equal(world->server_status.message,
+                        "the client went away: stream reset with ENHANCE_YOUR_CALM");
+}
+
+static void look_at_held(struct world *w)
+{
+    w->held_bytes = w->received_bytes;
+    assert_int_equal(rpc_call_sent_bytes(w->call), 4 * (RPC_FRAME_PREFIX_BYTES + 30000));
+    rpc_call_hold(w->call, false);
+    rpc_call_half_close(w->call);
+}
+
+static void hold(struct world *w)
+{
+    rpc_call_hold(w->call, true);
+    let_reach(w);
+}
+
+/* The answers are four times 30000 bytes, and a window has 65536. */
+static void what_is_held_stops_the_server_at_the_window(void **state)
+{
+    (void)state;
+    world->on_ready = hold;
+    world->then = look_at_held;
+    world->sends = 4;
+    world->send_bytes = 30000;
+    world->call_send_limit = 4 * 30000;
+    run_call("/t.T/Echo", 0);
+    assert_int_equal(world->held_bytes, 2 * 30000);
+    assert_int_equal(world->received_bytes, 4 * 30000);
+    assert_int_equal(world->status.code, RPC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_reset_brings_its_code_to_the_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_held_stops_the_server_at_the_window, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(echoes_every_message_and_ends_ok, setup, teardown),
         cmocka_unit_test_setup_teardown(largest_message_passes_both_ways, setup, teardown),
         cmocka_unit_test_setup_teardown(call_without_messages_ends_ok, setup, teardown),
