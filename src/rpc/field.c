@@ -201,6 +201,21 @@ int rpc_field_find(const uint8_t *bytes, size_t len, const struct rpc_field_path
     return outcome;
 }
 
+int64_t rpc_field_next(struct rpc_field_walk *walk, struct rpc_field_value *ret)
+{
+    struct cursor cursor = {walk->at, walk->end};
+    struct field field;
+    if (cursor.at == cursor.end) {
+        return 0;
+    }
+    if (!take_field(&cursor, &field)) {
+        return -1;
+    }
+    walk->at = cursor.at;
+    *ret = field.value;
+    return field.number;
+}
+
 bool rpc_field_is_message(const uint8_t *bytes, size_t len)
 {
     struct cursor cursor = {bytes, bytes + len};

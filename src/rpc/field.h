@@ -37,6 +37,15 @@ struct rpc_field_value {
 int rpc_field_find(const uint8_t *bytes, size_t len, const struct rpc_field_path *path,
                    struct rpc_field_value *ret);
 
+/* A walk over a message's fields, one after the other, from { bytes, bytes + len }. */
+struct rpc_field_walk {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+/* Takes the next field. Returns its number, with the value of a varint, a string, bytes or a
+ * message; `*ret` is empty for other kinds. 0 at the end, -1 where the bytes are no message. */
+int64_t rpc_field_next(struct rpc_field_walk *walk, struct rpc_field_value *ret);
+
 /* Whether the bytes are fields to their end. */
 bool rpc_field_is_message(const uint8_t *bytes, size_t len);
 

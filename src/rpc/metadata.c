@@ -82,6 +82,64 @@ static uint64_t unit_ns(char unit)
     }
 }
 
+size_t rpc_binary_encode(char *out, size_t out_bytes, const uint8_t *bytes, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t need = (len * 8 + 5) / 6;
+    if (need >= out_bytes) {
+        return 0;
+    }
+    for (size_t i = 0; i < need; i++) {
+        size_t bit = i * 6;
+        unsigned pair = (unsigned)bytes[bit / 8] << 8;
+        pair |= bit / 8 + 1 < len ? bytes[bit / 8 + 1] : 0;
+        out[i] = digits[(pair >> (10 - bit % 8)) & 63];
+    }
+    out[need] = '\0';
+    return need;
+}
+
+static int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+int rpc_binary_decode(const char *text, size_t len, uint8_t *out, size_t out_bytes,
+                      size_t *ret_len)
+{
+    size_t padding = 0;
+    while (len > 0 && padding < 2 && text[len - 1] == '=') {
+        len--;
+        padding++;
+    }
+    size_t whole = len * 6 / 8;
+    if (len % 4 == 1 || (padding > 0 && (len + padding) % 4 != 0) || whole > out_bytes) {
+        return 1;
+    }
+    unsigned bits = 0;
+    for (size_t i = 0; i < len; i++) {
+        int value = base64_value(text[i]);
+        if (value < 0) {
+            return 1;
+        }
+        bits = bits << 6 | (unsigned)value;
+        if (i % 4 != 0) {
+            out[i * 6 / 8] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+        }
+    }
+    *ret_len = whole;
+    return 0;
+}
+
 int rpc_timeout_parse(const char *text, size_t len, uint64_t *ret_ns)
 {
     if (len < 2 || len > 9 || unit_ns(text[len - 1]) == 0) {
