@@ -1,0 +1,232 @@
+/* The result for people: a table of all shapes, then what is known of each limit, then the
+ * contract. */
+#include "base/mem.h"
+#include "cli/exit.h"
+#include "cli/terminal.h"
+#include "limits/layout.h"
+#include "limits/print.h"
+#include "limits/report.h"
+#include "limits/words.h"
+
+#include <string.h>
+
+#define NAME_COLUMNS  24
+#define FOUND_COLUMNS 22
+#define ENDED_COLUMNS 20
+#define LOOK_AT       (NAME_COLUMNS + FOUND_COLUMNS + ENDED_COLUMNS)
+#define LABEL_COLUMNS 14
+#define INDENT        2
+#define LINE_BYTES    (3 * LIMITS_TEXT_BYTES)
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static bool is_measured(const struct limits_finding *finding)
+{
+    return finding->wanted && finding->state != LIMITS_NOT_MEASURED;
+}
+
+static void print_row(FILE *out, const struct limits_finding *finding)
+{
+    char found[LIMITS_FOUND_BYTES];
+    char ended_by[LIMITS_FOUND_BYTES];
+    const char *by = limits_ended_by_text(finding, ended_by);
+    bool known = finding->side != LIMITS_SIDE_UNKNOWN || finding->state == LIMITS_BY_OTHER;
+    const char *look = finding->state == LIMITS_UNSTEADY ? finding->why
+                       : limits_is_notable(finding)      ? finding->look
+                                                         : "";
+    limits_put_cell(out, limits_shape_name(finding->shape), NAME_COLUMNS);
+    if (!limits_is_notable(finding)) {
+        fprintf(out, "%s\n", limits_found_text(finding, cli_shows_utf8(), found));
+        return;
+    }
+    limits_put_cell(out, limits_found_text(finding, cli_shows_utf8(), found), FOUND_COLUMNS);
+    limits_put_cell(out, known ? by : "-", ENDED_COLUMNS);
+    limits_put_rest(out, look, LOOK_AT);
+}
+
+static void print_table(FILE *out, const struct limits_result *result)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < LIMITS_SHAPES; i++) {
+        if (!is_measured(&result->findings[i])) {
+            continue;
+        }
+        if (rows++ == 0) {
+            limits_put_cell(out, "SHAPE", NAME_COLUMNS);
+            limits_put_cell(out, "FOUND", FOUND_COLUMNS);
+            limits_put_cell(out, "ENDED BY", ENDED_COLUMNS);
+            fputs("HOW IT LOOKED TO THE CLIENT\n", out);
+        }
+        print_row(out, &result->findings[i]);
+    }
+}
+
+/* ---- what was not measured, by its reason ---------------------------------------------------- */
+
+static bool is_unmeasured(const struct limits_finding *finding)
+{
+    return finding->wanted && finding->state == LIMITS_NOT_MEASURED;
+}
+
+/* Whether a shape before it has the same reason. */
+static bool is_repeated(const struct limits_result *result, size_t shape)
+{
+    for (size_t i = 0; i < shape; i++) {
+        if (is_unmeasured(&result->findings[i]) &&
+            strcmp(result->findings[i].why, result->findings[shape].why) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_reason(FILE *out, const struct limits_result *result, size_t first)
+{
+    char names[LIMITS_SHAPES * 26] = "";
+    size_t len = 0;
+    for (size_t i = first; i < LIMITS_SHAPES; i++) {
+        const struct limits_finding *finding = &result->findings[i];
+        if (is_unmeasured(finding) && strcmp(finding->why, result->findings[first].why) == 0) {
+            len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len > 0 ? ", " : "",
+                                    limits_shape_name(finding->shape));
+        }
+    }
+    fprintf(out, "\n%s Not measured: ", cli_mark(CLI_MARK_WARN));
+    limits_put_rest(out, result->findings[first].why, strlen("WARN Not measured: "));
+    fprintf(out, "%*s", INDENT, "");
+    limits_put_rest(out, names, INDENT);
+}
+
+static void print_unmeasured(FILE *out, const struct limits_result *result)
+{
+    for (size_t i = 0; i < LIMITS_SHAPES; i++) {
+        if (is_unmeasured(&result->findings[i]) && !is_repeated(result, i)) {
+            print_reason(out, result, i);
+        }
+    }
+}
+
+/* ---- all that is known of a limit ------------------------------------------------------------ */
+
+static void print_fact(FILE *out, const char *label, const char *text)
+{
+    if (text[0] != '\0') {
+        fprintf(out, "%*s", INDENT, "");
+        limits_put_cell(out, label, LABEL_COLUMNS);
+        limits_put_rest(out, text, INDENT + LABEL_COLUMNS);
+    }
+}
+
+static void print_settings(FILE *out, const struct limits_finding *finding)
+{
+    char line[LINE_BYTES];
+    for (size_t i = 0; i < finding->setting_count; i++) {
+        const struct limits_setting *setting = finding->settings[i];
+        snprintf(line, sizeof(line), "%s %s (%s): %s", setting->program, setting->name,
+                 setting->usual, setting->mend);
+        print_fact(out, i == 0 ? "settings" : "", line);
+    }
+}
+
+/* Both, where they disagree. */
+static void print_samples(FILE *out, const struct limits_finding *finding)
+{
+    for (size_t i = 0; i < finding->sample_count; i++) {
+        const struct limits_sample *sample = &finding->samples[i];
+        char line[LINE_BYTES];
+        char value[LIMITS_VALUE_BYTES];
+        char label[24];
+        limits_value_text(finding->kind, sample->value, value, sizeof(value));
+        bool has_value = sample->opened && finding->kind != LIMITS_FACT;
+        snprintf(line, sizeof(line), "%s%s%s%s%s", has_value ? value : "",
+                 has_value && sample->saw[0] != '\0' ? ": " : "", sample->saw,
+                 sample->server_saw[0] != '\0' ? "; the server: " : "", sample->server_saw);
+        snprintf(label, sizeof(label), "try %zu", i + 1);
+        print_fact(out, label, line);
+    }
+}
+
+static void print_limit(FILE *out, const struct limits_finding *finding)
+{
+    char found[LIMITS_FOUND_BYTES];
+    char ended_by[LIMITS_FOUND_BYTES];
+    fprintf(out, "\n%s: %s, %s", limits_shape_name(finding->shape),
+            limits_shape_text(finding->shape), limits_found_text(finding, cli_shows_utf8(), found));
+    if (finding->kind != LIMITS_FACT && finding->state != LIMITS_UNSTEADY) {
+        fprintf(out, ", %s%s", finding->state == LIMITS_BY_OTHER ? "" : "ended by: ",
+                limits_ended_by_text(finding, ended_by));
+    }
+    fputc('\n', out);
+    if (finding->state == LIMITS_UNSTEADY) {
+        print_fact(out, "unsteady", finding->why);
+        print_samples(out, finding);
+    } else {
+        print_fact(out, "client saw", finding->look);
+        print_fact(out, "server saw",
+                   finding->sample_count > 0 ? finding->samples[0].server_saw : "");
+    }
+    print_settings(out, finding);
+    print_fact(out, "to set", finding->advice);
+}
+
+/* What another limit explains is told there. */
+static void print_limits(FILE *out, const struct limits_result *result)
+{
+    for (size_t i = 0; i < LIMITS_SHAPES; i++) {
+        const struct limits_finding *finding = &result->findings[i];
+        if (finding->wanted && limits_is_notable(finding) && finding->state != LIMITS_BY_OTHER) {
+            print_limit(out, finding);
+        }
+    }
+}
+
+/* ---- contract and end ------------------------------------------------------------------------ */
+
+static void print_contract(FILE *out, const struct limits_report *report)
+{
+    static const enum cli_mark marks[] = {
+        [LIMITS_KEPT] = CLI_MARK_GOOD,
+        [LIMITS_BROKEN] = CLI_MARK_BAD,
+        [LIMITS_NOT_CHECKED] = CLI_MARK_WARN,
+    };
+    static const char *const words[] = {
+        [LIMITS_KEPT] = "kept",
+        [LIMITS_BROKEN] = "broken",
+        [LIMITS_NOT_CHECKED] = "not checked",
+    };
+    fputc('\n', out);
+    for (size_t i = 0; i < report->contract->count; i++) {
+        const struct limits_promise *promise = &report->contract->promises[i];
+        char why[LIMITS_TEXT_BYTES];
+        enum limits_verdict verdict = limits_promise_judge(promise, report->result, why);
+        fprintf(out, "%s %s: %s, ", cli_mark(marks[verdict]), promise->text, words[verdict]);
+        limits_put_rest(out, why, strlen("WARN "));
+    }
+}
+
+static void print_end(FILE *out, const struct limits_report *report)
+{
+    char message[LIMITS_MESSAGE_BYTES];
+    int code = limits_report_exit_code(report);
+    fprintf(out, "\n%s ",
+            cli_mark(code == EXIT_GOOD           ? CLI_MARK_GOOD
+                     : code == EXIT_CHECK_FAILED ? CLI_MARK_BAD
+                                                 : CLI_MARK_WARN));
+    limits_put_rest(out, limits_report_message(report, message), strlen("WARN "));
+}
+
+void limits_print_text(FILE *out, const void *printed)
+{
+    const struct limits_report *report = printed;
+    if (report->result->connected) {
+        print_table(out, report->result);
+        print_unmeasured(out, report->result);
+        print_limits(out, report->result);
+    }
+    if (report->contract != NULL && report->result->connected) {
+        print_contract(out, report);
+    }
+    if (report->result->connected || report->result->interrupted_by != 0) {
+        print_end(out, report);
+    }
+}
