@@ -9,6 +9,7 @@
 #include "demo/command.h"
 #include "failover/command.h"
 #include "h2/version.h"
+#include "limits/command.h"
 #include "net/version.h"
 #include "proxy/command.h"
 #include "render/command.h"
@@ -20,8 +21,8 @@
 #define VERSION_BYTES 256
 
 static const struct cli_command *const commands[] = {
-    &demo_command,  &verify_command, &sticky_test_command, &failover_test_command, &render_command,
-    &bench_command, &proxy_command,  &server_command,      &agent_command,
+    &demo_command,   &verify_command, &sticky_test_command, &failover_test_command, &limits_command,
+    &render_command, &bench_command,  &proxy_command,       &server_command,        &agent_command,
 };
 
 static const struct cli_program description = {

@@ -95,6 +95,10 @@ void limits_finding_init(struct limits_finding *finding, enum limits_shape shape
 
 char *limits_value_text(enum limits_kind kind, uint64_t value, char *out, size_t out_bytes)
 {
+    if (value == LIMITS_VALUE_NONE) {
+        snprintf(out, out_bytes, "none that was tried");
+        return out;
+    }
     switch (kind) {
     case LIMITS_DURATION:
         return text_format_duration(out, out_bytes, value);

@@ -83,6 +83,7 @@ enum limits_end {
     LIMITS_END_CONNECTION, /* the connection was lost without a GOAWAY */
     LIMITS_END_GOAWAY,     /* GOAWAY; `code` */
     LIMITS_END_UNTOLD,     /* the server's end is over, and the client was never told */
+    LIMITS_END_BROKEN,     /* what came was no gRPC or no HTTP/2 */
     LIMITS_END_HERE,       /* this side, because the run ended */
 };
 
@@ -90,9 +91,10 @@ enum limits_end {
 
 /* One try; all texts are escaped. */
 struct limits_sample {
-    bool opened;        /* else nothing of the rest is set, but `saw` may say why not */
-    uint64_t opened_ns; /* since the run began */
-    uint64_t value;     /* ns that it lasted, or what it reached: the finding's kind */
+    bool opened;         /* else nothing of the rest is set, but `saw` may say why not */
+    uint64_t opened_ns;  /* since the run began */
+    uint64_t lived_ns;   /* from then to its end, or to when it was not looked at any more */
+    uint64_t value;      /* ns of what the shape counts, or what it reached: the finding's kind */
     uint64_t resolution; /* the value may be off by as much */
     enum limits_end end;
     uint32_t code;
@@ -113,12 +115,15 @@ struct limits_setting {
     const char *mend;    /* "0s, or above the longest silence" */
 };
 
+/* A value of LIMITS_PING_INTERVAL: no interval that was tried is taken. */
+#define LIMITS_VALUE_NONE UINT64_MAX
+
 struct limits_finding {
     bool wanted; /* --shapes, --gentle; else nothing is told of it */
     enum limits_shape shape;
     enum limits_kind kind;
     enum limits_state state;
-    uint64_t value;      /* ns, bytes or count */
+    uint64_t value; /* ns, bytes or count; of LIMITS_PING_INTERVAL the shortest that is taken */
     uint64_t resolution; /* of the value; 0: exact */
     uint64_t looked;     /* how far was looked, in the same unit */
     bool fact;           /* LIMITS_FACT, found: it holds */
@@ -139,7 +144,7 @@ struct limits_result {
     bool gentle;
     bool has_probe; /* the server has the ProbeService */
     char no_probe[LIMITS_TEXT_BYTES];
-    char server_id[LIMITS_TEXT_BYTES]; /* of the pod that was asked first; "" unknown */
+    char server_id[LIMITS_TEXT_BYTES];             /* of the pod that was asked first; "" unknown */
     struct limits_finding findings[LIMITS_SHAPES]; /* by enum limits_shape */
     int interrupted_by;                            /* a signal; 0: the run came to its end */
     bool connected;

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define METADATA_MAX (3 + ROLE_HEADERS_MAX)
-
 /* What a call of --method has said of who answers. */
 struct role_heard {
     struct role_name server;
@@ -147,8 +145,8 @@ const char *role_naming_missing(const struct role_service *service,
 
 /* ---- the call -------------------------------------------------------------------------------- */
 
-static size_t fill_metadata(const struct role_target *target, const struct role_identity *identity,
-                            struct h2_header out[static METADATA_MAX])
+size_t role_identity_fill(const struct role_target *target, const struct role_identity *identity,
+                          struct h2_header out[static ROLE_IDENTITY_FIELDS])
 {
     size_t count = 0;
     if (identity->version != NULL) {
@@ -178,11 +176,11 @@ static int open_service(struct role_pinger *pinger, struct rpc_client *client,
 int role_pinger_open(struct role_pinger *pinger, struct rpc_client *client,
                      const struct role_identity *identity)
 {
-    struct h2_header metadata[METADATA_MAX];
+    struct h2_header metadata[ROLE_IDENTITY_FIELDS];
     struct rpc_call_config config = {
         .path = RPC_PING_PATH,
         .metadata = metadata,
-        .metadata_count = fill_metadata(pinger->target, identity, metadata),
+        .metadata_count = role_identity_fill(pinger->target, identity, metadata),
     };
     assert(!role_pinger_is_open(pinger));
     return pinger->target->service != NULL

@@ -21,6 +21,14 @@ struct role_identity {
     const char *id;
 };
 
+/* Fields of metadata of a call at most: who asks, and -H. */
+#define ROLE_IDENTITY_FIELDS (3 + ROLE_HEADERS_MAX)
+
+/* Fills `out` with what the calls of `target` say of who asks, and with -H; borrowed from both.
+ * Returns how many fields. */
+size_t role_identity_fill(const struct role_target *target, const struct role_identity *identity,
+                          struct h2_header out[static ROLE_IDENTITY_FIELDS]);
+
 /* Who answered a call of --method, once it is over. Texts of `who` that no trailer names are
  * empty. The others say why an answer has no name, and what it has instead: "no header x-up, but
  * server, date"; printable ASCII, empty where every answer has one. */

@@ -5,7 +5,7 @@ cd "${1:-$(dirname "$0")/../../src}"
 
 layers=(base net h2 rpc route cli role) # bottom to top
 proxies=(relay admin)                    # above these, below the proxy
-roles=(agent server proxy check bench demo failover render)
+roles=(agent server proxy check bench demo failover limits render)
 failed=0
 
 complain() { echo "layers: $*" >&2; failed=1; }
@@ -56,14 +56,14 @@ only_in() { # PATTERN FOLDERS
 }
 only_in 'nghttp2/' h2
 only_in 'openssl/' net
-only_in '(uv\.h|uv/)' 'net|rpc|role|agent|server|relay|admin|proxy|check|bench|demo|failover|render'
+only_in '(uv\.h|uv/)' 'net|rpc|role|agent|server|relay|admin|proxy|check|bench|demo|failover|limits|render'
 only_in 'sys/socket' 'net|relay|proxy'
 only_in 'protobuf-c' rpc
 only_in '[a-z_]*\.pb-c\.h' rpc
 only_in 'microhttpd' net
 only_in 'yaml\.h' route
 only_in 'pcre2' route
-only_in '(cjson/)?cJSON' 'cli|role|agent|server|admin|check|bench|demo|failover|render'
+only_in '(cjson/)?cJSON' 'cli|role|agent|server|admin|check|bench|demo|failover|limits|render'
 
 # Unsafe with a peer's bytes, or the end of a program that main alone decides on.
 banned='(^|[^a-zA-Z0-9_])(atoi|atol|atof|strcpy|strcat|sprintf|vsprintf|strtok|gets|scanf|system|exit)[ \t]*\('

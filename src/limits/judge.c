@@ -1,0 +1,231 @@
+#include "limits/judge.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "h2/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t apart(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+bool limits_judge_agree(uint64_t a, uint64_t b, uint64_t resolution)
+{
+    uint64_t may = larger(resolution, LIMITS_AGREE_MS * NS_PER_MS);
+    return apart(a, b) <= larger(may, larger(a, b) / 100 * LIMITS_AGREE_PERCENT);
+}
+
+/* ---- one sample ------------------------------------------------------------------------------ */
+
+static uint64_t ended_at(const struct limits_sample *sample)
+{
+    return sample->opened_ns + sample->lived_ns;
+}
+
+static bool is_open(const struct limits_sample *sample)
+{
+    return sample->end == LIMITS_END_OPEN || sample->end == LIMITS_END_HERE;
+}
+
+enum limits_side limits_judge_side(const struct limits_sample *sample,
+                                   const struct limits_told *told)
+{
+    if (told == NULL || !told->found) {
+        return LIMITS_SIDE_UNKNOWN;
+    }
+    if (!told->ended) {
+        return is_open(sample) ? LIMITS_SIDE_UNKNOWN : LIMITS_SIDE_CLIENT_HOP;
+    }
+    if (told->how == RPC_PROBE_BY_SCRIPT || told->how == RPC_PROBE_LIMIT ||
+        told->how == RPC_PROBE_SHUTDOWN) {
+        return LIMITS_SIDE_SERVER;
+    }
+    uint64_t at_once = larger(sample->resolution, LIMITS_AT_ONCE_MS * NS_PER_MS);
+    if (!is_open(sample) && apart(told->ended_ns, ended_at(sample)) <= at_once) {
+        return LIMITS_SIDE_BOTH;
+    }
+    return is_open(sample) || told->ended_ns < ended_at(sample) ? LIMITS_SIDE_SERVER_HOP
+                                                                : LIMITS_SIDE_CLIENT_HOP;
+}
+
+/* ---- two samples ----------------------------------------------------------------------------- */
+
+static void set_unsteady(struct limits_finding *finding, const char *why)
+{
+    const struct limits_sample *a = &finding->samples[0];
+    const struct limits_sample *b = &finding->samples[1];
+    char first[32];
+    char second[32];
+    text_format_duration(first, sizeof(first), a->value);
+    text_format_duration(second, sizeof(second), b->value);
+    finding->state = LIMITS_UNSTEADY;
+    snprintf(finding->why, sizeof(finding->why), "%s after %s, %s after %s%s",
+             is_open(a) ? "one was open" : "one ended", first,
+             is_open(b) ? "the other was open" : "the other ended", second, why);
+}
+
+static void judge_both_ended(struct limits_finding *finding)
+{
+    const struct limits_sample *a = &finding->samples[0];
+    const struct limits_sample *b = &finding->samples[1];
+    uint64_t resolution = larger(a->resolution, b->resolution);
+    if (!limits_judge_agree(a->value, b->value, resolution)) {
+        bool at_once =
+            apart(ended_at(a), ended_at(b)) <= larger(resolution, LIMITS_AGREE_MS * NS_PER_MS);
+        set_unsteady(finding, at_once ? ": both in one moment, as when something restarts" : "");
+        return;
+    }
+    finding->state = LIMITS_FOUND;
+    finding->value = a->value < b->value ? a->value : b->value;
+    finding->resolution = resolution;
+    finding->side = a->side == b->side ? a->side : LIMITS_SIDE_UNKNOWN;
+    snprintf(finding->look, sizeof(finding->look), "%s", a->saw);
+}
+
+/* One ended, the other was still open when it was left alone. */
+static void judge_one_ended(struct limits_finding *finding)
+{
+    const struct limits_sample *a = &finding->samples[0];
+    const struct limits_sample *b = &finding->samples[1];
+    const struct limits_sample *open = is_open(a) ? a : b;
+    bool stopped = open->end == LIMITS_END_HERE;
+    set_unsteady(finding, stopped ? ", when the run was stopped" : "");
+}
+
+static void judge_both_open(struct limits_finding *finding)
+{
+    uint64_t a = finding->samples[0].value;
+    uint64_t b = finding->samples[1].value;
+    finding->state = LIMITS_NONE_WITHIN;
+    finding->looked = a < b ? a : b;
+}
+
+/* Not all were opened: what one shows by itself may be chance. */
+static void judge_unopened(struct limits_finding *finding)
+{
+    const struct limits_sample *a = &finding->samples[0];
+    const struct limits_sample *b = &finding->samples[1];
+    const char *cause = !a->opened ? a->saw : b->saw;
+    bool none = !a->opened && !b->opened;
+    finding->state = none ? LIMITS_NOT_MEASURED : LIMITS_UNSTEADY;
+    snprintf(finding->why, sizeof(finding->why), "%s%s",
+             none ? "" : "one of two could not be begun: ",
+             cause[0] != '\0' ? cause : "the run ended before it was begun");
+}
+
+void limits_judge_times(struct limits_finding *finding)
+{
+    const struct limits_sample *a = &finding->samples[0];
+    const struct limits_sample *b = &finding->samples[1];
+    finding->looked = larger(a->value, b->value);
+    if (!a->opened || !b->opened) {
+        judge_unopened(finding);
+    } else if (is_open(a) && is_open(b)) {
+        judge_both_open(finding);
+    } else if (is_open(a) || is_open(b)) {
+        judge_one_ended(finding);
+    } else {
+        judge_both_ended(finding);
+    }
+}
+
+/* ---- what explains what ---------------------------------------------------------------------- */
+
+/* What is compared with the limit of `by`. */
+enum clock { CLOCK_LIFE, CLOCK_VALUE };
+
+static const struct {
+    enum limits_shape shape;
+    enum limits_shape by;
+    enum clock clock;
+} EXPLAINS[] = {
+    {LIMITS_AGE_STREAM, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+    {LIMITS_IDLE, LIMITS_AGE_STREAM, CLOCK_LIFE},
+    {LIMITS_IDLE, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+    {LIMITS_IDLE, LIMITS_IDLE_SERVER, CLOCK_VALUE},
+    {LIMITS_IDLE, LIMITS_IDLE_CLIENT, CLOCK_VALUE},
+    {LIMITS_IDLE_WITH_PINGS, LIMITS_AGE_STREAM, CLOCK_LIFE},
+    {LIMITS_IDLE_WITH_PINGS, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+    {LIMITS_IDLE_WITH_PINGS, LIMITS_IDLE, CLOCK_VALUE},
+    {LIMITS_IDLE_WITH_PINGS, LIMITS_IDLE_SERVER, CLOCK_VALUE},
+    {LIMITS_IDLE_WITH_PINGS, LIMITS_IDLE_CLIENT, CLOCK_VALUE},
+    {LIMITS_IDLE_CLIENT, LIMITS_AGE_STREAM, CLOCK_LIFE},
+    {LIMITS_IDLE_CLIENT, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+    {LIMITS_IDLE_SERVER, LIMITS_AGE_STREAM, CLOCK_LIFE},
+    {LIMITS_IDLE_SERVER, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+    {LIMITS_HALF_CLOSE, LIMITS_AGE_STREAM, CLOCK_LIFE},
+    {LIMITS_HALF_CLOSE, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+    {LIMITS_HALF_CLOSE, LIMITS_IDLE_CLIENT, CLOCK_VALUE},
+    {LIMITS_IDLE_CONNECTION, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+};
+
+static bool was_found(const struct limits_finding *finding)
+{
+    return finding->wanted && finding->state == LIMITS_FOUND;
+}
+
+static bool explains(const struct limits_finding *by, const struct limits_finding *finding,
+                     enum clock clock)
+{
+    uint64_t resolution = larger(by->resolution, finding->resolution);
+    uint64_t value = finding->value;
+    if (clock == CLOCK_LIFE) {
+        uint64_t a = finding->samples[0].lived_ns;
+        uint64_t b = finding->samples[1].lived_ns;
+        value = a < b ? a : b;
+    }
+    return was_found(by) && limits_judge_agree(by->value, value, resolution);
+}
+
+static bool was_refused_pings(const struct limits_finding *finding)
+{
+    return finding->shape == LIMITS_IDLE_WITH_PINGS &&
+           finding->samples[0].end == LIMITS_END_GOAWAY &&
+           strstr(finding->look, "ENHANCE_YOUR_CALM") != NULL;
+}
+
+/* What ends with its connection has the connection's limit; a stream that is cut while its
+ * connection lives has one of its own. */
+static bool can_explain(const struct limits_finding *by, const struct limits_finding *finding)
+{
+    return by->shape != LIMITS_AGE_CONNECTION || finding->shape != LIMITS_AGE_STREAM ||
+           finding->samples[0].end == LIMITS_END_GOAWAY ||
+           finding->samples[0].end == LIMITS_END_CONNECTION;
+}
+
+static void tell_other(struct limits_finding *finding, enum limits_shape by)
+{
+    finding->state = LIMITS_BY_OTHER;
+    finding->by = by;
+}
+
+void limits_judge_explain(struct limits_finding findings[static LIMITS_SHAPES])
+{
+    enum limits_shape by[LIMITS_SHAPES];
+    for (size_t i = 0; i < LIMITS_SHAPES; i++) {
+        by[i] = was_found(&findings[i]) && was_refused_pings(&findings[i]) ? LIMITS_PING_INTERVAL
+                                                                           : LIMITS_SHAPES;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(EXPLAINS); i++) {
+        const struct limits_finding *finding = &findings[EXPLAINS[i].shape];
+        const struct limits_finding *other = &findings[EXPLAINS[i].by];
+        if (was_found(finding) && by[EXPLAINS[i].shape] == LIMITS_SHAPES &&
+            can_explain(other, finding) && explains(other, finding, EXPLAINS[i].clock)) {
+            by[EXPLAINS[i].shape] = EXPLAINS[i].by;
+        }
+    }
+    for (size_t i = 0; i < LIMITS_SHAPES; i++) {
+        if (by[i] != LIMITS_SHAPES) {
+            tell_other(&findings[i], by[i]);
+        }
+    }
+}

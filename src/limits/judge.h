@@ -1,0 +1,47 @@
+/* From samples to findings. Pure. */
+#ifndef GRPCROUTE_LIMITS_JUDGE_H
+#define GRPCROUTE_LIMITS_JUDGE_H
+
+#include "limits/finding.h"
+#include "limits/told.h"
+
+/* Two samples agree that differ by no more than this, or this share of the larger, or what they may
+ * be off themselves. */
+#define LIMITS_AGREE_MS      500
+#define LIMITS_AGREE_PERCENT 3
+/* Ends at the two sides of a stream that lie no farther apart are one: a hop that cuts both ways,
+ * or hands on what it heard. */
+#define LIMITS_AT_ONCE_MS 1500
+
+bool limits_judge_agree(uint64_t a, uint64_t b, uint64_t resolution);
+
+/* Who ended a sample of time, from what its server said; `told` NULL: it was not asked. */
+enum limits_side limits_judge_side(const struct limits_sample *sample,
+                                   const struct limits_told *told);
+
+/* What the samples of a finding of time say together: its state, value, resolution, looked, side,
+ * look and why. */
+void limits_judge_times(struct limits_finding *finding);
+
+/* PINGs of one interval, on as many connections as there are samples. */
+struct limits_pinged {
+    uint64_t interval_ns;
+    uint64_t sent[LIMITS_SAMPLES]; /* PINGs */
+    bool refused[LIMITS_SAMPLES];  /* the connection was ended for them */
+    bool measured[LIMITS_SAMPLES]; /* it lived, and more were sent than a policy forgives */
+    struct limits_sample samples[LIMITS_SAMPLES];
+};
+
+/* PINGs that a server forgives before it refuses, and that thus say nothing (gRFC A8: two strikes,
+ * and the first has none before it). */
+#define LIMITS_PINGS_FORGIVEN 3
+
+/* Which intervals are taken, by increasing interval. Fills the finding. */
+void limits_judge_pings(struct limits_finding *finding, const struct limits_pinged *pinged,
+                        size_t count);
+
+/* Ends that the limit of another shape explains are told as that one's. Of all findings, once each
+ * is judged. */
+void limits_judge_explain(struct limits_finding findings[static LIMITS_SHAPES]);
+
+#endif

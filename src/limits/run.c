@@ -1,0 +1,256 @@
+/* The run on one event loop.
+ *
+ *   asking    --the server told, or did not--> measuring
+ *   asking    --no connection-->               over
+ *   measuring --every work is over-->          over
+ *   any       --signal, late-->                the same, once all works have stopped
+ *
+ * All shapes run at once, each on connections of its own. */
+#include "limits/run.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "cli/progress.h"
+#include "limits/ask.h"
+#include "limits/call.h"
+#include "limits/judge.h"
+#include "limits/plans.h"
+#include "limits/setting.h"
+#include "role/signals.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct run {
+    struct limits_ground ground;
+    struct limits_result *result;
+    struct role_signals signals;
+    struct cli_progress progress;
+    uv_timer_t timer;
+    struct limits_ask ask;
+    char id[RPC_PROBE_ID_BYTES];
+    struct limits_work works[LIMITS_SHAPES];
+    size_t work_count;
+    size_t over;
+    size_t next; /* of the shapes: its work is started */
+    bool measuring;
+    bool stopping;
+    bool closed;
+};
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void finish(struct run *run)
+{
+    if (!run->closed) {
+        run->closed = true;
+        uv_close((uv_handle_t *)&run->timer, NULL);
+        role_signals_close(&run->signals);
+    }
+}
+
+static void stop(struct run *run)
+{
+    run->stopping = true;
+    limits_ask_stop(&run->ask);
+    for (size_t i = 0; i < run->work_count; i++) {
+        struct limits_work *work = &run->works[i];
+        if (!work->over) {
+            work->plan->stop(work);
+        }
+    }
+}
+
+static void on_signal(void *user, int number, bool again)
+{
+    struct run *run = user;
+    (void)again;
+    if (run->result->interrupted_by == 0) {
+        run->result->interrupted_by = number;
+    }
+    stop(run);
+}
+
+/* ---- works ----------------------------------------------------------------------------------- */
+
+/* Nothing of the run is touched behind the last: finish() is for the tick. */
+static void on_work_over(struct limits_work *work)
+{
+    struct run *run = work->user;
+    run->over++;
+}
+
+/* What keeps a shape from being measured; NULL: nothing. */
+static const char *missing(const struct run *run, const struct limits_plan *plan)
+{
+    if (plan == NULL) {
+        return "there is no way to measure it";
+    }
+    return plan->needs_probe && !run->result->has_probe ? run->result->no_probe : NULL;
+}
+
+static void start_work(struct run *run, enum limits_shape shape)
+{
+    struct limits_finding *finding = &run->result->findings[shape];
+    const struct limits_plan *plan = limits_plan_of(shape);
+    const char *why = missing(run, plan);
+    if (why != NULL) {
+        snprintf(finding->why, sizeof(finding->why), "%s", why);
+        return;
+    }
+    struct limits_work *work = &run->works[run->work_count++];
+    *work = (struct limits_work){
+        .plan = plan,
+        .ground = &run->ground,
+        .finding = finding,
+        .on_over = on_work_over,
+        .user = run,
+    };
+    plan->start(work);
+}
+
+static void start_works(struct run *run)
+{
+    run->measuring = true;
+    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+        if (run->result->findings[i].wanted) {
+            start_work(run, i);
+        }
+    }
+}
+
+/* ---- who answers ----------------------------------------------------------------------------- */
+
+static void explain_no_probe(struct limits_result *result, const struct rpc_status *status)
+{
+    char told[LIMITS_TEXT_BYTES];
+    rpc_status_describe(status, told, sizeof(told));
+    snprintf(result->no_probe, sizeof(result->no_probe),
+             "needs grpcroute server at the other end, whose " RPC_PROBE_SERVICE
+             " did not answer: %.200s",
+             told);
+}
+
+static void on_told(void *user, const struct limits_told *told)
+{
+    struct run *run = user;
+    struct limits_result *result = run->result;
+    result->connected = told->connected;
+    result->has_probe = told->answered;
+    run->ground.has_probe = told->answered;
+    snprintf(result->server_id, sizeof(result->server_id), "%s", told->server_id);
+    if (!told->answered) {
+        explain_no_probe(result, &told->status);
+    }
+    if (!told->connected) {
+        text_escape(result->reason, sizeof(result->reason), told->status.message,
+                    strlen(told->status.message));
+        finish(run);
+    } else if (run->stopping) {
+        finish(run);
+    } else {
+        start_works(run);
+    }
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void show_progress(struct run *run, uint64_t now_ns)
+{
+    char passed[32];
+    char limit[32];
+    size_t found = 0;
+    if (!run->measuring || !cli_progress_due(&run->progress)) {
+        return;
+    }
+    for (size_t i = 0; i < run->work_count; i++) {
+        const struct limits_finding *finding = run->works[i].finding;
+        found +=
+            run->works[i].over && finding->state == LIMITS_FOUND && finding->kind != LIMITS_FACT;
+    }
+    text_format_duration(passed, sizeof(passed), now_ns - now_ns % NS_PER_S);
+    text_format_duration(limit, sizeof(limit),
+                         run->ground.within_ns + limits_ground_stagger_ns(&run->ground));
+    cli_progress_show(&run->progress,
+                      "limits: %zu of %zu shapes measured, %zu limits met, %s of about %s",
+                      run->over, run->work_count, found, passed, limit);
+}
+
+static bool is_late(const struct run *run, uint64_t now_ns)
+{
+    return now_ns > run->ground.within_ns + limits_ground_stagger_ns(&run->ground) +
+                        LIMITS_RUN_SPARE_MS * NS_PER_MS;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct run *run = timer->data;
+    limits_ground_turn(&run->ground);
+    uint64_t now_ns = limits_ground_now_ns(&run->ground);
+    for (size_t i = 0; i < run->work_count; i++) {
+        struct limits_work *work = &run->works[i];
+        if (!work->over && work->plan->tick != NULL) {
+            work->plan->tick(work, now_ns);
+        }
+    }
+    if (run->measuring && run->over == run->work_count) {
+        finish(run);
+        return;
+    }
+    if (!run->stopping && is_late(run, now_ns)) {
+        stop(run);
+    }
+    show_progress(run, now_ns);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void start(struct run *run)
+{
+    uv_timer_init(&run->ground.loop.uv, &run->timer);
+    run->timer.data = run;
+    uv_timer_start(&run->timer, on_tick, LIMITS_TICK_MS, LIMITS_TICK_MS);
+    role_signals_start(&run->signals, &run->ground.loop, on_signal, NULL, run);
+    cli_progress_begin(&run->progress);
+    limits_call_make_id(run->id);
+    limits_ask_start(&run->ask, &run->ground, run->id, false, on_told, run);
+}
+
+static void conclude(struct run *run)
+{
+    struct limits_result *result = run->result;
+    result->took_ns = limits_ground_now_ns(&run->ground);
+    limits_judge_explain(result->findings);
+    for (size_t i = 0; i < LIMITS_SHAPES; i++) {
+        struct limits_finding *finding = &result->findings[i];
+        if (finding->wanted && finding->state == LIMITS_NOT_MEASURED && finding->why[0] == '\0') {
+            snprintf(finding->why, sizeof(finding->why), "the run ended before it was measured");
+        }
+    }
+    limits_setting_name_all(result->findings);
+}
+
+int limits_run(struct limits_result *result, const struct role_target *target, const char *version)
+{
+    struct run *run = mem_new(struct run);
+    run->result = result;
+    int rv = net_loop_init(&run->ground.loop);
+    if (rv == 0) {
+        limits_ground_init(&run->ground, target, result->within_ns);
+        run->ground.version = version;
+        run->ground.gentle = result->gentle;
+        start(run);
+        net_loop_run(&run->ground.loop);
+        cli_progress_end(&run->progress);
+        net_loop_deinit(&run->ground.loop);
+        for (size_t i = 0; i < run->work_count; i++) {
+            run->works[i].plan->free(&run->works[i]);
+        }
+        conclude(run);
+    }
+    free(run);
+    return rv;
+}

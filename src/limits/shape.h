@@ -1,0 +1,51 @@
+/* How a shape is measured: a plan per shape says who does it, the run starts a work for each that
+ * is wanted, ticks it, and waits for its end.
+ *
+ *   start() --limits_work_over()--> over --judge by the work itself--> told
+ *     any --stop()--> the same, with what is known
+ *
+ * A work writes its own finding: state, value, resolution, looked, samples, why. Sides, what
+ * explains what, settings and advice are for limits/judge.h and limits/setting.h, once all are
+ * over. */
+#ifndef GRPCROUTE_LIMITS_SHAPE_H
+#define GRPCROUTE_LIMITS_SHAPE_H
+
+#include "limits/finding.h"
+#include "limits/ground.h"
+
+struct limits_work;
+
+struct limits_plan {
+    enum limits_shape shape;
+    bool needs_probe;  /* the server must have the ProbeService, or it is not measured */
+    bool harsh;        /* not with --gentle */
+    const void *setup; /* of the module: what this shape is among those it measures; constant */
+    /* Begins, and sets `state`. limits_work_over() may come from within. */
+    void (*start)(struct limits_work *work);
+    /* Every LIMITS_TICK_MS until it is over; may be NULL. */
+    void (*tick)(struct limits_work *work, uint64_t now_ns);
+    /* The run ends early: nothing new, connections are closed, limits_work_over() follows, with
+     * what is known by then in the finding. Not called when it is over. Repeats are harmless. */
+    void (*stop)(struct limits_work *work);
+    /* After it was over, and all of its connections are closed. */
+    void (*free)(struct limits_work *work);
+};
+
+/* One shape in a run. */
+struct limits_work {
+    const struct limits_plan *plan;
+    struct limits_ground *ground;   /* borrowed */
+    struct limits_finding *finding; /* borrowed; initialised, `sample_count` 0 */
+    void *state;                    /* the plan's */
+    void (*on_over)(struct limits_work *work);
+    void *user; /* the run's */
+    bool over;
+};
+
+/* Of the work itself: its finding is filled and none of its connections is open any more. Exactly
+ * once. */
+void limits_work_over(struct limits_work *work);
+/* The same, with a sentence on why nothing was measured. */
+void limits_work_fail(struct limits_work *work, const char *why);
+
+#endif

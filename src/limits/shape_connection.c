@@ -1,0 +1,260 @@
+/* Short calls, so that no stream is old: one after the other, or a single one and then nothing.
+ *
+ *   waiting --its time--> dialling --ready--> calling --call over--> resting
+ *   resting --the pause of a busy one is over--> calling
+ *   calling, resting --GOAWAY, lost, long enough--> closing --connection closed--> over */
+#include "limits/shape_connection.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "limits/call.h"
+#include "limits/judge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Between the calls of a busy connection: limits that are looked at when a request comes are found
+ * to that precision, and the whole run stays far below limits on their number (1000 in nginx). */
+#define CALLS       360
+#define CALL_GAP_MS 250
+
+enum state { WAITING, DIALLING, CALLING, RESTING, CLOSING, OVER };
+
+struct connections;
+
+struct connection_try {
+    struct connections *all;
+    struct limits_sample *sample;
+    enum state state;
+    struct limits_link *link;
+    struct limits_call call;
+    bool called;   /* a call went well */
+    bool answered; /* the one that is open */
+    uint64_t begin_ns;
+    uint64_t clock_ns; /* from when the limit counts; 0: not yet */
+    uint64_t blur_ns;
+    uint64_t next_ns;
+    uint64_t call_ns; /* when the open one began */
+};
+
+struct connections {
+    struct limits_work *work;
+    bool busy;
+    uint64_t gap_ns;
+    struct connection_try tries[LIMITS_SAMPLES];
+    size_t over;
+};
+
+static struct limits_ground *ground_of(const struct connection_try *try)
+{
+    return try->all->work->ground;
+}
+
+static uint64_t now_of(const struct connection_try *try)
+{
+    return limits_ground_now_ns(ground_of(try));
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void finish(struct connection_try *try)
+{
+    try->state = OVER;
+    if (++try->all->over == LIMITS_SAMPLES) {
+        limits_judge_times(try->all->work->finding);
+        limits_work_over(try->all->work);
+    }
+}
+
+static void end(struct connection_try *try, enum limits_end how, const char *saw)
+{
+    struct limits_sample *sample = try->sample;
+    uint64_t looked_ns = try->clock_ns + ground_of(try)->within_ns;
+    uint64_t now_ns = how == LIMITS_END_OPEN ? looked_ns : now_of(try);
+    if (try->state == CLOSING) {
+        return;
+    }
+    sample->opened = try->called;
+    sample->end = how;
+    sample->lived_ns = now_ns - sample->opened_ns;
+    sample->value = now_ns - try->clock_ns;
+    sample->resolution = try->blur_ns + limits_ground_blur_ns(ground_of(try)) + try->all->gap_ns;
+    sample->side = how == LIMITS_END_OPEN ? LIMITS_SIDE_UNKNOWN : LIMITS_SIDE_CLIENT_HOP;
+    snprintf(sample->saw, sizeof(sample->saw), "%s", saw);
+    try->state = CLOSING;
+    if (try->link != NULL) {
+        limits_link_close(try->link);
+    }
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static void start_clock(struct connection_try *try)
+{
+    try->clock_ns = now_of(try);
+    try->blur_ns = limits_ground_blur_ns(ground_of(try));
+}
+
+static void on_answer(void *user)
+{
+    struct connection_try *try = user;
+    if (!try->answered) {
+        try->answered = true;
+        limits_call_half_close(&try->call);
+    }
+}
+
+static void on_call_closed(void *user, const struct rpc_status *status)
+{
+    struct connection_try *try = user;
+    char saw[LIMITS_TEXT_BYTES];
+    if (try->state != CALLING) {
+        return;
+    }
+    if (!try->answered && status->origin != RPC_FROM_CONNECTION && !status->unprocessed) {
+        end(try, LIMITS_END_BROKEN, rpc_status_describe(status, saw, sizeof(saw)));
+        return;
+    }
+    try->state = RESTING;
+    try->called = try->called || try->answered;
+    if (!try->all->busy) {
+        start_clock(try);
+    }
+}
+
+static const struct limits_call_events call_events = {
+    .on_answer = on_answer,
+    .on_closed = on_call_closed,
+};
+
+static void open_call(struct connection_try *try, uint64_t now_ns)
+{
+    static const struct rpc_probe_script script = {.echo = true};
+    const struct limits_ground *ground = ground_of(try);
+    bool probe = ground->has_probe && ground->target->service == NULL;
+    try->answered = false;
+    try->next_ns = now_ns + try->all->gap_ns;
+    if (limits_call_open(&try->call, try->link, probe ? &script : NULL) == 0) {
+        try->state = CALLING;
+        try->call_ns = now_ns;
+        limits_call_send(&try->call);
+    }
+}
+
+/* ---- the connection -------------------------------------------------------------------------- */
+
+static void on_ready(void *user)
+{
+    struct connection_try *try = user;
+    if (try->state == DIALLING) {
+        try->state = RESTING;
+        try->sample->opened_ns = now_of(try);
+        start_clock(try);
+        open_call(try, now_of(try));
+    }
+}
+
+static void on_goaway(void *user, uint32_t error, const char *debug)
+{
+    struct connection_try *try = user;
+    (void)debug;
+    if (try->state == CALLING || try->state == RESTING) {
+        try->sample->goaway_seen = true;
+        try->sample->code = error;
+        try->called = try->called || try->answered;
+        end(try, LIMITS_END_GOAWAY, limits_link_goaway(try->link));
+    }
+}
+
+static void on_link_closed(void *user, const struct net_error *why)
+{
+    struct connection_try *try = user;
+    try->link = NULL;
+    end(try, LIMITS_END_CONNECTION, why->text);
+    finish(try);
+}
+
+static const struct limits_link_events link_events = {
+    .on_ready = on_ready,
+    .on_goaway = on_goaway,
+    .on_closed = on_link_closed,
+};
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void tick_try(struct connection_try *try, uint64_t now_ns)
+{
+    struct limits_work *work = try->all->work;
+    if (try->state == WAITING && now_ns >= try->begin_ns) {
+        try->state = DIALLING;
+        try->link = limits_link_open(work->ground, NULL, &link_events, try);
+    } else if (try->state == CALLING && now_ns > try->call_ns + LIMITS_ANSWER_MS * NS_PER_MS) {
+        end(try, LIMITS_END_BROKEN, "a short call did not end");
+    } else if (try->state == RESTING && now_ns >= try->clock_ns + work->ground->within_ns) {
+        end(try, LIMITS_END_OPEN, "");
+    } else if (try->state == RESTING && try->all->busy && now_ns >= try->next_ns) {
+        open_call(try, now_ns);
+    } else if (try->state == CLOSING && try->link == NULL) {
+        finish(try);
+    }
+}
+
+static void tick(struct limits_work *work, uint64_t now_ns)
+{
+    struct connections *all = work->state;
+    for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
+        tick_try(&all->tries[i], now_ns);
+    }
+}
+
+static void stop(struct limits_work *work)
+{
+    struct connections *all = work->state;
+    for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
+        if (all->tries[i].state < CLOSING) {
+            end(&all->tries[i], LIMITS_END_HERE, "");
+        }
+    }
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static uint64_t gap_ns(const struct limits_ground *ground)
+{
+    uint64_t least_ns = CALL_GAP_MS * NS_PER_MS;
+    return ground->within_ns / CALLS > least_ns ? ground->within_ns / CALLS : least_ns;
+}
+
+static void start(struct limits_work *work)
+{
+    struct connections *all = mem_new(struct connections);
+    uint64_t begin_ns = limits_ground_now_ns(work->ground);
+    work->state = all;
+    all->work = work;
+    all->busy = work->plan->shape == LIMITS_AGE_CONNECTION;
+    all->gap_ns = all->busy ? gap_ns(work->ground) : 0;
+    work->finding->sample_count = LIMITS_SAMPLES;
+    for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
+        struct connection_try *try = &all->tries[i];
+        try->all = all;
+        try->sample = &work->finding->samples[i];
+        try->begin_ns = begin_ns + i * limits_ground_stagger_ns(work->ground);
+        limits_call_init(&try->call, work->ground, &call_events, try);
+    }
+}
+
+static void free_work(struct limits_work *work)
+{
+    free(work->state);
+}
+
+/* clang-format off */
+#define PLAN(name)                                                                                 \
+    {.shape = LIMITS_##name, .start = start, .tick = tick, .stop = stop, .free = free_work}
+
+const struct limits_plan limits_connection_plans[LIMITS_CONNECTION_PLANS] = {
+    PLAN(AGE_CONNECTION),
+    PLAN(IDLE_CONNECTION),
+};
+/* clang-format on */

@@ -1,0 +1,26 @@
+/* What a server said of a stream (Seen of the probe service), in the time of the run. Plain data.
+ */
+#ifndef GRPCROUTE_LIMITS_TOLD_H
+#define GRPCROUTE_LIMITS_TOLD_H
+
+#include "limits/finding.h"
+#include "rpc/probe.h"
+#include "rpc/status.h"
+
+struct limits_told {
+    bool connected; /* a connection was ready once */
+    bool answered;  /* by any server */
+    bool found;
+    struct rpc_status status;          /* of the last question, where nobody answered */
+    char server_id[LIMITS_TEXT_BYTES]; /* escaped */
+    uint64_t connection;
+    bool ended;
+    uint64_t opened_ns;
+    uint64_t ended_ns; /* where it ended */
+    enum rpc_probe_end how;
+    uint32_t code;
+    uint64_t messages;
+    char text[LIMITS_TEXT_BYTES]; /* one sentence for people, escaped */
+};
+
+#endif
