@@ -113,8 +113,7 @@ static int base64_value(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-int rpc_binary_decode(const char *text, size_t len, uint8_t *out, size_t out_bytes,
-                      size_t *ret_len)
+int rpc_binary_decode(const char *text, size_t len, uint8_t *out, size_t out_bytes, size_t *ret_len)
 {
     size_t padding = 0;
     while (len > 0 && padding < 2 && text[len - 1] == '=') {

@@ -156,12 +156,24 @@ static bool file_has(struct slice file, const char *symbol)
     return false;
 }
 
+/* The next file of what is left of the set that is not in the package `without`. */
+static bool next_file(struct slice *set, const char *without, struct slice *ret_file)
+{
+    while (next_field(set, ret_file) != 0) {
+        if (without == NULL ||
+            !equals(field_of(*ret_file, FIELD_PACKAGE), without, strlen(without))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The file with that name, or that holds that symbol; empty when there is none. */
-static struct slice find_file(const char *name, const char *symbol)
+static struct slice find_file(const char *without, const char *name, const char *symbol)
 {
     struct slice set = {rpc_descriptors, rpc_descriptors_len};
     struct slice file;
-    while (next_field(&set, &file) != 0) {
+    while (next_file(&set, without, &file)) {
         bool found = name != NULL ? equals(field_of(file, FIELD_NAME), name, strlen(name))
                                   : file_has(file, symbol);
         if (found) {
@@ -229,13 +241,13 @@ static void add_service(struct answer *answer, struct slice package, struct slic
     answer->list.n_service++;
 }
 
-static void answer_list(struct answer *answer)
+static void answer_list(struct answer *answer, const char *without)
 {
     grpc__reflection__v1__list_service_response__init(&answer->list);
     answer->list.service = answer->service_pointers;
     struct slice set = {rpc_descriptors, rpc_descriptors_len};
     struct slice file;
-    while (next_field(&set, &file) != 0) {
+    while (next_file(&set, without, &file)) {
         struct slice package = field_of(file, FIELD_PACKAGE);
         struct slice member;
         for (unsigned found; (found = next_field(&file, &member)) != 0;) {
@@ -249,9 +261,9 @@ static void answer_list(struct answer *answer)
     answer->response.list_services_response = &answer->list;
 }
 
-static void answer_extensions(struct answer *answer, const char *type)
+static void answer_extensions(struct answer *answer, const char *without, const char *type)
 {
-    if (find_file(NULL, type).len == 0) {
+    if (find_file(without, NULL, type).len == 0) {
         answer_error(answer, RPC_NOT_FOUND, "not found");
         return;
     }
@@ -262,23 +274,23 @@ static void answer_extensions(struct answer *answer, const char *type)
     answer->response.all_extension_numbers_response = &answer->extensions;
 }
 
-static void decide(const request_message *request, struct answer *answer)
+static void decide(const request_message *request, const char *without, struct answer *answer)
 {
     switch (request->message_request_case) {
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME:
-        answer_file(answer, find_file(request->file_by_filename, NULL));
+        answer_file(answer, find_file(without, request->file_by_filename, NULL));
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL:
-        answer_file(answer, find_file(NULL, request->file_containing_symbol));
+        answer_file(answer, find_file(without, NULL, request->file_containing_symbol));
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION:
         answer_error(answer, RPC_NOT_FOUND, "proto3 files of this server have no extensions");
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_ALL_EXTENSION_NUMBERS_OF_TYPE:
-        answer_extensions(answer, request->all_extension_numbers_of_type);
+        answer_extensions(answer, without, request->all_extension_numbers_of_type);
         return;
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES:
-        answer_list(answer);
+        answer_list(answer, without);
         return;
     default:
         answer_error(answer, RPC_INVALID_ARGUMENT, "request asks for nothing");
@@ -286,7 +298,8 @@ static void decide(const request_message *request, struct answer *answer)
     }
 }
 
-int rpc_reflection_answer(const uint8_t *bytes, size_t len, struct buf *ret_response)
+int rpc_reflection_answer(const uint8_t *bytes, size_t len, const char *without,
+                          struct buf *ret_response)
 {
     request_message *request =
         grpc__reflection__v1__server_reflection_request__unpack(rpc_arena_reset(), len, bytes);
@@ -297,7 +310,7 @@ int rpc_reflection_answer(const uint8_t *bytes, size_t len, struct buf *ret_resp
     grpc__reflection__v1__server_reflection_response__init(&answer->response);
     answer->response.valid_host = request->host;
     answer->response.original_request = request;
-    decide(request, answer);
+    decide(request, without, answer);
     size_t size =
         grpc__reflection__v1__server_reflection_response__get_packed_size(&answer->response);
     uint8_t *to = buf_reserve(ret_response, size);

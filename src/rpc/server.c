@@ -19,10 +19,13 @@
 
 static void on_closed(void *user, const struct net_error *why)
 {
-    (void)why;
     struct server_conn *conn = user;
+    const struct rpc_server_config *config = &conn->server->config;
     list_remove(&conn->node);
     conn->server->conn_count--;
+    if (conn->user != NULL && config->on_connection_closed != NULL) {
+        config->on_connection_closed(config->server_user, conn->user, why);
+    }
     free(conn);
 }
 
@@ -44,6 +47,7 @@ static void on_stream(void *user, struct net_stream *stream)
     config.limits.max_concurrent_streams = server->config.max_streams;
     struct server_conn *conn = mem_new(struct server_conn);
     conn->server = server;
+    conn->number = ++server->connections;
     list_append(&server->conns, &conn->node);
     server->conn_count++;
     conn->conn = rpc_conn_new(stream, &config, &conn_events, conn);

@@ -23,13 +23,24 @@ struct rpc_method {
      * rpc_server_call_set_user(). */
     void (*on_start)(struct rpc_server_call *call, const struct h2_block *metadata,
                      void *server_user);
-    /* One whole message, borrowed. */
+    /* One whole message of at most RPC_MESSAGE_LIMIT_BYTES, borrowed. */
     void (*on_message)(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
     /* The client half-closed. */
     void (*on_half_close)(struct rpc_server_call *call);
     /* Exactly once, after on_start: the stream is over, whoever ended it. `status` is what was
      * sent, or CANCELLED when the client or the connection went away. */
     void (*on_closed)(struct rpc_server_call *call, const struct rpc_status *status);
+
+    /* What a method may have besides, for control of the stream below. */
+
+    /* Instead of on_message: the bytes as they come, with the messages' prefixes; whether the
+     * request ended inside a message is the method's to judge. */
+    void (*on_bytes)(struct rpc_server_call *call, const uint8_t *bytes, size_t len);
+    /* Bytes that waited went into frames; see rpc_server_call_queued_bytes(). */
+    void (*on_sent)(struct rpc_server_call *call);
+    /* Initial metadata is not sent when on_start returns, but before the first message, or by
+     * rpc_server_call_headers(). */
+    bool late_headers;
 };
 
 struct rpc_server_config {
@@ -41,6 +52,9 @@ struct rpc_server_config {
     /* A connection was lost before HTTP/2, or the descriptor limit was reached; see net/listener.h.
      * May be NULL. */
     void (*on_refused)(void *server_user, const struct net_error *why);
+    /* A connection on which a method set its user is gone, after all its calls. May be NULL. */
+    void (*on_connection_closed)(void *server_user, void *connection_user,
+                                 const struct net_error *why);
 };
 
 struct rpc_server *rpc_server_new(struct net_loop *loop, const struct rpc_server_config *config);
@@ -69,6 +83,38 @@ int rpc_server_call_send(struct rpc_server_call *call, const void *bytes, size_t
 /* Sends the status in trailers (Trailers-Only if nothing was sent) and ends the call; on_closed
  * follows. */
 void rpc_server_call_finish(struct rpc_server_call *call, enum rpc_code code, const char *message);
+
+/* ---- the stream below a call: for a method that is to act out what a stream can do ------------
+ */
+
+/* Sends initial metadata with further fields (copied), unless it was sent. Returns 0, H2_E_CLOSED,
+ * or H2_E_HEADERS when the peer takes no such block; then nothing was sent. */
+int rpc_server_call_headers(struct rpc_server_call *call, const struct h2_header *fields,
+                            size_t count);
+/* As rpc_server_call_finish(), with further trailers, for which the same holds. */
+int rpc_server_call_finish_with(struct rpc_server_call *call, enum rpc_code code,
+                                const char *message, const struct h2_header *fields, size_t count);
+/* Queues bytes of messages with their prefixes, which the method makes. Returns as
+ * rpc_server_call_send() does. */
+int rpc_server_call_write(struct rpc_server_call *call, const void *bytes, size_t len);
+/* What of all that waits because the client does not read, or there was no turn yet. */
+size_t rpc_server_call_queued_bytes(const struct rpc_server_call *call);
+/* Drops it, for a call that is then ended. */
+void rpc_server_call_discard(struct rpc_server_call *call);
+/* From now on no credit is given back for what comes. */
+void rpc_server_call_hold(struct rpc_server_call *call);
+/* RST_STREAM with an HTTP/2 error, also behind a finish that waits; on_closed follows. */
+void rpc_server_call_reset(struct rpc_server_call *call, uint32_t h2_error);
+/* The call's connection is drained: GOAWAY, no new streams; it closes with its last one. */
+void rpc_server_call_goaway(struct rpc_server_call *call, const char *debug);
+/* In on_closed, for a call that was finished: whether its end never left, as the client or the
+ * connection went away before; then with the status it had without that end. */
+bool rpc_server_call_was_cut(const struct rpc_server_call *call, struct rpc_status *ret_status);
+/* The server's number of its connection, from 1; and what a method keeps for the connection. */
+uint64_t rpc_server_call_connection(const struct rpc_server_call *call);
+void *rpc_server_call_connection_user(const struct rpc_server_call *call);
+void rpc_server_call_set_connection_user(struct rpc_server_call *call, void *user);
+struct net_loop *rpc_server_call_loop(const struct rpc_server_call *call);
 
 void *rpc_server_call_user(const struct rpc_server_call *call);
 void rpc_server_call_set_user(struct rpc_server_call *call, void *user);

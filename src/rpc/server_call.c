@@ -19,9 +19,6 @@
 /* Above the first mark input is held, below the second it is delivered again. */
 #define HOLD_BYTES    (32 * 1024)
 #define RELEASE_BYTES (16 * 1024)
-/* Answers to everything that one window of input may hold, when none is larger than its request by
- * much. */
-#define QUEUE_CAP_BYTES (1024 * 1024)
 
 /* ---- deadline -------------------------------------------------------------------------------- */
 
@@ -73,19 +70,6 @@ static struct rpc_server_call *call_new(struct server_conn *conn, struct h2_stre
     return call;
 }
 
-static void send_headers(struct rpc_server_call *call)
-{
-    const struct h2_header fields[] = {
-        H2_HEADER(":status", "200"),
-        H2_HEADER("content-type", "application/grpc"),
-        H2_HEADER("grpc-accept-encoding", "identity"),
-    };
-    if (!call->headers_sent && !call->decided) {
-        call->headers_sent = true;
-        h2_stream_respond(call->stream, fields, ARRAY_SIZE(fields), false);
-    }
-}
-
 static void tell_half_close(struct rpc_server_call *call)
 {
     if (!call->half_closed || call->half_close_told || call->decided || call->held.len > 0) {
@@ -122,7 +106,9 @@ static void begin_call(struct server_conn *conn, struct h2_stream *stream,
         start_deadline(call, timeout_ns);
     }
     method->on_start(call, block, conn->server->config.server_user);
-    send_headers(call);
+    if (!method->late_headers) {
+        server_call_send_headers(call);
+    }
     call->half_closed = end_stream;
     tell_half_close(call);
 }
@@ -149,7 +135,7 @@ static bool on_message(void *ctx, const uint8_t *bytes, size_t len)
     return !call->decided;
 }
 
-static void deliver(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
+static void deliver_messages(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
 {
     switch (rpc_frame_reader_feed(&call->reader, bytes, len, on_message, call)) {
     case 0:
@@ -171,6 +157,22 @@ static void deliver(struct rpc_server_call *call, const uint8_t *bytes, size_t l
     }
 }
 
+static void deliver(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
+{
+    if (call->method->on_bytes != NULL) {
+        call->method->on_bytes(call, bytes, len);
+    } else {
+        deliver_messages(call, bytes, len);
+    }
+}
+
+static void give_credit(struct rpc_server_call *call, size_t len)
+{
+    if (!call->holds || call->decided) {
+        h2_stream_consume(call->stream, len);
+    }
+}
+
 static void on_data(void *user, const uint8_t *bytes, size_t len)
 {
     struct rpc_server_call *call = user;
@@ -186,13 +188,16 @@ static void on_data(void *user, const uint8_t *bytes, size_t len)
         return;
     }
     deliver(call, bytes, len);
-    h2_stream_consume(call->stream, len);
+    give_credit(call, len);
 }
 
 static void on_sent(void *user, size_t len)
 {
     (void)len;
     struct rpc_server_call *call = user;
+    if (call->method->on_sent != NULL) {
+        call->method->on_sent(call);
+    }
     if (call->held.len == 0 || h2_stream_queued_bytes(call->stream) > RELEASE_BYTES) {
         return;
     }
@@ -201,7 +206,7 @@ static void on_sent(void *user, size_t len)
     if (!call->decided) {
         deliver(call, buf_data(&held), held.len);
     }
-    h2_stream_consume(call->stream, held.len);
+    give_credit(call, held.len);
     buf_deinit(&held);
     tell_half_close(call);
 }
@@ -225,31 +230,36 @@ static void on_block(void *user, enum h2_block_kind kind, const struct h2_block 
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
-/* The client's side of the stream is over before the method decided. */
-static void decide_by_close(struct rpc_server_call *call, uint32_t error)
+void server_call_describe_close(const struct rpc_server_call *call, uint32_t error,
+                                struct rpc_status *ret_status)
 {
     const struct h2_session *session = h2_stream_session(call->stream);
     const char *fault = h2_stream_fault(call->stream);
     const char *why = h2_session_reason(session);
     why = why != NULL ? why : h2_session_goaway_text(session);
-    call->decided = true;
     if (fault != NULL) {
-        rpc_status_set(&call->status, RPC_CANCELLED, "the client broke HTTP/2: %s", fault);
+        rpc_status_set(ret_status, RPC_CANCELLED, "the client broke HTTP/2: %s", fault);
     } else if (error == H2_CONNECTION_LOST) {
-        rpc_status_set(&call->status, RPC_CANCELLED, "the client's connection is gone%s%s",
+        rpc_status_set(ret_status, RPC_CANCELLED, "the client's connection is gone%s%s",
                        why != NULL ? ": " : "", why != NULL ? why : "");
+        ret_status->origin = RPC_FROM_CONNECTION;
     } else {
-        rpc_status_set(&call->status, RPC_CANCELLED, "the client went away: stream reset with %s",
+        rpc_status_set(ret_status, RPC_CANCELLED, "the client went away: stream reset with %s",
                        h2_error_name(error));
+        ret_status->origin = RPC_FROM_RESET;
     }
+    ret_status->h2_error = error;
 }
 
 static void on_close(void *user, uint32_t error, bool unprocessed)
 {
     (void)unprocessed;
     struct rpc_server_call *call = user;
-    if (!call->decided) {
-        decide_by_close(call, error);
+    if (!call->decided) { /* the client's side is over before the method decided */
+        call->decided = true;
+        server_call_describe_close(call, error, &call->status);
+    } else if (!h2_stream_end_left(call->stream)) {
+        call->cut_with = error;
     }
     if (call->timer != NULL) {
         uv_close((uv_handle_t *)call->timer, on_timer_closed);
@@ -271,70 +281,3 @@ static const struct h2_stream_events stream_events = {
     .on_sent = on_sent,
     .on_close = on_close,
 };
-
-static void send_trailers(struct rpc_server_call *call, enum rpc_code code, const char *message)
-{
-    char number[12];
-    char encoded[3 * RPC_MESSAGE_BYTES];
-    snprintf(number, sizeof(number), "%d", (int)code);
-    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
-    const struct h2_header fields[] = {
-        H2_HEADER("grpc-status", number),
-        H2_HEADER("grpc-message", encoded),
-    };
-    h2_stream_trailers(call->stream, fields, message[0] != '\0' ? 2 : 1);
-}
-
-void rpc_server_call_finish(struct rpc_server_call *call, enum rpc_code code, const char *message)
-{
-    if (call->decided) {
-        return;
-    }
-    message = message != NULL ? message : "";
-    if (call->headers_sent) {
-        send_trailers(call, code, message);
-    } else {
-        server_answer_status(call->stream, code, message);
-    }
-    rpc_status_set(&call->status, code, "%s", message);
-    call->decided = true;
-    if (call->held.len > 0) {
-        h2_stream_consume(call->stream, call->held.len);
-        buf_deinit(&call->held);
-    }
-}
-
-int rpc_server_call_send(struct rpc_server_call *call, const void *bytes, size_t len)
-{
-    if (call->decided) {
-        return H2_E_CLOSED;
-    }
-    send_headers(call);
-    if (h2_stream_queued_bytes(call->stream) + RPC_FRAME_PREFIX_BYTES + len > QUEUE_CAP_BYTES) {
-        return H2_E_FULL;
-    }
-    uint8_t prefix[RPC_FRAME_PREFIX_BYTES];
-    rpc_frame_prefix(prefix, len);
-    int rv = h2_stream_write(call->stream, prefix, sizeof(prefix), SIZE_MAX);
-    return rv != 0 ? rv : h2_stream_write(call->stream, bytes, len, SIZE_MAX);
-}
-
-void *rpc_server_call_user(const struct rpc_server_call *call)
-{
-    return call->user;
-}
-
-void rpc_server_call_set_user(struct rpc_server_call *call, void *user)
-{
-    call->user = user;
-}
-
-void *rpc_server_call_server_user(const struct rpc_server_call *call)
-{
-    return call->server->config.server_user;
-}
-
-const char *rpc_server_call_peer(const struct rpc_server_call *call)
-{
-    return rpc_conn_peer(call->conn->conn);
-}

@@ -18,6 +18,7 @@ struct rpc_server {
     struct net_tick tick;
     struct list conns;
     struct list calls;
+    uint64_t connections; /* so far */
     size_t conn_count;
     size_t call_count;
     bool draining;
@@ -30,6 +31,8 @@ struct server_conn {
     struct list node; /* server->conns */
     struct rpc_server *server;
     struct rpc_conn *conn;
+    uint64_t number; /* from 1 */
+    void *user;      /* a method's; NULL: none */
 };
 
 struct rpc_server_call {
@@ -48,11 +51,19 @@ struct rpc_server_call {
     bool headers_sent;
     bool half_closed; /* the client's end waits behind `held` or was delivered */
     bool half_close_told;
+    bool holds;        /* no credit is given back */
+    uint32_t cut_with; /* NO_ERROR, or how the stream ended before what was decided had left */
 };
 
 /* A request on one of a server's connections; `user` is the server_conn. server_call.c */
 void server_call_on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
                             bool end_stream);
+
+/* The status of a stream that ended with an HTTP/2 error before a method decided. server_call.c */
+void server_call_describe_close(const struct rpc_server_call *call, uint32_t error,
+                                struct rpc_status *ret_status);
+/* Sends initial metadata unless it was sent, or nothing more is. server_out.c */
+void server_call_send_headers(struct rpc_server_call *call);
 
 /* Answers a request that is not a gRPC call, or not an acceptable one. Returns true when it did.
  * server_refuse.c */

@@ -21,6 +21,7 @@
 #include "rpc/ping.h"
 #include "rpc/reflection.h"
 #include "server/certificate.h"
+#include "server/probe.h"
 #include "server/server.h"
 
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #define HOSTNAME_BYTES 256
+#define METHODS_MAX    8 /* with the end */
 /* Agents and proxies with keepalive may ping every 10 s; gRFC A8 lets a server choose. */
 #define MIN_PING_INTERVAL_MS 9000
 /* A peer that was silent for this long is pinged, so that half-open connections end. */
@@ -44,6 +46,7 @@ struct options {
     const char *cert; /* with key: TLS instead of h2c */
     const char *key;
     struct text_address metrics_listen;
+    bool no_probe;
     struct cli_log_options log;
 };
 
@@ -72,6 +75,9 @@ static const struct cli_option options_table[] = {
     {.name = "metrics-listen", .kind = CLI_LISTEN,
      .offset = offsetof(struct options, metrics_listen), .argument = "[HOST]:PORT",
      .help = "Serve Prometheus metrics at /metrics, e.g. :9102"},
+    {.name = "no-probe", .kind = CLI_FLAG, .offset = offsetof(struct options, no_probe),
+     .help = "Do not serve probe.ProbeService, whose streams do as a client says; then `grpcroute "
+             "limits` measures less"},
     CLI_LOG_OPTIONS(struct options, log),
 };
 /* clang-format on */
@@ -79,6 +85,8 @@ static const struct cli_option options_table[] = {
 /* The running command. */
 struct role {
     struct server server;
+    struct server_probe probe;
+    struct rpc_method methods[METHODS_MAX];
     struct net_loop loop;
     struct rpc_server *rpc;
     struct server_certificate certificate; /* none: h2c */
@@ -87,6 +95,7 @@ struct role {
     uint64_t drain_ms;
 };
 
+/* What every server serves. */
 static const struct rpc_method methods[] = {
     {RPC_PING_PATH, server_ping_start, server_ping_message, server_ping_half_close,
      server_ping_closed},
@@ -98,8 +107,18 @@ static const struct rpc_method methods[] = {
      server_reflection_half_close, NULL},
     {RPC_REFLECTION_V1ALPHA_PATH, server_health_start, server_reflection_message,
      server_reflection_half_close, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
 };
+
+static void fill_methods(struct rpc_method out[static METHODS_MAX], bool probe)
+{
+    size_t count = ARRAY_SIZE(methods);
+    memcpy(out, methods, sizeof(methods));
+    if (probe) {
+        out[count++] = server_probe_run_method;
+        out[count++] = server_probe_seen_method;
+    }
+    out[count] = (struct rpc_method){.path = NULL};
+}
 
 /* The limit is hit again with every pause of the listener: one line a minute is enough. */
 static void on_refused(void *user, const struct net_error *why)
@@ -153,6 +172,9 @@ static void handle_metrics(void *user, const struct net_http_request *request,
     const struct role *role = user;
     struct metrics metrics = net_http_metrics_begin(request);
     server_metrics_write(&role->server.metrics, role->server.version, &metrics);
+    if (role->server.probe != NULL) {
+        server_probe_metrics(role->server.probe, role->server.version, &metrics);
+    }
     struct net_traffic_sum network = {0};
     net_traffic_add_to(&role->loop.accepted, &network);
     net_traffic_metrics(&metrics, "server", &network, 1);
@@ -210,12 +232,13 @@ static void serve(struct role *role, const struct options *options)
 static int run_role(struct role *role, const struct options *options)
 {
     const struct rpc_server_config config = {
-        .methods = methods,
+        .methods = role->methods,
         .server_user = &role->server,
         .max_streams = (uint32_t)options->max_streams,
         .min_ping_interval_ms = MIN_PING_INTERVAL_MS,
         .keepalive_ms = KEEPALIVE_MS,
         .on_refused = on_refused,
+        .on_connection_closed = server_probe_connection_closed,
     };
     net_loop_init(&role->loop);
     role->rpc = rpc_server_new(&role->loop, &config);
@@ -226,6 +249,7 @@ static int run_role(struct role *role, const struct options *options)
     }
     net_http_close(role->http);
     rpc_server_free(role->rpc);
+    server_probe_deinit(&role->probe);
     net_loop_deinit(&role->loop);
     return rv;
 }
@@ -276,6 +300,11 @@ static int run(const void *parsed, int argc, char **argv)
     role->server.source = (struct log_source){"server", role->server.version, role->server.id};
     role->drain_ms = options->drain_timeout_ns / NS_PER_MS;
     list_init(&role->server.watchers);
+    if (!options->no_probe) {
+        server_probe_init(&role->probe, role->server.id);
+        role->server.probe = &role->probe;
+    }
+    fill_methods(role->methods, !options->no_probe);
     int rv = EXIT_USAGE;
     if (server_certificate_load(&role->certificate, &role->server.source, options->cert,
                                 options->key) == 0) {
@@ -288,7 +317,7 @@ static int run(const void *parsed, int argc, char **argv)
 
 const struct cli_command server_command = {
     .name = "server",
-    .summary = "Answer PingPong streams, health checks and reflection",
+    .summary = "Answer PingPong streams, health checks, reflection and probes",
     .description =
         "Answers every ping at once with a pong that names this server. Serves grpc.health.v1 and\n"
         "grpc.reflection.v1 and v1alpha, so gRPC probes and grpcurl work as they are.",

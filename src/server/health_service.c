@@ -1,4 +1,4 @@
-/* grpc.health.v1.Health: Check and Watch of the whole server ("") and of ping.PingService. */
+/* grpc.health.v1.Health: Check and Watch of the whole server ("") and of its services. */
 #include "base/mem.h"
 #include "rpc/health.h"
 #include "server/server.h"
@@ -13,9 +13,10 @@ struct watcher {
     bool known; /* the service asked for is ours */
 };
 
-static bool is_known(const char *service)
+static bool is_known(const struct server *server, const char *service)
 {
-    return service[0] == '\0' || strcmp(service, "ping.PingService") == 0;
+    return service[0] == '\0' || strcmp(service, "ping.PingService") == 0 ||
+           (server->probe != NULL && strcmp(service, "probe.ProbeService") == 0);
 }
 
 static enum rpc_health_status status_of(const struct server *server, bool known)
@@ -49,7 +50,7 @@ void server_health_check_message(struct rpc_server_call *call, const uint8_t *by
     const char *service;
     if (rpc_health_request_decode(bytes, len, &service) != 0) {
         rpc_server_call_finish(call, RPC_INTERNAL, "message is not a HealthCheckRequest");
-    } else if (!is_known(service)) {
+    } else if (!is_known(server, service)) {
         rpc_server_call_finish(call, RPC_NOT_FOUND, "unknown service");
     } else {
         send_status(call, status_of(server, true));
@@ -86,7 +87,7 @@ void server_health_watch_message(struct rpc_server_call *call, const uint8_t *by
         rpc_server_call_finish(call, RPC_INTERNAL, "Watch takes one message");
         return;
     }
-    watcher->known = is_known(service);
+    watcher->known = is_known(server, service);
     list_append(&server->watchers, &watcher->node);
     send_status(call, status_of(server, watcher->known));
 }

@@ -4,8 +4,9 @@
 
 void server_reflection_message(struct rpc_server_call *call, const uint8_t *bytes, size_t len)
 {
+    const struct server *server = rpc_server_call_server_user(call);
     struct buf response = {0};
-    int rv = rpc_reflection_answer(bytes, len, &response);
+    int rv = rpc_reflection_answer(bytes, len, server->probe == NULL ? "probe" : NULL, &response);
     if (rv != 0) {
         rpc_server_call_finish(call, rv > 0 ? RPC_INTERNAL : RPC_RESOURCE_EXHAUSTED,
                                "message is not a ServerReflectionRequest");

@@ -12,6 +12,8 @@
 
 #define SERVER_NAME_BYTES 256 /* of an agent-id or agent-version; longer is cut */
 
+struct server_probe;
+
 struct server {
     struct log_source source;
     const char *version;
@@ -19,6 +21,7 @@ struct server {
     bool draining;        /* health says NOT_SERVING */
     struct list watchers; /* open Health.Watch calls */
     struct server_metrics metrics;
+    struct server_probe *probe; /* borrowed; NULL: not served. probe.h */
     uint64_t fd_limit_told_ms; /* 0: not yet */
 };
 

@@ -68,7 +68,7 @@ static void health(const uint8_t *bytes, size_t len)
 static void reflection(const uint8_t *bytes, size_t len)
 {
     struct buf answer = {0};
-    int rv = rpc_reflection_answer(bytes, len, &answer);
+    int rv = rpc_reflection_answer(bytes, len, NULL, &answer);
     FUZZ_CHECK(rv == 0 || rv == 1);
     FUZZ_CHECK((rv == 0) == (answer.len > 0));
     buf_deinit(&answer);

@@ -13,15 +13,20 @@
 
 /* Asks with field `number` set to `text`; returns 1 when the answer holds a descriptor, 0 when it
  * is an error. */
-static int asks_for(uint8_t number, const char *text)
+static int asks_without(const char *without, uint8_t number, const char *text)
 {
     uint8_t request[200] = {(uint8_t)(number << 3 | 2), (uint8_t)strlen(text)};
     memcpy(request + 2, text, strlen(text));
     struct buf response = {0};
-    assert_int_equal(rpc_reflection_answer(request, 2 + strlen(text), &response), 0);
+    assert_int_equal(rpc_reflection_answer(request, 2 + strlen(text), without, &response), 0);
     bool error = memmem(buf_data(&response), response.len, "not found", 9) != NULL;
     buf_deinit(&response);
     return error ? 0 : 1;
+}
+
+static int asks_for(uint8_t number, const char *text)
+{
+    return asks_without(NULL, number, text);
 }
 
 static void reflection_finds_what_is_there_and_nothing_else(void **state)
@@ -35,6 +40,8 @@ static void reflection_finds_what_is_there_and_nothing_else(void **state)
         "grpc.health.v1.HealthCheckResponse.ServingStatus",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
+        "probe.ProbeService",
+        "probe.SeenResponse.End",
     };
     static const char *const missing[] = {"",
                                           "ping",
@@ -53,10 +60,41 @@ static void reflection_finds_what_is_there_and_nothing_else(void **state)
     assert_int_equal(asks_for(3, "other.proto"), 0);
 }
 
+static void what_is_not_served_is_not_there(void **state)
+{
+    (void)state;
+    assert_int_equal(asks_for(4, "probe.ProbeService.Run"), 1);
+    assert_int_equal(asks_without("probe", 4, "probe.ProbeService.Run"), 0);
+    assert_int_equal(asks_without("probe", 4, "probe.Script"), 0);
+    assert_int_equal(asks_without("probe", 3, "probe.proto"), 0);
+    assert_int_equal(asks_without("probe", 4, "ping.PingService"), 1);
+}
+
+/* The names of all services, as the answer to list_services has them. */
+static bool lists(const char *without, const char *service)
+{
+    const uint8_t request[] = {7 << 3 | 2, 0};
+    struct buf response = {0};
+    assert_int_equal(rpc_reflection_answer(request, sizeof(request), without, &response), 0);
+    bool found = memmem(buf_data(&response), response.len, service, strlen(service)) != NULL;
+    buf_deinit(&response);
+    return found;
+}
+
+static void the_list_has_what_is_served(void **state)
+{
+    (void)state;
+    assert_true(lists(NULL, "probe.ProbeService"));
+    assert_false(lists("probe", "probe.ProbeService"));
+    assert_true(lists("probe", "ping.PingService"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reflection_finds_what_is_there_and_nothing_else),
+        cmocka_unit_test(what_is_not_served_is_not_there),
+        cmocka_unit_test(the_list_has_what_is_served),
     };
     return cmocka_run_group_tests_name("rpc/reflection", tests, NULL, NULL);
 }
