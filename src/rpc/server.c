@@ -45,6 +45,8 @@ static void on_stream(void *user, struct net_stream *stream)
         .min_ping_interval_ms = server->config.min_ping_interval_ms,
     };
     config.limits.max_concurrent_streams = server->config.max_streams;
+    config.limits.header_block_bytes = server->config.header_block_bytes;
+    config.limits.header_fields = server->config.header_fields;
     struct server_conn *conn = mem_new(struct server_conn);
     conn->server = server;
     conn->number = ++server->connections;

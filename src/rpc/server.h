@@ -47,6 +47,8 @@ struct rpc_server_config {
     const struct rpc_method *methods; /* borrowed; ends with a NULL path */
     void *server_user;
     uint32_t max_streams;          /* per connection */
+    uint32_t header_block_bytes;   /* of a request; 0: those of h2/limits.h */
+    uint32_t header_fields;        /* the same */
     uint64_t min_ping_interval_ms; /* the ping policy (gRFC A8) */
     uint64_t keepalive_ms;
     /* A connection was lost before HTTP/2, or the descriptor limit was reached; see net/listener.h.

@@ -22,6 +22,7 @@
 #include "rpc/reflection.h"
 #include "server/certificate.h"
 #include "server/probe.h"
+#include "server/probe_limits.h"
 #include "server/server.h"
 
 #include <stdio.h>
@@ -70,7 +71,7 @@ static const struct cli_option options_table[] = {
      .offset = offsetof(struct options, drain_timeout_ns), .argument = "DURATION", .fallback = "5s",
      .max = UINT64_C(3600000000000), .help = "On SIGTERM, streams end within this window"},
     {.name = "max-streams", .kind = CLI_COUNT, .offset = offsetof(struct options, max_streams),
-     .argument = "N", .fallback = "1024", .min = 1, .max = 100000,
+     .argument = "N", .fallback = "2048", .min = 1, .max = 100000,
      .help = "Streams on one connection; a proxy's connection carries those of many agents"},
     {.name = "metrics-listen", .kind = CLI_LISTEN,
      .offset = offsetof(struct options, metrics_listen), .argument = "[HOST]:PORT",
@@ -231,7 +232,7 @@ static void serve(struct role *role, const struct options *options)
 
 static int run_role(struct role *role, const struct options *options)
 {
-    const struct rpc_server_config config = {
+    struct rpc_server_config config = {
         .methods = role->methods,
         .server_user = &role->server,
         .max_streams = (uint32_t)options->max_streams,
@@ -240,6 +241,10 @@ static int run_role(struct role *role, const struct options *options)
         .on_refused = on_refused,
         .on_connection_closed = server_probe_connection_closed,
     };
+    if (role->server.probe != NULL) {
+        config.header_block_bytes = PROBE_HEADER_BLOCK_BYTES;
+        config.header_fields = PROBE_HEADER_FIELDS;
+    }
     net_loop_init(&role->loop);
     role->rpc = rpc_server_new(&role->loop, &config);
     int rv = EXIT_USAGE;

@@ -11,6 +11,11 @@
 #define PROBE_STARTS_BURST      4096
 #define PROBE_STARTS_PER_SECOND 256
 
+/* Header blocks that this server takes: what `limits` tries on a path, and what proxies add. One
+ * block at a time is read of a connection. */
+#define PROBE_HEADER_BLOCK_BYTES (96 * 1024)
+#define PROBE_HEADER_FIELDS      400
+
 /* What is sent, in messages, by one stream, over one connection, and of all: so much at once, and
  * so much each second. A message counts as PROBE_MESSAGE_COST_BYTES at least, as a small one is
  * work, too. */

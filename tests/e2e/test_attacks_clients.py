@@ -161,7 +161,7 @@ PLAIN = {
     "head-of-a-method": (plain("HEAD", GRPC, path="/ping.PingService/PingPong"), "405", None),
     "put-of-a-method": (plain("PUT", GRPC, path="/ping.PingService/PingPong"), "405", b"POST"),
     "connect": (plain("CONNECT"), "404", b"gRPC endpoint"),
-    "header-bomb": (plain("GET", *[("x", "y" * 1060)] * 15), "431", b"bytes is over the limit of 16384"),
+    "header-bomb": (plain("GET", *[("x", "y" * 1060)] * 100), "431", b"bytes is over the limit of 98304"),
 }
 
 
