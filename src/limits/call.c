@@ -164,6 +164,13 @@ void limits_call_cancel(struct limits_call *call)
     }
 }
 
+void limits_call_hold(struct limits_call *call, bool hold)
+{
+    if (call->call != NULL) {
+        rpc_call_hold(call->call, hold);
+    }
+}
+
 /* ---- its end --------------------------------------------------------------------------------- */
 
 static enum limits_end end_of(const struct rpc_status *status, bool goaway, uint32_t *ret_code)

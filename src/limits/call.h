@@ -43,6 +43,8 @@ int limits_call_send(struct limits_call *call);
 void limits_call_half_close(struct limits_call *call);
 /* on_closed follows. */
 void limits_call_cancel(struct limits_call *call);
+/* Of Run: rpc_call_hold(). */
+void limits_call_hold(struct limits_call *call, bool hold);
 
 /* The metadata of any call of the run, with room for LIMITS_CALL_FIELDS: who asks, -H. `id_text`
  * holds the agent's id while they are used. Returns how many. */

@@ -1,0 +1,58 @@
+/* What many streams on one connection say about the path. */
+#include "limits/counted.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void set_announced(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    sample->end = LIMITS_END_HERE;
+    sample->side = LIMITS_SIDE_CLIENT_HOP;
+    snprintf(sample->saw, sizeof(sample->saw),
+             "SETTINGS allow %" PRIu32 " streams at once: a client opens no more", wall->announced);
+}
+
+static void set_refused(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    sample->end = wall->end;
+    sample->code = wall->code;
+    sample->side = wall->ended_seen ? LIMITS_SIDE_SERVER : LIMITS_SIDE_CLIENT_HOP;
+    snprintf(sample->saw, sizeof(sample->saw), "stream %zu of %zu: %.200s", wall->answered + 1,
+             wall->opened, wall->ended_text != NULL ? wall->ended_text : "ended");
+}
+
+static void set_queued(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    sample->end = LIMITS_END_UNTOLD;
+    sample->side = LIMITS_SIDE_SERVER_HOP;
+    snprintf(sample->saw, sizeof(sample->saw),
+             "stream %zu of %zu waits: in %" PRIu64 " ms neither an answer nor a refusal",
+             wall->answered + 1, wall->opened, wall->waited_ms);
+}
+
+static void tell_connections(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    if (wall->looked_at > 0) {
+        snprintf(sample->server_saw, sizeof(sample->server_saw),
+                 "%zu of these streams came to the server on %zu connection%s", wall->looked_at,
+                 wall->connections, wall->connections == 1 ? "" : "s");
+    }
+}
+
+void limits_wall_sample(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    sample->value = wall->answered;
+    sample->resolution = 0;
+    tell_connections(wall, sample);
+    if (wall->ended > 0) {
+        set_refused(wall, sample);
+    } else if (wall->answered < wall->opened) {
+        set_queued(wall, sample);
+    } else if (wall->opened < wall->asked) {
+        set_announced(wall, sample);
+    } else {
+        sample->end = LIMITS_END_OPEN;
+        snprintf(sample->saw, sizeof(sample->saw), "all %zu are answered%s", wall->answered,
+                 wall->connections > 1 ? ", on more than one connection to the server" : "");
+    }
+}

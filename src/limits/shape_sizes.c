@@ -1,0 +1,209 @@
+/* Each size is a stream of its own: its message or metadata goes to the other end, which answers.
+ * What arrived is told by the answer, and by what the server says it saw. Whose a refusal is, the
+ * server is asked at the first: the others are the same limit's. */
+#include "limits/shape_sizes.h"
+
+#include "limits/counted.h"
+#include "limits/lane.h"
+#include "limits/sizes.h"
+#include "rpc/conn.h"
+
+#include <string.h>
+
+#define MESSAGE_FIRST  1024
+#define MESSAGE_MOST   RPC_PROBE_PAYLOAD_BYTES
+#define MESSAGE_GAP    256
+#define METADATA_FIRST 1024
+#define METADATA_MOST  (64 * 1024)
+#define METADATA_GAP   64
+#define FIELDS_FIRST   8 /* above what any call has */
+#define FIELDS_MOST    200
+#define FIELDS_GAP     1
+/* For a message of the largest size at LIMITS_BYTES_PER_SECOND, and then some. */
+#define PATIENCE_MS 8000
+/* Of the bytes that a run may send, for the messages of one direction. */
+#define BYTES_PER_SECOND (LIMITS_BYTES_PER_SECOND / 4)
+
+enum what { MESSAGE, METADATA, FIELDS };
+
+struct size_shape {
+    enum what what;
+    bool down;
+    uint64_t first;
+    uint64_t most;
+    uint64_t gap;
+};
+
+struct state {
+    bool begun;
+    struct limits_search search;
+    struct limits_sample refused;
+};
+
+static const struct size_shape *shape_of(const struct limits_lane *lane)
+{
+    return lane->ops->what;
+}
+
+static void ask_up(const struct size_shape *shape, uint64_t size, struct limits_trial_setup *setup)
+{
+    setup->script.headers_at_once = true;
+    switch (shape->what) {
+    case MESSAGE:
+        setup->sends = true; /* and the server's OK says that it has it, up to its end */
+        setup->half_closes = true;
+        setup->send_bytes = size;
+        setup->until = LIMITS_UNTIL_END;
+        break;
+    case METADATA:
+        setup->metadata_bytes = size;
+        setup->until = LIMITS_UNTIL_HEADERS;
+        break;
+    case FIELDS:
+        setup->metadata_fields = size;
+        setup->until = LIMITS_UNTIL_HEADERS;
+        break;
+    }
+}
+
+static void ask_down(const struct size_shape *shape, uint64_t size,
+                     struct limits_trial_setup *setup)
+{
+    setup->script.headers_at_once = true;
+    setup->until = LIMITS_UNTIL_HEADERS;
+    switch (shape->what) {
+    case MESSAGE:
+        setup->script.send_every_ms = 1;
+        setup->script.send_count = 1;
+        setup->script.send_bytes = (uint32_t)size;
+        setup->until = LIMITS_UNTIL_ANSWER;
+        break;
+    case METADATA:
+        setup->script.pad_fields = 1;
+        setup->script.pad_bytes = (uint32_t)size;
+        break;
+    case FIELDS:
+        setup->script.pad_fields = (uint32_t)size;
+        break;
+    }
+}
+
+static bool next(struct limits_lane *lane, struct limits_trial_setup *setup)
+{
+    const struct size_shape *shape = shape_of(lane);
+    struct state *state = lane->state;
+    if (!state->begun) {
+        limits_search_init(&state->search, shape->first, shape->most, shape->gap);
+        state->begun = true;
+    }
+    uint64_t size = limits_search_next(&state->search);
+    if (size == 0) {
+        return false;
+    }
+    (shape->down ? ask_down : ask_up)(shape, size, setup);
+    setup->patience_ms = PATIENCE_MS;
+    setup->asking = state->search.refused != 0 ? LIMITS_ASK_NOT
+                    : shape->down              ? LIMITS_ASK_UNLESS_MET
+                                               : LIMITS_ASK_UNTIL_ENDED;
+    lane->cost_bytes = size;
+    return true;
+}
+
+static bool has_arrived(const struct size_shape *shape, uint64_t size,
+                        const struct limits_trial_seen *seen)
+{
+    bool unasked = !seen->seen_found;
+    switch (shape->what) {
+    case MESSAGE:
+        return shape->down
+                   ? seen->answer_bytes >= size
+                   : seen->sample.end == LIMITS_END_TRAILERS && seen->status.code == RPC_OK &&
+                         (unasked || seen->told.messages > 0);
+    case METADATA:
+        return seen->met && (shape->down ? seen->pad_bytes >= size
+                                         : unasked || seen->seen_metadata_bytes >= size);
+    case FIELDS:
+        return seen->met &&
+               (shape->down ? seen->pad_fields >= size : unasked || seen->seen_fields >= size);
+    }
+    return false;
+}
+
+static uint32_t announced_bytes(const struct limits_lane *lane)
+{
+    struct rpc_conn *conn =
+        lane->link != NULL ? rpc_client_conn(limits_link_client(lane->link)) : NULL;
+    return conn != NULL ? h2_session_peer_header_bytes(rpc_conn_session(conn)) : 0;
+}
+
+static void note_refusal(struct limits_lane *lane, const struct limits_trial_seen *seen)
+{
+    struct state *state = lane->state;
+    const struct limits_sample first = state->refused;
+    const struct limits_size_try try = {
+        .unsent = seen->refused != 0,
+        .announced = announced_bytes(lane),
+        .given_up = seen->given_up,
+        .waited_ms = PATIENCE_MS,
+        .end = seen->sample,
+        .told = seen->asked ? &seen->told : NULL,
+    };
+    limits_size_refused(&try, &state->refused);
+    if (state->search.refused != 0) {
+        state->refused.side = first.side;
+        memcpy(state->refused.server_saw, first.server_saw, sizeof(first.server_saw));
+    }
+}
+
+static void told(struct limits_lane *lane, const struct limits_trial_seen *seen)
+{
+    struct state *state = lane->state;
+    uint64_t size = limits_search_next(&state->search);
+    bool arrived = seen->refused == 0 && has_arrived(shape_of(lane), size, seen);
+    if (!arrived) {
+        note_refusal(lane, seen);
+    }
+    limits_search_told(&state->search, arrived);
+}
+
+static void sum(const struct limits_lane *lane, struct limits_sample *sample)
+{
+    const struct state *state = lane->state;
+    uint64_t opened_ns = sample->opened_ns;
+    if (state->search.refused != 0) {
+        *sample = state->refused;
+        sample->opened = true;
+        sample->opened_ns = opened_ns;
+    }
+    limits_size_sample(&state->search, sample);
+}
+
+/* ---- the shapes ------------------------------------------------------------------------------ */
+
+#define SHAPE(name, what_, down_, first_, most_, gap_, rate_)                                      \
+    static const struct size_shape name##_shape = {                                                \
+        .what = (what_), .down = (down_), .first = (first_), .most = (most_), .gap = (gap_)};      \
+    static const struct limits_lane_ops name = {.next = next,                                      \
+                                                .told = told,                                      \
+                                                .sum = sum,                                        \
+                                                .judge = limits_counted_judge,                     \
+                                                .state_bytes = sizeof(struct state),               \
+                                                .looked = (most_),                                 \
+                                                .bytes_per_second = (rate_),                       \
+                                                .what = &name##_shape}
+
+SHAPE(message_up, MESSAGE, false, MESSAGE_FIRST, MESSAGE_MOST, MESSAGE_GAP, BYTES_PER_SECOND);
+SHAPE(message_down, MESSAGE, true, MESSAGE_FIRST, MESSAGE_MOST, MESSAGE_GAP, BYTES_PER_SECOND);
+SHAPE(metadata_up, METADATA, false, METADATA_FIRST, METADATA_MOST, METADATA_GAP, 0);
+SHAPE(metadata_down, METADATA, true, METADATA_FIRST, METADATA_MOST, METADATA_GAP, 0);
+SHAPE(fields_up, FIELDS, false, FIELDS_FIRST, FIELDS_MOST, FIELDS_GAP, 0);
+SHAPE(fields_down, FIELDS, true, FIELDS_FIRST, FIELDS_MOST, FIELDS_GAP, 0);
+
+const struct limits_plan limits_sizes_plans[LIMITS_SIZES_PLANS] = {
+    LIMITS_LANES_PLAN(LIMITS_MESSAGE_UP, true, &message_up),
+    LIMITS_LANES_PLAN(LIMITS_MESSAGE_DOWN, true, &message_down),
+    LIMITS_LANES_PLAN(LIMITS_METADATA_UP, true, &metadata_up),
+    LIMITS_LANES_PLAN(LIMITS_METADATA_DOWN, true, &metadata_down),
+    LIMITS_LANES_PLAN(LIMITS_METADATA_FIELDS_UP, true, &fields_up),
+    LIMITS_LANES_PLAN(LIMITS_METADATA_FIELDS_DOWN, true, &fields_down),
+};

@@ -1,0 +1,392 @@
+/*   alone   --the quick stream had its answers--> filling (the slow one is open, and not read)
+ *   filling --the server sends no more of it--> full
+ *   full    --the quick one had its answers, or waited for one--> reading (the slow one is read)
+ *   reading --the late answer, or a while--> closing --connection closed--> over
+ *   any     --the connection, or the quick stream ends--> closing
+ *
+ * The server is asked what it sent; it is silent when the path, and the kernels on it, hold all
+ * that they will. */
+#include "limits/shape_slow.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "limits/ask.h"
+#include "limits/call.h"
+#include "limits/counted.h"
+#include "limits/facts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A quarter of what a run may send in a second, and 16 MiB in all. */
+#define SLOW_MESSAGE_BYTES (16 * 1024)
+#define SLOW_EVERY_MS      7
+#define SLOW_COUNT         1024
+/* Questions to the quick stream: one at a time, so often, and so many in each state. */
+#define QUICK_EVERY_MS 50
+#define QUICK_COUNT    20
+/* The longest wait for an answer; a neighbour that gets none is hurt. */
+#define QUICK_WAIT_MS 4000
+/* The server sent nothing for so long: the path is full. */
+#define STILL_MS     1200
+#define ASK_EVERY_MS 300
+#define READ_MS      3000
+
+enum slow_phase { SLOW_ALONE, SLOW_FILLING, SLOW_FULL, SLOW_READING, SLOW_CLOSING };
+
+struct slow_shape {
+    void (*sum)(const struct limits_slow *slow, struct limits_sample *sample);
+    void (*judge)(struct limits_finding *finding);
+    uint64_t looked;
+    uint64_t share; /* a sample may be off by one in so many; 0: exact */
+};
+
+struct slow {
+    struct limits_work *work;
+    struct limits_link *link;
+    struct limits_call quick;
+    struct limits_call held;
+    struct limits_ask ask;
+    enum slow_phase phase;
+    struct limits_slow seen;
+    uint64_t opened_ns;
+    uint64_t asked_ns;   /* the question to the quick one that has no answer yet; 0: none */
+    uint64_t next_ns;    /* the next question to it */
+    unsigned in_phase;   /* answers in this phase */
+    uint64_t grew_ns;    /* when the server last had sent more */
+    uint64_t ask_ns;     /* when it is asked again */
+    uint64_t reading_ns; /* since when the slow one is read */
+    bool asking;
+    bool stopping;
+    bool failed;
+    char ended_text[LIMITS_TEXT_BYTES];
+    char lost[LIMITS_TEXT_BYTES];
+};
+
+static const struct rpc_probe_script echo = {.headers_at_once = true, .echo = true};
+static const struct rpc_probe_script flood = {
+    .headers_at_once = true,
+    .go_on = true,
+    .send_every_ms = SLOW_EVERY_MS,
+    .send_bytes = SLOW_MESSAGE_BYTES,
+    .send_count = SLOW_COUNT,
+};
+
+static void start_sample(struct slow *slow);
+
+static uint64_t now_ns(const struct slow *slow)
+{
+    return limits_ground_now_ns(slow->work->ground);
+}
+
+static bool is_past(uint64_t now, uint64_t since_ns, uint64_t ms)
+{
+    return now > since_ns + ms * NS_PER_MS;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void finish_sample(struct slow *slow)
+{
+    const struct slow_shape *shape = slow->work->plan->setup;
+    struct limits_finding *finding = slow->work->finding;
+    struct limits_sample *sample = &finding->samples[finding->sample_count++];
+    sample->opened = !slow->failed;
+    sample->opened_ns = slow->opened_ns;
+    if (slow->failed) {
+        snprintf(sample->saw, sizeof(sample->saw), "%s", slow->lost);
+    } else {
+        shape->sum(&slow->seen, sample);
+        sample->resolution = shape->share != 0 ? sample->value / shape->share : 0;
+    }
+}
+
+static void over(struct slow *slow)
+{
+    const struct slow_shape *shape = slow->work->plan->setup;
+    struct limits_finding *finding = slow->work->finding;
+    if (!slow->stopping) {
+        finish_sample(slow);
+        if (!slow->failed && finding->sample_count < LIMITS_SAMPLES) {
+            start_sample(slow);
+            return;
+        }
+    }
+    if (finding->sample_count > 0) {
+        shape->judge(finding);
+    }
+    limits_work_over(slow->work);
+}
+
+static void on_link_closed(void *user, const struct net_error *why)
+{
+    struct slow *slow = user;
+    slow->link = NULL;
+    if (slow->phase != SLOW_CLOSING) { /* the path ended it: there is nothing to compare */
+        slow->failed = true;
+        slow->phase = SLOW_CLOSING;
+        snprintf(slow->lost, sizeof(slow->lost), "%s", why->text);
+        limits_ask_stop(&slow->ask);
+    }
+    if (!slow->asking) {
+        over(slow);
+    }
+}
+
+static void close_link(struct slow *slow)
+{
+    slow->phase = SLOW_CLOSING;
+    limits_ask_stop(&slow->ask);
+    if (slow->link != NULL) {
+        limits_link_close(slow->link);
+    }
+}
+
+static void fail(struct slow *slow, const char *why)
+{
+    slow->failed = true;
+    snprintf(slow->lost, sizeof(slow->lost), "%s", why);
+    close_link(slow);
+}
+
+/* ---- what the server sent -------------------------------------------------------------------- */
+
+static void on_seen(void *user, const struct rpc_probe_seen *server)
+{
+    struct slow *slow = user;
+    uint64_t now = now_ns(slow);
+    if (server->sent_bytes > slow->seen.sent_bytes) {
+        slow->seen.sent_bytes = server->sent_bytes;
+        slow->grew_ns = now;
+    }
+}
+
+static void on_told(void *user, const struct limits_told *told)
+{
+    struct slow *slow = user;
+    (void)told;
+    slow->asking = false;
+    slow->ask_ns = now_ns(slow) + ASK_EVERY_MS * NS_PER_MS;
+    if (slow->phase == SLOW_CLOSING && slow->link == NULL) {
+        over(slow);
+    }
+}
+
+static void ask_server(struct slow *slow, uint64_t now)
+{
+    if (!slow->asking && now >= slow->ask_ns) {
+        slow->asking = true;
+        limits_ask_start(&slow->ask, slow->work->ground, slow->held.id, false, on_told, slow);
+        slow->ask.on_seen = on_seen;
+    }
+}
+
+/* ---- the quick stream ------------------------------------------------------------------------ */
+
+static void on_answer(void *user)
+{
+    struct slow *slow = user;
+    uint64_t took_ns = now_ns(slow) - slow->asked_ns;
+    uint64_t *slowest = slow->phase == SLOW_ALONE ? &slow->seen.alone_ns : &slow->seen.beside_ns;
+    if (slow->asked_ns == 0) {
+        return;
+    }
+    slow->asked_ns = 0;
+    if (slow->phase == SLOW_READING) {
+        slow->seen.answered_behind = true;
+        return;
+    }
+    *slowest = took_ns > *slowest ? took_ns : *slowest;
+    slow->in_phase++;
+    slow->seen.answered += slow->phase == SLOW_FULL;
+}
+
+static void on_quick_closed(void *user, const struct rpc_status *status)
+{
+    struct slow *slow = user;
+    char text[LIMITS_TEXT_BYTES];
+    if (slow->phase != SLOW_CLOSING) {
+        rpc_status_describe(status, text, sizeof(text));
+        fail(slow, text);
+    }
+}
+
+static const struct limits_call_events quick_events = {
+    .on_answer = on_answer,
+    .on_closed = on_quick_closed,
+};
+
+static void ask_quick(struct slow *slow, uint64_t now)
+{
+    if (slow->asked_ns == 0 && now >= slow->next_ns && limits_call_send(&slow->quick) == 0) {
+        slow->asked_ns = now;
+        slow->next_ns = now + QUICK_EVERY_MS * NS_PER_MS;
+        slow->seen.asked += slow->phase == SLOW_FULL;
+    }
+}
+
+/* ---- the slow stream ------------------------------------------------------------------------- */
+
+static void on_held_closed(void *user, const struct rpc_status *status)
+{
+    struct slow *slow = user;
+    struct limits_sample sample = {0};
+    if (slow->phase == SLOW_CLOSING || slow->phase == SLOW_READING) {
+        return;
+    }
+    limits_call_note_end(status, NULL, &sample);
+    slow->seen.end = sample.end;
+    slow->seen.code = sample.code;
+    snprintf(slow->ended_text, sizeof(slow->ended_text), "%s", sample.saw);
+    slow->seen.ended_text = slow->ended_text;
+}
+
+static const struct limits_call_events held_events = {.on_closed = on_held_closed};
+
+static void enter(struct slow *slow, enum slow_phase phase)
+{
+    slow->phase = phase;
+    slow->in_phase = 0;
+}
+
+static void do_fill(struct slow *slow, uint64_t now)
+{
+    if (limits_call_open(&slow->held, slow->link, &flood) != 0) {
+        fail(slow, "the connection takes no second stream");
+        return;
+    }
+    limits_call_hold(&slow->held, true);
+    slow->grew_ns = now;
+    slow->ask_ns = now + ASK_EVERY_MS * NS_PER_MS;
+    enter(slow, SLOW_FILLING);
+}
+
+static bool is_still(const struct slow *slow, uint64_t now)
+{
+    return slow->seen.sent_bytes >= slow->seen.offered_bytes || slow->seen.end != LIMITS_END_OPEN ||
+           is_past(now, slow->grew_ns, STILL_MS);
+}
+
+static void do_read(struct slow *slow, uint64_t now)
+{
+    uint64_t window = H2_STREAM_WINDOW_BYTES;
+    slow->seen.received_bytes = slow->seen.sent_bytes < window ? slow->seen.sent_bytes : window;
+    slow->seen.waited_ms = QUICK_WAIT_MS;
+    enter(slow, SLOW_READING);
+    slow->reading_ns = now;
+    limits_call_hold(&slow->held, false);
+}
+
+/* ---- the plan -------------------------------------------------------------------------------- */
+
+static void step(struct slow *slow, uint64_t now)
+{
+    bool late = slow->asked_ns != 0 && is_past(now, slow->asked_ns, QUICK_WAIT_MS);
+    switch (slow->phase) {
+    case SLOW_ALONE:
+        if (late) {
+            fail(slow, "the quick stream has no answer, with nothing beside it");
+        } else if (slow->in_phase >= QUICK_COUNT) {
+            do_fill(slow, now);
+        } else {
+            ask_quick(slow, now);
+        }
+        return;
+    case SLOW_FILLING:
+        ask_quick(slow, now);
+        ask_server(slow, now);
+        if (is_still(slow, now) || late) {
+            enter(slow, SLOW_FULL);
+            slow->seen.asked = slow->asked_ns != 0;
+        }
+        return;
+    case SLOW_FULL:
+        ask_server(slow, now);
+        if (late || slow->in_phase >= QUICK_COUNT) {
+            do_read(slow, now);
+        } else {
+            ask_quick(slow, now);
+        }
+        return;
+    case SLOW_READING:
+        if (slow->asked_ns == 0 || is_past(now, slow->reading_ns, READ_MS)) {
+            close_link(slow);
+        }
+        return;
+    case SLOW_CLOSING:
+        return;
+    }
+}
+
+static void on_ready(void *user)
+{
+    struct slow *slow = user;
+    slow->opened_ns = now_ns(slow);
+    if (limits_call_open(&slow->quick, slow->link, &echo) != 0) {
+        fail(slow, "the connection takes no stream");
+    }
+}
+
+static const struct limits_link_events link_events = {
+    .on_ready = on_ready,
+    .on_closed = on_link_closed,
+};
+
+static void start_sample(struct slow *slow)
+{
+    struct limits_work *work = slow->work;
+    *slow = (struct slow){.work = work};
+    slow->seen.offered_bytes = (uint64_t)SLOW_MESSAGE_BYTES * SLOW_COUNT;
+    slow->seen.end = LIMITS_END_OPEN;
+    limits_call_init(&slow->quick, work->ground, &quick_events, slow);
+    limits_call_init(&slow->held, work->ground, &held_events, slow);
+    slow->link = limits_link_open(work->ground, NULL, &link_events, slow);
+}
+
+static void start(struct limits_work *work)
+{
+    const struct slow_shape *shape = work->plan->setup;
+    struct slow *slow = mem_new(struct slow);
+    work->state = slow;
+    work->finding->looked = shape->looked;
+    slow->work = work;
+    start_sample(slow);
+}
+
+static void tick(struct limits_work *work, uint64_t now)
+{
+    struct slow *slow = work->state;
+    if (slow->opened_ns != 0) {
+        step(slow, now);
+    }
+}
+
+static void stop(struct limits_work *work)
+{
+    struct slow *slow = work->state;
+    if (!slow->stopping) {
+        slow->stopping = true;
+        close_link(slow);
+    }
+}
+
+static void free_slow(struct limits_work *work)
+{
+    free(work->state);
+}
+
+static const struct slow_shape neighbour = {limits_slow_sample, limits_facts_judge, 1, 0};
+/* Buffers of kernels grow as they like. */
+static const struct slow_shape buffered = {limits_buffered_sample, limits_counted_judge,
+                                           (uint64_t)SLOW_MESSAGE_BYTES *SLOW_COUNT, 3};
+
+#define SLOW_PLAN(shape_, setup_)                                                                  \
+    {                                                                                              \
+        .shape = (shape_), .needs_probe = true, .harsh = true, .setup = (setup_), .start = start,  \
+        .tick = tick, .stop = stop, .free = free_slow                                              \
+    }
+
+const struct limits_plan limits_slow_plans[LIMITS_SLOW_PLANS] = {
+    SLOW_PLAN(LIMITS_SLOW_READER, &neighbour),
+    SLOW_PLAN(LIMITS_BUFFERED, &buffered),
+};

@@ -1,0 +1,348 @@
+/* Streams on one connection, some at a time: the next are opened when those before are answered,
+ * until one is refused, one waits, or all are there.
+ *
+ *   opening --all, one ended, none answers, no room--> asking --told where some arrived--> closing
+ *     closing --connection closed--> over, then the second sample
+ *   opening --connection lost--> over */
+#include "limits/shape_wall.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "limits/ask.h"
+#include "limits/call.h"
+#include "limits/counted.h"
+#include "rpc/conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The other shapes of a run have streams, too. */
+#define WALL_STREAMS (LIMITS_STREAMS - 100)
+#define AT_A_TIME    50
+/* Without an answer, nor an end, for this long a stream waits for ever. */
+#define QUIET_MS 4000
+/* Streams that the server is asked after, from the first to the last. */
+#define LOOKED_AT 8
+
+struct wall;
+
+struct wall_stream {
+    struct wall *wall;
+    struct rpc_call *call;
+    char id[RPC_PROBE_ID_BYTES];
+    bool answered;
+    bool ended;
+};
+
+enum wall_phase { WALL_OPENING, WALL_ASKING, WALL_CLOSING };
+
+struct wall {
+    struct limits_work *work;
+    struct limits_link *link;
+    struct wall_stream *streams; /* owned */
+    enum wall_phase phase;
+    struct limits_wall seen;
+    struct limits_ask ask;
+    uint64_t opened_ns;  /* the first; 0: none yet */
+    uint64_t changed_ns; /* the last answer, end or opening */
+    size_t first_ended;  /* stream */
+    size_t asked;        /* questions */
+    uint64_t connections[LOOKED_AT];
+    bool stopping;
+    bool no_room;
+    char ended_text[LIMITS_TEXT_BYTES];
+    char lost[LIMITS_TEXT_BYTES];
+};
+
+static const struct rpc_probe_script script = {.headers_at_once = true, .go_on = true};
+
+static void start_sample(struct wall *wall);
+
+static uint64_t now_ns(const struct wall *wall)
+{
+    return limits_ground_now_ns(wall->work->ground);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void finish_sample(struct wall *wall)
+{
+    struct limits_finding *finding = wall->work->finding;
+    struct limits_sample *sample = &finding->samples[finding->sample_count++];
+    sample->opened = wall->seen.opened > 0;
+    sample->opened_ns = wall->opened_ns;
+    if (sample->opened) {
+        limits_wall_sample(&wall->seen, sample);
+    } else {
+        snprintf(sample->saw, sizeof(sample->saw), "%s", wall->lost);
+    }
+}
+
+static void on_link_closed(void *user, const struct net_error *why)
+{
+    struct wall *wall = user;
+    struct limits_finding *finding = wall->work->finding;
+    wall->link = NULL;
+    snprintf(wall->lost, sizeof(wall->lost), "%s", why->text);
+    if (wall->phase == WALL_ASKING) {
+        wall->phase = WALL_CLOSING; /* the answer comes first */
+        return;
+    }
+    if (!wall->stopping) {
+        finish_sample(wall);
+    }
+    if (!wall->stopping && wall->seen.opened > 0 && finding->sample_count < LIMITS_SAMPLES) {
+        start_sample(wall);
+        return;
+    }
+    if (finding->sample_count > 0) {
+        limits_counted_judge(finding);
+    }
+    limits_work_over(wall->work);
+}
+
+static void close_link(struct wall *wall)
+{
+    wall->phase = WALL_CLOSING;
+    limits_link_close(wall->link);
+}
+
+/* ---- where they arrived ---------------------------------------------------------------------- */
+
+static void note_connection(struct wall *wall, uint64_t connection)
+{
+    size_t i = 0;
+    wall->seen.looked_at++;
+    while (i < wall->seen.connections && wall->connections[i] != connection) {
+        i++;
+    }
+    if (i == wall->seen.connections) {
+        wall->connections[wall->seen.connections++] = connection;
+    }
+}
+
+static void ask_next(struct wall *wall);
+
+static void on_told(void *user, const struct limits_told *told)
+{
+    struct wall *wall = user;
+    size_t asked = wall->asked++;
+    if (asked == LOOKED_AT) {
+        wall->seen.ended_seen = told->found;
+    } else if (told->found) {
+        note_connection(wall, told->connection);
+    }
+    if (wall->phase == WALL_CLOSING || wall->stopping) { /* the connection is lost meanwhile */
+        struct net_error why;
+        net_error_set(&why, NET_CLOSED, "%s", wall->lost);
+        if (wall->link != NULL) {
+            close_link(wall);
+        } else {
+            on_link_closed(wall, &why);
+        }
+        return;
+    }
+    ask_next(wall);
+}
+
+/* The answered streams come first; nothing is known of which answered if one ended between. */
+static size_t stream_of(const struct wall *wall, size_t question)
+{
+    size_t last = wall->seen.answered - 1;
+    return question * last / (LOOKED_AT - 1);
+}
+
+static void ask_next(struct wall *wall)
+{
+    size_t most = wall->seen.ended > 0 ? LOOKED_AT + 1 : LOOKED_AT;
+    if (wall->seen.answered == 0 && wall->asked < LOOKED_AT) {
+        wall->asked = LOOKED_AT;
+    }
+    if (wall->asked >= most) {
+        close_link(wall);
+        return;
+    }
+    size_t stream = wall->asked == LOOKED_AT ? wall->first_ended : stream_of(wall, wall->asked);
+    limits_ask_start(&wall->ask, wall->work->ground, wall->streams[stream].id, false, on_told,
+                     wall);
+}
+
+static void do_ask(struct wall *wall)
+{
+    wall->phase = WALL_ASKING;
+    wall->seen.waited_ms = (now_ns(wall) - wall->changed_ns) / NS_PER_MS;
+    ask_next(wall);
+}
+
+/* ---- streams --------------------------------------------------------------------------------- */
+
+static void on_headers(void *user, const struct h2_block *block)
+{
+    struct wall_stream *stream = user;
+    (void)block;
+    if (!stream->answered && stream->wall->phase == WALL_OPENING) {
+        stream->answered = true;
+        stream->wall->seen.answered++;
+        stream->wall->changed_ns = now_ns(stream->wall);
+    }
+}
+
+static void on_message(void *user, const uint8_t *bytes, size_t len)
+{
+    (void)user;
+    (void)bytes;
+    (void)len;
+}
+
+static void note_first_end(struct wall *wall, const struct wall_stream *stream,
+                           const struct rpc_status *status)
+{
+    struct limits_sample sample = {0};
+    limits_call_note_end(status, limits_link_goaway(wall->link), &sample);
+    wall->first_ended = (size_t)(stream - wall->streams);
+    wall->seen.end = sample.end;
+    wall->seen.code = sample.code;
+    snprintf(wall->ended_text, sizeof(wall->ended_text), "%s", sample.saw);
+    wall->seen.ended_text = wall->ended_text;
+}
+
+static void on_closed(void *user, const struct rpc_status *status)
+{
+    struct wall_stream *stream = user;
+    struct wall *wall = stream->wall;
+    stream->call = NULL;
+    stream->ended = true;
+    if (wall->phase != WALL_OPENING || wall->stopping) {
+        return;
+    }
+    if (wall->seen.ended++ == 0) {
+        note_first_end(wall, stream, status);
+    }
+    wall->changed_ns = now_ns(wall);
+}
+
+static const struct rpc_call_events call_events = {
+    .on_headers = on_headers,
+    .on_message = on_message,
+    .on_closed = on_closed,
+};
+
+static int open_stream(struct wall *wall, struct wall_stream *stream)
+{
+    struct h2_header fields[LIMITS_CALL_FIELDS];
+    char agent[LIMITS_AGENT_BYTES];
+    char header[RPC_PROBE_HEADER_BYTES];
+    size_t count = limits_call_fields(wall->work->ground, fields, agent);
+    stream->wall = wall;
+    limits_call_make_id(stream->id);
+    fields[count++] = H2_HEADER(RPC_PROBE_ID_HEADER, stream->id);
+    rpc_probe_script_header(&script, header);
+    fields[count++] = H2_HEADER(RPC_PROBE_SCRIPT_HEADER, header);
+    const struct rpc_call_config config = {
+        .path = RPC_PROBE_RUN_PATH,
+        .metadata = fields,
+        .metadata_count = count,
+    };
+    return rpc_call_start(limits_link_client(wall->link), &config, &call_events, stream,
+                          &stream->call);
+}
+
+static void open_some(struct wall *wall)
+{
+    for (size_t i = 0; i < AT_A_TIME && wall->seen.opened < wall->seen.asked; i++) {
+        if (open_stream(wall, &wall->streams[wall->seen.opened]) != 0) {
+            wall->no_room = true;
+            break;
+        }
+        wall->seen.opened++;
+    }
+    wall->changed_ns = now_ns(wall);
+}
+
+static void on_ready(void *user)
+{
+    struct wall *wall = user;
+    struct rpc_conn *conn = rpc_client_conn(limits_link_client(wall->link));
+    wall->seen.announced = h2_session_peer_max_streams(rpc_conn_session(conn));
+    wall->opened_ns = now_ns(wall);
+    open_some(wall);
+    if (wall->seen.opened == 0) {
+        close_link(wall);
+    }
+}
+
+static const struct limits_link_events link_events = {
+    .on_ready = on_ready,
+    .on_closed = on_link_closed,
+};
+
+static void start_sample(struct wall *wall)
+{
+    free(wall->streams);
+    struct limits_work *work = wall->work;
+    *wall = (struct wall){.work = work, .seen = {.asked = WALL_STREAMS}};
+    wall->streams = mem_calloc(WALL_STREAMS, sizeof(struct wall_stream));
+    wall->link = limits_link_open(work->ground, NULL, &link_events, wall);
+}
+
+/* ---- the plan -------------------------------------------------------------------------------- */
+
+static void start(struct limits_work *work)
+{
+    struct wall *wall = mem_new(struct wall);
+    work->state = wall;
+    work->finding->looked = WALL_STREAMS;
+    wall->work = work;
+    start_sample(wall);
+}
+
+static void tick(struct limits_work *work, uint64_t now)
+{
+    struct wall *wall = work->state;
+    const struct limits_wall *seen = &wall->seen;
+    if (wall->phase != WALL_OPENING || seen->opened == 0 || wall->link == NULL) {
+        return;
+    }
+    bool settled = seen->answered + seen->ended >= seen->opened;
+    bool quiet = now > wall->changed_ns + QUIET_MS * NS_PER_MS;
+    if (!settled && !quiet) {
+        return;
+    }
+    if (seen->ended > 0 || quiet || wall->no_room || seen->opened == seen->asked) {
+        do_ask(wall);
+    } else {
+        open_some(wall);
+    }
+}
+
+static void stop(struct limits_work *work)
+{
+    struct wall *wall = work->state;
+    if (wall->stopping) {
+        return;
+    }
+    wall->stopping = true;
+    if (wall->phase == WALL_ASKING) {
+        limits_ask_stop(&wall->ask);
+    } else if (wall->link != NULL) {
+        close_link(wall);
+    }
+}
+
+static void free_wall(struct limits_work *work)
+{
+    struct wall *wall = work->state;
+    free(wall->streams);
+    free(wall);
+}
+
+const struct limits_plan limits_wall_plans[LIMITS_WALL_PLANS] = {{
+    .shape = LIMITS_STREAMS_PER_CONNECTION,
+    .needs_probe = true,
+    .harsh = true,
+    .start = start,
+    .tick = tick,
+    .stop = stop,
+    .free = free_wall,
+}};

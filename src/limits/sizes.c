@@ -1,0 +1,62 @@
+#include "limits/sizes.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The server refuses itself what it tells a limit of its own for; a hop that was cut because of
+ * what the server sent is its hop. */
+static enum limits_side side_of(const struct limits_size_try *try)
+{
+    const struct limits_told *told = try->told;
+    if (told == NULL || !told->answered) {
+        return LIMITS_SIDE_UNKNOWN;
+    }
+    if (!told->found) {
+        return LIMITS_SIDE_CLIENT_HOP; /* it never came as far */
+    }
+    if (!told->ended) {
+        return LIMITS_SIDE_CLIENT_HOP;
+    }
+    if (told->how == RPC_PROBE_LIMIT || told->how == RPC_PROBE_BROKEN) {
+        return LIMITS_SIDE_SERVER;
+    }
+    if (told->how == RPC_PROBE_BY_SCRIPT) {
+        return LIMITS_SIDE_CLIENT_HOP;
+    }
+    return try->given_up ? LIMITS_SIDE_UNKNOWN : LIMITS_SIDE_BOTH;
+}
+
+void limits_size_refused(const struct limits_size_try *try, struct limits_sample *sample)
+{
+    sample->end = try->end.end;
+    sample->code = try->end.code;
+    sample->side = side_of(try);
+    snprintf(sample->server_saw, sizeof(sample->server_saw), "%s",
+             try->told == NULL || !try->told->answered ? ""
+             : try->told->found                        ? try->told->text
+                                                       : "nothing of the stream");
+    if (try->unsent) {
+        sample->end = LIMITS_END_HERE;
+        sample->side = LIMITS_SIDE_CLIENT_HOP;
+        snprintf(sample->saw, sizeof(sample->saw),
+                 "SETTINGS allow a header list of %" PRIu32 " bytes: a client sends no more",
+                 try->announced);
+    } else if (try->given_up) {
+        sample->end = LIMITS_END_UNTOLD;
+        snprintf(sample->saw, sizeof(sample->saw),
+                 "in %" PRIu64 " ms it neither arrived nor was refused", try->waited_ms);
+    } else {
+        snprintf(sample->saw, sizeof(sample->saw), "%s", try->end.saw);
+    }
+}
+
+void limits_size_sample(const struct limits_search *search, struct limits_sample *sample)
+{
+    sample->value = search->passed;
+    if (search->refused == 0) {
+        sample->end = LIMITS_END_OPEN;
+        snprintf(sample->saw, sizeof(sample->saw), "all arrive");
+        return;
+    }
+    sample->resolution = search->refused - search->passed;
+}

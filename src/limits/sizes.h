@@ -1,0 +1,25 @@
+/* The judge of one size that was tried. Pure. */
+#ifndef GRPCROUTE_LIMITS_SIZES_H
+#define GRPCROUTE_LIMITS_SIZES_H
+
+#include "limits/finding.h"
+#include "limits/search.h"
+#include "limits/told.h"
+
+/* What became of one size. */
+struct limits_size_try {
+    bool arrived; /* whole, at the end that it was sent to */
+    bool unsent;  /* the peer announced that it takes no such header block: nothing was sent */
+    uint32_t announced; /* ... but so many bytes */
+    bool given_up;      /* neither arrived nor refused in `waited_ms` */
+    uint64_t waited_ms;
+    struct limits_sample end;       /* how the client saw it end: end, code, saw */
+    const struct limits_told *told; /* what the server says of the stream; NULL: not asked */
+};
+
+/* How a refusal looked, and whose it was, into end, code, side, saw and server_saw. */
+void limits_size_refused(const struct limits_size_try *try, struct limits_sample *sample);
+/* The search is over: value and resolution; `most` is how far was looked. */
+void limits_size_sample(const struct limits_search *search, struct limits_sample *sample);
+
+#endif

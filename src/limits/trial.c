@@ -1,0 +1,349 @@
+#include "limits/trial.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "limits/call.h"
+#include "rpc/metadata.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT_HEADER "grpc-timeout"
+#define PAD_NAME_BYTES 24
+/* Beside the pads: of any call, its id, the script and the timeout. */
+#define OWN_FIELDS (LIMITS_CALL_FIELDS + 3)
+
+static uint64_t now_ns(const struct limits_trial *trial)
+{
+    return limits_ground_now_ns(trial->ground);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct limits_trial *trial = handle->data;
+    trial->running = false;
+    trial->on_over(trial->user, &trial->seen);
+}
+
+static void finish(struct limits_trial *trial)
+{
+    uv_close((uv_handle_t *)&trial->timer, on_timer_closed);
+}
+
+static bool is_same(const struct rpc_probe_field *sent, const uint8_t *value, size_t len)
+{
+    return sent->value_len == len && (len == 0 || memcmp(sent->value, value, len) == 0);
+}
+
+static void on_seen(void *user, const struct rpc_probe_seen *server)
+{
+    struct limits_trial *trial = user;
+    struct limits_trial_seen *seen = &trial->seen;
+    seen->seen_found = true;
+    seen->seen_fields = server->metadata_fields;
+    seen->seen_metadata_bytes = server->metadata_bytes;
+    seen->seen_open_ms = server->open_for_ms;
+    seen->seen_half_closed = server->half_closed;
+    seen->binary_matched = 0;
+    for (size_t i = 0; i < trial->setup.binary_count; i++) {
+        const struct rpc_probe_field *sent = &trial->setup.binary[i];
+        for (size_t k = 0; k < server->field_count; k++) {
+            const struct rpc_probe_field *came = &server->fields[k];
+            if (!came->malformed && strcmp(came->name, sent->name) == 0 &&
+                is_same(sent, came->value, came->value_len)) {
+                seen->binary_matched++;
+                break;
+            }
+        }
+    }
+}
+
+static void on_told(void *user, const struct limits_told *told)
+{
+    struct limits_trial *trial = user;
+    trial->seen.asked = true;
+    trial->seen.told = *told;
+    finish(trial);
+}
+
+static void closed(struct limits_trial *trial)
+{
+    trial->call = NULL;
+    uv_timer_stop(&trial->timer);
+    enum limits_asking asking = trial->setup.asking;
+    if (asking == LIMITS_ASK_NOT || trial->stopping ||
+        (asking == LIMITS_ASK_UNLESS_MET && trial->seen.met)) {
+        finish(trial);
+        return;
+    }
+    limits_ask_start(&trial->ask, trial->ground, trial->id, asking != LIMITS_ASK_ONCE, on_told,
+                     trial);
+    trial->ask.on_seen = on_seen;
+}
+
+static void on_closed(void *user, const struct rpc_status *status)
+{
+    struct limits_trial *trial = user;
+    const char *goaway = limits_link_goaway(trial->link);
+    trial->seen.ended_ns = now_ns(trial);
+    trial->seen.status = *status;
+    limits_call_note_end(status, goaway, &trial->seen.sample);
+    closed(trial);
+}
+
+/* ---- what the server says -------------------------------------------------------------------- */
+
+static bool is_binary(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 4 && strcmp(name + len - 4, "-bin") == 0;
+}
+
+static bool came_as_sent(const struct h2_header *came, const struct rpc_probe_field *sent)
+{
+    uint8_t bytes[RPC_PROBE_SCRIPT_BYTES];
+    size_t len;
+    if (!is_binary(sent->name)) {
+        return is_same(sent, (const uint8_t *)came->value, came->value_len);
+    }
+    return rpc_binary_decode(came->value, came->value_len, bytes, sizeof(bytes), &len) == 0 &&
+           is_same(sent, bytes, len);
+}
+
+static size_t count_matched(const struct h2_block *block, const struct rpc_probe_field *sent,
+                            size_t count)
+{
+    size_t matched = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool found = false;
+        for (size_t k = 0; k < block->count && !found; k++) {
+            found = strcmp(block->fields[k].name, sent[i].name) == 0 &&
+                    came_as_sent(&block->fields[k], &sent[i]);
+        }
+        matched += found;
+    }
+    return matched;
+}
+
+static void met(struct limits_trial *trial, enum limits_until what)
+{
+    if (trial->setup.until == what && !trial->seen.met) {
+        trial->seen.met = true;
+        rpc_call_cancel(trial->call);
+    }
+}
+
+static void on_headers(void *user, const struct h2_block *block)
+{
+    struct limits_trial *trial = user;
+    const struct rpc_probe_script *script = &trial->setup.script;
+    const size_t prefix = strlen(RPC_PROBE_PAD_HEADER);
+    trial->seen.headers_ns = now_ns(trial);
+    trial->seen.headers_matched = count_matched(block, script->headers, script->header_count);
+    for (size_t i = 0; i < block->count; i++) {
+        const struct h2_header *field = &block->fields[i];
+        if (strncmp(field->name, RPC_PROBE_PAD_HEADER, prefix) == 0) {
+            trial->seen.pad_fields++;
+            trial->seen.pad_bytes += field->name_len + field->value_len;
+        }
+    }
+    met(trial, LIMITS_UNTIL_HEADERS);
+}
+
+static void on_message(void *user, const uint8_t *bytes, size_t len)
+{
+    struct limits_trial *trial = user;
+    struct rpc_probe_response response;
+    if (rpc_probe_response_decode(bytes, len, &response) != 0) {
+        return;
+    }
+    if (trial->seen.answers++ == 0) {
+        trial->seen.answer_ns = now_ns(trial);
+    }
+    if (response.payload_len > trial->seen.answer_bytes) {
+        trial->seen.answer_bytes = response.payload_len;
+    }
+    met(trial, LIMITS_UNTIL_ANSWER);
+}
+
+static void on_trailers(void *user, const struct h2_block *block)
+{
+    struct limits_trial *trial = user;
+    const struct rpc_probe_script *script = &trial->setup.script;
+    trial->seen.trailers_matched = count_matched(block, script->trailers, script->trailer_count);
+}
+
+static const struct rpc_call_events call_events = {
+    .on_headers = on_headers,
+    .on_message = on_message,
+    .on_trailers = on_trailers,
+    .on_closed = on_closed,
+};
+
+/* ---- what the client does -------------------------------------------------------------------- */
+
+static void on_patience(uv_timer_t *timer)
+{
+    struct limits_trial *trial = timer->data;
+    trial->seen.given_up = true;
+    rpc_call_cancel(trial->call);
+}
+
+static void on_reset(uv_timer_t *timer)
+{
+    struct limits_trial *trial = timer->data;
+    trial->seen.reset_ns = now_ns(trial);
+    rpc_call_reset(trial->call, trial->setup.reset);
+}
+
+/* What the fields of a request point to. */
+struct texts {
+    char agent[LIMITS_AGENT_BYTES];
+    char script[RPC_PROBE_HEADER_BYTES];
+    char timeout[RPC_TIMEOUT_BYTES];
+    char binary[RPC_PROBE_FIELDS][RPC_BINARY_BYTES(LIMITS_TRIAL_BINARY_BYTES)];
+    char *pad_names; /* owned */
+    char *pad_value; /* owned */
+};
+
+static size_t add_own(struct limits_trial *trial, struct texts *texts, struct h2_header *fields)
+{
+    const struct limits_trial_setup *setup = &trial->setup;
+    size_t count = limits_call_fields(trial->ground, fields, texts->agent);
+    fields[count++] = H2_HEADER(RPC_PROBE_ID_HEADER, trial->id);
+    if (rpc_probe_script_header(&setup->script, texts->script) > 0) {
+        fields[count++] = H2_HEADER(RPC_PROBE_SCRIPT_HEADER, texts->script);
+    }
+    if (setup->timeout_ns != 0) {
+        rpc_timeout_format(texts->timeout, setup->timeout_ns);
+        fields[count++] = H2_HEADER(TIMEOUT_HEADER, texts->timeout);
+    }
+    for (size_t i = 0; i < setup->binary_count; i++) {
+        const struct rpc_probe_field *field = &setup->binary[i];
+        assert(i < RPC_PROBE_FIELDS && field->value_len <= LIMITS_TRIAL_BINARY_BYTES);
+        rpc_binary_encode(texts->binary[i], sizeof(texts->binary[i]), field->value,
+                          field->value_len);
+        fields[count++] = H2_HEADER(field->name, texts->binary[i]);
+    }
+    return count;
+}
+
+static size_t bytes_of(const struct h2_header *fields, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += fields[i].name_len + fields[i].value_len;
+    }
+    return bytes;
+}
+
+/* One field whose value brings all up to the bytes that are wanted, or short ones up to their
+ * number. */
+static size_t add_pads(const struct limits_trial_setup *setup, struct texts *texts,
+                       struct h2_header *fields, size_t count)
+{
+    size_t pads = setup->metadata_fields > count ? setup->metadata_fields - count : 0;
+    size_t held = bytes_of(fields, count) + strlen(RPC_PROBE_PAD_HEADER "1");
+    size_t value_len = 1;
+    if (setup->metadata_bytes > held) {
+        pads = 1;
+        value_len = setup->metadata_bytes - held;
+    }
+    texts->pad_names = mem_calloc(pads + 1, PAD_NAME_BYTES);
+    texts->pad_value = mem_calloc(1, value_len + 1);
+    memset(texts->pad_value, 'x', value_len);
+    for (size_t i = 0; i < pads; i++) {
+        char *name = texts->pad_names + i * PAD_NAME_BYTES;
+        snprintf(name, PAD_NAME_BYTES, RPC_PROBE_PAD_HEADER "%zu", i + 1);
+        fields[count++] = H2_HEADER(name, texts->pad_value);
+    }
+    return count;
+}
+
+static int open_call(struct limits_trial *trial)
+{
+    const struct limits_trial_setup *setup = &trial->setup;
+    struct texts *texts = mem_new(struct texts);
+    struct h2_header *fields = mem_calloc(
+        OWN_FIELDS + setup->binary_count + 1 + setup->metadata_fields, sizeof(struct h2_header));
+    size_t count = add_own(trial, texts, fields);
+    const struct rpc_call_config config = {
+        .path = RPC_PROBE_RUN_PATH,
+        .metadata = fields,
+        .metadata_count = add_pads(setup, texts, fields, count),
+        .message_limit_bytes = RPC_PROBE_MESSAGE_BYTES,
+        .send_limit_bytes = RPC_PROBE_MESSAGE_BYTES,
+    };
+    int rv =
+        rpc_call_start(limits_link_client(trial->link), &config, &call_events, trial, &trial->call);
+    free(texts->pad_names);
+    free(texts->pad_value);
+    free(texts);
+    free(fields);
+    return rv;
+}
+
+static void send_message(struct limits_trial *trial)
+{
+    const struct rpc_probe_request request = {.sequence = 1,
+                                              .payload_len = trial->setup.send_bytes};
+    size_t room = request.payload_len + RPC_PROBE_HEAD_BYTES;
+    uint8_t *bytes = mem_calloc(1, room);
+    rpc_call_send(trial->call, bytes, rpc_probe_request_encode(&request, bytes, room));
+    free(bytes);
+}
+
+void limits_trial_start(struct limits_trial *trial, struct limits_ground *ground,
+                        struct limits_link *link, const struct limits_trial_setup *setup,
+                        void (*on_over)(void *user, const struct limits_trial_seen *seen),
+                        void *user)
+{
+    memset(trial, 0, sizeof(*trial));
+    trial->ground = ground;
+    trial->link = link;
+    trial->setup = *setup;
+    trial->on_over = on_over;
+    trial->user = user;
+    trial->running = true;
+    uv_timer_init(&ground->loop.uv, &trial->timer);
+    trial->timer.data = trial;
+    limits_call_make_id(trial->id);
+    trial->seen.opened_ns = now_ns(trial);
+    trial->seen.refused = open_call(trial);
+    if (trial->seen.refused != 0) {
+        finish(trial);
+        return;
+    }
+    if (setup->sends) {
+        send_message(trial);
+    }
+    if (setup->half_closes) {
+        rpc_call_half_close(trial->call);
+    }
+    uv_timer_start(&trial->timer, setup->resets ? on_reset : on_patience,
+                   setup->resets ? setup->reset_ms : setup->patience_ms, 0);
+}
+
+void limits_trial_goaway(struct limits_trial *trial)
+{
+    if (trial->running && trial->seen.goaway_ns == 0) {
+        trial->seen.goaway_ns = now_ns(trial);
+    }
+}
+
+void limits_trial_stop(struct limits_trial *trial)
+{
+    if (!trial->running || trial->stopping) {
+        return;
+    }
+    trial->stopping = true;
+    if (trial->call != NULL) {
+        rpc_call_cancel(trial->call);
+    } else {
+        limits_ask_stop(&trial->ask);
+    }
+}
