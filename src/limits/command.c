@@ -6,11 +6,11 @@
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "cli/result.h"
+#include "limits/compare_command.h"
 #include "limits/contract.h"
 #include "limits/plans.h"
-#include "limits/print.h"
-#include "limits/report.h"
 #include "limits/run.h"
+#include "limits/tell.h"
 #include "role/connect.h"
 
 #include <stdlib.h>
@@ -117,19 +117,7 @@ static int measure(const struct options *options, const struct role_target *targ
     if (!result->connected && result->interrupted_by == 0) {
         cli_error("limits", "%s", result->reason);
     }
-    static const struct cli_printers printers = {
-        .text = limits_print_text,
-        .markdown = limits_print_markdown,
-        .junit = limits_print_junit,
-    };
-    char message[LIMITS_MESSAGE_BYTES];
-    const struct cli_result told = {
-        .command = "limits",
-        .target = report.result->target,
-        .exit_code = limits_report_exit_code(&report),
-        .message = limits_report_message(&report, message),
-    };
-    return cli_result_tell(&told, &printers, &report, &options->report);
+    return limits_tell(&report, &options->report);
 }
 
 static int run_at(const struct options *options, struct limits_result *result,
@@ -184,15 +172,25 @@ static int run_with(const struct options *options, struct limits_result *result,
 
 static int run(const void *parsed, int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    const struct options *options = parsed;
+    if (argc > 0 && strcmp(argv[0], "compare") == 0) {
+        cli_result_begin_inner("limits compare");
+        return limits_compare_command(argc - 1, argv + 1, &options->report);
+    }
+    if (argc > 0) {
+        cli_error("limits", "\"%s\" is not valid, expected compare BEFORE NOW, or nothing",
+                  argv[0]);
+        return EXIT_USAGE;
+    }
     struct limits_result *result = mem_new(struct limits_result);
     struct limits_contract *contract = mem_new(struct limits_contract);
-    int rv = run_with(parsed, result, contract);
+    int rv = run_with(options, result, contract);
     free(contract);
     free(result);
     return rv;
 }
+
+static const char *const inner_commands[] = {"compare", NULL};
 
 const struct cli_command limits_command = {
     .name = "limits",
@@ -202,11 +200,18 @@ const struct cli_command limits_command = {
         "and sees what ends them, when, and at which hop: age, silence in each direction, PINGs,\n"
         "half-close, streams on a connection, sizes, statuses, ends. Two streams per state must\n"
         "agree. The other end is `grpcroute server`; before another server what needs its probe\n"
-        "service is told as not measured. A limit is no fault: only --contract makes a verdict.",
+        "service is told as not measured. A limit is no fault: only --contract makes a verdict.\n\n"
+        "`limits compare BEFORE NOW` shows what changed between two results (-o json; - is standard\n"
+        "input), and fails when something is worse.",
     .examples = "  # What production will do to an agent that is silent for a minute and more\n"
                 "  grpcroute limits --target proxy.example.com:8443 --cacert ca.pem\n"
                 "  # Does the path keep what the service needs?\n"
-                "  grpcroute limits --cacert certs/ca.pem --contract needs.txt --gentle\n",
+                "  grpcroute limits --cacert certs/ca.pem --contract needs.txt --gentle\n"
+                "  # What does the new gateway change?\n"
+                "  grpcroute limits compare old.json new.json\n",
+    .positional = "[compare BEFORE NOW]",
+    .positional_words = inner_commands,
+    .positional_files = true,
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

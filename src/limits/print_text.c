@@ -153,7 +153,7 @@ static void print_limit(FILE *out, const struct limits_finding *finding)
     fprintf(out, "\n%s: %s, %s", limits_shape_name(finding->shape),
             limits_shape_text(finding->shape), limits_found_text(finding, cli_shows_utf8(), found));
     if (finding->kind != LIMITS_FACT && finding->state != LIMITS_UNSTEADY) {
-        fprintf(out, ", %s%s", finding->state == LIMITS_BY_OTHER ? "" : "ended by: ",
+        fprintf(out, ", %s%s", finding->side == LIMITS_SIDE_UNKNOWN ? "" : "ended by: ",
                 limits_ended_by_text(finding, ended_by));
     }
     fputc('\n', out);

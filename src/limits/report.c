@@ -1,10 +1,10 @@
 #include "limits/report.h"
 
 #include "cli/exit.h"
+#include "limits/sentence.h"
 #include "limits/words.h"
 #include "role/signals.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 static size_t count_state(const struct limits_result *result, enum limits_state state)
@@ -47,25 +47,7 @@ int limits_report_exit_code(const struct limits_report *report)
 
 /* ---- the sentence ---------------------------------------------------------------------------- */
 
-/* A text that grows and is cut at its end. */
-struct sentence {
-    char *out;
-    size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence, const char *format,
-                                                      ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    int len = vsnprintf(sentence->out + sentence->len, LIMITS_MESSAGE_BYTES - sentence->len, format,
-                        arguments);
-    va_end(arguments);
-    size_t left = LIMITS_MESSAGE_BYTES - 1 - sentence->len;
-    sentence->len += len < 0 ? 0 : (size_t)len < left ? (size_t)len : left;
-}
-
-static void say_promises(struct sentence *sentence, const struct limits_report *report,
+static void say_promises(struct limits_sentence *sentence, const struct limits_report *report,
                          enum limits_verdict verdict, const char *what)
 {
     char why[LIMITS_TEXT_BYTES];
@@ -73,65 +55,66 @@ static void say_promises(struct sentence *sentence, const struct limits_report *
     for (size_t i = 0; i < report->contract->count; i++) {
         const struct limits_promise *promise = &report->contract->promises[i];
         if (limits_promise_judge(promise, report->result, why) == verdict) {
-            say(sentence, "%s%s", said++ == 0 ? what : ", ", promise->text);
+            limits_say(sentence, "%s%s", said++ == 0 ? what : ", ", promise->text);
         }
     }
 }
 
-static void say_contract(struct sentence *sentence, const struct limits_report *report)
+static void say_contract(struct limits_sentence *sentence, const struct limits_report *report)
 {
     size_t kept = limits_contract_count(report->contract, report->result, LIMITS_KEPT);
     size_t count = report->contract->count;
     if (kept == count) {
-        say(sentence, "The path keeps all %zu promises of the contract", count);
+        limits_say(sentence, "The path keeps all %zu promises of the contract", count);
         return;
     }
-    say(sentence, "The path keeps %zu of the %zu promises of the contract", kept, count);
+    limits_say(sentence, "The path keeps %zu of the %zu promises of the contract", kept, count);
     say_promises(sentence, report, LIMITS_BROKEN, "; broken: ");
     say_promises(sentence, report, LIMITS_NOT_CHECKED, "; not checked: ");
 }
 
-static void say_found(struct sentence *sentence, const struct limits_result *result)
+static void say_found(struct limits_sentence *sentence, const struct limits_result *result)
 {
     size_t said = 0;
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         const struct limits_finding *finding = &result->findings[i];
         char found[LIMITS_FOUND_BYTES];
         if (finding->wanted && limits_is_notable(finding)) {
-            say(sentence, "%s%s %s", said++ == 0 ? "Found: " : ", ",
-                limits_shape_name(finding->shape), limits_found_text(finding, false, found));
+            limits_say(sentence, "%s%s %s", said++ == 0 ? "Found: " : ", ",
+                       limits_shape_name(finding->shape), limits_found_text(finding, false, found));
         }
     }
     if (said == 0) {
-        say(sentence, "No limit was met");
+        limits_say(sentence, "No limit was met");
     }
 }
 
-static void say_measured(struct sentence *sentence, const struct limits_result *result)
+static void say_measured(struct limits_sentence *sentence, const struct limits_result *result)
 {
     char within[LIMITS_VALUE_BYTES];
     size_t missing = count_state(result, LIMITS_NOT_MEASURED);
     if (missing == count_wanted(result)) {
-        say(sentence, "Nothing was measured");
+        limits_say(sentence, "Nothing was measured");
         return;
     }
     say_found(sentence, result);
-    say(sentence, "; looked for %s",
-        limits_value_text(LIMITS_DURATION, result->within_ns, within, sizeof(within)));
+    limits_say(sentence, "; looked for %s",
+               limits_value_text(LIMITS_DURATION, result->within_ns, within, sizeof(within)));
     if (missing > 0) {
-        say(sentence, "; %zu of %zu shapes were not measured", missing, count_wanted(result));
+        limits_say(sentence, "; %zu of %zu shapes were not measured", missing,
+                   count_wanted(result));
     }
 }
 
 const char *limits_report_message(const struct limits_report *report,
                                   char out[static LIMITS_MESSAGE_BYTES])
 {
-    struct sentence sentence = {.out = out};
-    out[0] = '\0';
+    struct limits_sentence sentence;
+    limits_sentence_begin(&sentence, out, LIMITS_MESSAGE_BYTES);
     if (report->result->interrupted_by != 0) {
-        say(&sentence, "Interrupted; this is what was known by then. ");
+        limits_say(&sentence, "Interrupted; this is what was known by then. ");
     } else if (!report->result->connected) {
-        say(&sentence, "%s", report->result->reason);
+        limits_say(&sentence, "%s", report->result->reason);
         return out;
     }
     if (report->contract != NULL) {

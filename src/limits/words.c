@@ -80,7 +80,9 @@ const char *limits_ended_by_text(const struct limits_finding *finding,
         snprintf(out, LIMITS_FOUND_BYTES, "by %s", limits_shape_name(finding->by));
         return out;
     }
-    return limits_is_notable(finding) ? limits_side_text(finding->side) : "";
+    bool ended = limits_is_notable(finding) && finding->state != LIMITS_UNSTEADY &&
+                 (finding->kind != LIMITS_FACT || finding->side != LIMITS_SIDE_UNKNOWN);
+    return ended ? limits_side_text(finding->side) : "";
 }
 
 const char *limits_end_name(enum limits_end end)
