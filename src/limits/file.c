@@ -102,7 +102,20 @@ static const char *shape_name(unsigned shape)
 
 /* ---- a finding ------------------------------------------------------------------------------- */
 
-static int read_sample(const cJSON *item, enum limits_kind kind, struct limits_sample *ret)
+/* Only LIMITS_PING_INTERVAL may have none. */
+static int value_or_none(const cJSON *object, enum limits_shape shape, uint64_t *ret)
+{
+    char member[LIMITS_MEMBER_BYTES];
+    limits_json_member("value", limits_shape_kind(shape), member);
+    if (shape == LIMITS_PING_INTERVAL &&
+        cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(object, member))) {
+        *ret = LIMITS_VALUE_NONE;
+        return 0;
+    }
+    return value_in(object, "value", limits_shape_kind(shape), ret);
+}
+
+static int read_sample(const cJSON *item, enum limits_shape shape, struct limits_sample *ret)
 {
     const cJSON *opened = cJSON_GetObjectItemCaseSensitive(item, "opened");
     if (!cJSON_IsBool(opened)) {
@@ -117,7 +130,7 @@ static int read_sample(const cJSON *item, enum limits_kind kind, struct limits_s
     unsigned end = word_in(item, "end", end_name, ENDS);
     unsigned side = word_in(item, "ended_by", side_name, SIDES);
     if (end == ENDS || side == SIDES || number_in(item, "code", &code) != 0 || code > UINT32_MAX ||
-        value_in(item, "value", kind, &ret->value) != 0) {
+        value_or_none(item, shape, &ret->value) != 0) {
         return 1;
     }
     ret->end = end;
@@ -136,7 +149,7 @@ static int read_samples(const cJSON *object, struct limits_finding *ret)
     }
     cJSON_ArrayForEach(item, list)
     {
-        if (read_sample(item, ret->kind, &ret->samples[ret->sample_count++]) != 0) {
+        if (read_sample(item, ret->shape, &ret->samples[ret->sample_count++]) != 0) {
             return 1;
         }
     }
@@ -146,19 +159,12 @@ static int read_samples(const cJSON *object, struct limits_finding *ret)
 /* The value of what was found. */
 static int read_value(const cJSON *object, struct limits_finding *ret)
 {
-    char member[LIMITS_MEMBER_BYTES];
     if (ret->kind == LIMITS_FACT) {
         const cJSON *holds = cJSON_GetObjectItemCaseSensitive(object, "holds");
         ret->fact = cJSON_IsTrue(holds);
         return cJSON_IsBool(holds) ? 0 : 1;
     }
-    limits_json_member("value", ret->kind, member);
-    if (ret->shape == LIMITS_PING_INTERVAL &&
-        cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(object, member))) {
-        ret->value = LIMITS_VALUE_NONE;
-        return 0;
-    }
-    return value_in(object, "value", ret->kind, &ret->value) != 0 ||
+    return value_or_none(object, ret->shape, &ret->value) != 0 ||
            value_in(object, "resolution", ret->kind, &ret->resolution) != 0;
 }
 
