@@ -100,6 +100,9 @@ struct limits_sample {
     uint32_t code;
     bool goaway_seen;                   /* a GOAWAY came before the end */
     enum limits_side side;              /* by what both ends saw of this sample */
+    bool server_told;                   /* by Seen, how it ended there: */
+    unsigned server_end;                /* enum rpc_probe_end (rpc/probe.h) */
+    uint32_t server_code;               /* of RST_STREAM, or a status */
     char saw[LIMITS_TEXT_BYTES];        /* the client: "stream reset with CANCEL" */
     char server_saw[LIMITS_TEXT_BYTES]; /* "" where it was not asked */
 };

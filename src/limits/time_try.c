@@ -56,6 +56,9 @@ static void on_told(void *user, const struct limits_told *told)
     sample->side = limits_judge_side(sample, told);
     if (told->found) {
         snprintf(sample->server_saw, sizeof(sample->server_saw), "%s", told->text);
+        sample->server_told = told->ended;
+        sample->server_end = told->how;
+        sample->server_code = told->code;
     }
     if (try->state == LIMITS_TRY_LEFT && told->found && told->ended) {
         note_untold(try, told);
