@@ -220,6 +220,13 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
     (void)ng;
     struct h2_session *session = ctx;
     struct h2_stream *stream = h2_find_stream(session, frame->hd.stream_id);
+    if (session->role == H2_SERVER && frame->hd.type == NGHTTP2_GOAWAY) {
+        /* A client names the last of the server's streams; grpc-go's goodbye names its own, which
+         * ends the session here, too, but is no offence. */
+        keep_goaway_text(session, &frame->goaway);
+        session->goodbye = true;
+        return 0;
+    }
     if (stream != NULL &&
         (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING)) {
         h2_block_broken(session, stream, frame);
@@ -286,7 +293,8 @@ static const char *violation(uint32_t error)
 static void sent_goaway(struct h2_session *session, uint32_t error)
 {
     session->goaway_sent = true;
-    if (error != NGHTTP2_NO_ERROR && !session->terminated && session->reason == NULL) {
+    if (error != NGHTTP2_NO_ERROR && !session->terminated && !session->goodbye &&
+        session->reason == NULL) {
         session->reason = violation(error);
         session->blame = error == NGHTTP2_INTERNAL_ERROR ? H2_BLAME_OURSELVES : H2_BLAME_PEER;
     }

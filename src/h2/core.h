@@ -108,6 +108,7 @@ struct h2_session {
     bool ready;
     bool settings_acked;
     bool goaway_received;
+    bool goodbye; /* a GOAWAY whose last id nghttp2 does not take */
     bool goaway_sent;
     bool terminated; /* nothing more is read */
     bool sent_since_ping;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, GOAWAY = 7, WINDOW_UPDATE = 8 };
+enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, PUSH_PROMISE = 5, GOAWAY = 7, WINDOW_UPDATE = 8 };
 enum { END_STREAM = 1 };
 enum { MAX_CONCURRENT_STREAMS = 3 };
 
@@ -273,6 +273,26 @@ static void a_goaway_keeps_its_text_escaped(void **state)
     pair_free(pair);
 }
 
+/* grpc-go's clients name the last of their own streams when they go. */
+static void a_clients_goodbye_is_no_offence(void **state)
+{
+    (void)state;
+    struct pair *pair = pair_new(NULL);
+    static const uint8_t goodbye[] = {0, 0, 0, 3, 0, 0, 0, 0, 'b', 'y', 'e'};
+    pair_inject(pair, &pair->server, GOAWAY, 0, 0, goodbye, sizeof(goodbye));
+    pair_collect(pair, &pair->server);
+    assert_string_equal(h2_session_goaway_text(pair->server.session), "GOAWAY NO_ERROR: bye");
+    assert_null(h2_session_reason(pair->server.session));
+    assert_true(h2_session_finished(pair->server.session));
+    pair_free(pair);
+    pair = pair_new(NULL);
+    pair_inject(pair, &pair->server, PUSH_PROMISE, 4, 1, goodbye, 6);
+    pair_collect(pair, &pair->server);
+    assert_string_equal(h2_session_reason(pair->server.session),
+                        "peer broke HTTP/2 (PROTOCOL_ERROR)");
+    pair_free(pair);
+}
+
 static void a_drained_session_without_streams_still_reads(void **state)
 {
     (void)state;
@@ -445,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_limit_of_0_takes_back_what_did_not_leave),
         cmocka_unit_test(the_last_answered_stream_is_known),
         cmocka_unit_test(a_goaway_keeps_its_text_escaped),
+        cmocka_unit_test(a_clients_goodbye_is_no_offence),
         cmocka_unit_test(a_drained_session_without_streams_still_reads),
         cmocka_unit_test(what_was_reset_here_is_not_unprocessed),
         cmocka_unit_test(what_never_left_a_lost_connection_is_unprocessed),
