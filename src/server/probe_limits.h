@@ -34,6 +34,7 @@
 #define PROBE_METADATA_BYTES_PER_SECOND (1024 * 1024)
 #define PROBE_PAD_FIELDS                480
 #define PROBE_PAD_BYTES                 (80 * 1024)
+#define PROBE_PAD_FIELD_BYTES           (60 * 1024) /* nghttp2 reads no field above 64 KiB */
 
 /* GOAWAYs of all connections: others may share one through a proxy. So many at once, one each
  * PROBE_GOAWAY_S. */

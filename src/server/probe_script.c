@@ -59,6 +59,10 @@ static int check_sizes(const struct rpc_probe_script *script, struct rpc_status 
     if (script->pad_bytes > PROBE_PAD_BYTES) {
         return over(answer, "pad_bytes", script->pad_bytes, PROBE_PAD_BYTES);
     }
+    uint64_t one = script->pad_fields > 0 ? script->pad_bytes / script->pad_fields : 0;
+    if (one > PROBE_PAD_FIELD_BYTES) {
+        return over(answer, "pad_bytes of one field", one, PROBE_PAD_FIELD_BYTES);
+    }
     size_t message = script->status_message != NULL ? strlen(script->status_message) : 0;
     return message >= RPC_MESSAGE_BYTES
                ? over(answer, "bytes of status_message", message, RPC_MESSAGE_BYTES - 1)
@@ -182,7 +186,9 @@ struct h2_header *server_probe_script_fields(const struct rpc_probe_field *field
                                              uint32_t pad_fields, uint32_t pad_bytes,
                                              size_t *ret_count)
 {
-    pad_fields = pad_fields == 0 && pad_bytes > 0 ? 1 : pad_fields;
+    if (pad_fields == 0) {
+        pad_fields = (pad_bytes + PROBE_PAD_FIELD_BYTES - 1) / PROBE_PAD_FIELD_BYTES;
+    }
     size_t all = count + pad_fields;
     size_t texts = text_bytes(fields, count, pad_fields, pad_bytes);
     struct h2_header *out = mem_calloc(1, all * sizeof(*out) + texts + 1);

@@ -31,7 +31,6 @@ void server_probe_refuse(struct server_probe_stream *stream, enum rpc_code code,
     stream->phase = PROBE_ENDED;
     stream->facts.how = RPC_PROBE_LIMIT;
     stream->facts.code = (uint32_t)code;
-    rpc_server_call_discard(stream->call); /* a client that does not read is to hear of it, too */
     rpc_server_call_finish(stream->call, code, message);
 }
 

@@ -77,6 +77,7 @@ static void end_life(struct server_probe_stream *stream)
     if (stream->phase == PROBE_ENDED) {
         rpc_server_call_reset(stream->call, H2_CANCEL); /* the client does not take its end */
     } else {
+        rpc_server_call_discard(stream->call); /* who does not read is to hear of it, too */
         server_probe_refuse(stream, RPC_RESOURCE_EXHAUSTED,
                             "the stream is older than this server's %d s", PROBE_LIFE_MS / 1000);
     }
