@@ -2,7 +2,8 @@
 
 const limits = data.limits || [];
 const measured = limits.filter((limit) => limit.state !== "not_measured");
-const notable = limits.filter((limit) => ["found", "unsteady", "by_other"].includes(limit.state) && !(limit.kind === "fact" && limit.holds));
+const notable = limits.filter((limit) => ["found", "unsteady", "by_other"].includes(limit.state) && !(limit.kind === "fact" && limit.holds) &&
+  !(limit.shape === "buffered" && limit.state === "found")); // which is a measure
 const SIDES = { unknown: "not known", client_hop: "client's hop", server_hop: "server's hop", both_hops: "both hops at once", server: "the server itself" };
 const endedBy = (limit) => limit.state === "by_other" ? `by ${limit.by}` : notable.includes(limit) ? SIDES[limit.ended_by] : "";
 const lookOf = (limit) => ["not_measured", "unsteady"].includes(limit.state) ? limit.why : limit.look;
@@ -68,7 +69,7 @@ function showContract() {
 
 function showLimits() {
   const part = section("limits", "All shapes", `Looked for ${duration(data.within_ns)}: "none within" says nothing of what is longer.`);
-  part.append(makeTable([["Shape"], ["What"], ["Found"], ["Ended by"], ["How it looked to the client", false, true]], limits.map((limit) =>
+  part.append(makeTable([["Shape", false, true], ["What", false, true], ["Found", false, true], ["Ended by"], ["What the client saw", false, true]], limits.map((limit) =>
     [limit.shape, limit.what, [limit.text, moodOfLimit(limit)], endedBy(limit), lookOf(limit)])));
 }
 
@@ -82,8 +83,8 @@ function showSettings() {
   const told = notable.filter((limit) => limit.settings.length > 0 || limit.advice);
   if (told.length === 0) return;
   const part = section("settings", "Which setting it may be, and what to set");
-  part.append(makeTable([["Shape"], ["Settings that look like it", false, true], ["What a client can set", false, true]], told.map((limit) =>
-    [`${limit.shape}: ${limit.text}`, listOf(limit.settings.map((one) => `${one.program} ${one.name} (${one.usual}): ${one.mend}`)), limit.advice])));
+  part.append(makeTable([["Shape", false, true], ["Found", false, true], ["Settings that look like it", false, true], ["What a client can set", false, true]], told.map((limit) =>
+    [limit.shape, limit.text, listOf(limit.settings.map((one) => `${one.program} ${one.name} (${one.usual}): ${one.mend}`)), limit.advice])));
 }
 
 // What both ends saw of each try.
@@ -91,7 +92,7 @@ function showSamples() {
   const tries = notable.flatMap((limit) => limit.samples.map((sample, number) => [limit, sample, number]));
   if (tries.length === 0) return;
   const part = section("tries", "What both ends saw");
-  part.append(makeTable([["Shape"], ["Try", true], ["Lived", true], ["The client saw", false, true], ["The server saw", false, true]], tries.map(([limit, sample, number]) =>
+  part.append(makeTable([["Shape", false, true], ["Try", true], ["Lived", true], ["The client saw", false, true], ["The server saw", false, true]], tries.map(([limit, sample, number]) =>
     [limit.shape, String(number + 1), sample.opened ? duration(sample.lived_ns) : "not begun", sample.client_saw, sample.server_saw || ""])));
 }
 

@@ -30,17 +30,17 @@ static void print_row(FILE *out, const struct limits_finding *finding)
     char found[LIMITS_FOUND_BYTES];
     char ended_by[LIMITS_FOUND_BYTES];
     const char *by = limits_ended_by_text(finding, ended_by);
+    const char *look = finding->state == LIMITS_UNSTEADY ? finding->why : finding->look;
+    bool notable = limits_is_notable(finding);
     bool known = finding->side != LIMITS_SIDE_UNKNOWN || finding->state == LIMITS_BY_OTHER;
-    const char *look = finding->state == LIMITS_UNSTEADY ? finding->why
-                       : limits_is_notable(finding)      ? finding->look
-                                                         : "";
     limits_put_cell(out, limits_shape_name(finding->shape), NAME_COLUMNS);
-    if (!limits_is_notable(finding)) {
-        fprintf(out, "%s\n", limits_found_text(finding, cli_shows_utf8(), found));
+    const char *text = limits_found_text(finding, cli_shows_utf8(), found);
+    if (look[0] == '\0') {
+        fprintf(out, "%s\n", text);
         return;
     }
-    limits_put_cell(out, limits_found_text(finding, cli_shows_utf8(), found), FOUND_COLUMNS);
-    limits_put_cell(out, known ? by : "-", ENDED_COLUMNS);
+    limits_put_cell(out, text, FOUND_COLUMNS);
+    limits_put_cell(out, !notable ? "" : known ? by : "-", ENDED_COLUMNS);
     limits_put_rest(out, look, LOOK_AT);
 }
 
@@ -55,7 +55,7 @@ static void print_table(FILE *out, const struct limits_result *result)
             limits_put_cell(out, "SHAPE", NAME_COLUMNS);
             limits_put_cell(out, "FOUND", FOUND_COLUMNS);
             limits_put_cell(out, "ENDED BY", ENDED_COLUMNS);
-            fputs("HOW IT LOOKED TO THE CLIENT\n", out);
+            fputs("WHAT THE CLIENT SAW\n", out);
         }
         print_row(out, &result->findings[i]);
     }

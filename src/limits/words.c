@@ -14,7 +14,8 @@ bool limits_is_notable(const struct limits_finding *finding)
 {
     switch (finding->state) {
     case LIMITS_FOUND:
-        return finding->kind != LIMITS_FACT || !finding->fact;
+        return finding->kind == LIMITS_FACT ? !finding->fact
+                                            : finding->shape != LIMITS_BUFFERED; /* a measure */
     case LIMITS_UNSTEADY:
     case LIMITS_BY_OTHER:
         return true;

@@ -11,7 +11,7 @@
  * what is held for a slow reader. */
 bool limits_less_is_better(enum limits_shape shape);
 
-/* Whether something ended, was refused or did not arrive as sent. */
+/* Whether something ended, was refused or did not arrive as sent: what is more than a measure. */
 bool limits_is_notable(const struct limits_finding *finding);
 
 /* "5.01s ± 500ms", "none within 1m30s", "none up to 4.00 MiB", "not even every 30.0s", "yes", "not
