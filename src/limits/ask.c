@@ -59,8 +59,8 @@ static bool is_done(const struct limits_ask *ask)
     if (ask->told.found) {
         return ask->told.ended || !ask->wait || ms >= LIMITS_ASK_SETTLES_MS;
     }
-    return ask->asked >= LIMITS_ASK_TIMES || ms >= LIMITS_ASK_MS ||
-           (!ask->told.answered && is_final(&ask->told.status)) || (!ask->wait && ask->asked > 0);
+    return ask->asked >= ask->times || ms >= LIMITS_ASK_MS ||
+           (!ask->told.answered && is_final(&ask->told.status));
 }
 
 static void on_pause(uv_timer_t *timer)
@@ -205,6 +205,7 @@ void limits_ask_start(struct limits_ask *ask, struct limits_ground *ground, cons
 {
     *ask = (struct limits_ask){
         .ground = ground, .on_told = on_told, .user = user, .id = id, .wait = wait};
+    ask->times = LIMITS_ASK_TIMES;
     ask->began_ns = limits_ground_now_ns(ground);
     ask->running = true;
     uv_timer_init(&ground->loop.uv, &ask->timer);

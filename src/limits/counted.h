@@ -20,7 +20,8 @@ struct limits_wall {
     uint32_t announced;     /* the peer's MAX_CONCURRENT_STREAMS; UINT32_MAX: it named none */
     size_t opened;          /* ... and so many were, at once */
     size_t answered;        /* by the server, while all others were open */
-    size_t ended;           /* refused, or ended otherwise, before an answer came */
+    size_t ended;           /* refused, or ended otherwise, while more were opened */
+    size_t ended_number;    /* of the first of these, from 1 */
     enum limits_end end;    /* how the first of these ended */
     uint32_t code;          /* of that end */
     const char *ended_text; /* the same for people; escaped, borrowed */

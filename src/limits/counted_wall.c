@@ -17,7 +17,7 @@ static void set_refused(const struct limits_wall *wall, struct limits_sample *sa
     sample->end = wall->end;
     sample->code = wall->code;
     sample->side = wall->ended_seen ? LIMITS_SIDE_SERVER : LIMITS_SIDE_CLIENT_HOP;
-    snprintf(sample->saw, sizeof(sample->saw), "stream %zu of %zu: %.200s", wall->answered + 1,
+    snprintf(sample->saw, sizeof(sample->saw), "stream %zu of %zu: %.200s", wall->ended_number,
              wall->opened, wall->ended_text != NULL ? wall->ended_text : "ended");
 }
 

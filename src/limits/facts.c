@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of those that arrived as the same. */
+#define NAMED_CASES 3
+
 void limits_cases_add(struct limits_cases *cases, const char *sent, const char *got, bool same)
 {
     if (cases->count == LIMITS_CASES_MAX) {
@@ -48,18 +51,25 @@ static bool was_told(const struct limits_cases *cases, size_t index)
     return false;
 }
 
-/* "NOT_FOUND, ABORTED as UNKNOWN" of all that arrived as this one did. */
+/* "NOT_FOUND, ABORTED and 3 more as UNKNOWN": all that arrived as this one did. */
 static void tell_group(const struct limits_cases *cases, size_t first, char *out, size_t out_bytes)
 {
-    bool begun = false;
+    size_t count = 0;
+    char more[32] = "";
     for (size_t i = first; i < cases->count; i++) {
         const struct limits_case *one = &cases->cases[i];
-        if (!one->same && strcmp(one->got, cases->cases[first].got) == 0) {
-            append(out, out_bytes, begun ? ", " : "");
+        if (one->same || strcmp(one->got, cases->cases[first].got) != 0) {
+            continue;
+        }
+        if (count++ < NAMED_CASES) {
+            append(out, out_bytes, count > 1 ? ", " : "");
             append(out, out_bytes, one->sent);
-            begun = true;
         }
     }
+    if (count > NAMED_CASES) {
+        snprintf(more, sizeof(more), " and %zu more", count - NAMED_CASES);
+    }
+    append(out, out_bytes, more);
     append(out, out_bytes, " as ");
     append(out, out_bytes, cases->cases[first].got);
 }

@@ -56,11 +56,11 @@ void limits_lanes_stop(struct limits_work *work);
 void limits_lanes_free(struct limits_work *work);
 
 /* A plan of lanes. */
-#define LIMITS_LANES_PLAN(shape_, harsh_, ops_)                                                    \
+#define LIMITS_LANES_PLAN(shape_, turn_, harsh_, ops_)                                             \
     {                                                                                              \
-        .shape = (shape_), .needs_probe = true, .harsh = (harsh_), .setup = (ops_),                \
-        .start = limits_lanes_start, .tick = limits_lanes_tick, .stop = limits_lanes_stop,         \
-        .free = limits_lanes_free                                                                  \
+        .shape = (shape_), .turn = (turn_), .needs_probe = true, .harsh = (harsh_),                \
+        .setup = (ops_), .start = limits_lanes_start, .tick = limits_lanes_tick,                   \
+        .stop = limits_lanes_stop, .free = limits_lanes_free                                       \
     }
 
 #endif

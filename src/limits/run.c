@@ -5,7 +5,7 @@
  *   measuring --every work is over-->          over
  *   any       --signal, late-->                the same, once all works have stopped
  *
- * All shapes run at once, each on connections of its own. */
+ * Shapes run at once, each on connections of its own, but for those that come alone, behind. */
 #include "limits/run.h"
 
 #include "base/clock.h"
@@ -33,9 +33,10 @@ struct run {
     struct limits_ask ask;
     char id[RPC_PROBE_ID_BYTES];
     struct limits_work works[LIMITS_SHAPES];
-    size_t work_count;
+    size_t work_count; /* that were started */
     size_t over;
-    size_t next; /* of the shapes: its work is started */
+    size_t wanted;
+    enum limits_turn turn; /* whose works are started next */
     bool measuring;
     bool stopping;
     bool closed;
@@ -112,13 +113,23 @@ static void start_work(struct run *run, enum limits_shape shape)
     plan->start(work);
 }
 
+static enum limits_turn turn_of(const struct limits_plan *plan)
+{
+    return plan != NULL ? plan->turn : LIMITS_TURN_TOGETHER;
+}
+
+/* Those of the next turn that has any. */
 static void start_works(struct run *run)
 {
     run->measuring = true;
-    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
-        if (run->result->findings[i].wanted) {
-            start_work(run, i);
+    while (run->over == run->work_count && run->turn < LIMITS_TURNS) {
+        for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+            const struct limits_plan *plan = limits_plan_of(i);
+            if (run->result->findings[i].wanted && turn_of(plan) == run->turn) {
+                start_work(run, i);
+            }
         }
+        run->turn++;
     }
 }
 
@@ -176,7 +187,7 @@ static void show_progress(struct run *run, uint64_t now_ns)
                          run->ground.within_ns + limits_ground_stagger_ns(&run->ground));
     cli_progress_show(&run->progress,
                       "limits: %zu of %zu shapes measured, %zu limits met, %s of about %s",
-                      run->over, run->work_count, found, passed, limit);
+                      run->over, run->wanted, found, passed, limit);
 }
 
 static bool is_late(const struct run *run, uint64_t now_ns)
@@ -196,6 +207,9 @@ static void on_tick(uv_timer_t *timer)
             work->plan->tick(work, now_ns);
         }
     }
+    if (run->measuring && !run->stopping) {
+        start_works(run);
+    }
     if (run->measuring && run->over == run->work_count) {
         finish(run);
         return;
@@ -210,6 +224,9 @@ static void on_tick(uv_timer_t *timer)
 
 static void start(struct run *run)
 {
+    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+        run->wanted += run->result->findings[i].wanted;
+    }
     uv_timer_init(&run->ground.loop.uv, &run->timer);
     run->timer.data = run;
     uv_timer_start(&run->timer, on_tick, LIMITS_TICK_MS, LIMITS_TICK_MS);
@@ -217,6 +234,7 @@ static void start(struct run *run)
     cli_progress_begin(&run->progress);
     limits_call_make_id(run->id);
     limits_ask_start(&run->ask, &run->ground, run->id, false, on_told, run);
+    run->ask.times = 1; /* nobody has seen that one */
 }
 
 static void conclude(struct run *run)

@@ -5,8 +5,9 @@
 #include "limits/finding.h"
 #include "role/connect.h"
 
-/* What the slowest shape may take beyond the time that is looked for limits of time. */
-#define LIMITS_RUN_SPARE_MS 120000
+/* What the shapes that come alone may take, one after the other, beyond the time that is looked for
+ * limits of time. */
+#define LIMITS_RUN_SPARE_MS 300000
 
 /* `result` has its target, within_ns, gentle, and of the findings `wanted`; gets the rest.
  * `version` is that of the agent that calls. Returns 0, or a negative libuv error when there is no

@@ -15,8 +15,25 @@
 
 struct limits_work;
 
+/* Behind a proxy, streams of several shapes, and of others, share a connection to the server: a
+ * shape that may break or fill it comes alone, when the time that is looked for is over. */
+enum limits_turn {
+    LIMITS_TURN_TOGETHER,
+    LIMITS_TURN_GOAWAY,
+    LIMITS_TURN_WALL,
+    LIMITS_TURN_MESSAGES,
+    LIMITS_TURN_SLOW_READER,
+    LIMITS_TURN_BUFFERED,
+    LIMITS_TURN_FIELDS_UP,
+    LIMITS_TURN_FIELDS_DOWN,
+    LIMITS_TURN_METADATA_UP,
+    LIMITS_TURN_METADATA_DOWN,
+    LIMITS_TURNS
+};
+
 struct limits_plan {
     enum limits_shape shape;
+    enum limits_turn turn;
     bool needs_probe;  /* the server must have the ProbeService, or it is not measured */
     bool harsh;        /* not with --gentle */
     const void *setup; /* of the module: what this shape is among those it measures; constant */
@@ -45,7 +62,5 @@ struct limits_work {
 /* Of the work itself: its finding is filled and none of its connections is open any more. Exactly
  * once. */
 void limits_work_over(struct limits_work *work);
-/* The same, with a sentence on why nothing was measured. */
-void limits_work_fail(struct limits_work *work, const char *why);
 
 #endif

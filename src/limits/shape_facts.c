@@ -220,6 +220,8 @@ static void describe_told(const struct limits_trial_seen *seen, char *out, size_
         snprintf(out, out_bytes, "nothing: the server's stream is still open");
     } else if (told->how == RPC_PROBE_RESET) {
         snprintf(out, out_bytes, "%s", h2_error_name(told->code));
+    } else if (told->how == RPC_PROBE_CONNECTION_LOST) {
+        snprintf(out, out_bytes, "the end of the server's connection");
     } else {
         snprintf(out, out_bytes, "%.*s", (int)out_bytes - 1, told->text);
     }
@@ -357,12 +359,12 @@ LANES(cancel, 1);
 LANES(deadline, 1);
 
 const struct limits_plan limits_facts_plans[LIMITS_FACTS_PLANS] = {
-    LIMITS_LANES_PLAN(LIMITS_STATUS, false, &status),
-    LIMITS_LANES_PLAN(LIMITS_TRAILERS_ONLY, false, &trailers_only),
-    LIMITS_LANES_PLAN(LIMITS_STATUS_MESSAGE, false, &message),
-    LIMITS_LANES_PLAN(LIMITS_BINARY_METADATA, false, &binary_),
-    LIMITS_LANES_PLAN(LIMITS_RESET_FROM_SERVER, false, &reset),
-    LIMITS_LANES_PLAN(LIMITS_RESET_FROM_CLIENT, false, &client_reset),
-    LIMITS_LANES_PLAN(LIMITS_CANCEL, false, &cancel),
-    LIMITS_LANES_PLAN(LIMITS_DEADLINE, false, &deadline),
+    LIMITS_LANES_PLAN(LIMITS_STATUS, LIMITS_TURN_TOGETHER, false, &status),
+    LIMITS_LANES_PLAN(LIMITS_TRAILERS_ONLY, LIMITS_TURN_TOGETHER, false, &trailers_only),
+    LIMITS_LANES_PLAN(LIMITS_STATUS_MESSAGE, LIMITS_TURN_TOGETHER, false, &message),
+    LIMITS_LANES_PLAN(LIMITS_BINARY_METADATA, LIMITS_TURN_TOGETHER, false, &binary_),
+    LIMITS_LANES_PLAN(LIMITS_RESET_FROM_SERVER, LIMITS_TURN_TOGETHER, false, &reset),
+    LIMITS_LANES_PLAN(LIMITS_RESET_FROM_CLIENT, LIMITS_TURN_TOGETHER, false, &client_reset),
+    LIMITS_LANES_PLAN(LIMITS_CANCEL, LIMITS_TURN_TOGETHER, false, &cancel),
+    LIMITS_LANES_PLAN(LIMITS_DEADLINE, LIMITS_TURN_TOGETHER, false, &deadline),
 };

@@ -98,6 +98,6 @@ static const struct limits_lane_ops grace = {
 };
 
 const struct limits_plan limits_goaway_plans[LIMITS_GOAWAY_PLANS] = {
-    LIMITS_LANES_PLAN(LIMITS_GOAWAY, false, &goaway),
-    LIMITS_LANES_PLAN(LIMITS_GRACE, false, &grace),
+    LIMITS_LANES_PLAN(LIMITS_GOAWAY, LIMITS_TURN_GOAWAY, false, &goaway),
+    LIMITS_LANES_PLAN(LIMITS_GRACE, LIMITS_TURN_GOAWAY, false, &grace),
 };

@@ -67,5 +67,5 @@ static const struct limits_lane_ops ops = {
 };
 
 const struct limits_plan limits_headers_plans[LIMITS_HEADERS_PLANS] = {
-    LIMITS_LANES_PLAN(LIMITS_HEADERS_FIRST, false, &ops),
+    LIMITS_LANES_PLAN(LIMITS_HEADERS_FIRST, LIMITS_TURN_TOGETHER, false, &ops),
 };

@@ -15,12 +15,15 @@
 #define MESSAGE_GAP    256
 #define METADATA_FIRST 1024
 #define METADATA_MOST  (64 * 1024)
+#define PAD_BYTES_MAX  (60 * 1024) /* that the server puts into one field */
 #define METADATA_GAP   64
 #define FIELDS_FIRST   8 /* above what any call has */
 #define FIELDS_MOST    200
 #define FIELDS_GAP     1
 /* For a message of the largest size at LIMITS_BYTES_PER_SECOND, and then some. */
-#define PATIENCE_MS 8000
+#define PATIENCE_MS 5000
+/* A stream that no server knows is one that never came to any: more than a few pods are asked. */
+#define ASK_TIMES 8
 /* Of the bytes that a run may send, for the messages of one direction. */
 #define BYTES_PER_SECOND (LIMITS_BYTES_PER_SECOND / 4)
 
@@ -45,47 +48,38 @@ static const struct size_shape *shape_of(const struct limits_lane *lane)
     return lane->ops->what;
 }
 
+/* Metadata goes with a message and its answer: there are paths on which it waits for one. */
 static void ask_up(const struct size_shape *shape, uint64_t size, struct limits_trial_setup *setup)
 {
-    setup->script.headers_at_once = true;
-    switch (shape->what) {
-    case MESSAGE:
-        setup->sends = true; /* and the server's OK says that it has it, up to its end */
-        setup->half_closes = true;
+    setup->sends = true;
+    if (shape->what == MESSAGE) {
+        setup->half_closes = true; /* and the server's OK says that it has all */
         setup->send_bytes = size;
         setup->until = LIMITS_UNTIL_END;
-        break;
-    case METADATA:
-        setup->metadata_bytes = size;
-        setup->until = LIMITS_UNTIL_HEADERS;
-        break;
-    case FIELDS:
-        setup->metadata_fields = size;
-        setup->until = LIMITS_UNTIL_HEADERS;
-        break;
+        return;
     }
+    setup->script.echo = true;
+    setup->until = LIMITS_UNTIL_ANSWER;
+    setup->metadata_bytes = shape->what == METADATA ? size : 0;
+    setup->metadata_fields = shape->what == FIELDS ? size : 0;
 }
 
 static void ask_down(const struct size_shape *shape, uint64_t size,
                      struct limits_trial_setup *setup)
 {
-    setup->script.headers_at_once = true;
-    setup->until = LIMITS_UNTIL_HEADERS;
-    switch (shape->what) {
-    case MESSAGE:
+    setup->until = LIMITS_UNTIL_ANSWER;
+    if (shape->what == MESSAGE) {
         setup->script.send_every_ms = 1;
         setup->script.send_count = 1;
         setup->script.send_bytes = (uint32_t)size;
-        setup->until = LIMITS_UNTIL_ANSWER;
-        break;
-    case METADATA:
-        setup->script.pad_fields = 1;
-        setup->script.pad_bytes = (uint32_t)size;
-        break;
-    case FIELDS:
-        setup->script.pad_fields = (uint32_t)size;
-        break;
+        return;
     }
+    setup->sends = true;
+    setup->script.echo = true;
+    setup->script.pad_fields = shape->what == FIELDS  ? (uint32_t)size
+                               : size > PAD_BYTES_MAX ? 2
+                                                      : 1;
+    setup->script.pad_bytes = shape->what == METADATA ? (uint32_t)size : 0;
 }
 
 static bool next(struct limits_lane *lane, struct limits_trial_setup *setup)
@@ -105,6 +99,7 @@ static bool next(struct limits_lane *lane, struct limits_trial_setup *setup)
     setup->asking = state->search.refused != 0 ? LIMITS_ASK_NOT
                     : shape->down              ? LIMITS_ASK_UNLESS_MET
                                                : LIMITS_ASK_UNTIL_ENDED;
+    setup->ask_times = ASK_TIMES;
     lane->cost_bytes = size;
     return true;
 }
@@ -200,10 +195,10 @@ SHAPE(fields_up, FIELDS, false, FIELDS_FIRST, FIELDS_MOST, FIELDS_GAP, 0);
 SHAPE(fields_down, FIELDS, true, FIELDS_FIRST, FIELDS_MOST, FIELDS_GAP, 0);
 
 const struct limits_plan limits_sizes_plans[LIMITS_SIZES_PLANS] = {
-    LIMITS_LANES_PLAN(LIMITS_MESSAGE_UP, true, &message_up),
-    LIMITS_LANES_PLAN(LIMITS_MESSAGE_DOWN, true, &message_down),
-    LIMITS_LANES_PLAN(LIMITS_METADATA_UP, true, &metadata_up),
-    LIMITS_LANES_PLAN(LIMITS_METADATA_DOWN, true, &metadata_down),
-    LIMITS_LANES_PLAN(LIMITS_METADATA_FIELDS_UP, true, &fields_up),
-    LIMITS_LANES_PLAN(LIMITS_METADATA_FIELDS_DOWN, true, &fields_down),
+    LIMITS_LANES_PLAN(LIMITS_MESSAGE_UP, LIMITS_TURN_MESSAGES, true, &message_up),
+    LIMITS_LANES_PLAN(LIMITS_MESSAGE_DOWN, LIMITS_TURN_MESSAGES, true, &message_down),
+    LIMITS_LANES_PLAN(LIMITS_METADATA_UP, LIMITS_TURN_METADATA_UP, true, &metadata_up),
+    LIMITS_LANES_PLAN(LIMITS_METADATA_DOWN, LIMITS_TURN_METADATA_DOWN, true, &metadata_down),
+    LIMITS_LANES_PLAN(LIMITS_METADATA_FIELDS_UP, LIMITS_TURN_FIELDS_UP, true, &fields_up),
+    LIMITS_LANES_PLAN(LIMITS_METADATA_FIELDS_DOWN, LIMITS_TURN_FIELDS_DOWN, true, &fields_down),
 };

@@ -380,13 +380,13 @@ static const struct slow_shape neighbour = {limits_slow_sample, limits_facts_jud
 static const struct slow_shape buffered = {limits_buffered_sample, limits_counted_judge,
                                            (uint64_t)SLOW_MESSAGE_BYTES *SLOW_COUNT, 3};
 
-#define SLOW_PLAN(shape_, setup_)                                                                  \
+#define SLOW_PLAN(shape_, turn_, setup_)                                                           \
     {                                                                                              \
-        .shape = (shape_), .needs_probe = true, .harsh = true, .setup = (setup_), .start = start,  \
-        .tick = tick, .stop = stop, .free = free_slow                                              \
+        .shape = (shape_), .turn = (turn_), .needs_probe = true, .harsh = true, .setup = (setup_), \
+        .start = start, .tick = tick, .stop = stop, .free = free_slow                              \
     }
 
 const struct limits_plan limits_slow_plans[LIMITS_SLOW_PLANS] = {
-    SLOW_PLAN(LIMITS_SLOW_READER, &neighbour),
-    SLOW_PLAN(LIMITS_BUFFERED, &buffered),
+    SLOW_PLAN(LIMITS_SLOW_READER, LIMITS_TURN_SLOW_READER, &neighbour),
+    SLOW_PLAN(LIMITS_BUFFERED, LIMITS_TURN_BUFFERED, &buffered),
 };

@@ -55,7 +55,8 @@ struct wall {
     char lost[LIMITS_TEXT_BYTES];
 };
 
-static const struct rpc_probe_script script = {.headers_at_once = true, .go_on = true};
+/* An answer to a message: there are paths on which headers wait for one. */
+static const struct rpc_probe_script script = {.echo = true};
 
 static void start_sample(struct wall *wall);
 
@@ -177,22 +178,16 @@ static void do_ask(struct wall *wall)
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
-static void on_headers(void *user, const struct h2_block *block)
+static void on_message(void *user, const uint8_t *bytes, size_t len)
 {
     struct wall_stream *stream = user;
-    (void)block;
+    (void)bytes;
+    (void)len;
     if (!stream->answered && stream->wall->phase == WALL_OPENING) {
         stream->answered = true;
         stream->wall->seen.answered++;
         stream->wall->changed_ns = now_ns(stream->wall);
     }
-}
-
-static void on_message(void *user, const uint8_t *bytes, size_t len)
-{
-    (void)user;
-    (void)bytes;
-    (void)len;
 }
 
 static void note_first_end(struct wall *wall, const struct wall_stream *stream,
@@ -201,6 +196,7 @@ static void note_first_end(struct wall *wall, const struct wall_stream *stream,
     struct limits_sample sample = {0};
     limits_call_note_end(status, limits_link_goaway(wall->link), &sample);
     wall->first_ended = (size_t)(stream - wall->streams);
+    wall->seen.ended_number = wall->first_ended + 1;
     wall->seen.end = sample.end;
     wall->seen.code = sample.code;
     snprintf(wall->ended_text, sizeof(wall->ended_text), "%s", sample.saw);
@@ -223,10 +219,17 @@ static void on_closed(void *user, const struct rpc_status *status)
 }
 
 static const struct rpc_call_events call_events = {
-    .on_headers = on_headers,
     .on_message = on_message,
     .on_closed = on_closed,
 };
+
+static int ask_stream(struct wall_stream *stream)
+{
+    uint8_t bytes[RPC_PROBE_HEAD_BYTES];
+    const struct rpc_probe_request request = {.sequence = 1};
+    return rpc_call_send(stream->call, bytes,
+                         rpc_probe_request_encode(&request, bytes, sizeof(bytes)));
+}
 
 static int open_stream(struct wall *wall, struct wall_stream *stream)
 {
@@ -244,8 +247,9 @@ static int open_stream(struct wall *wall, struct wall_stream *stream)
         .metadata = fields,
         .metadata_count = count,
     };
-    return rpc_call_start(limits_link_client(wall->link), &config, &call_events, stream,
-                          &stream->call);
+    int rv = rpc_call_start(limits_link_client(wall->link), &config, &call_events, stream,
+                            &stream->call);
+    return rv != 0 ? rv : ask_stream(stream);
 }
 
 static void open_some(struct wall *wall)
@@ -339,6 +343,7 @@ static void free_wall(struct limits_work *work)
 
 const struct limits_plan limits_wall_plans[LIMITS_WALL_PLANS] = {{
     .shape = LIMITS_STREAMS_PER_CONNECTION,
+    .turn = LIMITS_TURN_WALL,
     .needs_probe = true,
     .harsh = true,
     .start = start,

@@ -83,6 +83,9 @@ static void closed(struct limits_trial *trial)
     limits_ask_start(&trial->ask, trial->ground, trial->id, asking != LIMITS_ASK_ONCE, on_told,
                      trial);
     trial->ask.on_seen = on_seen;
+    if (trial->setup.ask_times != 0) {
+        trial->ask.times = trial->setup.ask_times;
+    }
 }
 
 static void on_closed(void *user, const struct rpc_status *status)

@@ -45,6 +45,7 @@ struct limits_trial_setup {
     enum limits_until until;
     uint64_t patience_ms; /* for what is waited for; then it is given up */
     enum limits_asking asking;
+    unsigned ask_times; /* where it is not found; 0: LIMITS_ASK_TIMES */
 };
 
 /* What was seen; times in the run's. */
