@@ -155,15 +155,6 @@ void limits_call_half_close(struct limits_call *call)
     }
 }
 
-void limits_call_cancel(struct limits_call *call)
-{
-    if (call->call != NULL) {
-        rpc_call_cancel(call->call);
-    } else {
-        role_pinger_cancel(&call->pinger);
-    }
-}
-
 void limits_call_hold(struct limits_call *call, bool hold)
 {
     if (call->call != NULL) {

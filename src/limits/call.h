@@ -41,8 +41,6 @@ bool limits_call_is_open(const struct limits_call *call);
 /* These want an open call. Returns what rpc_call_send() does. */
 int limits_call_send(struct limits_call *call);
 void limits_call_half_close(struct limits_call *call);
-/* on_closed follows. */
-void limits_call_cancel(struct limits_call *call);
 /* Of Run: rpc_call_hold(). */
 void limits_call_hold(struct limits_call *call, bool hold);
 

@@ -165,6 +165,7 @@ static const struct {
     {LIMITS_HALF_CLOSE, LIMITS_AGE_STREAM, CLOCK_LIFE},
     {LIMITS_HALF_CLOSE, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
     {LIMITS_HALF_CLOSE, LIMITS_IDLE_CLIENT, CLOCK_VALUE},
+    {LIMITS_HALF_CLOSE, LIMITS_IDLE_CLIENT, CLOCK_LIFE}, /* its last message, not its end */
     {LIMITS_IDLE_CONNECTION, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
 };
 
@@ -202,10 +203,14 @@ static bool can_explain(const struct limits_finding *by, const struct limits_fin
            finding->samples[0].end == LIMITS_END_CONNECTION;
 }
 
-static void tell_other(struct limits_finding *finding, enum limits_shape by)
+/* What explains what explains it. */
+static enum limits_shape root_of(const enum limits_shape by[static LIMITS_SHAPES],
+                                 enum limits_shape shape)
 {
-    finding->state = LIMITS_BY_OTHER;
-    finding->by = by;
+    while (by[shape] != LIMITS_SHAPES) {
+        shape = by[shape];
+    }
+    return shape;
 }
 
 void limits_judge_explain(struct limits_finding findings[static LIMITS_SHAPES])
@@ -225,7 +230,8 @@ void limits_judge_explain(struct limits_finding findings[static LIMITS_SHAPES])
     }
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         if (by[i] != LIMITS_SHAPES) {
-            tell_other(&findings[i], by[i]);
+            findings[i].state = LIMITS_BY_OTHER;
+            findings[i].by = root_of(by, (enum limits_shape)i);
         }
     }
 }

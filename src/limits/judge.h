@@ -28,7 +28,8 @@ struct limits_pinged {
     uint64_t interval_ns;
     uint64_t sent[LIMITS_SAMPLES]; /* PINGs */
     bool refused[LIMITS_SAMPLES];  /* the connection was ended for them */
-    bool measured[LIMITS_SAMPLES]; /* it lived, and more were sent than a policy forgives */
+    bool measured[LIMITS_SAMPLES]; /* the connection was not lost before more were sent than a
+                                      policy forgives */
     struct limits_sample samples[LIMITS_SAMPLES];
 };
 

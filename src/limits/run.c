@@ -186,8 +186,8 @@ static void show_progress(struct run *run, uint64_t now_ns)
     text_format_duration(limit, sizeof(limit),
                          run->ground.within_ns + limits_ground_stagger_ns(&run->ground));
     cli_progress_show(&run->progress,
-                      "limits: %zu of %zu shapes measured, %zu limits met, %s of about %s",
-                      run->over, run->wanted, found, passed, limit);
+                      "limits: %s of about %s, %zu of %zu shapes measured, limits met: %zu", passed,
+                      limit, run->over, run->wanted, found);
 }
 
 static bool is_late(const struct run *run, uint64_t now_ns)

@@ -75,8 +75,8 @@ static void end(struct ping_try *try, enum limits_end how, const char *saw)
     sample->value = sample->lived_ns;
     sample->resolution = limits_ground_blur_ns(ground_of(try));
     snprintf(sample->saw, sizeof(sample->saw), "%s", saw);
-    try->pinged->measured[try->index] = (how == LIMITS_END_OPEN || how == LIMITS_END_HERE) &&
-                                        try->pinged->sent[try->index] > LIMITS_PINGS_FORGIVEN;
+    try->pinged->measured[try->index] =
+        how != LIMITS_END_CONNECTION && try->pinged->sent[try->index] > LIMITS_PINGS_FORGIVEN;
     try->state = CLOSING;
     if (try->link != NULL) {
         limits_link_close(try->link);
@@ -119,13 +119,13 @@ static void on_ready(void *user)
     open_stream(try);
 }
 
-/* Any other GOAWAY is no refusal: age, or a restart. */
+/* NO_ERROR is no refusal, but age or a restart: what was sent until then was taken. */
 static void on_goaway(void *user, uint32_t error, const char *debug)
 {
     struct ping_try *try = user;
     (void)debug;
-    if (try->state == PINGING && error == H2_ENHANCE_YOUR_CALM) {
-        try->pinged->refused[try->index] = true;
+    if (try->state == PINGING) {
+        try->pinged->refused[try->index] = error == H2_ENHANCE_YOUR_CALM;
         sample_of(try)->goaway_seen = true;
         sample_of(try)->code = error;
         end(try, LIMITS_END_GOAWAY, limits_link_goaway(try->link));

@@ -231,7 +231,7 @@ static void silence_one_way_explains_silence_both_ways(void **state)
     limits_judge_explain(findings);
     assert_int_equal(findings[LIMITS_IDLE_SERVER].state, LIMITS_FOUND);
     assert_by(findings, LIMITS_IDLE, LIMITS_IDLE_SERVER);
-    assert_by(findings, LIMITS_IDLE_WITH_PINGS, LIMITS_IDLE);
+    assert_by(findings, LIMITS_IDLE_WITH_PINGS, LIMITS_IDLE_SERVER);
     free(findings);
 }
 
