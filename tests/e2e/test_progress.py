@@ -128,3 +128,13 @@ def test_bench_and_failover_test_draw_the_same_line(server):
                         stdout=subprocess.DEVNULL)
     terminal.finish(60)
     assert "streams answered after the fault" in " ".join(terminal.lines()), terminal.shown
+
+
+def test_limits_says_how_far_it_is(server):
+    terminal = Terminal("limits", "--target", server.address, "--plaintext", "--within", "3s", "--shapes",
+                        "idle,age_stream")
+    out = terminal.finish()
+    assert terminal.process.returncode == 0 and "\x1b[K" not in out, out
+    lines = terminal.lines()
+    assert len(lines) >= 3 and all("0 of 2 shapes measured" in line or "1 of 2" in line for line in lines[:3]), lines
+    assert terminal.shown.endswith(b"\r\x1b[K")

@@ -1,0 +1,428 @@
+"""`grpcroute limits`: what a path does to streams in time is found to half a second, with the hop and the setting, and
+nothing is found that is not there."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from testenv.endpoints import Grpcio
+from testenv.frame_relay import CLIENT, SERVER, FrameRelay
+from testenv.grpcroute import BIN, Proxy, Server, grpcroute
+from testenv.net import ReservedPort
+from testenv.process import DIE_WITH_PARENT
+from testenv.proxies import REAL_PROXIES
+from testenv.wait import wait_until
+
+slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes minutes: SLOW_TESTS=1")
+
+STREAMS = ["age_stream", "idle", "idle_with_pings", "idle_client", "idle_server", "half_close"]
+TIMES = [*STREAMS, "age_connection", "idle_connection", "ping_interval"]
+NS = 1e9
+
+
+def limits(target, *args, shapes=TIMES, within="6s", cacert=None, code=0):
+    """{shape: finding} of a run."""
+    tls = ["--cacert", cacert] if cacert else ["--plaintext"]
+    done = grpcroute("limits", "--target", target, *tls, "--within", within, "--shapes", ",".join(shapes), "-o", "json",
+                     *args, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    return {finding["shape"]: finding for finding in result.get("limits", [])}
+
+
+def assert_found(finding, seconds, side=None, settings=()):
+    """Within half a second, and what the run itself says it may be off, as on a machine that stood still."""
+    assert finding["state"] == "found", finding
+    off = abs(finding["value_ns"] / NS - seconds)
+    assert off <= 0.5 + finding["resolution_ns"] / NS, finding
+    assert side in (None, finding["ended_by"]), finding
+    for setting in settings:
+        assert setting in [f"{s['program']}: {s['name']}" for s in finding["settings"]], finding
+
+
+def assert_nothing_else(found, but):
+    """Only `but` are limits; others may have met one of these."""
+    for shape, finding in found.items():
+        if shape not in but:
+            assert finding["state"] == "none_within" or finding.get("by") in but, (shape, finding)
+
+
+# ---- the server itself -----------------------------------------------------------------------------------------------
+
+
+def test_straight_to_the_server_nothing_is_found(started):
+    server = started(Server())
+    found = limits(server.address, shapes=[s for s in TIMES if s != "ping_interval"])
+    assert_nothing_else(found, [])
+    assert all(finding["looked_ns"] == 6 * NS for finding in found.values()), found
+
+
+def test_the_server_s_own_policy_for_pings_is_found(started):
+    server = started(Server())
+    finding = limits(server.address, shapes=["ping_interval"])["ping_interval"]
+    assert finding["state"] == "found", finding
+    assert finding["value_ns"] is None and finding["looked_ns"] == 1 * NS, finding
+    assert "GOAWAY ENHANCE_YOUR_CALM: too_many_pings, after 4 of them" in finding["look"], finding
+
+
+def test_a_server_without_probes_is_measured_as_far_as_it_can_be(started, tmp_path):
+    server = started(Grpcio(tmp_path))
+    found = limits(server.address, within="4s")
+    for shape in ("idle_client", "idle_server", "half_close"):
+        assert found[shape]["state"] == "not_measured" and "UNIMPLEMENTED" in found[shape]["why"], found[shape]
+    for shape in ("age_stream", "idle", "age_connection", "idle_connection"):
+        assert found[shape]["state"] == "none_within", found[shape]
+
+
+# ---- real proxies ----------------------------------------------------------------------------------------------------
+
+
+def swap(old, new):
+    def change(text):
+        if "route-1:" not in text and "providers:" not in text:  # Traefik has two files, and one of them has it
+            assert old in text, old
+        return text.replace(old, new)
+    return change
+
+
+def all_of(*changes):
+    def change(text):
+        for one in changes:
+            text = one(text)
+        return text
+    return change
+
+
+def envoy(idle, connection, half_close):
+    """Limits of a stream's silence, of a connection without streams, and of the route."""
+    common = f"          common_http_protocol_options: {{idle_timeout: {connection}s}}\n"
+    return all_of(lambda text: re.sub(r"\n *idle_timeout: 0s #[^\n]*", "", text),
+                  swap("          stream_idle_timeout: 0s", f"{common}          stream_idle_timeout: {idle}s"),
+                  swap(" timeout: 0s      #", f" timeout: {half_close}s      #"))
+
+
+def envoy_ages(stream, connection, _):
+    return swap("          stream_idle_timeout: 0s",
+                f"          common_http_protocol_options: {{max_stream_duration: {stream}s, "
+                f"max_connection_duration: {connection}s}}\n          stream_idle_timeout: 0s")
+
+
+def haproxy(idle, connection, _):
+    return all_of(swap("timeout server 24d", f"timeout server {idle}s"),
+                  swap("    timeout tunnel 24d", f"    timeout tunnel 24d\n    timeout http-keep-alive {connection}s"))
+
+
+def nginx(idle, idle_server, connection):
+    return all_of(swap("client_body_timeout 24d", f"client_body_timeout {idle}s"),
+                  swap("grpc_read_timeout 24d", f"grpc_read_timeout {idle_server}s"),
+                  swap("        keepalive_requests",
+                       f"        keepalive_timeout {connection}s;\n        keepalive_requests"))
+
+
+def nginx_age(connection, _, __):
+    return swap("        keepalive_requests", f"        keepalive_time {connection}s;\n        keepalive_requests")
+
+
+def traefik(stream, connection, age):
+    return all_of(swap("readTimeout: 0s", f"readTimeout: {stream}s"),
+                  swap("idleTimeout: 3600s", f"idleTimeout: {connection}s"),
+                  swap("      lifeCycle:", f"      keepAliveMaxTime: {age}s\n      lifeCycle:"))
+
+
+def traefik_write(stream, _, __):
+    return swap("writeTimeout: 0s", f"writeTimeout: {stream}s")
+
+
+# proxy, what sets its limits, and per limit: shape, hop, setting
+PROXIES = {
+    "envoy": ("envoy", envoy, [
+        ("idle", "both_hops", "Envoy: stream_idle_timeout, or idle_timeout of the route"),
+        ("idle_connection", "client_hop", "Envoy: common_http_protocol_options.idle_timeout"),
+        ("half_close", "both_hops", "Envoy: timeout of the route")]),
+    "envoy ages": ("envoy", envoy_ages, [
+        ("age_stream", "both_hops", "Envoy: max_stream_duration of the listener, the route or the cluster"),
+        ("age_connection", "client_hop", "Envoy: max_connection_duration")]),
+    "haproxy": ("haproxy", haproxy, [
+        ("idle", "both_hops", "HAProxy: timeout server"),
+        ("idle_connection", "client_hop",
+         "HAProxy: timeout http-keep-alive, else timeout http-request, else timeout client")]),
+    "nginx": ("nginx", nginx, [
+        ("idle", "both_hops", "nginx: client_body_timeout"),
+        ("idle_server", "both_hops", "nginx: grpc_read_timeout"),
+        ("idle_connection", "client_hop", "nginx: keepalive_timeout")]),
+    "nginx age": ("nginx", nginx_age, [("age_connection", "client_hop", "nginx: keepalive_time")]),
+    "traefik": ("traefik", traefik, [
+        ("age_stream", "both_hops", "Traefik: respondingTimeouts.readTimeout"),
+        ("idle_connection", "client_hop", "Traefik: respondingTimeouts.idleTimeout"),
+        ("age_connection", "client_hop", "Traefik: keepAliveMaxTime of the entry point")]),
+    "traefik write": ("traefik", traefik_write, [
+        ("age_stream", "both_hops", "Traefik: respondingTimeouts.writeTimeout")]),
+}
+SETTINGS = {setting for _, _, rows in PROXIES.values() for _, _, setting in rows}
+
+
+def check_proxy(started, certs, folder, name, seconds):
+    program, configure, rows = PROXIES[name]
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES[program](certs, folder, [backend], [backend], "--no-health-checks",
+                                          change=configure(*seconds)))
+    found = limits(proxy.target, within="11s", cacert=certs / "ca.pem")
+    set_to = {shape: limit for (shape, _, _), limit in zip(rows, seconds)}
+    for shape, side, setting in rows:
+        if shape == "idle" and set_to.get("idle_server", 99) < set_to["idle"]:
+            assert found[shape]["by"] == "idle_server", found[shape]  # the longer one is never reached
+            continue
+        assert_found(found[shape], set_to[shape], side, [setting])
+    assert_nothing_else(found, set_to)
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_limits_of_a_real_proxy_are_found_and_named(started, certs, tmp_path, name):
+    check_proxy(started, certs, tmp_path, name, (5, 7, 9))
+
+
+@slow
+@pytest.mark.parametrize("seconds", [(7, 9, 5), (9, 5, 7)])
+@pytest.mark.parametrize("name", PROXIES)
+def test_limits_of_a_real_proxy_are_found_whatever_they_are(started, certs, tmp_path, name, seconds):
+    check_proxy(started, certs, tmp_path, name, seconds)
+
+
+@pytest.mark.parametrize("name", REAL_PROXIES)
+def test_nothing_is_found_behind_a_proxy_as_rendered(started, certs, tmp_path, name):
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES[name](certs, tmp_path, [backend], [backend], "--no-health-checks"))
+    assert_nothing_else(limits(proxy.target, cacert=certs / "ca.pem"), [])
+
+
+def test_the_age_limit_of_the_embedded_proxy_is_found_and_named(started, certs):
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(Proxy(certs, [backend], [backend], "--max-stream-age", "5s", "--age-jitter", "0")).wait_ready()
+    found = limits(proxy.target, within="8s", cacert=certs / "ca.pem", shapes=["age_stream", "idle_connection"])
+    assert_found(found["age_stream"], 5, settings=["grpcroute proxy: --max-stream-age"])
+    assert_nothing_else(found, ["age_stream"])
+
+
+@pytest.mark.parametrize("envoy_s, haproxy_s, named", [
+    (5, 8, "Envoy: stream_idle_timeout, or idle_timeout of the route"), (8, 5, "HAProxy: timeout server")])
+def test_of_two_proxies_in_a_row_the_shorter_is_named(started, certs, tmp_path, envoy_s, haproxy_s, named):
+    """HAProxy in plaintext behind Envoy."""
+    backend = started(Server("v1", "server-v1-a"))
+    inner = started(ReservedPort())
+    inner.address = f"127.0.0.1:{inner.port}"
+    for folder in ("inner", "outer"):
+        (tmp_path / folder).mkdir()
+    started(REAL_PROXIES["haproxy"](
+        certs, tmp_path / "inner", [backend], [backend], "--no-health-checks",
+        change=all_of(swap("frontend grpc\n", f"frontend grpc\n    bind 127.0.0.1:{inner.port} proto h2\n"),
+                      swap("timeout server 24d", f"timeout server {haproxy_s}s"))))
+    outer = started(REAL_PROXIES["envoy"](certs, tmp_path / "outer", [inner], [inner], "--no-health-checks",
+                                          change=envoy(envoy_s, 3600, 3600)))
+    found = limits(outer.target, within="10s", cacert=certs / "ca.pem", shapes=STREAMS)
+    assert_found(found["idle"], 5, settings=[named])
+    assert len(found["idle"]["settings"]) == 1, found["idle"]
+    assert_nothing_else(found, ["idle"])
+
+
+# ---- a fake proxy for each shape -------------------------------------------------------------------------------------
+
+LIMIT_S = 3  # above the interval of PINGs on a silent stream, 2 s
+
+
+def each_stream(is_over, error=2):
+    """Resets the streams of which `is_over(stream, now)` gives since when the limit counts."""
+    def fault(link, now):
+        for stream in list(link.streams.values()):
+            since = is_over(link, stream)
+            if since is not None and now >= since + LIMIT_S:
+                link.reset(stream, error=error)
+    return fault
+
+
+def close_idle(link, now):
+    if not link.streams and not link.deaf and now >= link.idle_since + LIMIT_S and now > link.opened + LIMIT_S:
+        link.close()
+
+
+def goaway_old(link, now):
+    if now >= link.opened + LIMIT_S and not getattr(link, "told", False):
+        link.told = True
+        link.goaway()
+
+
+def refuse_pings(link, _):
+    if len(link.pings) >= 3 and not getattr(link, "told", False):
+        link.told = True
+        link.goaway(0xb, b"too_many_pings")
+        link.close()
+
+
+def last(stream):
+    return max(stream.heard.values())
+
+
+# what the fake does, which shapes are limits then, which of the others may have met it
+FAKES = {
+    "age": (each_stream(lambda link, s: s.opened), {"age_stream"}),
+    "silence both ways": (each_stream(lambda link, s: last(s)), {"idle"}),
+    "silence that PINGs break": (each_stream(lambda link, s: max([last(s), *link.pings[-1:]])), {"idle"}),
+    "silence of the client": (each_stream(lambda link, s: s.heard[CLIENT]), {"idle_client"}),
+    "silence of the server": (each_stream(lambda link, s: s.heard[SERVER]), {"idle_server"}),
+    "half-close": (each_stream(lambda link, s: s.half_closed), {"half_close"}),
+    "a connection without streams": (close_idle, {"idle_connection"}),
+    "an old connection": (goaway_old, {"age_connection"}),
+}
+
+
+@pytest.mark.parametrize("name", FAKES)
+def test_a_proxy_with_one_limit_has_that_one(started, name):
+    fault, shapes = FAKES[name]
+    relay = started(FrameRelay(started(Server()), fault))
+    found = limits(relay.address, within="6s", shapes=[s for s in TIMES if s != "ping_interval"])
+    for shape in shapes:
+        assert_found(found[shape], LIMIT_S)
+    assert_nothing_else(found, shapes)
+    if name == "silence both ways":
+        assert found["idle_with_pings"]["by"] == "idle", found
+        assert "PINGs do not count" in found["idle"]["advice"], found["idle"]
+    if name == "silence that PINGs break":
+        assert found["idle_with_pings"]["state"] == "none_within", found["idle_with_pings"]
+        assert "HTTP/2 PINGs keep it open" in found["idle"]["advice"], found["idle"]
+
+
+def test_refused_pings_are_told_with_how_many_were_taken(started):
+    relay = started(FrameRelay(started(Server()), refuse_pings))
+    finding = limits(relay.address, within="6s", shapes=["ping_interval"])["ping_interval"]
+    assert finding["state"] == "found" and finding["look"] == \
+        "PINGs every 1.00s: GOAWAY ENHANCE_YOUR_CALM: too_many_pings, after 3 of them", finding
+
+
+def cut_one(side):
+    def fault(link, now):
+        for stream in list(link.streams.values()):
+            if now >= stream.opened + LIMIT_S:
+                link.reset(stream, [side])
+    return fault
+
+
+def test_a_client_s_hop_that_is_cut_alone_is_told(started):
+    relay = started(FrameRelay(started(Server()), cut_one(CLIENT)))
+    finding = limits(relay.address, within="6s", shapes=["age_stream"])["age_stream"]
+    assert_found(finding, LIMIT_S, "client_hop")
+    assert all("still open" in sample["server_saw"] for sample in finding["samples"]), finding
+
+
+def test_a_stream_that_is_dead_on_a_live_connection_is_found(started):
+    """The server's hop was cut, and nobody told the client."""
+    relay = started(FrameRelay(started(Server()), cut_one(SERVER)))
+    finding = limits(relay.address, within="6s", shapes=["age_stream"])["age_stream"]
+    assert_found(finding, LIMIT_S, "server_hop")
+    assert "for the client the stream is still open" in finding["look"], finding
+
+
+def test_what_the_server_saw_is_asked_until_the_right_pod_answers(started, certs):
+    """The balancer leads to three pods in turn; only one of them knows of a stream."""
+    pods = [started(Server("v1", f"pod-{c}")) for c in "abc"]
+    proxy = started(Proxy(certs, pods, pods, "--max-stream-age", "2s", "--age-jitter", "0")).wait_ready()
+    finding = limits(proxy.target, within="6s", cacert=certs / "ca.pem", shapes=["age_stream"])["age_stream"]
+    assert_found(finding, 2)
+    assert all(sample["server_saw"] for sample in finding["samples"]), finding
+
+
+# ---- the run ---------------------------------------------------------------------------------------------------------
+
+
+def start_limits(*args):
+    return subprocess.Popen([*DIE_WITH_PARENT, BIN, "limits", *map(str, args), "-o", "json"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_a_proxy_that_restarts_in_the_middle_is_no_limit(started, certs):
+    backend = started(Server("v1", "server-v1-a"))
+    port = started(ReservedPort()).port
+    start = [certs, [backend], [backend], "--access-log", "-", "--access-log-open"]
+    proxy = Proxy(*start, port=port).wait_ready()
+    shapes = ["age_stream", "idle", "idle_with_pings", "idle_server"]
+    run = start_limits("--target", f"localhost:{port}", "--cacert", certs / "ca.pem", "--within", "8s", "--shapes",
+                       ",".join(shapes))
+    try:
+        proxy.wait_for(r"probe.ProbeService/Run", count=2 * len(shapes))  # all have begun
+        proxy.kill()
+        proxy.close()
+        proxy = started(Proxy(*start, port=port))
+        out, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 0, err
+    for finding in json.loads(out)["limits"]:
+        assert finding["state"] == "unsteady" and "in one moment" in finding["why"], finding
+
+
+def test_what_is_known_is_told_when_it_is_interrupted(started):
+    relay = started(FrameRelay(started(Server()), each_stream(lambda link, s: s.half_closed)))
+    run = start_limits("--target", relay.address, "--plaintext", "--within", "60s", "--shapes", "half_close,idle")
+    try:
+        # One asks whether there are probes, two of each shape, two ask what the server saw of the ends.
+        wait_until(lambda: relay.connections >= 7, 30, "both streams have ended")
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 130, err
+    found = {finding["shape"]: finding for finding in json.loads(out)["limits"]}
+    assert_found(found["half_close"], LIMIT_S)
+    assert found["idle"]["state"] == "none_within" and found["idle"]["looked_ns"] < 60 * NS, found["idle"]
+
+
+def test_what_a_standstill_may_have_cost_is_told_as_resolution(started):
+    """The command stands still while the first of two ends comes: it is seen late, and known to be."""
+    stopped = threading.Event()
+
+    def fault(link, now):
+        for stream in list(link.streams.values()):
+            if now >= last(stream) + LIMIT_S - 0.1 and not stopped.is_set():
+                stopped.set()
+                run.send_signal(signal.SIGSTOP)
+                threading.Timer(0.8, lambda: run.send_signal(signal.SIGCONT)).start()
+            if now >= last(stream) + LIMIT_S:
+                link.reset(stream)
+
+    relay = started(FrameRelay(started(Server()), fault))
+    run = start_limits("--target", relay.address, "--plaintext", "--within", "6s", "--shapes", "idle")
+    try:
+        out, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 0 and stopped.is_set(), err
+    finding, = json.loads(out)["limits"]
+    assert_found(finding, LIMIT_S)
+    assert finding["resolution_ns"] >= 0.7 * NS, finding
+    late, punctual = (sample["value_ns"] / NS for sample in finding["samples"])
+    assert late > punctual + 0.5, finding
+
+
+def test_nobody_there_is_no_connection():
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        target = f"127.0.0.1:{closed.getsockname()[1]}"
+        done = grpcroute("limits", "--target", target, "--plaintext", "-o", "json")
+    assert done.returncode == 3, done.stdout
+    assert "refused" in json.loads(done.stdout)["message"], done.stdout
+
+
+def test_a_shape_that_does_not_exist_is_refused():
+    done = grpcroute("limits", "--shapes", "idle,idel", "--plaintext")
+    assert done.returncode == 2 and '"idel"' in done.stderr, done.stderr
+
+
+def test_nothing_but_rows_of_the_table_is_named():
+    """Every setting that is named has a real proxy here that shows it."""
+    assert len(SETTINGS) == sum(len(rows) for _, _, rows in PROXIES.values())
