@@ -4,9 +4,12 @@
 #include "cli/exit.h"
 #include "cli/result.h"
 #include "limits/compare_print.h"
+#include "limits/text_file.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define FILE_BYTES_MAX (16 * 1024 * 1024)
 
 static int tell(struct limits_pair *pair, const struct cli_output_options *outputs)
 {
@@ -28,10 +31,16 @@ static int tell(struct limits_pair *pair, const struct cli_output_options *outpu
 static int read_file(const char *path, struct limits_file *ret)
 {
     char reason[LIMITS_REASON_BYTES];
-    int rv = limits_file_read(path, ret, reason);
-    if (rv != 0) {
-        cli_error("limits", "%s: %s", ret->path, reason);
+    char *text = NULL;
+    size_t len;
+    int rv = limits_text_read(path, FILE_BYTES_MAX, &text, &len, reason);
+    if (rv == 0) {
+        rv = limits_file_parse(path, text, len, ret, reason);
     }
+    if (rv != 0) {
+        cli_error("limits", "%s: %s", path, reason);
+    }
+    free(text);
     return rv;
 }
 

@@ -12,12 +12,10 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define FILE_BYTES_MAX (16 * 1024 * 1024)
-#define NUMBER_MAX     9e18
-#define SHOWN_BYTES    80
+#define NUMBER_MAX  9e18
+#define SHOWN_BYTES 80
 
 /* Returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) static int refuse(char reason[static LIMITS_REASON_BYTES],
@@ -271,11 +269,12 @@ static int take_root(const cJSON *root, struct limits_file *ret,
     return read_findings(root, ret, reason);
 }
 
-int limits_file_parse(const char *text, size_t len, struct limits_file *ret,
+int limits_file_parse(const char *path, const char *text, size_t len, struct limits_file *ret,
                       char reason[static LIMITS_REASON_BYTES])
 {
     const char *end = text;
     *ret = (struct limits_file){0};
+    text_escape(ret->path, sizeof(ret->path), path, strlen(path));
     cJSON *root = cJSON_ParseWithLengthOpts(text, len, &end, false);
     int rv = EXIT_USAGE;
     if (root == NULL) {
@@ -290,19 +289,5 @@ int limits_file_parse(const char *text, size_t len, struct limits_file *ret,
         rv = take_root(root, ret, reason);
     }
     cJSON_Delete(root);
-    return rv;
-}
-
-int limits_file_read(const char *path, struct limits_file *ret,
-                     char reason[static LIMITS_REASON_BYTES])
-{
-    char *text = NULL;
-    size_t len;
-    int rv = limits_text_read(path, FILE_BYTES_MAX, &text, &len, reason);
-    if (rv == 0) {
-        rv = limits_file_parse(text, len, ret, reason);
-    }
-    free(text);
-    text_escape(ret->path, sizeof(ret->path), path, strlen(path));
     return rv;
 }

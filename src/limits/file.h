@@ -14,13 +14,9 @@ struct limits_file {
     struct limits_result result; /* without settings and advice */
 };
 
-/* Standard input for "-". Returns 0, or an exit code with a phrase in `reason`, escaped: the file
- * cannot be read, is no JSON, somebody else's, of another version or damaged. */
-int limits_file_read(const char *path, struct limits_file *ret,
-                     char reason[static LIMITS_REASON_BYTES]);
-
-/* The same for a text that was read. */
-int limits_file_parse(const char *text, size_t len, struct limits_file *ret,
+/* `path` is not read, but for messages. Returns 0, or an exit code with a phrase in `reason`,
+ * escaped: `text` is no JSON, somebody else's, of another version or damaged. */
+int limits_file_parse(const char *path, const char *text, size_t len, struct limits_file *ret,
                       char reason[static LIMITS_REASON_BYTES]);
 
 #endif

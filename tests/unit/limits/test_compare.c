@@ -247,7 +247,7 @@ static char *to_text(const struct limits_result *result)
 
 static int parse(const char *text, struct limits_file *ret)
 {
-    return limits_file_parse(text, strlen(text), ret, reason);
+    return limits_file_parse("old.json", text, strlen(text), ret, reason);
 }
 
 /* A path with a finding in each state. */
