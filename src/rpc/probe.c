@@ -70,8 +70,7 @@ static int take_fields(Probe__Field *const *from, size_t count, struct rpc_probe
 
 /* ---- scripts --------------------------------------------------------------------------------- */
 
-size_t rpc_probe_script_encode(const struct rpc_probe_script *script, uint8_t *out,
-                               size_t out_bytes)
+static size_t encode_script(const struct rpc_probe_script *script, uint8_t *out, size_t out_bytes)
 {
     Probe__Script message = PROBE__SCRIPT__INIT;
     struct packed_fields trailers;
@@ -108,7 +107,7 @@ size_t rpc_probe_script_header(const struct rpc_probe_script *script,
                                char out[static RPC_PROBE_HEADER_BYTES])
 {
     uint8_t bytes[RPC_PROBE_SCRIPT_BYTES];
-    size_t len = rpc_probe_script_encode(script, bytes, sizeof(bytes));
+    size_t len = encode_script(script, bytes, sizeof(bytes));
     return rpc_binary_encode(out, RPC_PROBE_HEADER_BYTES, bytes, len);
 }
 

@@ -61,11 +61,9 @@ struct rpc_probe_script {
     uint32_t pad_bytes;
 };
 
-/* Encodes into `out`; returns the length, or 0 when it does not fit (an empty script has no bytes
- * and is 0, too: send no header then). */
-size_t rpc_probe_script_encode(const struct rpc_probe_script *script, uint8_t *out,
-                               size_t out_bytes);
-/* The same as the value of RPC_PROBE_SCRIPT_HEADER, with a NUL. Returns its length, or 0. */
+/* The script as the value of RPC_PROBE_SCRIPT_HEADER, with a NUL. Returns its length, or 0 when it
+ * is over RPC_PROBE_SCRIPT_BYTES; an empty script has no bytes and is 0, too: its value is empty.
+ */
 size_t rpc_probe_script_header(const struct rpc_probe_script *script,
                                char out[static RPC_PROBE_HEADER_BYTES]);
 

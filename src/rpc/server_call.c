@@ -230,27 +230,6 @@ static void on_block(void *user, enum h2_block_kind kind, const struct h2_block 
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
-void server_call_describe_close(const struct rpc_server_call *call, uint32_t error,
-                                struct rpc_status *ret_status)
-{
-    const struct h2_session *session = h2_stream_session(call->stream);
-    const char *fault = h2_stream_fault(call->stream);
-    const char *why = h2_session_reason(session);
-    why = why != NULL ? why : h2_session_goaway_text(session);
-    if (fault != NULL) {
-        rpc_status_set(ret_status, RPC_CANCELLED, "the client broke HTTP/2: %s", fault);
-    } else if (error == H2_CONNECTION_LOST) {
-        rpc_status_set(ret_status, RPC_CANCELLED, "the client's connection is gone%s%s",
-                       why != NULL ? ": " : "", why != NULL ? why : "");
-        ret_status->origin = RPC_FROM_CONNECTION;
-    } else {
-        rpc_status_set(ret_status, RPC_CANCELLED, "the client went away: stream reset with %s",
-                       h2_error_name(error));
-        ret_status->origin = RPC_FROM_RESET;
-    }
-    ret_status->h2_error = error;
-}
-
 static void on_close(void *user, uint32_t error, bool unprocessed)
 {
     (void)unprocessed;

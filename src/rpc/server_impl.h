@@ -59,7 +59,7 @@ struct rpc_server_call {
 void server_call_on_request(void *user, struct h2_stream *stream, const struct h2_block *block,
                             bool end_stream);
 
-/* The status of a stream that ended with an HTTP/2 error before a method decided. server_call.c */
+/* The status of a stream that ended with an HTTP/2 error before a method decided. server_out.c */
 void server_call_describe_close(const struct rpc_server_call *call, uint32_t error,
                                 struct rpc_status *ret_status);
 /* Sends initial metadata unless it was sent, or nothing more is. server_out.c */

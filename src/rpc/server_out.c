@@ -1,4 +1,5 @@
-/* What a method sends: metadata, messages, the end. */
+/* What a method sends: metadata, messages, the end; and what it is told of an end that came before.
+ */
 #include "base/mem.h"
 #include "rpc/conn.h"
 #include "rpc/metadata.h"
@@ -180,6 +181,27 @@ void rpc_server_call_reset(struct rpc_server_call *call, uint32_t h2_error)
         decide(call, RPC_CANCELLED, "reset by the server");
     }
     h2_stream_reset(call->stream, h2_error);
+}
+
+void server_call_describe_close(const struct rpc_server_call *call, uint32_t error,
+                                struct rpc_status *ret_status)
+{
+    const struct h2_session *session = h2_stream_session(call->stream);
+    const char *fault = h2_stream_fault(call->stream);
+    const char *why = h2_session_reason(session);
+    why = why != NULL ? why : h2_session_goaway_text(session);
+    if (fault != NULL) {
+        rpc_status_set(ret_status, RPC_CANCELLED, "the client broke HTTP/2: %s", fault);
+    } else if (error == H2_CONNECTION_LOST) {
+        rpc_status_set(ret_status, RPC_CANCELLED, "the client's connection is gone%s%s",
+                       why != NULL ? ": " : "", why != NULL ? why : "");
+        ret_status->origin = RPC_FROM_CONNECTION;
+    } else {
+        rpc_status_set(ret_status, RPC_CANCELLED, "the client went away: stream reset with %s",
+                       h2_error_name(error));
+        ret_status->origin = RPC_FROM_RESET;
+    }
+    ret_status->h2_error = error;
 }
 
 bool rpc_server_call_was_cut(const struct rpc_server_call *call, struct rpc_status *ret_status)

@@ -22,7 +22,7 @@ struct server {
     struct list watchers; /* open Health.Watch calls */
     struct server_metrics metrics;
     struct server_probe *probe; /* borrowed; NULL: not served. probe.h */
-    uint64_t fd_limit_told_ms; /* 0: not yet */
+    uint64_t fd_limit_told_ms;  /* 0: not yet */
 };
 
 /* The method tables; each function is a struct rpc_method callback. ping_service.c */
