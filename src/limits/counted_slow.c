@@ -47,12 +47,13 @@ void limits_buffered_sample(const struct limits_slow *slow, struct limits_sample
         snprintf(sample->saw, sizeof(sample->saw), "the stream that is not read ended: %.200s",
                  slow->ended_text != NULL ? slow->ended_text : "");
     } else if (slow->sent_bytes >= slow->offered_bytes) {
+        sample->value = slow->offered_bytes; /* and no limit was met */
         limits_value_text(LIMITS_BYTES, slow->offered_bytes, offered, sizeof(offered));
         snprintf(sample->saw, sizeof(sample->saw),
                  "the server got rid of all %s while the client read nothing", offered);
     } else {
         snprintf(sample->saw, sizeof(sample->saw), "%s",
-                 held == 0 ? "the server stopped as soon as the client did"
-                           : "then the server had to wait");
+                 held == 0 ? "the server had to wait as soon as the client did not read"
+                           : "the server had to wait");
     }
 }

@@ -55,6 +55,7 @@ static void lane_over(struct limits_lane *lane)
         struct limits_sample *sample = &finding->samples[finding->sample_count++];
         sample->opened = !lane->failed;
         sample->opened_ns = lane->opened_ns;
+        sample->lived_ns = limits_ground_now_ns(ground_of(lane)) - lane->opened_ns;
         if (lane->failed) {
             snprintf(sample->saw, sizeof(sample->saw), "%s", lane->why);
         } else {

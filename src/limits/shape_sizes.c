@@ -164,13 +164,7 @@ static void told(struct limits_lane *lane, const struct limits_trial_seen *seen)
 static void sum(const struct limits_lane *lane, struct limits_sample *sample)
 {
     const struct state *state = lane->state;
-    uint64_t opened_ns = sample->opened_ns;
-    if (state->search.refused != 0) {
-        *sample = state->refused;
-        sample->opened = true;
-        sample->opened_ns = opened_ns;
-    }
-    limits_size_sample(&state->search, sample);
+    limits_size_sample(&state->search, &state->refused, sample);
 }
 
 /* ---- the shapes ------------------------------------------------------------------------------ */

@@ -93,6 +93,7 @@ static void finish_sample(struct slow *slow)
     struct limits_sample *sample = &finding->samples[finding->sample_count++];
     sample->opened = !slow->failed;
     sample->opened_ns = slow->opened_ns;
+    sample->lived_ns = now_ns(slow) - slow->opened_ns;
     if (slow->failed) {
         snprintf(sample->saw, sizeof(sample->saw), "%s", slow->lost);
     } else {

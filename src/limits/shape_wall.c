@@ -73,6 +73,7 @@ static void finish_sample(struct wall *wall)
     struct limits_sample *sample = &finding->samples[finding->sample_count++];
     sample->opened = wall->seen.opened > 0;
     sample->opened_ns = wall->opened_ns;
+    sample->lived_ns = now_ns(wall) - wall->opened_ns;
     if (sample->opened) {
         limits_wall_sample(&wall->seen, sample);
     } else {

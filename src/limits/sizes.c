@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The server refuses itself what it tells a limit of its own for; a hop that was cut because of
  * what the server sent is its hop. */
@@ -30,6 +31,7 @@ void limits_size_refused(const struct limits_size_try *try, struct limits_sample
 {
     sample->end = try->end.end;
     sample->code = try->end.code;
+    sample->goaway_seen = try->end.goaway_seen;
     sample->side = side_of(try);
     snprintf(sample->server_saw, sizeof(sample->server_saw), "%s",
              try->told == NULL || !try->told->answered ? ""
@@ -50,7 +52,8 @@ void limits_size_refused(const struct limits_size_try *try, struct limits_sample
     }
 }
 
-void limits_size_sample(const struct limits_search *search, struct limits_sample *sample)
+void limits_size_sample(const struct limits_search *search, const struct limits_sample *refused,
+                        struct limits_sample *sample)
 {
     sample->value = search->passed;
     if (search->refused == 0) {
@@ -59,4 +62,10 @@ void limits_size_sample(const struct limits_search *search, struct limits_sample
         return;
     }
     sample->resolution = search->refused - search->passed;
+    sample->end = refused->end;
+    sample->code = refused->code;
+    sample->side = refused->side;
+    sample->goaway_seen = refused->goaway_seen;
+    memcpy(sample->saw, refused->saw, sizeof(sample->saw));
+    memcpy(sample->server_saw, refused->server_saw, sizeof(sample->server_saw));
 }

@@ -19,7 +19,8 @@ struct limits_size_try {
 
 /* How a refusal looked, and whose it was, into end, code, side, saw and server_saw. */
 void limits_size_refused(const struct limits_size_try *try, struct limits_sample *sample);
-/* The search is over: value and resolution; `most` is how far was looked. */
-void limits_size_sample(const struct limits_search *search, struct limits_sample *sample);
+/* The search is over: value and resolution, and how the last refusal looked, if there was one. */
+void limits_size_sample(const struct limits_search *search, const struct limits_sample *refused,
+                        struct limits_sample *sample);
 
 #endif
