@@ -21,7 +21,10 @@ static uint64_t tolerance(const struct limits_finding *before, const struct limi
 {
     uint64_t larger = before->value > now->value ? before->value : now->value;
     uint64_t sum = before->resolution + now->resolution;
-    uint64_t share = before->kind == LIMITS_COUNT ? 0 : larger / AGREED_SHARE;
+    uint64_t share = larger / AGREED_SHARE;
+    if (before->kind == LIMITS_COUNT) { /* what lies one beyond was refused: that is exact */
+        return sum > 2 ? sum : 0;
+    }
     uint64_t least = before->kind == LIMITS_DURATION ? AGREED_NS : 0;
     uint64_t most = sum > share ? sum : share;
     return most > least ? most : least;
@@ -40,8 +43,7 @@ static enum limits_change compare_values(const struct limits_finding *before,
 /* Whether `finding`, which met nothing, would have met that value. */
 static bool looked_at(const struct limits_finding *finding, uint64_t value)
 {
-    return limits_less_is_better(finding->shape) ? finding->looked <= value
-                                                 : finding->looked >= value;
+    return finding->looked >= value;
 }
 
 /* A path that took all that was sent holds more than one that stopped. */
@@ -53,9 +55,37 @@ static enum limits_change compare_held(const struct limits_finding *before,
                              : LIMITS_CHANGE_SAME;
 }
 
+/* The shortest interval that is taken lies above the one and is the other at most. */
+static uint64_t refused_ns(const struct limits_finding *pings)
+{
+    return has_value(pings) ? pings->looked : 0;
+}
+
+static uint64_t taken_ns(const struct limits_finding *pings)
+{
+    return has_value(pings) ? pings->value : pings->looked;
+}
+
+static enum limits_change compare_pings(const struct limits_finding *before,
+                                        const struct limits_finding *now)
+{
+    if (refused_ns(now) >= taken_ns(before)) {
+        return has_value(before) ? LIMITS_CHANGE_HIGHER : LIMITS_CHANGE_NEW;
+    }
+    if (refused_ns(before) >= taken_ns(now)) {
+        return has_value(now) ? LIMITS_CHANGE_LOWER : LIMITS_CHANGE_GONE;
+    }
+    return refused_ns(before) == refused_ns(now) && taken_ns(before) == taken_ns(now)
+               ? LIMITS_CHANGE_SAME
+               : LIMITS_CHANGE_NOT_FAR_ENOUGH;
+}
+
 static enum limits_change compare_states(const struct limits_finding *before,
                                          const struct limits_finding *now)
 {
+    if (before->shape == LIMITS_PING_INTERVAL) {
+        return compare_pings(before, now);
+    }
     if (has_value(before) && has_value(now)) {
         return compare_values(before, now);
     }

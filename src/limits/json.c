@@ -63,7 +63,8 @@ void limits_json_found(cJSON *object, const struct limits_finding *finding)
     }
     if (ended) {
         limits_json_value(object, "value", finding->kind, finding->value);
-        limits_json_value(object, "resolution", finding->kind, finding->resolution);
+        limits_json_value(object, "resolution", finding->kind,
+                          finding->value != LIMITS_VALUE_NONE ? finding->resolution : 0);
     }
     if (finding->state != LIMITS_NOT_MEASURED) {
         limits_json_value(object, "looked", finding->kind, finding->looked);

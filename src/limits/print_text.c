@@ -16,6 +16,7 @@
 #define LOOK_AT       (NAME_COLUMNS + FOUND_COLUMNS + ENDED_COLUMNS)
 #define LABEL_COLUMNS 14
 #define INDENT        2
+#define MARK_COLUMNS  5 /* of the longest, "WARN ", or more than of the others */
 #define LINE_BYTES    (3 * LIMITS_TEXT_BYTES)
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -83,6 +84,7 @@ static bool is_repeated(const struct limits_result *result, size_t shape)
 static void print_reason(FILE *out, const struct limits_result *result, size_t first)
 {
     char names[LIMITS_SHAPES * 26] = "";
+    char why[LINE_BYTES];
     size_t len = 0;
     for (size_t i = first; i < LIMITS_SHAPES; i++) {
         const struct limits_finding *finding = &result->findings[i];
@@ -91,8 +93,9 @@ static void print_reason(FILE *out, const struct limits_result *result, size_t f
                                     limits_shape_name(finding->shape));
         }
     }
-    fprintf(out, "\n%s Not measured: ", cli_mark(CLI_MARK_WARN));
-    limits_put_rest(out, result->findings[first].why, strlen("WARN Not measured: "));
+    snprintf(why, sizeof(why), "Not measured: %s", result->findings[first].why);
+    fprintf(out, "\n%s ", cli_mark(CLI_MARK_WARN));
+    limits_put_rest(out, why, MARK_COLUMNS);
     fprintf(out, "%*s", INDENT, "");
     limits_put_rest(out, names, INDENT);
 }
@@ -198,9 +201,11 @@ static void print_contract(FILE *out, const struct limits_report *report)
     for (size_t i = 0; i < report->contract->count; i++) {
         const struct limits_promise *promise = &report->contract->promises[i];
         char why[LIMITS_TEXT_BYTES];
+        char line[LINE_BYTES];
         enum limits_verdict verdict = limits_promise_judge(promise, report->result, why);
-        fprintf(out, "%s %s: %s, ", cli_mark(marks[verdict]), promise->text, words[verdict]);
-        limits_put_rest(out, why, strlen("WARN "));
+        snprintf(line, sizeof(line), "%s: %s, %s", promise->text, words[verdict], why);
+        fprintf(out, "%s ", cli_mark(marks[verdict]));
+        limits_put_rest(out, line, MARK_COLUMNS);
     }
 }
 
@@ -212,7 +217,7 @@ static void print_end(FILE *out, const struct limits_report *report)
             cli_mark(code == EXIT_GOOD           ? CLI_MARK_GOOD
                      : code == EXIT_CHECK_FAILED ? CLI_MARK_BAD
                                                  : CLI_MARK_WARN));
-    limits_put_rest(out, limits_report_message(report, message), strlen("WARN "));
+    limits_put_rest(out, limits_report_message(report, message), MARK_COLUMNS);
 }
 
 void limits_print_text(FILE *out, const void *printed)

@@ -74,9 +74,11 @@ static enum limits_verdict judge_found(const struct limits_promise *promise,
             ? judge_value(finding->shape, finding->value, finding->resolution, promise->value)
         : promise->value <= finding->looked ? LIMITS_BROKEN
                                             : LIMITS_NOT_CHECKED;
+    const char *open = finding->value == LIMITS_VALUE_NONE
+                           ? ", longer ones were not tried; look with a longer --within"
+                           : ", too near to what is promised to tell";
     snprintf(why, LIMITS_TEXT_BYTES, "found %s%s%s%s%s", text, by[0] != '\0' ? " (" : "", by,
-             by[0] != '\0' ? ")" : "",
-             verdict == LIMITS_NOT_CHECKED ? ", too near to what is promised to tell" : "");
+             by[0] != '\0' ? ")" : "", verdict == LIMITS_NOT_CHECKED ? open : "");
     return verdict;
 }
 

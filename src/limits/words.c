@@ -65,8 +65,13 @@ const char *limits_found_text(const struct limits_finding *finding, bool utf8,
         return out;
     }
     limits_value_text(finding->kind, finding->value, value, sizeof(value));
+    if (finding->shape == LIMITS_PING_INTERVAL) {
+        snprintf(out, LIMITS_FOUND_BYTES, "%s, not %s", value,
+                 limits_value_text(finding->kind, finding->looked, resolution, sizeof(resolution)));
+        return out;
+    }
     limits_value_text(finding->kind, finding->resolution, resolution, sizeof(resolution));
-    if (finding->resolution > 0) {
+    if (finding->resolution > (finding->kind == LIMITS_COUNT)) {
         snprintf(out, LIMITS_FOUND_BYTES, "%s %s %s", value, utf8 ? "\xc2\xb1" : "+-", resolution);
     } else {
         snprintf(out, LIMITS_FOUND_BYTES, "%s", value);

@@ -14,8 +14,8 @@ bool limits_less_is_better(enum limits_shape shape);
 /* Whether something ended, was refused or did not arrive as sent: what is more than a measure. */
 bool limits_is_notable(const struct limits_finding *finding);
 
-/* "5.01s ± 500ms", "none within 1m30s", "none up to 4.00 MiB", "not even every 30.0s", "yes", "not
- * measured"; "+-" without UTF-8. Returns `out`. */
+/* "5.01s ± 500ms", "none within 1m30s", "none up to 4.00 MiB", "10.0s, not 5.00s", "not even
+ * every 30.0s", "yes", "not measured"; "+-" without UTF-8. Returns `out`. */
 const char *limits_found_text(const struct limits_finding *finding, bool utf8,
                               char out[static LIMITS_FOUND_BYTES]);
 

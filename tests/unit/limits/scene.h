@@ -81,6 +81,9 @@ static inline struct limits_finding *scene_found(struct limits_result *result,
     finding->value = value;
     finding->resolution = resolution;
     finding->side = LIMITS_SIDE_CLIENT_HOP;
+    if (shape == LIMITS_PING_INTERVAL && value != LIMITS_VALUE_NONE) {
+        finding->looked = value - resolution; /* is refused */
+    }
     snprintf(finding->look, sizeof(finding->look), "stream reset with CANCEL");
     scene_samples(finding, LIMITS_END_RESET);
     finding->samples[0].code = finding->samples[1].code = 8;

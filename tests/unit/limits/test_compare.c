@@ -121,6 +121,9 @@ static void a_count_is_compared_as_it_is(void **state)
     scene_found(two->before, LIMITS_STREAMS_PER_CONNECTION, 100, 0);
     scene_found(two->now, LIMITS_STREAMS_PER_CONNECTION, 99, 0);
     assert_change(two, LIMITS_STREAMS_PER_CONNECTION, LIMITS_CHANGE_LOWER, true);
+    scene_found(two->before, LIMITS_STREAMS_PER_CONNECTION, 100, 1); /* 101 was refused */
+    scene_found(two->now, LIMITS_STREAMS_PER_CONNECTION, 99, 1);
+    assert_change(two, LIMITS_STREAMS_PER_CONNECTION, LIMITS_CHANGE_LOWER, true);
     two_free(two);
 }
 
@@ -213,13 +216,20 @@ static void other_ends_and_other_looks_are_told_and_are_not_worse(void **state)
     two_free(two);
 }
 
-static void no_interval_of_pings_any_more_is_worse(void **state)
+/* Of each it is known which interval is refused and which is taken. */
+static void intervals_of_pings_are_compared_by_what_was_tried(void **state)
 {
     (void)state;
     struct two *two = two_new();
-    scene_found(two->before, LIMITS_PING_INTERVAL, 10 * NS_PER_S, 0);
-    scene_found(two->now, LIMITS_PING_INTERVAL, LIMITS_VALUE_NONE, 0);
+    scene_found(two->before, LIMITS_PING_INTERVAL, 10 * NS_PER_S, 5 * NS_PER_S);
+    scene_found(two->now, LIMITS_PING_INTERVAL, 10 * NS_PER_S, 5 * NS_PER_S);
+    assert_change(two, LIMITS_PING_INTERVAL, LIMITS_CHANGE_SAME, false);
+    scene_found(two->now, LIMITS_PING_INTERVAL, 5 * NS_PER_S, 4 * NS_PER_S);
+    assert_change(two, LIMITS_PING_INTERVAL, LIMITS_CHANGE_LOWER, false);
+    scene_found(two->now, LIMITS_PING_INTERVAL, LIMITS_VALUE_NONE, 0)->looked = 10 * NS_PER_S;
     assert_change(two, LIMITS_PING_INTERVAL, LIMITS_CHANGE_HIGHER, true);
+    two->now->findings[LIMITS_PING_INTERVAL].looked = 5 * NS_PER_S; /* 10 s were not tried */
+    assert_missing(two, LIMITS_PING_INTERVAL, LIMITS_CHANGE_NOT_FAR_ENOUGH);
     free(two->before);
     two->before = scene_new();
     assert_change(two, LIMITS_PING_INTERVAL, LIMITS_CHANGE_NEW, true);
@@ -502,7 +512,7 @@ int main(void)
         cmocka_unit_test(a_limit_beyond_what_the_other_looked_for_is_not_compared),
         cmocka_unit_test(what_neither_measured_is_named_apart),
         cmocka_unit_test(other_ends_and_other_looks_are_told_and_are_not_worse),
-        cmocka_unit_test(no_interval_of_pings_any_more_is_worse),
+        cmocka_unit_test(intervals_of_pings_are_compared_by_what_was_tried),
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(every_prefix_of_a_result_is_damaged),
         cmocka_unit_test(what_is_damaged_or_foreign_is_told),

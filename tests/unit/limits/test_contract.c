@@ -222,6 +222,7 @@ static void pings_that_no_interval_is_taken_for(void **state)
     assert_int_equal(LIMITS_BROKEN, judge(result, LIMITS_PING_INTERVAL, 30 * NS_PER_S));
     assert_string_equal("found not even every 30.0s (client's hop)", why);
     assert_int_equal(LIMITS_NOT_CHECKED, judge(result, LIMITS_PING_INTERVAL, 60 * NS_PER_S));
+    assert_non_null(strstr(why, "longer ones were not tried; look with a longer --within"));
     free(result);
 }
 

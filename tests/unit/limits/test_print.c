@@ -91,6 +91,12 @@ static void findings_are_put_into_words(void **state)
     assert_string_equal("yes", limits_found_text(&result->findings[LIMITS_STATUS], true, out));
     assert_string_equal("not measured",
                         limits_found_text(&result->findings[LIMITS_MESSAGE_UP], true, out));
+    scene_found(result, LIMITS_PING_INTERVAL, 10 * NS_PER_S, 5 * NS_PER_S);
+    assert_string_equal("10.0s, not 5.00s",
+                        limits_found_text(&result->findings[LIMITS_PING_INTERVAL], true, out));
+    scene_found(result, LIMITS_METADATA_FIELDS_UP, 93, 1);
+    assert_string_equal("93",
+                        limits_found_text(&result->findings[LIMITS_METADATA_FIELDS_UP], true, out));
     free(result);
 }
 
