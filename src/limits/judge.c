@@ -73,11 +73,29 @@ static void set_unsteady(struct limits_finding *finding, const char *why)
              is_open(b) ? "the other was open" : "the other ended", second, why);
 }
 
+/* A GOAWAY that says itself that it is one for age or idleness. gRPC servers vary these, so that
+ * not all clients come back at once (gRFC A9: by a tenth either way). */
+static bool is_jittered(const struct limits_sample *sample)
+{
+    return sample->end == LIMITS_END_GOAWAY &&
+           (strstr(sample->saw, "max_age") != NULL || strstr(sample->saw, "max_idle") != NULL ||
+            strstr(sample->saw, "connection idle") != NULL);
+}
+
+static uint64_t resolution_of(const struct limits_sample *a, const struct limits_sample *b)
+{
+    uint64_t resolution = larger(a->resolution, b->resolution);
+    uint64_t between = apart(a->value, b->value);
+    bool jittered = is_jittered(a) && is_jittered(b) &&
+                    between <= larger(a->value, b->value) / 100 * LIMITS_JITTER_PERCENT;
+    return jittered ? larger(resolution, between) : resolution;
+}
+
 static void judge_both_ended(struct limits_finding *finding)
 {
     const struct limits_sample *a = &finding->samples[0];
     const struct limits_sample *b = &finding->samples[1];
-    uint64_t resolution = larger(a->resolution, b->resolution);
+    uint64_t resolution = resolution_of(a, b);
     if (!limits_judge_agree(a->value, b->value, resolution)) {
         bool at_once =
             apart(ended_at(a), ended_at(b)) <= larger(resolution, LIMITS_AGREE_MS * NS_PER_MS);

@@ -9,6 +9,8 @@
  * be off themselves. */
 #define LIMITS_AGREE_MS      500
 #define LIMITS_AGREE_PERCENT 3
+/* Those of a limit that varies by itself, and says what it is. */
+#define LIMITS_JITTER_PERCENT 25
 /* Ends at the two sides of a stream that lie no farther apart are one: a hop that cuts both ways,
  * or hands on what it heard. */
 #define LIMITS_AT_ONCE_MS 1500
@@ -33,9 +35,9 @@ struct limits_pinged {
     struct limits_sample samples[LIMITS_SAMPLES];
 };
 
-/* PINGs that a server forgives before it refuses, and that thus say nothing (gRFC A8: two strikes,
- * and the first has none before it). */
-#define LIMITS_PINGS_FORGIVEN 3
+/* PINGs that say nothing if they are not refused: the first has none before it, two are forgiven,
+ * and what a server sends at first takes back what it held against them (gRFC A8). */
+#define LIMITS_PINGS_FORGIVEN 5
 
 /* Which intervals are taken, by increasing interval. Fills the finding. */
 void limits_judge_pings(struct limits_finding *finding, const struct limits_pinged *pinged,

@@ -43,6 +43,12 @@ static void tell_unsteady(struct limits_finding *finding, const struct limits_pi
     take_samples(finding, pinged);
 }
 
+static bool is_unsteady(const struct limits_pinged *pinged)
+{
+    return (pinged->refused[0] && pinged->measured[1] && !pinged->refused[1]) ||
+           (pinged->refused[1] && pinged->measured[0] && !pinged->refused[0]);
+}
+
 /* The longest interval that was refused decides: what is quicker is refused, too. */
 static size_t count_refused(const struct limits_pinged *pinged, size_t count)
 {
@@ -58,7 +64,7 @@ void limits_judge_pings(struct limits_finding *finding, const struct limits_ping
 {
     size_t refused = count_refused(pinged, count);
     for (size_t i = refused; i < count; i++) {
-        if (pinged[i].refused[0] || pinged[i].refused[1]) {
+        if (is_unsteady(&pinged[i])) {
             tell_unsteady(finding, &pinged[i]);
             return;
         }

@@ -76,7 +76,7 @@ static const struct rule RULES[] = {
     {LIMITS_IDLE_CONNECTION, LOOK_GOAWAY, SERVER_ANY, HALF_ANY, SECONDS(180), NULL,
      {"Traefik", "respondingTimeouts.idleTimeout", "180s by default",
       "above the longest time without a stream"}},
-    {LIMITS_IDLE_CONNECTION, LOOK_GOAWAY_TEXT, SERVER_ANY, HALF_ANY, 0, "max_idle",
+    {LIMITS_IDLE_CONNECTION, LOOK_GOAWAY_TEXT, SERVER_ANY, HALF_ANY, 0, "idle",
      {"a gRPC server", "MAX_CONNECTION_IDLE", "off by default",
       "above the longest time without a stream"}},
     {LIMITS_AGE_CONNECTION, LOOK_GOAWAY, SERVER_ANY, HALF_ANY, 0, NULL,

@@ -1,7 +1,7 @@
 /* Which setting of which proxy or server gives such an end, and what a client can set. Pure.
  *
- * What each of them looks like at both ends was measured, each set to 5, 7 and 9 s in the real proxy
- * (tests/e2e/test_limits.py); one that never ended anything is not named. */
+ * What each of them looks like at both ends was measured, each set to 5, 7 and 9 s in the real
+ * proxy (tests/e2e/test_limits.py); one that never ended anything is not named. */
 #ifndef GRPCROUTE_LIMITS_SETTING_H
 #define GRPCROUTE_LIMITS_SETTING_H
 

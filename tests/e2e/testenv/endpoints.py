@@ -62,10 +62,12 @@ class GrpcGo(Endpoint):
 
 
 class Grpcio(Endpoint):
+    """`options` are channel arguments, NAME=NUMBER."""
+
     make = "grpcio"
 
-    def __init__(self, folder, version="v1"):
-        self.process = Process([sys.executable, HERE / "grpcio_endpoint.py", version])
+    def __init__(self, folder, version="v1", *options):
+        self.process = Process([sys.executable, HERE / "grpcio_endpoint.py", version, *options])
         self.port = int(self.process.wait_for_start(r"Listening on 127\.0\.0\.1:(\d+)").group(1))
 
 

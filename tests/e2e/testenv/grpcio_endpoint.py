@@ -1,4 +1,5 @@
-"""A PingPong server on grpcio's asyncio interface, with grpc.health.v1: grpcio_endpoint.py VERSION."""
+"""A PingPong server on grpcio's asyncio interface, with grpc.health.v1: grpcio_endpoint.py VERSION
+[OPTION=NUMBER...], channel arguments of its core."""
 import asyncio
 import sys
 
@@ -25,8 +26,9 @@ class Handler(grpc.GenericRpcHandler):
             yield self._pong
 
 
-async def main(version):
-    server = grpc.aio.server()
+async def main(version, *options):
+    pairs = [option.split("=") for option in options]
+    server = grpc.aio.server(options=[(name, int(value)) for name, value in pairs])
     server.add_generic_rpc_handlers((Handler(version),))
     checks = health.aio.HealthServicer()
     await checks.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -132,6 +132,22 @@ static void samples_agree_within_what_they_may_be_off(void **state)
     assert_false(limits_judge_agree(100000 * MS, 103200 * MS, 0));
 }
 
+static void a_limit_that_varies_and_says_so_is_one(void **state)
+{
+    (void)state;
+    struct limits_sample first = sample(0, 55000, LIMITS_END_GOAWAY);
+    struct limits_sample second = sample(4500, 64000, LIMITS_END_GOAWAY);
+    assert_int_equal(finding_of(LIMITS_AGE_CONNECTION, first, second).state, LIMITS_UNSTEADY);
+    strcpy(first.saw, "GOAWAY NO_ERROR: max_age");
+    strcpy(second.saw, first.saw);
+    struct limits_finding finding = finding_of(LIMITS_AGE_CONNECTION, first, second);
+    assert_int_equal(finding.state, LIMITS_FOUND);
+    assert_int_equal(finding.value, 55000 * MS);
+    assert_int_equal(finding.resolution, 9000 * MS);
+    second.value = 90000 * MS;
+    assert_int_equal(finding_of(LIMITS_AGE_CONNECTION, first, second).state, LIMITS_UNSTEADY);
+}
+
 /* ---- sides ----------------------------------------------------------------------------------- */
 
 static enum limits_side side_of(enum limits_end client_end, uint64_t client_ms, bool server_ended,
@@ -330,6 +346,8 @@ static void a_refusal_on_one_connection_alone_is_unsteady(void **state)
                                     pinged(10, 8, false, true), pinged(30, 2, false, false)};
     tried[1].refused[1] = true;
     assert_int_equal(judge_pings(tried).state, LIMITS_UNSTEADY);
+    tried[1].measured[0] = false; /* it met another limit first, and shows nothing */
+    assert_int_equal(judge_pings(tried).state, LIMITS_FOUND);
 }
 
 int main(void)
@@ -343,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_run_that_was_stopped_says_how_far_it_looked),
         cmocka_unit_test(what_was_not_opened_is_not_measured),
         cmocka_unit_test(samples_agree_within_what_they_may_be_off),
+        cmocka_unit_test(a_limit_that_varies_and_says_so_is_one),
         cmocka_unit_test(sides_follow_from_both_ends),
         cmocka_unit_test(without_the_server_no_side_is_known),
         cmocka_unit_test(an_age_limit_explains_the_silent_ones),
