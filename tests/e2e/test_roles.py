@@ -130,7 +130,7 @@ def test_grpcurl_finds_everything_by_reflection(started):
     grpcurl = _tool("grpcurl")
     services = run([grpcurl, "-plaintext", server.address, "list"]).stdout.split()
     assert services == ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
-                        "grpc.reflection.v1alpha.ServerReflection", "ping.PingService"]
+                        "grpc.reflection.v1alpha.ServerReflection", "ping.PingService", "probe.ProbeService"]
     described = run([grpcurl, "-plaintext", server.address, "describe", "ping.PingRequest"]).stdout
     assert "uint64 sequence = 4;" in described
     answer = run([grpcurl, "-plaintext", "-d", '{"message":"ping"}', server.address,

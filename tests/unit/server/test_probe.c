@@ -94,6 +94,17 @@ static void it_sends_only_while_the_stream_is_read(void **state)
     assert_true(run.messages > 100);
 }
 
+/* Small ones do not pile up, either. */
+static void it_makes_no_message_while_the_last_one_waits(void **state)
+{
+    (void)state;
+    const struct rpc_probe_script script = {.send_every_ms = 10, .send_bytes = 1000};
+    run_open(&run, &script, ID);
+    run.reads = false;
+    fake_advance(10000);
+    assert_int_equal(seen(ID)->sent_messages, H2_STREAM_WINDOW_BYTES / 1000);
+}
+
 /* ---- metadata -------------------------------------------------------------------------------- */
 
 static void metadata_waits_for_the_first_message(void **state)
@@ -425,6 +436,7 @@ int main(void)
         TEST(a_script_without_echo_answers_nothing),
         TEST(it_sends_when_it_is_due_and_no_more_than_asked),
         TEST(it_sends_only_while_the_stream_is_read),
+        TEST(it_makes_no_message_while_the_last_one_waits),
         TEST(metadata_waits_for_the_first_message),
         TEST(metadata_comes_at_once_where_that_is_asked_for),
         TEST(metadata_has_as_many_fields_and_bytes_as_asked),
