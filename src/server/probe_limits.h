@@ -41,8 +41,9 @@
 #define PROBE_GOAWAY_BURST 32
 #define PROBE_GOAWAY_S     2
 
-/* The longest life of a stream, and how long a reset waits for what is to be sent before it. */
-#define PROBE_LIFE_MS       (2 * 3600 * 1000)
+/* The longest life of a stream, above the longest --within of `limits`, and how long a reset waits
+ * for what is to be sent before it. */
+#define PROBE_LIFE_MS       (25 * 3600 * 1000)
 #define PROBE_RESET_WAIT_MS 5000
 
 /* Streams that Seen can tell of; the one that ended first is forgotten first. More than

@@ -78,7 +78,7 @@ static void a_script_over_a_limit_is_refused_with_the_number(void **state)
                    over, "bytes each second");
     assert_taken((struct rpc_probe_script){.end_after_ms = PROBE_LIFE_MS});
     assert_refused((struct rpc_probe_script){.end_after_ms = PROBE_LIFE_MS, .grace_ms = 1}, over,
-                   "7200001");
+                   "90000001");
     assert_refused((struct rpc_probe_script){.end_after_ms = UINT32_MAX, .grace_ms = UINT32_MAX},
                    over, "8589934590");
     assert_taken((struct rpc_probe_script){.pad_fields = PROBE_PAD_FIELDS});
@@ -351,7 +351,7 @@ static void no_stream_lives_for_ever(void **state)
     assert_int_equal(run.status, -1);
     fake_advance(1);
     assert_int_equal(run.status, RPC_RESOURCE_EXHAUSTED);
-    assert_non_null(strstr(run.message, "7200 s"));
+    assert_non_null(strstr(run.message, "90000 s"));
     assert_int_equal(seen(ID)->how, RPC_PROBE_LIMIT);
     run_free(&run);
 }
