@@ -213,12 +213,21 @@ static bool was_refused_pings(const struct limits_finding *finding)
 }
 
 /* What ends with its connection has the connection's limit; a stream that is cut while its
- * connection lives has one of its own. */
+ * connection lives has one of its own. A limit on silence ends all that it ends in one way; two of
+ * one length, as nginx has by default, do not look alike. */
 static bool can_explain(const struct limits_finding *by, const struct limits_finding *finding)
 {
-    return by->shape != LIMITS_AGE_CONNECTION || finding->shape != LIMITS_AGE_STREAM ||
-           finding->samples[0].end == LIMITS_END_GOAWAY ||
-           finding->samples[0].end == LIMITS_END_CONNECTION;
+    const struct limits_sample *its = &by->samples[0];
+    const struct limits_sample *sample = &finding->samples[0];
+    switch (by->shape) {
+    case LIMITS_AGE_CONNECTION:
+        return finding->shape != LIMITS_AGE_STREAM || sample->end == LIMITS_END_GOAWAY ||
+               sample->end == LIMITS_END_CONNECTION;
+    case LIMITS_AGE_STREAM:
+        return true;
+    default:
+        return its->end == sample->end && its->code == sample->code;
+    }
 }
 
 /* What explains what explains it. */

@@ -251,6 +251,18 @@ static void silence_one_way_explains_silence_both_ways(void **state)
     free(findings);
 }
 
+static void two_limits_of_one_length_that_look_apart_are_two(void **state)
+{
+    (void)state;
+    struct limits_finding *findings = all_none();
+    findings[LIMITS_IDLE_SERVER] = ended(LIMITS_IDLE_SERVER, 60000);
+    findings[LIMITS_IDLE] = ended(LIMITS_IDLE, 60000);
+    findings[LIMITS_IDLE].samples[0].code = H2_PROTOCOL_ERROR;
+    limits_judge_explain(findings);
+    assert_int_equal(findings[LIMITS_IDLE].state, LIMITS_FOUND);
+    free(findings);
+}
+
 static void a_stream_cut_on_a_live_connection_has_a_limit_of_its_own(void **state)
 {
     (void)state;
@@ -367,6 +379,7 @@ int main(void)
         cmocka_unit_test(an_age_limit_explains_the_silent_ones),
         cmocka_unit_test(a_shorter_limit_is_one_of_its_own),
         cmocka_unit_test(silence_one_way_explains_silence_both_ways),
+        cmocka_unit_test(two_limits_of_one_length_that_look_apart_are_two),
         cmocka_unit_test(a_stream_cut_on_a_live_connection_has_a_limit_of_its_own),
         cmocka_unit_test(refused_pings_are_no_silence),
         cmocka_unit_test(the_shortest_interval_that_is_taken_is_named),
