@@ -13,6 +13,7 @@
 
 #define LINE_BYTES  200
 #define SHOWN_BYTES 64
+#define VALUE_MAX   24 /* letters of a value */
 #define BLANKS      " \t\r"
 
 /* The line that is being read, and where its complaint goes. */
@@ -94,6 +95,9 @@ static int read_value(const struct line *line, const char *text, struct limits_p
     int rv = 0;
     shown(text, strlen(text), value);
     example_of(promise->shape, example);
+    if (strlen(text) > VALUE_MAX) {
+        return refuse(line, "\"%s\" is too long; write %s", value, example);
+    }
     switch (limits_shape_kind(promise->shape)) {
     case LIMITS_DURATION:
         rv = text_parse_duration(text, &promise->value, &reason);
@@ -149,7 +153,7 @@ static int read_promise(const struct line *line, struct limits_promise *promise)
     if (read_value(line, value, promise) != 0) {
         return 1;
     }
-    snprintf(promise->text, sizeof(promise->text), "%s %s %.24s", limits_shape_name(promise->shape),
+    snprintf(promise->text, sizeof(promise->text), "%s %s %s", limits_shape_name(promise->shape),
              wanted, value);
     return 0;
 }

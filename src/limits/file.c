@@ -162,8 +162,12 @@ static int read_value(const cJSON *object, struct limits_finding *ret)
         ret->fact = cJSON_IsTrue(holds);
         return cJSON_IsBool(holds) ? 0 : 1;
     }
-    return value_or_none(object, ret->shape, &ret->value) != 0 ||
-           value_in(object, "resolution", ret->kind, &ret->resolution) != 0;
+    if (value_or_none(object, ret->shape, &ret->value) != 0 ||
+        value_in(object, "resolution", ret->kind, &ret->resolution) != 0) {
+        return 1;
+    }
+    ret->resolution = ret->value != LIMITS_VALUE_NONE ? ret->resolution : 0;
+    return ret->shape == LIMITS_PING_INTERVAL && ret->looked >= ret->value; /* is refused */
 }
 
 static int read_finding(const cJSON *object, struct limits_finding *ret)
@@ -179,9 +183,9 @@ static int read_finding(const cJSON *object, struct limits_finding *ret)
     read_text(object, "look", ret->look, sizeof(ret->look));
     read_text(object, "why", ret->why, sizeof(ret->why));
     bool ended = state == LIMITS_FOUND || state == LIMITS_BY_OTHER;
-    if ((ended && read_value(object, ret) != 0) || read_samples(object, ret) != 0 ||
-        (state != LIMITS_NOT_MEASURED &&
-         value_in(object, "looked", ret->kind, &ret->looked) != 0)) {
+    if ((state != LIMITS_NOT_MEASURED &&
+         value_in(object, "looked", ret->kind, &ret->looked) != 0) ||
+        (ended && read_value(object, ret) != 0) || read_samples(object, ret) != 0) {
         return 1;
     }
     if (state == LIMITS_BY_OTHER) {

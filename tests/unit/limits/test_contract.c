@@ -74,6 +74,8 @@ static void a_wrong_line_names_its_place_its_cause_and_the_mend(void **state)
          "needs.txt:1: \"0\" promises nothing; write a value above 0, such as idle >= 10m"},
         {"streams_per_connection >= many", "needs.txt:1: \"many\" is not a whole number above 0; "
                                            "write streams_per_connection >= 100"},
+        {"idle >= 0000000000000000000000001m", "needs.txt:1: \"0000000000000000000000001m\" is too "
+                                               "long; write idle >= 10m"},
         {"idle >= 1m\n#\nidle >= 2m", "needs.txt:3: idle stands in line 1 already; leave one of "
                                       "the two"},
         {"", "needs.txt: holds no promise; write one a line, such as idle >= 10m"},

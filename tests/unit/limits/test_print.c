@@ -205,6 +205,12 @@ static void promises_are_told_with_their_evidence(void **state)
     assert_non_null(strstr(text, " idle_client >= 1h: not checked, none within 1m30s, which says "
                                  "nothing of longer; look with --within 1h\n"));
     assert_non_null(strstr(text, "\xe2\x9d\x8c The path keeps 1 of the 3 promises"));
+    memset(result->findings[LIMITS_GOAWAY].look, 'x', 300);
+    for (size_t i = 10; i < 300; i += 10) {
+        result->findings[LIMITS_GOAWAY].look[i] = ' ';
+    }
+    take_contract("goaway = yes\n", &contract);
+    assert_true(widest(print(limits_print_text, result, &contract)) <= LIMITS_COLUMNS);
     free(result);
 }
 
