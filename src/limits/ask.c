@@ -57,7 +57,7 @@ static bool is_done(const struct limits_ask *ask)
 {
     uint64_t ms = asked_for_ms(ask);
     if (ask->told.found) {
-        return ask->told.ended || !ask->wait || ms >= LIMITS_ASK_SETTLES_MS;
+        return ask->told.ended || !ask->wait || ms >= ask->settle_ms;
     }
     return ask->asked >= ask->times || ms >= LIMITS_ASK_MS ||
            (!ask->told.answered && is_final(&ask->told.status));
@@ -206,6 +206,7 @@ void limits_ask_start(struct limits_ask *ask, struct limits_ground *ground, cons
     *ask = (struct limits_ask){
         .ground = ground, .on_told = on_told, .user = user, .id = id, .wait = wait};
     ask->times = LIMITS_ASK_TIMES;
+    ask->settle_ms = LIMITS_ASK_SETTLES_MS;
     ask->began_ns = limits_ground_now_ns(ground);
     ask->running = true;
     uv_timer_init(&ground->loop.uv, &ask->timer);

@@ -21,7 +21,8 @@ struct limits_ask {
     /* What the server said in full, each time the stream was found; may be set once it was started.
      * NULL: nobody wants that. */
     void (*on_seen)(void *user, const struct rpc_probe_seen *seen);
-    unsigned times; /* how often is asked at most where it is not found; may be set likewise */
+    unsigned times;     /* how often is asked at most where it is not found; may be set likewise */
+    uint64_t settle_ms; /* how long its end is waited for, the same */
     const char *id; /* borrowed */
     bool wait;      /* for its end */
     struct limits_link *link;

@@ -13,6 +13,8 @@
 /* A stream that is to be reset is there by then, on both sides. */
 #define SETTLED_MS  250
 #define DEADLINE_MS 500
+/* A cancellation that did not arrive by then is lost; one before may be late. */
+#define CANCEL_MS 6000
 
 struct fact_shape {
     size_t count; /* of cases */
@@ -255,6 +257,7 @@ static void ask_cancel(size_t index, struct limits_trial_setup *setup)
 {
     (void)index;
     ask_client_reset(0, setup);
+    setup->ask_settle_ms = CANCEL_MS;
 }
 
 /* With whatever code: what counts is that the server can stop to work for it. */

@@ -53,7 +53,8 @@ static void ask_up(const struct size_shape *shape, uint64_t size, struct limits_
 {
     setup->sends = true;
     if (shape->what == MESSAGE) {
-        setup->half_closes = true; /* and the server's OK says that it has all */
+        setup->script.headers_at_once = true; /* a stream without a script would be an echo */
+        setup->half_closes = true;            /* and the server's OK says that it has all */
         setup->send_bytes = size;
         setup->until = LIMITS_UNTIL_END;
         return;

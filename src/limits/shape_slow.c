@@ -86,6 +86,12 @@ static bool is_past(uint64_t now, uint64_t since_ns, uint64_t ms)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* A message more or less went into frames, and not all of one. */
+static uint64_t blur(uint64_t bytes)
+{
+    return bytes > SLOW_MESSAGE_BYTES ? bytes : SLOW_MESSAGE_BYTES;
+}
+
 static void finish_sample(struct slow *slow)
 {
     const struct slow_shape *shape = slow->work->plan->setup;
@@ -98,7 +104,7 @@ static void finish_sample(struct slow *slow)
         snprintf(sample->saw, sizeof(sample->saw), "%s", slow->lost);
     } else {
         shape->sum(&slow->seen, sample);
-        sample->resolution = shape->share != 0 ? sample->value / shape->share : 0;
+        sample->resolution = shape->share != 0 ? blur(sample->value / shape->share) : 0;
     }
 }
 

@@ -22,8 +22,10 @@
 #define AT_A_TIME    50
 /* Without an answer, nor an end, for this long a stream waits for ever. */
 #define QUIET_MS 4000
-/* Streams that the server is asked after, from the first to the last. */
+/* Streams that the server is asked after, from the first to the last; and how often, where it does
+ * not know one. */
 #define LOOKED_AT 8
+#define ASK_TIMES 8
 
 struct wall;
 
@@ -168,6 +170,7 @@ static void ask_next(struct wall *wall)
     size_t stream = wall->asked == LOOKED_AT ? wall->first_ended : stream_of(wall, wall->asked);
     limits_ask_start(&wall->ask, wall->work->ground, wall->streams[stream].id, false, on_told,
                      wall);
+    wall->ask.times = ASK_TIMES;
 }
 
 static void do_ask(struct wall *wall)

@@ -86,6 +86,9 @@ static void closed(struct limits_trial *trial)
     if (trial->setup.ask_times != 0) {
         trial->ask.times = trial->setup.ask_times;
     }
+    if (trial->setup.ask_settle_ms != 0) {
+        trial->ask.settle_ms = trial->setup.ask_settle_ms;
+    }
 }
 
 static void on_closed(void *user, const struct rpc_status *status)

@@ -45,7 +45,8 @@ struct limits_trial_setup {
     enum limits_until until;
     uint64_t patience_ms; /* for what is waited for; then it is given up */
     enum limits_asking asking;
-    unsigned ask_times; /* where it is not found; 0: LIMITS_ASK_TIMES */
+    unsigned ask_times;     /* where it is not found; 0: LIMITS_ASK_TIMES */
+    uint64_t ask_settle_ms; /* for its end; 0: LIMITS_ASK_SETTLES_MS */
 };
 
 /* What was seen; times in the run's. */
