@@ -115,6 +115,14 @@ def test_a_wrong_line_is_told_before_anything_is_measured(lines, said, limits, s
     assert done.stderr.count("\n") == 1
 
 
+def test_the_manual_names_each_shape_with_a_promise(limits, started):
+    rows = re.findall(r"^\| `(\w+)` \|.*\| `(\w+ (?:>=|<=|=) \S+)` \|$", (ROOT / "docs/limits.md").read_text(), re.M)
+    assert [name for name, _ in rows] == [line.split()[0] for _, line in rows] == \
+        SCHEMA.schema["properties"]["limits"]["items"]["properties"]["shape"]["enum"]
+    nobody = ["--target", f"127.0.0.1:{started(ReservedPort()).port}", "--plaintext"]
+    assert limits([line for _, line in rows], target=nobody).returncode == 3, "all of it was read"
+
+
 def test_a_contract_that_is_not_there(path, tmp_path):
     done = grpcroute("limits", "--target", path.target, "--contract", tmp_path / "none.txt")
     assert done.returncode == 2 and "none.txt: No such file or directory" in done.stderr
