@@ -30,7 +30,7 @@
 #define PROBE_QUEUE_BYTES (8 * 1024)
 
 /* Metadata is under no flow control, so it has a budget of its own, of all streams. */
-#define PROBE_METADATA_BURST_BYTES      (8 * 1024 * 1024)
+#define PROBE_METADATA_BURST_BYTES      (4 * 1024 * 1024)
 #define PROBE_METADATA_BYTES_PER_SECOND (1024 * 1024)
 #define PROBE_PAD_FIELDS                480
 #define PROBE_PAD_BYTES                 (80 * 1024)
