@@ -81,11 +81,13 @@ class Link:
 
 
 class FrameRelay:
-    """`fault(link, now)` is called every 20 ms for each connection, and may reset streams, say GOAWAY, close."""
+    """`fault(link, now)` is called every 20 ms for each connection, and may reset streams, say GOAWAY, close. `link`
+    makes what each connection is."""
 
-    def __init__(self, server, fault):
+    def __init__(self, server, fault, link=Link):
         self._server = server
         self._fault = fault
+        self._link = link
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stop = None
@@ -119,7 +121,7 @@ class FrameRelay:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader, writer):
-        link = Link()
+        link = self._link()
         self.connections += 1
         host, port = self._server.address.rsplit(":", 1)
         upstream, up_writer = await asyncio.open_connection(host, int(port))

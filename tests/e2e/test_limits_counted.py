@@ -1,0 +1,187 @@
+"""`grpcroute limits`: counts and sizes. Limits that real proxies and fake ones are given are found, with what they are;
+straight to the server nothing is found, and what is merely gentle tries none of it."""
+import os
+import re
+
+import pytest
+
+from testenv import faulty
+from testenv.frame_relay import CLIENT, SERVER
+from testenv.grpcroute import Server
+from testenv.limits import limits
+from testenv.proxies import REAL_PROXIES
+
+slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes minutes: SLOW_TESTS=1")
+
+WALL, SLOW_READER = "streams_per_connection", "slow_reader"
+MESSAGES = ["message_up", "message_down"]
+METADATA = ["metadata_up", "metadata_down"]
+FIELDS = ["metadata_fields_up", "metadata_fields_down"]
+COUNTED = [WALL, *MESSAGES, *METADATA, *FIELDS]
+KIB = 1024
+
+
+def value(finding):
+    assert finding["state"] == "found", finding
+    return finding["value_bytes" if finding["kind"] == "bytes" else "value"]
+
+
+def assert_none(finding, looked):
+    assert finding["state"] == "none_within", finding
+    assert finding["looked_bytes" if finding["kind"] == "bytes" else "looked"] == looked, finding
+
+
+# ---- the server itself -----------------------------------------------------------------------------------------------
+
+LOOKED = {WALL: 1900, **dict.fromkeys(MESSAGES, 4096 * KIB), **dict.fromkeys(METADATA, 64 * KIB),
+          **dict.fromkeys(FIELDS, 200)}
+
+
+def test_straight_to_the_server_nothing_is_found(started):
+    server = started(Server())
+    found = limits(server.address, shapes=COUNTED)
+    for shape, looked in LOOKED.items():
+        assert_none(found[shape], looked)
+
+
+def test_the_server_s_own_limit_is_found(started):
+    server = started(Server("v1", "s", "--max-streams", "300"))
+    finding = limits(server.address, shapes=[WALL])[WALL]
+    assert value(finding) == 300 and "SETTINGS allow 300 streams at once" in finding["look"], finding
+
+
+def test_straight_to_the_server_nobody_is_hurt_and_nothing_is_held(started):
+    server = started(Server())
+    found = limits(server.address, shapes=[SLOW_READER, "buffered"])
+    assert found[SLOW_READER]["holds"], found[SLOW_READER]
+    assert value(found["buffered"]) <= 64 * KIB, found["buffered"]
+
+
+def test_gentle_tries_no_wall_no_sizes_and_no_slow_reader(started):
+    server = started(Server())
+    found = limits(server.address, "--gentle")
+    assert not {SLOW_READER, "buffered", *COUNTED} & set(found), sorted(found)
+    assert found["status"]["holds"] and found["idle"]["state"] == "none_within", found
+
+
+# ---- fake proxies ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault, settings, said, ended_by", [
+    (faulty.AnnouncesStreams, {"streams_allowed": 20}, "SETTINGS allow 20 streams at once", "client_hop"),
+    (faulty.RefusesStreams, {"streams_allowed": 10}, "stream 11 of 50: stream reset with REFUSED_STREAM", "client_hop"),
+    (faulty.QueuesStreams, {"streams_allowed": 30}, "stream 31 of 50 waits: in ", "server_hop")],
+    ids=lambda value: getattr(value, "__name__", None))
+def test_a_wall_is_told_as_what_it_is(started, fault, settings, said, ended_by):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, fault, **settings))
+    finding = limits(proxy.address, shapes=[WALL])[WALL]
+    assert value(finding) == settings["streams_allowed"], finding
+    assert said in finding["look"] and finding["ended_by"] == ended_by, finding
+
+
+def test_a_wall_that_moved_between_the_samples_is_unsteady(started):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, faulty.RefusesStreams, streams_allowed=10, later_allowed=40))
+    finding = limits(proxy.address, shapes=[WALL])[WALL]
+    assert finding["state"] == "unsteady", finding
+    assert sorted(sample["value"] for sample in finding["samples"]) == [10, 40], finding
+
+
+@pytest.mark.parametrize("side, shape, most, look", [
+    (CLIENT, "message_up", 100_000, "RESOURCE_EXHAUSTED: too large"),
+    (SERVER, "message_down", 700_000, "stream reset with ENHANCE_YOUR_CALM")])
+def test_a_limit_on_messages_is_found_with_its_end(started, side, shape, most, look):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, faulty.LimitsMessages, side=side, most=most))
+    other, = set(MESSAGES) - {shape}
+    found = limits(proxy.address, shapes=MESSAGES)
+    finding = found[shape]
+    assert most - 100 - finding["resolution_bytes"] <= value(finding) <= most, finding
+    assert finding["resolution_bytes"] <= max(256, most / 60), finding
+    assert look in finding["look"] and finding["ended_by"] == "both_hops", finding
+    assert_none(found[other], 4096 * KIB)
+
+
+@pytest.mark.parametrize("side, shape", [(CLIENT, "metadata_up"), (SERVER, "metadata_down")])
+def test_a_limit_on_metadata_is_found_with_its_status(started, side, shape):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, faulty.LimitsMetadata, side=side, most_bytes=20_000))
+    found = limits(proxy.address, shapes=[*METADATA, *FIELDS])
+    assert 20_000 - 600 - found[shape]["resolution_bytes"] <= value(found[shape]) <= 20_000, found[shape]
+    assert f"HTTP status {431 if side == CLIENT else 502}" in found[shape]["look"], found[shape]
+    assert found[shape]["ended_by"] == ("client_hop" if side == CLIENT else "both_hops"), found[shape]
+    for other in {*METADATA, *FIELDS} - {shape}:
+        assert_none(found[other], LOOKED[other])
+
+
+@pytest.mark.parametrize("side, shape", [(CLIENT, "metadata_fields_up"), (SERVER, "metadata_fields_down")])
+def test_a_limit_on_fields_is_found(started, side, shape):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, faulty.LimitsMetadata, side=side, most_fields=60))
+    found = limits(proxy.address, shapes=[*METADATA, *FIELDS])
+    assert 60 - 12 <= value(found[shape]) <= 60 and found[shape]["resolution"] == 1, found[shape]
+    for other in {*METADATA, *FIELDS} - {shape}:
+        assert_none(found[other], LOOKED[other])
+
+
+def test_a_neighbour_that_starves_is_told(started):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, faulty.StarvesTheQuick))
+    finding = limits(proxy.address, shapes=[SLOW_READER])[SLOW_READER]
+    assert finding["state"] == "found" and not finding["holds"], finding
+    assert "no answer within 4000 ms while its neighbour was not read, and had it once that was" in finding["look"]
+
+
+def test_a_path_that_holds_all_that_is_sent_is_told(started):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, faulty.BuffersWithoutBound))
+    finding = limits(proxy.address, shapes=["buffered"])["buffered"]
+    assert_none(finding, 16 * KIB * KIB)
+    assert "the server got rid of all 16.0 MiB while the client read nothing" in finding["look"], finding
+
+
+# ---- real proxies, with a limit each ---------------------------------------------------------------------------------
+
+
+def swap(old, new, count=1):
+    def change(text):
+        assert re.search(old, text) or "providers:" in text or "route-1:" in text, old
+        return re.sub(old, new, text, count=count)
+    return change
+
+
+# proxy, setting, shape, least and most of the value, how it looks, who ended it, the setting that is named
+REAL = {
+    "envoy-streams": ("envoy", swap(r"max_concurrent_streams: \d+", "max_concurrent_streams: 10"), WALL, 10, 10,
+                      "SETTINGS allow 10 streams at once", "client_hop", "max_concurrent_streams"),
+    "haproxy-streams": ("haproxy", swap(r"max-concurrent-streams \d+", "max-concurrent-streams 10"), WALL, 10, 10,
+                        "SETTINGS allow 10 streams at once", "client_hop", "max-concurrent-streams"),
+    "nginx-streams": ("nginx", swap(r"http2_max_concurrent_streams \d+", "http2_max_concurrent_streams 10"), WALL, 10,
+                      10, "SETTINGS allow 10 streams at once", "client_hop", "http2_max_concurrent_streams"),
+    "traefik-streams": ("traefik", swap(r"maxConcurrentStreams: \d+", "maxConcurrentStreams: 10"), WALL, 10, 10,
+                        "SETTINGS allow 10 streams at once", "client_hop", "maxConcurrentStreams"),
+    "nginx-message": ("nginx", swap(r"client_max_body_size [^;]*;", "client_max_body_size 200k;"), "message_up",
+                      190_000, 204_800, "stream reset with INTERNAL_ERROR", "both_hops", "client_max_body_size"),
+    "haproxy-fields": ("haproxy", swap(r"\nglobal\n", "\nglobal\n    tune.http.maxhdr 50\n"), "metadata_fields_up", 36,
+                       50, "stream reset with REFUSED_STREAM", "client_hop", None),
+    "haproxy-metadata": ("haproxy", swap(r"\nglobal\n", "\nglobal\n    tune.bufsize 32768\n"), "metadata_up", 28_000,
+                         32_768, "stream reset with ", "client_hop", None),
+    "envoy-fields": ("envoy", None, "metadata_fields_up", 85, 100, "stream reset with ", "client_hop",
+                     "max_headers_count"),
+    "nginx-metadata": ("nginx", swap(r"http2_max_concurrent_streams", "large_client_header_buffers 4 16k;\n        "
+                                                                     "http2_max_concurrent_streams"), "metadata_up",
+                       14_000, 26_000, "GOAWAY ENHANCE_YOUR_CALM", "client_hop", "large_client_header_buffers"),
+}
+
+
+@pytest.mark.parametrize("row", REAL)
+def test_the_limit_of_a_real_proxy_is_found_and_named(started, certs, tmp_path, row):
+    name, change, shape, least, most, look, ended_by, setting = REAL[row]
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES[name](certs, tmp_path, [backend], [backend], "--no-health-checks",
+                                       change=change or (lambda text: text)))
+    finding = limits(proxy.target, cacert=certs / "ca.pem", shapes=[shape])[shape]
+    assert least <= value(finding) <= most, finding
+    assert look in finding["look"] and finding["ended_by"] == ended_by, finding
+    assert setting is None or any(setting in named["name"] for named in finding["settings"]), finding

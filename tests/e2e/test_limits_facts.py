@@ -1,0 +1,104 @@
+"""`grpcroute limits`: what arrives of what was sent. Straight to the server all of it does; before each fake proxy that
+does one bad thing, that one is told, and the rest still holds."""
+import pytest
+
+from testenv import faulty
+from testenv.grpcroute import Server
+from testenv.limits import limits
+from testenv.proxies import REAL_PROXIES
+
+FACTS = ["headers_first", "status", "trailers_only", "status_message", "binary_metadata", "reset_from_server",
+         "reset_from_client", "cancel", "deadline", "goaway", "grace"]
+
+
+def test_straight_to_the_server_every_fact_holds(started):
+    server = started(Server())
+    for shape, finding in limits(server.address, shapes=FACTS).items():
+        assert finding["state"] == "found" and finding["holds"], (shape, finding)
+        assert len(finding["samples"]) == 2, finding
+
+
+# fault, the shapes that show it, what is said of the first, shapes that still hold
+FAULTS = [
+    (faulty.SwallowsTrailers, ["status", "status_message", "grace"],
+     "0 of 17 arrive as sent; OK, CANCELLED, UNKNOWN and 14 more as INTERNAL: response ended without trailers",
+     ["headers_first", "reset_from_server", "cancel", "goaway"]),
+    (faulty.DropsStatusMessages, ["status_message"], "0 of 5 arrive as sent; ASCII, UTF-8, percent signs and 2 more "
+                                                     "as nothing", ["status", "trailers_only", "reset_from_server"]),
+    (faulty.SpoilsBinaryMetadata, ["binary_metadata"],
+     "0 of 3 arrive as sent; request metadata, response metadata, trailers as 0 of 4 fields", ["status", "deadline"]),
+    (faulty.TurnsResetsIntoStatuses, ["reset_from_server"],
+     "1 of 14 arrive as sent; PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR and 10 more as UNAVAILABLE",
+     ["status", "reset_from_client"]),
+    (faulty.DelaysCancels, ["cancel"], "the same, 4.", ["status", "deadline", "goaway"]),
+    (faulty.DropsCancels, ["cancel", "reset_from_client"], "nothing: the server's stream is still open",
+     ["status", "deadline"]),
+    (faulty.DropsDeadlines, ["deadline"], "the server does not know of it", ["status", "cancel"]),
+    (faulty.HidesGoaways, ["goaway"], "the client hears nothing of the server's GOAWAY", ["grace", "status"]),
+    (faulty.EndsAllAtGoaway, ["grace"], "after the GOAWAY, with a grace of 2.00s: stream reset with INTERNAL_ERROR",
+     ["status", "cancel"]),
+]
+
+
+@pytest.mark.parametrize("fault, broken, said, whole", FAULTS, ids=lambda value: getattr(value, "__name__", None))
+def test_what_a_proxy_does_not_hand_on_is_told(started, fault, broken, said, whole):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, fault))
+    found = limits(proxy.address, shapes=[*broken, *whole])
+    for shape in broken:
+        assert found[shape]["state"] == "found" and not found[shape]["holds"], found[shape]
+    assert said in found[broken[0]]["look"], found[broken[0]]
+    for shape in whole:
+        assert found[shape]["state"] == "found" and found[shape]["holds"], (shape, found[shape])
+
+
+@pytest.mark.parametrize("side, said, ended_by", [
+    ("server", "they come with a message, and the server had seen the stream before", "client_hop"),
+    ("client", "they come with a message, and until then the server does not see the stream", "server_hop")])
+def test_headers_that_wait_for_a_message_are_told(started, side, said, ended_by):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, faulty.HoldsHeaders, side=side))
+    found = limits(proxy.address, shapes=["headers_first"])["headers_first"]
+    assert found["state"] == "found" and not found["holds"], found
+    assert said in found["look"] and found["ended_by"] == ended_by, found
+
+
+def test_a_path_that_changes_between_the_samples_is_unsteady(started):
+    server = started(Server())
+
+    class Changes(faulty.DropsStatusMessages):
+        """On one of its connections alone, those of the questions to the server not counted: there are none."""
+
+        def headers(self, source, flags, number, fields):
+            return super().headers(source, flags, number, fields) if self.number == 2 else True
+
+    proxy = started(faulty.faulty(server, Changes))
+    found = limits(proxy.address, shapes=["status_message"])["status_message"]
+    assert found["state"] == "unsteady" and "5 of 5" in found["why"] and "0 of 5" in found["why"], found
+
+
+# What today's proxies do; more in docs.
+REAL = [
+    ("nginx", "headers_first", False, "the server had seen the stream before"),
+    ("envoy", "headers_first", True, "before any message"),
+    ("haproxy", "headers_first", True, "before any message"),
+    ("traefik", "headers_first", True, "before any message"),
+    ("envoy", "goaway", False, "hears nothing"),
+    ("haproxy", "grace", True, "lives on"),
+    ("nginx", "cancel", True, "the end of the server's connection"),
+    ("traefik", "cancel", True, "the server sees CANCEL"),
+]
+
+
+@pytest.mark.parametrize("name", sorted({row[0] for row in REAL}))
+def test_real_proxies_are_told_as_they_are(started, certs, tmp_path, name):
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES[name](certs, tmp_path, [backend], [backend], "--no-health-checks"))
+    rows = [row for row in REAL if row[0] == name]
+    found = limits(proxy.target, cacert=certs / "ca.pem",
+                   shapes=["status", "status_message", "binary_metadata", *(row[1] for row in rows)])
+    for _, shape, holds, said in rows:
+        assert found[shape]["state"] == "found" and found[shape]["holds"] == holds, found[shape]
+        assert said in found[shape]["look"], found[shape]
+    for shape in ("status", "status_message", "binary_metadata"):
+        assert found[shape]["holds"], found[shape]

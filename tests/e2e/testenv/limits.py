@@ -1,0 +1,13 @@
+"""Runs of `grpcroute limits`."""
+import json
+
+from testenv.grpcroute import grpcroute
+
+
+def limits(target, *args, shapes=(), within="2s", cacert=None, code=0):
+    """{shape: finding} of a run; without `shapes`, of all."""
+    tls = ["--cacert", cacert] if cacert else ["--plaintext"]
+    only = ["--shapes", ",".join(shapes)] if shapes else []
+    done = grpcroute("limits", "--target", target, *tls, "--within", within, *only, "-o", "json", *args, timeout=110)
+    assert done.returncode == code, done.stdout + done.stderr
+    return {finding["shape"]: finding for finding in json.loads(done.stdout)["limits"]}
