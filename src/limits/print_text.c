@@ -6,6 +6,7 @@
 #include "limits/layout.h"
 #include "limits/print.h"
 #include "limits/report.h"
+#include "limits/sentence.h"
 #include "limits/words.h"
 
 #include <string.h>
@@ -131,19 +132,37 @@ static void print_settings(FILE *out, const struct limits_finding *finding)
     }
 }
 
+/* What became of a try. */
+static void describe(const struct limits_finding *finding, const struct limits_sample *sample,
+                     char out[static LINE_BYTES])
+{
+    char value[LIMITS_VALUE_BYTES];
+    struct limits_sentence sentence;
+    limits_sentence_begin(&sentence, out, LINE_BYTES);
+    limits_value_text(finding->kind, sample->value, value, sizeof(value));
+    if (!sample->opened) {
+        limits_say(&sentence, "not begun");
+    } else if (finding->kind == LIMITS_DURATION) {
+        limits_say(&sentence, "%s %s", limits_sample_lives(sample) ? "open after" : "ended after",
+                   value);
+    } else if (finding->kind != LIMITS_FACT) {
+        limits_say(&sentence, "%s", value);
+    }
+    if (sample->saw[0] != '\0') {
+        limits_say(&sentence, "%s%s", sentence.len > 0 ? ": " : "", sample->saw);
+    }
+    if (sample->server_saw[0] != '\0') {
+        limits_say(&sentence, "; the server: %s", sample->server_saw);
+    }
+}
+
 /* Both, where they disagree. */
 static void print_samples(FILE *out, const struct limits_finding *finding)
 {
     for (size_t i = 0; i < finding->sample_count; i++) {
-        const struct limits_sample *sample = &finding->samples[i];
         char line[LINE_BYTES];
-        char value[LIMITS_VALUE_BYTES];
         char label[24];
-        limits_value_text(finding->kind, sample->value, value, sizeof(value));
-        bool has_value = sample->opened && finding->kind != LIMITS_FACT;
-        snprintf(line, sizeof(line), "%s%s%s%s%s", has_value ? value : "",
-                 has_value && sample->saw[0] != '\0' ? ": " : "", sample->saw,
-                 sample->server_saw[0] != '\0' ? "; the server: " : "", sample->server_saw);
+        describe(finding, &finding->samples[i], line);
         snprintf(label, sizeof(label), "try %zu", i + 1);
         print_fact(out, label, line);
     }

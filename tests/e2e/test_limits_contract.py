@@ -1,13 +1,16 @@
 """`limits --contract`: what a service needs of its path, held against what the path does."""
 import json
 import re
+import signal
+import subprocess
 import xml.etree.ElementTree
 
 import jsonschema
 import pytest
 
-from testenv.grpcroute import ROOT, Proxy, Server, grpcroute
+from testenv.grpcroute import BIN, ROOT, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
+from testenv.process import DIE_WITH_PARENT
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/limits.json").read_text()))
 SHAPES = "age_stream,idle_connection,headers_first,streams_per_connection"
@@ -121,6 +124,38 @@ def test_the_manual_names_each_shape_with_a_promise(limits, started):
         SCHEMA.schema["properties"]["limits"]["items"]["properties"]["shape"]["enum"]
     nobody = ["--target", f"127.0.0.1:{started(ReservedPort()).port}", "--plaintext"]
     assert limits([line for _, line in rows], target=nobody).returncode == 3, "all of it was read"
+
+
+def test_a_contract_may_come_from_standard_input(path):
+    args = ["limits", "--target", path.target, "--cacert", path.certs / "ca.pem", "--shapes", "headers_first",
+            "--contract", "-", "-o", "json"]
+    result = told(grpcroute(*args, stdin=b"headers_first = yes\n").stdout)
+    assert (result["exit_code"], result["contract"]["file"]) == (0, "-")
+    done = grpcroute(*args, stdin=b"headers_first = maybe\n")
+    assert done.returncode == 2 and "--contract: -:1: " in done.stderr
+
+
+def test_an_interrupted_run_judges_what_is_known(certs, started, tmp_path):
+    server = started(Server("v1", "pod-1"))
+    proxy = started(Proxy(certs, [server], None, "--access-log", "-", "--access-log-open")).wait_ready()
+    files = [tmp_path / "needs.txt", tmp_path / "result.json", tmp_path / "result.xml"]
+    files[0].write_text("idle >= 60s\n")
+    run = subprocess.Popen([*DIE_WITH_PARENT, BIN, "limits", "--target", proxy.target, "--cacert", certs / "ca.pem",
+                            "--shapes", "idle", "--within", "60s", "--contract", files[0], "--json-file", files[1],
+                            "--junit-file", files[2]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        proxy.wait_for("probe.ProbeService/Run", count=2)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 130, err
+    assert "Interrupted; this is what was known by then." in out and "idle >= 60s: not checked, " in out
+    result = told(files[1].read_text())
+    assert (result["result"], result["contract"]["promises"][0]["verdict"]) == ("interrupted", "not_checked")
+    suite = xml.etree.ElementTree.parse(files[2]).getroot()
+    assert int(suite.get("errors")) == len(suite.findall(".//error")) > 0
 
 
 def test_a_contract_that_is_not_there(path, tmp_path):

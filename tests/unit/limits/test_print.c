@@ -136,8 +136,8 @@ static void a_table_tells_all_shapes_and_what_is_known_of_each_limit(void **stat
     assert_non_null(strstr(text, "\n  settings      Envoy stream_idle_timeout (5m by default): 0s, "
                                  "or above the longest silence\n"));
     assert_non_null(strstr(text, "\n  to set        HTTP/2 PINGs every 2s\n"));
-    assert_non_null(strstr(text, "\n  try 1         10.0s"));
-    assert_non_null(strstr(text, "\n  try 2         30.0s"));
+    assert_non_null(strstr(text, "\n  try 1         ended after 10.0s\n"));
+    assert_non_null(strstr(text, "\n  try 2         ended after 30.0s\n"));
     assert_non_null(strstr(text, "\ngoaway: client hears of the server's GOAWAY, no\n"));
     assert_non_null(strstr(text, " Not measured: the server has no probe service\n  message_up, "
                                  "message_down\n"));
