@@ -5,7 +5,8 @@ const measured = limits.filter((limit) => limit.state !== "not_measured");
 const notable = limits.filter((limit) => ["found", "unsteady", "by_other"].includes(limit.state) && !(limit.kind === "fact" && limit.holds) &&
   !(limit.shape === "buffered" && limit.state === "found")); // which is a measure
 const SIDES = { unknown: "not known", client_hop: "client's hop", server_hop: "server's hop", both_hops: "both hops at once", server: "the server itself" };
-const endedBy = (limit) => limit.state === "by_other" ? `by ${limit.by}` : notable.includes(limit) ? SIDES[limit.ended_by] : "";
+const hasEnd = (limit) => notable.includes(limit) && limit.state !== "unsteady" && !(limit.kind === "fact" && limit.ended_by === "unknown");
+const endedBy = (limit) => limit.state === "by_other" ? `by ${limit.by}` : hasEnd(limit) ? SIDES[limit.ended_by] : "";
 const lookOf = (limit) => ["not_measured", "unsteady"].includes(limit.state) ? limit.why : limit.look;
 const moodOfLimit = (limit) => limit.state === "not_measured" || limit.state === "unsteady" ? "warn" : notable.includes(limit) && limit.kind === "fact" ? "bad" : "";
 
@@ -92,7 +93,7 @@ function showSamples() {
   const tries = notable.flatMap((limit) => limit.samples.map((sample, number) => [limit, sample, number]));
   if (tries.length === 0) return;
   const part = section("tries", "What both ends saw");
-  part.append(makeTable([["Shape", false, true], ["Try", true], ["Lived", true], ["The client saw", false, true], ["The server saw", false, true]], tries.map(([limit, sample, number]) =>
+  part.append(makeTable([["Shape", false, true], ["Try", true], ["For", true], ["The client saw", false, true], ["The server saw", false, true]], tries.map(([limit, sample, number]) =>
     [limit.shape, String(number + 1), sample.opened ? duration(sample.lived_ns) : "not begun", sample.client_saw, sample.server_saw || ""])));
 }
 
@@ -114,7 +115,7 @@ if (limits.length > 0) {
   showTiles([
     ["found", "Limits found", format.format(measured.filter((limit) => limit.kind !== "fact" && limit.state === "found").length), `of ${plural(limits.length, "shape", "shapes")}`],
     ["none", "None as far as was looked", format.format(count("none_within")), duration(data.within_ns)],
-    ["facts", "Arrives as sent", `${facts.filter((limit) => limit.holds).length} of ${facts.length}`, "", facts.some((limit) => !limit.holds) ? "bad" : ""],
+    ["facts", "Holds or arrives as sent", `${facts.filter((limit) => limit.holds).length} of ${facts.length}`, "", facts.some((limit) => !limit.holds) ? "bad" : ""],
     ["unsteady", "Unsteady", format.format(count("unsteady")), "", count("unsteady") > 0 ? "warn" : ""],
     ["missing", "Not measured", format.format(count("not_measured")), "", count("not_measured") > 0 ? "warn" : ""],
     ...(data.contract ? [["contract", "Promises kept", `${data.contract.promises.filter((one) => one.verdict === "kept").length} of ${data.contract.promises.length}`, "", moodOf(about.result)]] : []),
