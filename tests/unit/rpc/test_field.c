@@ -192,6 +192,24 @@ static void fields_are_listed_once_and_the_list_is_cut(void **state)
     assert_true(strlen(out) < 24 && strstr(out, "...") != NULL);
 }
 
+static void a_walk_takes_one_field_after_the_other(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = {1 << 3, 5, 2 << 3 | 2, 1, 'x', 3 << 3 | 5, 0, 0, 0, 0, 0xff};
+    struct rpc_field_walk walk = {bytes, bytes + sizeof(bytes)};
+    struct rpc_field_value value;
+    assert_int_equal(rpc_field_next(&walk, &value), 1);
+    assert_int_equal(value.number, 5);
+    assert_int_equal(rpc_field_next(&walk, &value), 2);
+    assert_int_equal(value.len, 1);
+    assert_int_equal(*value.bytes, 'x');
+    assert_int_equal(rpc_field_next(&walk, &value), 3);
+    assert_null(value.bytes);
+    assert_int_equal(rpc_field_next(&walk, &value), -1);
+    walk.end = walk.at;
+    assert_int_equal(rpc_field_next(&walk, &value), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +219,7 @@ int main(void)
         cmocka_unit_test(what_is_no_message_is_never_believed),
         cmocka_unit_test(groups_and_paths_have_an_end),
         cmocka_unit_test(fields_are_listed_once_and_the_list_is_cut),
+        cmocka_unit_test(a_walk_takes_one_field_after_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

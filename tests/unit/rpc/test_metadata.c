@@ -1,4 +1,4 @@
-/* Percent-encoding, timeouts and content types. */
+/* Percent-encoding, binary values, timeouts and content types. */
 #include "base/mem.h"
 #include "rpc/metadata.h"
 
@@ -58,12 +58,58 @@ static void content_types_of_grpc_are_known(void **state)
     assert_false(rpc_is_grpc_content_type("text/html", 9));
 }
 
+static void binary_values_round_trip_with_and_without_padding(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *bytes;
+        size_t len;
+    } cases[] = {{"", "", 0},
+                 {"AA", "\0", 1},
+                 {"AP8", "\0\xff", 2},
+                 {"AP8K", "\0\xff\n", 3},
+                 {"+/+/", "\xfb\xff\xbf", 3},
+                 {"AP8KAA", "\0\xff\n\0", 4}};
+    char text[20];
+    uint8_t bytes[20];
+    size_t len;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        assert_int_equal(
+            rpc_binary_encode(text, sizeof(text), (const uint8_t *)cases[i].bytes, cases[i].len),
+            strlen(cases[i].text));
+        assert_string_equal(text, cases[i].text);
+        assert_int_equal(rpc_binary_decode(text, strlen(text), bytes, cases[i].len, &len), 0);
+        assert_int_equal(len, cases[i].len);
+        assert_memory_equal(bytes, cases[i].bytes, len);
+    }
+    assert_int_equal(rpc_binary_decode("AA==", 4, bytes, 1, &len), 0);
+    assert_int_equal(rpc_binary_decode("AP8=", 4, bytes, 2, &len), 0);
+    assert_int_equal(rpc_binary_encode(text, 4, (const uint8_t *)"abc", 3), 0); /* and the NUL */
+}
+
+static void what_is_no_binary_value_is_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "A", "AAAAA", "A=", "A===", "AA=", "A-B_", "AA A", "=", "AA,AA", "AAA\x80"};
+    uint8_t bytes[20];
+    size_t len;
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        assert_int_equal(rpc_binary_decode(wrong[i], strlen(wrong[i]), bytes, sizeof(bytes), &len),
+                         1);
+    }
+    assert_int_equal(rpc_binary_decode("AP8K", 4, bytes, 2, &len), 1); /* does not fit */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percent_encoding_round_trips_every_byte),
         cmocka_unit_test(timeouts_are_read_and_written_as_specified),
         cmocka_unit_test(content_types_of_grpc_are_known),
+        cmocka_unit_test(binary_values_round_trip_with_and_without_padding),
+        cmocka_unit_test(what_is_no_binary_value_is_refused),
     };
     return cmocka_run_group_tests_name("rpc/metadata", tests, NULL, NULL);
 }
