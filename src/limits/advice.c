@@ -5,31 +5,39 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-static bool pings_keep_it(const struct limits_finding findings[static LIMITS_SHAPES])
+enum pings { PINGS_UNKNOWN, PINGS_COUNT, PINGS_DO_NOT };
+
+/* Whether PINGs keep a silent stream: known where one with them was looked at for longer. */
+static enum pings pings_of(const struct limits_finding findings[static LIMITS_SHAPES])
 {
     const struct limits_finding *pings = &findings[LIMITS_IDLE_WITH_PINGS];
-    return pings->wanted && pings->state == LIMITS_NONE_WITHIN &&
-           pings->looked > findings[LIMITS_IDLE].value;
+    const struct limits_finding *idle = &findings[LIMITS_IDLE];
+    if (pings->wanted && pings->state == LIMITS_NONE_WITHIN && pings->looked > idle->value) {
+        return PINGS_COUNT;
+    }
+    bool ends = pings->wanted && pings->state == LIMITS_BY_OTHER && pings->by == LIMITS_IDLE;
+    return ends ? PINGS_DO_NOT : PINGS_UNKNOWN;
 }
 
-static void advise_idle(struct limits_finding *finding, bool pings, const char *half)
+static void advise_idle(struct limits_finding *finding, enum pings pings, const char *half)
 {
+    bool told = pings == PINGS_DO_NOT && finding->shape == LIMITS_IDLE;
     const char *what = "a message either way";
     if (finding->shape == LIMITS_IDLE_CLIENT) {
         what = "a message of the client";
     } else if (finding->shape == LIMITS_IDLE_SERVER) {
         what = "a message of the server";
     }
-    if (pings && finding->shape == LIMITS_IDLE) {
+    if (pings == PINGS_COUNT && finding->shape == LIMITS_IDLE) {
         snprintf(finding->advice, sizeof(finding->advice),
                  "HTTP/2 PINGs keep it open: keepalive every %s or more often", half);
     } else {
         snprintf(finding->advice, sizeof(finding->advice), "%s every %s or more often%s", what,
-                 half, finding->shape == LIMITS_IDLE ? "; HTTP/2 PINGs do not count" : "");
+                 half, told ? "; HTTP/2 PINGs do not count" : "");
     }
 }
 
-static void advise_time(struct limits_finding *finding, bool pings)
+static void advise_time(struct limits_finding *finding, enum pings pings)
 {
     char value[32];
     char half[32];
@@ -77,7 +85,7 @@ static void advise_time(struct limits_finding *finding, bool pings)
 
 void limits_advise_all(struct limits_finding findings[static LIMITS_SHAPES])
 {
-    bool pings = pings_keep_it(findings);
+    enum pings pings = pings_of(findings);
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         struct limits_finding *finding = &findings[i];
         if (finding->wanted && finding->state == LIMITS_FOUND && finding->kind == LIMITS_DURATION &&
