@@ -39,6 +39,7 @@ struct size_shape {
 
 struct state {
     bool begun;
+    bool again; /* the same size, since its end was doubtful */
     struct limits_search search;
     struct limits_sample refused;
 };
@@ -132,19 +133,11 @@ static uint32_t announced_bytes(const struct limits_lane *lane)
     return conn != NULL ? h2_session_peer_header_bytes(rpc_conn_session(conn)) : 0;
 }
 
-static void note_refusal(struct limits_lane *lane, const struct limits_trial_seen *seen)
+/* Whose it is, is known from the first. */
+static void note_refusal(struct state *state, const struct limits_size_try *try)
 {
-    struct state *state = lane->state;
     const struct limits_sample first = state->refused;
-    const struct limits_size_try try = {
-        .unsent = seen->refused != 0,
-        .announced = announced_bytes(lane),
-        .given_up = seen->given_up,
-        .waited_ms = PATIENCE_MS,
-        .end = seen->sample,
-        .told = seen->asked ? &seen->told : NULL,
-    };
-    limits_size_refused(&try, &state->refused);
+    limits_size_refused(try, &state->refused);
     if (state->search.refused != 0) {
         state->refused.side = first.side;
         memcpy(state->refused.server_saw, first.server_saw, sizeof(first.server_saw));
@@ -155,9 +148,23 @@ static void told(struct limits_lane *lane, const struct limits_trial_seen *seen)
 {
     struct state *state = lane->state;
     uint64_t size = limits_search_next(&state->search);
+    const struct limits_size_try try = {
+        .unsent = seen->refused != 0,
+        .announced = announced_bytes(lane),
+        .down = shape_of(lane)->down,
+        .given_up = seen->given_up,
+        .waited_ms = PATIENCE_MS,
+        .end = seen->sample,
+        .told = seen->asked ? &seen->told : NULL,
+    };
     bool arrived = seen->refused == 0 && has_arrived(shape_of(lane), size, seen);
+    if (!arrived && !state->again && limits_size_is_doubtful(&try)) {
+        state->again = true;
+        return;
+    }
+    state->again = false;
     if (!arrived) {
-        note_refusal(lane, seen);
+        note_refusal(state, &try);
     }
     limits_search_told(&state->search, arrived);
 }

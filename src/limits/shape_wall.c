@@ -37,6 +37,12 @@ struct wall_stream {
     bool ended;
 };
 
+/* Where streams arrived: a server numbers its own connections. */
+struct place {
+    uint64_t connection;
+    char server_id[LIMITS_TEXT_BYTES];
+};
+
 enum wall_phase { WALL_OPENING, WALL_ASKING, WALL_CLOSING };
 
 struct wall {
@@ -46,11 +52,11 @@ struct wall {
     enum wall_phase phase;
     struct limits_wall seen;
     struct limits_ask ask;
-    uint64_t opened_ns;  /* the first; 0: none yet */
-    uint64_t changed_ns; /* the last answer, end or opening */
-    size_t first_ended;  /* stream */
-    size_t asked;        /* questions */
-    uint64_t connections[LOOKED_AT];
+    uint64_t opened_ns;             /* the first; 0: none yet */
+    uint64_t changed_ns;            /* the last answer, end or opening */
+    size_t first_ended;             /* stream */
+    size_t asked;                   /* questions */
+    struct place places[LOOKED_AT]; /* `seen.connections` of them */
     bool stopping;
     bool no_room;
     char ended_text[LIMITS_TEXT_BYTES];
@@ -114,15 +120,19 @@ static void close_link(struct wall *wall)
 
 /* ---- where they arrived ---------------------------------------------------------------------- */
 
-static void note_connection(struct wall *wall, uint64_t connection)
+static void note_place(struct wall *wall, const struct limits_told *told)
 {
     size_t i = 0;
     wall->seen.looked_at++;
-    while (i < wall->seen.connections && wall->connections[i] != connection) {
+    while (i < wall->seen.connections &&
+           (wall->places[i].connection != told->connection ||
+            strcmp(wall->places[i].server_id, told->server_id) != 0)) {
         i++;
     }
     if (i == wall->seen.connections) {
-        wall->connections[wall->seen.connections++] = connection;
+        struct place *place = &wall->places[wall->seen.connections++];
+        place->connection = told->connection;
+        snprintf(place->server_id, sizeof(place->server_id), "%s", told->server_id);
     }
 }
 
@@ -135,7 +145,7 @@ static void on_told(void *user, const struct limits_told *told)
     if (asked == LOOKED_AT) {
         wall->seen.ended_seen = told->found;
     } else if (told->found) {
-        note_connection(wall, told->connection);
+        note_place(wall, told);
     }
     if (wall->phase == WALL_CLOSING || wall->stopping) { /* the connection is lost meanwhile */
         struct net_error why;

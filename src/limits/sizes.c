@@ -1,11 +1,21 @@
 #include "limits/sizes.h"
 
+#include "h2/session.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The server refuses itself what it tells a limit of its own for; a hop that was cut because of
- * what the server sent is its hop. */
+bool limits_size_is_doubtful(const struct limits_size_try *try)
+{
+    const struct limits_sample *end = &try->end;
+    bool refused_stream = end->end == LIMITS_END_RESET && end->code == H2_REFUSED_STREAM;
+    return !try->unsent && (try->given_up || refused_stream || end->end == LIMITS_END_CONNECTION ||
+                            end->end == LIMITS_END_GOAWAY);
+}
+
+/* The server refuses itself what it tells a limit of its own for, but metadata that it was told
+ * not to send; a hop that was cut because of what the server sent is its hop. */
 static enum limits_side side_of(const struct limits_size_try *try)
 {
     const struct limits_told *told = try->told;
@@ -19,7 +29,7 @@ static enum limits_side side_of(const struct limits_size_try *try)
         return LIMITS_SIDE_CLIENT_HOP;
     }
     if (told->how == RPC_PROBE_LIMIT || told->how == RPC_PROBE_BROKEN) {
-        return LIMITS_SIDE_SERVER;
+        return try->down ? LIMITS_SIDE_SERVER_HOP : LIMITS_SIDE_SERVER;
     }
     if (told->how == RPC_PROBE_BY_SCRIPT) {
         return LIMITS_SIDE_CLIENT_HOP;

@@ -195,6 +195,40 @@ static void whose_a_refusal_is_follows_from_what_the_server_saw(void **state)
                         "SETTINGS allow a header list of 16384 bytes: a client sends no more");
 }
 
+static void a_refusal_that_may_be_another_s_is_tried_again(void **state)
+{
+    (void)state;
+    struct limits_size_try try = {.end = {.end = LIMITS_END_HTTP, .code = 413}};
+    assert_false(limits_size_is_doubtful(&try));
+    try.end.end = LIMITS_END_RESET;
+    try.end.code = 7;
+    assert_true(limits_size_is_doubtful(&try));
+    try.unsent = true;
+    assert_false(limits_size_is_doubtful(&try));
+    try = (struct limits_size_try){.end = {.end = LIMITS_END_RESET, .code = 2}};
+    assert_false(limits_size_is_doubtful(&try));
+    try.given_up = true;
+    assert_true(limits_size_is_doubtful(&try));
+    try = (struct limits_size_try){.end = {.end = LIMITS_END_CONNECTION}};
+    assert_true(limits_size_is_doubtful(&try));
+    try.end.end = LIMITS_END_GOAWAY;
+    assert_true(limits_size_is_doubtful(&try));
+}
+
+static void metadata_that_the_server_may_not_send_is_its_hop_s_limit(void **state)
+{
+    (void)state;
+    const struct limits_told told = {
+        .answered = true, .found = true, .ended = true, .how = RPC_PROBE_LIMIT};
+    struct limits_sample sample = {0};
+    struct limits_size_try try = {.down = true, .told = &told};
+    limits_size_refused(&try, &sample);
+    assert_int_equal(sample.side, LIMITS_SIDE_SERVER_HOP);
+    try.down = false;
+    limits_size_refused(&try, &sample);
+    assert_int_equal(sample.side, LIMITS_SIDE_SERVER);
+}
+
 static void a_search_is_a_sample(void **state)
 {
     (void)state;
@@ -298,6 +332,8 @@ int main(void)
         cmocka_unit_test(without_a_connection_nothing_is_said),
         cmocka_unit_test(a_wall_is_told_as_what_it_is),
         cmocka_unit_test(whose_a_refusal_is_follows_from_what_the_server_saw),
+        cmocka_unit_test(a_refusal_that_may_be_another_s_is_tried_again),
+        cmocka_unit_test(metadata_that_the_server_may_not_send_is_its_hop_s_limit),
         cmocka_unit_test(a_search_is_a_sample),
         cmocka_unit_test(a_neighbour_without_answers_is_hurt),
         cmocka_unit_test(a_late_answer_hurts_unless_it_was_as_late_before),
