@@ -3,9 +3,9 @@
 #ifndef GRPCROUTE_SERVER_PROBE_LIMITS_H
 #define GRPCROUTE_SERVER_PROBE_LIMITS_H
 
-/* Run streams that are open at once. Two runs of `limits` find a wall of 2000 at the same time;
- * one connection alone does not take all. */
-#define PROBE_STREAMS                4096
+/* Run streams that are open at once. A run of `limits` looks for a wall of 2000 on two connections
+ * at a time, and two may run; one connection alone does not take all. */
+#define PROBE_STREAMS                8192
 #define PROBE_STREAMS_PER_CONNECTION 2048
 /* Run streams that one connection may begin: a run at once, then so many each second. */
 #define PROBE_STARTS_BURST      4096
@@ -48,7 +48,7 @@
 
 /* Streams that Seen can tell of; the one that ended first is forgotten first. More than
  * PROBE_STREAMS, so that no open one is. And what is kept of the binary metadata of each. */
-#define PROBE_RECORDS             8192
+#define PROBE_RECORDS             16384
 #define PROBE_RECORD_FIELDS       8
 #define PROBE_RECORD_FIELDS_BYTES 1024
 

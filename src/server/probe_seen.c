@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_BITS 12
+#define TABLE_BITS 13
 #define TABLE_SIZE ((size_t)1 << TABLE_BITS)
 
 struct server_probe_record {

@@ -151,20 +151,21 @@ def test_streams_without_end_are_bounded(started, world):
 
     script = b"\x08\xe8\x07\x10\x0a\x38\x01"  # every 1000 ms 10 bytes, go_on
     with contextlib.ExitStack() as stack:
-        peers = [stack.enter_context(contextlib.closing(raw.client(server.port))) for _ in range(3)]
+        peers = [stack.enter_context(contextlib.closing(raw.client(server.port))) for _ in range(5)]
         peers[0].exchange(b"".join(opened(2 * n + 1, script) for n in range(3000)),
                           until=lambda: peers[0].status_of(5999))
         assert peers[0].status_of(4095) is None and peers[0].status_of(4097) == "8"
         assert active() == 2048
-        peers[1].exchange(b"".join(opened(2 * n + 1, script) for n in range(3000)),
-                          until=lambda: peers[1].status_of(5999))
-        assert active() == 4096
-        peers[2].exchange(opened(1, script), until=lambda: peers[2].status_of(1))
-        assert peers[2].status_of(1) == "8"
-        assert "4096" in peers[2].find(HEADERS, 1)[-1].fields["grpc-message"]
-        peers[2].exchange(frame(HEADERS, END_HEADERS, 3, request()) + frame(DATA, 0, 3, message()),
-                          until=lambda: peers[2].find(DATA, 3))
-        assert peers[2].find(DATA, 3), "a ping is answered all the same"
+        for peer in peers[1:4]:
+            peer.exchange(b"".join(opened(2 * n + 1, script) for n in range(2049)), until=lambda: peer.status_of(4097))
+        assert active() == 8192
+        late = peers[4]
+        late.exchange(opened(1, script), until=lambda: late.status_of(1))
+        assert late.status_of(1) == "8"
+        assert "8192" in late.find(HEADERS, 1)[-1].fields["grpc-message"]
+        late.exchange(frame(HEADERS, END_HEADERS, 3, request()) + frame(DATA, 0, 3, message()),
+                      until=lambda: late.find(DATA, 3))
+        assert late.find(DATA, 3), "a ping is answered all the same"
     assert eventually(lambda: active() == 0, 10)
 
 

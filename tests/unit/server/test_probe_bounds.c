@@ -376,7 +376,8 @@ static void streams_of_a_connection_and_of_all_are_bounded(void **state)
 {
     (void)state;
     struct run *runs = mem_calloc(PROBE_STREAMS + 2, sizeof(*runs));
-    struct client other[3];
+    struct client other[4];
+    struct client late;
     unsigned opened = 0;
     for (; opened < PROBE_STREAMS_PER_CONNECTION; opened++) {
         run_open(&runs[opened], NULL, "");
@@ -386,22 +387,25 @@ static void streams_of_a_connection_and_of_all_are_bounded(void **state)
     assert_int_equal(run.status, RPC_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(run.message, "this connection has its 2048"));
     run_free(&run);
-    for (size_t i = 0; i < 3; i++) {
+    client_open(&late);
+    for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
         client_open(&other[i]);
     }
     for (; opened < PROBE_STREAMS; opened++) {
-        run_open_with(&runs[opened], &other[opened % 2], NULL, "", &(struct h2_header){0}, 0);
+        run_open_with(&runs[opened], &other[opened % ARRAY_SIZE(other)], NULL, "",
+                      &(struct h2_header){0}, 0);
         assert_int_equal(runs[opened].status, -1);
     }
-    run_open_with(&run, &other[2], NULL, "", &(struct h2_header){0}, 0);
+    run_open_with(&run, &late, NULL, "", &(struct h2_header){0}, 0);
     assert_int_equal(run.status, RPC_RESOURCE_EXHAUSTED);
-    assert_non_null(strstr(run.message, "this server has its 4096"));
+    assert_non_null(strstr(run.message, "this server has its 8192"));
     run_free(&run);
     run_reset(&runs[0], H2_CANCEL);
-    run_open_with(&run, &other[2], NULL, "", &(struct h2_header){0}, 0);
+    run_open_with(&run, &late, NULL, "", &(struct h2_header){0}, 0);
     assert_int_equal(run.status, -1);
     run_free(&run);
-    for (size_t i = 0; i < 3; i++) {
+    client_close(&late);
+    for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
         client_close(&other[i]);
     }
     client_close(&world->client);
