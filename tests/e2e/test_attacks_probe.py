@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from testenv import flow, probing, raw
-from testenv.attack import INITIAL_WINDOW_SIZE, Status, eventually, still_serves, told
+from testenv.attack import ENV, INITIAL_WINDOW_SIZE, Status, eventually, rss_kib, still_serves, told
 from testenv.monitoring import fetch, metrics_url
 from testenv.grpcroute import Server
 from testenv.raw import DATA, END_HEADERS, END_STREAM, HEADERS, frame, message, request
@@ -142,7 +142,8 @@ def test_a_flood_of_questions_is_answered(world):
 def test_streams_without_end_are_bounded(started, world):
     """A million are asked for, and nobody reads an answer; a server of its own, as they stay. Others have a wall of
     their own, too: those of one connection do not take all."""
-    server = started(Server("v1", "many", "--metrics-listen", "127.0.0.1:0", "--max-streams", "100000"))
+    server = started(Server("v1", "many", "--metrics-listen", "127.0.0.1:0", "--max-streams", "100000", env=ENV))
+    before_kib = rss_kib(server)
 
     def active():
         text = fetch(metrics_url(server))[1]
@@ -163,6 +164,7 @@ def test_streams_without_end_are_bounded(started, world):
         late.exchange(opened(1, script), until=lambda: late.status_of(1))
         assert late.status_of(1) == "8"
         assert "8192" in late.find(HEADERS, 1)[-1].fields["grpc-message"]
+        assert rss_kib(server) - before_kib < 128 * 1024
         late.exchange(frame(HEADERS, END_HEADERS, 3, request()) + frame(DATA, 0, 3, message()),
                       until=lambda: late.find(DATA, 3))
         assert late.find(DATA, 3), "a ping is answered all the same"
@@ -208,8 +210,9 @@ def test_who_never_reads_is_sent_no_more(world, pb, front, window):
 
 
 def test_metadata_that_nobody_reads_is_bounded(world, pb):
+    """Of 32 MB that are asked for, 4 MiB."""
     script = pb.Script(headers_at_once=True, pad_fields=400, pad_bytes=80 << 10).SerializeToString()
-    attack = b"".join(opened(2 * n + 1, script) for n in range(2000))
+    attack = b"".join(opened(2 * n + 1, script) for n in range(400))
     with world.unhurt(), contextlib.closing(world.client("server")) as peer:
         peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.exchange(attack, deadline_s=2, read=False)
