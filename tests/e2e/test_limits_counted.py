@@ -1,17 +1,19 @@
 """`grpcroute limits`: counts and sizes. Limits that real proxies and fake ones are given are found, with what they are;
 straight to the server nothing is found, and what is merely gentle tries none of it."""
-import os
+import contextlib
+import json
 import re
+import signal
+import subprocess
 
 import pytest
 
 from testenv import faulty
 from testenv.frame_relay import CLIENT, SERVER
-from testenv.grpcroute import Server
+from testenv.grpcroute import BIN, Proxy, Server
 from testenv.limits import limits
+from testenv.process import DIE_WITH_PARENT
 from testenv.proxies import REAL_PROXIES
-
-slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes minutes: SLOW_TESTS=1")
 
 WALL, SLOW_READER = "streams_per_connection", "slow_reader"
 MESSAGES = ["message_up", "message_down"]
@@ -185,3 +187,37 @@ def test_the_limit_of_a_real_proxy_is_found_and_named(started, certs, tmp_path, 
     assert least <= value(finding) <= most, finding
     assert look in finding["look"] and finding["ended_by"] == ended_by, finding
     assert setting is None or any(setting in named["name"] for named in finding["settings"]), finding
+
+
+# ---- what is stopped, and who answers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after_s", [0.3, 1.5, 4, 7])
+def test_what_is_stopped_tells_what_it_knows(started, after_s):
+    """In each of the turns in which shapes come alone."""
+    server = started(Server())
+    shapes = ["status", "grace", *COUNTED, SLOW_READER]
+    run = subprocess.Popen([*DIE_WITH_PARENT, BIN, "limits", "--target", server.address, "--plaintext", "--shapes",
+                            ",".join(shapes), "-o", "json"], stdout=subprocess.PIPE, text=True)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        run.wait(after_s)
+    run.send_signal(signal.SIGINT)
+    said, _ = run.communicate(timeout=20)
+    found = {finding["shape"]: finding for finding in json.loads(said)["limits"]}
+    assert set(found) == set(shapes), said
+    for finding in found.values():
+        assert finding["state"] != "unsteady", finding
+        assert finding["state"] != "not_measured" or finding["why"], finding
+
+
+def test_with_two_pods_of_a_version_all_is_found_as_with_one(started, certs):
+    """A question to a pod that knows nothing is asked again."""
+    backends = [started(Server("v1", f"server-v1-{name}")) for name in "ab"]
+    proxy = started(Proxy(certs, backends, [started(Server("v2", "server-v2-a"))])).wait_ready()
+    found = limits(proxy.target, cacert=certs / "ca.pem",
+                   shapes=["cancel", "deadline", "binary_metadata", "message_up", "metadata_fields_up", WALL])
+    for shape in ("cancel", "deadline", "binary_metadata"):
+        assert found[shape]["holds"], found[shape]
+    assert_none(found["message_up"], 4096 * KIB)
+    assert 85 <= value(found["metadata_fields_up"]) <= 100, found["metadata_fields_up"]
+    assert value(found[WALL]) == 100 and "on 2 connections" in found[WALL]["samples"][0]["server_saw"], found[WALL]
