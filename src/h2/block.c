@@ -17,14 +17,14 @@ size_t h2_block_limit_bytes(const struct h2_limits *limits)
     return chosen(limits->header_block_bytes, H2_HEADER_BLOCK_BYTES, H2_HEADER_BLOCK_BYTES_MAX);
 }
 
-size_t h2_block_limit_fields(const struct h2_limits *limits)
+static size_t limit_fields(const struct h2_limits *limits)
 {
     return chosen(limits->header_fields, H2_HEADER_FIELDS, H2_HEADER_FIELDS_MAX);
 }
 
 struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits)
 {
-    size_t fields = h2_block_limit_fields(limits);
+    size_t fields = limit_fields(limits);
     struct h2_block_reader *reader = malloc(sizeof(*reader) + fields * sizeof(reader->fields[0]));
     if (reader != NULL) {
         /* the fields need no zeroing: `count` says which are set */

@@ -18,9 +18,8 @@ struct h2_block_reader {
     struct h2_header fields[]; /* limit_fields of them */
 };
 
-/* What the limits say of header blocks, or limits.h where they say nothing. */
+/* What the limits say of a block's bytes, or limits.h where they say nothing. */
 size_t h2_block_limit_bytes(const struct h2_limits *limits);
-size_t h2_block_limit_fields(const struct h2_limits *limits);
 
 /* Returns an empty reader, or NULL when there is no memory. */
 struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits);

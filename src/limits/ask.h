@@ -23,8 +23,8 @@ struct limits_ask {
     void (*on_seen)(void *user, const struct rpc_probe_seen *seen);
     unsigned times;     /* how often is asked at most where it is not found; may be set likewise */
     uint64_t settle_ms; /* how long its end is waited for, the same */
-    const char *id; /* borrowed */
-    bool wait;      /* for its end */
+    const char *id;     /* borrowed */
+    bool wait;          /* for its end */
     struct limits_link *link;
     struct rpc_call *call;
     uv_timer_t timer; /* until the next question; its end is the asker's */

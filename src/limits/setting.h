@@ -7,8 +7,8 @@
 
 #include "limits/finding.h"
 
-/* Fills `settings` of all findings that are limits, those whose default is what was found first; and
- * `advice`. Once it is known what explains what. */
+/* Fills `settings` of all findings that are limits, those whose default is what was found first;
+ * and `advice`. Once it is known what explains what. */
 void limits_setting_name_all(struct limits_finding findings[static LIMITS_SHAPES]);
 
 #endif

@@ -44,7 +44,6 @@ struct rpc_call {
     struct rpc_frame_reader reader;
     uv_timer_t *timer; /* owned; NULL without a deadline */
     size_t send_limit_bytes;
-    uint64_t sent_bytes;
     size_t held_bytes; /* read, and their credit not given back */
     bool hold;
     bool early; /* a grpc-status stood in the response's headers, where it does not belong: */
@@ -308,17 +307,10 @@ static void on_close(void *user, uint32_t error, bool unprocessed)
     free(call);
 }
 
-static void on_sent(void *user, size_t len)
-{
-    struct rpc_call *call = user;
-    call->sent_bytes += len;
-}
-
 static const struct h2_stream_events stream_events = {
     .on_block = on_block,
     .on_data = on_data,
     .on_end = on_end,
-    .on_sent = on_sent,
     .on_close = on_close,
 };
 
@@ -426,9 +418,4 @@ void rpc_call_hold(struct rpc_call *call, bool hold)
         h2_stream_consume(call->stream, call->held_bytes);
         call->held_bytes = 0;
     }
-}
-
-uint64_t rpc_call_sent_bytes(const struct rpc_call *call)
-{
-    return call->sent_bytes;
 }

@@ -48,9 +48,6 @@ int rpc_call_send(struct rpc_call *call, const void *bytes, size_t len);
  * it back. */
 void rpc_call_hold(struct rpc_call *call, bool hold);
 
-/* Bytes of messages, with their prefixes, that left in frames; those that are queued have not. */
-uint64_t rpc_call_sent_bytes(const struct rpc_call *call);
-
 void rpc_call_half_close(struct rpc_call *call);
 /* RST_STREAM CANCEL; on_closed follows with CANCELLED. */
 void rpc_call_cancel(struct rpc_call *call);

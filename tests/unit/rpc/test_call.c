@@ -331,7 +331,6 @@ static void a_reset_brings_its_code_to_the_server(void **state)
 static void look_at_held(struct world *w)
 {
     w->held_bytes = w->received_bytes;
-    assert_int_equal(rpc_call_sent_bytes(w->call), 4 * (RPC_FRAME_PREFIX_BYTES + 30000));
     rpc_call_hold(w->call, false);
     rpc_call_half_close(w->call);
 }
