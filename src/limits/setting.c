@@ -22,6 +22,8 @@ static bool looks(const struct limits_rule *rule, const struct limits_finding *f
     switch (rule->look) {
     case LIMITS_LOOK_RESET_INTERNAL:
         return is_reset(sample, H2_INTERNAL_ERROR);
+    case LIMITS_LOOK_RESET_ENVOY:
+        return is_reset(sample, H2_INTERNAL_ERROR) || is_reset(sample, H2_NO_ERROR);
     case LIMITS_LOOK_RESET_PROTOCOL:
         return is_reset(sample, H2_PROTOCOL_ERROR);
     case LIMITS_LOOK_RESET_REFUSED:
@@ -49,8 +51,9 @@ static bool server_looks(const struct limits_rule *rule, const struct limits_fin
     switch (rule->server) {
     case LIMITS_SERVER_ANY:
         break;
-    case LIMITS_SERVER_RESET_INTERNAL:
-        return sample->server_told && reset && sample->server_code == H2_INTERNAL_ERROR;
+    case LIMITS_SERVER_RESET_ENVOY:
+        return sample->server_told && reset &&
+               (sample->server_code == H2_INTERNAL_ERROR || sample->server_code == H2_NO_ERROR);
     case LIMITS_SERVER_RESET_CANCEL:
         return sample->server_told && reset && sample->server_code == H2_CANCEL;
     case LIMITS_SERVER_LOST:

@@ -8,6 +8,7 @@
 /* How an end looks to the client. */
 enum limits_look {
     LIMITS_LOOK_RESET_INTERNAL,
+    LIMITS_LOOK_RESET_ENVOY, /* the same, and NO_ERROR up to Envoy 1.36 */
     LIMITS_LOOK_RESET_PROTOCOL,
     LIMITS_LOOK_RESET_REFUSED,
     LIMITS_LOOK_CUT,
@@ -21,7 +22,7 @@ enum limits_look {
 /* And to the server. */
 enum limits_server_look {
     LIMITS_SERVER_ANY,
-    LIMITS_SERVER_RESET_INTERNAL,
+    LIMITS_SERVER_RESET_ENVOY,
     LIMITS_SERVER_RESET_CANCEL,
     LIMITS_SERVER_LOST, /* its connection */
 };

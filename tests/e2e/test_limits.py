@@ -15,7 +15,7 @@ from testenv.frame_relay import CLIENT, SERVER, FrameRelay
 from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.process import DIE_WITH_PARENT
-from testenv.proxies import REAL_PROXIES
+from testenv.proxies import REAL_PROXIES, envoys
 from testenv.wait import wait_until
 
 slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes minutes: SLOW_TESTS=1")
@@ -23,6 +23,7 @@ slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes minutes:
 STREAMS = ["age_stream", "idle", "idle_with_pings", "idle_client", "idle_server", "half_close"]
 TIMES = [*STREAMS, "age_connection", "idle_connection", "ping_interval"]
 NS = 1e9
+ENVOYS = envoys()
 
 
 def limits(target, *args, shapes=TIMES, within="6s", cacert=None, code=0):
@@ -179,11 +180,11 @@ PROXIES = {
 }
 
 
-def check_proxy(started, certs, folder, name, seconds):
+def check_proxy(started, certs, folder, name, seconds, make=None):
     program, configure, rows = PROXIES[name]
     backend = started(Server("v1", "server-v1-a"))
-    proxy = started(REAL_PROXIES[program](certs, folder, [backend], [backend], "--no-health-checks",
-                                          change=configure(*seconds)))
+    make = make or REAL_PROXIES[program]
+    proxy = started(make(certs, folder, [backend], [backend], "--no-health-checks", change=configure(*seconds)))
     found = limits(proxy.target, within="11s", cacert=certs / "ca.pem")
     set_to = {shape: limit for (shape, _, _), limit in zip(rows, seconds)}
     for shape, side, setting in rows:
@@ -204,6 +205,13 @@ def test_limits_of_a_real_proxy_are_found_and_named(started, certs, tmp_path, na
 @pytest.mark.parametrize("name", PROXIES)
 def test_limits_of_a_real_proxy_are_found_whatever_they_are(started, certs, tmp_path, name, seconds):
     check_proxy(started, certs, tmp_path, name, seconds)
+
+
+@slow
+@pytest.mark.parametrize("version", ENVOYS)
+@pytest.mark.parametrize("name", ["envoy", "envoy ages"])
+def test_limits_of_every_envoy_are_found_and_named(started, certs, tmp_path, name, version):
+    check_proxy(started, certs, tmp_path, name, (5, 7, 9), ENVOYS[version])
 
 
 @pytest.mark.parametrize("name", REAL_PROXIES)
@@ -270,16 +278,28 @@ SIZES = {
 QUICK = ["envoy headers up", "haproxy fields down", "nginx headers down", "traefik streams"]
 
 
-@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=slow) for name in SIZES])
-def test_what_is_named_for_a_size_is_what_moves_it(started, certs, tmp_path, name):
+def check_size(started, certs, folder, name, make=None):
     program, change, shape, value, setting = SIZES[name]
     backend = started(Server("v1", "server-v1-a"))
-    proxy = started(REAL_PROXIES[program](certs, tmp_path, [backend], [backend], "--no-health-checks", change=change))
+    make = make or REAL_PROXIES[program]
+    proxy = started(make(certs, folder, [backend], [backend], "--no-health-checks", change=change))
     finding = limits(proxy.target, cacert=certs / "ca.pem", shapes=[shape])[shape]
     assert finding["state"] == "found", finding
     found = finding.get("value_bytes", finding.get("value"))
     assert found == value if shape == "streams_per_connection" else abs(found - value) <= value / 8, finding
     assert setting in [f"{s['program']}: {s['name']}" for s in finding["settings"]], finding
+
+
+@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=slow) for name in SIZES])
+def test_what_is_named_for_a_size_is_what_moves_it(started, certs, tmp_path, name):
+    check_size(started, certs, tmp_path, name)
+
+
+@slow
+@pytest.mark.parametrize("version", ENVOYS)
+@pytest.mark.parametrize("name", [name for name in SIZES if name.startswith("envoy")])
+def test_sizes_of_every_envoy_are_named(started, certs, tmp_path, name, version):
+    check_size(started, certs, tmp_path, name, ENVOYS[version])
 
 
 def test_the_age_limit_of_the_embedded_proxy_is_found_and_named(started, certs):
