@@ -128,10 +128,11 @@ static bool is_reset_with(const struct rpc_status *status, uint32_t error)
 }
 
 /* No gRPC server ends a stream so; a proxy does when a limit of its is reached, or its server is
- * lost. */
+ * lost (Envoy up to 1.36 with NO_ERROR). */
 static bool is_cut_off(const struct rpc_status *status)
 {
-    return status->origin == RPC_FROM_CUT || is_reset_with(status, H2_INTERNAL_ERROR);
+    return status->origin == RPC_FROM_CUT || is_reset_with(status, H2_INTERNAL_ERROR) ||
+           is_reset_with(status, H2_NO_ERROR);
 }
 
 /* For a silent stream: what counts silence. */

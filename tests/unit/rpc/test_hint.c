@@ -127,6 +127,8 @@ static void the_kind_of_cut_narrows_what_did_it(void **state)
          "route timeout",
          "readTimeout"},
         {{9000, 100, false, 0}, RPC_FROM_RESET, H2_INTERNAL_ERROR, "readTimeout", "route timeout"},
+        {{9000, 3000, false, 0}, RPC_FROM_RESET, H2_NO_ERROR, "stream_idle_timeout", NULL},
+        {{9000, 100, false, 0}, RPC_FROM_RESET, H2_NO_ERROR, "max_stream_duration", NULL},
         {{9000, 3000, false, 0}, RPC_FROM_CUT, 0, "timeout server", "timeout client"},
         {{9000, 3000, false, 0}, RPC_FROM_CUT, 0, "grpc_read_timeout", "grpc_send_timeout"},
     };
