@@ -14,6 +14,7 @@
 #include "limits/call.h"
 #include "limits/counted.h"
 #include "limits/facts.h"
+#include "limits/quick.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +23,12 @@
 #define SLOW_MESSAGE_BYTES (16 * 1024)
 #define SLOW_EVERY_MS      7
 #define SLOW_COUNT         1024
-/* Questions to the quick stream: one at a time, so often, and so many in each state. */
-#define QUICK_EVERY_MS 50
-#define QUICK_COUNT    20
+/* Answers of the quick stream in each state. */
+#define QUICK_COUNT 20
 /* The longest wait for an answer; a neighbour that gets none is hurt. */
 #define QUICK_WAIT_MS 4000
 /* The server sent nothing for so long: the path is full. */
-#define STILL_MS     1200
+#define STILL_MS     2500
 #define ASK_EVERY_MS 300
 #define READ_MS      3000
 
@@ -44,15 +44,12 @@ struct slow_shape {
 struct slow {
     struct limits_work *work;
     struct limits_link *link;
-    struct limits_call quick;
+    struct limits_quick quick;
     struct limits_call held;
     struct limits_ask ask;
     enum slow_phase phase;
     struct limits_slow seen;
     uint64_t opened_ns;
-    uint64_t asked_ns;   /* the question to the quick one that has no answer yet; 0: none */
-    uint64_t next_ns;    /* the next question to it */
-    unsigned in_phase;   /* answers in this phase */
     uint64_t grew_ns;    /* when the server last had sent more */
     uint64_t ask_ns;     /* when it is asked again */
     uint64_t reading_ns; /* since when the slow one is read */
@@ -63,7 +60,6 @@ struct slow {
     char lost[LIMITS_TEXT_BYTES];
 };
 
-static const struct rpc_probe_script echo = {.headers_at_once = true, .echo = true};
 static const struct rpc_probe_script flood = {
     .headers_at_once = true,
     .go_on = true,
@@ -190,25 +186,7 @@ static void ask_server(struct slow *slow, uint64_t now)
 
 /* ---- the quick stream ------------------------------------------------------------------------ */
 
-static void on_answer(void *user)
-{
-    struct slow *slow = user;
-    uint64_t took_ns = now_ns(slow) - slow->asked_ns;
-    uint64_t *slowest = slow->phase == SLOW_ALONE ? &slow->seen.alone_ns : &slow->seen.beside_ns;
-    if (slow->asked_ns == 0) {
-        return;
-    }
-    slow->asked_ns = 0;
-    if (slow->phase == SLOW_READING) {
-        slow->seen.answered_behind = true;
-        return;
-    }
-    *slowest = took_ns > *slowest ? took_ns : *slowest;
-    slow->in_phase++;
-    slow->seen.answered += slow->phase == SLOW_FULL;
-}
-
-static void on_quick_closed(void *user, const struct rpc_status *status)
+static void on_quick_ended(void *user, const struct rpc_status *status)
 {
     struct slow *slow = user;
     char text[LIMITS_TEXT_BYTES];
@@ -218,17 +196,13 @@ static void on_quick_closed(void *user, const struct rpc_status *status)
     }
 }
 
-static const struct limits_call_events quick_events = {
-    .on_answer = on_answer,
-    .on_closed = on_quick_closed,
-};
-
-static void ask_quick(struct slow *slow, uint64_t now)
+static void note_slowest(struct slow *slow)
 {
-    if (slow->asked_ns == 0 && now >= slow->next_ns && limits_call_send(&slow->quick) == 0) {
-        slow->asked_ns = now;
-        slow->next_ns = now + QUICK_EVERY_MS * NS_PER_MS;
-        slow->seen.asked += slow->phase == SLOW_FULL;
+    uint64_t slowest_ns = slow->quick.slowest_ns;
+    if (slow->phase == SLOW_ALONE) {
+        slow->seen.alone_ns = slowest_ns;
+    } else if (slowest_ns > slow->seen.beside_ns) {
+        slow->seen.beside_ns = slowest_ns;
     }
 }
 
@@ -252,8 +226,9 @@ static const struct limits_call_events held_events = {.on_closed = on_held_close
 
 static void enter(struct slow *slow, enum slow_phase phase)
 {
+    note_slowest(slow);
     slow->phase = phase;
-    slow->in_phase = 0;
+    limits_quick_count(&slow->quick);
 }
 
 static void do_fill(struct slow *slow, uint64_t now)
@@ -279,6 +254,8 @@ static void do_read(struct slow *slow, uint64_t now)
     uint64_t window = H2_STREAM_WINDOW_BYTES;
     slow->seen.received_bytes = slow->seen.sent_bytes < window ? slow->seen.sent_bytes : window;
     slow->seen.waited_ms = QUICK_WAIT_MS;
+    slow->seen.asked = slow->quick.asked;
+    slow->seen.answered = slow->quick.answered;
     enter(slow, SLOW_READING);
     slow->reading_ns = now;
     limits_call_hold(&slow->held, false);
@@ -288,35 +265,36 @@ static void do_read(struct slow *slow, uint64_t now)
 
 static void step(struct slow *slow, uint64_t now)
 {
-    bool late = slow->asked_ns != 0 && is_past(now, slow->asked_ns, QUICK_WAIT_MS);
+    bool late = limits_quick_is_late(&slow->quick, now, QUICK_WAIT_MS);
+    bool enough = slow->quick.answered >= QUICK_COUNT;
     switch (slow->phase) {
     case SLOW_ALONE:
         if (late) {
             fail(slow, "the quick stream has no answer, with nothing beside it");
-        } else if (slow->in_phase >= QUICK_COUNT) {
+        } else if (enough) {
             do_fill(slow, now);
         } else {
-            ask_quick(slow, now);
+            limits_quick_ask(&slow->quick, now);
         }
         return;
     case SLOW_FILLING:
-        ask_quick(slow, now);
+        limits_quick_ask(&slow->quick, now);
         ask_server(slow, now);
         if (is_still(slow, now) || late) {
             enter(slow, SLOW_FULL);
-            slow->seen.asked = slow->asked_ns != 0;
         }
         return;
     case SLOW_FULL:
         ask_server(slow, now);
-        if (late || slow->in_phase >= QUICK_COUNT) {
+        if (late || enough) {
             do_read(slow, now);
         } else {
-            ask_quick(slow, now);
+            limits_quick_ask(&slow->quick, now);
         }
         return;
     case SLOW_READING:
-        if (slow->asked_ns == 0 || is_past(now, slow->reading_ns, READ_MS)) {
+        slow->seen.answered_behind = slow->quick.answered > 0;
+        if (slow->quick.asked_ns == 0 || is_past(now, slow->reading_ns, READ_MS)) {
             close_link(slow);
         }
         return;
@@ -329,7 +307,7 @@ static void on_ready(void *user)
 {
     struct slow *slow = user;
     slow->opened_ns = now_ns(slow);
-    if (limits_call_open(&slow->quick, slow->link, &echo) != 0) {
+    if (limits_quick_open(&slow->quick, slow->link) != 0) {
         fail(slow, "the connection takes no stream");
     }
 }
@@ -345,7 +323,7 @@ static void start_sample(struct slow *slow)
     *slow = (struct slow){.work = work};
     slow->seen.offered_bytes = (uint64_t)SLOW_MESSAGE_BYTES * SLOW_COUNT;
     slow->seen.end = LIMITS_END_OPEN;
-    limits_call_init(&slow->quick, work->ground, &quick_events, slow);
+    limits_quick_init(&slow->quick, work->ground, on_quick_ended, slow);
     limits_call_init(&slow->held, work->ground, &held_events, slow);
     slow->link = limits_link_open(work->ground, NULL, &link_events, slow);
 }
