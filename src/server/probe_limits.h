@@ -45,6 +45,8 @@
  * for what is to be sent before it. */
 #define PROBE_LIFE_MS       (25 * 3600 * 1000)
 #define PROBE_RESET_WAIT_MS 5000
+/* How long an end waits for a client that does not read what is before it. */
+#define PROBE_END_WAIT_MS (10 * 60 * 1000)
 
 /* Streams that Seen can tell of; the one that ended first is forgotten first. More than
  * PROBE_STREAMS, so that no open one is. And what is kept of the binary metadata of each. */

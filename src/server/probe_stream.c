@@ -70,14 +70,23 @@ static void end_connection(struct server_probe_stream *stream)
     stream->end_ms = now_ms + stream->script.grace_ms;
 }
 
-/* What has no end of its own ends here, whatever its client reads. */
+/* Neither its script nor its client ended it in time: it ends here, whatever its client reads. */
 static void end_life(struct server_probe_stream *stream)
 {
     stream->life_end_ms = server_probe_now_ms(stream) + PROBE_RESET_WAIT_MS;
     if (stream->phase == PROBE_ENDED) {
-        rpc_server_call_reset(stream->call, H2_CANCEL); /* the client does not take its end */
+        stream->dropped = true;
+        stream->facts.how = RPC_PROBE_LIMIT;
+        stream->facts.code = RPC_RESOURCE_EXHAUSTED;
+        rpc_server_call_reset(stream->call, H2_CANCEL);
+        return;
+    }
+    rpc_server_call_discard(stream->call); /* who does not read is to hear of it, too */
+    if (stream->end_is_timed) {
+        server_probe_refuse(stream, RPC_RESOURCE_EXHAUSTED,
+                            "the client does not read what is before the end, for %d s now",
+                            PROBE_END_WAIT_MS / 1000);
     } else {
-        rpc_server_call_discard(stream->call); /* who does not read is to hear of it, too */
         server_probe_refuse(stream, RPC_RESOURCE_EXHAUSTED,
                             "the stream is older than this server's %d s", PROBE_LIFE_MS / 1000);
     }
@@ -124,16 +133,30 @@ static void act(struct server_probe_stream *stream, uint64_t now_ms)
     }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The last word of everything that may have brought it to its end: that waits only so long for a
+ * client that does not read. */
+static void time_end(struct server_probe_stream *stream)
+{
+    if (stream->phase < PROBE_ENDING || stream->end_is_timed) {
+        return;
+    }
+    uint64_t last_ms = server_probe_now_ms(stream) + PROBE_END_WAIT_MS;
+    stream->end_is_timed = true;
+    stream->life_end_ms = earlier(stream->life_end_ms, last_ms);
+    arm(stream);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct server_probe_stream *stream = timer->data;
     act(stream, server_probe_now_ms(stream));
     arm(stream);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
+    time_end(stream);
 }
 
 static void arm(struct server_probe_stream *stream)
@@ -211,6 +234,7 @@ void server_probe_stream_bytes(struct rpc_server_call *call, const uint8_t *byte
     if (rv != 0 && rv != RPC_FRAME_E_STOPPED) {
         refuse_input(stream, rv);
     }
+    time_end(stream);
 }
 
 void server_probe_stream_half_close(struct rpc_server_call *call)
@@ -230,7 +254,7 @@ void server_probe_stream_half_close(struct rpc_server_call *call)
     } else if (!stream->script.go_on) {
         end(stream);
     }
-    arm(stream);
+    time_end(stream);
 }
 
 void server_probe_stream_sent(struct rpc_server_call *call)
@@ -247,6 +271,7 @@ void server_probe_stream_sent(struct rpc_server_call *call)
     if (may_send(stream)) {
         arm(stream);
     }
+    time_end(stream);
 }
 
 /* ---- start and settlement -------------------------------------------------------------------- */
@@ -265,6 +290,7 @@ void server_probe_stream_start(struct server_probe_stream *stream)
         server_probe_send_headers(stream);
     }
     arm(stream);
+    time_end(stream);
 }
 
 /* Of an end that the service did not decide. */
@@ -290,7 +316,7 @@ static void settle_other(struct server_probe_facts *facts, const struct rpc_stat
 
 void server_probe_stream_settle(struct server_probe_stream *stream, struct rpc_status *status)
 {
-    bool was_reset = stream->phase == PROBE_ENDED && stream->script.has_reset;
+    bool was_reset = stream->dropped || (stream->phase == PROBE_ENDED && stream->script.has_reset);
     stream->facts.ended_ms = server_probe_now_ms(stream);
     flush_sent(stream);
     if (stream->phase != PROBE_ENDED) {

@@ -39,7 +39,9 @@ struct server_probe_stream {
     uv_timer_t *timer; /* owned; for all that follows */
     enum server_probe_phase phase;
     uint64_t life_end_ms;
-    uint64_t end_ms; /* 0: none */
+    uint64_t end_ms;   /* 0: none */
+    bool dropped;      /* its client did not take the end */
+    bool end_is_timed; /* life_end_ms is that of an end that waits for its reader */
     uint64_t send_ms;
     bool headers_sent;
     size_t payload_left; /* of the message that is being sent */

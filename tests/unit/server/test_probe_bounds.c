@@ -356,8 +356,8 @@ static void no_stream_lives_for_ever(void **state)
     run_free(&run);
 }
 
-/* Its end waits behind a message that it does not read. */
-static void nor_does_one_that_does_not_take_its_end(void **state)
+/* The end waits behind a message that nobody reads. */
+static void an_end_waits_for_its_reader_and_not_for_ever(void **state)
 {
     (void)state;
     run_open(&run,
@@ -365,10 +365,50 @@ static void nor_does_one_that_does_not_take_its_end(void **state)
                  .send_every_ms = 1, .send_bytes = 100000, .send_count = 1, .end_after_ms = 100},
              ID);
     run.reads = false;
-    fake_advance(PROBE_LIFE_MS - 1);
+    fake_advance(100 + PROBE_END_WAIT_MS - 1);
+    assert_int_equal(run.status, -1);
+    fake_advance(1);
+    assert_int_equal(run.status, RPC_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(run.message, "does not read"));
+    assert_int_equal(seen(ID)->how, RPC_PROBE_LIMIT);
+    run_free(&run);
+}
+
+/* Of a message that is all with the stream below, nothing can be taken back: that is reset. */
+static void an_end_that_is_given_away_waits_no_longer(void **state)
+{
+    (void)state;
+    run_open(&run,
+             &(struct rpc_probe_script){
+                 .send_every_ms = 1, .send_bytes = 68000, .send_count = 1, .end_after_ms = 100},
+             ID);
+    run.reads = false;
+    fake_advance(100 + PROBE_END_WAIT_MS - 1);
     assert_non_null(run.stream);
-    fake_advance(2 * PROBE_RESET_WAIT_MS);
+    fake_advance(1);
     assert_null(run.stream);
+    assert_int_equal(run.error, H2_CANCEL);
+    assert_int_equal(run.status, -1);
+    assert_int_equal(seen(ID)->how, RPC_PROBE_LIMIT);
+    run_free(&run);
+}
+
+static void who_reads_late_gets_the_end(void **state)
+{
+    (void)state;
+    run_open(&run,
+             &(struct rpc_probe_script){.send_every_ms = 1,
+                                        .send_bytes = 100000,
+                                        .send_count = 1,
+                                        .end_after_ms = 100,
+                                        .status = 3},
+             ID);
+    run.reads = false;
+    fake_advance(PROBE_END_WAIT_MS - 1000);
+    run_read(&run);
+    fake_settle();
+    assert_int_equal(run.messages, 1);
+    assert_int_equal(run.status, 3);
     run_free(&run);
 }
 
@@ -483,7 +523,9 @@ int main(void)
         TEST(metadata_has_a_rate),
         TEST(goaways_have_a_rate),
         TEST(no_stream_lives_for_ever),
-        TEST(nor_does_one_that_does_not_take_its_end),
+        TEST(an_end_waits_for_its_reader_and_not_for_ever),
+        TEST(an_end_that_is_given_away_waits_no_longer),
+        TEST(who_reads_late_gets_the_end),
         TEST(streams_of_a_connection_and_of_all_are_bounded),
         TEST(what_is_remembered_is_bounded_and_the_oldest_goes_first),
         TEST(streams_of_a_connection_begin_at_a_rate),
