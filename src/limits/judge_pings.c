@@ -88,7 +88,7 @@ void limits_judge_pings(struct limits_finding *finding, const struct limits_ping
         snprintf(finding->why, sizeof(finding->why), "%s",
                  pinged[0].samples[0].saw[0] != '\0'
                      ? pinged[0].samples[0].saw
-                     : "the run ended before enough PINGs were sent");
+                     : "too few PINGs were sent in that time for a policy to refuse them");
         take_samples(finding, &pinged[0]);
     }
 }

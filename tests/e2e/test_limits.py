@@ -14,6 +14,7 @@ from testenv.endpoints import Grpcio
 from testenv.frame_relay import CLIENT, SERVER, FrameRelay
 from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
+from testenv.own_service import SERVICE, OwnService
 from testenv.process import DIE_WITH_PARENT
 from testenv.proxies import REAL_PROXIES, envoys
 from testenv.wait import wait_until
@@ -79,6 +80,18 @@ def test_a_server_without_probes_is_measured_as_far_as_it_can_be(started, tmp_pa
         assert found[shape]["state"] == "not_measured" and "UNIMPLEMENTED" in found[shape]["why"], found[shape]
     for shape in ("age_stream", "idle", "age_connection", "idle_connection"):
         assert found[shape]["state"] == "none_within", found[shape]
+
+
+def test_a_service_of_one_s_own_is_measured_from_the_client_alone(started):
+    relay = started(FrameRelay(started(OwnService()), each_stream(lambda link, s: last(s))))
+    found = limits(relay.address, "--method", f"{SERVICE}/Talk", shapes=["idle", "age_stream", "half_close"])
+    assert_found(found["idle"], LIMIT_S, "unknown")
+    assert found["age_stream"]["state"] == "none_within" and found["half_close"]["state"] == "not_measured", found
+
+
+def test_a_call_that_cannot_be_held_open_is_refused():
+    done = grpcroute("limits", "--plaintext", "--method", f"{SERVICE}/Ask", "--call", "unary")
+    assert done.returncode == 2 and "cannot be held open" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("option, shape, value_s, setting", [
@@ -509,6 +522,28 @@ def test_what_a_standstill_may_have_cost_is_told_as_resolution(started):
     assert finding["resolution_ns"] >= 0.7 * NS, finding
     late, punctual = (sample["value_ns"] / NS for sample in finding["samples"])
     assert late > punctual + 0.5, finding
+
+
+HARSH = {"streams_per_connection", "message_up", "message_down", "metadata_up", "metadata_down", "metadata_fields_up",
+         "metadata_fields_down", "slow_reader", "buffered"}
+
+
+def test_a_gentle_run_leaves_out_what_may_hurt(started):
+    server = started(Server())
+    done = grpcroute("limits", "--target", server.address, "--plaintext", "--gentle", "--within", "1s", "-o", "json",
+                     timeout=120)
+    result = json.loads(done.stdout)
+    shapes = {finding["shape"] for finding in result["limits"]}
+    assert done.returncode == 0 and result["gentle"], done.stderr
+    assert not shapes & HARSH and shapes >= set(TIMES), shapes
+
+
+@slow
+def test_a_run_holds_no_more_connections_than_it_may(started):
+    relay = started(FrameRelay(started(Server()), lambda link, now: None))
+    done = grpcroute("limits", "--target", relay.address, "--plaintext", "--within", "5s", "-o", "json", timeout=400)
+    assert done.returncode == 0 and len(json.loads(done.stdout)["limits"]) > len(TIMES), done.stderr
+    assert 16 <= relay.most_open <= 64, relay.most_open
 
 
 def test_nobody_there_is_no_connection():

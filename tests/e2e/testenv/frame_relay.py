@@ -92,6 +92,8 @@ class FrameRelay:
         self._ready = threading.Event()
         self._stop = None
         self.connections = 0
+        self.open = 0  # of them, now and at most
+        self.most_open = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         assert self._ready.wait(10), "the relay did not start"
@@ -123,6 +125,8 @@ class FrameRelay:
     async def _serve(self, reader, writer):
         link = self._link()
         self.connections += 1
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
         host, port = self._server.address.rsplit(":", 1)
         upstream, up_writer = await asyncio.open_connection(host, int(port))
         link.writers = {CLIENT: writer, SERVER: up_writer}
@@ -134,6 +138,7 @@ class FrameRelay:
             pass
         finally:
             ticker.cancel()
+            self.open -= 1
             writer.close()
             up_writer.close()
 
