@@ -19,10 +19,19 @@ uint64_t limits_ground_now_ns(const struct limits_ground *ground)
     return clock_now_ns() - ground->started_ns;
 }
 
+static bool stood_of_late(const struct limits_ground *ground, uint64_t now_ns)
+{
+    return now_ns < ground->stood_at_ns + LIMITS_CATCH_UP_MS * NS_PER_MS;
+}
+
 void limits_ground_turn(struct limits_ground *ground)
 {
     uint64_t now_ns = limits_ground_now_ns(ground);
-    ground->stood_ns = now_ns - ground->turned_ns;
+    uint64_t stood_ns = now_ns - ground->turned_ns;
+    if (stood_ns >= ground->stood_ns || !stood_of_late(ground, now_ns)) {
+        ground->stood_ns = stood_ns;
+        ground->stood_at_ns = now_ns;
+    }
     ground->turned_ns = now_ns;
 }
 
@@ -30,9 +39,11 @@ void limits_ground_turn(struct limits_ground *ground)
  * counts for what is read right behind it. */
 uint64_t limits_ground_blur_ns(const struct limits_ground *ground)
 {
-    uint64_t since_ns = limits_ground_now_ns(ground) - ground->turned_ns;
-    uint64_t stood_ns = since_ns > ground->stood_ns ? since_ns : ground->stood_ns;
+    uint64_t now_ns = limits_ground_now_ns(ground);
+    uint64_t since_ns = now_ns - ground->turned_ns;
+    uint64_t stood_ns = stood_of_late(ground, now_ns) ? ground->stood_ns : 0;
     uint64_t tick_ns = LIMITS_TICK_MS * NS_PER_MS;
+    stood_ns = since_ns > stood_ns ? since_ns : stood_ns;
     return stood_ns > tick_ns ? stood_ns : tick_ns;
 }
 

@@ -16,6 +16,10 @@
 #define LIMITS_STREAMS          2000
 #define LIMITS_BYTES_PER_SECOND (10 * 1000 * 1000)
 
+/* A standstill of this program may be one of the machine, whose other programs then catch up for so
+ * long, and what they do meanwhile comes late, too. */
+#define LIMITS_CATCH_UP_MS 1000
+
 /* How often works are ticked, and so the precision of what they do by themselves. */
 #define LIMITS_TICK_MS 50
 /* How long the first answer on a stream may take. */
@@ -37,9 +41,9 @@ struct limits_ground {
     struct rpc_gate gate;   /* for LIMITS_CONNECTIONS */
     struct rpc_gate askers; /* for LIMITS_ASKERS */
     unsigned next_id;       /* of calls, for their agent-id */
-    /* When this program was last seen running, and how long it stood still before that. */
-    uint64_t turned_ns;
-    uint64_t stood_ns;
+    uint64_t turned_ns;     /* when this program was last seen running */
+    uint64_t stood_ns;      /* the longest that it stood still before that, of late */
+    uint64_t stood_at_ns;
 };
 
 /* Fills all but the loop, which is initialised. */

