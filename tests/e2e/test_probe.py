@@ -3,6 +3,7 @@ of a script, to the byte and the millisecond, is in tests/unit/server."""
 import contextlib
 import json
 import shutil
+import signal
 import socket
 import struct
 
@@ -171,6 +172,18 @@ def test_a_lost_connection_is_seen_in_words(prober, server, how, words):
     assert seen.connection == connection
 
 
+def test_a_broken_rule_is_seen_with_the_rule(prober, server):
+    """More than the window of a stream that is held."""
+    with contextlib.closing(raw.client(server.port)) as peer:
+        data = message(b"\x12\xf7\xff\x03" + bytes(65527)) + b"x"
+        peer.exchange(opened(1, b"\x30\x01", probe_id="4" * 16) +
+                      b"".join(frame(DATA, 0, 1, data[n:n + 16384]) for n in range(0, len(data), 16384)),
+                      until=lambda: peer.reset_of(1))
+        assert peer.reset_of(1) == "FLOW_CONTROL_ERROR"
+        seen = prober.wait_ended("4" * 16)
+        assert seen.how == seen.BROKEN and "the client broke HTTP/2" in seen.why and seen.connection_end == ""
+
+
 def test_two_connections_are_told_apart(started, stubs_of_probe, server):
     probers = [started(Prober(*stubs_of_probe, server.address)) for _ in range(2)]
     calls = [probers[n].run(probers[n].request(1), echo=True) for n in (0, 0, 1)]
@@ -281,13 +294,22 @@ def test_metrics_count_probes_apart_from_pings(started, stubs_of_probe):
 
 
 def test_a_drain_ends_probes_and_is_no_script(started, stubs_of_probe):
-    server = started(Server("v1", "drained", "--drain-timeout", "300ms"))
+    server = started(Server("v1", "drained", "--drain-timeout", "5s", "--metrics-listen", "127.0.0.1:0"))
     prober = started(Prober(*stubs_of_probe, server.address))
-    call = prober.run(prober.request(1), echo=True)
-    next(call)
-    server.stop()
-    drained(call)
-    assert call.code() is grpc.StatusCode.UNAVAILABLE and "shutting down" in call.details()
+    calls = [prober.run(prober.request(1), echo=True) for _ in range(20)]
+    for call in calls:
+        next(call)
+    server.send_signal(signal.SIGTERM)
+
+    def some_ended():  # each at a moment of its own
+        text = fetch(metrics_url(server))[1]
+        return 'how="SHUTDOWN"} 0' not in text and 'how="BY_SCRIPT"} 0' in text
+
+    wait_until(some_ended, 10, "the server counts an end by its shutdown")
+    for call in calls:
+        drained(call)
+        assert call.code() is grpc.StatusCode.UNAVAILABLE and "shutting down" in call.details()
+    assert server.wait() == 0
 
 
 def test_through_a_proxy_both_methods_reach_the_pod(started, certs, stubs_of_probe):
