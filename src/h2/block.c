@@ -22,8 +22,15 @@ static size_t limit_fields(const struct h2_limits *limits)
     return chosen(limits->header_fields, H2_HEADER_FIELDS, H2_HEADER_FIELDS_MAX);
 }
 
+static void set_limits(struct h2_block_reader *reader, const struct h2_limits *limits)
+{
+    reader->limit_bytes = h2_block_limit_bytes(limits);
+    reader->limit_fields = limit_fields(limits);
+}
+
 struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits)
 {
+    static const struct h2_limits usual; /* says nothing */
     size_t fields = limit_fields(limits);
     struct h2_block_reader *reader = malloc(sizeof(*reader) + fields * sizeof(reader->fields[0]));
     if (reader != NULL) {
@@ -34,8 +41,8 @@ struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits)
         reader->counted_bytes = 0;
         reader->counted_fields = 0;
         reader->count = 0;
-        reader->limit_bytes = h2_block_limit_bytes(limits);
-        reader->limit_fields = fields;
+        reader->wider = limits->header_path != NULL ? limits : NULL;
+        set_limits(reader, limits->header_path != NULL ? &usual : limits);
     }
     return reader;
 }
@@ -83,8 +90,21 @@ static size_t field_bytes(const struct h2_header *field)
     return field->name_len + field->value_len + H2_FIELD_OVERHEAD_BYTES;
 }
 
+/* Fields of that name come once, and before all others but those of their kind. */
+static bool is_path(const struct h2_header *field, const char *path)
+{
+    static const char name[] = ":path";
+    size_t len = strlen(path);
+    return field->name_len == sizeof(name) - 1 &&
+           memcmp(field->name, name, sizeof(name) - 1) == 0 && field->value_len == len &&
+           memcmp(field->value, path, len) == 0;
+}
+
 int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *field)
 {
+    if (reader->wider != NULL && is_path(field, reader->wider->header_path)) {
+        set_limits(reader, reader->wider);
+    }
     reader->counted_bytes += field_bytes(field);
     reader->counted_fields++;
     if (reader->counted_fields > reader->limit_fields ||

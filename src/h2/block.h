@@ -14,14 +14,15 @@ struct h2_block_reader {
     size_t count; /* of those that were kept */
     size_t limit_bytes;
     size_t limit_fields;
+    const struct h2_limits *wider; /* that hold once the path has come; borrowed; NULL: none */
     /* Name and value are offsets until h2_block_reader_finish(). */
-    struct h2_header fields[]; /* limit_fields of them */
+    struct h2_header fields[]; /* as many as the wider limits say */
 };
 
-/* What the limits say of a block's bytes, or limits.h where they say nothing. */
+/* The most that the limits allow a block in bytes, or limits.h where they say nothing. */
 size_t h2_block_limit_bytes(const struct h2_limits *limits);
 
-/* Returns an empty reader, or NULL when there is no memory. */
+/* Returns an empty reader, which borrows the limits, or NULL when there is no memory. */
 struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits);
 /* Accepts NULL. */
 void h2_block_reader_free(struct h2_block_reader *reader);

@@ -86,6 +86,8 @@ struct h2_limits {
     uint32_t connection_window_bytes; /* advertised */
     uint32_t header_block_bytes;      /* advertised; 0: H2_HEADER_BLOCK_BYTES */
     uint32_t header_fields;           /* 0: H2_HEADER_FIELDS */
+    const char *header_path; /* those two are for requests of this path alone; NULL: for every
+                              * block; borrowed */
     /* Borrowed, may be NULL: the bytes that wait to be sent, summed over all sessions that name it,
      * all of one thread. */
     size_t *queued_total;

@@ -47,6 +47,7 @@ static void on_stream(void *user, struct net_stream *stream)
     config.limits.max_concurrent_streams = server->config.max_streams;
     config.limits.header_block_bytes = server->config.header_block_bytes;
     config.limits.header_fields = server->config.header_fields;
+    config.limits.header_path = server->config.header_path;
     struct server_conn *conn = mem_new(struct server_conn);
     conn->server = server;
     conn->number = ++server->connections;

@@ -49,6 +49,7 @@ struct rpc_server_config {
     uint32_t max_streams;          /* per connection */
     uint32_t header_block_bytes;   /* of a request; 0: those of h2/limits.h */
     uint32_t header_fields;        /* the same */
+    const char *header_path;       /* of those requests alone; NULL: of all; borrowed */
     uint64_t min_ping_interval_ms; /* the ping policy (gRFC A8) */
     uint64_t keepalive_ms;
     /* A connection was lost before HTTP/2, or the descriptor limit was reached; see net/listener.h.

@@ -19,6 +19,7 @@
 #include "role/signals.h"
 #include "rpc/health.h"
 #include "rpc/ping.h"
+#include "rpc/probe.h"
 #include "rpc/reflection.h"
 #include "server/certificate.h"
 #include "server/probe.h"
@@ -244,6 +245,7 @@ static int run_role(struct role *role, const struct options *options)
     if (role->server.probe != NULL) {
         config.header_block_bytes = PROBE_HEADER_BLOCK_BYTES;
         config.header_fields = PROBE_HEADER_FIELDS;
+        config.header_path = RPC_PROBE_RUN_PATH;
     }
     net_loop_init(&role->loop);
     role->rpc = rpc_server_new(&role->loop, &config);

@@ -11,8 +11,8 @@
 #define PROBE_STARTS_BURST      4096
 #define PROBE_STARTS_PER_SECOND 256
 
-/* Header blocks that this server takes: what `limits` tries on a path, and what proxies add. One
- * block at a time is read of a connection. */
+/* Header blocks of Run: what `limits` tries on a path, and what proxies add. One block at a time is
+ * read of a connection. */
 #define PROBE_HEADER_BLOCK_BYTES (96 * 1024)
 #define PROBE_HEADER_FIELDS      400
 

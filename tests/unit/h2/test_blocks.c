@@ -107,6 +107,31 @@ static void an_owner_may_take_more_and_less(void **state)
     pair_free(pair);
 }
 
+static void more_may_be_for_the_requests_of_one_path(void **state)
+{
+    (void)state;
+    static uint8_t block[1000];
+    struct h2_limits limits = H2_LIMITS_SERVER;
+    limits.header_block_bytes = 64 * 1024;
+    limits.header_fields = 300;
+    limits.header_path = "/";
+    struct pair *pair = pair_new(&limits);
+    inject_request(pair, 1, block, block_of(block, request, 6, 296));
+    inject_request(pair, 3, block, block_of(block, request, 6, 297));
+    assert_string_equal(
+        pair->server.log,
+        "request+end oversized:header block of 301 fields is over the limit of 300 ");
+    pair_free(pair);
+    limits.header_path = "/other";
+    pair = pair_new(&limits);
+    inject_request(pair, 1, block, block_of(block, request, 6, H2_HEADER_FIELDS - 4));
+    inject_request(pair, 3, block, block_of(block, request, 6, H2_HEADER_FIELDS - 3));
+    assert_string_equal(
+        pair->server.log,
+        "request+end oversized:header block of 101 fields is over the limit of 100 ");
+    pair_free(pair);
+}
+
 static void an_oversized_request_that_nobody_answers_is_reset(void **state)
 {
     (void)state;
@@ -328,6 +353,7 @@ int main(void)
         cmocka_unit_test(too_many_fields_may_be_answered),
         cmocka_unit_test(the_limit_is_the_largest_block_that_passes),
         cmocka_unit_test(an_owner_may_take_more_and_less),
+        cmocka_unit_test(more_may_be_for_the_requests_of_one_path),
         cmocka_unit_test(an_oversized_request_that_nobody_answers_is_reset),
         cmocka_unit_test(oversized_requests_cost_the_client_its_budget),
         cmocka_unit_test(a_malformed_field_is_named_without_its_value),
