@@ -16,7 +16,7 @@ say "$arch: build the tree, run its unit tests"
 root_of bookworm foreign
 inside foreign dpkg --add-architecture "$arch"
 apt_install foreign "crossbuild-essential-$arch" meson ninja-build pkg-config python3 openssl protobuf-compiler protobuf-c-compiler \
-    "${runner[@]}" {libprotobuf-c,libnghttp2,libuv1,libssl,libcjson,libyaml,libpcre2,libmicrohttpd,libcmocka}-dev:"$arch"
+    "${runner[@]}" {libprotobuf-c,libnghttp2,libuv1,libssl,libcjson,libyaml,libpcre2,libevent,libcmocka}-dev:"$arch"
 mkdir "$work/foreign/root/tree"
 git ls-files -z --cached | tar --null -T - -cf - | tar -xf - -C "$work/foreign/root/tree"
 # What looks at the tree itself was looked at already.
