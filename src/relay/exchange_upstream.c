@@ -34,7 +34,7 @@ static void go_to(struct exchange *exchange, struct endpoint *endpoint)
 
 void exchange_connect(struct exchange *exchange)
 {
-    char cause[CLUSTER_CAUSE_BYTES];
+    char cause[ENDPOINT_CAUSE_BYTES];
     char message[RPC_MESSAGE_BYTES];
     struct endpoint *endpoint = cluster_pick(exchange->cluster, exchange->hash, NULL);
     if (endpoint != NULL) {
