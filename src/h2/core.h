@@ -1,7 +1,7 @@
 /* The insides of a session, and what all files of h2/ need of it. Seen by no one outside.
  *
  * Bottom up: budget, block, frame_split; core; memory; data_out; data_in; stream;
- * header_out; frames, header_in; callbacks; session. Calls go down this list only. */
+ * header_out; frames, header_in; frames_sent; callbacks; session. Calls go down this list only. */
 #ifndef GRPCROUTE_H2_CORE_H
 #define GRPCROUTE_H2_CORE_H
 
@@ -306,6 +306,12 @@ void h2_block_note_field(struct h2_session *session, const char *message);
 /* The block or the body is malformed, and the stream is being reset. */
 void h2_block_broken(struct h2_session *session, struct h2_stream *stream,
                      const nghttp2_frame *frame);
+
+/* ---- frames_sent.c --------------------------------------------------------------------------- */
+
+/* Callbacks of nghttp2: a frame was sent, a frame will not be. */
+int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx);
+int h2_on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *ctx);
 
 /* ---- callbacks.c ----------------------------------------------------------------------------- */
 
