@@ -107,27 +107,27 @@ struct net_loop *net_stream_loop(const struct net_stream *stream)
 
 enum net_credential net_stream_credential(const struct net_stream *stream)
 {
-    return stream->tls != NULL ? tls_io_credential(stream->tls) : NET_CREDENTIAL_NOT_ASKED;
+    return stream->tls != NULL ? net_tls_io_credential(stream->tls) : NET_CREDENTIAL_NOT_ASKED;
 }
 
 char *net_stream_peer_identity(const struct net_stream *stream)
 {
-    return stream->tls != NULL ? tls_io_peer_identity(stream->tls) : NULL;
+    return stream->tls != NULL ? net_tls_io_peer_identity(stream->tls) : NULL;
 }
 
 char *net_stream_peer_name(const struct net_stream *stream)
 {
-    return stream->tls != NULL ? tls_io_peer_name(stream->tls) : NULL;
+    return stream->tls != NULL ? net_tls_io_peer_name(stream->tls) : NULL;
 }
 
 const char *net_stream_tls_version(const struct net_stream *stream)
 {
-    return stream->tls != NULL ? tls_io_version(stream->tls) : NULL;
+    return stream->tls != NULL ? net_tls_io_version(stream->tls) : NULL;
 }
 
 bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *ret_expiry)
 {
-    return stream->tls != NULL && tls_io_peer_expiry(stream->tls, ret_expiry);
+    return stream->tls != NULL && net_tls_io_peer_expiry(stream->tls, ret_expiry);
 }
 
 const char *net_stream_peer(const struct net_stream *stream)

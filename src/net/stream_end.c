@@ -19,7 +19,7 @@ static void on_handle_closed(uv_handle_t *handle)
         stream->events->on_closed(stream->user, stream->why != NULL ? stream->why : &closed);
     }
     net_loop_churned(stream->loop);
-    tls_io_free(stream->tls);
+    net_tls_io_free(stream->tls);
     free(stream->early_bytes);
     free(stream->why);
     free(stream);

@@ -5,7 +5,7 @@
 #include "net/stream.h"
 #include "net/tls.h"
 
-struct tls_io;
+struct net_tls_io;
 
 /* A stream that already keeps this much for a full socket fails at the next write. */
 #define NET_KEPT_MAX_BYTES (4 * NET_CIPHER_BYTES)
@@ -32,7 +32,7 @@ struct net_stream {
     bool paused;
     bool peer_ended;
     bool early; /* something came with the handshake and is to be delivered by early_flush */
-    struct tls_io *tls; /* owned; NULL: plaintext */
+    struct net_tls_io *tls; /* owned; NULL: plaintext */
 
     net_stream_ready_fn on_ready;           /* with `user`, during the handshake */
     const struct net_stream_events *events; /* with `user`, since net_stream_start() */
