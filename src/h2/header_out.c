@@ -148,21 +148,24 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
     return 0;
 }
 
-int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, size_t count,
-                      bool end_stream)
+/* Whether the stream takes a block before its body, and the peer this one. Returns 0, or why not.
+ */
+static int check_answer(const struct h2_stream *stream, const struct h2_header *fields,
+                        size_t count)
 {
     if (stream->ended || stream->response_sent) {
         return H2_E_CLOSED;
     }
-    if (!is_sendable_block(stream->session, fields, count)) {
-        return H2_E_HEADERS;
-    }
+    return is_sendable_block(stream->session, fields, count) ? 0 : (int)H2_E_HEADERS;
+}
+
+static int send_answer(struct h2_stream *stream, uint8_t flags, const struct h2_header *fields,
+                       size_t count)
+{
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
-    int rv = nghttp2_submit_headers(stream->session->ng, begin_side(stream, end_stream), stream->id,
-                                    NULL, nv, count, NULL);
+    int rv = nghttp2_submit_headers(stream->session->ng, flags, stream->id, NULL, nv, count, NULL);
     free_nv(nv, stack);
-    stream->response_sent = rv == 0;
     if (rv == 0) {
         count_block(stream, fields, count);
     }
@@ -170,22 +173,20 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, 
     return rv;
 }
 
+int h2_stream_respond(struct h2_stream *stream, const struct h2_header *fields, size_t count,
+                      bool end_stream)
+{
+    int rv = check_answer(stream, fields, count);
+    if (rv != 0) {
+        return rv;
+    }
+    rv = send_answer(stream, begin_side(stream, end_stream), fields, count);
+    stream->response_sent = rv == 0;
+    return rv;
+}
+
 int h2_stream_inform(struct h2_stream *stream, const struct h2_header *fields, size_t count)
 {
-    if (stream->ended || stream->response_sent) {
-        return H2_E_CLOSED;
-    }
-    if (!is_sendable_block(stream->session, fields, count)) {
-        return H2_E_HEADERS;
-    }
-    nghttp2_nv stack[STACK_FIELDS] = {0};
-    nghttp2_nv *nv = to_nv(fields, count, stack);
-    int rv = nghttp2_submit_headers(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, NULL, nv,
-                                    count, NULL);
-    free_nv(nv, stack);
-    if (rv >= 0) {
-        count_block(stream, fields, count);
-    }
-    h2_request_nghttp2(stream->session);
-    return rv < 0 ? rv : 0;
+    int rv = check_answer(stream, fields, count);
+    return rv != 0 ? rv : send_answer(stream, NGHTTP2_FLAG_NONE, fields, count);
 }
