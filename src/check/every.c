@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "check/every_tell.h"
 #include "check/probe.h"
+#include "check/verdict.h"
 #include "cli/exit.h"
 #include "cli/result.h"
 #include "net/http.h"

@@ -2,7 +2,7 @@
  *
  * A failure needs one message that proves it. "Passed" needs every stream of the group to have run
  * to its end; anything in between is "not enough evidence", never a pass. */
-#include "check/verdict.h"
+#include "check/group.h"
 
 #include "check/explain.h"
 #include "check/group_facts.h"
@@ -10,19 +10,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-
-struct sentence check_add_finding(struct check_verdict *verdict, enum check_kind kind,
-                                  enum check_result result, uint64_t count)
-{
-    struct check_finding *finding = &verdict->findings[verdict->finding_count++];
-    finding->kind = kind;
-    finding->result = result;
-    finding->count = count;
-    if (result == CHECK_FAILED || verdict->result == CHECK_PASSED) {
-        verdict->result = result;
-    }
-    return sentence_begin(finding->text, sizeof(finding->text));
-}
 
 void check_judge_unknown(const struct check_run *run, size_t group, struct check_verdict *verdict)
 {

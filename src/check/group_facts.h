@@ -3,7 +3,7 @@
 #define GRPCROUTE_CHECK_GROUP_FACTS_H
 
 #include "check/explain.h"
-#include "check/verdict.h"
+#include "check/finding.h"
 
 /* The facts of all streams of a group. */
 struct check_group_facts {

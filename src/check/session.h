@@ -2,7 +2,7 @@
 #ifndef GRPCROUTE_CHECK_SESSION_H
 #define GRPCROUTE_CHECK_SESSION_H
 
-#include "check/verdict.h"
+#include "check/finding.h"
 #include "cli/common.h"
 #include "role/connect.h"
 
