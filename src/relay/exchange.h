@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "h2/session.h"
-#include "relay/leave.h"
+#include "relay/leave_reason.h"
 #include "relay/reply.h"
 #include "relay/stream_end.h"
 #include "relay/streams.h"
