@@ -32,7 +32,7 @@ struct net_stream *net_stream_new(struct net_loop *loop, struct net_traffic *tra
 
     stream->loop = loop;
     stream->traffic = traffic;
-    stream->state = STREAM_SETUP;
+    stream->state = NET_STREAM_SETUP;
     list_init(&stream->early_flush.node);
     list_init(&stream->linger_tick.node);
     stream->early_flush.flush = net_stream_on_early_flush;
@@ -55,10 +55,10 @@ void net_stream_connected(struct net_stream *stream)
 
 void net_stream_start(struct net_stream *stream, const struct net_stream_events *events, void *user)
 {
-    assert(stream->state == STREAM_READY);
+    assert(stream->state == NET_STREAM_READY);
     stream->events = events;
     stream->user = user;
-    stream->state = STREAM_OPEN;
+    stream->state = NET_STREAM_OPEN;
     if (stream->early) {
         net_loop_flush_soon(stream->loop, &stream->early_flush);
     } else if (!stream->paused) {
@@ -69,7 +69,7 @@ void net_stream_start(struct net_stream *stream, const struct net_stream_events 
 void net_stream_pause(struct net_stream *stream)
 {
     stream->paused = true;
-    if (stream->state == STREAM_OPEN) {
+    if (stream->state == NET_STREAM_OPEN) {
         uv_read_stop((uv_stream_t *)&stream->tcp);
     }
 }
@@ -77,7 +77,7 @@ void net_stream_pause(struct net_stream *stream)
 void net_stream_resume(struct net_stream *stream)
 {
     stream->paused = false;
-    if (stream->state != STREAM_OPEN) {
+    if (stream->state != NET_STREAM_OPEN) {
         return;
     }
     if (stream->early) {
@@ -90,7 +90,7 @@ void net_stream_resume(struct net_stream *stream)
 void net_stream_close(struct net_stream *stream)
 {
     net_stream_say_goodbye(stream);
-    if (stream->state == STREAM_LINGERING && !stream->peer_ended) {
+    if (stream->state == NET_STREAM_LINGERING && !stream->peer_ended) {
         net_stream_start_reading(stream);
     }
 }

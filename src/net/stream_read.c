@@ -15,7 +15,7 @@ static void decode(struct net_stream *stream, const uint8_t *bytes, size_t len)
     struct net_error error;
 
     net_tls_io_feed(stream->tls, bytes, len);
-    while (stream->state == STREAM_OPEN && !net_tls_io_is_drained(stream->tls)) {
+    while (stream->state == NET_STREAM_OPEN && !net_tls_io_is_drained(stream->tls)) {
         int count = net_tls_io_read(stream->tls, loop->record_bytes, NET_RECORD_BYTES);
         int status = net_stream_send_cipher(stream); /* alerts and answers to KeyUpdate */
 
@@ -51,7 +51,7 @@ static void finish_handshake(struct net_stream *stream, const struct net_error *
 
     net_loop_churned(stream->loop);
     stream->on_ready = NULL;
-    stream->state = STREAM_READY;
+    stream->state = NET_STREAM_READY;
     uv_read_stop((uv_stream_t *)&stream->tcp);
     on_ready(stream->user, error);
 }
@@ -102,11 +102,11 @@ static void on_read_ended(struct net_stream *stream, int status)
 
     stream->peer_ended = true;
     switch (stream->state) {
-    case STREAM_SETUP:
+    case NET_STREAM_SETUP:
         net_tls_io_explain_end(stream->tls, status, &error);
         finish_handshake(stream, &error);
         break;
-    case STREAM_LINGERING:
+    case NET_STREAM_LINGERING:
         net_stream_linger(stream);
         break;
     default:
@@ -138,9 +138,9 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     }
     if (count < 0) {
         on_read_ended(stream, (int)count);
-    } else if (count > 0 && stream->state == STREAM_OPEN) {
+    } else if (count > 0 && stream->state == NET_STREAM_OPEN) {
         deliver(stream, bytes, (size_t)count);
-    } else if (count > 0 && stream->state == STREAM_SETUP) {
+    } else if (count > 0 && stream->state == NET_STREAM_SETUP) {
         shake_hands(stream, bytes, (size_t)count);
     }
 }
@@ -167,7 +167,7 @@ void net_stream_on_early_flush(struct net_flush *flush)
     stream->early_bytes = NULL;
     deliver(stream, bytes, len);
     free(bytes);
-    if (stream->state == STREAM_OPEN && !stream->paused) {
+    if (stream->state == NET_STREAM_OPEN && !stream->paused) {
         net_stream_start_reading(stream);
     }
 }

@@ -29,12 +29,12 @@ static void on_kept_sent(uv_write_t *req, int status)
     stream->kept_bytes -= kept->len;
     counter_add(&stream->traffic->sent, status == 0 ? kept->len : 0);
     free(kept);
-    if (stream->state != STREAM_OPEN && stream->state != STREAM_LINGERING) {
+    if (stream->state != NET_STREAM_OPEN && stream->state != NET_STREAM_LINGERING) {
         return; /* before the start, reading will meet the same failure */
     }
     if (status < 0) {
         net_stream_fail_uv(stream, status);
-    } else if (stream->kept_bytes == 0 && stream->state == STREAM_LINGERING) {
+    } else if (stream->kept_bytes == 0 && stream->state == NET_STREAM_LINGERING) {
         net_stream_linger(stream);
     } else if (stream->kept_bytes == 0) {
         stream->events->on_writable(stream->user);
@@ -133,7 +133,7 @@ int net_stream_write(struct net_stream *stream, const uint8_t *bytes, size_t len
     int status;
 
     assert(len <= NET_WRITE_BYTES && stream->events != NULL);
-    if (stream->state != STREAM_OPEN) {
+    if (stream->state != NET_STREAM_OPEN) {
         return UV_EPIPE; /* closing: on_closed is on its way */
     }
     if (len == 0) {
@@ -160,16 +160,16 @@ bool net_stream_blocked(const struct net_stream *stream)
 
 void net_stream_say_goodbye(struct net_stream *stream)
 {
-    bool connected = stream->state == STREAM_READY || stream->state == STREAM_OPEN;
+    bool connected = stream->state == NET_STREAM_READY || stream->state == NET_STREAM_OPEN;
 
-    if (stream->state >= STREAM_LINGERING) {
+    if (stream->state >= NET_STREAM_LINGERING) {
         return;
     }
     if (!connected) {
         net_stream_close_handle(stream, false);
         return;
     }
-    stream->state = STREAM_LINGERING;
+    stream->state = NET_STREAM_LINGERING;
     net_loop_flush_cancel(&stream->early_flush);
     stream->closes_at_ms = uv_now(&stream->loop->uv) + NET_LINGER_MS;
     net_loop_tick_start(stream->loop, &stream->linger_tick);
