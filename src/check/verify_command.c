@@ -280,9 +280,9 @@ const struct cli_command verify_command = {
         "new streams rule them out, 4 where there are too few streams to tell. Without\n"
         "--streams there are as many as it takes.\n\n"
         "With --every it verifies until SIGINT or SIGTERM: a line (with -o json an object)\n"
-        "where the verdict changes, a summary at the end, exit code 130 or 143. A run that\n"
-        "cannot connect is a failed run, not the end. --json-file holds the report of the last\n"
-        "run, written anew after each, and in the end the summary.",
+        "where the verdict or its cause changes, a summary at the end, exit code 130 or 143.\n"
+        "A run that cannot connect is a failed run, not the end. --json-file holds the report\n"
+        "of the last run, written anew after each, and in the end the summary.",
     .examples = "  # The proxy on this machine\n"
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"
