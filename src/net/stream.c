@@ -15,6 +15,8 @@
 #include "net/tls_io.h"
 
 #include <assert.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
 static void on_linger_tick(struct net_tick *tick, uint64_t now_ms)
@@ -128,6 +130,25 @@ const char *net_stream_tls_version(const struct net_stream *stream)
 bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *ret_expiry)
 {
     return stream->tls != NULL && net_tls_io_peer_expiry(stream->tls, ret_expiry);
+}
+
+uint64_t net_stream_network(const struct net_stream *stream)
+{
+    struct sockaddr_storage address;
+    int len = sizeof(address);
+    uint64_t network = 0;
+
+    if (uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&address, &len) != 0) {
+        return 0; /* it has gone */
+    }
+    if (address.ss_family == AF_INET) {
+        memcpy(&network, &((struct sockaddr_in *)&address)->sin_addr, sizeof(struct in_addr));
+    } else if (address.ss_family == AF_INET6) {
+        const struct in6_addr *v6 = &((struct sockaddr_in6 *)&address)->sin6_addr;
+        memcpy(&network, v6->s6_addr + (IN6_IS_ADDR_V4MAPPED(v6) ? sizeof(network) : 0),
+               sizeof(network));
+    }
+    return network;
 }
 
 const char *net_stream_peer(const struct net_stream *stream)

@@ -497,6 +497,12 @@ enum net_credential net_stream_credential(const struct net_stream *stream)
     return NET_CREDENTIAL_NOT_ASKED;
 }
 
+uint64_t net_stream_network(const struct net_stream *stream)
+{
+    (void)stream;
+    return 0;
+}
+
 const char *net_stream_peer(const struct net_stream *stream)
 {
     return end_of(stream)->peer;
