@@ -1,4 +1,4 @@
-/* Why a stream is ended on purpose, and what is noted of it before; who does it is relay/leave.h. */
+/* Why a stream is ended on purpose, and what is noted before; who does it is relay/leave.h. */
 #ifndef GRPCROUTE_RELAY_LEAVE_REASON_H
 #define GRPCROUTE_RELAY_LEAVE_REASON_H
 
