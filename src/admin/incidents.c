@@ -40,35 +40,45 @@ static const struct kind kinds[] = {
 };
 static_assert(ARRAY_SIZE(kinds) == INCIDENT_KINDS, "a number is kept of each kind");
 
+/* " agents v2.1 on cluster server-v1" */
+#define FLOW_BYTES (sizeof(" agents  on cluster ") + 2 * NAME_SHOWN)
+
 struct naming {
     char text[EVENT_TEXT_BYTES];
-    size_t named;
+    char named[FLOWS_NAMED][FLOW_BYTES];
+    size_t count; /* of those */
 };
 
-/* Appends "agents v2.1 on cluster server-v1" of one that is misrouted now; once, on however many
- * workers it is. */
+static bool is_named(const struct naming *naming, const char *name)
+{
+    for (size_t i = 0; i < naming->count; i++) {
+        if (strcmp(naming->named[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Appends one that is misrouted now; once, on however many workers it is. What a client calls its
+ * version may hold the name of another flow, so names are compared whole. */
 static void name_flow(void *ctx, const struct flow_row *flow)
 {
     struct naming *naming = ctx;
-    char name[sizeof(" agents  on cluster ") + 2 * NAME_SHOWN];
+    char name[FLOW_BYTES];
     size_t len = strlen(naming->text);
     snprintf(name, sizeof(name), " agents %.*s on cluster %.*s", NAME_SHOWN, flow->version,
              NAME_SHOWN, flow->cluster);
-    size_t name_len = strlen(name);
-    const char *named = strstr(naming->text, name);
-    while (named != NULL && named[name_len] != ',' && named[name_len] != '\0') {
-        named = strstr(named + 1, name); /* "server-v1" within "server-v10" */
+    if (flow->misrouted == 0 || naming->count == FLOWS_NAMED || is_named(naming, name)) {
+        return;
     }
-    if (flow->misrouted > 0 && naming->named < FLOWS_NAMED && named == NULL) {
-        snprintf(naming->text + len, sizeof(naming->text) - len, "%s%s",
-                 naming->named == 0 ? ":" : ",", name);
-        naming->named++;
-    }
+    snprintf(naming->text + len, sizeof(naming->text) - len, "%s%s", naming->count == 0 ? ":" : ",",
+             name);
+    memcpy(naming->named[naming->count++], name, sizeof(name));
 }
 
 static void tell(struct relay *relay, const struct kind *kind, uint64_t count)
 {
-    struct naming naming = {.named = 0};
+    struct naming naming = {.count = 0};
     snprintf(naming.text, sizeof(naming.text), "%s", kind->text);
     if (kind == &kinds[0]) {
         admin_each_flow(relay, name_flow, &naming);

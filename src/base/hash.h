@@ -28,4 +28,13 @@ static inline uint64_t hash_text(uint64_t hash, const char *text)
     return hash * HASH_PRIME;
 }
 
+/* Each bit of a number over all bits (the last steps of splitmix64, Steele and others, 2014), so
+ * that numbers which are alike do not fall together. */
+static inline uint64_t hash_number(uint64_t number)
+{
+    number = (number ^ (number >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    number = (number ^ (number >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return number ^ (number >> 31);
+}
+
 #endif

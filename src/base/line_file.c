@@ -2,7 +2,9 @@
 #include "base/line_file_impl.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -67,6 +69,7 @@ struct line_file *line_file_open(const char *path, const char *name,
     file->fd = fd;
     file->regular = append_is_regular(fd);
     append_end_line(fd);
+    file->basis = random_below(UINT64_MAX);
     line_ring_init(&file->ring, LINE_FILE_BYTES);
     init_conditions(file);
     int error = start_thread(file);
@@ -80,26 +83,56 @@ struct line_file *line_file_open(const char *path, const char *name,
 
 /* ---- between --------------------------------------------------------------------------------- */
 
-/* With the lock held. Whether there is room for a line of that length, for this writer. */
-static bool is_welcome(const struct line_file *file, struct line_share *share, size_t len)
+/* With the lock held. */
+static struct line_share *newcomers_from(struct line_file *file, uint64_t origin)
+{
+    return &file->newcomers[hash_number(file->basis ^ origin) % LINE_FILE_ORIGINS];
+}
+
+/* With the lock held. Whether an author with this share gets so much of what is free. */
+static bool has_left(const struct line_ring *ring, struct line_share *share, size_t len,
+                     size_t parts)
+{
+    return line_ring_waiting(ring, share) + len <= (ring->size - ring->len) / parts;
+}
+
+/* With the lock held. Whether there is room for whoever asks. */
+static bool is_roomy(const struct line_file *file)
 {
     const struct line_ring *ring = &file->ring;
-    size_t free_bytes = ring->size - ring->len;
-    bool roomy = !file->dropping && (share == NULL || free_bytes > ring->size / 4);
-    return roomy ||
-           (share != NULL && line_ring_waiting(ring, share) + len <= free_bytes / LINE_FILE_SHARES);
+    return !file->dropping && ring->size - ring->len > ring->size / 4;
 }
 
 /* With the lock held. */
-static bool take(struct line_file *file, struct line_share *share, const char *line, size_t len)
+static bool take_of(struct line_file *file, struct line_author *author, const char *line,
+                    size_t len)
 {
-    if (!is_welcome(file, share, len) || !line_ring_put(&file->ring, line, len)) {
+    struct line_ring *ring = &file->ring;
+    struct line_share *newcomers = NULL;
+    if (is_roomy(file)) {
+        author->is_known = true;
+    } else {
+        newcomers = author->is_known ? NULL : newcomers_from(file, author->origin);
+        if (!has_left(ring, &author->share, len, LINE_FILE_SHARES) ||
+            (newcomers != NULL && !has_left(ring, newcomers, len, LINE_FILE_NEWCOMERS))) {
+            return false;
+        }
+    }
+    if (!line_ring_put(ring, line, len)) {
         return false;
     }
-    if (share != NULL) {
-        line_ring_note(&file->ring, share, len);
+    line_ring_note(ring, &author->share, len);
+    if (newcomers != NULL) {
+        line_ring_note(ring, newcomers, len);
     }
     return true;
+}
+
+/* With the lock held. */
+static bool take(struct line_file *file, struct line_author *author, const char *line, size_t len)
+{
+    return author != NULL ? take_of(file, author, line, len)
+                          : !file->dropping && line_ring_put(&file->ring, line, len);
 }
 
 /* With the lock held. Returns whether the log is to be told. */
@@ -113,11 +146,11 @@ static bool lose(struct line_file *file)
     return begins;
 }
 
-void line_file_put(struct line_file *file, struct line_share *share, const char *line, size_t len)
+void line_file_put(struct line_file *file, struct line_author *author, const char *line, size_t len)
 {
     assert(len <= LINE_FILE_LINE_BYTES);
     pthread_mutex_lock(&file->lock);
-    bool begins = !take(file, share, line, len) && lose(file);
+    bool begins = !take(file, author, line, len) && lose(file);
     int error = file->error;
     if (file->waits) {
         pthread_cond_signal(&file->work);

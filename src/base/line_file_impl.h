@@ -4,7 +4,6 @@
 #define GRPCROUTE_BASE_LINE_FILE_IMPL_H
 
 #include "base/line_file.h"
-#include "base/line_ring.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,8 +23,10 @@ struct line_file {
     pthread_cond_t work;  /* for the thread */
     pthread_cond_t ended; /* for close() */
     struct line_ring ring;
-    bool waits;             /* the thread, for work */
-    bool dropping;          /* until half of the ring is free */
+    struct line_share newcomers[LINE_FILE_ORIGINS]; /* what they have waiting, by their origins */
+    uint64_t basis;                                 /* of the places there; nobody else knows it */
+    bool waits;                                     /* the thread, for work */
+    bool dropping;                                  /* until half of the ring is free */
     bool telling;           /* the log was told that lines are dropped, and not yet how many */
     uint64_t telling_ms;    /* since when */
     uint64_t telling_lines; /* dropped since then */

@@ -2,6 +2,7 @@
 #include "base/random.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,10 +14,8 @@ static _Thread_local bool seeded;
 /* Spreads a poor seed over all bits (splitmix64), so that the state is never all zero. */
 static uint64_t spread(uint64_t *seed)
 {
-    uint64_t x = *seed += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
+    *seed += UINT64_C(0x9e3779b97f4a7c15);
+    return hash_number(*seed);
 }
 
 static void seed_state(void)

@@ -115,6 +115,13 @@ void bench_page_headline(const struct bench_page *page, char out[static BENCH_HE
     (page->run_count > 1 ? headline_of_several : headline_of_one)(page, out);
 }
 
+char *bench_page_run_name(const struct bench_page *page, size_t number,
+                          char out[static BENCH_RUN_NAME_BYTES])
+{
+    text_escape(out, BENCH_RUN_NAME_BYTES, page->names[number], strlen(page->names[number]));
+    return out;
+}
+
 void bench_page_write(FILE *out, const void *written)
 {
     const struct bench_page *page = written;

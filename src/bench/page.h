@@ -19,10 +19,21 @@ struct bench_page {
     int exit_code;
 };
 
+/* How many of those. */
+static inline size_t bench_page_comparison_count(const struct bench_page *page)
+{
+    return page->comparisons != NULL ? page->run_count - 1 : 0;
+}
+
 #define BENCH_HEADLINE_BYTES 320
+#define BENCH_RUN_NAME_BYTES 160
 
 /* The result in a sentence. */
 void bench_page_headline(const struct bench_page *page, char out[static BENCH_HEADLINE_BYTES]);
+
+/* Who was compared with the first, as it may be shown; returns `out`. */
+char *bench_page_run_name(const struct bench_page *page, size_t number,
+                          char out[static BENCH_RUN_NAME_BYTES]);
 
 void bench_page_write(FILE *out, const void *page /* struct bench_page */);
 

@@ -1,5 +1,7 @@
 #include "bench/state.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -43,4 +45,10 @@ void bench_client_gone(struct bench_driver *driver)
     assert(driver->clients > 0);
     driver->clients--;
     driver->on_client_gone(driver);
+}
+
+uint64_t bench_ms_until(uint64_t at_ns)
+{
+    uint64_t now_ns = clock_now_ns();
+    return at_ns > now_ns ? (at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
 }

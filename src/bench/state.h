@@ -1,4 +1,4 @@
-/* What the driver of a load knows, and what happens to it. Inside bench/ only.
+/* What the driver of a load knows, and what happens to it (phase.c). Inside bench/ only.
  *
  *   opening  --every stream answered once, or failed-->  idle
  *   idle     --IDLE_MS-->                                loading
@@ -124,6 +124,9 @@ void bench_stream_id(const struct bench_stream *stream, char out[static BENCH_ID
 
 /* The first try of a stream is over: it was answered, or it will not be. Repeats are harmless. */
 void bench_stream_settle(struct bench_stream *stream);
+
+/* Milliseconds from now to a moment, rounded up; 0 where it has passed. */
+uint64_t bench_ms_until(uint64_t at_ns);
 
 /* A message of the load was answered after `latency_ns`; `counts` when it belongs to the measured
  * time. */

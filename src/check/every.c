@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "check/every_cause.h"
 #include "check/every_tell.h"
 #include "check/probe.h"
+#include "check/verdict.h"
 #include "cli/exit.h"
 #include "cli/result.h"
 #include "net/http.h"
@@ -24,7 +26,8 @@ struct every {
     struct net_http *http;
     struct role_target *target; /* owned */
     struct every_stats stats;
-    char key[EVERY_KEY_BYTES]; /* of the last verdict; "": none yet */
+    char key[EVERY_KEY_BYTES];  /* of the last verdict; "": none yet */
+    struct every_causes causes; /* why it is what it is */
     uint64_t run_number;
     uint64_t begun_ns;
     uint64_t begun_wall_ns;
@@ -74,12 +77,22 @@ static void plan_next(struct every *every)
     uv_timer_start(&every->timer, on_next, rest_ns / NS_PER_MS, 0);
 }
 
-static void tell_change(struct every *every, const struct check_report *report)
+/* Another verdict, or one that stays for another cause. */
+static bool has_changed(struct every *every, const struct check_report *report)
 {
     char key[EVERY_KEY_BYTES];
     every_key(report, key);
-    if (strcmp(key, every->key) != 0) {
+    bool is_other = strcmp(key, every->key) != 0;
+    if (is_other) {
         memcpy(every->key, key, sizeof(key));
+        every->causes = (struct every_causes){0};
+    }
+    return every_causes_note(&every->causes, every->run_number, report) || is_other;
+}
+
+static void tell_change(struct every *every, const struct check_report *report)
+{
+    if (has_changed(every, report)) {
         every_tell_run(cli_text_stream(&every->config->session->report),
                        every->config->session->report.output, every->run_number, report);
     }

@@ -1,10 +1,10 @@
 /* `verify --every`: one run after the other, each with an order and connections of its own, told
- * where the verdict changes and as metrics.
+ * where the verdict or its cause changes, and as metrics.
  *
- * Happy path: a run at each interval -> its verdict is counted -> a line where it is another
- * than before -> SIGINT or SIGTERM: a summary, exit code 130 or 143. Failure modes: a run that
- * cannot connect is a failed run; options that cannot work are exit code 2 before the first one;
- * a run that takes longer than the interval is followed at once. */
+ * Happy path: a run at each interval -> its verdict is counted -> a line where it, or its cause, is
+ * another than before -> SIGINT or SIGTERM: a summary, exit code 130 or 143. Failure modes: a run
+ * that cannot connect is a failed run; options that cannot work are exit code 2 before the first
+ * one; a run that takes longer than the interval is followed at once. */
 #ifndef GRPCROUTE_CHECK_EVERY_H
 #define GRPCROUTE_CHECK_EVERY_H
 
@@ -19,8 +19,8 @@ struct every_options {
 #define EVERY_OPTIONS(type, field)                                                                 \
     {.name = "every", .kind = CLI_DURATION, .offset = offsetof(type, field.interval_ns),           \
      .argument = "DURATION", .fallback = "0", .max = UINT64_C(86400000000000),                     \
-     .help = "Verify again each DURATION until SIGINT or SIGTERM, and tell when the verdict "      \
-             "changes; 0 for one run"},                                                            \
+     .help = "Verify again each DURATION until SIGINT or SIGTERM, and tell when the verdict or "   \
+             "its cause changes; 0 for one run"},                                                            \
     {.name = "metrics-listen", .kind = CLI_LISTEN, .offset = offsetof(type, field.metrics_listen), \
      .argument = "[HOST]:PORT",                                                                    \
      .help = "With --every: serve Prometheus metrics at /metrics, e.g. :9102"}

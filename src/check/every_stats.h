@@ -4,7 +4,7 @@
 
 #include "base/histogram.h"
 #include "base/metrics.h"
-#include "check/verdict.h"
+#include "check/finding.h"
 
 #define EVERY_VERSIONS_MAX 64
 

@@ -5,8 +5,8 @@
 #define GRPCROUTE_CHECK_EXPLAIN_H
 
 #include "check/facts.h"
+#include "check/finding.h"
 #include "check/sentence.h"
-#include "check/verdict.h"
 
 /* Which streams of a group show a fact, how often, and the first of them as the example. */
 struct check_tally {
@@ -14,10 +14,6 @@ struct check_tally {
     size_t stream;            /* CHECK_NONE when `count` is 0 */
     struct check_facts facts; /* of that stream */
 };
-
-/* Adds a finding and returns the sentence to fill. */
-struct sentence check_add_finding(struct check_verdict *verdict, enum check_kind kind,
-                                  enum check_result result, uint64_t count);
 
 /* "v2 (10 of 50 messages, pods server-v2-a, server-v2-b)" for the versions that `expect` does not
  * allow, or for all when it is NULL. Returns how many messages those are. */

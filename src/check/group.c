@@ -2,179 +2,14 @@
  *
  * A failure needs one message that proves it. "Passed" needs every stream of the group to have run
  * to its end; anything in between is "not enough evidence", never a pass. */
-#include "check/verdict.h"
+#include "check/group.h"
 
 #include "check/explain.h"
+#include "check/group_facts.h"
 #include "check/service.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-/* The facts of all streams of a group. */
-struct group_facts {
-    struct check_tally metadata;
-    struct check_tally foreign;
-    struct check_tally moved;
-    struct check_tally reordered;
-    struct check_tally lost;
-    struct check_tally duplicated;
-    struct check_tally rejected; /* streams refused by a proxy without a route */
-    struct check_tally accepted; /* messages answered where a rejection was due */
-    struct check_tally broken;   /* streams without an OK at their end, all being answered */
-    struct check_tally refused;  /* streams that were rejected, as they may or should be */
-    struct check_tally undone;   /* streams that prove nothing to their end */
-};
-
-static void count_answer(struct check_verdict *verdict, const struct check_pong *pong)
-{
-    for (size_t i = 0; i < verdict->answer_count; i++) {
-        struct check_answer *answer = &verdict->answers[i];
-        if (answer->server_version == pong->server_version &&
-            answer->server_id == pong->server_id) {
-            answer->messages++;
-            return;
-        }
-    }
-    if (verdict->answer_count == CHECK_ANSWERS_MAX) {
-        verdict->other_answers++;
-        return;
-    }
-    verdict->answers[verdict->answer_count++] = (struct check_answer){
-        .server_version = pong->server_version,
-        .server_id = pong->server_id,
-        .messages = 1,
-    };
-}
-
-static void count_messages(const struct check_run *run, size_t stream,
-                           struct check_verdict *verdict)
-{
-    const struct check_observation *seen = &run->streams[stream];
-    verdict->streams++;
-    verdict->streams_done += seen->end == CHECK_END_DONE;
-    verdict->sent += seen->sent;
-    verdict->received += seen->pong_count;
-    for (size_t i = 0; i < seen->pong_count; i++) {
-        count_answer(verdict, &seen->pongs[i]);
-    }
-}
-
-static void tally(struct check_tally *into, size_t stream, const struct check_facts *facts,
-                  uint64_t count)
-{
-    if (count > 0 && into->count == 0) {
-        into->stream = stream;
-        into->facts = *facts;
-    }
-    into->count += count;
-}
-
-/* The stream ended without an answer and with a status that somebody sent for this stream alone. */
-static bool was_rejected(const struct check_observation *seen)
-{
-    return seen->end == CHECK_END_BY_PEER && seen->pong_count == 0 && !seen->garbled &&
-           seen->status.code != RPC_OK && seen->status.origin != RPC_FROM_CONNECTION &&
-           seen->status.origin != RPC_FROM_HERE && seen->status.origin != RPC_FROM_CONFLICT;
-}
-
-/* A rejection that only a missing or refusing route explains: Envoy and the embedded proxy answer
- * UNIMPLEMENTED, Traefik HTTP 404 (the same code by gRPC's mapping). UNAVAILABLE and resets have
- * many other causes. */
-static bool has_no_route(const struct check_run *run, const struct check_observation *seen)
-{
-    bool our_server = run->plan->service == NULL; /* another may mean its message */
-    return was_rejected(seen) && seen->status.origin != RPC_FROM_RESET &&
-           (seen->status.code == RPC_UNIMPLEMENTED ||
-            (our_server &&
-             (seen->status.code == RPC_NOT_FOUND || seen->status.code == RPC_INVALID_ARGUMENT)));
-}
-
-static void tally_end(const struct check_run *run, size_t stream, enum role_expect_rule rule,
-                      const struct check_facts *facts, struct group_facts *group)
-{
-    const struct check_observation *seen = &run->streams[stream];
-    bool rejection_is_right =
-        rule == ROLE_EXPECT_REJECTED || rule == ROLE_EXPECT_REPORT || rule == ROLE_EXPECT_UNKNOWN;
-    if (rejection_is_right && was_rejected(seen)) {
-        tally(&group->refused, stream, facts, 1);
-        return;
-    }
-    if (rule == ROLE_EXPECT_REJECTED && seen->pong_count > 0) {
-        tally(&group->accepted, stream, facts, seen->pong_count);
-    } else if (!rejection_is_right && has_no_route(run, seen)) {
-        tally(&group->rejected, stream, facts, 1);
-    } else if (seen->end != CHECK_END_DONE &&
-               !(seen->end == CHECK_END_TIMED_OUT && facts->lost > 0)) {
-        tally(&group->undone, stream, facts, 1);
-    }
-}
-
-static bool contradicts_itself(const struct check_observation *seen)
-{
-    return seen->ended && seen->status.origin == RPC_FROM_CONFLICT;
-}
-
-/* What comes after the last answer decides how the call ends for its agent; that an end says two
- * things is wrong at any time. */
-static bool ended_badly(const struct check_observation *seen)
-{
-    return contradicts_itself(seen) ||
-           (seen->end == CHECK_END_DONE && seen->ended && seen->status.code != RPC_OK);
-}
-
-static void note_unchecked(const struct check_run *run, const struct check_observation *seen,
-                           const struct check_facts *facts, struct check_verdict *verdict)
-{
-    if (seen->pong_count == 0) {
-        return;
-    }
-    bool told = seen->flooded && run->plan->service == NULL; /* as duplication */
-    if (seen->end == CHECK_END_DONE && !seen->ended && !told) {
-        verdict->unchecked |= 1U << CHECK_ENDING;
-    }
-    if (run->plan->service != NULL) {
-        verdict->unchecked |= check_service_unchecked(run->plan, seen);
-        return;
-    }
-    if (!facts->echoes_metadata) {
-        verdict->unchecked |= 1U << CHECK_ISOLATION;
-    }
-    if (!facts->echoes_sequence) {
-        verdict->unchecked |= 1U << CHECK_ORDER | 1U << CHECK_LOSS;
-    }
-    if (!facts->names_pod) {
-        verdict->unchecked |= 1U << CHECK_STICKINESS;
-    }
-}
-
-static void tally_stream(const struct check_run *run, size_t stream, enum role_expect_rule rule,
-                         struct check_verdict *verdict, struct group_facts *group)
-{
-    struct check_facts facts = check_facts_of(run, stream);
-    count_messages(run, stream, verdict);
-    note_unchecked(run, &run->streams[stream], &facts, verdict);
-    tally(&group->metadata, stream, &facts, facts.wrong_metadata);
-    tally(&group->foreign, stream, &facts, facts.foreign);
-    tally(&group->moved, stream, &facts, facts.moved);
-    tally(&group->reordered, stream, &facts, facts.reordered);
-    tally(&group->lost, stream, &facts, facts.lost);
-    tally(&group->duplicated, stream, &facts, facts.duplicated);
-    tally(&group->broken, stream, &facts, ended_badly(&run->streams[stream]));
-    tally_end(run, stream, rule, &facts, group);
-}
-
-struct sentence check_add_finding(struct check_verdict *verdict, enum check_kind kind,
-                                  enum check_result result, uint64_t count)
-{
-    struct check_finding *finding = &verdict->findings[verdict->finding_count++];
-    finding->kind = kind;
-    finding->result = result;
-    finding->count = count;
-    if (result == CHECK_FAILED || verdict->result == CHECK_PASSED) {
-        verdict->result = result;
-    }
-    return sentence_begin(finding->text, sizeof(finding->text));
-}
 
 void check_judge_unknown(const struct check_run *run, size_t group, struct check_verdict *verdict)
 {
@@ -252,7 +87,7 @@ static bool is_no_proof(const struct check_group *group)
 }
 
 static void find_rejection(const struct check_run *run, size_t group,
-                           const struct group_facts *facts, struct check_verdict *verdict)
+                           const struct check_group_facts *facts, struct check_verdict *verdict)
 {
     const struct role_expectation *expect = &run->plan->groups[group].expect;
     if (facts->rejected.count > 0) {
@@ -291,7 +126,7 @@ static void find_rejection(const struct check_run *run, size_t group,
     }
 }
 
-static void find_mixing(const struct check_run *run, const struct group_facts *facts,
+static void find_mixing(const struct check_run *run, const struct check_group_facts *facts,
                         struct check_verdict *verdict)
 {
     uint64_t mixed = facts->metadata.count + facts->foreign.count;
@@ -306,7 +141,7 @@ static void find_mixing(const struct check_run *run, const struct group_facts *f
     }
 }
 
-static void find_sequence_faults(const struct check_run *run, const struct group_facts *facts,
+static void find_sequence_faults(const struct check_run *run, const struct check_group_facts *facts,
                                  struct check_verdict *verdict)
 {
     if (facts->reordered.count > 0) {
@@ -326,14 +161,14 @@ static void find_sequence_faults(const struct check_run *run, const struct group
     }
 }
 
-static void find_broken_ends(const struct check_run *run, const struct group_facts *facts,
+static void find_broken_ends(const struct check_run *run, const struct check_group_facts *facts,
                              struct check_verdict *verdict)
 {
     if (facts->broken.count > 0) {
         char status[2 * RPC_MESSAGE_BYTES];
         struct sentence text =
             check_add_finding(verdict, CHECK_ENDING, CHECK_FAILED, facts->broken.count);
-        bool conflict = contradicts_itself(&run->streams[facts->broken.stream]);
+        bool conflict = check_contradicts_itself(&run->streams[facts->broken.stream]);
         sentence_add(&text, "%" PRIu64 " of %zu streams %s: %s", facts->broken.count,
                      verdict->streams,
                      conflict ? "ended with a status that contradicts itself"
@@ -349,8 +184,8 @@ static bool lacks_pod_names(const struct check_run *run, const struct check_verd
     return run->plan->command == CHECK_STICKY && (verdict->unchecked & 1U << CHECK_STICKINESS) != 0;
 }
 
-static void find_gaps(const struct check_run *run, size_t group, const struct group_facts *facts,
-                      struct check_verdict *verdict)
+static void find_gaps(const struct check_run *run, size_t group,
+                      const struct check_group_facts *facts, struct check_verdict *verdict)
 {
     if (facts->undone.count > 0) {
         struct sentence text =
@@ -374,7 +209,7 @@ static void tell_outcome(const struct check_run *run, size_t stream, struct chec
 {
     const struct check_observation *seen = &run->streams[stream];
     struct sentence text = sentence_begin(verdict->outcome, sizeof(verdict->outcome));
-    if (was_rejected(seen)) {
+    if (check_was_rejected(seen)) {
         char status[2 * RPC_MESSAGE_BYTES];
         sentence_add(&text, "rejected: %s",
                      rpc_status_describe(&seen->status, status, sizeof(status)));
@@ -387,11 +222,11 @@ static void tell_outcome(const struct check_run *run, size_t stream, struct chec
 void check_judge_group(const struct check_run *run, size_t group, struct check_verdict *ret_verdict)
 {
     const struct check_group *planned = &run->plan->groups[group];
-    struct group_facts facts = {0};
+    struct check_group_facts facts = {0};
     memset(ret_verdict, 0, sizeof(*ret_verdict));
     for (size_t i = 0; i < run->plan->stream_count; i++) {
         if (run->plan->streams[i].group == group) {
-            tally_stream(run, i, planned->expect.rule, ret_verdict, &facts);
+            check_group_tally(run, i, planned->expect.rule, ret_verdict, &facts);
             if (planned->kind == CHECK_GROUP_BOUNDARY) {
                 tell_outcome(run, i, ret_verdict);
             }

@@ -3,9 +3,9 @@
 #ifndef GRPCROUTE_CHECK_LOG_COLLECT_H
 #define GRPCROUTE_CHECK_LOG_COLLECT_H
 
+#include "check/finding.h"
 #include "check/log_line.h"
 #include "check/log_proxied.h"
-#include "check/verdict.h"
 
 /* Different names (agents, servers, versions) told apart; lines with further ones are counted. */
 #define CHECK_LOG_NAMES 100000

@@ -2,8 +2,8 @@
 #ifndef GRPCROUTE_CHECK_LOG_PROXIED_H
 #define GRPCROUTE_CHECK_LOG_PROXIED_H
 
+#include "check/finding.h"
 #include "check/log_told.h"
-#include "check/verdict.h"
 
 /* What is known of a stream's way. */
 enum check_way { CHECK_WAY_RIGHT, CHECK_WAY_WRONG, CHECK_WAY_UNKNOWN };

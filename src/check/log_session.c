@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "check/log_source.h"
 #include "check/print.h"
+#include "check/verdict.h"
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
 #ifndef GRPCROUTE_CHECK_NOTES_H
 #define GRPCROUTE_CHECK_NOTES_H
 
+#include "check/finding.h"
 #include "check/sentence.h"
-#include "check/verdict.h"
 
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
 #ifndef GRPCROUTE_CHECK_PODS_H
 #define GRPCROUTE_CHECK_PODS_H
 
-#include "check/verdict.h"
+#include "check/finding.h"
 
 #include <stdbool.h>
 #include <stddef.h>

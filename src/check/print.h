@@ -3,7 +3,7 @@
 #ifndef GRPCROUTE_CHECK_PRINT_H
 #define GRPCROUTE_CHECK_PRINT_H
 
-#include "check/verdict.h"
+#include "check/finding.h"
 
 #include <stdio.h>
 

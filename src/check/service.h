@@ -3,8 +3,8 @@
 #ifndef GRPCROUTE_CHECK_SERVICE_H
 #define GRPCROUTE_CHECK_SERVICE_H
 
+#include "check/finding.h"
 #include "check/sentence.h"
-#include "check/verdict.h"
 
 /* A silence of so long on a bidirectional stream whose messages are out: no further answers are
  * waited for. */

@@ -2,6 +2,7 @@
 
 #include "check/print.h"
 #include "check/probe.h"
+#include "check/verdict.h"
 #include "cli/exit.h"
 #include "cli/result.h"
 

@@ -2,7 +2,7 @@
 #ifndef GRPCROUTE_CHECK_SPLIT_JSON_H
 #define GRPCROUTE_CHECK_SPLIT_JSON_H
 
-#include "check/verdict.h"
+#include "check/finding.h"
 
 #include <cjson/cJSON.h>
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "check/group.h"
 #include "check/sentence.h"
 #include "check/split_count.h"
 #include "cli/exit.h"
@@ -75,17 +76,6 @@ void check_judge(const struct check_run *run, struct check_report *ret_report)
     }
     ret_report->exit_code = exit_code_of(run, ret_report->result);
     check_report_interrupted(ret_report);
-}
-
-bool check_is_sticky(const struct check_verdict *verdict)
-{
-    for (size_t i = 0; i < verdict->finding_count; i++) {
-        if (verdict->findings[i].kind != CHECK_VERSION ||
-            verdict->findings[i].result != CHECK_NO_EVIDENCE) {
-            return false;
-        }
-    }
-    return verdict->answer_count > 0;
 }
 
 void check_report_judge_unknown(struct check_report *report)

@@ -41,15 +41,7 @@ static const struct cli_option options_table[] = {
      .fallback = "v1.1,v1.2,v2.1,v2.2",
      .help = "Agent versions to try, separated by commas"},
     ROLE_EXPECT_OPTIONS(struct options, expect),
-    {.name = "messages",
-     .short_name = 'n',
-     .kind = CLI_COUNT,
-     .offset = offsetof(struct options, messages),
-     .argument = "N",
-     .fallback = "5",
-     .min = 1,
-     .max = 1000000,
-     .help = "Pings on each stream"},
+    CHECK_MESSAGES_OPTION(struct options, messages, "5", 1),
     {.name = "streams",
      .short_name = 's',
      .kind = CLI_COUNT,
@@ -59,13 +51,7 @@ static const struct cli_option options_table[] = {
      .max = CHECK_STREAMS_MAX,
      .help = "Streams of each version, on shared and on separate connections; 0 for 6, and with "
              "--split for as many more as it needs"},
-    {.name = "interval",
-     .kind = CLI_DURATION,
-     .offset = offsetof(struct options, interval_ns),
-     .argument = "DURATION",
-     .fallback = "10ms",
-     .max = UINT64_C(3600000000000),
-     .help = "Time between the pings of a stream"},
+    CHECK_INTERVAL_OPTION(struct options, interval_ns, "10ms"),
     CHECK_LOG_OPTIONS(struct options, logs),
     {.name = "boundary",
      .kind = CLI_FLAG,
@@ -74,14 +60,7 @@ static const struct cli_option options_table[] = {
     VERIFY_SPLIT_OPTIONS(struct options, split),
     EVERY_OPTIONS(struct options, every),
     CLI_SEED_OPTION(struct options, seed),
-    {.name = "timeout",
-     .kind = CLI_DURATION,
-     .offset = offsetof(struct options, session.timeout_ns),
-     .argument = "DURATION",
-     .fallback = "0",
-     .max = UINT64_C(86400000000000),
-     .help = "Time for everything together; 0 for what the messages need and 10 s more, and with "
-             "--logs for as long as it takes"},
+    CHECK_TIMEOUT_OPTION(struct options, session.timeout_ns),
     CLI_OUTPUT_OPTIONS(struct options, session.report),
     CLI_REPORT_OPTION(struct options, session.report),
 };
@@ -301,9 +280,9 @@ const struct cli_command verify_command = {
         "new streams rule them out, 4 where there are too few streams to tell. Without\n"
         "--streams there are as many as it takes.\n\n"
         "With --every it verifies until SIGINT or SIGTERM: a line (with -o json an object)\n"
-        "where the verdict changes, a summary at the end, exit code 130 or 143. A run that\n"
-        "cannot connect is a failed run, not the end. --json-file holds the report of the last\n"
-        "run, written anew after each, and in the end the summary.",
+        "where the verdict or its cause changes, a summary at the end, exit code 130 or 143.\n"
+        "A run that cannot connect is a failed run, not the end. --json-file holds the report\n"
+        "of the last run, written anew after each, and in the end the summary.",
     .examples = "  # The proxy on this machine\n"
                 "  grpcroute verify --cacert certs/ca.pem\n"
                 "  # A proxy in a cluster, with the versions in use, for a CI server\n"

@@ -1,5 +1,6 @@
 #include "check/verify_logs.h"
 
+#include "check/verdict.h"
 #include "cli/exit.h"
 #include "rpc/ping.h"
 

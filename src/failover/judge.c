@@ -46,6 +46,7 @@ static void take_streams(const struct failover_result *result,
         double gap = (double)stream->gap_ns;
         limits[0].value = gap > limits[0].value ? gap : limits[0].value;
         limits[1].value += !stream->back;
+        limits[1].known &= stream->back || !failover_is_undecided(result, stream);
         limits[2].value += (double)stream->misrouted;
         limits[3].value += (double)stream->repeated;
     }
@@ -103,12 +104,13 @@ size_t failover_limits(const struct failover_result *result,
     return count;
 }
 
-/* What an early end has not seen proves nothing. A herd of few proves nothing either; a spread that
- * is too large does not become smaller with pods that were not seen. */
+/* What an early end has not seen proves nothing. A herd of few proves nothing either, nor does a
+ * stream that had no time to come back; a spread that is too large does not become smaller with
+ * pods that were not seen. */
 int failover_limit_exit(const struct failover_result *result, const struct failover_limit *limit)
 {
     bool is_over = limit->value > limit->limit;
-    if (result->fault_ended && is_over && (limit->known || strcmp(limit->metric, "herd") != 0)) {
+    if (result->fault_ended && is_over && (limit->known || strcmp(limit->metric, "spread") == 0)) {
         return EXIT_CHECK_FAILED;
     }
     return result->run_exit != 0 || !limit->known ? EXIT_NO_EVIDENCE : EXIT_GOOD;
@@ -178,12 +180,12 @@ const char *failover_stream_result(const struct failover_result *result,
     if (result->run_exit == EXIT_NO_CONNECTION) {
         return cli_result_word(result->run_exit);
     }
-    if (result->fault_ended && !failover_is_good(result, stream)) {
-        return cli_result_word(EXIT_CHECK_FAILED);
+    if (failover_is_undecided(result, stream)) {
+        return cli_result_word(result->run_exit);
     }
-    return cli_result_word(result->run_exit != 0           ? result->run_exit
-                           : failover_is_unchecked(stream) ? EXIT_NO_EVIDENCE
-                                                           : EXIT_GOOD);
+    return cli_result_word(!failover_is_good(result, stream) ? EXIT_CHECK_FAILED
+                           : failover_is_unchecked(stream)   ? EXIT_NO_EVIDENCE
+                                                             : EXIT_GOOD);
 }
 
 const char *failover_command_end(const struct failover_result *result,

@@ -61,6 +61,7 @@ static cJSON *json_stream(const struct failover_result *result,
     cJSON_AddStringToObject(object, "saw", saw);
     cJSON_AddBoolToObject(object, "back", stream->back);
     cJSON_AddBoolToObject(object, "good", failover_is_good(result, stream));
+    cJSON_AddBoolToObject(object, "undecided", failover_is_undecided(result, stream));
     cJSON_AddBoolToObject(object, "interrupted", failover_is_interrupted(result, stream));
     failover_add_counts(object, stream);
     cJSON_AddStringToObject(object, "unchecked",

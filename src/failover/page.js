@@ -339,7 +339,7 @@ function showStreams() {
   const part = section("streams", "Interrupted streams", told.length > ROWS_MAX ? `The first ${ROWS_MAX} of ${format.format(told.length)}; -o json has all of them.` : "");
   part.append(makeTable([["Stream", false, true], ["Version"], ["Silent for", true], ["From", false, true], ["To", false, true], ["Lost", true], ["Verdict"], ["Saw"]], told.slice(0, ROWS_MAX).map((stream) => [
     stream.id, stream.version, [duration(stream.gap_ns), stream.gap_ns > data.max_gap_ns ? "bad" : ""], stream.before, stream.back ? stream.after : ["not back", "bad"],
-    `${stream.lost} of ${stream.sent}`, stream.good ? ["good", "good"] : [problemOf(stream), "bad"], stream.saw])));
+    `${stream.lost} of ${stream.sent}`, stream.undecided ? ["the test ended first", "warn"] : stream.good ? ["good", "good"] : [problemOf(stream), "bad"], stream.saw])));
 }
 
 function problemOf(stream) {

@@ -30,12 +30,6 @@ static const char *problem_of(const struct failover_result *result,
     return stream->repeated > 0 ? "repeated" : stream->disordered > 0 ? "disordered" : "moved";
 }
 
-/* An early end leaves those without a verdict that had none. */
-static bool is_cut_short(const struct failover_result *result, const struct failover_stream *stream)
-{
-    return result->run_exit != 0 && (!result->fault_ended || failover_is_good(result, stream));
-}
-
 static void put_case(FILE *out, const struct cli_junit_suite *suite,
                      const struct failover_result *result, const struct failover_stream *stream)
 {
@@ -54,7 +48,7 @@ static void put_case(FILE *out, const struct cli_junit_suite *suite,
              failover_saw(result, stream, saw),
              stream->end == FAILOVER_END_BAD ? "; ended at last with " : "", stream->end_cause);
     cli_junit_case_begin(out, suite, name);
-    if (is_cut_short(result, stream)) {
+    if (failover_is_undecided(result, stream)) {
         cli_junit_problem(out, CLI_JUNIT_ERROR, failover_stream_result(result, stream),
                           "the test ended before it was over");
     } else if (!failover_is_good(result, stream)) {
@@ -178,9 +172,9 @@ void failover_print_junit(FILE *out, const void *printed)
     for (size_t i = 0; i < result->stream_count; i++) {
         const struct failover_stream *stream = &result->streams[i];
         bool good = failover_is_good(result, stream);
-        bool cut_short = is_cut_short(result, stream);
-        suite.failures += !good && !cut_short;
-        suite.errors += cut_short || (good && failover_is_unchecked(stream));
+        bool undecided = failover_is_undecided(result, stream);
+        suite.failures += !good && !undecided;
+        suite.errors += undecided || (good && failover_is_unchecked(stream));
     }
     struct failover_limit limits[FAILOVER_LIMITS_MAX];
     size_t limit_count = failover_limits(result, limits);

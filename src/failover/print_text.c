@@ -26,9 +26,10 @@ static void print_stream(FILE *out, const struct failover_result *result,
                          const struct failover_stream *stream)
 {
     char gap[DURATION_BYTES];
-    fprintf(out,
-            "%s %s %s: ", cli_mark(failover_is_good(result, stream) ? CLI_MARK_GOOD : CLI_MARK_BAD),
-            stream->agent_id, stream->version);
+    enum cli_mark mark = failover_is_good(result, stream)        ? CLI_MARK_GOOD
+                         : failover_is_undecided(result, stream) ? CLI_MARK_WARN
+                                                                 : CLI_MARK_BAD;
+    fprintf(out, "%s %s %s: ", cli_mark(mark), stream->agent_id, stream->version);
     if (stream->back) {
         fprintf(out, "silent for %s, %s %s %s", duration(gap, stream->gap_ns), stream->before,
                 cli_mark(CLI_MARK_ARROW), stream->after);

@@ -25,11 +25,22 @@ size_t failover_interrupted(const struct failover_result *result)
     return count;
 }
 
+/* No later answer mends it. */
+static bool is_at_fault(const struct failover_result *result, const struct failover_stream *stream)
+{
+    return stream->gap_ns > result->max_gap_ns || stream->misrouted > 0 || stream->repeated > 0 ||
+           stream->disordered > 0 || stream->moved > 0 || stream->end == FAILOVER_END_BAD;
+}
+
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream)
 {
-    return stream->back && stream->gap_ns <= result->max_gap_ns && stream->misrouted == 0 &&
-           stream->repeated == 0 && stream->disordered == 0 && stream->moved == 0 &&
-           stream->end != FAILOVER_END_BAD;
+    return stream->back && !is_at_fault(result, stream);
+}
+
+bool failover_is_undecided(const struct failover_result *result,
+                           const struct failover_stream *stream)
+{
+    return result->run_exit != 0 && (!result->fault_ended || !is_at_fault(result, stream));
 }
 
 bool failover_is_unchecked(const struct failover_stream *stream)

@@ -112,6 +112,10 @@ size_t failover_interrupted(const struct failover_result *result);
 
 /* Back in time, from the right version, nothing answered twice, and not ended badly. */
 bool failover_is_good(const struct failover_result *result, const struct failover_stream *stream);
+/* Whether it has no verdict: the test ended early, and nothing was seen against the stream but that
+ * it is not back yet. */
+bool failover_is_undecided(const struct failover_result *result,
+                           const struct failover_stream *stream);
 
 /* From how long on a silence of an open stream is no pause. */
 uint64_t failover_hole_ns(const struct failover_result *result);

@@ -1,7 +1,7 @@
 /* The insides of a session, and what all files of h2/ need of it. Seen by no one outside.
  *
- * Bottom up: budget, block, frame_split; core; memory; data_out; data_in; stream; frames,
- * header_in; callbacks; session. Calls go down this list only. */
+ * Bottom up: budget, block, frame_split; core; memory; data_out; data_in; stream;
+ * header_out; frames, header_in; frames_sent; callbacks; session. Calls go down this list only. */
 #ifndef GRPCROUTE_H2_CORE_H
 #define GRPCROUTE_H2_CORE_H
 
@@ -268,8 +268,8 @@ int h2_take(void *session, const uint8_t *bytes, size_t len);
 
 /* Makes a stream that is nobody's, and lists it; NULL when there is no memory. */
 struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id);
-/* A block of it was sent. */
-void h2_stream_block_sent(struct h2_stream *stream, const nghttp2_headers *headers);
+/* Takes it out of everything and frees it. */
+void h2_stream_free(struct h2_stream *stream);
 /* Delivers on_close and frees. */
 void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed);
 /* A request of which no byte was given to the owner. */
@@ -277,6 +277,11 @@ bool h2_never_left(const struct h2_stream *stream);
 /* Ends requests that never left and, by SETTINGS that came meanwhile, may not: nghttp2 would hold
  * them. */
 void h2_return_unsent(struct h2_session *session);
+
+/* ---- header_out.c ---------------------------------------------------------------------------- */
+
+/* A block of it was sent. */
+void h2_stream_block_sent(struct h2_stream *stream, const nghttp2_headers *headers);
 
 /* ---- frames.c -------------------------------------------------------------------------------- */
 
@@ -302,6 +307,12 @@ void h2_block_note_field(struct h2_session *session, const char *message);
 /* The block or the body is malformed, and the stream is being reset. */
 void h2_block_broken(struct h2_session *session, struct h2_stream *stream,
                      const nghttp2_frame *frame);
+
+/* ---- frames_sent.c --------------------------------------------------------------------------- */
+
+/* Callbacks of nghttp2: a frame was sent, a frame will not be. */
+int h2_on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *ctx);
+int h2_on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *ctx);
 
 /* ---- callbacks.c ----------------------------------------------------------------------------- */
 

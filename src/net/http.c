@@ -1,103 +1,82 @@
-/* HTTP/1.1 for metrics and administration: libmicrohttpd parses and writes, the loop waits.
+/* HTTP/1.1 for metrics and administration: libevent's evhttp parses and writes, libuv waits.
  *
- * Happy path: on_acceptable -> MHD_add_connection() -> run() -> net/http_serve.c answers -> MHD
- * sends. Connections are accepted here and not by libmicrohttpd, which spins when descriptors run
- * out. Its epoll descriptor sits in the loop as one uv_poll_t, its next deadline in one uv_timer_t,
- * and what it left for the next turn in one uv_idle_t. */
+ * Happy path: on_acceptable -> libevent accepts -> net/http_connection.c has its socket in the loop
+ * -> ready -> run() -> net/http_serve.c answers -> libevent sends.
+ * libevent's listener is enabled for the moment of accepting alone: left to itself it spins when
+ * descriptors run out. */
 #include "net/http_impl.h"
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/http_connection.h"
+#include "net/http_events.h"
 #include "net/http_guard.h"
 #include "net/listen_socket.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-/* Accepted in one loop turn, so that others get theirs. */
-#define ACCEPT_ROUNDS   16
 #define ACCEPT_PAUSE_MS 1000
-/* More than there are places, until those that were ended are closed. */
-#define DAEMON_CONNECTIONS (NET_HTTP_CONNECTIONS + 2 * ACCEPT_ROUNDS)
+/* Of libevent: an epoll and a pipe. */
+#define BASE_DESCRIPTORS 3
 /* With the turns, which count as one. */
-#define HANDLES 5
+#define HANDLES 3
 
-__attribute__((format(printf, 2, 0))) static void on_daemon_log(void *user, const char *format,
-                                                                va_list arguments)
+/* Behind an error libevent ends the program. */
+static void on_log(int severity, const char *text)
 {
-    (void)user;
-    char text[256];
-    if (log_enabled(LOG_DEBUG)) {
-        vsnprintf(text, sizeof(text), format, arguments);
-        text[strcspn(text, "\n")] = '\0';
-        log_debug("http: %s", text);
-    }
+    enum log_level level = severity == EVENT_LOG_ERR ? LOG_ERROR : LOG_DEBUG;
+    log_event(level, &(struct log_source){"http", NULL, NULL}, "libevent", NULL, "%s", text);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
 static void on_acceptable(uv_poll_t *handle, int status, int events);
-static void on_timer(uv_timer_t *handle);
-static void on_again(uv_idle_t *handle);
 
 static void run(struct net_http *http)
 {
-    MHD_UNSIGNED_LONG_LONG wait_ms = 0;
-    MHD_run(http->daemon);
-    bool waits = MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES;
-    if (waits && wait_ms == 0) {
-        /* not by the timer: one that is due at once may come before anything else has its turn */
-        uv_idle_start(&http->again, on_again);
-        return;
+    struct list *node;
+    struct list *next;
+    http->accepted = http->served = 0;
+    event_base_loop(http->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    if (event_base_get_num_events(http->base, EVENT_BASE_COUNT_ACTIVE) > 0) {
+        http_run_soon(http); /* it was interrupted */
     }
-    uv_idle_stop(&http->again);
-    if (http->accept_paused) {
-        return; /* the timer is in use, and MHD_run() comes with its end */
-    }
-    if (waits) {
-        uv_timer_start(&http->timer, on_timer, wait_ms, 0);
-    } else {
-        uv_timer_stop(&http->timer);
+    http_connection_settle(http);
+    list_each(node, next, &http->places.places)
+    {
+        http_connection_watch(container_of(node, struct http_place, node));
     }
 }
 
-static void on_work(uv_poll_t *handle, int status, int events)
+static void on_flush(struct net_flush *flush)
 {
-    (void)status;
-    (void)events;
-    run(handle->data);
+    run(container_of(flush, struct net_http, flush));
 }
 
-static void on_again(uv_idle_t *handle)
+static void on_tick(struct net_tick *tick, uint64_t now_ms)
 {
-    run(handle->data);
-}
-
-static void on_timer(uv_timer_t *handle)
-{
-    struct net_http *http = handle->data;
-    if (http->accept_paused) {
-        http->accept_paused = false;
-        uv_poll_start(&http->listening, UV_READABLE, on_acceptable);
+    struct net_http *http = container_of(tick, struct net_http, tick);
+    if (http_connection_end_silent(http, now_ms)) {
+        http_run_soon(http);
     }
-    run(http);
 }
 
-static void on_resumed(struct http_turns *turns)
+static void on_pause_over(uv_timer_t *timer)
 {
-    run(container_of(turns, struct net_http, turns));
+    struct net_http *http = timer->data;
+    uv_poll_start(&http->listening, UV_READABLE, on_acceptable);
 }
 
-static void pause_accepting(struct net_http *http)
+static bool still_waits(int fd)
 {
-    log_debug("http: %s: no descriptor for a new connection", http->name);
-    http->accept_paused = true;
-    uv_poll_stop(&http->listening);
-    uv_timer_start(&http->timer, on_timer, ACCEPT_PAUSE_MS, 0);
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    return poll(&waiting, 1, 0) == 1;
 }
 
 static void on_acceptable(uv_poll_t *handle, int status, int events)
@@ -105,21 +84,14 @@ static void on_acceptable(uv_poll_t *handle, int status, int events)
     struct net_http *http = handle->data;
     (void)status;
     (void)events;
-    for (int round = 0; round < ACCEPT_ROUNDS; round++) {
-        struct sockaddr_storage address;
-        socklen_t len = sizeof(address);
-        int fd = accept4(http->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            http_serve_make_room(http);
-            MHD_add_connection(http->daemon, fd, (struct sockaddr *)&address, len);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            pause_accepting(http);
-        }
-        break;
-    }
+    evconnlistener_enable(http->listener);
     run(http);
+    evconnlistener_disable(http->listener);
+    if (http->accepted == 0 && still_waits(http->fd)) {
+        log_debug("http: %s: no descriptor for a new connection", http->name);
+        uv_poll_stop(&http->listening);
+        uv_timer_start(&http->timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
+    }
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -141,35 +113,93 @@ static void on_turns_ended(struct http_turns *turns)
     close_one(container_of(turns, struct net_http, turns));
 }
 
-static struct MHD_Daemon *start_daemon(struct net_http *http)
+/* As many as libevent needs: where there are fewer it would end the program. */
+static bool there_are_descriptors(int fd)
 {
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0,
-        NULL, NULL, http_serve_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_daemon_log, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, http_serve_completed, http, MHD_OPTION_NOTIFY_CONNECTION,
-        http_serve_connection, http, MHD_OPTION_CONNECTION_LIMIT, (unsigned)DAEMON_CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)NET_HTTP_TIMEOUT_S,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)NET_HTTP_MEMORY_BYTES, MHD_OPTION_END);
+    int free_fds[BASE_DESCRIPTORS];
+    bool all = true;
+    for (size_t i = 0; i < BASE_DESCRIPTORS; i++) {
+        free_fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        all = all && free_fds[i] >= 0;
+    }
+    for (size_t i = 0; i < BASE_DESCRIPTORS; i++) {
+        if (free_fds[i] >= 0) {
+            close(free_fds[i]);
+        }
+    }
+    return all;
+}
+
+static struct event_base *new_base(int fd)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config != NULL && there_are_descriptors(fd)) {
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+        base = event_base_new_with_config(config);
+    }
+    if (config != NULL) {
+        event_config_free(config);
+    }
+    if (base != NULL) {
+        event_base_priority_init(base, HTTP_PRIORITIES);
+    }
+    return base;
+}
+
+static bool start_server(struct net_http *http)
+{
+    event_set_log_callback(on_log);
+    http->base = new_base(http->fd);
+    http->server = http->base != NULL ? evhttp_new(http->base) : NULL;
+    if (http->server == NULL) {
+        return false;
+    }
+    evhttp_set_max_headers_size(http->server, NET_HTTP_HEADER_BYTES);
+    evhttp_set_max_body_size(http->server, NET_HTTP_BODY_BYTES);
+    evhttp_set_allowed_methods(http->server, UINT16_MAX); /* routes refuse them, in their words */
+    evhttp_set_bevcb(http->server, http_connection_new, http);
+    evhttp_set_gencb(http->server, http_serve_request, http);
+    http->listener = evconnlistener_new(http->base, NULL, NULL,
+                                        LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, http->fd);
+    if (http->listener == NULL) {
+        return false;
+    }
+    if (evhttp_bind_listener(http->server, http->listener) == NULL) {
+        evconnlistener_free(http->listener);
+        return false;
+    }
+    return true;
+}
+
+/* Each connection that is left tells its place and its turn. */
+static void stop_server(struct net_http *http)
+{
+    if (http->server != NULL) {
+        evhttp_free(http->server);
+    }
+    if (http->base != NULL) {
+        event_base_free(http->base);
+    }
+    close(http->fd);
 }
 
 static void attach(struct net_http *http, struct net_loop *loop)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     uv_poll_init(&loop->uv, &http->listening, http->fd);
-    uv_poll_init(&loop->uv, &http->working, info->epoll_fd);
     uv_timer_init(&loop->uv, &http->timer);
-    uv_idle_init(&loop->uv, &http->again);
-    http->listening.data = http->working.data = http->timer.data = http->again.data = http;
+    http->listening.data = http->timer.data = http;
     http_turns_init(&http->turns, &loop->uv, http->routes, &http->places, http->user);
-    http->turns.on_resumed = on_resumed;
+    http->turns.on_made = http_serve_made;
     http->turns.on_ended = on_turns_ended;
     http->handles_open = HANDLES;
     uv_poll_start(&http->listening, UV_READABLE, on_acceptable);
-    uv_poll_start(&http->working, UV_READABLE, on_work);
     uv_unref((uv_handle_t *)&http->listening);
-    uv_unref((uv_handle_t *)&http->working);
     uv_unref((uv_handle_t *)&http->timer);
-    uv_unref((uv_handle_t *)&http->again);
+    http->loop = loop;
+    net_flush_init(&http->flush, on_flush);
+    net_tick_init(&http->tick, on_tick);
+    net_loop_tick_start(loop, &http->tick);
 }
 
 struct net_http *net_http_open(struct net_loop *loop, const struct text_address *address,
@@ -184,14 +214,12 @@ struct net_http *net_http_open(struct net_loop *loop, const struct text_address 
     http->fd = fd;
     http->routes = routes;
     http->user = user;
-    http_events_init(&http->events);
     http_places_init(&http->places);
     http->port = net_listen_name(fd, http->name);
     http->loopback = http_guard_is_loopback(http->name);
-    http->daemon = start_daemon(http);
-    if (http->daemon == NULL) {
-        net_error_set(ret_error, NET_FAILED, "%s: cannot start the HTTP server", http->name);
-        close(fd);
+    if (!start_server(http)) {
+        net_error_from_uv(ret_error, there_are_descriptors(fd) ? UV_ENOMEM : UV_EMFILE, http->name);
+        stop_server(http);
         free(http);
         return NULL;
     }
@@ -206,13 +234,11 @@ void net_http_close(struct net_http *http)
     }
     /* The loop must forget the descriptors before they are closed. */
     uv_close((uv_handle_t *)&http->listening, on_handle_closed);
-    uv_close((uv_handle_t *)&http->working, on_handle_closed);
     uv_close((uv_handle_t *)&http->timer, on_handle_closed);
-    uv_close((uv_handle_t *)&http->again, on_handle_closed);
-    http_events_end(&http->events);
+    net_loop_tick_stop(&http->tick);
+    net_loop_flush_cancel(&http->flush);
+    stop_server(http);
     http_turns_end(&http->turns);
-    MHD_stop_daemon(http->daemon);
-    close(http->fd);
 }
 
 uint16_t net_http_port(const struct net_http *http)
@@ -227,11 +253,11 @@ const char *net_http_name(const struct net_http *http)
 
 void net_http_publish(struct net_http *http, const char *data, size_t len)
 {
-    http_events_publish(&http->events, data, len);
-    run(http);
+    http_events_publish(&http->places, data, len);
+    http_run_soon(http);
 }
 
 size_t net_http_subscribers(const struct net_http *http)
 {
-    return http->events.count;
+    return http->places.readers;
 }

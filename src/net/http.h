@@ -1,16 +1,18 @@
-/* A small HTTP/1.1 server for metrics and administration: libmicrohttpd on the loop.
+/* A small HTTP/1.1 server for metrics and administration: libevent's evhttp on the loop.
  * What takes long (NET_HTTP_APART) is made on a thread of libuv's pool, one answer at a time.
  *
  * Happy path: accept -> one request -> it waits for its turn -> the route's handler fills a
- * response -> sent, kept alive.
+ * response -> sent, kept alive. A client that has closed its half of the connection is answered.
  * What one client does is paid by that client: who takes the last of NET_HTTP_CONNECTIONS places
  * gets that of the address that has most, which is closed; requests that cost something are
  * answered one at a time, those of all routes and addresses in turn, and a probe never waits for
  * them.
- * Failure modes: unknown path 404, method not allowed 405, asked by a page from elsewhere 403, too
- * many readers of events 503, each with the end of the connection; a handler without memory 500;
- * silent connections end after NET_HTTP_TIMEOUT_S (readers of events do not: they are suspended
- * between two events); at the descriptor limit accepting pauses. */
+ * Failure modes: unknown path or absolute URI 404, method not allowed 405, asked by a page from
+ * elsewhere 403, not HTTP/1 505, no request line or header, one that is too large, or none or more
+ * than one Host 400, a body that is too large 413, too many readers of events 503, each with the
+ * end of the connection; a handler without memory 500; connections in which nothing goes either way
+ * end after NET_HTTP_TIMEOUT_S (while the client waits for its turn or for the next event they do
+ * not); at the descriptor limit accepting pauses. */
 #ifndef GRPCROUTE_NET_HTTP_H
 #define GRPCROUTE_NET_HTTP_H
 
@@ -25,14 +27,14 @@
 
 #define NET_HTTP_CONNECTIONS 64
 #define NET_HTTP_TIMEOUT_S   10
-/* Request line and headers of one connection, and what it may send of its answer at once. */
-#define NET_HTTP_MEMORY_BYTES (32 * 1024)
+/* Request line and header; of that at most 128 lines. */
+#define NET_HTTP_HEADER_BYTES (8 * 1024)
 /* Readers of server-sent events at once; one more is answered with 503, unless another address has
  * more of them than its own: then the youngest of those ends. */
 #define NET_HTTP_SUBSCRIBERS 16
 /* Events that wait for one reader; who falls further behind is disconnected. */
 #define NET_HTTP_EVENTS_BYTES (512 * 1024)
-/* A request body is read and dropped up to here; then the connection is closed. */
+/* A request body is read and dropped up to here; a larger one is refused. */
 #define NET_HTTP_BODY_BYTES (64 * 1024)
 
 struct net_http;

@@ -1,92 +1,34 @@
 /* Server-sent events (HTML Living Standard, 9.2) for any number of ticks on one connection.
  *
- *   reading --queue empty--> suspended --event--> reading --left, too slow, server closed--> freed
+ *   idle --event--> sending --all sent--> idle
+ *                      `-- too slow, nothing taken for NET_HTTP_TIMEOUT_S, left --> closed
  *
- * A suspended connection costs nothing: libmicrohttpd neither polls it nor counts its idle time.
- * That its client left is therefore noticed with the next event. A reader that takes nothing is
- * disconnected when its queue is full, or by the idle time. */
+ * An idle reader costs nothing: nobody waits for its socket. That its client left is therefore
+ * noticed with the next event. */
 #include "net/http_events.h"
 
+#include "base/list.h"
 #include "base/mem.h"
-#include "net/http.h"
+#include "net/http_answer.h"
+#include "net/http_connection.h"
+#include "net/http_places.h"
 
-#include <microhttpd.h>
-#include <stdlib.h>
-#include <string.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <sys/socket.h>
 
 /* Small, so that a slow reader's events wait here, where they are counted. */
 #define SEND_BUFFER_BYTES (64 * 1024)
-/* What libmicrohttpd asks for at once. */
-#define BLOCK_BYTES (8 * 1024)
 
-struct subscriber {
-    struct list node;
-    struct http_events *events;        /* borrowed */
-    struct MHD_Connection *connection; /* borrowed */
-    struct buf queue;
-    bool suspended;
-    bool ended;
-};
-
-void http_events_init(struct http_events *events)
-{
-    list_init(&events->subscribers);
-    events->count = 0;
-}
-
-static ssize_t on_wanted(void *user, uint64_t position, char *out, size_t max)
-{
-    struct subscriber *subscriber = user;
-    (void)position;
-    if (subscriber->ended) {
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    }
-    size_t len = subscriber->queue.len < max ? subscriber->queue.len : max;
-    if (len == 0) {
-        subscriber->suspended = true;
-        MHD_suspend_connection(subscriber->connection);
-        return 0;
-    }
-    memcpy(out, buf_data(&subscriber->queue), len);
-    buf_consume(&subscriber->queue, len);
-    return (ssize_t)len;
-}
-
-static void on_freed(void *user)
-{
-    struct subscriber *subscriber = user;
-    list_remove(&subscriber->node);
-    subscriber->events->count--;
-    buf_deinit(&subscriber->queue);
-    free(subscriber);
-}
-
-static int descriptor(const struct subscriber *subscriber)
-{
-    return MHD_get_connection_info(subscriber->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-        ->connect_fd;
-}
-
-struct MHD_Response *http_events_subscribe(struct http_events *events,
-                                           struct MHD_Connection *connection, struct buf *first)
+void http_events_begin(struct http_place *place, struct net_http_response *out)
 {
     int bytes = SEND_BUFFER_BYTES;
-    struct subscriber *subscriber = mem_new(struct subscriber);
-    subscriber->events = events;
-    subscriber->connection = connection;
-    subscriber->queue = *first;
-    *first = (struct buf){0};
-    list_init(&subscriber->node);
-    setsockopt(descriptor(subscriber), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-    list_append(&events->subscribers, &subscriber->node);
-    events->count++;
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_wanted, subscriber, on_freed);
-    if (response == NULL) {
-        on_freed(subscriber);
-    }
-    return response;
+    setsockopt(bufferevent_getfd(place->stream), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    out->content_type = "text/event-stream";
+    http_place_reads(place);
+    http_answer_stream(place, out);
+    http_answer_stream_more(place, buf_data(&out->body), out->body.len);
+    buf_deinit(&out->body);
 }
 
 void net_http_event(struct buf *out, const char *data, size_t len)
@@ -96,62 +38,31 @@ void net_http_event(struct buf *out, const char *data, size_t len)
     (void)buf_append(out, "\n\n", 2, SIZE_MAX);
 }
 
-static void wake(struct subscriber *subscriber)
+static void give(struct http_place *place, const struct buf *event)
 {
-    if (subscriber->suspended) {
-        subscriber->suspended = false;
-        MHD_resume_connection(subscriber->connection);
-    }
-}
-
-static void give(struct subscriber *subscriber, const struct buf *event)
-{
-    if (subscriber->ended) {
+    size_t waiting = evbuffer_get_length(bufferevent_get_output(place->stream));
+    if (waiting + event->len > NET_HTTP_EVENTS_BYTES) {
+        http_connection_end(place);
         return;
     }
-    if (buf_append(&subscriber->queue, buf_data(event), event->len, NET_HTTP_EVENTS_BYTES) != 0) {
-        /* libmicrohttpd would wait for room in the socket first; now it sees the end at once */
-        subscriber->ended = true;
-        shutdown(descriptor(subscriber), SHUT_RDWR);
+    if (waiting == 0) {
+        http_connection_is_active(place); /* from now on it has something to take */
     }
-    wake(subscriber);
+    http_answer_stream_more(place, buf_data(event), event->len);
 }
 
-void http_events_publish(struct http_events *events, const char *data, size_t len)
+void http_events_publish(struct http_places *places, const char *data, size_t len)
 {
     struct buf event = {0};
     struct list *node;
     struct list *next;
     net_http_event(&event, data, len);
-    list_each(node, next, &events->subscribers)
+    list_each(node, next, &places->places)
     {
-        give(container_of(node, struct subscriber, node), &event);
-    }
-    buf_deinit(&event);
-}
-
-void http_events_drop(struct http_events *events, struct MHD_Connection *connection)
-{
-    struct list *node;
-    struct list *next;
-    list_each(node, next, &events->subscribers)
-    {
-        struct subscriber *subscriber = container_of(node, struct subscriber, node);
-        if (subscriber->connection == connection) {
-            subscriber->ended = true;
-            wake(subscriber);
+        struct http_place *place = container_of(node, struct http_place, node);
+        if (place->reads_events) {
+            give(place, &event);
         }
     }
-}
-
-void http_events_end(struct http_events *events)
-{
-    struct list *node;
-    struct list *next;
-    list_each(node, next, &events->subscribers)
-    {
-        struct subscriber *subscriber = container_of(node, struct subscriber, node);
-        subscriber->ended = true;
-        wake(subscriber);
-    }
+    buf_deinit(&event);
 }

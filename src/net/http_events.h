@@ -1,35 +1,18 @@
-/* Server-sent events on libmicrohttpd: who reads them, and what waits for each. Only net/http.c
- * includes this. */
+/* Server-sent events: what waits for each place that reads them. Only net/http*.c include this. */
 #ifndef GRPCROUTE_NET_HTTP_EVENTS_H
 #define GRPCROUTE_NET_HTTP_EVENTS_H
 
-#include "base/buf.h"
-#include "base/list.h"
+#include "net/http.h"
 
 #include <stddef.h>
 
-struct MHD_Connection;
-struct MHD_Response;
+struct http_place;
+struct http_places;
 
-struct http_events {
-    struct list subscribers;
-    size_t count;
-};
+/* Answers the place's request without end, first with the body of `out`, which is taken. */
+void http_events_begin(struct http_place *place, struct net_http_response *out);
 
-void http_events_init(struct http_events *events);
-
-/* An endless response for `connection` that begins with the bytes of `first`, which are moved.
- * Returns NULL without memory; else the subscriber goes with the response. */
-struct MHD_Response *http_events_subscribe(struct http_events *events,
-                                           struct MHD_Connection *connection, struct buf *first);
-
-/* Queues an event for everyone and wakes who slept; the daemon must run next. */
-void http_events_publish(struct http_events *events, const char *data, size_t len);
-
-/* Wakes the reader of that connection for the last time. */
-void http_events_drop(struct http_events *events, struct MHD_Connection *connection);
-
-/* Wakes everyone for the last time: a daemon must not be stopped with suspended connections. */
-void http_events_end(struct http_events *events);
+/* Queues an event for everyone. */
+void http_events_publish(struct http_places *places, const char *data, size_t len);
 
 #endif

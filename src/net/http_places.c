@@ -59,56 +59,53 @@ static struct http_peer *peer_of(struct http_places *places, const struct sockad
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-struct http_place *http_places_add(struct http_places *places, struct MHD_Connection *connection,
-                                   const struct sockaddr *address)
+void http_places_add(struct http_places *places, struct http_place *place,
+                     const struct sockaddr *address)
 {
-    struct http_place *place = mem_new(struct http_place);
-    place->connection = connection;
+    place->places = places;
     place->peer = peer_of(places, address);
-    place->peer->connections++;
     place->peer->places++;
     places->count++;
     list_append(&places->places, &place->node);
-    return place;
 }
 
-void http_place_reads(struct http_place *place, bool reads_events)
+void http_place_reads(struct http_place *place)
 {
-    if (reads_events && !place->reads_events) {
-        place->peer->readers++;
-    } else if (!reads_events && place->reads_events) {
-        place->peer->readers--;
-    }
-    place->reads_events = reads_events;
+    assert(!place->reads_events);
+    place->reads_events = true;
+    place->peer->readers++;
+    place->places->readers++;
 }
 
-void http_place_end(struct http_places *places, struct http_place *place)
+void http_places_remove(struct http_place *place)
 {
-    assert(!place->ended);
-    http_place_reads(place, false);
-    place->ended = true;
-    place->peer->places--;
-    places->count--;
-}
-
-void http_places_remove(struct http_places *places, struct http_place *place)
-{
-    if (!place->ended) {
-        http_place_end(places, place);
-    }
     struct http_peer *peer = place->peer;
+    peer->readers -= place->reads_events;
+    place->places->readers -= place->reads_events;
+    place->places->count--;
     list_remove(&place->node);
-    free(place);
-    if (--peer->connections == 0) {
+    if (--peer->places == 0) {
         list_remove(&peer->node);
         free(peer);
     }
 }
 
-void http_places_touch(struct http_places *places, struct http_place *place)
+struct http_place *http_places_find(const struct http_places *places,
+                                    const struct evhttp_connection *connection)
+{
+    for (struct list *node = places->places.next; node != &places->places; node = node->next) {
+        struct http_place *place = container_of(node, struct http_place, node);
+        if (place->connection == connection) {
+            return place;
+        }
+    }
+    return NULL;
+}
+
+void http_place_touch(struct http_place *place)
 {
     list_remove(&place->node);
-    list_append(&places->places, &place->node);
+    list_append(&place->places->places, &place->node);
 }
 
 /* ---- who has too many ------------------------------------------------------------------------ */
@@ -138,7 +135,7 @@ struct http_place *http_places_victim(const struct http_places *places)
     struct http_place *reader = NULL;
     for (struct list *node = places->places.next; node != &places->places; node = node->next) {
         struct http_place *place = container_of(node, struct http_place, node);
-        if (place->peer != peer || place->ended) {
+        if (place->peer != peer) {
             continue;
         }
         if (!place->reads_events) {

@@ -9,10 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uv.h>
 
 #define HTTP_ADDRESS_BYTES 16
 
-struct MHD_Connection;
+struct bufferevent;
+struct evhttp_connection;
+struct evhttp_request;
+struct http_places;
 struct http_turn;
 struct sockaddr;
 
@@ -21,7 +25,6 @@ struct sockaddr;
 struct http_peer {
     struct list node;
     uint8_t address[HTTP_ADDRESS_BYTES];
-    size_t connections; /* also those that are to be closed */
     size_t places;
     size_t readers;  /* of events, among them */
     uint64_t served; /* the moment of its last turn, or when it came */
@@ -29,33 +32,43 @@ struct http_peer {
 
 struct http_place {
     struct list node;
-    struct http_peer *peer;            /* borrowed; it lives as long */
-    struct MHD_Connection *connection; /* borrowed */
-    struct http_turn *turn;            /* borrowed; NULL: it waits for none */
+    struct http_places *places;           /* borrowed, as all that follows; they live longer */
+    struct http_peer *peer;               /* and this one as long */
+    struct evhttp_connection *connection; /* as long, too */
+    struct bufferevent *stream;           /* its bytes */
+    struct evhttp_request *request;       /* not answered yet, or by events without end; or NULL */
+    struct http_turn *turn;               /* NULL: it waits for none */
     bool reads_events;
-    bool ended; /* is to be closed, and counted no more */
+    unsigned lines;     /* that were read of the request */
+    uint64_t active_ms; /* bytes went either way, of the loop's time */
+    uv_poll_t poll;     /* of its socket; in use while `polled` */
+    int polled;         /* UV_READABLE and UV_WRITABLE, or 0 */
 };
 
 struct http_places {
     struct list peers;
     struct list places; /* who was answered, or came, longest ago is first */
     size_t count;
+    size_t readers;   /* of events */
     uint64_t moments; /* counted, to tell before from after */
 };
 
 void http_places_init(struct http_places *places);
 
-/* Owned by `places`, until http_places_remove(). */
-struct http_place *http_places_add(struct http_places *places, struct MHD_Connection *connection,
-                                   const struct sockaddr *address);
-void http_places_remove(struct http_places *places, struct http_place *place);
+/* `place`, which is zeroed or has but a poll handle, is that of a client at `address` until
+ * http_places_remove(). Its memory is the caller's. */
+void http_places_add(struct http_places *places, struct http_place *place,
+                     const struct sockaddr *address);
+void http_places_remove(struct http_place *place);
+
+/* Whose it is, or NULL. */
+struct http_place *http_places_find(const struct http_places *places,
+                                    const struct evhttp_connection *connection);
 
 /* It was answered. */
-void http_places_touch(struct http_places *places, struct http_place *place);
-/* It reads events from now on, or no longer. */
-void http_place_reads(struct http_place *place, bool reads_events);
-/* It is going to be closed. */
-void http_place_end(struct http_places *places, struct http_place *place);
+void http_place_touch(struct http_place *place);
+/* It reads events from now on. */
+void http_place_reads(struct http_place *place);
 
 /* Whose place a new client gets, or NULL: there is room. */
 struct http_place *http_places_victim(const struct http_places *places);

@@ -8,7 +8,6 @@
 #include "net/http_places.h"
 
 #include <assert.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 
 #define REST_MIN_NS NS_PER_MS
@@ -76,11 +75,11 @@ static void schedule(struct http_turns *turns)
 
 /* ---- answering ------------------------------------------------------------------------------- */
 
-static void resume(struct http_turn *turn, enum http_turn_state state)
+static void free_turn(struct http_turn *turn)
 {
-    turn->state = state;
-    turn->place->turn = NULL;
-    MHD_resume_connection(turn->request.connection);
+    http_request_deinit(&turn->request);
+    buf_deinit(&turn->response.body);
+    free(turn);
 }
 
 static void make(struct http_turns *turns, struct http_turn *turn)
@@ -91,6 +90,16 @@ static void make(struct http_turns *turns, struct http_turn *turn)
     uint64_t took_ns = end_ns - begin_ns;
     uint64_t rest_ns = took_ns > REST_MIN_NS ? took_ns : REST_MIN_NS;
     turns->due_ns = end_ns + (rest_ns < REST_MAX_NS ? rest_ns : REST_MAX_NS);
+}
+
+static void finish(struct http_turns *turns, struct http_turn *turn)
+{
+    if (turn->place != NULL) {
+        turn->place->turn = NULL;
+        turns->on_made(turns, turn);
+    }
+    free_turn(turn);
+    schedule(turns);
 }
 
 static void close_one(struct http_turns *turns)
@@ -114,16 +123,14 @@ static void on_worked(uv_work_t *work, int status)
     struct http_turns *turns = work->data;
     struct http_turn *turn = turns->apart;
     (void)status;
-    if (turns->ending) { /* it was resumed by that */
+    if (turns->ending) { /* which has waited, and freed it */
         close_one(turns);
         return;
     }
     turns->open--;
     uv_sem_wait(&turns->made); /* was posted */
     turns->apart = NULL;
-    resume(turn, turn->place->ended ? HTTP_TURN_DROPPED : HTTP_TURN_MADE);
-    schedule(turns);
-    turns->on_resumed(turns);
+    finish(turns, turn);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -142,26 +149,30 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     make(turns, turn);
-    resume(turn, HTTP_TURN_MADE);
-    schedule(turns);
-    turns->on_resumed(turns);
+    finish(turns, turn);
 }
 
-void http_turns_wait(struct http_turns *turns, struct http_turn *turn)
+void http_turns_wait(struct http_turns *turns, struct http_place *place,
+                     const struct net_http_route *route, struct net_http_request *request)
 {
-    turn->state = HTTP_TURN_WAITS;
+    struct http_turn *turn = mem_new(struct http_turn);
+    turn->place = place;
+    turn->route = route;
+    turn->request = *request;
+    *request = (struct net_http_request){0};
     turn->response = (struct net_http_response){.status = 200, .content_type = HTTP_TEXT_TYPE};
-    turn->place->turn = turn;
+    place->turn = turn;
     list_append(&turns->waiting, &turn->node);
-    MHD_suspend_connection(turn->request.connection);
     schedule(turns);
 }
 
 void http_turns_drop(struct http_turns *turns, struct http_turn *turn)
 {
+    turn->place->turn = NULL;
+    turn->place = NULL;
     if (turn != turns->apart) { /* else when it is made */
         list_remove(&turn->node);
-        resume(turn, HTTP_TURN_DROPPED);
+        free_turn(turn);
     }
 }
 
@@ -172,19 +183,15 @@ static void on_timer_closed(uv_handle_t *timer)
 
 void http_turns_end(struct http_turns *turns)
 {
-    struct list *node;
-    struct list *next;
+    assert(list_empty(&turns->waiting));
     turns->ending = true;
     uv_close((uv_handle_t *)&turns->timer, on_timer_closed);
-    list_each(node, next, &turns->waiting)
-    {
-        http_turns_drop(turns, container_of(node, struct http_turn, node));
-    }
     if (turns->apart == NULL) {
         return;
     }
     if (uv_cancel((uv_req_t *)&turns->work) != 0) {
         uv_sem_wait(&turns->made);
     }
-    resume(turns->apart, HTTP_TURN_DROPPED);
+    free_turn(turns->apart);
+    turns->apart = NULL;
 }

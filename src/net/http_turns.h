@@ -1,7 +1,8 @@
 /* Whose turn it is: requests that cost something are answered one at a time, so that no client's
  * requests hold those of another up, nor what else the loop does. Only net/http*.c include this.
  *
- *   request -> waits, suspended -> its turn: made on the loop, or apart from it -> resumed -> sent
+ *   request -> waits -> its turn: made on the loop, or apart from it -> on_made -> sent
+ *                  `-- the client is gone: dropped, or freed when it is made
  *
  * The next turn is that of the route that was served longest ago, and there of the address; after
  * it there is a rest as long as it took. */
@@ -10,29 +11,22 @@
 
 #include "base/list.h"
 #include "net/http.h"
+#include "net/http_request.h"
 
 #include <uv.h>
 
-struct MHD_Connection;
 struct http_place;
 struct http_places;
 
 #define HTTP_TEXT_TYPE "text/plain; charset=utf-8"
 
-struct net_http_request {
-    struct MHD_Connection *connection; /* borrowed */
-};
-
-enum http_turn_state { HTTP_TURN_NONE, HTTP_TURN_WAITS, HTTP_TURN_MADE, HTTP_TURN_DROPPED };
-
-/* Of one request. */
+/* Of one request. The other thread sees nothing of libevent's. */
 struct http_turn {
     struct list node;
-    struct http_place *place;
+    struct http_place *place; /* borrowed; NULL: the client is gone */
     const struct net_http_route *route;
-    struct net_http_request request;
-    struct net_http_response response; /* once it is made; its body is owned */
-    enum http_turn_state state;
+    struct net_http_request request;   /* owned */
+    struct net_http_response response; /* its body is owned */
 };
 
 struct http_turns {
@@ -47,8 +41,9 @@ struct http_turns {
     uv_work_t work;
     uv_sem_t made; /* the other thread is done */
     bool ending;
-    unsigned open;                                /* timer and work */
-    void (*on_resumed)(struct http_turns *turns); /* the daemon must run */
+    unsigned open; /* timer and work */
+    /* It is to be sent at once: its body is taken, or goes with it. */
+    void (*on_made)(struct http_turns *turns, struct http_turn *turn);
     void (*on_ended)(struct http_turns *turns);
 };
 
@@ -57,15 +52,15 @@ struct http_turns {
 void http_turns_init(struct http_turns *turns, uv_loop_t *loop, const struct net_http_route *routes,
                      struct http_places *places, void *user);
 
-/* Suspends the connection until its answer is made: then it is asked for once more. Within the
- * daemon's callback alone. */
-void http_turns_wait(struct http_turns *turns, struct http_turn *turn);
+/* Waits for the turn of `route` in this place. `request` is moved. */
+void http_turns_wait(struct http_turns *turns, struct http_place *place,
+                     const struct net_http_route *route, struct net_http_request *request);
 
-/* It will not be answered: its connection is to be closed. */
+/* The client of that turn is gone. */
 void http_turns_drop(struct http_turns *turns, struct http_turn *turn);
 
-/* Waits for the one that is being made and resumes all: a daemon must not be stopped with suspended
- * connections. Ends with on_ended(), once the loop has run. */
+/* Waits for the one that is being made. All must have been dropped. Ends with on_ended(), once the
+ * loop has run. */
 void http_turns_end(struct http_turns *turns);
 
 #endif

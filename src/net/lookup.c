@@ -15,19 +15,19 @@
 #include <stdlib.h>
 
 struct job {
-    struct list node;      /* in `queue`, else in no list */
-    struct lookup *lookup; /* NULL: cancelled */
-    char *host;            /* owned */
+    struct list node;          /* in `queue`, else in no list */
+    struct net_lookup *lookup; /* NULL: cancelled */
+    char *host;                /* owned */
     bool done;
     int status;
     int error;             /* errno, with EAI_SYSTEM */
     struct addrinfo *list; /* owned */
 };
 
-struct lookup {
+struct net_lookup {
     uv_async_t async;
     struct job *job; /* NULL once given up or delivered */
-    lookup_done_fn on_done;
+    net_lookup_done_fn on_done;
     void *user;
 };
 
@@ -141,7 +141,7 @@ static void submit(struct job *job)
         is_joined_at_exit = atexit(join_last_ended) == 0;
     }
     list_append(&queue, &job->node);
-    if (threads < LOOKUP_THREADS && start_thread()) {
+    if (threads < NET_LOOKUP_THREADS && start_thread()) {
         threads++;
     }
     if (threads == 0) { /* nobody will ever take it */
@@ -158,7 +158,7 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void on_async(uv_async_t *async)
 {
-    struct lookup *lookup = async->data;
+    struct net_lookup *lookup = async->data;
     struct job *job = lookup->job;
 
     pthread_mutex_lock(&mutex); /* the thread has let go of the job behind this */
@@ -170,9 +170,10 @@ static void on_async(uv_async_t *async)
     job_free(job);
 }
 
-struct lookup *lookup_start(uv_loop_t *loop, const char *host, lookup_done_fn on_done, void *user)
+struct net_lookup *net_lookup_start(uv_loop_t *loop, const char *host, net_lookup_done_fn on_done,
+                                    void *user)
 {
-    struct lookup *lookup = mem_new(struct lookup);
+    struct net_lookup *lookup = mem_new(struct net_lookup);
     struct job *job = mem_new(struct job);
 
     list_init(&job->node);
@@ -187,7 +188,7 @@ struct lookup *lookup_start(uv_loop_t *loop, const char *host, lookup_done_fn on
     return lookup;
 }
 
-void lookup_cancel(struct lookup *lookup)
+void net_lookup_cancel(struct net_lookup *lookup)
 {
     struct job *job = lookup->job;
     bool waiting;

@@ -7,18 +7,19 @@
 #include <uv.h>
 
 /* Lookups of the process that run at a time; more wait. */
-#define LOOKUP_THREADS 4
+#define NET_LOOKUP_THREADS 4
 
-struct lookup;
+struct net_lookup;
 
 /* Exactly once, from the loop; the lookup is gone when it returns. `status` is 0 with a list that
  * is borrowed until the return, or an EAI_ code (netdb.h), with errno for EAI_SYSTEM. */
-typedef void (*lookup_done_fn)(void *user, int status, const struct addrinfo *list);
+typedef void (*net_lookup_done_fn)(void *user, int status, const struct addrinfo *list);
 
 /* Looks up the stream addresses of `host`, IPv4 and IPv6. Cannot fail. */
-struct lookup *lookup_start(uv_loop_t *loop, const char *host, lookup_done_fn on_done, void *user);
+struct net_lookup *net_lookup_start(uv_loop_t *loop, const char *host, net_lookup_done_fn on_done,
+                                    void *user);
 
 /* on_done will not be called; a call that already runs is left to itself. */
-void lookup_cancel(struct lookup *lookup);
+void net_lookup_cancel(struct net_lookup *lookup);
 
 #endif

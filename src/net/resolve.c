@@ -23,8 +23,8 @@ struct net_resolve {
     void *user;
     char *host; /* owned */
     uint16_t port;
-    struct lookup *lookup;  /* NULL for a literal */
-    struct net_flush flush; /* delivers a literal */
+    struct net_lookup *lookup; /* NULL for a literal */
+    struct net_flush flush;    /* delivers a literal */
     struct sockaddr_storage literal;
 };
 
@@ -113,7 +113,7 @@ static void resolve_free(struct net_resolve *resolve)
  * it may have held the last ones and given them back: there must be enough for all of them. */
 static bool are_descriptors_used_up(void)
 {
-    int fds[LOOKUP_THREADS * DESCRIPTORS_PER_LOOKUP];
+    int fds[NET_LOOKUP_THREADS * DESCRIPTORS_PER_LOOKUP];
     size_t count = 0;
     bool is_full;
 
@@ -200,7 +200,7 @@ struct net_resolve *net_resolve_start(struct net_loop *loop, const char *host, u
     if (parse_literal(host, port, &resolve->literal)) {
         net_loop_flush_soon(loop, &resolve->flush);
     } else {
-        resolve->lookup = lookup_start(&loop->uv, host, on_looked_up, resolve);
+        resolve->lookup = net_lookup_start(&loop->uv, host, on_looked_up, resolve);
     }
     return resolve;
 }
@@ -208,7 +208,7 @@ struct net_resolve *net_resolve_start(struct net_loop *loop, const char *host, u
 void net_resolve_cancel(struct net_resolve *resolve)
 {
     if (resolve->lookup != NULL) {
-        lookup_cancel(resolve->lookup);
+        net_lookup_cancel(resolve->lookup);
     }
     resolve_free(resolve);
 }

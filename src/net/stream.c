@@ -15,6 +15,8 @@
 #include "net/tls_io.h"
 
 #include <assert.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
 static void on_linger_tick(struct net_tick *tick, uint64_t now_ms)
@@ -32,7 +34,7 @@ struct net_stream *net_stream_new(struct net_loop *loop, struct net_traffic *tra
 
     stream->loop = loop;
     stream->traffic = traffic;
-    stream->state = STREAM_SETUP;
+    stream->state = NET_STREAM_SETUP;
     list_init(&stream->early_flush.node);
     list_init(&stream->linger_tick.node);
     stream->early_flush.flush = net_stream_on_early_flush;
@@ -55,10 +57,10 @@ void net_stream_connected(struct net_stream *stream)
 
 void net_stream_start(struct net_stream *stream, const struct net_stream_events *events, void *user)
 {
-    assert(stream->state == STREAM_READY);
+    assert(stream->state == NET_STREAM_READY);
     stream->events = events;
     stream->user = user;
-    stream->state = STREAM_OPEN;
+    stream->state = NET_STREAM_OPEN;
     if (stream->early) {
         net_loop_flush_soon(stream->loop, &stream->early_flush);
     } else if (!stream->paused) {
@@ -69,7 +71,7 @@ void net_stream_start(struct net_stream *stream, const struct net_stream_events 
 void net_stream_pause(struct net_stream *stream)
 {
     stream->paused = true;
-    if (stream->state == STREAM_OPEN) {
+    if (stream->state == NET_STREAM_OPEN) {
         uv_read_stop((uv_stream_t *)&stream->tcp);
     }
 }
@@ -77,7 +79,7 @@ void net_stream_pause(struct net_stream *stream)
 void net_stream_resume(struct net_stream *stream)
 {
     stream->paused = false;
-    if (stream->state != STREAM_OPEN) {
+    if (stream->state != NET_STREAM_OPEN) {
         return;
     }
     if (stream->early) {
@@ -90,7 +92,7 @@ void net_stream_resume(struct net_stream *stream)
 void net_stream_close(struct net_stream *stream)
 {
     net_stream_say_goodbye(stream);
-    if (stream->state == STREAM_LINGERING && !stream->peer_ended) {
+    if (stream->state == NET_STREAM_LINGERING && !stream->peer_ended) {
         net_stream_start_reading(stream);
     }
 }
@@ -107,27 +109,46 @@ struct net_loop *net_stream_loop(const struct net_stream *stream)
 
 enum net_credential net_stream_credential(const struct net_stream *stream)
 {
-    return stream->tls != NULL ? tls_io_credential(stream->tls) : NET_CREDENTIAL_NOT_ASKED;
+    return stream->tls != NULL ? net_tls_io_credential(stream->tls) : NET_CREDENTIAL_NOT_ASKED;
 }
 
 char *net_stream_peer_identity(const struct net_stream *stream)
 {
-    return stream->tls != NULL ? tls_io_peer_identity(stream->tls) : NULL;
+    return stream->tls != NULL ? net_tls_io_peer_identity(stream->tls) : NULL;
 }
 
 char *net_stream_peer_name(const struct net_stream *stream)
 {
-    return stream->tls != NULL ? tls_io_peer_name(stream->tls) : NULL;
+    return stream->tls != NULL ? net_tls_io_peer_name(stream->tls) : NULL;
 }
 
 const char *net_stream_tls_version(const struct net_stream *stream)
 {
-    return stream->tls != NULL ? tls_io_version(stream->tls) : NULL;
+    return stream->tls != NULL ? net_tls_io_version(stream->tls) : NULL;
 }
 
 bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *ret_expiry)
 {
-    return stream->tls != NULL && tls_io_peer_expiry(stream->tls, ret_expiry);
+    return stream->tls != NULL && net_tls_io_peer_expiry(stream->tls, ret_expiry);
+}
+
+uint64_t net_stream_network(const struct net_stream *stream)
+{
+    struct sockaddr_storage address;
+    int len = sizeof(address);
+    uint64_t network = 0;
+
+    if (uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&address, &len) != 0) {
+        return 0; /* it has gone */
+    }
+    if (address.ss_family == AF_INET) {
+        memcpy(&network, &((struct sockaddr_in *)&address)->sin_addr, sizeof(struct in_addr));
+    } else if (address.ss_family == AF_INET6) {
+        const struct in6_addr *v6 = &((struct sockaddr_in6 *)&address)->sin6_addr;
+        memcpy(&network, v6->s6_addr + (IN6_IS_ADDR_V4MAPPED(v6) ? sizeof(network) : 0),
+               sizeof(network));
+    }
+    return network;
 }
 
 const char *net_stream_peer(const struct net_stream *stream)

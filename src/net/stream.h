@@ -63,6 +63,9 @@ void net_stream_abort(struct net_stream *stream);
 struct net_loop *net_stream_loop(const struct net_stream *stream);
 /* "127.0.0.1:41234" or "[::1]:41234", for the stream's life. */
 const char *net_stream_peer(const struct net_stream *stream);
+/* A number of the network that the peer is in: of its address, or the first 64 bits of an address
+ * of IPv6, as one machine has all of the rest. */
+uint64_t net_stream_network(const struct net_stream *stream);
 
 /* What became of the client's certificate, which nobody asks for without TLS. */
 enum net_credential net_stream_credential(const struct net_stream *stream);

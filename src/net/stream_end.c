@@ -19,7 +19,7 @@ static void on_handle_closed(uv_handle_t *handle)
         stream->events->on_closed(stream->user, stream->why != NULL ? stream->why : &closed);
     }
     net_loop_churned(stream->loop);
-    tls_io_free(stream->tls);
+    net_tls_io_free(stream->tls);
     free(stream->early_bytes);
     free(stream->why);
     free(stream);
@@ -27,10 +27,10 @@ static void on_handle_closed(uv_handle_t *handle)
 
 void net_stream_close_handle(struct net_stream *stream, bool reset)
 {
-    if (stream->state == STREAM_CLOSING) {
+    if (stream->state == NET_STREAM_CLOSING) {
         return;
     }
-    stream->state = STREAM_CLOSING;
+    stream->state = NET_STREAM_CLOSING;
     net_loop_flush_cancel(&stream->early_flush);
     net_loop_tick_stop(&stream->linger_tick);
     if (!reset || uv_tcp_close_reset(&stream->tcp, on_handle_closed) != 0) {

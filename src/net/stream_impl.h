@@ -5,7 +5,7 @@
 #include "net/stream.h"
 #include "net/tls.h"
 
-struct tls_io;
+struct net_tls_io;
 
 /* A stream that already keeps this much for a full socket fails at the next write. */
 #define NET_KEPT_MAX_BYTES (4 * NET_CIPHER_BYTES)
@@ -13,11 +13,11 @@ struct tls_io;
 #define NET_LINGER_MS 1000
 
 enum net_stream_state {
-    STREAM_SETUP,     /* connecting, or in its TLS handshake; belongs to dialer or listener */
-    STREAM_READY,     /* handed over, not started, not reading */
-    STREAM_OPEN,      /* delivers data */
-    STREAM_LINGERING, /* closing: sends the rest, drops what still arrives */
-    STREAM_CLOSING,   /* the handle is closing; on_closed comes next */
+    NET_STREAM_SETUP,     /* connecting, or in its TLS handshake; belongs to dialer or listener */
+    NET_STREAM_READY,     /* handed over, not started, not reading */
+    NET_STREAM_OPEN,      /* delivers data */
+    NET_STREAM_LINGERING, /* closing: sends the rest, drops what still arrives */
+    NET_STREAM_CLOSING,   /* the handle is closing; on_closed comes next */
 };
 
 /* Exactly once, from the loop, unless the owner closes the stream before; NULL: success. The stream
@@ -32,7 +32,7 @@ struct net_stream {
     bool paused;
     bool peer_ended;
     bool early; /* something came with the handshake and is to be delivered by early_flush */
-    struct tls_io *tls; /* owned; NULL: plaintext */
+    struct net_tls_io *tls; /* owned; NULL: plaintext */
 
     net_stream_ready_fn on_ready;           /* with `user`, during the handshake */
     const struct net_stream_events *events; /* with `user`, since net_stream_start() */
@@ -49,7 +49,7 @@ struct net_stream {
     char peer[64];
 };
 
-/* A stream with an unconnected handle, in STREAM_SETUP; owned, ended by net_stream_close() or
+/* A stream with an unconnected handle, in NET_STREAM_SETUP; owned, ended by net_stream_close() or
  * net_stream_abort(), also without ever having been started. Its bytes are counted in `traffic`, of
  * the loop. */
 struct net_stream *net_stream_new(struct net_loop *loop, struct net_traffic *traffic);

@@ -14,9 +14,9 @@ static void decode(struct net_stream *stream, const uint8_t *bytes, size_t len)
     struct net_loop *loop = stream->loop;
     struct net_error error;
 
-    tls_io_feed(stream->tls, bytes, len);
-    while (stream->state == STREAM_OPEN && !tls_io_is_drained(stream->tls)) {
-        int count = tls_io_read(stream->tls, loop->record_bytes, NET_RECORD_BYTES);
+    net_tls_io_feed(stream->tls, bytes, len);
+    while (stream->state == NET_STREAM_OPEN && !net_tls_io_is_drained(stream->tls)) {
+        int count = net_tls_io_read(stream->tls, loop->record_bytes, NET_RECORD_BYTES);
         int status = net_stream_send_cipher(stream); /* alerts and answers to KeyUpdate */
 
         if (status < 0 && count >= 0) {
@@ -25,15 +25,15 @@ static void decode(struct net_stream *stream, const uint8_t *bytes, size_t len)
             stream->events->on_data(stream->user, loop->record_bytes, (size_t)count);
         } else if (count == 0) {
             break;
-        } else if (count == TLS_IO_E_ENDED) {
+        } else if (count == NET_TLS_IO_E_ENDED) {
             stream->peer_ended = true;
             net_stream_say_goodbye(stream);
         } else {
-            tls_io_explain(stream->tls, stream->peer, &error);
+            net_tls_io_explain(stream->tls, stream->peer, &error);
             net_stream_fail(stream, &error);
         }
     }
-    tls_io_feed(stream->tls, NULL, 0);
+    net_tls_io_feed(stream->tls, NULL, 0);
 }
 
 static void deliver(struct net_stream *stream, const uint8_t *bytes, size_t len)
@@ -51,7 +51,7 @@ static void finish_handshake(struct net_stream *stream, const struct net_error *
 
     net_loop_churned(stream->loop);
     stream->on_ready = NULL;
-    stream->state = STREAM_READY;
+    stream->state = NET_STREAM_READY;
     uv_read_stop((uv_stream_t *)&stream->tcp);
     on_ready(stream->user, error);
 }
@@ -60,9 +60,9 @@ static void finish_handshake(struct net_stream *stream, const struct net_error *
 static void keep_early(struct net_stream *stream)
 {
     size_t len;
-    const uint8_t *rest = tls_io_unread(stream->tls, &len);
+    const uint8_t *rest = net_tls_io_unread(stream->tls, &len);
 
-    stream->early = len > 0 || tls_io_has_pending(stream->tls);
+    stream->early = len > 0 || net_tls_io_has_pending(stream->tls);
     if (len > 0) {
         stream->early_bytes = mem_calloc(1, len); /* at most NET_READ_BYTES */
         stream->early_len = len;
@@ -76,22 +76,22 @@ static void shake_hands(struct net_stream *stream, const uint8_t *bytes, size_t 
     int outcome;
     int status;
 
-    tls_io_feed(stream->tls, bytes, len);
+    net_tls_io_feed(stream->tls, bytes, len);
     do {
-        outcome = tls_io_handshake(stream->tls);
+        outcome = net_tls_io_handshake(stream->tls);
         status = net_stream_send_cipher(stream); /* our flight, or the alert that says why not */
-    } while (outcome == TLS_IO_FULL && status >= 0);
-    if (outcome == TLS_IO_DONE) {
+    } while (outcome == NET_TLS_IO_FULL && status >= 0);
+    if (outcome == NET_TLS_IO_DONE) {
         keep_early(stream);
     }
-    tls_io_feed(stream->tls, NULL, 0);
-    if (outcome == TLS_IO_E_FAILED) {
-        tls_io_explain(stream->tls, NULL, &error);
+    net_tls_io_feed(stream->tls, NULL, 0);
+    if (outcome == NET_TLS_IO_E_FAILED) {
+        net_tls_io_explain(stream->tls, NULL, &error);
         finish_handshake(stream, &error);
     } else if (status < 0) {
         net_error_from_uv(&error, status, "TLS handshake");
         finish_handshake(stream, &error);
-    } else if (outcome == TLS_IO_DONE) {
+    } else if (outcome == NET_TLS_IO_DONE) {
         finish_handshake(stream, NULL);
     }
 }
@@ -102,11 +102,11 @@ static void on_read_ended(struct net_stream *stream, int status)
 
     stream->peer_ended = true;
     switch (stream->state) {
-    case STREAM_SETUP:
-        tls_io_explain_end(stream->tls, status, &error);
+    case NET_STREAM_SETUP:
+        net_tls_io_explain_end(stream->tls, status, &error);
         finish_handshake(stream, &error);
         break;
-    case STREAM_LINGERING:
+    case NET_STREAM_LINGERING:
         net_stream_linger(stream);
         break;
     default:
@@ -138,9 +138,9 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     }
     if (count < 0) {
         on_read_ended(stream, (int)count);
-    } else if (count > 0 && stream->state == STREAM_OPEN) {
+    } else if (count > 0 && stream->state == NET_STREAM_OPEN) {
         deliver(stream, bytes, (size_t)count);
-    } else if (count > 0 && stream->state == STREAM_SETUP) {
+    } else if (count > 0 && stream->state == NET_STREAM_SETUP) {
         shake_hands(stream, bytes, (size_t)count);
     }
 }
@@ -167,7 +167,7 @@ void net_stream_on_early_flush(struct net_flush *flush)
     stream->early_bytes = NULL;
     deliver(stream, bytes, len);
     free(bytes);
-    if (stream->state == STREAM_OPEN && !stream->paused) {
+    if (stream->state == NET_STREAM_OPEN && !stream->paused) {
         net_stream_start_reading(stream);
     }
 }
@@ -181,7 +181,7 @@ void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const 
         finish_handshake(stream, NULL);
         return;
     }
-    stream->tls = tls_io_new(tls, stream->loop, peer_label, server_name);
+    stream->tls = net_tls_io_new(tls, stream->loop, peer_label, server_name);
 
     int status = uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read);
 

@@ -29,12 +29,12 @@ static void on_kept_sent(uv_write_t *req, int status)
     stream->kept_bytes -= kept->len;
     counter_add(&stream->traffic->sent, status == 0 ? kept->len : 0);
     free(kept);
-    if (stream->state != STREAM_OPEN && stream->state != STREAM_LINGERING) {
+    if (stream->state != NET_STREAM_OPEN && stream->state != NET_STREAM_LINGERING) {
         return; /* before the start, reading will meet the same failure */
     }
     if (status < 0) {
         net_stream_fail_uv(stream, status);
-    } else if (stream->kept_bytes == 0 && stream->state == STREAM_LINGERING) {
+    } else if (stream->kept_bytes == 0 && stream->state == NET_STREAM_LINGERING) {
         net_stream_linger(stream);
     } else if (stream->kept_bytes == 0) {
         stream->events->on_writable(stream->user);
@@ -88,7 +88,7 @@ static int send_bytes(struct net_stream *stream, const uint8_t *bytes, size_t le
 
 int net_stream_send_cipher(struct net_stream *stream)
 {
-    size_t len = tls_io_take_output(stream->tls);
+    size_t len = net_tls_io_take_output(stream->tls);
 
     return len > 0 ? send_bytes(stream, stream->loop->cipher_bytes, len) : 0;
 }
@@ -102,7 +102,7 @@ static bool hear_last_words(struct net_stream *stream, struct net_error *ret_err
     uv_os_fd_t fd;
     size_t unread;
 
-    tls_io_unread(stream->tls, &unread);
+    net_tls_io_unread(stream->tls, &unread);
     if (unread > 0 || uv_fileno((uv_handle_t *)&stream->tcp, &fd) != 0) {
         return false; /* in the middle of reading, which will meet it */
     }
@@ -114,13 +114,13 @@ static bool hear_last_words(struct net_stream *stream, struct net_error *ret_err
             return false;
         }
         counter_add(&stream->traffic->received, (uint64_t)count);
-        tls_io_feed(stream->tls, cipher, (size_t)count);
+        net_tls_io_feed(stream->tls, cipher, (size_t)count);
         do {
-            outcome = tls_io_read(stream->tls, plain, sizeof(plain));
+            outcome = net_tls_io_read(stream->tls, plain, sizeof(plain));
         } while (outcome > 0);
-        tls_io_feed(stream->tls, NULL, 0);
-        if (outcome == TLS_IO_E_FAILED) {
-            tls_io_explain(stream->tls, stream->peer, ret_error);
+        net_tls_io_feed(stream->tls, NULL, 0);
+        if (outcome == NET_TLS_IO_E_FAILED) {
+            net_tls_io_explain(stream->tls, stream->peer, ret_error);
             return true;
         }
     }
@@ -133,14 +133,14 @@ int net_stream_write(struct net_stream *stream, const uint8_t *bytes, size_t len
     int status;
 
     assert(len <= NET_WRITE_BYTES && stream->events != NULL);
-    if (stream->state != STREAM_OPEN) {
+    if (stream->state != NET_STREAM_OPEN) {
         return UV_EPIPE; /* closing: on_closed is on its way */
     }
     if (len == 0) {
         return net_stream_blocked(stream) ? NET_STREAM_E_BLOCKED : 0;
     }
     if (stream->tls != NULL) {
-        status = tls_io_write(stream->tls, bytes, len);
+        status = net_tls_io_write(stream->tls, bytes, len);
         status = status < 0 ? status : net_stream_send_cipher(stream);
     } else {
         status = send_bytes(stream, bytes, len);
@@ -160,21 +160,21 @@ bool net_stream_blocked(const struct net_stream *stream)
 
 void net_stream_say_goodbye(struct net_stream *stream)
 {
-    bool connected = stream->state == STREAM_READY || stream->state == STREAM_OPEN;
+    bool connected = stream->state == NET_STREAM_READY || stream->state == NET_STREAM_OPEN;
 
-    if (stream->state >= STREAM_LINGERING) {
+    if (stream->state >= NET_STREAM_LINGERING) {
         return;
     }
     if (!connected) {
         net_stream_close_handle(stream, false);
         return;
     }
-    stream->state = STREAM_LINGERING;
+    stream->state = NET_STREAM_LINGERING;
     net_loop_flush_cancel(&stream->early_flush);
     stream->closes_at_ms = uv_now(&stream->loop->uv) + NET_LINGER_MS;
     net_loop_tick_start(stream->loop, &stream->linger_tick);
     if (stream->tls != NULL) {
-        tls_io_end(stream->tls); /* close_notify; not sent after a TLS failure */
+        net_tls_io_end(stream->tls); /* close_notify; not sent after a TLS failure */
         if (net_stream_send_cipher(stream) < 0) {
             net_stream_close_handle(stream, false);
             return;

@@ -182,7 +182,7 @@ bool net_tls_is_early(const struct net_tls *tls)
     return cert != NULL && X509_cmp_current_time(X509_get0_notBefore(cert)) > 0;
 }
 
-int tls_check_dates(const struct net_tls *tls, const char *file, struct net_error *error)
+int net_tls_check_dates(const struct net_tls *tls, const char *file, struct net_error *error)
 {
     if (net_tls_is_expired(tls)) {
         net_error_set(error, NET_TLS_EXPIRED, "certificate file %s is expired: renew it", file);
@@ -245,11 +245,11 @@ static struct net_tls *context_new(const SSL_METHOD *method)
     if (tls->ctx == NULL) {
         abort(); /* no memory, as in mem_calloc() */
     }
-    tls_policy_apply(tls->ctx);
+    net_tls_policy_apply(tls->ctx);
     /* What is shown is what the file holds: filled up from the authorities that we trust, a chain
      * would pass here whose agents, which do not do that, are refused. */
     SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-    SSL_CTX_set_msg_callback(tls->ctx, tls_io_on_message);
+    SSL_CTX_set_msg_callback(tls->ctx, net_tls_io_on_message);
     return tls;
 }
 
@@ -272,7 +272,7 @@ struct net_tls *net_tls_client_new(const struct net_tls_client_config *config,
 {
     struct net_tls *tls = context_new(TLS_client_method());
 
-    SSL_CTX_set_client_cert_cb(tls->ctx, tls_io_on_certificate_wanted);
+    SSL_CTX_set_client_cert_cb(tls->ctx, net_tls_io_on_certificate_wanted);
     tls->verify = !config->skip_verify;
     if ((tls->verify && load_trust(tls->ctx, config->cacert_file, ret_error) != 0) ||
         load_identity(tls->ctx, config, ret_error) != 0) {
@@ -293,7 +293,7 @@ static int load_client_authorities(struct net_tls *tls, const struct net_tls_ser
     if (load_authorities(tls->ctx, file, "client CA file", error) != 0) {
         return -1;
     }
-    if (tls_digest_file(file, tls->client_ca_digest) != 0) {
+    if (net_tls_digest_file(file, tls->client_ca_digest) != 0) {
         net_error_set(error, NET_FAILED, "cannot read client CA file %s", file);
         return -1;
     }
@@ -312,10 +312,10 @@ struct net_tls *net_tls_server_new(const struct net_tls_server_config *config,
 
     tls->server = true;
     tls->file = mem_strdup(config->cert_file);
-    SSL_CTX_set_client_hello_cb(tls->ctx, tls_io_on_client_hello, NULL);
-    SSL_CTX_set_alpn_select_cb(tls->ctx, tls_io_on_alpn, NULL);
+    SSL_CTX_set_client_hello_cb(tls->ctx, net_tls_io_on_client_hello, NULL);
+    SSL_CTX_set_alpn_select_cb(tls->ctx, net_tls_io_on_alpn, NULL);
     if (load_certificate(tls->ctx, config->cert_file, ret_error) != 0 ||
-        tls_check_dates(tls, config->cert_file, ret_error) != 0 ||
+        net_tls_check_dates(tls, config->cert_file, ret_error) != 0 ||
         load_key(tls->ctx, config->key_file, config->cert_file, NULL, ret_error) != 0 ||
         load_client_authorities(tls, config, ret_error) != 0) {
         net_tls_free(tls);

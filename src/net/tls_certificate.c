@@ -17,7 +17,7 @@
 #include <time.h>
 
 /* Seconds since 1970; 0 where the date is none. */
-int64_t tls_date_s(const ASN1_TIME *date)
+int64_t net_tls_date_s(const ASN1_TIME *date)
 {
     struct tm parts;
     return ASN1_TIME_to_tm(date, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
@@ -87,8 +87,8 @@ static void describe(struct net_certificate *out, const X509 *cert)
     set_subject(out, cert);
     set_serial(out, cert);
     set_names(out, cert);
-    out->begin_s = tls_date_s(X509_get0_notBefore(cert));
-    out->end_s = tls_date_s(X509_get0_notAfter(cert));
+    out->begin_s = net_tls_date_s(X509_get0_notBefore(cert));
+    out->end_s = net_tls_date_s(X509_get0_notAfter(cert));
 }
 
 /* The n-th certificate that is shown, or NULL. */
@@ -130,7 +130,7 @@ void net_tls_words(const struct net_tls *tls, char out[static NET_TLS_WORDS_BYTE
 
 bool net_tls_is_same(const struct net_tls *a, const struct net_tls *b)
 {
-    bool same = memcmp(a->client_ca_digest, b->client_ca_digest, TLS_DIGEST_BYTES) == 0;
+    bool same = memcmp(a->client_ca_digest, b->client_ca_digest, NET_TLS_DIGEST_BYTES) == 0;
     const X509 *one;
     const X509 *other;
     size_t n = 0;
@@ -175,7 +175,7 @@ static void append_hash(struct buf *out, const X509 *cert)
     (void)buf_append(out, hex, strlen(hex), SIZE_MAX);
 }
 
-char *tls_io_peer_identity(const struct tls_io *io)
+char *net_tls_io_peer_identity(const struct net_tls_io *io)
 {
     const X509 *cert = SSL_get0_peer_certificate(io->ssl);
     struct net_certificate described;
@@ -210,7 +210,7 @@ static const char *first_name(const struct net_certificate *described, const cha
     return NULL;
 }
 
-char *tls_io_peer_name(const struct tls_io *io)
+char *net_tls_io_peer_name(const struct net_tls_io *io)
 {
     const X509 *cert = SSL_get0_peer_certificate(io->ssl);
     struct net_certificate described;
@@ -223,7 +223,7 @@ char *tls_io_peer_name(const struct tls_io *io)
     return mem_strdup(name != NULL ? name : described.subject);
 }
 
-const char *tls_io_version(const struct tls_io *io)
+const char *net_tls_io_version(const struct net_tls_io *io)
 {
     return SSL_get_version(io->ssl);
 }

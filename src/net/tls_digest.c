@@ -9,7 +9,7 @@
 /* Of a file, a bundle of authorities for one, as far as it is compared. */
 #define TLS_FILE_BYTES ((size_t)4 * 1024 * 1024)
 
-int tls_digest_file(const char *file, unsigned char out[static TLS_DIGEST_BYTES])
+int net_tls_digest_file(const char *file, unsigned char out[static NET_TLS_DIGEST_BYTES])
 {
     char *bytes;
     size_t len;

@@ -71,28 +71,28 @@ static bool describe_names(const X509 *cert, char *out, size_t out_bytes)
     return has_common_name_only;
 }
 
-static void describe_date(const ASN1_TIME *time, char out[static TLS_IO_DATE_BYTES])
+static void describe_date(const ASN1_TIME *time, char out[static NET_TLS_IO_DATE_BYTES])
 {
     struct tm tm;
 
     if (ASN1_TIME_to_tm(time, &tm) == 1) {
-        strftime(out, TLS_IO_DATE_BYTES, "%Y-%m-%d %H:%M UTC", &tm);
+        strftime(out, NET_TLS_IO_DATE_BYTES, "%Y-%m-%d %H:%M UTC", &tm);
     } else {
-        snprintf(out, TLS_IO_DATE_BYTES, "an unreadable date");
+        snprintf(out, NET_TLS_IO_DATE_BYTES, "an unreadable date");
     }
 }
 
-int tls_verdict_on_verify(int ok, X509_STORE_CTX *store)
+int net_tls_verdict_on_verify(int ok, X509_STORE_CTX *store)
 {
     const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct tls_io *io = SSL_get_app_data(ssl);
+    struct net_tls_io *io = SSL_get_app_data(ssl);
     const X509 *cert = X509_STORE_CTX_get_current_cert(store);
-    struct tls_verdict *verdict;
+    struct net_tls_verdict *verdict;
 
     if (ok || io->verdict != NULL) {
         return ok;
     }
-    verdict = io->verdict = mem_new(struct tls_verdict);
+    verdict = io->verdict = mem_new(struct net_tls_verdict);
     verdict->code = X509_STORE_CTX_get_error(store);
     verdict->depth = X509_STORE_CTX_get_error_depth(store);
     if (cert != NULL) {
@@ -108,11 +108,11 @@ int tls_verdict_on_verify(int ok, X509_STORE_CTX *store)
 
 /* --- what we say about it --- */
 
-static void explain_verdict(const struct tls_io *io, struct net_error *error)
+static void explain_verdict(const struct net_tls_io *io, struct net_error *error)
 {
-    const struct tls_verdict *verdict = io->verdict;
+    const struct net_tls_verdict *verdict = io->verdict;
     const char *whose = verdict->depth > 0 ? "a certificate in the chain" : "certificate";
-    char wanted[TLS_IO_NAMES_BYTES];
+    char wanted[NET_TLS_IO_NAMES_BYTES];
 
     const char *mend = io->server_name != NULL
                            ? "pass its CA with --cacert FILE"
@@ -200,7 +200,7 @@ static bool is_distrust(int alert)
 }
 
 /* Seen in the handshake, so it is no guess that this is what is missing, or meant. */
-static const char *certificate_hint(const struct tls_io *io, int alert)
+static const char *certificate_hint(const struct net_tls_io *io, int alert)
 {
     switch (io->certificate) {
     case NET_CREDENTIAL_NONE:
@@ -218,7 +218,7 @@ static const char *certificate_hint(const struct tls_io *io, int alert)
     }
 }
 
-static void explain_client(const struct tls_io *io, struct net_error *error)
+static void explain_client(const struct net_tls_io *io, struct net_error *error)
 {
     int alert = alert_of(io->reason);
 
@@ -244,7 +244,7 @@ static void explain_client(const struct tls_io *io, struct net_error *error)
     }
 }
 
-static void explain_server(const struct tls_io *io, struct net_error *error)
+static void explain_server(const struct net_tls_io *io, struct net_error *error)
 {
     int alert = alert_of(io->reason);
 
@@ -273,13 +273,13 @@ static void explain_server(const struct tls_io *io, struct net_error *error)
     }
 }
 
-void tls_io_explain(struct tls_io *io, const char *peer, struct net_error *ret_error)
+void net_tls_io_explain(struct net_tls_io *io, const char *peer, struct net_error *ret_error)
 {
     int alert = alert_of(io->reason);
 
     if (io->flooding) {
         net_error_set(ret_error, NET_TLS_FAILED, "%s sent more than %d TLS messages in a minute",
-                      peer, TLS_IO_MESSAGES_MAX);
+                      peer, NET_TLS_IO_MESSAGES_MAX);
     } else if (peer != NULL && alert >= 0) {
         net_error_set(ret_error, NET_TLS_FAILED, "%s ended the TLS connection (alert: %s)%s", peer,
                       alert_text(alert), certificate_hint(io, alert));
@@ -293,7 +293,7 @@ void tls_io_explain(struct tls_io *io, const char *peer, struct net_error *ret_e
     }
 }
 
-void tls_io_explain_end(struct tls_io *io, int status, struct net_error *ret_error)
+void net_tls_io_explain_end(struct net_tls_io *io, int status, struct net_error *ret_error)
 {
     const char *how = status == UV_EOF ? "closed" : "reset";
     enum net_error_kind kind = status == UV_EOF ? NET_CLOSED : NET_RESET;

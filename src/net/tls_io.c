@@ -28,7 +28,7 @@ static bool looks_like_tls(const uint8_t *bytes)
 
 static int on_bio_read(BIO *bio, char *out, int cap)
 {
-    struct tls_io *io = BIO_get_data(bio);
+    struct net_tls_io *io = BIO_get_data(bio);
     size_t count = io->in_len < (size_t)cap ? io->in_len : (size_t)cap;
 
     BIO_clear_retry_flags(bio);
@@ -48,7 +48,7 @@ static int on_bio_read(BIO *bio, char *out, int cap)
 
 static int on_bio_write(BIO *bio, const char *bytes, int len)
 {
-    struct tls_io *io = BIO_get_data(bio);
+    struct net_tls_io *io = BIO_get_data(bio);
     size_t room = NET_CIPHER_BYTES - io->out_len;
 
     BIO_clear_retry_flags(bio);
@@ -80,7 +80,7 @@ static void make_bio_method(void)
     BIO_meth_set_ctrl(bio_method, on_bio_ctrl);
 }
 
-static BIO *make_bio(struct tls_io *io)
+static BIO *make_bio(struct net_tls_io *io)
 {
     BIO *bio;
 
@@ -96,10 +96,10 @@ static BIO *make_bio(struct tls_io *io)
 
 /* --- callbacks of the context --- */
 
-void tls_io_on_message(int sent, int version, int content_type, const void *bytes, size_t len,
-                       SSL *ssl, void *arg)
+void net_tls_io_on_message(int sent, int version, int content_type, const void *bytes, size_t len,
+                           SSL *ssl, void *arg)
 {
-    struct tls_io *io = SSL_get_app_data(ssl);
+    struct net_tls_io *io = SSL_get_app_data(ssl);
     uint64_t now_ms;
 
     (void)version;
@@ -112,33 +112,33 @@ void tls_io_on_message(int sent, int version, int content_type, const void *byte
         return;
     }
     now_ms = uv_now(&io->loop->uv);
-    if (now_ms - io->window_start_ms >= TLS_IO_MESSAGES_MS) {
+    if (now_ms - io->window_start_ms >= NET_TLS_IO_MESSAGES_MS) {
         io->window_start_ms = now_ms;
         io->messages = 0;
     }
-    io->flooding = ++io->messages > TLS_IO_MESSAGES_MAX;
+    io->flooding = ++io->messages > NET_TLS_IO_MESSAGES_MAX;
 }
 
-int tls_io_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
+int net_tls_io_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
 {
-    struct tls_io *io = SSL_get_app_data(ssl);
+    struct net_tls_io *io = SSL_get_app_data(ssl);
     const unsigned char *extension;
     size_t len;
 
     (void)arg;
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
                                   &extension, &len) == 1) {
-        return SSL_CLIENT_HELLO_SUCCESS; /* tls_io_on_alpn() judges it */
+        return SSL_CLIENT_HELLO_SUCCESS; /* net_tls_io_on_alpn() judges it */
     }
     io->no_alpn = true;
     *ret_alert = SSL_AD_NO_APPLICATION_PROTOCOL;
     return SSL_CLIENT_HELLO_ERROR;
 }
 
-int tls_io_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len,
-                   const unsigned char *offered, unsigned int offered_len, void *arg)
+int net_tls_io_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len,
+                       const unsigned char *offered, unsigned int offered_len, void *arg)
 {
-    struct tls_io *io = SSL_get_app_data(ssl);
+    struct net_tls_io *io = SSL_get_app_data(ssl);
     unsigned char *chosen;
 
     (void)arg;
@@ -153,9 +153,9 @@ int tls_io_on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_
 
 /* Called when the server asks for a certificate and none is configured that it takes; it goes
  * without. */
-int tls_io_on_certificate_wanted(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key)
+int net_tls_io_on_certificate_wanted(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key)
 {
-    struct tls_io *io = SSL_get_app_data(ssl);
+    struct net_tls_io *io = SSL_get_app_data(ssl);
 
     (void)ret_cert;
     (void)ret_key;
@@ -163,7 +163,7 @@ int tls_io_on_certificate_wanted(SSL *ssl, X509 **ret_cert, EVP_PKEY **ret_key)
     return 0;
 }
 
-enum net_credential tls_io_credential(const struct tls_io *io)
+enum net_credential net_tls_io_credential(const struct net_tls_io *io)
 {
     return io->certificate;
 }
@@ -204,10 +204,10 @@ static void set_server_name(SSL *ssl, const char *server_name, bool verify)
     }
 }
 
-struct tls_io *tls_io_new(struct net_tls *tls, struct net_loop *loop, const char *peer_label,
-                          const char *server_name)
+struct net_tls_io *net_tls_io_new(struct net_tls *tls, struct net_loop *loop,
+                                  const char *peer_label, const char *server_name)
 {
-    struct tls_io *io = mem_new(struct tls_io);
+    struct net_tls_io *io = mem_new(struct net_tls_io);
     BIO *bio = make_bio(io);
 
     io->loop = loop;
@@ -222,18 +222,18 @@ struct tls_io *tls_io_new(struct net_tls *tls, struct net_loop *loop, const char
     if (tls->server) {
         SSL_set_accept_state(io->ssl);
         SSL_set_verify(io->ssl, tls->client_verify,
-                       tls->client_verify != SSL_VERIFY_NONE ? tls_verdict_on_verify : NULL);
+                       tls->client_verify != SSL_VERIFY_NONE ? net_tls_verdict_on_verify : NULL);
         return io;
     }
     SSL_set_connect_state(io->ssl);
     SSL_set_alpn_protos(io->ssl, alpn_h2, sizeof(alpn_h2));
     SSL_set_verify(io->ssl, tls->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
-                   tls->verify ? tls_verdict_on_verify : NULL);
+                   tls->verify ? net_tls_verdict_on_verify : NULL);
     set_server_name(io->ssl, server_name, tls->verify);
     return io;
 }
 
-void tls_io_free(struct tls_io *io)
+void net_tls_io_free(struct net_tls_io *io)
 {
     if (io == NULL) {
         return;
@@ -243,29 +243,29 @@ void tls_io_free(struct tls_io *io)
     free(io);
 }
 
-void tls_io_feed(struct tls_io *io, const uint8_t *bytes, size_t len)
+void net_tls_io_feed(struct net_tls_io *io, const uint8_t *bytes, size_t len)
 {
     io->in = bytes;
     io->in_len = len;
 }
 
-const uint8_t *tls_io_unread(const struct tls_io *io, size_t *ret_len)
+const uint8_t *net_tls_io_unread(const struct net_tls_io *io, size_t *ret_len)
 {
     *ret_len = io->in_len;
     return io->in;
 }
 
-bool tls_io_is_drained(const struct tls_io *io)
+bool net_tls_io_is_drained(const struct net_tls_io *io)
 {
     return io->in_len == 0 && SSL_has_pending(io->ssl) == 0;
 }
 
-bool tls_io_has_pending(const struct tls_io *io)
+bool net_tls_io_has_pending(const struct net_tls_io *io)
 {
     return SSL_has_pending(io->ssl) == 1;
 }
 
-size_t tls_io_take_output(struct tls_io *io)
+size_t net_tls_io_take_output(struct net_tls_io *io)
 {
     size_t len = io->out_len;
 
@@ -274,36 +274,36 @@ size_t tls_io_take_output(struct tls_io *io)
 }
 
 /* Turns a result of OpenSSL that is not a success into an outcome. */
-static int outcome_of(struct tls_io *io, int result)
+static int outcome_of(struct net_tls_io *io, int result)
 {
     int error = SSL_get_error(io->ssl, result);
 
     if (error == SSL_ERROR_WANT_READ) {
-        return TLS_IO_MORE;
+        return NET_TLS_IO_MORE;
     }
     if (error == SSL_ERROR_WANT_WRITE && !io->handshake_done) {
-        return TLS_IO_FULL;
+        return NET_TLS_IO_FULL;
     }
     if (error == SSL_ERROR_ZERO_RETURN) {
-        return TLS_IO_E_ENDED;
+        return NET_TLS_IO_E_ENDED;
     }
     io->failed = true;
     io->reason = ERR_peek_error();
     ERR_clear_error();
-    return TLS_IO_E_FAILED;
+    return NET_TLS_IO_E_FAILED;
 }
 
-static int check_alpn(struct tls_io *io)
+static int check_alpn(struct net_tls_io *io)
 {
     const unsigned char *name;
     unsigned int len;
 
     SSL_get0_alpn_selected(io->ssl, &name, &len);
     if (len == 2 && memcmp(name, "h2", 2) == 0) {
-        return TLS_IO_DONE;
+        return NET_TLS_IO_DONE;
     }
     io->no_alpn = true;
-    return TLS_IO_E_FAILED;
+    return NET_TLS_IO_E_FAILED;
 }
 
 /* SSL_get_error() needs the thread's queue of errors empty before each call, which it nearly always
@@ -315,7 +315,7 @@ static void forget_errors(void)
     }
 }
 
-int tls_io_handshake(struct tls_io *io)
+int net_tls_io_handshake(struct net_tls_io *io)
 {
     int result;
     int outcome;
@@ -324,14 +324,14 @@ int tls_io_handshake(struct tls_io *io)
     result = SSL_do_handshake(io->ssl);
     if (result != 1) {
         outcome = outcome_of(io, result);
-        return outcome == TLS_IO_E_ENDED ? TLS_IO_E_FAILED : outcome;
+        return outcome == NET_TLS_IO_E_ENDED ? NET_TLS_IO_E_FAILED : outcome;
     }
     io->handshake_done = true;
     io->window_start_ms = uv_now(&io->loop->uv);
     return check_alpn(io);
 }
 
-int tls_io_read(struct tls_io *io, uint8_t *out, size_t cap)
+int net_tls_io_read(struct net_tls_io *io, uint8_t *out, size_t cap)
 {
     int count;
 
@@ -339,12 +339,12 @@ int tls_io_read(struct tls_io *io, uint8_t *out, size_t cap)
     count = SSL_read(io->ssl, out, (int)cap);
     if (io->flooding) {
         io->failed = true;
-        return TLS_IO_E_FAILED;
+        return NET_TLS_IO_E_FAILED;
     }
     return count > 0 ? count : outcome_of(io, count);
 }
 
-int tls_io_write(struct tls_io *io, const uint8_t *bytes, size_t len)
+int net_tls_io_write(struct net_tls_io *io, const uint8_t *bytes, size_t len)
 {
     int count;
 
@@ -360,7 +360,7 @@ int tls_io_write(struct tls_io *io, const uint8_t *bytes, size_t len)
     return 0;
 }
 
-void tls_io_end(struct tls_io *io)
+void net_tls_io_end(struct net_tls_io *io)
 {
     if (io->failed || !io->handshake_done) {
         return;

@@ -9,13 +9,13 @@
 
 /* Handshake messages a peer may send per minute after the handshake (KeyUpdate, session tickets):
  * each costs us a key derivation. RFC 8446 section 4.6.3 knows no limit. */
-#define TLS_IO_MESSAGES_MAX 100
-#define TLS_IO_MESSAGES_MS  60000
+#define NET_TLS_IO_MESSAGES_MAX 100
+#define NET_TLS_IO_MESSAGES_MS  60000
 /* Names of a certificate that are shown in a message. */
-#define TLS_IO_NAMES_BYTES 120
-#define TLS_IO_DATE_BYTES  40
+#define NET_TLS_IO_NAMES_BYTES 120
+#define NET_TLS_IO_DATE_BYTES  40
 
-struct tls_io {
+struct net_tls_io {
     SSL *ssl;                /* owned */
     struct net_loop *loop;   /* its clock, and its cipher_bytes for what goes out */
     const char *peer_label;  /* borrowed during the handshake */
@@ -31,8 +31,8 @@ struct tls_io {
     unsigned int messages; /* since window_start_ms */
     uint64_t window_start_ms;
 
-    unsigned long reason;        /* OpenSSL's, when it failed */
-    struct tls_verdict *verdict; /* owned; NULL unless the certificate was refused */
+    unsigned long reason;            /* OpenSSL's, when it failed */
+    struct net_tls_verdict *verdict; /* owned; NULL unless the certificate was refused */
 
     const uint8_t *in; /* borrowed slice of ciphertext */
     size_t in_len;
@@ -40,16 +40,16 @@ struct tls_io {
 };
 
 /* Why the peer's certificate was refused, in words: its own bytes are escaped. */
-struct tls_verdict {
-    int code;                       /* X509_V_ERR_ */
-    int depth;                      /* 0: the leaf */
-    char names[TLS_IO_NAMES_BYTES]; /* those the certificate is for */
-    bool has_common_name_only;      /* it is no name of a host */
-    char issuer[TLS_IO_NAMES_BYTES];
-    char date[TLS_IO_DATE_BYTES]; /* of expiry or first validity */
+struct net_tls_verdict {
+    int code;                           /* X509_V_ERR_ */
+    int depth;                          /* 0: the leaf */
+    char names[NET_TLS_IO_NAMES_BYTES]; /* those the certificate is for */
+    bool has_common_name_only;          /* it is no name of a host */
+    char issuer[NET_TLS_IO_NAMES_BYTES];
+    char date[NET_TLS_IO_DATE_BYTES]; /* of expiry or first validity */
 };
 
-/* For SSL_set_verify: remembers the first refusal in the tls_io. */
-int tls_verdict_on_verify(int ok, X509_STORE_CTX *store);
+/* For SSL_set_verify: remembers the first refusal in the struct net_tls_io. */
+int net_tls_verdict_on_verify(int ok, X509_STORE_CTX *store);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <openssl/x509.h>
 
-bool tls_io_peer_expiry(const struct tls_io *io, struct net_expiry *ret_expiry)
+bool net_tls_io_peer_expiry(const struct net_tls_io *io, struct net_expiry *ret_expiry)
 {
     const X509 *leaf = SSL_get0_peer_certificate(io->ssl);
     /* What was verified ends with the authority; unverified, there is only what the peer sent. */
@@ -15,9 +15,9 @@ bool tls_io_peer_expiry(const struct tls_io *io, struct net_expiry *ret_expiry)
     if (leaf == NULL) {
         return false;
     }
-    ret_expiry->leaf_s = ret_expiry->chain_s = tls_date_s(X509_get0_notAfter(leaf));
+    ret_expiry->leaf_s = ret_expiry->chain_s = net_tls_date_s(X509_get0_notAfter(leaf));
     for (int i = 0; i < sk_X509_num(chain); i++) {
-        int64_t end_s = tls_date_s(X509_get0_notAfter(sk_X509_value(chain, i)));
+        int64_t end_s = net_tls_date_s(X509_get0_notAfter(sk_X509_value(chain, i)));
         ret_expiry->chain_s = end_s < ret_expiry->chain_s ? end_s : ret_expiry->chain_s;
     }
     return true;

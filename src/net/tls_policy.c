@@ -62,7 +62,7 @@ static void set_signatures(SSL_CTX *ctx)
 
 /* OpenSSL's configuration (OPENSSL_CONF, its section system_default) was applied when `ctx` was
  * made: each of its settings is set again, and what has no place here is taken back. */
-void tls_policy_apply(SSL_CTX *ctx)
+void net_tls_policy_apply(SSL_CTX *ctx)
 {
     SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);

@@ -10,12 +10,13 @@
 
 /* What a server's context is made of. Returns 0 or -1. */
 static int digest_config(const struct net_tls_server_config *config,
-                         unsigned char out[static TLS_DIGEST_BYTES])
+                         unsigned char out[static NET_TLS_DIGEST_BYTES])
 {
-    unsigned char all[3 * TLS_DIGEST_BYTES + 1] = {0};
+    unsigned char all[3 * NET_TLS_DIGEST_BYTES + 1] = {0};
     const char *files[] = {config->cert_file, config->key_file, config->client_ca_file};
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        if (files[i] != NULL && tls_digest_file(files[i], all + i * TLS_DIGEST_BYTES) != 0) {
+        if (files[i] != NULL &&
+            net_tls_digest_file(files[i], all + i * NET_TLS_DIGEST_BYTES) != 0) {
             return -1;
         }
     }
@@ -30,7 +31,7 @@ static struct net_tls *load_server(const struct net_tls_server_config *config,
 {
     struct net_tls *tls = net_tls_server_new(config, ret_error);
     if (tls != NULL && digest != NULL && digest_config(config, tls->files_digest) == 0) {
-        tls->has_files = memcmp(digest, tls->files_digest, TLS_DIGEST_BYTES) == 0;
+        tls->has_files = memcmp(digest, tls->files_digest, NET_TLS_DIGEST_BYTES) == 0;
     }
     return tls;
 }
@@ -39,14 +40,14 @@ struct net_tls *net_tls_server_renew(struct net_tls *current,
                                      const struct net_tls_server_config *config,
                                      struct net_error *ret_error)
 {
-    unsigned char digest[TLS_DIGEST_BYTES];
+    unsigned char digest[NET_TLS_DIGEST_BYTES];
     if (digest_config(config, digest) != 0) {
         return load_server(config, NULL, ret_error);
     }
     if (current == NULL || !current->has_files ||
-        memcmp(digest, current->files_digest, TLS_DIGEST_BYTES) != 0) {
+        memcmp(digest, current->files_digest, NET_TLS_DIGEST_BYTES) != 0) {
         return load_server(config, digest, ret_error);
     }
-    return tls_check_dates(current, config->cert_file, ret_error) == 0 ? net_tls_ref(current)
-                                                                       : NULL;
+    return net_tls_check_dates(current, config->cert_file, ret_error) == 0 ? net_tls_ref(current)
+                                                                           : NULL;
 }

@@ -1,145 +1,96 @@
-/* `grpcroute proxy`: options to a configuration. */
+/* `grpcroute proxy`. */
 #include "proxy/command.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/process.h"
-#include "cli/common.h"
 #include "cli/exit.h"
-#include "proxy/life.h"
+#include "proxy/command_impl.h"
 #include "relay/cluster.h"
-#include "relay/state.h"
 #include "role/routes.h"
 
-#define MAX_BUFFERED_BYTES (UINT64_C(128) << 20) /* where the memory is no limit */
-/* Of memory, for each worker: on a machine of many CPUs a small limit would be theirs alone. */
-#define WORKER_MEMORY_BYTES (UINT64_C(32) << 20)
-
-struct options {
-    struct text_address listen;
-    struct text_address admin;
-    const char *routes;
-    const char *cert;
-    const char *key;
-    const char *client_ca;
-    unsigned client_cert;
-    bool forward_client_cert;
-    bool plaintext;
-    bool no_watch;
-    struct cli_list endpoints;
-    unsigned lb_policy;
-    const char *hash_header;
-    const char *id;
-    uint64_t workers;
-    uint64_t max_streams;
-    uint64_t max_buffered;
-    uint64_t drain_timeout_ns;
-    uint64_t keepalive_ns;
-    uint64_t max_stream_age_ns;
-    uint64_t age_jitter;
-    bool rebalance;
-    unsigned on_removed;
-    unsigned on_unhealthy;
-    uint64_t move_window_ns;
-    bool no_health_checks;
-    uint64_t health_interval_ns;
-    uint64_t health_timeout_ns;
-    uint64_t unhealthy_threshold;
-    uint64_t healthy_threshold;
-    uint64_t dns_refresh_ns;
-    const char *access_log;
-    bool access_log_open;
-    struct cli_log_options log;
-};
-
-/* What becomes of the live streams of an endpoint that new ones do not go to any more. */
-enum fate { FATE_KEEP, FATE_END };
 static const char *const fate_names[] = {"keep", "end", NULL};
-
-enum client_cert { CLIENT_CERT_REQUIRED, CLIENT_CERT_OPTIONAL };
 static const char *const client_cert_names[] = {"required", "optional", NULL};
 
 static const struct cli_option options_table[] = {
     {.name = "routes",
      .kind = CLI_FILE,
-     .offset = offsetof(struct options, routes),
+     .offset = offsetof(struct proxy_options, routes),
      .argument = "FILE",
      .environment = "GRPCROUTE_ROUTES",
      .help = "GRPCRoute file (YAML) to route by; without it v2.* goes to server-v2, the rest to "
              "server-v1"},
     {.name = "listen",
      .kind = CLI_LISTEN,
-     .offset = offsetof(struct options, listen),
+     .offset = offsetof(struct proxy_options, listen),
      .argument = "[HOST]:PORT",
      .fallback = ":8443",
      .help = "Where agents connect"},
     {.name = "cert",
      .kind = CLI_FILE,
-     .offset = offsetof(struct options, cert),
+     .offset = offsetof(struct proxy_options, cert),
      .argument = "FILE",
      .fallback = "certs/cert.pem",
      .environment = "GRPCROUTE_CERT",
      .help = "Certificate chain (PEM), leaf first"},
     {.name = "key",
      .kind = CLI_FILE,
-     .offset = offsetof(struct options, key),
+     .offset = offsetof(struct proxy_options, key),
      .argument = "FILE",
      .fallback = "certs/key.pem",
      .environment = "GRPCROUTE_KEY",
      .help = "Its private key (PEM)"},
     {.name = "client-ca",
      .kind = CLI_FILE,
-     .offset = offsetof(struct options, client_ca),
+     .offset = offsetof(struct proxy_options, client_ca),
      .argument = "FILE",
      .help = "Ask clients for a certificate that one of these authorities (PEM) has signed"},
     {.name = "client-cert",
      .kind = CLI_CHOICE,
-     .offset = offsetof(struct options, client_cert),
+     .offset = offsetof(struct proxy_options, client_cert),
      .argument = "WHICH",
      .fallback = "required",
      .choices = client_cert_names,
      .help = "Whether a client without a certificate is let in"},
     {.name = "forward-client-cert",
      .kind = CLI_FLAG,
-     .offset = offsetof(struct options, forward_client_cert),
+     .offset = offsetof(struct proxy_options, forward_client_cert),
      .help = "Tell servers who a client proved to be (x-forwarded-client-cert)"},
     {.name = "plaintext",
      .kind = CLI_FLAG,
-     .offset = offsetof(struct options, plaintext),
+     .offset = offsetof(struct proxy_options, plaintext),
      .help = "Listen without TLS (h2c)"},
     {.name = "no-watch",
      .kind = CLI_FLAG,
-     .offset = offsetof(struct options, no_watch),
+     .offset = offsetof(struct proxy_options, no_watch),
      .help = "Do not reload by itself when --routes, --cert, --key or a file of --endpoints "
              "changes; SIGHUP and POST /reload do it then"},
     {.name = "endpoints",
      .kind = CLI_LIST,
-     .offset = offsetof(struct options, endpoints),
+     .offset = offsetof(struct proxy_options, endpoints),
      .argument = ROLE_ENDPOINTS_ARGUMENT,
      .help = "Endpoints of the cluster NAME, instead of the addresses of that name; @FILE holds "
              "such values, one in a line, and is read again at each reload"},
     {.name = "lb-policy",
      .kind = CLI_CHOICE,
-     .offset = offsetof(struct options, lb_policy),
+     .offset = offsetof(struct proxy_options, lb_policy),
      .argument = "POLICY",
      .fallback = "round-robin",
      .choices = lb_policy_names,
      .help = "How new streams are spread over a cluster's endpoints"},
     {.name = "hash-header",
      .kind = CLI_STRING,
-     .offset = offsetof(struct options, hash_header),
+     .offset = offsetof(struct proxy_options, hash_header),
      .argument = "NAME",
      .fallback = "agent-id",
      .help = "Header that --lb-policy hash looks at"},
     {.name = "admin",
      .kind = CLI_LISTEN,
-     .offset = offsetof(struct options, admin),
+     .offset = offsetof(struct proxy_options, admin),
      .argument = "[HOST]:PORT",
      .fallback = "127.0.0.1:9901",
      .help = "Where the admin port listens; it has no authentication"},
     {.name = "workers",
      .kind = CLI_COUNT,
-     .offset = offsetof(struct options, workers),
+     .offset = offsetof(struct proxy_options, workers),
      .argument = "N",
      .min = 1,
      .max = RELAY_WORKERS_MAX,
@@ -148,7 +99,7 @@ static const struct cli_option options_table[] = {
              "per 32 MiB of the memory limit)"},
     {.name = "max-streams",
      .kind = CLI_COUNT,
-     .offset = offsetof(struct options, max_streams),
+     .offset = offsetof(struct proxy_options, max_streams),
      .argument = "N",
      .fallback = "100",
      .min = 1,
@@ -156,33 +107,33 @@ static const struct cli_option options_table[] = {
      .help = "Streams a client may hold on one connection"},
     {.name = "max-buffered",
      .kind = CLI_SIZE,
-     .offset = offsetof(struct options, max_buffered),
+     .offset = offsetof(struct proxy_options, max_buffered),
      .argument = "SIZE",
      .help = "What may wait for slow readers in all; over it the clients that hold the most lose "
              "streams (default: a quarter of the memory limit, at most 128MiB)"},
     {.name = "drain-timeout",
      .kind = CLI_DURATION,
-     .offset = offsetof(struct options, drain_timeout_ns),
+     .offset = offsetof(struct proxy_options, drain_timeout_ns),
      .argument = "DURATION",
      .fallback = "5s",
      .max = UINT64_C(3600000000000),
      .help = "On SIGTERM, streams end within this window"},
     {.name = "keepalive",
      .kind = CLI_DURATION,
-     .offset = offsetof(struct options, keepalive_ns),
+     .offset = offsetof(struct proxy_options, keepalive_ns),
      .argument = "DURATION",
      .fallback = "1m",
      .help = "PING a client that was silent for this long; 0 for never"},
     {.name = "max-stream-age",
      .kind = CLI_DURATION,
-     .offset = offsetof(struct options, max_stream_age_ns),
+     .offset = offsetof(struct proxy_options, max_stream_age_ns),
      .argument = "DURATION",
      .fallback = "0",
      .max = UINT64_C(31536000000000000),
      .help = "End a stream that is older, between two messages and with UNAVAILABLE; 0 for never"},
     {.name = "age-jitter",
      .kind = CLI_COUNT,
-     .offset = offsetof(struct options, age_jitter),
+     .offset = offsetof(struct proxy_options, age_jitter),
      .argument = "PERCENT",
      .fallback = "10",
      .min = 0,
@@ -190,26 +141,26 @@ static const struct cli_option options_table[] = {
      .help = "Each stream's --max-stream-age is by up to this much less or more"},
     {.name = "rebalance",
      .kind = CLI_FLAG,
-     .offset = offsetof(struct options, rebalance),
+     .offset = offsetof(struct proxy_options, rebalance),
      .help = "When endpoints came, end as many streams as the others have too many, so that they "
              "come back there"},
     {.name = "on-removed",
      .kind = CLI_CHOICE,
-     .offset = offsetof(struct options, on_removed),
+     .offset = offsetof(struct proxy_options, on_removed),
      .argument = "FATE",
      .fallback = "keep",
      .choices = fate_names,
      .help = "What becomes of the live streams of an endpoint that is removed"},
     {.name = "on-unhealthy",
      .kind = CLI_CHOICE,
-     .offset = offsetof(struct options, on_unhealthy),
+     .offset = offsetof(struct proxy_options, on_unhealthy),
      .argument = "FATE",
      .fallback = "keep",
      .choices = fate_names,
      .help = "What becomes of the live streams of an endpoint that is unhealthy"},
     {.name = "move-window",
      .kind = CLI_DURATION,
-     .offset = offsetof(struct options, move_window_ns),
+     .offset = offsetof(struct proxy_options, move_window_ns),
      .argument = "DURATION",
      .fallback = "30s",
      .min = 1000000000,
@@ -217,7 +168,7 @@ static const struct cli_option options_table[] = {
      .help = "Streams that end for one of these reasons do so spread over this time"},
     {.name = "health-interval",
      .kind = CLI_DURATION,
-     .offset = offsetof(struct options, health_interval_ns),
+     .offset = offsetof(struct proxy_options, health_interval_ns),
      .argument = "DURATION",
      .fallback = "5s",
      .min = 100000000,
@@ -226,7 +177,7 @@ static const struct cli_option options_table[] = {
              "the first at once; one whose last check failed is asked every second"},
     {.name = "health-timeout",
      .kind = CLI_DURATION,
-     .offset = offsetof(struct options, health_timeout_ns),
+     .offset = offsetof(struct proxy_options, health_timeout_ns),
      .argument = "DURATION",
      .fallback = "2s",
      .min = 100000000,
@@ -234,7 +185,7 @@ static const struct cli_option options_table[] = {
      .help = "How long the answer to a check may take"},
     {.name = "unhealthy-threshold",
      .kind = CLI_COUNT,
-     .offset = offsetof(struct options, unhealthy_threshold),
+     .offset = offsetof(struct proxy_options, unhealthy_threshold),
      .argument = "N",
      .fallback = "2",
      .min = 1,
@@ -246,7 +197,7 @@ static const struct cli_option options_table[] = {
          "healthy"},
     {.name = "healthy-threshold",
      .kind = CLI_COUNT,
-     .offset = offsetof(struct options, healthy_threshold),
+     .offset = offsetof(struct proxy_options, healthy_threshold),
      .argument = "N",
      .fallback = "1",
      .min = 1,
@@ -254,11 +205,11 @@ static const struct cli_option options_table[] = {
      .help = "Good checks in a row before an unhealthy endpoint gets new streams again"},
     {.name = "no-health-checks",
      .kind = CLI_FLAG,
-     .offset = offsetof(struct options, no_health_checks),
+     .offset = offsetof(struct proxy_options, no_health_checks),
      .help = "Do not call grpc.health.v1: an endpoint that takes connections is healthy"},
     {.name = "dns-refresh",
      .kind = CLI_DURATION,
-     .offset = offsetof(struct options, dns_refresh_ns),
+     .offset = offsetof(struct proxy_options, dns_refresh_ns),
      .argument = "DURATION",
      .fallback = "5s",
      .min = 100000000,
@@ -266,101 +217,25 @@ static const struct cli_option options_table[] = {
      .help = "How often names are resolved again"},
     {.name = "access-log",
      .kind = CLI_FILE,
-     .offset = offsetof(struct options, access_log),
+     .offset = offsetof(struct proxy_options, access_log),
      .argument = "FILE",
      .help = "Append a line of JSON for each stream that ends: who ended it and why, age, messages "
              "and bytes each way, endpoint, pod; - is standard output. Opened anew at SIGHUP"},
     {.name = "access-log-open",
      .kind = CLI_FLAG,
-     .offset = offsetof(struct options, access_log_open),
+     .offset = offsetof(struct proxy_options, access_log_open),
      .help = "And a line for each stream that is opened"},
     {.name = "id",
      .kind = CLI_STRING,
-     .offset = offsetof(struct options, id),
+     .offset = offsetof(struct proxy_options, id),
      .argument = "ID",
      .environment = "HOSTNAME",
      .help = "Name in log lines and /server_info"},
-    CLI_LOG_OPTIONS(struct options, log),
+    CLI_LOG_OPTIONS(struct proxy_options, log),
 };
 
-/* ---- run ------------------------------------------------------------------------------------- */
-
-/* By default a quarter of what the process may use, as connections need more than their buffers,
- * and no more than honest slow readers need. */
-static uint64_t max_buffered(const struct options *options)
-{
-    uint64_t share = process_memory_limit() / 4;
-    uint64_t fallback = share < MAX_BUFFERED_BYTES ? share : MAX_BUFFERED_BYTES;
-    return options->max_buffered > 0 ? options->max_buffered : fallback;
-}
-
-static unsigned count_workers(const struct options *options)
-{
-    uint64_t roomy = process_memory_limit() / WORKER_MEMORY_BYTES;
-    uint64_t fallback = process_cpus();
-    fallback = fallback < roomy ? fallback : roomy;
-    fallback = fallback < RELAY_WORKERS_MAX ? fallback : RELAY_WORKERS_MAX;
-    fallback = fallback > 0 ? fallback : 1;
-    return (unsigned)(options->workers > 0 ? options->workers : fallback);
-}
-
-static struct relay_health make_health(const struct options *options)
-{
-    return (struct relay_health){
-        .checks = !options->no_health_checks,
-        .interval_ms = options->health_interval_ns / NS_PER_MS,
-        .timeout_ms = options->health_timeout_ns / NS_PER_MS,
-        .unhealthy_threshold = (unsigned)options->unhealthy_threshold,
-        .healthy_threshold = (unsigned)options->healthy_threshold,
-    };
-}
-
-static struct proxy_config make_config(const struct options *options)
-{
-    return (struct proxy_config){
-        .relay =
-            {
-                .listen = options->listen,
-                .id = options->id,
-                .hash_header = options->lb_policy == LB_HASH ? options->hash_header : NULL,
-                .workers = count_workers(options),
-                .max_streams = (uint32_t)options->max_streams,
-                .max_buffered_bytes = max_buffered(options),
-                .drain_ms = options->drain_timeout_ns / NS_PER_MS,
-                .downstream_keepalive_ms = options->keepalive_ns / NS_PER_MS,
-                .client_certs = options->client_ca != NULL,
-                .forward_client_cert = options->forward_client_cert,
-                .health = make_health(options),
-                .access_log_open = options->access_log_open,
-                .max_stream_age_ms = options->max_stream_age_ns / NS_PER_MS,
-                .age_jitter_ms = options->max_stream_age_ns / NS_PER_MS * options->age_jitter / 100,
-            },
-        .moves =
-            {
-                .rebalance = options->rebalance,
-                .end_removed = options->on_removed == FATE_END,
-                .end_unhealthy = options->on_unhealthy == FATE_END,
-                .window_ms = options->move_window_ns / NS_PER_MS,
-            },
-        .sources =
-            {
-                .routes = options->routes,
-                .cert = options->plaintext ? NULL : options->cert,
-                .key = options->key,
-                .client_ca = options->client_ca,
-                .client_cert_optional = options->client_cert == CLIENT_CERT_OPTIONAL,
-                .endpoints = options->endpoints,
-                .policy = (enum lb_policy)options->lb_policy,
-            },
-        .watch = !options->no_watch,
-        .access_log = options->access_log,
-        .admin = options->admin,
-        .dns_refresh_ms = options->dns_refresh_ns / NS_PER_MS,
-    };
-}
-
 /* What the table cannot say. Returns NULL, or what is wrong. */
-static const char *find_contradiction(const struct options *options)
+static const char *find_contradiction(const struct proxy_options *options)
 {
     if (options->rebalance && options->lb_policy == LB_HASH) {
         return "--rebalance: with --lb-policy hash the header alone says where a stream goes";
@@ -381,14 +256,14 @@ static int run(const void *parsed, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    const struct options *options = parsed;
+    const struct proxy_options *options = parsed;
     const char *contradiction = find_contradiction(options);
     cli_log_apply(&options->log);
     if (contradiction != NULL) {
         cli_error("proxy", "%s", contradiction);
         return EXIT_USAGE;
     }
-    struct proxy_config config = make_config(options);
+    struct proxy_config config = proxy_config_of(options);
     return proxy_run(&config);
 }
 
@@ -409,6 +284,6 @@ const struct cli_command proxy_command = {
                 "  grpcroute proxy --routes /etc/grpcroute/routes.yaml --admin :9901\n",
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
-    .struct_bytes = sizeof(struct options),
+    .struct_bytes = sizeof(struct proxy_options),
     .run = run,
 };

@@ -105,7 +105,7 @@ static void note_no_service(struct probe *probe, const char *how)
 
 static void decide_by_answer(struct probe *probe)
 {
-    char cause[CLUSTER_CAUSE_BYTES];
+    char cause[ENDPOINT_CAUSE_BYTES];
     enum proxy_health_result result = proxy_health_answer_judge(&probe->answer, cause);
     decide(probe, result, cause);
     if (result == PROXY_HEALTH_PASSED) {
@@ -197,7 +197,7 @@ static void on_close(void *user, uint32_t error, bool unprocessed)
         probe->due_ms = 0; /* the next tick asks again */
         return;
     }
-    char cause[CLUSTER_CAUSE_BYTES];
+    char cause[ENDPOINT_CAUSE_BYTES];
     snprintf(cause, sizeof(cause), "health check ended with %s",
              error == H2_CONNECTION_LOST ? "the connection" : h2_error_name(error));
     decide(probe, PROXY_HEALTH_FAULT, cause);

@@ -50,7 +50,7 @@ because(enum proxy_health_result result, char *ret_cause, const char *format, ..
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(ret_cause, CLUSTER_CAUSE_BYTES, format, args);
+    vsnprintf(ret_cause, ENDPOINT_CAUSE_BYTES, format, args);
     va_end(args);
     return result;
 }
@@ -109,7 +109,7 @@ static bool is_unknown_call(long http_status)
 }
 
 enum proxy_health_result proxy_health_answer_judge(const struct proxy_health_answer *answer,
-                                                   char ret_cause[static CLUSTER_CAUSE_BYTES])
+                                                   char ret_cause[static ENDPOINT_CAUSE_BYTES])
 {
     ret_cause[0] = '\0';
     if (answer->grpc_status >= 0) {

@@ -32,6 +32,6 @@ void proxy_health_answer_take_data(struct proxy_health_answer *answer, const uin
 /* Judges an answer that has ended. `ret_cause` is what speaks against the server; where it passes,
  * how it said that it has no health service, or "". */
 enum proxy_health_result proxy_health_answer_judge(const struct proxy_health_answer *answer,
-                                                   char ret_cause[static CLUSTER_CAUSE_BYTES]);
+                                                   char ret_cause[static ENDPOINT_CAUSE_BYTES]);
 
 #endif

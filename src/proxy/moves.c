@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "relay/cluster.h"
 #include "relay/leave.h"
+#include "relay/leave_reason.h"
 #include "relay/relay.h"
 #include "relay/state.h"
 

@@ -9,7 +9,7 @@
 #ifndef GRPCROUTE_RELAY_CLIENT_H
 #define GRPCROUTE_RELAY_CLIENT_H
 
-#include "base/line_ring.h"
+#include "base/line_file.h"
 #include "base/list.h"
 #include "h2/budget.h"
 #include "net/resolve.h"
@@ -40,8 +40,8 @@ struct client {
     char
         *identity; /* owned; as x-forwarded-client-cert says it, where that is asked for; or NULL */
     char *name;    /* owned; that its certificate says, where there is a stream log; or NULL */
-    const char *tls_version;     /* static; likewise */
-    struct line_share log_share; /* of the lines that wait for the stream log */
+    const char *tls_version;   /* static; likewise */
+    struct line_author author; /* of lines of the stream log */
     bool ended;
 };
 

@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "h2/session.h"
-#include "relay/leave.h"
+#include "relay/leave_reason.h"
 #include "relay/reply.h"
 #include "relay/stream_end.h"
 #include "relay/streams.h"
@@ -63,8 +63,8 @@ struct exchange {
     uint64_t age_due_ms;       /* when it is too old; 0: never */
     enum leave_reason leaving; /* why it is to end between two messages */
     uint64_t leaving_ms;       /* since when */
-    uint64_t half_ms;          /* while it is to move: since when the same message is half sent */
-    uint64_t half_number;      /* which one that is */
+    struct leave_half half_up; /* of the client, while it is to end; the next one of the server */
+    struct leave_half half_down;
     struct list answered_node; /* worker->answered, in the turn in which something was answered */
     enum exchange_state state;
     struct stream_end end;            /* set by the step into ENDING */

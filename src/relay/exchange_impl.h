@@ -1,5 +1,7 @@
 /* The insides of an exchange; for the exchange files alone: exchange.c (the client's side) over
- * exchange_upstream.c (the endpoint's) over exchange_core.c. */
+ * exchange_upstream.c (the request goes to an endpoint) over exchange_response.c (what comes from
+ * there) over exchange_loss.c (how that ended) over exchange_connect.c (where it goes) over
+ * exchange_core.c. */
 #ifndef GRPCROUTE_RELAY_EXCHANGE_IMPL_H
 #define GRPCROUTE_RELAY_EXCHANGE_IMPL_H
 
@@ -52,10 +54,24 @@ void exchange_leave_client(struct exchange *exchange);
 /* Frees the exchange once neither side can call back. */
 void exchange_free_when_closed(struct exchange *exchange);
 
-/* ---- exchange_upstream.c ---- */
+/* ---- exchange_connect.c ---- */
 
 /* Chooses an endpoint and asks for a stream there. Answers when there is none. */
 void exchange_connect(struct exchange *exchange);
+/* Tries again, on another endpoint if there is one, if the request provably was not looked at and
+ * is still known. Returns false when it may not. `same`: the same endpoint may do. */
+bool exchange_retry(struct exchange *exchange, bool same);
+/* As above. A refusal says that this connection has no room, not that the endpoint is bad. */
+bool exchange_retry_refused(struct exchange *exchange);
+
+/* ---- exchange_loss.c, exchange_response.c ---- */
+
+/* The on_close of h2_stream_events, and all of them, of a stream to an endpoint. */
+void exchange_on_upstream_close(void *user, uint32_t error, bool unprocessed);
+extern const struct h2_stream_events exchange_upstream_events;
+
+/* ---- exchange_upstream.c ---- */
+
 /* Answers a request whose metadata is more than `limit_bytes`. */
 void exchange_refuse_large(struct exchange *exchange, uint32_t limit_bytes);
 

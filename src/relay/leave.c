@@ -68,26 +68,23 @@ static enum leave_reason judge(const struct exchange *exchange, uint64_t now, bo
     return asked > reason && take_ask(endpoint) ? asked : reason;
 }
 
-/* Whose message is half sent; NULL: nobody's. */
-static const char *half_sent(const struct stream_record *record)
+static void note_half(struct leave_half *half, const struct message_count *side, uint64_t now)
 {
-    return !message_count_is_between(&record->up)     ? "client"
-           : !message_count_is_between(&record->down) ? "server"
-                                                      : NULL;
+    uint64_t number = message_count_is_between(side) ? 0 : 1 + message_count_whole(side);
+    if (half->number != number) {
+        *half = (struct leave_half){number, now};
+    }
 }
 
-/* Since when the looks have seen the message half sent that is now. */
-static uint64_t half_since_ms(struct exchange *exchange, uint64_t now)
+/* The message that has been half sent for longest; NULL: none is. The one does not hide the other:
+ * a side that begins one message after the other would else keep a stream whose other side never
+ * finishes its own. */
+static const struct leave_half *oldest_half(const struct exchange *exchange)
 {
-    const struct stream_record *record = &exchange->record;
-    const struct message_count *side =
-        message_count_is_between(&record->up) ? &record->down : &record->up;
-    uint64_t number = 1 + 2 * message_count_whole(side) + (side == &record->up);
-    if (exchange->half_number != number) {
-        exchange->half_number = number;
-        exchange->half_ms = now;
-    }
-    return exchange->half_ms;
+    const struct leave_half *up = &exchange->half_up;
+    const struct leave_half *down = &exchange->half_down;
+    bool is_down = down->number != 0 && (up->number == 0 || down->since_ms < up->since_ms);
+    return is_down ? down : up->number != 0 ? up : NULL;
 }
 
 /* Evenness is worth no message: a stream that is only to move waits for its answer, and for each
@@ -97,11 +94,12 @@ static bool may_end(struct exchange *exchange, uint64_t now)
     const struct stream_record *record = &exchange->record;
     bool patient = exchange->leaving == LEAVE_MOVED;
     bool answered = message_count_whole(&record->up) <= message_count_whole(&record->down);
-    if (half_sent(record) != NULL) {
-        uint64_t since_ms = patient ? half_since_ms(exchange, now) : exchange->leaving_ms;
-        if (now - since_ms < LEAVE_MESSAGE_MS) {
-            return false;
-        }
+    note_half(&exchange->half_up, &record->up, now);
+    note_half(&exchange->half_down, &record->down, now);
+    const struct leave_half *half = oldest_half(exchange);
+    if (half != NULL &&
+        now - (patient ? half->since_ms : exchange->leaving_ms) < LEAVE_MESSAGE_MS) {
+        return false;
     }
     return answered || (!patient && now - exchange->leaving_ms >= LEAVE_GRACE_MS);
 }
@@ -128,15 +126,15 @@ static void count_end(struct worker *worker, size_t offset)
 static void explain(struct exchange *exchange, char out[static RPC_MESSAGE_BYTES])
 {
     struct worker *worker = exchange->worker;
-    const char *whose = half_sent(&exchange->record);
+    const struct leave_half *half = oldest_half(exchange);
     const char *message = REASONS[exchange->leaving].message;
-    if (whose == NULL) {
+    if (half == NULL) {
         snprintf(out, RPC_MESSAGE_BYTES, "%s", message);
         return;
     }
     snprintf(out, RPC_MESSAGE_BYTES,
-             "%s; a message of the %s that was still half sent after %d s was cut", message, whose,
-             LEAVE_MESSAGE_MS / 1000);
+             "%s; a message of the %s that was still half sent after %d s was cut", message,
+             half == &exchange->half_up ? "client" : "server", LEAVE_MESSAGE_MS / 1000);
     counter_add(&worker->stats.messages_cut, 1);
     if (exchange->client != NULL) {
         worker_tell_client(worker, "message_cut", rpc_conn_peer(exchange->client->conn), out);

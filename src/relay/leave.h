@@ -10,22 +10,10 @@
 #ifndef GRPCROUTE_RELAY_LEAVE_H
 #define GRPCROUTE_RELAY_LEAVE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #define LEAVE_GRACE_MS   2000
 #define LEAVE_MESSAGE_MS 30000
 /* How often it is looked who is to end: the ends are spread that finely. */
 #define LEAVE_TICK_MS 50
-
-enum leave_reason { LEAVE_NOT, LEAVE_OLD, LEAVE_MOVED, LEAVE_REMOVED, LEAVE_UNHEALTHY };
-
-/* Whether it is the stream's endpoint that is left. Such a stream may be any; those that are too
- * old are the first ones. */
-static inline bool leave_counts(enum leave_reason reason)
-{
-    return reason > LEAVE_OLD;
-}
 
 struct worker;
 

@@ -24,6 +24,7 @@ void stream_log_client(struct client *client, const struct net_stream *stream)
     if (log_of(client->worker) != NULL) {
         client->tls_version = net_stream_tls_version(stream);
         client->name = net_stream_peer_name(stream);
+        client->author.origin = net_stream_network(stream);
     }
 }
 
@@ -58,7 +59,7 @@ static void write_line(struct client *client, const struct stream_record *record
         .age_ms = worker_now_ms(worker) - record->opened_ms,
         .end = end,
     };
-    line_file_put(log_of(worker), &client->log_share, text, stream_line_write(text, &line));
+    line_file_put(log_of(worker), &client->author, text, stream_line_write(text, &line));
 }
 
 void stream_log_open(const struct exchange *exchange)

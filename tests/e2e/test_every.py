@@ -1,4 +1,4 @@
-"""verify --every: a line where the verdict changes, a summary at the end, and nothing but a signal ends it."""
+"""verify --every: a line where the verdict or its cause changes, a summary in the end, nothing but a signal ends it."""
 import json
 import re
 import signal
@@ -62,11 +62,25 @@ def test_a_line_is_printed_only_where_the_verdict_changes(started):
     assert every.wait() == 130
     said = every.verdicts()
     # one for each verdict and the end; between two servers a run may have met none, and some connections of a run a
-    # server's start or end
-    assert [line for line in said if "not connected:" in line and "interrupted" not in line] and len(said) <= 8, said
+    # server's start or end, or all of them
+    assert [line for line in said if "not connected:" in line and "interrupted" not in line] and len(said) <= 9, said
     assert re.search(r"⚠️ interrupted after \d+ runs: \d+ passed, \d+ failed, \d+ without enough evidence, \d+ not "
                      r"connected$", said[-1])
     assert wrong.ident in every.output
+
+
+def test_another_cause_of_the_same_verdict_is_told_once(started, certs):
+    port = started(ReservedPort())
+    every = started(Every(f"127.0.0.1:{port.port}", "--metrics-listen", "127.0.0.1:0"))
+    every.wait_for(r"Z ❌ not connected: .*refused")
+    started(Server("v1", "pod-1", "--cert", certs / "cert.pem", "--key", certs / "key.pem", port=port.port))
+    every.wait_for(r"Z ❌ not connected: .*TLS")
+    seen = every.runs("not_connected")
+    wait_until(lambda: every.runs("not_connected") >= seen + 3, 10, "three more of these")
+    every.send_signal(signal.SIGINT)
+    assert every.wait() == 130
+    said = [re.sub(r"^\S+", "", line) for line in every.verdicts() if "interrupted" not in line]
+    assert len(said) == len(set(said)) and sum("TLS" in line for line in said) == 1, said
 
 
 def test_each_run_has_streams_and_an_order_of_its_own(started):

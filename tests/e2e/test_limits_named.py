@@ -10,7 +10,7 @@ from testenv.grpcroute import Server, grpcroute
 from testenv.h2_server import PONG, H2Server
 from testenv.proxies import REAL_PROXIES
 
-slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes a minute: SLOW_TESTS=1")
+slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes a minute: SLOW_TESTS=1, as in .ci/run")
 
 
 def swap(old, new):

@@ -12,7 +12,7 @@ from testenv import raw
 from testenv.grpcroute import Agent, grpcroute
 from testenv.h2_server import PONG, RESPONSE, H2Server, pings
 
-slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes 20 s: SLOW_TESTS=1")
+slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes 20 s: SLOW_TESTS=1, as in .ci/run")
 MAX_CONCURRENT_STREAMS, UNKNOWN_SETTING = 3, 0xF000
 COMMANDS = {"verify": ["--versions", "v1.1", "-s", "1", "--timeout", "3s"],
             "sticky-test": ["--messages", "2", "--timeout", "3s"],

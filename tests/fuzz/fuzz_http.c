@@ -1,41 +1,44 @@
-/* Any bytes to the HTTP/1.1 server of metrics and administration, over a pair of local sockets
- * instead of a port: each answer is complete and as long as it says, only routes that exist are
- * served, readers of events get events, and whatever one connection sends, the next one is
- * answered.
+/* Any bytes to the HTTP/1.1 server of metrics and administration, over local sockets instead of a
+ * port: each answer is complete and as long as it says, only routes that exist are served, readers
+ * of events get events, and whatever one connection sends, the next one is answered.
  *
- * accept4() and the listening socket are those of this file (-Wl,--wrap=accept4). */
+ * The listening socket is one of this file. */
 #include "fuzz.h"
 
 #include "base/mem.h"
 #include "net/http.h"
 #include "net/listen_socket.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define TURNS        4 /* of the loop after each piece; libmicrohttpd needs one for each step */
+#define TURNS        4 /* of the loop after each piece: libevent needs one for each step */
 #define ANSWER_BYTES (512 * 1024)
 #define BIG_BYTES    (100 * 1024)
 
 static struct net_loop loop;
 static uv_async_t alive; /* the server alone does not keep the loop alive */
 static struct net_http *http;
-static int bell = -1;     /* stands for the listening socket: readable while `incoming` waits */
-static int incoming = -1; /* the server's end of a connection that waits to be accepted */
+static struct sockaddr_un name; /* of the listening socket */
+static socklen_t name_bytes;
 static char answer[ANSWER_BYTES];
 
-/* ---- in place of net/listen_socket.c and accept4() ------------------------------------------- */
+/* ---- in place of net/listen_socket.c --------------------------------------------------------- */
 
+/* It has a name that the system chooses, in no file system. */
 int net_listen_socket(const struct text_address *address, struct net_error *ret_error)
 {
+    const struct sockaddr_un any = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof(name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     (void)address;
     (void)ret_error;
-    bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return bell;
+    FUZZ_CHECK(bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family)) == 0);
+    FUZZ_CHECK(getsockname(fd, (struct sockaddr *)&name, &len) == 0 && listen(fd, 8) == 0);
+    name_bytes = len;
+    return fd;
 }
 
 uint16_t net_listen_name(int fd, char out[static NET_ADDRESS_TEXT_BYTES])
@@ -43,27 +46,6 @@ uint16_t net_listen_name(int fd, char out[static NET_ADDRESS_TEXT_BYTES])
     (void)fd;
     snprintf(out, NET_ADDRESS_TEXT_BYTES, "memory:1");
     return 1;
-}
-
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
-
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
-{
-    const struct sockaddr_in peer = {.sin_family = AF_INET,
-                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    uint64_t rung;
-    int accepted = incoming;
-    (void)flags;
-    FUZZ_CHECK(fd == bell && *len >= sizeof(peer));
-    if (accepted < 0) {
-        errno = EAGAIN;
-        return -1;
-    }
-    (void)!read(bell, &rung, sizeof(rung));
-    memcpy(address, &peer, sizeof(peer));
-    *len = sizeof(peer);
-    incoming = -1;
-    return accepted;
 }
 
 /* ---- routes ---------------------------------------------------------------------------------- */
@@ -129,14 +111,10 @@ static void turn(void)
 
 static int connect_client(void)
 {
-    static const uint64_t ring = 1;
-    int ends[2];
-    FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-    incoming = ends[1];
-    FUZZ_CHECK(write(bell, &ring, sizeof(ring)) == sizeof(ring));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    FUZZ_CHECK(connect(fd, (const struct sockaddr *)&name, name_bytes) == 0);
     turn();
-    FUZZ_CHECK(incoming < 0);
-    return ends[0];
+    return fd;
 }
 
 /* Appends what came. Returns false when the server closed. */
@@ -176,16 +154,25 @@ static size_t body_length(const char *text, const char *end)
     return found != NULL ? strtoul(found + sizeof(field) - 1, NULL, 10) : SIZE_MAX;
 }
 
-static bool is_known_status(const char *text)
+/* The status of the answer at `text`, or NULL: it is none. What libevent refuses by itself has the
+ * version that the client named. */
+static const char *status_of(const char *text)
 {
-    static const char *const known[] = {"100", "200", "400", "403", "404", "405", "411",
-                                        "413", "414", "431", "500", "501", "503", "505"};
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-        if (strncmp(text, known[i], 3) == 0) {
-            return true;
+    static const char *const known[] = {"100", "200", "400", "403", "404", "405",
+                                        "413", "417", "500", "501", "503", "505"};
+    static const char *const libevents[] = {"100", "400", "413", "417"};
+    const char *status = strchr(text, ' ');
+    bool ours = strncmp(text, "HTTP/1.1 ", 9) == 0 || strncmp(text, "HTTP/1.0 ", 9) == 0;
+    if (strncmp(text, "HTTP/", 5) != 0 || status == NULL) {
+        return NULL;
+    }
+    size_t count = ours ? ARRAY_SIZE(known) : ARRAY_SIZE(libevents);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(status + 1, ours ? known[i] : libevents[i], 3) == 0) {
+            return status + 1;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* What was said is answers, one behind the other; only the last may be cut, when the client is not
@@ -195,14 +182,15 @@ static void check_answers(const char *text, size_t len)
 {
     const char *end = text + len;
     while (text < end) {
-        FUZZ_CHECK(strncmp(text, "HTTP/1.", 7) == 0 && is_known_status(text + 9));
+        const char *status = status_of(text);
+        FUZZ_CHECK(status != NULL);
         const char *body = memmem(text, (size_t)(end - text), "\r\n\r\n", 4);
         if (body == NULL) {
             return;
         }
         body += 4;
-        size_t body_bytes = strncmp(text + 9, "100", 3) == 0 ? 0 : body_length(text, body);
-        bool is_head = (size_t)(end - body) >= 7 && strncmp(body, "HTTP/1.", 7) == 0;
+        size_t body_bytes = strncmp(status, "100", 3) == 0 ? 0 : body_length(text, body);
+        bool is_head = (size_t)(end - body) >= 5 && strncmp(body, "HTTP/", 5) == 0;
         if (body_bytes == SIZE_MAX) {
             return;
         }
@@ -239,6 +227,7 @@ static void leave(int fd)
     size_t readers = net_http_subscribers(http);
     FUZZ_CHECK(readers <= 1);
     net_http_publish(http, "news", 4);
+    turn();
     receive(fd, &len);
     FUZZ_CHECK(readers == 0 || strstr(answer, "data: news\n\n") != NULL);
     close(fd);

@@ -6,6 +6,7 @@
 
 #include "check/log_judge.h"
 #include "check/print.h"
+#include "check/verdict.h"
 #include "cli/exit.h"
 
 #include <cjson/cJSON.h>

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 EXPECTED = {"grpcroute", "libnghttp2-14", "libssl3", "libuv1", "libprotobuf-c1", "libcjson1", "libyaml-0-2",
-            "libpcre2-8-0", "libmicrohttpd12", "libc6"}
+            "libpcre2-8-0", "libevent-core-2.1-7", "libevent-extra-2.1-7", "libc6"}
 bill = json.loads(Path(sys.argv[1]).read_text())
 names = {package["name"] for package in bill["packages"]}
 identifiers = {package["SPDXID"] for package in bill["packages"]} | {bill["SPDXID"]}

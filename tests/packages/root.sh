@@ -25,12 +25,14 @@ root_of() { # SUITE NAME: unpacks a fresh root
     chmod 755 "$work/$2/usr/sbin/policy-rc.d"
 }
 
-# Whatever is started in a root ends with it: a process namespace of its own.
+# Whatever is started in a root ends with it: a process namespace of its own. So are its terminals. `namespaces`: further options of unshare.
+namespaces=()
 inside() { # NAME COMMAND...
     local root=$work/$1
     shift
     # shellcheck disable=SC2016 # the inner shell expands it
-    unshare --fork --pid --mount --kill-child sh -c 'mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && exec chroot "$0" "$@"' \
+    unshare "${namespaces[@]}" --fork --pid --mount --kill-child sh -c 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" &&
+        mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$0/dev/pts" && exec chroot "$0" "$@"' \
         "$root" env DEBIAN_FRONTEND=noninteractive "$@"
 }
 

@@ -26,7 +26,7 @@ built_on() { # SUITE
     say "$1: build the source, run its unit tests"
     root_of "$1" build
     apt_install build gcc libc6-dev meson ninja-build pkg-config python3 openssl protobuf-compiler protobuf-c-compiler libprotobuf-c-dev \
-        libnghttp2-dev libuv1-dev libssl-dev libcjson-dev libyaml-dev libpcre2-dev libmicrohttpd-dev libcmocka-dev binutils procps zsh
+        libnghttp2-dev libuv1-dev libssl-dev libcjson-dev libyaml-dev libpcre2-dev libevent-dev libcmocka-dev binutils procps zsh
     tar -xzf "dist/grpcroute-$version.tar.gz" -C "$work/build/root"
     # shellcheck disable=SC2016 # the inner shell expands it
     inside build sh -c 'cd "/root/$1" && meson setup build --werror && meson compile -C build && meson test -C build --suite unit' \

@@ -6,6 +6,7 @@ The argument is a build folder that is up to date."""
 
 import functools
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,11 +76,17 @@ def wrong_quotes(text):
                 yield f"nothing prints: {part.strip()}"
 
 
+def tracked_pages():
+    """None in a source tarball, or where there is no git."""
+    if shutil.which("git") is None:
+        return []
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "*.md"],
+                            check=False, capture_output=True, text=True)
+    return [ROOT / name for name in listed.stdout.split()]
+
+
 def main():
-    tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "*.md"],
-                             check=False, capture_output=True, text=True)
-    pages = [ROOT / name for name in tracked.stdout.split()] or \
-        sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
+    pages = tracked_pages() or sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
     wrong = 0
     for page in pages:
         text = page.read_text()

@@ -60,7 +60,7 @@ only_in '(uv\.h|uv/)' 'net|rpc|role|agent|server|relay|admin|proxy|check|bench|d
 only_in 'sys/socket' 'net|relay|proxy'
 only_in 'protobuf-c' rpc
 only_in '[a-z_]*\.pb-c\.h' rpc
-only_in 'microhttpd' net
+only_in 'event2/' net
 only_in 'yaml\.h' route
 only_in 'pcre2' route
 only_in '(cjson/)?cJSON' 'cli|role|agent|server|admin|check|bench|demo|failover|limits|render'

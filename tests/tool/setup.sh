@@ -8,9 +8,9 @@ cd "$(dirname "$0")/../.."
 mode=${1:-build}
 build_packages=(gcc libc6-dev meson ninja-build pkg-config make ca-certificates openssl python3
     libnghttp2-dev libuv1-dev libssl-dev protobuf-compiler protobuf-c-compiler libprotobuf-c-dev
-    libcjson-dev libyaml-dev libpcre2-dev libmicrohttpd-dev)
+    libcjson-dev libyaml-dev libpcre2-dev libevent-dev)
 build_tools=(cc meson ninja pkg-config make openssl python3 protoc protoc-c)
-build_libraries=(libnghttp2 openssl libuv libprotobuf-c libcjson yaml-0.1 libpcre2-8 libmicrohttpd)
+build_libraries=(libnghttp2 openssl libuv libprotobuf-c libcjson yaml-0.1 libpcre2-8 libevent_core libevent_extra)
 test_packages=(libcmocka-dev python3-venv python3-pip clang libclang-rt-14-dev llvm valgrind
     shellcheck haproxy nginx nghttp2-client nghttp2-proxy prometheus curl procps util-linux git patch
     chromium fonts-dejavu-core zsh fish mandoc)

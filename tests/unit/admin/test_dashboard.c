@@ -207,6 +207,27 @@ static void counters_that_moved_are_told_once_with_their_number(void **state)
     assert_non_null(strstr(found[0].text, "agents v2.1 on cluster"));
 }
 
+/* A version is what its client calls itself: it may end with the name of another flow. */
+static void each_misrouted_flow_is_named_once_and_none_within_another(void **state)
+{
+    struct world *world = *state;
+    struct incidents incidents = {0};
+    static struct event_entry found[EVENTS_MAX];
+    static const char *const versions[WORKERS] = {"x agents v1", "v1", "v1 on cluster", "v1"};
+    for (unsigned i = 0; i < WORKERS; i++) {
+        set_flow(world, i, 0, versions[i], 1);
+        atomic_store(&world->relay.workers[i].flows.flows[0].misrouted, 1);
+    }
+    atomic_store(&world->relay.workers[0].stats.misrouted, 4);
+    incidents_look(&incidents, &world->relay);
+    assert_int_equal(events_copy(&world->relay.events, 0, found), 1);
+    const char *names = strchr(found[0].text, ':');
+    assert_non_null(names);
+    assert_string_equal(names,
+                        ": agents x agents v1 on cluster , agents v1 on cluster , agents v1 on "
+                        "cluster on cluster "); /* flows of no cluster */
+}
+
 /* ---- a tick ---------------------------------------------------------------------------------- */
 
 static struct sockaddr_storage address_of(unsigned number)
@@ -351,6 +372,7 @@ int main(void)
         TEST(flows_come_go_and_give_their_place_to_others),
         TEST(flows_beyond_the_table_are_counted_together),
         TEST(counters_that_moved_are_told_once_with_their_number),
+        TEST(each_misrouted_flow_is_named_once_and_none_within_another),
         TEST(no_tick_is_too_large_for_its_reader),
         TEST(who_is_unwell_is_named_before_the_others),
     };

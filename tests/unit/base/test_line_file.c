@@ -332,11 +332,11 @@ static void a_full_disk_is_no_end_and_what_it_costs_is_counted(void **state)
 #define QUIET       99
 #define QUIET_LINES 100
 
-static void put_share(struct line_file *file, struct line_share *share, int who, int number)
+static void put_of(struct line_file *file, struct line_author *author, int who, int number)
 {
     char line[96];
     snprintf(line, sizeof(line), "%02d %08d %051d\n", who, number, 0);
-    line_file_put(file, share, line, strlen(line));
+    line_file_put(file, author, line, strlen(line));
 }
 
 /* Counts the lines of each. */
@@ -357,8 +357,8 @@ static void *count_lines(void *fd)
  * writes a line now and then. */
 static void check_quiet_one(const char *path, int noisy)
 {
-    struct line_share shares[NOISY_MAX] = {0};
-    struct line_share quiet = {0};
+    struct line_author noisy_ones[NOISY_MAX] = {0};
+    struct line_author quiet = {0};
     void *counts;
     pthread_t reader;
     assert_int_equal(mkfifo(path, 0600), 0);
@@ -366,9 +366,9 @@ static void check_quiet_one(const char *path, int noisy)
     struct line_file *file = open_file(path);
     fcntl(fd, F_SETFL, 0);
     for (int i = 0; i < 2 * LOSING_LINES; i++) {
-        put_share(file, &shares[i % noisy], i % noisy, i);
+        put_of(file, &noisy_ones[i % noisy], i % noisy, i);
         if (i % (2 * LOSING_LINES / QUIET_LINES) == 0) {
-            put_share(file, &quiet, QUIET, i);
+            put_of(file, &quiet, QUIET, i);
         }
     }
     uint64_t lost = line_file_dropped(file);
@@ -389,16 +389,42 @@ static void who_writes_much_loses_its_own_lines(void **state)
     check_quiet_one("noisy.64", NOISY_MAX);
 }
 
+/* While nobody reads, one comes from the same place as another author for each line, far more often
+ * than there is room for; from elsewhere a new one comes now and then. */
+static void who_comes_anew_for_each_line_loses_its_own(void **state)
+{
+    (void)state;
+    void *counts;
+    pthread_t reader;
+    assert_int_equal(mkfifo("anew", 0600), 0);
+    int fd = open("anew", O_RDONLY | O_NONBLOCK);
+    struct line_file *file = open_file("anew");
+    fcntl(fd, F_SETFL, 0);
+    for (int i = 0; i < 2 * LOSING_LINES; i++) {
+        put_of(file, &(struct line_author){.origin = 1}, 1, i);
+        if (i % (2 * LOSING_LINES / QUIET_LINES) == 0) {
+            put_of(file, &(struct line_author){.origin = 2 + (uint64_t)i}, QUIET, i);
+        }
+    }
+    uint64_t lost = line_file_dropped(file);
+    assert_int_equal(pthread_create(&reader, NULL, count_lines, &fd), 0);
+    wait_written(file, 2 * LOSING_LINES + QUIET_LINES - lost);
+    line_file_close(file);
+    pthread_join(reader, &counts);
+    /* but for one that falls together with the noisy one's */
+    assert_in_range(((uint64_t *)counts)[QUIET], QUIET_LINES - 10, QUIET_LINES);
+}
+
 static void who_writes_much_loses_nothing_while_there_is_room(void **state)
 {
     (void)state;
-    struct line_share share = {0};
+    struct line_author author = {0};
     const int count = LINE_FILE_BYTES / 64 / 10 * 7;
     assert_int_equal(mkfifo("burst", 0600), 0);
     int fd = open("burst", O_RDONLY | O_NONBLOCK);
     struct line_file *file = open_file("burst");
     for (int i = 0; i < count; i++) {
-        put_share(file, &share, 1, i);
+        put_of(file, &author, 1, i);
     }
     assert_int_equal(line_file_dropped(file), 0);
     line_file_close(file);
@@ -460,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_reader_that_goes_away_may_come_back),
         cmocka_unit_test(a_full_disk_is_no_end_and_what_it_costs_is_counted),
         cmocka_unit_test(who_writes_much_loses_its_own_lines),
+        cmocka_unit_test(who_comes_anew_for_each_line_loses_its_own),
         cmocka_unit_test(who_writes_much_loses_nothing_while_there_is_room),
         cmocka_unit_test(a_line_that_a_new_file_cannot_have_is_told_there),
     };

@@ -1,6 +1,7 @@
-/* What continuous verification counts, and which verdicts are the same. */
+/* What continuous verification counts, and which verdicts and causes are the same. */
 #include "scene.h"
 
+#include "check/every_cause.h"
 #include "check/every_stats.h"
 #include "check/every_tell.h"
 
@@ -114,6 +115,114 @@ static void echoes_of_no_ping_have_no_round_trip(void **state)
     every_stats_deinit(&stats);
 }
 
+/* ---- causes ---------------------------------------------------------------------------------- */
+
+static bool is_news(struct every_causes *causes, uint64_t run, const char *reason)
+{
+    struct check_report report = {.result = CHECK_NOT_CONNECTED};
+    snprintf(report.reason, sizeof(report.reason), "%s", reason);
+    return every_causes_note(causes, run, &report);
+}
+
+static void another_reason_is_news_once_and_again_when_it_was_gone_for_long(void **state)
+{
+    (void)state;
+    struct every_causes causes = {0};
+    uint64_t run = 0;
+    assert_true(is_news(&causes, run++, "10.0.0.1:443: connection refused after 3 ms"));
+    assert_false(is_news(&causes, run++, "10.0.0.2:443: connection refused after 17 ms"));
+    assert_true(is_news(&causes, run++, "10.0.0.2:443: certificate has expired"));
+    for (int i = 0; i < 3 * EVERY_CAUSE_RUNS; i++) { /* they take turns */
+        assert_false(is_news(&causes, run++, "10.0.0.1:443: connection refused after 1 ms"));
+        assert_false(is_news(&causes, run++, "10.0.0.1:443: certificate has expired"));
+    }
+    for (int i = 0; i < EVERY_CAUSE_RUNS; i++) {
+        assert_false(is_news(&causes, run++, "10.0.0.1:443: certificate has expired"));
+    }
+    assert_true(is_news(&causes, run, "10.0.0.1:443: connection refused after 1 ms"));
+}
+
+static void reasons_without_end_are_bounded(void **state)
+{
+    (void)state;
+    struct every_causes causes = {0};
+    size_t news = 0;
+    for (int i = 0; i < 26 * 26; i++) {
+        char reason[] = "the peer says aa";
+        reason[sizeof(reason) - 3] = (char)('a' + i / 26);
+        reason[sizeof(reason) - 2] = (char)('a' + i % 26);
+        news += is_news(&causes, 0, reason);
+    }
+    assert_int_equal(news, EVERY_CAUSES_MAX);
+}
+
+/* A run in which a stream of v1.1 is answered `answers` times by this server. */
+static bool is_misrouted_to(struct every_causes *causes, uint64_t run, const char *version,
+                            const char *pod, uint64_t answers)
+{
+    struct scene scene;
+    scene_versions(&scene, 2);
+    scene_good_but(&scene, 0);
+    scene_run_until(&scene, 0, 1);
+    for (uint64_t i = 1; i <= answers; i++) {
+        scene_answer(&scene, 0, &(struct answer){.sequence = i, .version = version, .pod = pod});
+    }
+    bool news = every_causes_note(causes, run, scene_judge(&scene));
+    assert_int_equal(scene.report.result, CHECK_FAILED);
+    scene_end(&scene);
+    return news;
+}
+
+static void another_server_is_another_cause_but_another_pod_of_it_is_not(void **state)
+{
+    (void)state;
+    struct every_causes causes = {0};
+    is_misrouted_to(&causes, 0, "v2", "pod-a", 2);
+    assert_false(is_misrouted_to(&causes, 1, "v2", "pod-b", 3));
+    assert_true(is_misrouted_to(&causes, 2, "v3", "pod-b", 2));
+    assert_false(is_misrouted_to(&causes, 3, "v2", "pod-b", 2));
+}
+
+/* A run in which so many streams of v1.1 are rejected. */
+static bool is_rejected_with(struct every_causes *causes, uint64_t run, enum rpc_code code,
+                             size_t streams)
+{
+    struct scene scene;
+    scene_versions(&scene, 3);
+    for (size_t i = 0; i < scene.plan.stream_count; i++) {
+        if (i % 2 == 0 && i / 2 < streams) {
+            scene_ended(&scene, i, code, RPC_FROM_TRAILERS);
+        } else {
+            scene_good(&scene, i);
+        }
+    }
+    bool news = every_causes_note(causes, run, scene_judge(&scene));
+    scene_finding(&scene, 0, CHECK_REJECTION);
+    scene_end(&scene);
+    return news;
+}
+
+static void another_status_is_another_cause_but_another_number_of_streams_is_not(void **state)
+{
+    (void)state;
+    struct every_causes causes = {0};
+    assert_true(is_rejected_with(&causes, 0, RPC_UNIMPLEMENTED, 3));
+    assert_false(is_rejected_with(&causes, 1, RPC_UNIMPLEMENTED, 1));
+    assert_true(is_rejected_with(&causes, 2, RPC_NOT_FOUND, 2));
+    assert_false(is_rejected_with(&causes, 3, RPC_UNIMPLEMENTED, 2));
+}
+
+static void a_good_run_has_no_cause(void **state)
+{
+    (void)state;
+    struct every_causes causes = {0};
+    struct scene scene;
+    scene_versions(&scene, 2);
+    scene_good_all(&scene);
+    assert_false(every_causes_note(&causes, 0, scene_judge(&scene)));
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +230,11 @@ int main(void)
         cmocka_unit_test(a_rejection_is_no_misroute_but_an_answer_in_its_place_is),
         cmocka_unit_test(nothing_is_told_of_a_run_that_was_not),
         cmocka_unit_test(echoes_of_no_ping_have_no_round_trip),
+        cmocka_unit_test(another_reason_is_news_once_and_again_when_it_was_gone_for_long),
+        cmocka_unit_test(reasons_without_end_are_bounded),
+        cmocka_unit_test(another_server_is_another_cause_but_another_pod_of_it_is_not),
+        cmocka_unit_test(another_status_is_another_cause_but_another_number_of_streams_is_not),
+        cmocka_unit_test(a_good_run_has_no_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* What logs prove that hold more names than can be compared, and what they do not. */
 #include "check/log_judge.h"
+#include "check/verdict.h"
 #include "cli/exit.h"
 
 #include <setjmp.h>

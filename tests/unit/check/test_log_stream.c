@@ -1,5 +1,6 @@
 /* What a proxy's line about a stream tells, what is made of it, and which lines are none. */
 #include "check/log_judge.h"
+#include "check/verdict.h"
 #include "cli/exit.h"
 
 #include <setjmp.h>

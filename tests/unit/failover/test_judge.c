@@ -1,7 +1,10 @@
 /* Each fault of a stream alone fails the test, in its own result and in that of all. */
 #include "scene.h"
 
+#include "cli/exit.h"
 #include "failover/result.h"
+
+#include <signal.h>
 
 struct fault {
     const char *name;
@@ -114,11 +117,31 @@ static void what_has_a_limit_goes_over_it_and_over_no_other(void **state)
     (void)state;
 }
 
+/* A test that is interrupted right behind the fault says nothing of streams on their way back. */
+static void an_early_end_decides_no_stream_that_may_still_come_back(void **state)
+{
+    struct failover_limit limits[FAILOVER_LIMITS_MAX];
+    for (size_t i = 0; i < FAULTS; i++) {
+        struct failover_result *result = three_with(&faults[i]);
+        bool undecided = faults[i].make == leave;
+        result->run_exit = 128 + SIGINT;
+        assert_int_equal(failover_is_undecided(result, &result->streams[1]), undecided);
+        assert_string_equal(failover_stream_result(result, &result->streams[0]), "interrupted");
+        assert_string_equal(failover_stream_result(result, &result->streams[1]),
+                            undecided ? "interrupted" : "failed");
+        failover_limits(result, limits);
+        assert_int_equal(failover_limit_exit(result, &limits[1]), EXIT_NO_EVIDENCE);
+        scene_free(result);
+    }
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_fault_is_good),
         cmocka_unit_test(each_fault_of_a_stream_fails),
+        cmocka_unit_test(an_early_end_decides_no_stream_that_may_still_come_back),
         cmocka_unit_test(what_has_a_limit_goes_over_it_and_over_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

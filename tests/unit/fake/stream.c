@@ -23,7 +23,7 @@ struct parcel {
     uint8_t bytes[];
 };
 
-/* One end. Its states are those of the real ones; a held end stays STREAM_READY. */
+/* One end. Its states are those of the real ones; a held end stays NET_STREAM_READY. */
 struct end {
     struct list node; /* streams */
     struct end *far;  /* NULL: gone */
@@ -37,7 +37,7 @@ struct end {
     bool tls;
     bool peer_ended;
     bool end_sent;
-    uint64_t closes_at_ms; /* STREAM_LINGERING */
+    uint64_t closes_at_ms; /* NET_STREAM_LINGERING */
 
     struct list inbox;
     size_t inbox_bytes;
@@ -174,11 +174,11 @@ static void vanish(struct end *end)
 
 static void fail(struct end *end, enum net_error_kind kind, const char *text)
 {
-    if (end->state != STREAM_CLOSING) {
+    if (end->state != NET_STREAM_CLOSING) {
         remember_why(end, kind, text);
         move_kept(end);
         post_end(end);
-        end->state = STREAM_CLOSING;
+        end->state = NET_STREAM_CLOSING;
     }
 }
 
@@ -195,14 +195,14 @@ static void fail_reset(struct end *end)
 
 static bool reads(const struct end *end)
 {
-    return (end->state == STREAM_OPEN && !end->paused) || end->state == STREAM_LINGERING;
+    return (end->state == NET_STREAM_OPEN && !end->paused) || end->state == NET_STREAM_LINGERING;
 }
 
 static void receive(struct end *end, struct parcel *parcel)
 {
     switch (parcel->kind) {
     case PARCEL_BYTES:
-        if (end->state == STREAM_OPEN) {
+        if (end->state == NET_STREAM_OPEN) {
             end->events->on_data(end->user, parcel->bytes + parcel->at, parcel->len - parcel->at);
         }
         break;
@@ -233,7 +233,7 @@ static bool send_kept(struct end *end)
 {
     bool was_blocked = end->kept_bytes > 0;
     bool moved = move_kept(end);
-    if (was_blocked && end->kept_bytes == 0 && end->state == STREAM_OPEN) {
+    if (was_blocked && end->kept_bytes == 0 && end->state == NET_STREAM_OPEN) {
         end->events->on_writable(end->user);
     }
     return moved;
@@ -241,12 +241,12 @@ static bool send_kept(struct end *end)
 
 static bool linger(struct end *end)
 {
-    if (end->state != STREAM_LINGERING) {
+    if (end->state != NET_STREAM_LINGERING) {
         return false;
     }
     bool done = end->peer_ended && end->kept_bytes == 0;
     if (done || end->far == NULL || fake_now_ms() >= end->closes_at_ms) {
-        end->state = STREAM_CLOSING;
+        end->state = NET_STREAM_CLOSING;
         return true;
     }
     return false;
@@ -254,7 +254,7 @@ static bool linger(struct end *end)
 
 static bool turn(struct end *end)
 {
-    if (end->state == STREAM_CLOSING) {
+    if (end->state == NET_STREAM_CLOSING) {
         vanish(end);
         return true;
     }
@@ -289,7 +289,7 @@ uint64_t fake_streams_due_ms(void)
         if (parcel != NULL && parcel->due_ms < due && reads(end)) {
             due = parcel->due_ms;
         }
-        if (end->state == STREAM_LINGERING && end->closes_at_ms < due) {
+        if (end->state == NET_STREAM_LINGERING && end->closes_at_ms < due) {
             due = end->closes_at_ms;
         }
     }
@@ -319,7 +319,7 @@ static struct end *make_end(struct net_loop *loop, unsigned port, unsigned peer_
 {
     struct end *end = mem_new(struct end);
     end->loop = loop;
-    end->state = STREAM_READY;
+    end->state = NET_STREAM_READY;
     end->room = FAKE_ROOM_BYTES;
     end->delay_ms = new_delay_ms;
     list_init(&end->inbox);
@@ -409,17 +409,17 @@ void fake_fail(struct net_stream *stream, enum net_error_kind kind, const char *
 void net_stream_start(struct net_stream *stream, const struct net_stream_events *events, void *user)
 {
     struct end *end = end_of(stream);
-    assert(end->state == STREAM_READY);
+    assert(end->state == NET_STREAM_READY);
     end->events = events;
     end->user = user;
-    end->state = STREAM_OPEN;
+    end->state = NET_STREAM_OPEN;
 }
 
 int net_stream_write(struct net_stream *stream, const uint8_t *bytes, size_t len)
 {
     struct end *end = end_of(stream);
     assert(len <= NET_WRITE_BYTES && end->events != NULL);
-    if (end->state != STREAM_OPEN) {
+    if (end->state != NET_STREAM_OPEN) {
         return UV_EPIPE;
     }
     assert(end->kept_bytes == 0); /* callers wait for on_writable */
@@ -451,20 +451,20 @@ void net_stream_resume(struct net_stream *stream)
 void net_stream_close(struct net_stream *stream)
 {
     struct end *end = end_of(stream);
-    if (end->state >= STREAM_LINGERING) {
+    if (end->state >= NET_STREAM_LINGERING) {
         return;
     }
     post_end(end);
-    end->state = end->events != NULL ? STREAM_LINGERING : STREAM_CLOSING;
+    end->state = end->events != NULL ? NET_STREAM_LINGERING : NET_STREAM_CLOSING;
     end->closes_at_ms = fake_now_ms() + NET_LINGER_MS;
 }
 
 void net_stream_abort(struct net_stream *stream)
 {
     struct end *end = end_of(stream);
-    if (end->state != STREAM_CLOSING) {
+    if (end->state != NET_STREAM_CLOSING) {
         post_reset(end);
-        end->state = STREAM_CLOSING;
+        end->state = NET_STREAM_CLOSING;
     }
 }
 
@@ -495,6 +495,12 @@ enum net_credential net_stream_credential(const struct net_stream *stream)
 {
     (void)stream;
     return NET_CREDENTIAL_NOT_ASKED;
+}
+
+uint64_t net_stream_network(const struct net_stream *stream)
+{
+    (void)stream;
+    return 0;
 }
 
 const char *net_stream_peer(const struct net_stream *stream)

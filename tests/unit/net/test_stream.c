@@ -37,6 +37,9 @@ static void an_echo_comes_back(void **state)
     assert_string_equal(net_stream_peer(harness.client.stream), name);
     assert_string_not_equal(net_stream_peer(harness.server.stream), name);
     assert_int_equal(net_stream_kept_bytes(harness.client.stream), 0);
+    uint64_t network = 0;
+    memcpy(&network, (const uint8_t[]){127, 0, 0, 1}, 4);
+    assert_int_equal(net_stream_network(harness.server.stream), network);
 }
 
 /* --- a relay that passes one byte per turn and direction --- */

@@ -44,7 +44,8 @@ static bool without_service; /* the last check said so */
 
 /* The health after one check that was answered so, and its cause. */
 static enum endpoint_health check_once(const char *fields, const void *bytes, size_t len,
-                                       const char *trailers, char cause[static CLUSTER_CAUSE_BYTES])
+                                       const char *trailers,
+                                       char cause[static ENDPOINT_CAUSE_BYTES])
 {
     struct scene *scene = scene_open(&(struct scene_config){.unchecked = true});
     reply.fields = fields;
@@ -57,7 +58,7 @@ static enum endpoint_health check_once(const char *fields, const void *bytes, si
     scene_run(2 * NET_TICK_MS);
     enum endpoint_health result = health_of(scene);
     assert_true(proxy_health_done_once(health));
-    snprintf(cause, CLUSTER_CAUSE_BYTES, "%s", scene_view(scene, 0)->cause);
+    snprintf(cause, ENDPOINT_CAUSE_BYTES, "%s", scene_view(scene, 0)->cause);
     without_service = atomic_load(&scene_view(scene, 0)->no_health_service);
     assert_int_equal(atomic_load(&scene_view(scene, 0)->check_failures),
                      result == ENDPOINT_HEALTHY ? 0 : 1);
@@ -71,7 +72,7 @@ static enum endpoint_health check_once(const char *fields, const void *bytes, si
 
 /* The same with a gRPC answer that has this serving status. */
 static enum endpoint_health check_status(enum rpc_health_status status,
-                                         char cause[static CLUSTER_CAUSE_BYTES])
+                                         char cause[static ENDPOINT_CAUSE_BYTES])
 {
     uint8_t message[RPC_FRAME_PREFIX_BYTES + RPC_HEALTH_RESPONSE_BYTES] = {0};
     size_t len = rpc_health_response_encode(status, message + RPC_FRAME_PREFIX_BYTES);
@@ -83,7 +84,7 @@ static enum endpoint_health check_status(enum rpc_health_status status,
 static void only_serving_is_healthy(void **state)
 {
     (void)state;
-    char cause[CLUSTER_CAUSE_BYTES];
+    char cause[ENDPOINT_CAUSE_BYTES];
     assert_int_equal(check_status(RPC_HEALTH_SERVING, cause), ENDPOINT_HEALTHY);
     assert_string_equal(cause, "");
     assert_false(without_service);
@@ -114,7 +115,7 @@ static void a_status_that_is_no_number_is_a_fault(void **state)
         "grpc-status: zero\n",       "grpc-status: 0x\n",         "grpc-status: +0\n",
         "grpc-status: 4294967296\n", "grpc-status: 12 of them\n", "grpc-status: 17\n",
     };
-    char cause[CLUSTER_CAUSE_BYTES];
+    char cause[ENDPOINT_CAUSE_BYTES];
     for (size_t i = 0; i < sizeof(trailers) / sizeof(trailers[0]); i++) {
         assert_int_equal(
             check_once(":status: 200\n" GRPC, serving, sizeof(serving), trailers[i], cause),
@@ -131,7 +132,7 @@ static void a_server_without_the_service_lives(void **state)
         ":status: 405\ncontent-type: text/plain\n", ":status: 415\n",
         ":status: 404\n" GRPC "grpc-status: 12\n",
     };
-    char cause[CLUSTER_CAUSE_BYTES];
+    char cause[ENDPOINT_CAUSE_BYTES];
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         assert_int_equal(check_once(answers[i], NULL, 0, NULL, cause), ENDPOINT_HEALTHY);
         assert_string_equal(cause, "");
@@ -166,7 +167,7 @@ static void other_answers_are_unhealthy_and_named(void **state)
         {":status: 200\n" GRPC "grpc-status: 0\n",
          "health check was answered with what is no HealthCheckResponse"},
     };
-    char cause[CLUSTER_CAUSE_BYTES];
+    char cause[ENDPOINT_CAUSE_BYTES];
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         assert_int_equal(check_once(answers[i][0], NULL, 0, NULL, cause), ENDPOINT_UNHEALTHY);
         assert_string_equal(cause, answers[i][1]);
@@ -182,7 +183,7 @@ static void garbage_is_no_health(void **state)
         {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, /* no frame */
         {0},
     };
-    char cause[CLUSTER_CAUSE_BYTES];
+    char cause[ENDPOINT_CAUSE_BYTES];
     enum endpoint_health result;
     for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
         result = check_once(":status: 200\n" GRPC, garbage[i], 9, "grpc-status: 0\n", cause);

@@ -95,7 +95,7 @@ static void unknown_is_used_only_while_none_is_healthy(void **state)
 static void nothing_healthy_gives_nothing_and_a_reason(void **state)
 {
     (void)state;
-    char text[CLUSTER_CAUSE_BYTES];
+    char text[ENDPOINT_CAUSE_BYTES];
     begin(LB_ROUND_ROBIN);
     for (size_t i = 0; i < ENDPOINTS; i++) {
         endpoint_set_health(cluster->endpoints[i], ENDPOINT_UNHEALTHY, "connection refused");

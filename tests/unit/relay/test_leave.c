@@ -256,6 +256,30 @@ static void a_message_that_drips_is_cut_all_the_same(void **state)
     scene_close(scene);
 }
 
+/* The client's messages, each under way for a second, do not hide that the server's stays half
+ * sent; nor do they let it look like theirs. */
+static void messages_of_one_side_do_not_renew_the_time_of_the_other(void **state)
+{
+    (void)state;
+    struct scene *scene = open_half_way(0, 0);
+    struct peer_stream *near = peer_stream(scene->clients[0], 0);
+    for (int i = 0; i < 9; i++) { /* answers come before they are asked for */
+        peer_send(far_end(scene, 0), PING, PING_SIZE);
+    }
+    peer_send(far_end(scene, 0), PING, 6);
+    occur(scene, LEAVE_MOVED);
+    for (int i = 0; i < 8 && !near->closed; i++) {
+        peer_send(near, PING, 6);
+        scene_run(1000);
+        assert_true(i > 1 || !near->closed);
+        peer_send(near, &PING[6], PING_SIZE - 6);
+        scene_run(LEAVE_MESSAGE_MS / 4);
+    }
+    scene_assert_status(near, 14, "a message of the server that was still half sent");
+    assert_int_equal(scene_stat(scene, messages_cut), 1);
+    scene_close(scene);
+}
+
 static void what_was_whole_in_time_is_not_cut(void **state)
 {
     (void)state;
@@ -400,6 +424,7 @@ int main(void)
         cmocka_unit_test(it_does_not_end_within_a_message_of_either_side),
         cmocka_unit_test(a_message_that_stays_half_sent_is_cut_in_the_end),
         cmocka_unit_test(a_message_that_drips_is_cut_all_the_same),
+        cmocka_unit_test(messages_of_one_side_do_not_renew_the_time_of_the_other),
         cmocka_unit_test(what_was_whole_in_time_is_not_cut),
         cmocka_unit_test(what_is_unanswered_gets_a_moment),
         cmocka_unit_test(a_stream_in_step_with_the_looks_ends_when_it_is_answered),

@@ -5,6 +5,7 @@
 #include "net/loop.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,9 @@
 #include <cmocka.h>
 
 #define DEADLINE_MS 10000
+#define LATE_MS     300
+/* By which libuv's clock may be behind. */
+#define CLOCK_STEP_MS 10
 
 struct scene {
     struct net_loop loop;
@@ -74,8 +78,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Runs a script to its end. */
-static void run(struct scene *scene, const char *script)
+static void start(struct scene *scene, const char *script)
 {
     const char *const arguments[] = {"-c", script, NULL};
     const struct role_child_command command = {
@@ -84,9 +87,20 @@ static void run(struct scene *scene, const char *script)
     uv_timer_start(&scene->deadline, on_deadline, DEADLINE_MS, 0);
     assert_int_equal(role_child_start(&scene->child, &scene->loop.uv, &command, &events, scene), 0);
     assert_true(role_child_runs(&scene->child));
+}
+
+static void finish(struct scene *scene)
+{
     net_loop_run(&scene->loop);
     scene->output[scene->len] = '\0';
     assert_int_equal(scene->exits, 1);
+}
+
+/* Runs a script to its end. */
+static void run(struct scene *scene, const char *script)
+{
+    start(scene, script);
+    finish(scene);
 }
 
 static void output_of_both_kinds_comes_in_order_before_the_end(void **state)
@@ -175,6 +189,34 @@ static void output_that_stays_open_can_be_given_up(void **state)
     assert_int_equal(scene->code, 7);
 }
 
+static bool exec_is_late;
+
+/* In each child, before it becomes what it is to be. */
+static void on_forked(void)
+{
+    if (exec_is_late) {
+        usleep(LATE_MS * 1000);
+    }
+}
+
+/* The parent waits for the exec, and libuv's loop counts from the time that it last looked. */
+static void a_limit_that_begins_with_the_child_does_not_count_its_exec(void **state)
+{
+    struct scene *scene = *state;
+    exec_is_late = true;
+    uint64_t before_ms = uv_hrtime() / 1000000;
+    uv_timer_t limit;
+    uv_timer_init(&scene->loop.uv, &limit);
+    start(scene, "exit 0");
+    uv_timer_start(&limit, on_deadline, DEADLINE_MS, 0);
+    exec_is_late = false;
+    uint64_t due_ms = uv_now(&scene->loop.uv) + uv_timer_get_due_in(&limit);
+    uv_close((uv_handle_t *)&limit, NULL);
+    finish(scene);
+    assert_true(uv_hrtime() / 1000000 - before_ms >= LATE_MS); /* it was late */
+    assert_true(due_ms >= before_ms + LATE_MS + DEADLINE_MS - CLOCK_STEP_MS);
+}
+
 static void a_program_that_is_not_there_is_no_child(void **state)
 {
     struct scene *scene = *state;
@@ -208,6 +250,7 @@ int main(int argc, char **argv)
 {
     (void)argc;
     role_child_become(argv);
+    pthread_atfork(NULL, NULL, on_forked);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(output_of_both_kinds_comes_in_order_before_the_end, setup,
                                         teardown),
@@ -217,6 +260,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_signal_reaches_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_signal_reaches_all_that_it_has_started, setup, teardown),
         cmocka_unit_test_setup_teardown(output_that_stays_open_can_be_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_limit_that_begins_with_the_child_does_not_count_its_exec,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_program_that_is_not_there_is_no_child, setup, teardown),
         cmocka_unit_test(words_of_another_program_change_nothing),
     };
