@@ -82,10 +82,11 @@ static bool is_past(uint64_t now, uint64_t since_ns, uint64_t ms)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* A message more or less went into frames, and not all of one. */
+/* A message more or less went into frames, and a part of another. */
 static uint64_t blur(uint64_t bytes)
 {
-    return bytes > SLOW_MESSAGE_BYTES ? bytes : SLOW_MESSAGE_BYTES;
+    uint64_t least = 2 * SLOW_MESSAGE_BYTES;
+    return bytes > least ? bytes : least;
 }
 
 static void finish_sample(struct slow *slow)
