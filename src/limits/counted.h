@@ -25,6 +25,7 @@ struct limits_wall {
     enum limits_end end;    /* how the first of these ended */
     uint32_t code;          /* of that end */
     const char *ended_text; /* the same for people; escaped, borrowed */
+    bool going;             /* GOAWAY NO_ERROR came: no more may be opened */
     bool ended_seen;        /* ... and the server says it saw that stream */
     uint64_t waited_ms;     /* without an answer to those that are still open, nor an end */
     size_t looked_at;   /* of those that were answered: the server was asked after so many ... */

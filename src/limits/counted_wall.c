@@ -12,6 +12,15 @@ static void set_announced(const struct limits_wall *wall, struct limits_sample *
              "SETTINGS allow %" PRIu32 " streams at once: a client opens no more", wall->announced);
 }
 
+static void set_going(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    sample->end = LIMITS_END_GOAWAY;
+    sample->goaway_seen = true;
+    sample->side = LIMITS_SIDE_CLIENT_HOP;
+    snprintf(sample->saw, sizeof(sample->saw),
+             "GOAWAY NO_ERROR when %zu were opened: a client opens no more", wall->opened);
+}
+
 static void set_refused(const struct limits_wall *wall, struct limits_sample *sample)
 {
     sample->end = wall->end;
@@ -44,7 +53,9 @@ void limits_wall_sample(const struct limits_wall *wall, struct limits_sample *sa
     sample->value = wall->answered;
     sample->resolution = 0;
     tell_connections(wall, sample);
-    if (wall->ended > 0) {
+    if (wall->going) {
+        set_going(wall, sample);
+    } else if (wall->ended > 0) {
         set_refused(wall, sample);
     } else if (wall->answered < wall->opened) {
         set_queued(wall, sample);

@@ -25,6 +25,13 @@ enum limits_side limits_judge_side(const struct limits_sample *sample,
  * look and why. */
 void limits_judge_times(struct limits_finding *finding);
 
+/* The same of requests that were asked one after the other, at two paces; values are requests. */
+void limits_judge_requests(struct limits_finding *finding);
+
+/* Behind limits_judge_times(): ends of connections whose ages disagree, and whose numbers of
+ * requests, asked at two paces, do not, are told as a limit on these. */
+void limits_judge_paced(struct limits_finding *finding, const uint64_t requests[LIMITS_SAMPLES]);
+
 /* PINGs of one interval, on as many connections as there are samples. */
 struct limits_pinged {
     uint64_t interval_ns;

@@ -290,8 +290,16 @@ static void on_ready(void *user)
     }
 }
 
+static void on_goaway(void *user, uint32_t error, const char *debug)
+{
+    struct wall *wall = user;
+    (void)debug;
+    wall->seen.going |= wall->phase == WALL_OPENING && error == H2_NO_ERROR;
+}
+
 static const struct limits_link_events link_events = {
     .on_ready = on_ready,
+    .on_goaway = on_goaway,
     .on_closed = on_link_closed,
 };
 

@@ -252,6 +252,54 @@ def nginx_server(line):
     return swap("        keepalive_requests", f"        {line};\n        keepalive_requests")
 
 
+# ---- requests of a connection ----------------------------------------------------------------------------------------
+
+# What sets the number, and to how much; GOAWAY comes with the last of them.
+REQUESTS = {
+    "nginx": (lambda count: lambda text: re.sub(r"keepalive_requests \d+", f"keepalive_requests {count}", text),
+              "nginx: keepalive_requests"),
+    "traefik": (lambda count: swap("      lifeCycle:", f"      keepAliveMaxRequests: {count}\n      lifeCycle:"),
+                "Traefik: keepAliveMaxRequests of the entry point"),
+    "envoy": (lambda count: swap("          stream_idle_timeout: 0s",
+                                 f"          common_http_protocol_options: {{max_requests_per_connection: {count}}}\n"
+                                 "          stream_idle_timeout: 0s"),
+              "Envoy: max_requests_per_connection of the listener"),
+}
+
+
+@pytest.mark.parametrize("program", REQUESTS)
+def test_a_number_of_requests_is_no_age(started, certs, tmp_path, program):
+    configure, setting = REQUESTS[program]
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES[program](certs, tmp_path, [backend], [backend], "--no-health-checks",
+                                          change=configure(12)))
+    found = limits(proxy.target, cacert=certs / "ca.pem", within="9s",
+                   shapes=["age_connection", "requests_per_connection", "streams_per_connection"])
+    requests = found["requests_per_connection"]
+    assert requests["state"] == "found" and abs(requests["value"] - 12) <= 1, requests
+    assert requests["ended_by"] == "client_hop" and "requests is usual here" in requests["advice"], requests
+    assert setting in [f"{s['program']}: {s['name']}" for s in requests["settings"]], requests
+    for shape in ("age_connection", "streams_per_connection"):
+        assert found[shape].get("by") == "requests_per_connection", json.dumps(found[shape])
+        assert not found[shape]["settings"], found[shape]
+
+
+def test_an_age_is_no_number_of_requests(started, certs, tmp_path):
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES["nginx"](certs, tmp_path, [backend], [backend], "--no-health-checks",
+                                          change=nginx_age(5, None, None)))
+    found = limits(proxy.target, cacert=certs / "ca.pem", within="9s",
+                   shapes=["age_connection", "requests_per_connection"])
+    assert_found(found["age_connection"], 5, "client_hop", ["nginx: keepalive_time"])
+    assert found["requests_per_connection"]["state"] == "none_within", found
+
+
+def test_a_connection_of_the_server_takes_all_requests(started):
+    server = started(Server())
+    finding = limits(server.address, shapes=["requests_per_connection"], within="30s")["requests_per_connection"]
+    assert finding["state"] == "none_within" and finding["looked"] == 1100, finding
+
+
 KIB = 1024
 # proxy, what is set, shape, to about how much, setting
 SIZES = {
@@ -532,8 +580,8 @@ def test_what_a_standstill_may_have_cost_is_told_as_resolution(started, all_stan
     assert finding["resolution_ns"] >= 0.7 * NS, finding
 
 
-HARSH = {"streams_per_connection", "message_up", "message_down", "metadata_up", "metadata_down", "metadata_fields_up",
-         "metadata_fields_down", "slow_reader", "buffered"}
+HARSH = {"streams_per_connection", "requests_per_connection", "message_up", "message_down", "metadata_up", "metadata_down",
+         "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"}
 
 
 def test_a_gentle_run_leaves_out_what_may_hurt(started):
