@@ -51,17 +51,19 @@ static int check_room(const struct server_probe *probe, struct server_probe_conn
 {
     const struct server_probe_rate starts = {PROBE_STARTS_BURST, PROBE_STARTS_PER_SECOND};
     if (probe->stream_count >= PROBE_STREAMS) {
-        rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED, "this server has its %d probes open",
-                       PROBE_STREAMS);
+        rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED,
+                       RPC_PROBE_BUSY "this server has its %d probes open", PROBE_STREAMS);
         return 1;
     }
     if (connection->stream_count >= PROBE_STREAMS_PER_CONNECTION) {
-        rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED, "this connection has its %d probes open",
+        rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED,
+                       RPC_PROBE_BUSY "this connection has its %d probes open",
                        PROBE_STREAMS_PER_CONNECTION);
         return 1;
     }
     if (!server_probe_budget_take(&connection->starts, starts, 1, now_ms)) {
         rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED,
+                       RPC_PROBE_BUSY
                        "over the %d probes each second that one connection may begin",
                        PROBE_STARTS_PER_SECOND);
         return 1;

@@ -61,7 +61,7 @@ static void end_connection(struct server_probe_stream *stream)
     if (!server_probe_budget_take(&stream->probe->goaways, rate, PROBE_GOAWAY_S, now_ms)) {
         server_probe_refuse(
             stream, RPC_RESOURCE_EXHAUSTED,
-            "over the GOAWAYs that this server sends for its clients: one each %d s",
+            RPC_PROBE_BUSY "over the GOAWAYs that this server sends for its clients: one each %d s",
             PROBE_GOAWAY_S);
         return;
     }

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import grpc
 import pytest
 
 from testenv.endpoints import Grpcio
@@ -16,6 +17,7 @@ from testenv.frame_relay import CLIENT, SERVER, FrameRelay
 from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.own_service import SERVICE, OwnService
+from testenv.probing import Prober, generate
 from testenv.process import DIE_WITH_PARENT
 from testenv.proxies import REAL_PROXIES, envoys
 from testenv.wait import wait_until
@@ -600,6 +602,39 @@ def test_a_run_holds_no_more_connections_than_it_may(started):
     done = grpcroute("limits", "--target", relay.address, "--plaintext", "--within", "5s", "-o", "json", timeout=400)
     assert done.returncode == 0 and len(json.loads(done.stdout)["limits"]) > len(TIMES), done.stderr
     assert 16 <= relay.most_open <= 64, relay.most_open
+
+
+def refuses_goaways(prober):
+    call = prober.run(goaway=True, end_after_ms=1, grace_ms=1)
+    return call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def use_up_goaways(prober, stopped):
+    while not stopped.is_set():
+        try:
+            list(prober.run(goaway=True, end_after_ms=1, grace_ms=1))
+        except grpc.RpcError:
+            pass  # refused, or on a connection that is going away
+
+
+def test_what_the_server_refuses_for_others_is_no_limit_of_the_path(started, tmp_path):
+    """Others use up the GOAWAYs that the probe service sends: a promise is not broken by that, but not checked."""
+    server = started(Server())
+    stubs = generate(tmp_path)
+    stopped = threading.Event()
+    busy = [threading.Thread(target=use_up_goaways, args=(started(Prober(*stubs, server.address)), stopped))
+            for _ in range(6)]
+    try:
+        for thread in busy:
+            thread.start()
+        prober = started(Prober(*stubs, server.address))
+        wait_until(lambda: refuses_goaways(prober), 20, "the GOAWAYs are used up")
+        finding = limits(server.address, within="2s", shapes=["goaway"], code=4)["goaway"]
+    finally:
+        stopped.set()
+        for thread in busy:
+            thread.join()
+    assert finding["state"] == "not_measured" and "probe service is busy: over the GOAWAYs" in finding["why"], finding
 
 
 def test_nobody_there_is_no_connection():

@@ -486,7 +486,7 @@ static void each_form_tells_what_changed(void **state)
     assert_non_null(strstr(text, "tests=\"29\" failures=\"1\" errors=\"1\""));
     cJSON *root = cJSON_CreateObject();
     limits_pair_print_json(root, pair);
-    assert_int_equal(28, cJSON_GetArraySize(cJSON_GetObjectItem(root, "shapes")));
+    assert_int_equal(29, cJSON_GetArraySize(cJSON_GetObjectItem(root, "shapes")));
     assert_int_equal(1, cJSON_GetArraySize(cJSON_GetObjectItem(root, "unmeasured")));
     cJSON_Delete(root);
     free(pair);

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "h2/session.h"
 #include "limits/judge.h"
+#include "rpc/probe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -201,6 +202,23 @@ static void ages_that_disagree_in_a_number_that_agrees_are_that_one_s(void **sta
     finding = ended(LIMITS_AGE_CONNECTION, 5000);
     limits_judge_paced(&finding, same);
     assert_int_equal(finding.state, LIMITS_FOUND);
+}
+
+static void what_a_busy_probe_service_refuses_is_not_measured(void **state)
+{
+    (void)state;
+    struct limits_finding findings[LIMITS_SHAPES];
+    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+        findings[i] = ended(LIMITS_IDLE, 5000);
+    }
+    findings[LIMITS_GOAWAY].kind = LIMITS_FACT;
+    strcpy(findings[LIMITS_GOAWAY].samples[1].saw,
+           "ends with RESOURCE_EXHAUSTED: " RPC_PROBE_BUSY "over the GOAWAYs");
+    limits_judge_busy(findings);
+    assert_int_equal(findings[LIMITS_GOAWAY].state, LIMITS_NOT_MEASURED);
+    assert_string_equal(findings[LIMITS_GOAWAY].why, "refused by the server itself: "
+                                                     "probe service is busy: over the GOAWAYs");
+    assert_int_equal(findings[LIMITS_IDLE].state, LIMITS_FOUND);
 }
 
 /* ---- sides ----------------------------------------------------------------------------------- */
@@ -429,6 +447,7 @@ int main(void)
         cmocka_unit_test(what_was_not_opened_is_not_measured),
         cmocka_unit_test(samples_agree_within_what_they_may_be_off),
         cmocka_unit_test(a_limit_that_varies_and_says_so_is_one),
+        cmocka_unit_test(what_a_busy_probe_service_refuses_is_not_measured),
         cmocka_unit_test(a_number_that_two_paces_agree_in_is_a_limit),
         cmocka_unit_test(ages_that_disagree_in_a_number_that_agrees_are_that_one_s),
         cmocka_unit_test(sides_follow_from_both_ends),
