@@ -160,15 +160,21 @@ static int read_promise(const struct line *line, struct limits_promise *promise)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+/* A NUL is none: the end of BLANKS is no part of it. */
+static bool is_blank(char c)
+{
+    return c != '\0' && strchr(BLANKS, c) != NULL;
+}
+
 /* Takes the line at `text` without its comment. */
 static int take_line(struct line *line, const char *text, size_t len)
 {
     const char *comment = memchr(text, '#', len);
     len = comment != NULL ? (size_t)(comment - text) : len;
-    while (len > 0 && strchr(BLANKS, text[len - 1]) != NULL) {
+    while (len > 0 && is_blank(text[len - 1])) {
         len--;
     }
-    while (len > 0 && strchr(BLANKS, *text) != NULL) {
+    while (len > 0 && is_blank(*text)) {
         text++;
         len--;
     }
