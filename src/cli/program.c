@@ -186,8 +186,9 @@ static bool is_broken_pipe(int fd)
 /* A result that was not written is none: a full disk must not look like a passed check. */
 static int finish_output(int result)
 {
-    bool failed_before = ferror(stdout) != 0; /* its cause is gone */
-    int error = fflush(stdout) != 0 ? errno : failed_before ? EIO : 0;
+    bool failed_before = ferror(stdout) != 0;
+    int before = cli_result_write_error() != 0 ? cli_result_write_error() : EIO; /* not known */
+    int error = fflush(stdout) != 0 ? errno : failed_before ? before : 0;
     if (error != 0 && is_broken_pipe(STDOUT_FILENO)) {
         error = EPIPE;
     }

@@ -6,6 +6,7 @@
 #include "cli/markdown.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ static struct {
     uint64_t started_mono_ns;
     const char *inner;
     bool told;
+    int write_error; /* errno of the first write to standard output that failed */
 } process;
 
 void cli_result_begin(void)
@@ -38,6 +40,19 @@ const char *cli_result_inner(void)
 bool cli_result_was_told(void)
 {
     return process.told;
+}
+
+int cli_result_write_error(void)
+{
+    return process.write_error;
+}
+
+/* The error of a write is gone when it is asked for later. */
+static void flush(FILE *out)
+{
+    if (fflush(out) != 0 && out == stdout && process.write_error == 0) {
+        process.write_error = errno;
+    }
 }
 
 static uint64_t started_of(const struct cli_result *result)
@@ -157,7 +172,7 @@ static void print_text(const struct telling *telling, const struct cli_output_op
     FILE *out = cli_text_stream(outputs);
     if (telling->printers->text != NULL) {
         telling->printers->text(out, telling->found);
-        fflush(out);
+        flush(out);
     }
 }
 
@@ -195,6 +210,6 @@ int cli_result_tell(const struct cli_result *result, const struct cli_printers *
     } else {
         print_text(&telling, outputs);
     }
-    fflush(stdout);
+    flush(stdout);
     return told.exit_code;
 }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -88,9 +89,17 @@ void limits_advise_all(struct limits_finding findings[static LIMITS_SHAPES])
     enum pings pings = pings_of(findings);
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         struct limits_finding *finding = &findings[i];
-        if (finding->wanted && finding->state == LIMITS_FOUND && finding->kind == LIMITS_DURATION &&
-            finding->side != LIMITS_SIDE_SERVER) {
+        if (!finding->wanted || finding->state != LIMITS_FOUND ||
+            finding->side == LIMITS_SIDE_SERVER) {
+            continue;
+        }
+        if (finding->kind == LIMITS_DURATION) {
             advise_time(finding, pings);
+        } else if (finding->shape == LIMITS_REQUESTS_PER_CONNECTION) {
+            snprintf(finding->advice, sizeof(finding->advice),
+                     "a new connection after %" PRIu64 " requests is usual here: streams that are "
+                     "kept open need fewer",
+                     finding->value);
         }
     }
 }

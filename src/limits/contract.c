@@ -121,6 +121,11 @@ static int read_value(const struct line *line, const char *text, struct limits_p
     if (rv != 0) {
         return refuse(line, "\"%s\" is not %s; write %s", value, reason, example);
     }
+    if (limits_shape_kind(promise->shape) == LIMITS_DURATION &&
+        promise->value > LIMITS_WITHIN_MAX_NS) {
+        return refuse(line, "\"%s\" is longer than the 24h that a run can look; write %s", value,
+                      example);
+    }
     return promise->value > 0
                ? 0
                : refuse(line, "\"%s\" promises nothing; write a value above 0, such as %s", value,
@@ -160,15 +165,21 @@ static int read_promise(const struct line *line, struct limits_promise *promise)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+/* A NUL is none: the end of BLANKS is no part of it. */
+static bool is_blank(char c)
+{
+    return c != '\0' && strchr(BLANKS, c) != NULL;
+}
+
 /* Takes the line at `text` without its comment. */
 static int take_line(struct line *line, const char *text, size_t len)
 {
     const char *comment = memchr(text, '#', len);
     len = comment != NULL ? (size_t)(comment - text) : len;
-    while (len > 0 && strchr(BLANKS, text[len - 1]) != NULL) {
+    while (len > 0 && is_blank(text[len - 1])) {
         len--;
     }
-    while (len > 0 && strchr(BLANKS, *text) != NULL) {
+    while (len > 0 && is_blank(*text)) {
         text++;
         len--;
     }

@@ -23,7 +23,6 @@ void limits_slow_sample(const struct limits_slow *slow, struct limits_sample *sa
     sample->end = LIMITS_END_OPEN;
     if (slow->answered < slow->asked) {
         sample->end = LIMITS_END_UNTOLD;
-        sample->side = LIMITS_SIDE_CLIENT_HOP;
         snprintf(sample->saw, sizeof(sample->saw),
                  "the quick stream had no answer within %" PRIu64 " ms while its neighbour was not "
                  "read%s",
@@ -51,6 +50,10 @@ void limits_buffered_sample(const struct limits_slow *slow, struct limits_sample
         limits_value_text(LIMITS_BYTES, slow->offered_bytes, offered, sizeof(offered));
         snprintf(sample->saw, sizeof(sample->saw),
                  "the server got rid of all %s while the client read nothing", offered);
+    } else if (!slow->settled) {
+        sample->opened = false;
+        snprintf(sample->saw, sizeof(sample->saw),
+                 "the quick stream waited for an answer before the server had stopped to send");
     } else {
         snprintf(sample->saw, sizeof(sample->saw), "%s",
                  held == 0 ? "the server had to wait as soon as the client did not read"

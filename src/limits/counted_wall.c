@@ -12,13 +12,30 @@ static void set_announced(const struct limits_wall *wall, struct limits_sample *
              "SETTINGS allow %" PRIu32 " streams at once: a client opens no more", wall->announced);
 }
 
+static void set_going(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    sample->end = LIMITS_END_GOAWAY;
+    sample->goaway_seen = true;
+    sample->side = LIMITS_SIDE_CLIENT_HOP;
+    snprintf(sample->saw, sizeof(sample->saw),
+             "GOAWAY NO_ERROR when %zu were opened: a client opens no more", wall->opened);
+}
+
 static void set_refused(const struct limits_wall *wall, struct limits_sample *sample)
 {
     sample->end = wall->end;
     sample->code = wall->code;
-    sample->side = wall->ended_seen ? LIMITS_SIDE_SERVER : LIMITS_SIDE_CLIENT_HOP;
+    sample->side = wall->ended_side;
     snprintf(sample->saw, sizeof(sample->saw), "stream %zu of %zu: %.200s", wall->ended_number,
              wall->opened, wall->ended_text != NULL ? wall->ended_text : "ended");
+}
+
+/* A client opened no more, though SETTINGS allow it, and nothing told it to. */
+static void set_full(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    sample->end = LIMITS_END_HERE;
+    snprintf(sample->saw, sizeof(sample->saw), "after %zu streams the connection takes no more",
+             wall->opened);
 }
 
 static void set_queued(const struct limits_wall *wall, struct limits_sample *sample)
@@ -44,12 +61,14 @@ void limits_wall_sample(const struct limits_wall *wall, struct limits_sample *sa
     sample->value = wall->answered;
     sample->resolution = 0;
     tell_connections(wall, sample);
-    if (wall->ended > 0) {
+    if (wall->going) {
+        set_going(wall, sample);
+    } else if (wall->ended > 0) {
         set_refused(wall, sample);
     } else if (wall->answered < wall->opened) {
         set_queued(wall, sample);
     } else if (wall->opened < wall->asked) {
-        set_announced(wall, sample);
+        (wall->opened >= wall->announced ? set_announced : set_full)(wall, sample);
     } else {
         sample->end = LIMITS_END_OPEN;
         snprintf(sample->saw, sizeof(sample->saw), "all %zu are answered%s", wall->answered,

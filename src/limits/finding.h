@@ -28,6 +28,8 @@ enum limits_kind {
     X(PING_INTERVAL, "ping_interval", DURATION, "shortest interval of PINGs that is taken")        \
     X(HEADERS_FIRST, "headers_first", FACT, "headers arrive before any message")                   \
     X(STREAMS_PER_CONNECTION, "streams_per_connection", COUNT, "streams at once on a connection")  \
+    X(REQUESTS_PER_CONNECTION, "requests_per_connection", COUNT,                                   \
+      "requests before a connection ends")                                                         \
     X(MESSAGE_UP, "message_up", BYTES, "message to the server")                                    \
     X(MESSAGE_DOWN, "message_down", BYTES, "message to the client")                                \
     X(METADATA_UP, "metadata_up", BYTES, "metadata to the server")                                 \
@@ -140,6 +142,9 @@ struct limits_finding {
     size_t setting_count;
     char advice[LIMITS_TEXT_BYTES]; /* what a client can set; "" for nothing */
 };
+
+/* How long a run may look. */
+#define LIMITS_WITHIN_MAX_NS (UINT64_C(24) * 3600 * 1000000000)
 
 struct limits_result {
     const char *target; /* "HOST:PORT"; borrowed */

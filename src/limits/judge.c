@@ -230,6 +230,17 @@ static bool can_explain(const struct limits_finding *by, const struct limits_fin
     }
 }
 
+/* Streams that are opened until a GOAWAY comes are requests, too; many are opened at a time. */
+#define WALL_BESIDE 50
+
+static bool was_wall_of_requests(const struct limits_finding findings[static LIMITS_SHAPES])
+{
+    const struct limits_finding *wall = &findings[LIMITS_STREAMS_PER_CONNECTION];
+    const struct limits_finding *requests = &findings[LIMITS_REQUESTS_PER_CONNECTION];
+    return was_found(wall) && was_found(requests) && wall->samples[0].end == LIMITS_END_GOAWAY &&
+           wall->value + 1 >= requests->value && wall->value <= requests->value + WALL_BESIDE;
+}
+
 /* What explains what explains it. */
 static enum limits_shape root_of(const enum limits_shape by[static LIMITS_SHAPES],
                                  enum limits_shape shape)
@@ -246,6 +257,9 @@ void limits_judge_explain(struct limits_finding findings[static LIMITS_SHAPES])
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         by[i] = was_found(&findings[i]) && was_refused_pings(&findings[i]) ? LIMITS_PING_INTERVAL
                                                                            : LIMITS_SHAPES;
+    }
+    if (was_wall_of_requests(findings)) {
+        by[LIMITS_STREAMS_PER_CONNECTION] = LIMITS_REQUESTS_PER_CONNECTION;
     }
     for (size_t i = 0; i < ARRAY_SIZE(EXPLAINS); i++) {
         const struct limits_finding *finding = &findings[EXPLAINS[i].shape];

@@ -25,6 +25,13 @@ enum limits_side limits_judge_side(const struct limits_sample *sample,
  * look and why. */
 void limits_judge_times(struct limits_finding *finding);
 
+/* The same of requests that were asked one after the other, at two paces; values are requests. */
+void limits_judge_requests(struct limits_finding *finding);
+
+/* Behind limits_judge_times(): ends of connections whose ages disagree, and whose numbers of
+ * requests, asked at two paces, do not, are told as a limit on these. */
+void limits_judge_paced(struct limits_finding *finding, const uint64_t requests[LIMITS_SAMPLES]);
+
 /* PINGs of one interval, on as many connections as there are samples. */
 struct limits_pinged {
     uint64_t interval_ns;
@@ -42,6 +49,10 @@ struct limits_pinged {
 /* Which intervals are taken, by increasing interval. Fills the finding. */
 void limits_judge_pings(struct limits_finding *finding, const struct limits_pinged *pinged,
                         size_t count);
+
+/* What the probe service of the server refused because others use it, too, says nothing of the path:
+ * not measured. Of all findings, before limits_judge_explain(). */
+void limits_judge_busy(struct limits_finding findings[static LIMITS_SHAPES]);
 
 /* Ends that the limit of another shape explains are told as that one's. Of all findings, once each
  * is judged. */

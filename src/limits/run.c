@@ -241,6 +241,7 @@ static void conclude(struct run *run)
 {
     struct limits_result *result = run->result;
     result->took_ns = limits_ground_now_ns(&run->ground);
+    limits_judge_busy(result->findings);
     limits_judge_explain(result->findings);
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         struct limits_finding *finding = &result->findings[i];

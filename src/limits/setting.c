@@ -87,7 +87,8 @@ static bool is_usual(const struct limits_rule *rule, const struct limits_finding
         return rule->usual != 0 &&
                limits_judge_agree(finding->value, rule->usual, finding->resolution);
     }
-    bool exact = finding->shape == LIMITS_STREAMS_PER_CONNECTION;
+    bool exact = finding->shape == LIMITS_STREAMS_PER_CONNECTION ||
+                 finding->shape == LIMITS_REQUESTS_PER_CONNECTION;
     uint64_t beside = exact ? 0 : rule->usual / BESIDE_SHARE;
     return rule->usual != 0 && finding->value <= rule->usual + beside &&
            finding->value + beside >= rule->usual;

@@ -66,6 +66,15 @@ const struct limits_rule limits_rules[] = {
     RULE(AGE_CONNECTION, GOAWAY_TEXT, ANY, ANY, 0, "max_age",
          "a gRPC server", "MAX_CONNECTION_AGE", "off by default",
          "leave it out, or give streams MAX_CONNECTION_AGE_GRACE to end"),
+    RULE(REQUESTS_PER_CONNECTION, GOAWAY_TEXT, ANY, ANY, 0, "graceful_shutdown", /* 1.36 */
+         "Envoy", "max_requests_per_connection of the listener", "off by default", "leave it out"),
+    RULE(REQUESTS_PER_CONNECTION, GOAWAY, ANY, ANY, 0, NULL,
+         "Envoy", "max_requests_per_connection of the listener", "off by default", "leave it out"),
+    RULE(REQUESTS_PER_CONNECTION, GOAWAY, ANY, ANY, 1000, NULL,
+         "nginx", "keepalive_requests", "1000 by default, 100 before 1.19.10",
+         "as many as clients open on a connection"),
+    RULE(REQUESTS_PER_CONNECTION, GOAWAY, ANY, ANY, 0, NULL,
+         "Traefik", "keepAliveMaxRequests of the entry point", "off by default", "leave it out"),
     RULE(PING_INTERVAL, GOAWAY_TEXT, ANY, ANY, SECONDS(300), "too_many_pings",
          "a gRPC server",
          "the shortest interval of PINGs that it permits (MinTime, permitKeepAliveTime, "

@@ -1,7 +1,10 @@
-/* Short calls, so that no stream is old: one after the other, or a single one and then nothing.
+/* Short calls, so that no stream is old: one after the other, by the clock or as fast as they come,
+ * or a single one and then nothing. Two connections are asked at two paces: what ends both at one
+ * age is no limit on the number of requests, and what ends both after as many is none on age.
  *
  *   waiting --its time--> dialling --ready--> calling --call over--> resting
  *   resting --the pause of a busy one is over--> calling
+ *   calling --call over, more of a burst--> calling
  *   calling, resting --GOAWAY, lost, long enough--> closing --connection closed--> over */
 #include "limits/shape_connection.h"
 
@@ -15,9 +18,16 @@
 #include <stdlib.h>
 
 /* Between the calls of a busy connection: limits that are looked at when a request comes are found
- * to that precision, and the whole run stays far below limits on their number (1000 in nginx). */
+ * to that precision, and the whole run stays far below limits on their number (1000 in nginx). The
+ * second one rests so many times longer. */
 #define CALLS       360
 #define CALL_GAP_MS 250
+#define SLOWER      2
+
+/* Where the number is looked for: some more than nginx has by default. The second connection rests
+ * behind each few for as long as they took, and for a tick at least. */
+#define REQUESTS 1100
+#define BURST    10
 
 enum state { WAITING, DIALLING, CALLING, RESTING, CLOSING, OVER };
 
@@ -31,6 +41,9 @@ struct connection_try {
     struct limits_call call;
     bool called;   /* a call went well */
     bool answered; /* the one that is open */
+    uint64_t requests;
+    uint64_t gap_ns;   /* of a busy one */
+    uint64_t burst_ns; /* when it began */
     uint64_t begin_ns;
     uint64_t clock_ns; /* from when the limit counts; 0: not yet */
     uint64_t blur_ns;
@@ -40,8 +53,8 @@ struct connection_try {
 
 struct connections {
     struct limits_work *work;
-    bool busy;
-    uint64_t gap_ns;
+    bool busy;    /* calls by the clock */
+    bool counted; /* calls as fast as they come */
     struct connection_try tries[LIMITS_SAMPLES];
     size_t over;
 };
@@ -58,11 +71,25 @@ static uint64_t now_of(const struct connection_try *try)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+static void judge(struct connections *all)
+{
+    struct limits_finding *finding = all->work->finding;
+    const uint64_t requests[LIMITS_SAMPLES] = {all->tries[0].requests, all->tries[1].requests};
+    if (all->counted) {
+        limits_judge_requests(finding);
+        return;
+    }
+    limits_judge_times(finding);
+    if (all->busy) {
+        limits_judge_paced(finding, requests);
+    }
+}
+
 static void finish(struct connection_try *try)
 {
     try->state = OVER;
     if (++try->all->over == LIMITS_SAMPLES) {
-        limits_judge_times(try->all->work->finding);
+        judge(try->all);
         limits_work_over(try->all->work);
     }
 }
@@ -79,8 +106,14 @@ static void end(struct connection_try *try, enum limits_end how, const char *saw
     sample->end = how;
     sample->lived_ns = now_ns - sample->opened_ns;
     sample->value = now_ns - try->clock_ns;
-    sample->resolution = try->blur_ns + limits_ground_blur_ns(ground_of(try)) + try->all->gap_ns;
-    sample->side = how == LIMITS_END_OPEN ? LIMITS_SIDE_UNKNOWN : LIMITS_SIDE_CLIENT_HOP;
+    sample->resolution = try->blur_ns + limits_ground_blur_ns(ground_of(try)) + try->gap_ns;
+    if (try->all->counted) {
+        sample->value = try->requests;
+        sample->resolution = 0;
+        sample->lived_ns = now_of(try) - sample->opened_ns;
+    }
+    bool cut = how == LIMITS_END_GOAWAY || how == LIMITS_END_CONNECTION;
+    sample->side = cut ? LIMITS_SIDE_CLIENT_HOP : LIMITS_SIDE_UNKNOWN;
     snprintf(sample->saw, sizeof(sample->saw), "%s", saw);
     try->state = CLOSING;
     if (try->link != NULL) {
@@ -94,6 +127,47 @@ static void start_clock(struct connection_try *try)
 {
     try->clock_ns = now_of(try);
     try->blur_ns = limits_ground_blur_ns(ground_of(try));
+}
+
+static void open_call(struct connection_try *try, uint64_t now_ns)
+{
+    static const struct rpc_probe_script script = {.echo = true};
+    const struct limits_ground *ground = ground_of(try);
+    /* Of so many calls the server would keep no other's record. */
+    bool probe = ground->has_probe && ground->target->service == NULL && !try->all->counted;
+    try->answered = false;
+    try->next_ns = now_ns + try->gap_ns;
+    if (limits_call_open(&try->call, try->link, probe ? &script : NULL) == 0) {
+        try->state = CALLING;
+        try->call_ns = now_ns;
+        try->requests++;
+        limits_call_send(&try->call);
+    }
+}
+
+static bool is_slower(const struct connection_try *try)
+{
+    return try == &try->all->tries[1];
+}
+
+static void begin_burst(struct connection_try *try)
+{
+    try->burst_ns = now_of(try);
+}
+
+/* The first connection never rests. */
+static void next_of_burst(struct connection_try *try)
+{
+    uint64_t now_ns = now_of(try);
+    uint64_t took_ns = now_ns - try->burst_ns;
+    if (try->requests >= REQUESTS || now_ns >= try->clock_ns + ground_of(try)->within_ns) {
+        end(try, LIMITS_END_OPEN, "");
+    } else if (is_slower(try) && try->requests % BURST == 0) {
+        uint64_t tick_ns = LIMITS_TICK_MS * NS_PER_MS;
+        try->next_ns = now_ns + (took_ns > tick_ns ? took_ns : tick_ns);
+    } else {
+        open_call(try, now_ns);
+    }
 }
 
 static void on_answer(void *user)
@@ -118,7 +192,9 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     }
     try->state = RESTING;
     try->called = try->called || try->answered;
-    if (!try->all->busy) {
+    if (try->all->counted) {
+        next_of_burst(try);
+    } else if (!try->all->busy) {
         start_clock(try);
     }
 }
@@ -127,20 +203,6 @@ static const struct limits_call_events call_events = {
     .on_answer = on_answer,
     .on_closed = on_call_closed,
 };
-
-static void open_call(struct connection_try *try, uint64_t now_ns)
-{
-    static const struct rpc_probe_script script = {.echo = true};
-    const struct limits_ground *ground = ground_of(try);
-    bool probe = ground->has_probe && ground->target->service == NULL;
-    try->answered = false;
-    try->next_ns = now_ns + try->all->gap_ns;
-    if (limits_call_open(&try->call, try->link, probe ? &script : NULL) == 0) {
-        try->state = CALLING;
-        try->call_ns = now_ns;
-        limits_call_send(&try->call);
-    }
-}
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
@@ -151,6 +213,7 @@ static void on_ready(void *user)
         try->state = RESTING;
         try->sample->opened_ns = now_of(try);
         start_clock(try);
+        begin_burst(try);
         open_call(try, now_of(try));
     }
 }
@@ -183,6 +246,11 @@ static const struct limits_link_events link_events = {
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+static bool is_asking(const struct connections *all)
+{
+    return all->busy || all->counted;
+}
+
 static void tick_try(struct connection_try *try, uint64_t now_ns)
 {
     struct limits_work *work = try->all->work;
@@ -193,7 +261,8 @@ static void tick_try(struct connection_try *try, uint64_t now_ns)
         end(try, LIMITS_END_BROKEN, "a short call did not end");
     } else if (try->state == RESTING && now_ns >= try->clock_ns + work->ground->within_ns) {
         end(try, LIMITS_END_OPEN, "");
-    } else if (try->state == RESTING && try->all->busy && now_ns >= try->next_ns) {
+    } else if (try->state == RESTING && is_asking(try->all) && now_ns >= try->next_ns) {
+        begin_burst(try);
         open_call(try, now_ns);
     } else if (try->state == CLOSING && try->link == NULL) {
         finish(try);
@@ -233,13 +302,14 @@ static void start(struct limits_work *work)
     work->state = all;
     all->work = work;
     all->busy = work->plan->shape == LIMITS_AGE_CONNECTION;
-    all->gap_ns = all->busy ? gap_ns(work->ground) : 0;
+    all->counted = work->plan->shape == LIMITS_REQUESTS_PER_CONNECTION;
     work->finding->sample_count = LIMITS_SAMPLES;
     for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
         struct connection_try *try = &all->tries[i];
         try->all = all;
         try->sample = &work->finding->samples[i];
         try->begin_ns = begin_ns + i * limits_ground_stagger_ns(work->ground);
+        try->gap_ns = all->busy ? gap_ns(work->ground) * (i == 0 ? 1 : SLOWER) : 0;
         limits_call_init(&try->call, work->ground, &call_events, try);
     }
 }
@@ -256,5 +326,7 @@ static void free_work(struct limits_work *work)
 const struct limits_plan limits_connection_plans[LIMITS_CONNECTION_PLANS] = {
     PLAN(AGE_CONNECTION),
     PLAN(IDLE_CONNECTION),
+    {.shape = LIMITS_REQUESTS_PER_CONNECTION, .harsh = true, .start = start, .tick = tick, .stop = stop,
+     .free = free_work},
 };
 /* clang-format on */

@@ -13,6 +13,9 @@
 #define RPC_PROBE_ID_HEADER     "probe-id"
 #define RPC_PROBE_SCRIPT_HEADER "probe-script-bin"
 #define RPC_PROBE_PAD_HEADER    "probe-pad-" /* and a number */
+/* So begins the message of a RESOURCE_EXHAUSTED that says nothing of the path: others, or this
+ * client elsewhere, use up what the service has for all. */
+#define RPC_PROBE_BUSY "probe service is busy: "
 
 /* A probe-id is that many lower-case hex digits. */
 #define RPC_PROBE_ID_CHARS 16

@@ -53,8 +53,9 @@ static bool pay_message(struct server_probe_stream *stream, size_t bytes)
         whose = "all its streams together";
     }
     if (whose != NULL) {
-        server_probe_refuse(stream, RPC_RESOURCE_EXHAUSTED,
-                            "over the bytes each second that this server sends for %s", whose);
+        server_probe_refuse(
+            stream, RPC_RESOURCE_EXHAUSTED,
+            RPC_PROBE_BUSY "over the bytes each second that this server sends for %s", whose);
     }
     return whose == NULL;
 }
@@ -70,6 +71,7 @@ static bool pay_metadata(struct server_probe_stream *stream, const struct h2_hea
                                            server_probe_now_ms(stream));
     if (!enough) {
         server_probe_refuse(stream, RPC_RESOURCE_EXHAUSTED,
+                            RPC_PROBE_BUSY
                             "over the bytes of metadata each second that this server sends");
     }
     return enough;

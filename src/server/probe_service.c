@@ -51,17 +51,19 @@ static int check_room(const struct server_probe *probe, struct server_probe_conn
 {
     const struct server_probe_rate starts = {PROBE_STARTS_BURST, PROBE_STARTS_PER_SECOND};
     if (probe->stream_count >= PROBE_STREAMS) {
-        rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED, "this server has its %d probes open",
-                       PROBE_STREAMS);
+        rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED,
+                       RPC_PROBE_BUSY "this server has its %d probes open", PROBE_STREAMS);
         return 1;
     }
     if (connection->stream_count >= PROBE_STREAMS_PER_CONNECTION) {
-        rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED, "this connection has its %d probes open",
+        rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED,
+                       RPC_PROBE_BUSY "this connection has its %d probes open",
                        PROBE_STREAMS_PER_CONNECTION);
         return 1;
     }
     if (!server_probe_budget_take(&connection->starts, starts, 1, now_ms)) {
         rpc_status_set(answer, RPC_RESOURCE_EXHAUSTED,
+                       RPC_PROBE_BUSY
                        "over the %d probes each second that one connection may begin",
                        PROBE_STARTS_PER_SECOND);
         return 1;
@@ -159,7 +161,6 @@ static struct server_probe_stream *stream_new(struct server_probe *probe,
     stream->connection = connection_of(call);
     stream->connection->stream_count++;
     probe->stream_count++;
-    probe->started++;
     stream->timer = mem_new(uv_timer_t);
     stream->timer->data = stream;
     uv_timer_init(&rpc_server_call_loop(call)->uv, stream->timer);
@@ -182,7 +183,6 @@ static void on_start(struct rpc_server_call *call, const struct h2_block *metada
     if (check_room(probe, connection_of(call), now_ms, &answer) != 0 ||
         read_id(metadata, &id_field, &id, &answer) != 0) {
         probe->ended[RPC_PROBE_LIMIT]++;
-        probe->started++;
         rpc_server_call_finish(call, answer.code, answer.message);
         return;
     }

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import grpc
 import pytest
 
 from testenv.endpoints import Grpcio
@@ -16,6 +17,7 @@ from testenv.frame_relay import CLIENT, SERVER, FrameRelay
 from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.net import ReservedPort
 from testenv.own_service import SERVICE, OwnService
+from testenv.probing import Prober, generate
 from testenv.process import DIE_WITH_PARENT
 from testenv.proxies import REAL_PROXIES, envoys
 from testenv.wait import wait_until
@@ -250,6 +252,54 @@ def haproxy_global(line):
 
 def nginx_server(line):
     return swap("        keepalive_requests", f"        {line};\n        keepalive_requests")
+
+
+# ---- requests of a connection ----------------------------------------------------------------------------------------
+
+# What sets the number, and to how much; GOAWAY comes with the last of them.
+REQUESTS = {
+    "nginx": (lambda count: lambda text: re.sub(r"keepalive_requests \d+", f"keepalive_requests {count}", text),
+              "nginx: keepalive_requests"),
+    "traefik": (lambda count: swap("      lifeCycle:", f"      keepAliveMaxRequests: {count}\n      lifeCycle:"),
+                "Traefik: keepAliveMaxRequests of the entry point"),
+    "envoy": (lambda count: swap("          stream_idle_timeout: 0s",
+                                 f"          common_http_protocol_options: {{max_requests_per_connection: {count}}}\n"
+                                 "          stream_idle_timeout: 0s"),
+              "Envoy: max_requests_per_connection of the listener"),
+}
+
+
+@pytest.mark.parametrize("program", REQUESTS)
+def test_a_number_of_requests_is_no_age(started, certs, tmp_path, program):
+    configure, setting = REQUESTS[program]
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES[program](certs, tmp_path, [backend], [backend], "--no-health-checks",
+                                          change=configure(12)))
+    found = limits(proxy.target, cacert=certs / "ca.pem", within="9s",
+                   shapes=["age_connection", "requests_per_connection", "streams_per_connection"])
+    requests = found["requests_per_connection"]
+    assert requests["state"] == "found" and abs(requests["value"] - 12) <= 1, requests
+    assert requests["ended_by"] == "client_hop" and "requests is usual here" in requests["advice"], requests
+    assert setting in [f"{s['program']}: {s['name']}" for s in requests["settings"]], requests
+    for shape in ("age_connection", "streams_per_connection"):
+        assert found[shape].get("by") == "requests_per_connection", json.dumps(found[shape])
+        assert not found[shape]["settings"], found[shape]
+
+
+def test_an_age_is_no_number_of_requests(started, certs, tmp_path):
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES["nginx"](certs, tmp_path, [backend], [backend], "--no-health-checks",
+                                          change=nginx_age(5, None, None)))
+    found = limits(proxy.target, cacert=certs / "ca.pem", within="9s",
+                   shapes=["age_connection", "requests_per_connection"])
+    assert_found(found["age_connection"], 5, "client_hop", ["nginx: keepalive_time"])
+    assert found["requests_per_connection"]["state"] == "none_within", found
+
+
+def test_a_connection_of_the_server_takes_all_requests(started):
+    server = started(Server())
+    finding = limits(server.address, shapes=["requests_per_connection"], within="30s")["requests_per_connection"]
+    assert finding["state"] == "none_within" and finding["looked"] == 1100, finding
 
 
 KIB = 1024
@@ -532,8 +582,8 @@ def test_what_a_standstill_may_have_cost_is_told_as_resolution(started, all_stan
     assert finding["resolution_ns"] >= 0.7 * NS, finding
 
 
-HARSH = {"streams_per_connection", "message_up", "message_down", "metadata_up", "metadata_down", "metadata_fields_up",
-         "metadata_fields_down", "slow_reader", "buffered"}
+HARSH = {"streams_per_connection", "requests_per_connection", "message_up", "message_down", "metadata_up", "metadata_down",
+         "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"}
 
 
 def test_a_gentle_run_leaves_out_what_may_hurt(started):
@@ -552,6 +602,39 @@ def test_a_run_holds_no_more_connections_than_it_may(started):
     done = grpcroute("limits", "--target", relay.address, "--plaintext", "--within", "5s", "-o", "json", timeout=400)
     assert done.returncode == 0 and len(json.loads(done.stdout)["limits"]) > len(TIMES), done.stderr
     assert 16 <= relay.most_open <= 64, relay.most_open
+
+
+def refuses_goaways(prober):
+    call = prober.run(goaway=True, end_after_ms=1, grace_ms=1)
+    return call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def use_up_goaways(prober, stopped):
+    while not stopped.is_set():
+        try:
+            list(prober.run(goaway=True, end_after_ms=1, grace_ms=1))
+        except grpc.RpcError:
+            pass  # refused, or on a connection that is going away
+
+
+def test_what_the_server_refuses_for_others_is_no_limit_of_the_path(started, tmp_path):
+    """Others use up the GOAWAYs that the probe service sends: a promise is not broken by that, but not checked."""
+    server = started(Server())
+    stubs = generate(tmp_path)
+    stopped = threading.Event()
+    busy = [threading.Thread(target=use_up_goaways, args=(started(Prober(*stubs, server.address)), stopped))
+            for _ in range(6)]
+    try:
+        for thread in busy:
+            thread.start()
+        prober = started(Prober(*stubs, server.address))
+        wait_until(lambda: refuses_goaways(prober), 20, "the GOAWAYs are used up")
+        finding = limits(server.address, within="2s", shapes=["goaway"], code=4)["goaway"]
+    finally:
+        stopped.set()
+        for thread in busy:
+            thread.join()
+    assert finding["state"] == "not_measured" and "probe service is busy: over the GOAWAYs" in finding["why"], finding
 
 
 def test_nobody_there_is_no_connection():

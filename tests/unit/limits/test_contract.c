@@ -72,6 +72,8 @@ static void a_wrong_line_names_its_place_its_cause_and_the_mend(void **state)
                         ">= 10m"},
         {"idle >= 0",
          "needs.txt:1: \"0\" promises nothing; write a value above 0, such as idle >= 10m"},
+        {"idle >= 24h1ns",
+         "needs.txt:1: \"24h1ns\" is longer than the 24h that a run can look; write idle >= 10m"},
         {"streams_per_connection >= many", "needs.txt:1: \"many\" is not a whole number above 0; "
                                            "write streams_per_connection >= 100"},
         {"idle >= 0000000000000000000000001m", "needs.txt:1: \"0000000000000000000000001m\" is too "
@@ -88,6 +90,16 @@ static void a_wrong_line_names_its_place_its_cause_and_the_mend(void **state)
         assert_int_equal(EXIT_USAGE, parse(wrong[i].text, &contract));
         assert_string_equal(wrong[i].said, reason);
     }
+}
+
+static void a_zero_is_no_blank(void **state)
+{
+    (void)state;
+    static const char text[] = "idle >= 1s\n\0\0status = yes\n";
+    struct limits_contract contract;
+    assert_int_equal(EXIT_USAGE,
+                     limits_contract_parse("needs.txt", text, sizeof(text) - 1, &contract, reason));
+    assert_non_null(strstr(reason, "needs.txt:2: nothing is called \"\\x00\\x00status\""));
 }
 
 static void a_size_that_is_none_is_told(void **state)
@@ -317,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_read_with_comments_and_blanks),
         cmocka_unit_test(a_wrong_line_names_its_place_its_cause_and_the_mend),
+        cmocka_unit_test(a_zero_is_no_blank),
         cmocka_unit_test(a_size_that_is_none_is_told),
         cmocka_unit_test(a_line_that_is_too_long_is_told),
         cmocka_unit_test(every_shape_can_be_promised),

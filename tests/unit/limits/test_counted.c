@@ -74,7 +74,18 @@ static void one_that_took_all_and_one_that_did_not_are_unsteady(void **state)
     assert_int_equal(judged(LIMITS_METADATA_FIELDS_UP, 200, &all, &near).state, LIMITS_UNSTEADY);
     assert_int_equal(judged(LIMITS_METADATA_FIELDS_UP, 200, &near, &all).state, LIMITS_UNSTEADY);
     assert_int_equal(judged(LIMITS_METADATA_FIELDS_UP, 200, &all, &all).state, LIMITS_NONE_WITHIN);
-    assert_int_equal(judged(LIMITS_METADATA_FIELDS_UP, 200, &near, NULL).state, LIMITS_FOUND);
+}
+
+static void one_sample_alone_is_no_limit_and_is_told(void **state)
+{
+    (void)state;
+    const struct limits_sample all = reached(200, 0);
+    const struct limits_sample some = reached(100, 1);
+    struct limits_finding found = judged(LIMITS_METADATA_FIELDS_UP, 200, &some, NULL);
+    assert_int_equal(found.state, LIMITS_NOT_MEASURED);
+    assert_non_null(strstr(found.why, "before the second sample; one reached 100, then stream"));
+    found = judged(LIMITS_METADATA_FIELDS_UP, 200, &all, NULL);
+    assert_int_equal(found.state, LIMITS_NOT_MEASURED);
 }
 
 static void without_a_connection_nothing_is_said(void **state)
@@ -115,7 +126,7 @@ static void a_wall_is_told_as_what_it_is(void **state)
           .ended_text = "stream reset with REFUSED_STREAM"},
          10,
          LIMITS_END_RESET,
-         LIMITS_SIDE_CLIENT_HOP,
+         LIMITS_SIDE_UNKNOWN, /* the server was not asked */
          "stream 11 of 50: stream reset with REFUSED_STREAM"},
         {{.asked = 1900,
           .opened = 50,
@@ -123,12 +134,17 @@ static void a_wall_is_told_as_what_it_is(void **state)
           .ended = 40,
           .ended_number = 11,
           .end = LIMITS_END_TRAILERS,
-          .ended_seen = true,
+          .ended_side = LIMITS_SIDE_SERVER,
           .ended_text = "RESOURCE_EXHAUSTED"},
          10,
          LIMITS_END_TRAILERS,
          LIMITS_SIDE_SERVER,
          "stream 11 of 50: RESOURCE_EXHAUSTED"},
+        {{.asked = 1900, .announced = 1900, .opened = 700, .answered = 700},
+         700,
+         LIMITS_END_HERE,
+         LIMITS_SIDE_UNKNOWN,
+         "after 700 streams the connection takes no more"},
         {{.asked = 1900, .announced = 1900, .opened = 150, .answered = 120, .waited_ms = 4000},
          120,
          LIMITS_END_UNTOLD,
@@ -170,6 +186,23 @@ static struct limits_sample refusal(const struct limits_told *told, bool given_u
     struct limits_sample sample = {.opened = true};
     limits_size_refused(&try, &sample);
     return sample;
+}
+
+static void what_arrives_in_part_is_no_end_of_anybody_s(void **state)
+{
+    (void)state;
+    const struct limits_told told = {
+        .answered = true, .found = true, .ended = true, .how = RPC_PROBE_RESET};
+    const struct limits_size_try try = {
+        .lessened = true,
+        .end = {.end = LIMITS_END_HERE, .code = 1, .saw = "CANCELLED: cancelled here"},
+        .told = &told,
+    };
+    struct limits_sample sample = {.opened = true};
+    limits_size_refused(&try, &sample);
+    assert_int_equal(sample.end, LIMITS_END_UNTOLD);
+    assert_int_equal(sample.side, LIMITS_SIDE_UNKNOWN);
+    assert_string_equal(sample.saw, "the stream arrives, but not with all of it");
 }
 
 static void whose_a_refusal_is_follows_from_what_the_server_saw(void **state)
@@ -253,6 +286,7 @@ static uint64_t left_alone(const struct limits_slow *slow, const char *said)
 {
     struct limits_sample sample = {.opened = true};
     limits_slow_sample(slow, &sample);
+    assert_int_equal(sample.side, LIMITS_SIDE_UNKNOWN); /* no hop shows where an answer waits */
     assert_non_null(strstr(sample.saw, said));
     return sample.value;
 }
@@ -294,6 +328,11 @@ static void what_is_held_is_what_was_sent_and_not_received(void **state)
         .offered_bytes = 16384 * KIB, .sent_bytes = 1064 * KIB, .received_bytes = 64 * KIB};
     struct limits_sample sample = {.opened = true};
     limits_buffered_sample(&slow, &sample);
+    assert_false(sample.opened); /* it may have gone on */
+    slow.settled = true;
+    sample = (struct limits_sample){.opened = true};
+    limits_buffered_sample(&slow, &sample);
+    assert_true(sample.opened);
     assert_int_equal(sample.value, 1000 * KIB);
     assert_string_equal(sample.saw, "the server had to wait");
     slow.sent_bytes = 64 * KIB;
@@ -329,8 +368,10 @@ int main(void)
         cmocka_unit_test(samples_that_agree_are_a_limit),
         cmocka_unit_test(samples_that_differ_are_unsteady_and_both_are_told),
         cmocka_unit_test(one_that_took_all_and_one_that_did_not_are_unsteady),
+        cmocka_unit_test(one_sample_alone_is_no_limit_and_is_told),
         cmocka_unit_test(without_a_connection_nothing_is_said),
         cmocka_unit_test(a_wall_is_told_as_what_it_is),
+        cmocka_unit_test(what_arrives_in_part_is_no_end_of_anybody_s),
         cmocka_unit_test(whose_a_refusal_is_follows_from_what_the_server_saw),
         cmocka_unit_test(a_refusal_that_may_be_another_s_is_tried_again),
         cmocka_unit_test(metadata_that_the_server_may_not_send_is_its_hop_s_limit),

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "h2/session.h"
 #include "limits/judge.h"
+#include "rpc/probe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -146,6 +147,78 @@ static void a_limit_that_varies_and_says_so_is_one(void **state)
     assert_int_equal(finding.resolution, 9000 * MS);
     second.value = 90000 * MS;
     assert_int_equal(finding_of(LIMITS_AGE_CONNECTION, first, second).state, LIMITS_UNSTEADY);
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+static struct limits_finding counted(uint64_t first, enum limits_end first_end, uint64_t second,
+                                     enum limits_end second_end)
+{
+    struct limits_finding finding;
+    limits_finding_init(&finding, LIMITS_REQUESTS_PER_CONNECTION);
+    finding.wanted = true;
+    finding.sample_count = 2;
+    finding.samples[0] = sample(0, 3000, first_end);
+    finding.samples[1] = sample(1500, 6000, second_end);
+    finding.samples[0].value = first;
+    finding.samples[1].value = second;
+    limits_judge_requests(&finding);
+    return finding;
+}
+
+static void a_number_that_two_paces_agree_in_is_a_limit(void **state)
+{
+    (void)state;
+    struct limits_finding finding = counted(20, LIMITS_END_GOAWAY, 20, LIMITS_END_GOAWAY);
+    assert_int_equal(finding.state, LIMITS_FOUND);
+    assert_int_equal(finding.value, 20);
+    finding = counted(400, LIMITS_END_GOAWAY, 200, LIMITS_END_GOAWAY); /* an age */
+    assert_int_equal(finding.state, LIMITS_NONE_WITHIN);
+    assert_int_equal(finding.looked, 400);
+    finding = counted(1100, LIMITS_END_OPEN, 300, LIMITS_END_CONNECTION);
+    assert_int_equal(finding.state, LIMITS_NONE_WITHIN);
+    finding = counted(1000, LIMITS_END_GOAWAY, 300, LIMITS_END_OPEN);
+    assert_int_equal(finding.state, LIMITS_UNSTEADY);
+    finding = counted(20, LIMITS_END_BROKEN, 20, LIMITS_END_BROKEN); /* a limit of a rate */
+    assert_int_equal(finding.state, LIMITS_NOT_MEASURED);
+}
+
+static void ages_that_disagree_in_a_number_that_agrees_are_that_one_s(void **state)
+{
+    (void)state;
+    const uint64_t same[] = {20, 20};
+    const uint64_t other[] = {20, 10};
+    const struct limits_finding apart =
+        finding_of(LIMITS_AGE_CONNECTION, sample(0, 5000, LIMITS_END_GOAWAY),
+                   sample(1500, 10000, LIMITS_END_GOAWAY));
+    struct limits_finding finding = apart;
+    limits_judge_paced(&finding, same);
+    assert_int_equal(finding.state, LIMITS_BY_OTHER);
+    assert_int_equal(finding.by, LIMITS_REQUESTS_PER_CONNECTION);
+    assert_int_equal(finding.value, 5000 * MS);
+    finding = apart;
+    limits_judge_paced(&finding, other);
+    assert_int_equal(finding.state, LIMITS_UNSTEADY);
+    finding = ended(LIMITS_AGE_CONNECTION, 5000);
+    limits_judge_paced(&finding, same);
+    assert_int_equal(finding.state, LIMITS_FOUND);
+}
+
+static void what_a_busy_probe_service_refuses_is_not_measured(void **state)
+{
+    (void)state;
+    struct limits_finding findings[LIMITS_SHAPES];
+    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+        findings[i] = ended(LIMITS_IDLE, 5000);
+    }
+    findings[LIMITS_GOAWAY].kind = LIMITS_FACT;
+    strcpy(findings[LIMITS_GOAWAY].samples[1].saw,
+           "ends with RESOURCE_EXHAUSTED: " RPC_PROBE_BUSY "over the GOAWAYs");
+    limits_judge_busy(findings);
+    assert_int_equal(findings[LIMITS_GOAWAY].state, LIMITS_NOT_MEASURED);
+    assert_string_equal(findings[LIMITS_GOAWAY].why, "refused by the server itself: "
+                                                     "probe service is busy: over the GOAWAYs");
+    assert_int_equal(findings[LIMITS_IDLE].state, LIMITS_FOUND);
 }
 
 /* ---- sides ----------------------------------------------------------------------------------- */
@@ -374,6 +447,9 @@ int main(void)
         cmocka_unit_test(what_was_not_opened_is_not_measured),
         cmocka_unit_test(samples_agree_within_what_they_may_be_off),
         cmocka_unit_test(a_limit_that_varies_and_says_so_is_one),
+        cmocka_unit_test(what_a_busy_probe_service_refuses_is_not_measured),
+        cmocka_unit_test(a_number_that_two_paces_agree_in_is_a_limit),
+        cmocka_unit_test(ages_that_disagree_in_a_number_that_agrees_are_that_one_s),
         cmocka_unit_test(sides_follow_from_both_ends),
         cmocka_unit_test(without_the_server_no_side_is_known),
         cmocka_unit_test(an_age_limit_explains_the_silent_ones),
