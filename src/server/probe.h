@@ -21,7 +21,6 @@ struct server_probe {
     struct server_probe_budget metadata;
     struct server_probe_budget goaways;
 
-    uint64_t started;
     uint64_t ended[PROBE_ENDS];
     uint64_t messages_received;
     uint64_t messages_sent;

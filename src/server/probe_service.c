@@ -161,7 +161,6 @@ static struct server_probe_stream *stream_new(struct server_probe *probe,
     stream->connection = connection_of(call);
     stream->connection->stream_count++;
     probe->stream_count++;
-    probe->started++;
     stream->timer = mem_new(uv_timer_t);
     stream->timer->data = stream;
     uv_timer_init(&rpc_server_call_loop(call)->uv, stream->timer);
@@ -184,7 +183,6 @@ static void on_start(struct rpc_server_call *call, const struct h2_block *metada
     if (check_room(probe, connection_of(call), now_ms, &answer) != 0 ||
         read_id(metadata, &id_field, &id, &answer) != 0) {
         probe->ended[RPC_PROBE_LIMIT]++;
-        probe->started++;
         rpc_server_call_finish(call, answer.code, answer.message);
         return;
     }

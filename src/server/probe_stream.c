@@ -81,7 +81,9 @@ static void end_life(struct server_probe_stream *stream)
         rpc_server_call_reset(stream->call, H2_CANCEL);
         return;
     }
-    rpc_server_call_discard(stream->call); /* who does not read is to hear of it, too */
+    /* Who does not read is to hear of it, too; what waits for that never leaves. */
+    stream->written_bytes -= rpc_server_call_queued_bytes(stream->call);
+    rpc_server_call_discard(stream->call);
     if (stream->end_is_timed) {
         server_probe_refuse(stream, RPC_RESOURCE_EXHAUSTED,
                             "the client does not read what is before the end, for %d s now",

@@ -353,6 +353,7 @@ static void no_stream_lives_for_ever(void **state)
     assert_int_equal(run.status, RPC_RESOURCE_EXHAUSTED);
     assert_non_null(strstr(run.message, "90000 s"));
     assert_int_equal(seen(ID)->how, RPC_PROBE_LIMIT);
+    assert_int_equal(seen(ID)->sent_bytes, H2_STREAM_WINDOW_BYTES); /* and not what was dropped */
     run_free(&run);
 }
 
