@@ -60,7 +60,7 @@ struct limits_slow {
 
 /* Whether the quick one was left alone: value 1 or 0. */
 void limits_slow_sample(const struct limits_slow *slow, struct limits_sample *sample);
-/* What the path holds, in bytes. */
+/* What the path holds, in bytes; not opened where the server was still sending. */
 void limits_buffered_sample(const struct limits_slow *slow, struct limits_sample *sample);
 
 #endif

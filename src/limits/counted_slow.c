@@ -51,6 +51,10 @@ void limits_buffered_sample(const struct limits_slow *slow, struct limits_sample
         limits_value_text(LIMITS_BYTES, slow->offered_bytes, offered, sizeof(offered));
         snprintf(sample->saw, sizeof(sample->saw),
                  "the server got rid of all %s while the client read nothing", offered);
+    } else if (!slow->settled) {
+        sample->opened = false;
+        snprintf(sample->saw, sizeof(sample->saw),
+                 "the quick stream waited for an answer before the server had stopped to send");
     } else {
         snprintf(sample->saw, sizeof(sample->saw), "%s",
                  held == 0 ? "the server had to wait as soon as the client did not read"

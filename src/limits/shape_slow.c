@@ -51,6 +51,7 @@ struct slow {
     struct limits_slow seen;
     uint64_t opened_ns;
     uint64_t grew_ns;    /* when the server last had sent more */
+    uint64_t heard_ns;   /* when it last said how much; 0: never */
     uint64_t ask_ns;     /* when it is asked again */
     uint64_t reading_ns; /* since when the slow one is read */
     bool asking;
@@ -158,21 +159,23 @@ static void fail(struct slow *slow, const char *why)
 static void on_seen(void *user, const struct rpc_probe_seen *server)
 {
     struct slow *slow = user;
-    uint64_t now = now_ns(slow);
+    slow->heard_ns = now_ns(slow);
     if (server->sent_bytes > slow->seen.sent_bytes) {
         slow->seen.sent_bytes = server->sent_bytes;
-        slow->grew_ns = now;
+        slow->grew_ns = slow->heard_ns;
     }
 }
 
 static void on_told(void *user, const struct limits_told *told)
 {
     struct slow *slow = user;
-    (void)told;
     slow->asking = false;
     slow->ask_ns = now_ns(slow) + ASK_EVERY_MS * NS_PER_MS;
     if (slow->phase == SLOW_CLOSING && slow->link == NULL) {
         over(slow);
+    } else if (slow->phase == SLOW_FILLING && !told->found) {
+        fail(slow, told->answered ? "the server does not know the stream that is not read"
+                                  : "the server could not be asked what it sent");
     }
 }
 
@@ -244,10 +247,11 @@ static void do_fill(struct slow *slow, uint64_t now)
     enter(slow, SLOW_FILLING);
 }
 
-static bool is_still(const struct slow *slow, uint64_t now)
+/* That no more was sent is known up to its last word alone. */
+static bool is_still(const struct slow *slow)
 {
     return slow->seen.sent_bytes >= slow->seen.offered_bytes || slow->seen.end != LIMITS_END_OPEN ||
-           is_past(now, slow->grew_ns, STILL_MS);
+           is_past(slow->heard_ns, slow->grew_ns, STILL_MS);
 }
 
 static void do_read(struct slow *slow, uint64_t now)
@@ -281,7 +285,8 @@ static void step(struct slow *slow, uint64_t now)
     case SLOW_FILLING:
         limits_quick_ask(&slow->quick, now);
         ask_server(slow, now);
-        if (is_still(slow, now) || late) {
+        slow->seen.settled = is_still(slow);
+        if (slow->seen.settled || late) {
             enter(slow, SLOW_FULL);
         }
         return;
