@@ -41,6 +41,15 @@ static void unsteady(struct limits_finding *finding)
              second);
 }
 
+/* What one shows by itself may be chance. */
+static void told_once(struct limits_finding *finding)
+{
+    char first[128];
+    describe(finding, &finding->samples[0], first, sizeof(first));
+    finding->state = LIMITS_NOT_MEASURED;
+    snprintf(finding->why, sizeof(finding->why), "the run ended before the second sample; one reached %s", first);
+}
+
 static bool agree(const struct limits_finding *finding)
 {
     const struct limits_sample *a = &finding->samples[0];
@@ -77,12 +86,15 @@ void limits_counted_judge(struct limits_finding *finding)
         not_measured(finding, "");
         return;
     }
-    if (finding->sample_count == LIMITS_SAMPLES && !agree(finding)) {
+    if (finding->sample_count < LIMITS_SAMPLES) {
+        told_once(finding);
+        return;
+    }
+    if (!agree(finding)) {
         unsteady(finding);
         return;
     }
     const struct limits_sample *least = lesser(finding);
-    const struct limits_sample *other = &finding->samples[finding->sample_count - 1];
     snprintf(finding->look, sizeof(finding->look), "%s", least->saw);
     if (least->value >= finding->looked) {
         finding->state = LIMITS_NONE_WITHIN;
@@ -90,6 +102,7 @@ void limits_counted_judge(struct limits_finding *finding)
     }
     finding->state = LIMITS_FOUND;
     finding->value = least->value;
-    finding->resolution = larger(least->resolution, apart(least->value, other->value));
+    finding->resolution = larger(
+        least->resolution, apart(finding->samples[0].value, finding->samples[1].value));
     finding->side = least->side;
 }

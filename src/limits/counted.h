@@ -9,7 +9,8 @@
 
 /* Judges a finding of bytes or a count by its samples, whose values say how much was taken, up to
  * `looked`, all of it: none below that; less: a limit, and `resolution`, `saw` and `side` are about
- * what was refused. A sample that was not opened leaves the finding unmeasured, for its `saw`. */
+ * what was refused. A sample that was not opened leaves the finding unmeasured, for its `saw`, and
+ * so does one alone. */
 void limits_counted_judge(struct limits_finding *finding);
 
 /* ---- streams on one connection --------------------------------------------------------------- */

@@ -129,11 +129,17 @@ static const struct limits_sample *unopened(const struct limits_finding *finding
 void limits_facts_judge(struct limits_finding *finding)
 {
     const struct limits_sample *first = &finding->samples[0];
-    const struct limits_sample *last = &finding->samples[finding->sample_count - 1];
+    const struct limits_sample *last = &finding->samples[1];
     const struct limits_sample *none = unopened(finding);
     if (none != NULL) {
         finding->state = LIMITS_NOT_MEASURED;
         snprintf(finding->why, sizeof(finding->why), "%s", none->saw);
+        return;
+    }
+    if (finding->sample_count < LIMITS_SAMPLES) { /* what one shows by itself may be chance */
+        finding->state = LIMITS_NOT_MEASURED;
+        snprintf(finding->why, sizeof(finding->why),
+                 "the run ended before the second sample; one: %.200s", first->saw);
         return;
     }
     bool holds = first->value >= finding->looked;

@@ -32,7 +32,8 @@ void limits_cases_late(struct limits_cases *cases, uint64_t late_ns);
  * was. */
 void limits_cases_sample(const struct limits_cases *cases, struct limits_sample *sample);
 
-/* Judges a fact by samples whose value is `looked` where it holds, and less where it does not. */
+/* Judges a fact by samples whose value is `looked` where it holds, and less where it does not. One
+ * alone leaves it unmeasured. */
 void limits_facts_judge(struct limits_finding *finding);
 
 #endif

@@ -74,7 +74,18 @@ static void one_that_took_all_and_one_that_did_not_are_unsteady(void **state)
     assert_int_equal(judged(LIMITS_METADATA_FIELDS_UP, 200, &all, &near).state, LIMITS_UNSTEADY);
     assert_int_equal(judged(LIMITS_METADATA_FIELDS_UP, 200, &near, &all).state, LIMITS_UNSTEADY);
     assert_int_equal(judged(LIMITS_METADATA_FIELDS_UP, 200, &all, &all).state, LIMITS_NONE_WITHIN);
-    assert_int_equal(judged(LIMITS_METADATA_FIELDS_UP, 200, &near, NULL).state, LIMITS_FOUND);
+}
+
+static void one_sample_alone_is_no_limit_and_is_told(void **state)
+{
+    (void)state;
+    const struct limits_sample all = reached(200, 0);
+    const struct limits_sample some = reached(100, 1);
+    struct limits_finding found = judged(LIMITS_METADATA_FIELDS_UP, 200, &some, NULL);
+    assert_int_equal(found.state, LIMITS_NOT_MEASURED);
+    assert_non_null(strstr(found.why, "before the second sample; one reached 100, then stream"));
+    found = judged(LIMITS_METADATA_FIELDS_UP, 200, &all, NULL);
+    assert_int_equal(found.state, LIMITS_NOT_MEASURED);
 }
 
 static void without_a_connection_nothing_is_said(void **state)
@@ -334,6 +345,7 @@ int main(void)
         cmocka_unit_test(samples_that_agree_are_a_limit),
         cmocka_unit_test(samples_that_differ_are_unsteady_and_both_are_told),
         cmocka_unit_test(one_that_took_all_and_one_that_did_not_are_unsteady),
+        cmocka_unit_test(one_sample_alone_is_no_limit_and_is_told),
         cmocka_unit_test(without_a_connection_nothing_is_said),
         cmocka_unit_test(a_wall_is_told_as_what_it_is),
         cmocka_unit_test(whose_a_refusal_is_follows_from_what_the_server_saw),

@@ -106,6 +106,10 @@ static void a_fact_holds_where_both_samples_say_so(void **state)
     found = judged(17, 17, false);
     assert_int_equal(found.state, LIMITS_NOT_MEASURED);
     assert_string_equal(found.why, "second");
+    found.sample_count = 1; /* the run was stopped */
+    limits_facts_judge(&found);
+    assert_int_equal(found.state, LIMITS_NOT_MEASURED);
+    assert_string_equal(found.why, "the run ended before the second sample; one: first");
 }
 
 /* ---- headers before messages ----------------------------------------------------------------- */
