@@ -47,7 +47,8 @@ static void told_once(struct limits_finding *finding)
     char first[128];
     describe(finding, &finding->samples[0], first, sizeof(first));
     finding->state = LIMITS_NOT_MEASURED;
-    snprintf(finding->why, sizeof(finding->why), "the run ended before the second sample; one reached %s", first);
+    snprintf(finding->why, sizeof(finding->why),
+             "the run ended before the second sample; one reached %s", first);
 }
 
 static bool agree(const struct limits_finding *finding)
@@ -102,7 +103,7 @@ void limits_counted_judge(struct limits_finding *finding)
     }
     finding->state = LIMITS_FOUND;
     finding->value = least->value;
-    finding->resolution = larger(
-        least->resolution, apart(finding->samples[0].value, finding->samples[1].value));
+    finding->resolution =
+        larger(least->resolution, apart(finding->samples[0].value, finding->samples[1].value));
     finding->side = least->side;
 }

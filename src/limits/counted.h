@@ -17,18 +17,18 @@ void limits_counted_judge(struct limits_finding *finding);
 
 /* What was seen of many streams that were opened on one connection, one after the other. */
 struct limits_wall {
-    size_t asked;           /* so many were to be opened */
-    uint32_t announced;     /* the peer's MAX_CONCURRENT_STREAMS; UINT32_MAX: it named none */
-    size_t opened;          /* ... and so many were, at once */
-    size_t answered;        /* by the server, while all others were open */
-    size_t ended;           /* refused, or ended otherwise, while more were opened */
-    size_t ended_number;    /* of the first of these, from 1 */
-    enum limits_end end;    /* how the first of these ended */
-    uint32_t code;          /* of that end */
-    const char *ended_text; /* the same for people; escaped, borrowed */
-    bool going;             /* GOAWAY NO_ERROR came: no more may be opened */
-    bool ended_seen;        /* ... and the server says it saw that stream */
-    uint64_t waited_ms;     /* without an answer to those that are still open, nor an end */
+    size_t asked;                /* so many were to be opened */
+    uint32_t announced;          /* the peer's MAX_CONCURRENT_STREAMS; UINT32_MAX: it named none */
+    size_t opened;               /* ... and so many were, at once */
+    size_t answered;             /* by the server, while all others were open */
+    size_t ended;                /* refused, or ended otherwise, while more were opened */
+    size_t ended_number;         /* of the first of these, from 1 */
+    enum limits_end end;         /* how the first of these ended */
+    uint32_t code;               /* of that end */
+    const char *ended_text;      /* the same for people; escaped, borrowed */
+    enum limits_side ended_side; /* ... and who ended it, by what the server says it saw */
+    bool going;                  /* GOAWAY NO_ERROR came: no more may be opened */
+    uint64_t waited_ms;          /* without an answer to those that are still open, nor an end */
     size_t looked_at;   /* of those that were answered: the server was asked after so many ... */
     size_t connections; /* ... which had come on so many connections of its */
 };

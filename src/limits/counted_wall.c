@@ -25,9 +25,17 @@ static void set_refused(const struct limits_wall *wall, struct limits_sample *sa
 {
     sample->end = wall->end;
     sample->code = wall->code;
-    sample->side = wall->ended_seen ? LIMITS_SIDE_SERVER : LIMITS_SIDE_CLIENT_HOP;
+    sample->side = wall->ended_side;
     snprintf(sample->saw, sizeof(sample->saw), "stream %zu of %zu: %.200s", wall->ended_number,
              wall->opened, wall->ended_text != NULL ? wall->ended_text : "ended");
+}
+
+/* A client opened no more, though SETTINGS allow it, and nothing told it to. */
+static void set_full(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    sample->end = LIMITS_END_HERE;
+    snprintf(sample->saw, sizeof(sample->saw), "after %zu streams the connection takes no more",
+             wall->opened);
 }
 
 static void set_queued(const struct limits_wall *wall, struct limits_sample *sample)
@@ -60,7 +68,7 @@ void limits_wall_sample(const struct limits_wall *wall, struct limits_sample *sa
     } else if (wall->answered < wall->opened) {
         set_queued(wall, sample);
     } else if (wall->opened < wall->asked) {
-        set_announced(wall, sample);
+        (wall->opened >= wall->announced ? set_announced : set_full)(wall, sample);
     } else {
         sample->end = LIMITS_END_OPEN;
         snprintf(sample->saw, sizeof(sample->saw), "all %zu are answered%s", wall->answered,

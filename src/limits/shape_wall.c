@@ -11,6 +11,7 @@
 #include "limits/ask.h"
 #include "limits/call.h"
 #include "limits/counted.h"
+#include "limits/judge.h"
 #include "rpc/conn.h"
 
 #include <stdio.h>
@@ -59,7 +60,7 @@ struct wall {
     struct place places[LOOKED_AT]; /* `seen.connections` of them */
     bool stopping;
     bool no_room;
-    char ended_text[LIMITS_TEXT_BYTES];
+    struct limits_sample ended; /* as the client saw the first that ended */
     char lost[LIMITS_TEXT_BYTES];
 };
 
@@ -136,6 +137,14 @@ static void note_place(struct wall *wall, const struct limits_told *told)
     }
 }
 
+/* What no server knows never came as far. */
+static void note_ended_side(struct wall *wall, const struct limits_told *told)
+{
+    enum limits_side side = told->answered && !told->found ? LIMITS_SIDE_CLIENT_HOP
+                                                           : limits_judge_side(&wall->ended, told);
+    wall->seen.ended_side = side != LIMITS_SIDE_UNKNOWN ? side : wall->seen.ended_side;
+}
+
 static void ask_next(struct wall *wall);
 
 static void on_told(void *user, const struct limits_told *told)
@@ -143,7 +152,7 @@ static void on_told(void *user, const struct limits_told *told)
     struct wall *wall = user;
     size_t asked = wall->asked++;
     if (asked == LOOKED_AT) {
-        wall->seen.ended_seen = told->found;
+        note_ended_side(wall, told);
     } else if (told->found) {
         note_place(wall, told);
     }
@@ -207,14 +216,16 @@ static void on_message(void *user, const uint8_t *bytes, size_t len)
 static void note_first_end(struct wall *wall, const struct wall_stream *stream,
                            const struct rpc_status *status)
 {
-    struct limits_sample sample = {0};
-    limits_call_note_end(status, limits_link_goaway(wall->link), &sample);
+    struct limits_sample *ended = &wall->ended;
+    limits_call_note_end(status, limits_link_goaway(wall->link), ended);
+    ended->lived_ns = now_ns(wall);
+    bool lost = ended->end == LIMITS_END_CONNECTION || ended->end == LIMITS_END_GOAWAY;
     wall->first_ended = (size_t)(stream - wall->streams);
     wall->seen.ended_number = wall->first_ended + 1;
-    wall->seen.end = sample.end;
-    wall->seen.code = sample.code;
-    snprintf(wall->ended_text, sizeof(wall->ended_text), "%s", sample.saw);
-    wall->seen.ended_text = wall->ended_text;
+    wall->seen.end = ended->end;
+    wall->seen.code = ended->code;
+    wall->seen.ended_text = ended->saw;
+    wall->seen.ended_side = lost ? LIMITS_SIDE_CLIENT_HOP : LIMITS_SIDE_UNKNOWN;
 }
 
 static void on_closed(void *user, const struct rpc_status *status)
@@ -349,9 +360,8 @@ static void stop(struct limits_work *work)
         return;
     }
     wall->stopping = true;
-    if (wall->phase == WALL_ASKING) {
-        limits_ask_stop(&wall->ask);
-    } else if (wall->link != NULL) {
+    limits_ask_stop(&wall->ask);
+    if (wall->phase != WALL_ASKING && wall->link != NULL) {
         close_link(wall);
     }
 }
