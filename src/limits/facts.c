@@ -33,6 +33,11 @@ void limits_cases_late(struct limits_cases *cases, uint64_t late_ns)
     }
 }
 
+void limits_cases_unknown(struct limits_cases *cases, const char *why)
+{
+    snprintf(cases->unknown, sizeof(cases->unknown), "%s", why);
+}
+
 /* ---- the sample ------------------------------------------------------------------------------ */
 
 static void append(char *out, size_t out_bytes, const char *text)
@@ -94,6 +99,12 @@ static void tell_latest(const struct limits_cases *cases, char *out, size_t out_
 void limits_cases_sample(const struct limits_cases *cases, struct limits_sample *sample)
 {
     size_t same = 0;
+    if (cases->unknown[0] != '\0') {
+        sample->opened = false;
+        snprintf(sample->saw, sizeof(sample->saw), "the server could not be asked what it saw: %s",
+                 cases->unknown);
+        return;
+    }
     for (size_t i = 0; i < cases->count; i++) {
         same += cases->cases[i].same;
     }

@@ -21,6 +21,7 @@ struct limits_case {
 struct limits_cases {
     struct limits_case cases[LIMITS_CASES_MAX];
     size_t count;
+    char unknown[LIMITS_CASE_BYTES]; /* why one cannot be judged, escaped; "": all can be */
 };
 
 /* Adds a case; `got` is cut, and escaped already. Too many are dropped. */
@@ -28,8 +29,12 @@ void limits_cases_add(struct limits_cases *cases, const char *sent, const char *
 /* Of the last one: when it arrived; what is later than LIMITS_LATE_MS is not the same. */
 void limits_cases_late(struct limits_cases *cases, uint64_t late_ns);
 
-/* Value: how many arrived as sent; `saw`: those that did not, as what, and how late the latest
- * was. */
+/* One cannot be judged, as the server could not be asked what it saw: then nothing is. `why` is
+ * cut, and escaped already. */
+void limits_cases_unknown(struct limits_cases *cases, const char *why);
+
+/* Not opened where one is unknown. Value: how many arrived as sent; `saw`: those that did not, as
+ * what, and how late the latest was. */
 void limits_cases_sample(const struct limits_cases *cases, struct limits_sample *sample);
 
 /* Judges a fact by samples whose value is `looked` where it holds, and less where it does not. One

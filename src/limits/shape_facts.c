@@ -30,7 +30,13 @@ static bool next(struct limits_lane *lane, struct limits_trial_setup *setup)
 static void told(struct limits_lane *lane, const struct limits_trial_seen *seen)
 {
     struct state *state = lane->state;
-    shape_of(lane)->look(state->next, seen, &state->cases);
+    if (seen->asked && !seen->told.answered) {
+        char why[LIMITS_TEXT_BYTES];
+        limits_cases_unknown(&state->cases,
+                             rpc_status_describe(&seen->told.status, why, sizeof(why)));
+    } else {
+        shape_of(lane)->look(state->next, seen, &state->cases);
+    }
     state->next++;
 }
 

@@ -62,6 +62,18 @@ static void what_is_late_did_not_arrive_as_sent(void **state)
     assert_string_equal(sample.saw, "the same, 4.00s late");
 }
 
+static void what_the_server_could_not_be_asked_is_not_said(void **state)
+{
+    (void)state;
+    struct limits_cases cases = {0};
+    struct limits_sample sample = {.opened = true};
+    limits_cases_add(&cases, "CANCEL", "the server sees CANCEL", true);
+    limits_cases_unknown(&cases, "no connection");
+    limits_cases_sample(&cases, &sample);
+    assert_false(sample.opened);
+    assert_string_equal(sample.saw, "the server could not be asked what it saw: no connection");
+}
+
 static void more_cases_than_there_is_room_for_are_dropped(void **state)
 {
     (void)state;
@@ -216,6 +228,7 @@ int main(void)
         cmocka_unit_test(all_that_arrives_holds),
         cmocka_unit_test(what_arrives_as_the_same_is_told_in_one),
         cmocka_unit_test(what_is_late_did_not_arrive_as_sent),
+        cmocka_unit_test(what_the_server_could_not_be_asked_is_not_said),
         cmocka_unit_test(more_cases_than_there_is_room_for_are_dropped),
         cmocka_unit_test(a_fact_holds_where_both_samples_say_so),
         cmocka_unit_test(headers_that_wait_for_a_message_are_found_out),
