@@ -37,7 +37,7 @@ static const struct cli_option options_table[] = {
     {.name = "version", .kind = CLI_STRING, .offset = offsetof(struct options, version),
      .argument = "VERSION", .fallback = "v1.1", .help = "Version of the agent to play"},
     {.name = "within", .kind = CLI_DURATION, .offset = offsetof(struct options, within_ns),
-     .argument = "DURATION", .fallback = "0", .max = 24 * 3600 * NS_PER_S,
+     .argument = "DURATION", .fallback = "0", .max = LIMITS_WITHIN_MAX_NS,
      .help = "How long to look for limits of time; 0 for 90s, or as long as --contract needs"},
     {.name = "gentle", .kind = CLI_FLAG, .offset = offsetof(struct options, gentle),
      .help = "For paths in production: no thousands of streams, no large messages, no slow reader"},

@@ -121,6 +121,11 @@ static int read_value(const struct line *line, const char *text, struct limits_p
     if (rv != 0) {
         return refuse(line, "\"%s\" is not %s; write %s", value, reason, example);
     }
+    if (limits_shape_kind(promise->shape) == LIMITS_DURATION &&
+        promise->value > LIMITS_WITHIN_MAX_NS) {
+        return refuse(line, "\"%s\" is longer than the 24h that a run can look; write %s", value,
+                      example);
+    }
     return promise->value > 0
                ? 0
                : refuse(line, "\"%s\" promises nothing; write a value above 0, such as %s", value,

@@ -143,6 +143,9 @@ struct limits_finding {
     char advice[LIMITS_TEXT_BYTES]; /* what a client can set; "" for nothing */
 };
 
+/* How long a run may look. */
+#define LIMITS_WITHIN_MAX_NS (UINT64_C(24) * 3600 * 1000000000)
+
 struct limits_result {
     const char *target; /* "HOST:PORT"; borrowed */
     uint64_t within_ns; /* how long was looked for limits of time */

@@ -72,6 +72,8 @@ static void a_wrong_line_names_its_place_its_cause_and_the_mend(void **state)
                         ">= 10m"},
         {"idle >= 0",
          "needs.txt:1: \"0\" promises nothing; write a value above 0, such as idle >= 10m"},
+        {"idle >= 24h1ns",
+         "needs.txt:1: \"24h1ns\" is longer than the 24h that a run can look; write idle >= 10m"},
         {"streams_per_connection >= many", "needs.txt:1: \"many\" is not a whole number above 0; "
                                            "write streams_per_connection >= 100"},
         {"idle >= 0000000000000000000000001m", "needs.txt:1: \"0000000000000000000000001m\" is too "
