@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAUSE_MS 100
+#define PAUSE_MS    100
+#define SEEN_MS_MAX (UINT64_C(1) << 42) /* of a time that a server says */
 
 static void ask_again(struct limits_ask *ask);
 
@@ -135,10 +136,24 @@ static void take(struct limits_ask *ask, const struct rpc_probe_seen *seen)
     describe(told, seen);
 }
 
+static uint64_t at_most(uint64_t value, uint64_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+/* What a server may say of times, and no more: in nanoseconds they fit, and nothing ended later
+ * than now. */
+static void bound_times(struct rpc_probe_seen *seen)
+{
+    seen->opened_ms_ago = at_most(seen->opened_ms_ago, SEEN_MS_MAX);
+    seen->open_for_ms = at_most(seen->open_for_ms, seen->opened_ms_ago);
+}
+
 static void on_message(void *user, const uint8_t *bytes, size_t len)
 {
     struct rpc_probe_seen seen;
     if (rpc_probe_seen_decode(bytes, len, &seen) == 0) {
+        bound_times(&seen);
         take(user, &seen);
     }
 }
