@@ -112,7 +112,8 @@ static void end(struct connection_try *try, enum limits_end how, const char *saw
         sample->resolution = 0;
         sample->lived_ns = now_of(try) - sample->opened_ns;
     }
-    sample->side = how == LIMITS_END_OPEN ? LIMITS_SIDE_UNKNOWN : LIMITS_SIDE_CLIENT_HOP;
+    bool cut = how == LIMITS_END_GOAWAY || how == LIMITS_END_CONNECTION;
+    sample->side = cut ? LIMITS_SIDE_CLIENT_HOP : LIMITS_SIDE_UNKNOWN;
     snprintf(sample->saw, sizeof(sample->saw), "%s", saw);
     try->state = CLOSING;
     if (try->link != NULL) {
