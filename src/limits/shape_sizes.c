@@ -98,9 +98,9 @@ static bool next(struct limits_lane *lane, struct limits_trial_setup *setup)
     }
     (shape->down ? ask_down : ask_up)(shape, size, setup);
     setup->patience_ms = PATIENCE_MS;
-    setup->asking = state->search.refused != 0 ? LIMITS_ASK_NOT
-                    : shape->down              ? LIMITS_ASK_UNLESS_MET
-                                               : LIMITS_ASK_UNTIL_ENDED;
+    bool first = state->search.refused == 0;
+    setup->asking = shape->down ? (first ? LIMITS_ASK_UNLESS_MET : LIMITS_ASK_NOT)
+                                : (first ? LIMITS_ASK_UNTIL_ENDED : LIMITS_ASK_IF_MET);
     setup->ask_times = ASK_TIMES;
     lane->cost_bytes = size;
     return true;
@@ -153,6 +153,7 @@ static void told(struct limits_lane *lane, const struct limits_trial_seen *seen)
         .announced = announced_bytes(lane),
         .down = shape_of(lane)->down,
         .given_up = seen->given_up,
+        .lessened = seen->met,
         .waited_ms = PATIENCE_MS,
         .end = seen->sample,
         .told = seen->asked ? &seen->told : NULL,

@@ -47,7 +47,12 @@ void limits_size_refused(const struct limits_size_try *try, struct limits_sample
              try->told == NULL || !try->told->answered ? ""
              : try->told->found                        ? try->told->text
                                                        : "nothing of the stream");
-    if (try->unsent) {
+    if (try->lessened) {
+        sample->end = LIMITS_END_UNTOLD;
+        sample->code = 0;
+        sample->side = LIMITS_SIDE_UNKNOWN;
+        snprintf(sample->saw, sizeof(sample->saw), "the stream arrives, but not with all of it");
+    } else if (try->unsent) {
         sample->end = LIMITS_END_HERE;
         sample->side = LIMITS_SIDE_CLIENT_HOP;
         snprintf(sample->saw, sizeof(sample->saw),

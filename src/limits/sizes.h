@@ -12,6 +12,7 @@ struct limits_size_try {
     uint32_t announced; /* ... but so many bytes */
     bool down;          /* from the server */
     bool given_up;      /* neither arrived nor refused in `waited_ms` */
+    bool lessened;      /* the stream arrived, without all that was sent */
     uint64_t waited_ms;
     struct limits_sample end;       /* how the client saw it end: end, code, saw */
     const struct limits_told *told; /* what the server says of the stream; NULL: not asked */

@@ -76,12 +76,13 @@ static void closed(struct limits_trial *trial)
     uv_timer_stop(&trial->timer);
     enum limits_asking asking = trial->setup.asking;
     if (asking == LIMITS_ASK_NOT || trial->stopping ||
-        (asking == LIMITS_ASK_UNLESS_MET && trial->seen.met)) {
+        (asking == LIMITS_ASK_UNLESS_MET && trial->seen.met) ||
+        (asking == LIMITS_ASK_IF_MET && !trial->seen.met)) {
         finish(trial);
         return;
     }
-    limits_ask_start(&trial->ask, trial->ground, trial->id, asking != LIMITS_ASK_ONCE, on_told,
-                     trial);
+    bool once = asking == LIMITS_ASK_ONCE || asking == LIMITS_ASK_IF_MET;
+    limits_ask_start(&trial->ask, trial->ground, trial->id, !once, on_told, trial);
     trial->ask.on_seen = on_seen;
     if (trial->setup.ask_times != 0) {
         trial->ask.times = trial->setup.ask_times;

@@ -23,6 +23,7 @@ enum limits_asking {
     LIMITS_ASK_ONCE,
     LIMITS_ASK_UNTIL_ENDED,
     LIMITS_ASK_UNLESS_MET, /* the same, where what was waited for did not come */
+    LIMITS_ASK_IF_MET,     /* once, where it did */
 };
 
 struct limits_trial_setup {

@@ -117,6 +117,14 @@ def test_a_limit_on_metadata_is_found_with_its_status(started, side, shape):
         assert_none(found[other], LOOKED[other])
 
 
+def test_metadata_that_is_dropped_did_not_arrive(started):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, faulty.DropsMetadata, most_bytes=20_000))
+    finding = limits(proxy.address, shapes=["metadata_up"])["metadata_up"]
+    assert 20_000 - finding["resolution_bytes"] <= value(finding) <= 21_000, finding
+    assert "arrives, but not with all of it" in finding["look"] and finding["ended_by"] == "unknown", finding
+
+
 @pytest.mark.parametrize("side, shape", [(CLIENT, "metadata_fields_up"), (SERVER, "metadata_fields_down")])
 def test_a_limit_on_fields_is_found(started, side, shape):
     server = started(Server())

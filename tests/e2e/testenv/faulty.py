@@ -354,3 +354,16 @@ class LimitsMetadata(FaultyLink):
         else:
             self.reset(self.streams[number], sides=(SERVER,), error=2)
         return False
+
+
+class DropsMetadata(FaultyLink):
+    """The client's fields that are larger than that, and hands on the others."""
+
+    most_bytes = 1 << 20
+
+    def headers(self, source, flags, number, fields):
+        kept = [(name, value) for name, value in fields if len(name) + len(value) <= self.most_bytes]
+        if source != CLIENT or len(kept) == len(fields):
+            return True
+        self.send_headers(SERVER, number, kept, flags & END_STREAM)
+        return False

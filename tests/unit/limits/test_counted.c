@@ -188,6 +188,23 @@ static struct limits_sample refusal(const struct limits_told *told, bool given_u
     return sample;
 }
 
+static void what_arrives_in_part_is_no_end_of_anybody_s(void **state)
+{
+    (void)state;
+    const struct limits_told told = {
+        .answered = true, .found = true, .ended = true, .how = RPC_PROBE_RESET};
+    const struct limits_size_try try = {
+        .lessened = true,
+        .end = {.end = LIMITS_END_HERE, .code = 1, .saw = "CANCELLED: cancelled here"},
+        .told = &told,
+    };
+    struct limits_sample sample = {.opened = true};
+    limits_size_refused(&try, &sample);
+    assert_int_equal(sample.end, LIMITS_END_UNTOLD);
+    assert_int_equal(sample.side, LIMITS_SIDE_UNKNOWN);
+    assert_string_equal(sample.saw, "the stream arrives, but not with all of it");
+}
+
 static void whose_a_refusal_is_follows_from_what_the_server_saw(void **state)
 {
     (void)state;
@@ -269,6 +286,7 @@ static uint64_t left_alone(const struct limits_slow *slow, const char *said)
 {
     struct limits_sample sample = {.opened = true};
     limits_slow_sample(slow, &sample);
+    assert_int_equal(sample.side, LIMITS_SIDE_UNKNOWN); /* no hop shows where an answer waits */
     assert_non_null(strstr(sample.saw, said));
     return sample.value;
 }
@@ -353,6 +371,7 @@ int main(void)
         cmocka_unit_test(one_sample_alone_is_no_limit_and_is_told),
         cmocka_unit_test(without_a_connection_nothing_is_said),
         cmocka_unit_test(a_wall_is_told_as_what_it_is),
+        cmocka_unit_test(what_arrives_in_part_is_no_end_of_anybody_s),
         cmocka_unit_test(whose_a_refusal_is_follows_from_what_the_server_saw),
         cmocka_unit_test(a_refusal_that_may_be_another_s_is_tried_again),
         cmocka_unit_test(metadata_that_the_server_may_not_send_is_its_hop_s_limit),
