@@ -23,7 +23,6 @@ void limits_slow_sample(const struct limits_slow *slow, struct limits_sample *sa
     sample->end = LIMITS_END_OPEN;
     if (slow->answered < slow->asked) {
         sample->end = LIMITS_END_UNTOLD;
-        sample->side = LIMITS_SIDE_CLIENT_HOP;
         snprintf(sample->saw, sizeof(sample->saw),
                  "the quick stream had no answer within %" PRIu64 " ms while its neighbour was not "
                  "read%s",
