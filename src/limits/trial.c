@@ -3,17 +3,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "limits/call.h"
+#include "limits/trial_fields.h"
 #include "rpc/metadata.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TIMEOUT_HEADER "grpc-timeout"
-#define PAD_NAME_BYTES 24
-/* Beside the pads: of any call, its id, the script and the timeout. */
-#define OWN_FIELDS (LIMITS_CALL_FIELDS + 3)
 
 static uint64_t now_ns(const struct limits_trial *trial)
 {
@@ -207,90 +201,20 @@ static void on_reset(uv_timer_t *timer)
     rpc_call_reset(trial->call, trial->setup.reset);
 }
 
-/* What the fields of a request point to. */
-struct texts {
-    char agent[LIMITS_AGENT_BYTES];
-    char script[RPC_PROBE_HEADER_BYTES];
-    char timeout[RPC_TIMEOUT_BYTES];
-    char binary[RPC_PROBE_FIELDS][RPC_BINARY_BYTES(LIMITS_TRIAL_BINARY_BYTES)];
-    char *pad_names; /* owned */
-    char *pad_value; /* owned */
-};
-
-static size_t add_own(struct limits_trial *trial, struct texts *texts, struct h2_header *fields)
-{
-    const struct limits_trial_setup *setup = &trial->setup;
-    size_t count = limits_call_fields(trial->ground, fields, texts->agent);
-    fields[count++] = H2_HEADER(RPC_PROBE_ID_HEADER, trial->id);
-    if (rpc_probe_script_header(&setup->script, texts->script) > 0) {
-        fields[count++] = H2_HEADER(RPC_PROBE_SCRIPT_HEADER, texts->script);
-    }
-    if (setup->timeout_ns != 0) {
-        rpc_timeout_format(texts->timeout, setup->timeout_ns);
-        fields[count++] = H2_HEADER(TIMEOUT_HEADER, texts->timeout);
-    }
-    for (size_t i = 0; i < setup->binary_count; i++) {
-        const struct rpc_probe_field *field = &setup->binary[i];
-        assert(i < RPC_PROBE_FIELDS && field->value_len <= LIMITS_TRIAL_BINARY_BYTES);
-        rpc_binary_encode(texts->binary[i], sizeof(texts->binary[i]), field->value,
-                          field->value_len);
-        fields[count++] = H2_HEADER(field->name, texts->binary[i]);
-    }
-    return count;
-}
-
-static size_t bytes_of(const struct h2_header *fields, size_t count)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        bytes += fields[i].name_len + fields[i].value_len;
-    }
-    return bytes;
-}
-
-/* One field whose value brings all up to the bytes that are wanted, or short ones up to their
- * number. */
-static size_t add_pads(const struct limits_trial_setup *setup, struct texts *texts,
-                       struct h2_header *fields, size_t count)
-{
-    size_t pads = setup->metadata_fields > count ? setup->metadata_fields - count : 0;
-    size_t held = bytes_of(fields, count) + strlen(RPC_PROBE_PAD_HEADER "1");
-    size_t value_len = 1;
-    if (setup->metadata_bytes > held) {
-        pads = 1;
-        value_len = setup->metadata_bytes - held;
-    }
-    texts->pad_names = mem_calloc(pads + 1, PAD_NAME_BYTES);
-    texts->pad_value = mem_calloc(1, value_len + 1);
-    memset(texts->pad_value, 'x', value_len);
-    for (size_t i = 0; i < pads; i++) {
-        char *name = texts->pad_names + i * PAD_NAME_BYTES;
-        snprintf(name, PAD_NAME_BYTES, RPC_PROBE_PAD_HEADER "%zu", i + 1);
-        fields[count++] = H2_HEADER(name, texts->pad_value);
-    }
-    return count;
-}
-
 static int open_call(struct limits_trial *trial)
 {
-    const struct limits_trial_setup *setup = &trial->setup;
-    struct texts *texts = mem_new(struct texts);
-    struct h2_header *fields = mem_calloc(
-        OWN_FIELDS + setup->binary_count + 1 + setup->metadata_fields, sizeof(struct h2_header));
-    size_t count = add_own(trial, texts, fields);
+    struct limits_trial_fields fields;
+    limits_trial_fields_init(&fields, trial);
     const struct rpc_call_config config = {
         .path = RPC_PROBE_RUN_PATH,
-        .metadata = fields,
-        .metadata_count = add_pads(setup, texts, fields, count),
+        .metadata = fields.fields,
+        .metadata_count = fields.count,
         .message_limit_bytes = RPC_PROBE_MESSAGE_BYTES,
         .send_limit_bytes = RPC_PROBE_MESSAGE_BYTES,
     };
     int rv =
         rpc_call_start(limits_link_client(trial->link), &config, &call_events, trial, &trial->call);
-    free(texts->pad_names);
-    free(texts->pad_value);
-    free(texts);
-    free(fields);
+    limits_trial_fields_deinit(&fields);
     return rv;
 }
 
