@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define WITHIN_NS (90 * NS_PER_S)
+/* Less than that ends before the two tries of a shape have begun. */
+#define WITHIN_MIN_NS (1 * NS_PER_S)
 
 struct options {
     struct role_connect_options connect;
@@ -152,6 +154,12 @@ static int run_with(const struct options *options, struct limits_result *result,
 {
     bool given = options->contract != NULL;
     if (cli_check_version("limits", options->version) != 0) {
+        return EXIT_USAGE;
+    }
+    if (options->within_ns != 0 && options->within_ns < WITHIN_MIN_NS) {
+        cli_error("limits",
+                  "--within is below 1s, in which no limit of time is met; write --within "
+                  "10s, or leave it out for 90s");
         return EXIT_USAGE;
     }
     want_all(result);

@@ -115,8 +115,12 @@ static void judge_one_ended(struct limits_finding *finding)
     const struct limits_sample *a = &finding->samples[0];
     const struct limits_sample *b = &finding->samples[1];
     const struct limits_sample *open = is_open(a) ? a : b;
+    const struct limits_sample *ended = is_open(a) ? b : a;
     bool stopped = open->end == LIMITS_END_HERE;
     set_unsteady(finding, stopped ? ", when the run was stopped" : "");
+    if (stopped && open->value < ended->value) { /* it might have ended so, too */
+        finding->state = LIMITS_NOT_MEASURED;
+    }
 }
 
 static void judge_both_open(struct limits_finding *finding)
@@ -134,10 +138,13 @@ static void judge_unopened(struct limits_finding *finding)
     const struct limits_sample *b = &finding->samples[1];
     const char *cause = !a->opened ? a->saw : b->saw;
     bool none = !a->opened && !b->opened;
-    finding->state = none ? LIMITS_NOT_MEASURED : LIMITS_UNSTEADY;
+    bool stopped = cause[0] == '\0';
+    finding->state = none || stopped ? LIMITS_NOT_MEASURED : LIMITS_UNSTEADY;
     snprintf(finding->why, sizeof(finding->why), "%s%s",
-             none ? "" : "one of two could not be begun: ",
-             cause[0] != '\0' ? cause : "the run ended before it was begun");
+             none || stopped ? "" : "one of two could not be begun: ",
+             !stopped ? cause
+             : none   ? "the run ended before it was begun"
+                      : "the run ended before its second try was begun");
 }
 
 void limits_judge_times(struct limits_finding *finding)

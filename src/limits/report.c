@@ -89,6 +89,22 @@ static void say_found(struct limits_sentence *sentence, const struct limits_resu
     }
 }
 
+/* How long was looked for limits of time: shorter in a run that was stopped. */
+static uint64_t looked_ns(const struct limits_result *result)
+{
+    bool stopped = result->interrupted_by != 0 && result->took_ns < result->within_ns;
+    uint64_t least_ns = stopped ? result->took_ns : result->within_ns;
+    for (size_t i = 0; i < LIMITS_SHAPES; i++) {
+        const struct limits_finding *finding = &result->findings[i];
+        if (result->interrupted_by != 0 && finding->wanted && finding->kind == LIMITS_DURATION &&
+            finding->state == LIMITS_NONE_WITHIN && finding->shape != LIMITS_PING_INTERVAL &&
+            finding->looked < least_ns) {
+            least_ns = finding->looked;
+        }
+    }
+    return least_ns;
+}
+
 static void say_measured(struct limits_sentence *sentence, const struct limits_result *result)
 {
     char within[LIMITS_VALUE_BYTES];
@@ -99,7 +115,7 @@ static void say_measured(struct limits_sentence *sentence, const struct limits_r
     }
     say_found(sentence, result);
     limits_say(sentence, "; looked for %s",
-               limits_value_text(LIMITS_DURATION, result->within_ns, within, sizeof(within)));
+               limits_value_text(LIMITS_DURATION, looked_ns(result), within, sizeof(within)));
     if (missing > 0) {
         limits_say(sentence, "; %zu of %zu shapes were not measured", missing,
                    count_wanted(result));

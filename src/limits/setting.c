@@ -69,11 +69,16 @@ static bool fits_half_closed(const struct limits_rule *rule, const struct limits
     return rule->half == LIMITS_HALF_ANY || !measured || too == (rule->half == LIMITS_HALF_TOO);
 }
 
+enum ends { BOTH_ENDS, EITHER_END };
+
 static bool fits(const struct limits_rule *rule, const struct limits_finding *finding,
-                 const struct limits_finding *half, bool by_server)
+                 const struct limits_finding *half, enum ends ends)
 {
-    return rule->shape == finding->shape && looks(rule, finding) && fits_half_closed(rule, half) &&
-           (!by_server || server_looks(rule, finding));
+    bool client = looks(rule, finding);
+    bool server = server_looks(rule, finding);
+    bool either = client || (rule->server != LIMITS_SERVER_ANY && server);
+    return rule->shape == finding->shape && fits_half_closed(rule, half) &&
+           (ends == BOTH_ENDS ? client && server : either);
 }
 
 /* ---- naming them ----------------------------------------------------------------------------- */
@@ -103,11 +108,11 @@ static void add(struct limits_finding *finding, const struct limits_setting *set
 
 /* Those at their default first. */
 static void add_fitting(struct limits_finding *finding, const struct limits_finding *half,
-                        bool by_server)
+                        enum ends ends)
 {
     for (int usual = 1; usual >= 0; usual--) {
         for (size_t i = 0; i < limits_rule_count; i++) {
-            if (fits(&limits_rules[i], finding, half, by_server) &&
+            if (fits(&limits_rules[i], finding, half, ends) &&
                 is_usual(&limits_rules[i], finding) == (usual == 1)) {
                 add(finding, &limits_rules[i].setting);
             }
@@ -116,12 +121,12 @@ static void add_fitting(struct limits_finding *finding, const struct limits_find
 }
 
 /* What looks so at both ends, or, where none does, as behind a second proxy that hands an end on in
- * its own way, at the client's. */
+ * its own way, at one of them. */
 static void name_settings(struct limits_finding *finding, const struct limits_finding *half)
 {
-    add_fitting(finding, half, true);
+    add_fitting(finding, half, BOTH_ENDS);
     if (finding->setting_count == 0) {
-        add_fitting(finding, half, false);
+        add_fitting(finding, half, EITHER_END);
     }
 }
 

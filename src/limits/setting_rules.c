@@ -31,6 +31,9 @@ const struct limits_rule limits_rules[] = {
     RULE(AGE_STREAM, RESET_ENVOY, RESET_ENVOY, ANY, 0, NULL,
          "Envoy", "max_stream_duration of the listener, the route or the cluster",
          "off by default", "leave it out, or above the oldest stream"),
+    RULE(AGE_STREAM, TRAILERS, ANY, ANY, 0, "DEADLINE_EXCEEDED: deadline exceeded", /* a timeout that the route adds */
+         "Envoy", "max_stream_duration of the listener, the route or the cluster",
+         "off by default", "leave it out, or above the oldest stream"),
     RULE(AGE_STREAM, RESET_INTERNAL, RESET_CANCEL, NOT, SECONDS(60), NULL,
          "Traefik", "respondingTimeouts.readTimeout", "60s by default", "0s on the entry point"),
     RULE(AGE_STREAM, RESET_INTERNAL, RESET_CANCEL, TOO, 0, NULL,

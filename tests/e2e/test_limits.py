@@ -646,6 +646,39 @@ def test_nobody_there_is_no_connection():
     assert "refused" in json.loads(done.stdout)["message"], done.stdout
 
 
+@pytest.mark.parametrize("within", ["1ns", "999ms"])
+def test_too_short_a_look_is_refused(within):
+    done = grpcroute("limits", "--plaintext", "--within", within)
+    assert done.returncode == 2 and "--within is below 1s" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("output", ["text", "json", "markdown"])
+def test_a_result_that_cannot_be_written_is_told_with_its_cause(started, output):
+    server = started(Server())
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([BIN, "limits", "--target", server.address, "--plaintext", "--within", "1s", "--shapes",
+                               "idle,headers_first", "-o", output], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False)
+    assert done.returncode == 2 and "cannot write to standard output: No space left" in done.stderr, done.stderr
+
+
+def test_a_run_that_is_stopped_says_how_long_it_looked(started):
+    server = started(Server())
+    run = subprocess.Popen([*DIE_WITH_PARENT, BIN, "limits", "--target", server.address, "--plaintext", "--shapes", "idle",
+                            "-o", "json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        time.sleep(7)  # for the second try, which begins behind the first, to have looked for a while
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=60)
+    finally:
+        run.kill()
+        run.wait()
+    result = json.loads(out)
+    finding, = result["limits"]
+    assert finding["state"] == "none_within" and finding["looked_ns"] < 60 * NS, finding
+    assert f"looked for {finding['text'].removeprefix('none within ')}" in result["message"], result
+
+
 def test_a_shape_that_does_not_exist_is_refused():
     done = grpcroute("limits", "--shapes", "idle,idel", "--plaintext")
     assert done.returncode == 2 and '"idel"' in done.stderr, done.stderr

@@ -99,6 +99,10 @@ static void one_that_ended_alone_is_no_limit(void **state)
     assert_int_equal(finding.state, LIMITS_UNSTEADY);
     finding = finding_of(LIMITS_IDLE, sample(0, 20000, LIMITS_END_RESET),
                          sample(4500, 18000, LIMITS_END_HERE));
+    assert_int_equal(finding.state, LIMITS_NOT_MEASURED); /* it might have ended so, too */
+    assert_non_null(strstr(finding.why, "stopped"));
+    finding = finding_of(LIMITS_IDLE, sample(0, 20000, LIMITS_END_RESET),
+                         sample(4500, 24000, LIMITS_END_HERE));
     assert_int_equal(finding.state, LIMITS_UNSTEADY);
     assert_non_null(strstr(finding.why, "stopped"));
 }
@@ -110,6 +114,10 @@ static void a_run_that_was_stopped_says_how_far_it_looked(void **state)
                                                sample(4500, 2500, LIMITS_END_HERE));
     assert_int_equal(finding.state, LIMITS_NONE_WITHIN);
     assert_int_equal(finding.looked, 2500 * MS);
+    const struct limits_sample none = {0};
+    finding = finding_of(LIMITS_IDLE, sample(0, 2000, LIMITS_END_HERE), none);
+    assert_int_equal(finding.state, LIMITS_NOT_MEASURED);
+    assert_string_equal(finding.why, "the run ended before its second try was begun");
 }
 
 static void what_was_not_opened_is_not_measured(void **state)

@@ -68,14 +68,29 @@ static void what_looks_so_at_both_ends_is_named(void **state)
 }
 
 /* A proxy behind the first hands the reset on with another code. */
-static void behind_a_second_proxy_the_client_s_end_decides(void **state)
+static void behind_a_second_proxy_either_end_names_it(void **state)
 {
     (void)state;
     struct limits_finding *idle =
         found(LIMITS_IDLE, 7 * NS_PER_S, LIMITS_END_RESET, H2_INTERNAL_ERROR, "");
     server_saw(idle, RPC_PROBE_RESET, H2_CANCEL);
     limits_setting_name_all(findings);
+    assert_int_equal(idle->setting_count, 2);
     assert_named(idle, 0, "Envoy", "stream_idle_timeout");
+    assert_named(idle, 1, "HAProxy", "timeout server");
+}
+
+/* A limit of the route goes on to the server as a timeout. */
+static void a_timeout_that_the_path_adds_is_named(void **state)
+{
+    (void)state;
+    struct limits_finding *age = found(LIMITS_AGE_STREAM, 7 * NS_PER_S, LIMITS_END_TRAILERS, 4,
+                                       "DEADLINE_EXCEEDED: deadline exceeded");
+    server_saw(age, RPC_PROBE_DEADLINE, 4);
+    age->side = LIMITS_SIDE_SERVER_HOP;
+    limits_setting_name_all(findings);
+    assert_int_equal(age->setting_count, 1);
+    assert_named(age, 0, "Envoy", "max_stream_duration");
 }
 
 static void what_nothing_known_looks_like_is_not_named(void **state)
@@ -188,7 +203,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_looks_so_at_both_ends_is_named),
-        TEST(behind_a_second_proxy_the_client_s_end_decides),
+        TEST(behind_a_second_proxy_either_end_names_it),
+        TEST(a_timeout_that_the_path_adds_is_named),
         TEST(what_nothing_known_looks_like_is_not_named),
         TEST(the_one_at_its_default_comes_first),
         TEST(streams_on_a_connection_are_counted_exactly),
