@@ -664,8 +664,7 @@ def test_a_result_that_cannot_be_written_is_told_with_its_cause(started, output)
 
 def test_a_run_that_is_stopped_says_how_long_it_looked(started):
     server = started(Server())
-    run = subprocess.Popen([*DIE_WITH_PARENT, BIN, "limits", "--target", server.address, "--plaintext", "--shapes", "idle",
-                            "-o", "json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    run = start_limits("--target", server.address, "--plaintext", "--shapes", "idle")
     try:
         time.sleep(7)  # for the second try, which begins behind the first, to have looked for a while
         run.send_signal(signal.SIGINT)
