@@ -582,8 +582,8 @@ def test_what_a_standstill_may_have_cost_is_told_as_resolution(started, all_stan
     assert finding["resolution_ns"] >= 0.7 * NS, finding
 
 
-HARSH = {"streams_per_connection", "requests_per_connection", "message_up", "message_down", "metadata_up", "metadata_down",
-         "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"}
+HARSH = {"streams_per_connection", "requests_per_connection", "message_up", "message_down", "metadata_up",
+         "metadata_down", "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"}
 
 
 def test_a_gentle_run_leaves_out_what_may_hurt(started):
