@@ -50,8 +50,8 @@ struct limits_pinged {
 void limits_judge_pings(struct limits_finding *finding, const struct limits_pinged *pinged,
                         size_t count);
 
-/* What the probe service of the server refused because others use it, too, says nothing of the path:
- * not measured. Of all findings, before limits_judge_explain(). */
+/* What the probe service of the server refused because others use it, too, says nothing of the
+ * path: not measured. Of all findings, before limits_judge_explain(). */
 void limits_judge_busy(struct limits_finding findings[static LIMITS_SHAPES]);
 
 /* Ends that the limit of another shape explains are told as that one's. Of all findings, once each

@@ -1,4 +1,5 @@
-/* Shapes of a connection: in use by short calls, until there were many, and left alone after one. */
+/* Shapes of a connection: in use by short calls, until there were many, and left alone after one.
+ */
 #ifndef GRPCROUTE_LIMITS_SHAPE_CONNECTION_H
 #define GRPCROUTE_LIMITS_SHAPE_CONNECTION_H
 

@@ -577,8 +577,8 @@ def test_what_a_standstill_may_have_cost_is_told_as_resolution(started, all_stan
     assert finding["resolution_ns"] >= 0.7 * NS, finding
 
 
-HARSH = {"streams_per_connection", "requests_per_connection", "message_up", "message_down", "metadata_up", "metadata_down",
-         "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"}
+HARSH = {"streams_per_connection", "requests_per_connection", "message_up", "message_down", "metadata_up",
+         "metadata_down", "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"}
 
 
 def test_a_gentle_run_leaves_out_what_may_hurt(started):
@@ -659,8 +659,7 @@ def test_a_result_that_cannot_be_written_is_told_with_its_cause(started, output)
 
 def test_a_run_that_is_stopped_says_how_long_it_looked(started):
     server = started(Server())
-    run = subprocess.Popen([*DIE_WITH_PARENT, BIN, "limits", "--target", server.address, "--plaintext", "--shapes", "idle",
-                            "-o", "json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    run = start_limits("--target", server.address, "--plaintext", "--shapes", "idle")
     try:
         time.sleep(7)  # for the second try, which begins behind the first, to have looked for a while
         run.send_signal(signal.SIGINT)
