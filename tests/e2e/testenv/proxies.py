@@ -23,10 +23,7 @@ class RealProxy:
         self.folder = folder
         self._reserved = [ReservedPort(), ReservedPort()]
         self.port, self.admin_port = (reserved.port for reserved in self._reserved)
-        self._setup = ["--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}",
-                       "--cert", self.certificate(), "--key", certs / "key.pem", "--dynamic-dir", folder / "dynamic",
-                       "--endpoints", "server-v1=" + ",".join(s.address for s in v1),
-                       "--endpoints", "server-v2=" + ",".join(s.address for s in v2), *render]
+        self.v1, self.v2, self._render = v1, v2, render
         (folder / "dynamic").mkdir(exist_ok=True)
         self.write(change)
         self.process = None
@@ -36,7 +33,12 @@ class RealProxy:
         return self.certs / "cert.pem"
 
     def render(self, *args):
-        done = grpcroute("render", self.program, *self._setup, *args)
+        setup = ["--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}",
+                 "--cert", self.certificate(), "--key", self.certs / "key.pem",
+                 "--dynamic-dir", self.folder / "dynamic",
+                 "--endpoints", "server-v1=" + ",".join(s.address for s in self.v1),
+                 "--endpoints", "server-v2=" + ",".join(s.address for s in self.v2), *self._render]
+        done = grpcroute("render", self.program, *setup, *args)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
