@@ -137,7 +137,7 @@ def parse_options():
 
 def main():
     options = parse_options()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too, which & and nohup have ignored
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
     if not os.access(BIN, os.X_OK):
         refuse(f"there is no {BIN}: make binary builds build/src/grpcroute, and GRPCROUTE_BIN names another")
@@ -157,7 +157,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main())

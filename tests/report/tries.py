@@ -13,7 +13,7 @@ from testenv.process import Process
 
 AGENTS = 40
 EFFECT_S = 15
-MORE_S = 150  # what a run of limits takes beside --within: what it does after it, and a busy machine
+MORE_S = 300  # what a run of limits takes beside --within: what it does after it, and a busy machine
 QUICK_SHAPES = ("age_stream", "idle", "idle_client", "idle_server", "half_close", "idle_connection", "headers_first",
                 "status")
 NEEDS = ROOT / "tests/report/needs.txt"
