@@ -264,6 +264,7 @@ int render_haproxy(FILE *out, const struct render_plan *plan,
         "    mode http\n"
         "    timeout connect 5s\n"
         "    timeout http-request 10s\n"
+        "    timeout http-keep-alive 1h # without a stream; else timeout http-request\n"
         "    timeout client 24d # ends a stream on which neither side says anything for so long; 0 "
         "would warn\n"
         "    timeout server 24d\n"

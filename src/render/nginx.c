@@ -273,6 +273,7 @@ static void put_pass(FILE *out, const char *identity)
     fputs("            grpc_pass grpc://$backend;\n"
           "            grpc_read_timeout 24d;   # 60 s between two messages of the server\n"
           "            grpc_send_timeout 24d;\n"
+          "            grpc_buffer_size 16k;    # 4 or 8k for the server's metadata\n"
           "            grpc_socket_keepalive on;\n"
           "            grpc_next_upstream error;\n",
           out);
@@ -295,6 +296,8 @@ static void put_server(FILE *out, const struct render_plan *plan)
     fputs(";\n        ssl_protocols TLSv1.2 TLSv1.3;\n"
           "        client_max_body_size 0;      # 1 MB over the whole life of a stream\n"
           "        client_body_timeout 24d;     # 60 s between two messages of the client\n"
+          "        large_client_header_buffers 4 16k; # 8k; more costs a client its connection\n"
+          "        keepalive_timeout 1h;        # 75 s without a stream\n"
           "        keepalive_requests 100000;   # streams of one connection\n"
           "        http2_max_concurrent_streams 1000;\n",
           out);

@@ -279,7 +279,9 @@ int render_traefik(FILE *out, const struct render_plan *plan,
           "tested with Traefik v3.6.\n"
           "# A server is one address and one connection, so each pod has to be listed; --resolve "
           "and --watch keep the list true.\n"
-          "# Of a repeated header any value may match: this proxy cannot reject it.\n"
+          "# Of a repeated header any value may match: this proxy cannot reject it. When a server "
+          "ends a stream, the client\n"
+          "# hears of it at its next message, so let clients send one every now and then.\n"
           "http:\n  routers:\n",
           out);
     int rv = put_routers(out, plan, reason);

@@ -145,14 +145,13 @@ def envoy_ages(stream, connection, _):
 
 def haproxy(idle, connection, _):
     return all_of(swap("timeout server 24d", f"timeout server {idle}s"),
-                  swap("    timeout tunnel 24d", f"    timeout tunnel 24d\n    timeout http-keep-alive {connection}s"))
+                  swap("timeout http-keep-alive 1h", f"timeout http-keep-alive {connection}s"))
 
 
 def nginx(idle, idle_server, connection):
     return all_of(swap("client_body_timeout 24d", f"client_body_timeout {idle}s"),
                   swap("grpc_read_timeout 24d", f"grpc_read_timeout {idle_server}s"),
-                  swap("        keepalive_requests",
-                       f"        keepalive_timeout {connection}s;\n        keepalive_requests"))
+                  swap("keepalive_timeout 1h", f"keepalive_timeout {connection}s"))
 
 
 def nginx_age(connection, _, __):
@@ -250,10 +249,6 @@ def haproxy_global(line):
     return swap("    tune.h2.max-concurrent-streams 1000", f"    tune.h2.max-concurrent-streams 1000\n    {line}")
 
 
-def nginx_server(line):
-    return swap("        keepalive_requests", f"        {line};\n        keepalive_requests")
-
-
 # ---- requests of a connection ----------------------------------------------------------------------------------------
 
 # What sets the number, and to how much; GOAWAY comes with the last of them.
@@ -332,9 +327,9 @@ SIZES = {
                       "streams_per_connection", 50, "nginx: http2_max_concurrent_streams"),
     "nginx body": ("nginx", swap("client_max_body_size 0;", "client_max_body_size 2m;"), "message_up", 2 * KIB * KIB,
                    "nginx: client_max_body_size"),
-    "nginx headers up": ("nginx", nginx_server("large_client_header_buffers 4 16k"), "metadata_up", 18 * KIB,
+    "nginx headers up": ("nginx", swap("header_buffers 4 16k", "header_buffers 4 12k"), "metadata_up", 13.5 * KIB,
                          "nginx: large_client_header_buffers"),
-    "nginx headers down": ("nginx", nginx_server("grpc_buffer_size 16k"), "metadata_down", 17 * KIB,
+    "nginx headers down": ("nginx", swap("grpc_buffer_size 16k", "grpc_buffer_size 12k"), "metadata_down", 12.8 * KIB,
                            "nginx: grpc_buffer_size"),
     "traefik streams": ("traefik", swap("maxConcurrentStreams: 1000", "maxConcurrentStreams: 50"),
                         "streams_per_connection", 50, "Traefik: http2.maxConcurrentStreams of the entry point"),

@@ -171,9 +171,8 @@ REAL = {
                          32_768, "stream reset with ", "client_hop", "tune.bufsize"),
     "envoy-fields": ("envoy", None, "metadata_fields_up", 85, 100, "stream reset with ", "client_hop",
                      "max_headers_count"),
-    "nginx-metadata": ("nginx", swap(r"http2_max_concurrent_streams", "large_client_header_buffers 4 16k;\n        "
-                                                                     "http2_max_concurrent_streams"), "metadata_up",
-                       14_000, 26_000, "GOAWAY ENHANCE_YOUR_CALM", "client_hop", "large_client_header_buffers"),
+    "nginx-metadata": ("nginx", None, "metadata_up", 14_000, 26_000, "GOAWAY ENHANCE_YOUR_CALM", "client_hop",
+                       "large_client_header_buffers"),
 }
 
 
