@@ -61,7 +61,7 @@ def test_each_proxy_has_its_cells_and_what_cuts_is_red(tmp_path):
         assert rows[name]["kill"] == "not run" and rows[name]["message_up"] == "not measured", text
     cut = re.match(r"❌ (\d\.\d+)s", rows["nginx-minimal"]["idle_server"])
     assert cut and 2.5 <= float(cut[1]) <= 5, text
-    assert re.search(r"❌ \*\*idle_server\*\* \(nginx-minimal\): .*nginx's grpc_read_timeout", text), text
+    assert re.search(r"❌ \*\*idle_server\*\* \(nginx-minimal\): .*; grpc_read_timeout of nginx$", text, re.M), text
     assert rows["embedded"]["idle_server"] == "✅ none within 6.00s", text
     assert "grpcroute limits --target localhost:8443" in text and "Measured 20" in text, text
     # The page again, without measuring.
@@ -142,10 +142,11 @@ def test_a_fault_is_judged_by_what_clients_are_owed(name, result, good):
 @pytest.mark.parametrize("verdict, good", [("kept", True), ("broken", False), ("not_checked", None)])
 def test_a_limit_is_judged_by_what_the_service_needs(verdict, good):
     finding = {"shape": "idle", "state": "found", "kind": "duration", "text": "5.00s", "look": "RST", "why": "",
-               "settings": []}
+               "settings": [{"program": program, "name": program[:1]} for program in ("Envoy", "nginx")]}
     promise = {"shape": "idle", "verdict": verdict, "why": "near"}
-    cell = judge.limit({"report": {"limits": [finding], "contract": {"promises": [promise]}}}, "idle")
-    assert cell.good is good and cell.words == "5.00s" and bool(cell.notes) == (good is not True), cell
+    cell = judge.limit({"report": {"limits": [finding], "contract": {"promises": [promise]}}}, "idle", "nginx")
+    assert cell.good is good and cell.words == "5.00s", cell
+    assert cell.notes[:2] == ([] if good else ["RST", "n of nginx"]), cell
 
 
 def test_every_row_and_try_is_on_a_page_without_results(tmp_path):

@@ -1,4 +1,5 @@
 """What render writes, in the proxies it is for: the same routes file, the same verdicts."""
+import json
 import re
 import subprocess
 
@@ -67,6 +68,15 @@ def test_the_default_routes_hold_at_their_boundaries(start, name):
     assert done.returncode == 0, done.stdout + done.stderr
     # nginx and Traefik cannot see that a header is repeated; their configuration says so
     assert ("not rejected" in done.stdout) == (name in ("nginx", "traefik"))
+
+
+def test_a_silent_client_hears_of_its_server_s_end(start, name):
+    """Behind Traefik it does not, which its configuration says."""
+    proxy = start(name, "--no-health-checks")
+    done = check(proxy, "limits", "--shapes", "deadline", "--within", "1s", "-o", "json")
+    finding, = json.loads(done.stdout)["limits"]
+    assert finding["state"] == "found" and finding["holds"] == (name != "traefik"), finding
+    assert ("hears of it at its next message" in proxy.render()) == (name == "traefik")
 
 
 def test_swapped_backends_are_found_behind_each(started, certs, backends, name, tmp_path):

@@ -24,8 +24,8 @@ def failed(result):
 # ---- limits ----------------------------------------------------------------------------------------------------------
 
 
-def limit(result, shape):
-    """The cell of one shape."""
+def limit(result, shape, program):
+    """The cell of one shape; of the settings that look so, those of `program` are told, if there are any."""
     if result is None:
         return NOT_RUN
     if "failed" in result:
@@ -36,7 +36,7 @@ def limit(result, shape):
     promise = next((one for one in result["report"].get("contract", {}).get("promises", [])
                     if one["shape"] == shape), None)
     good = {"kept": True, "broken": False}.get(promise["verdict"]) if promise else None
-    return Cell(finding_words(finding), good, finding_notes(finding, promise) if good is not True else [])
+    return Cell(finding_words(finding), good, finding_notes(finding, promise, program) if good is not True else [])
 
 
 def finding_words(finding):
@@ -45,11 +45,15 @@ def finding_words(finding):
     return finding["text"]
 
 
-def finding_notes(finding, promise):
-    if finding["state"] == "none_within" or (promise is None and finding["kind"] in ("bytes", "count")):
-        return []
-    notes = [finding["look"] or finding["why"]]
-    notes += [f"{one['program']}'s {one['name']}" for one in finding["settings"]]
+def settings_of(finding, program):
+    own = [one for one in finding["settings"] if one["program"].startswith(program)]
+    return [f"{one['name']} of {one['program']}" for one in own or finding["settings"]]
+
+
+def finding_notes(finding, promise, program):
+    """Nothing of what another shape explains, whose note is there."""
+    told = finding["state"] in ("found", "unsteady") and (promise or finding["kind"] not in ("bytes", "count"))
+    notes = [finding["look"] or finding["why"], *settings_of(finding, program)] if told else []
     if promise and promise["verdict"] == "not_checked":
         notes.append(f"not judged: {promise['why']}")
     return [note for note in notes if note]

@@ -37,7 +37,7 @@ def columns():
 def cells_of(raw, subject):
     """{column: Cell} of one row, and `limits`: why none of its shapes was measured."""
     limits = raw.read(subject.name, "limits")
-    cells = {shape: judge.limit(limits, shape) for shapes in SHAPES.values() for shape in shapes}
+    cells = {shape: judge.limit(limits, shape, subject.title) for shapes in SHAPES.values() for shape in shapes}
     cells["limits"] = judge.failed(limits) if limits and "failed" in limits else judge.NOT_RUN
     cells["boundary"] = judge.boundary(raw.read(subject.name, "boundary"))
     for name in judge.FAULTS:
@@ -96,8 +96,18 @@ def versions_of(raw, subject, names):
     return (results[0]["version"] if results else subject.version()), [result["date"] for result in results]
 
 
+def legend(raw, subjects, shapes):
+    """What the shapes are, as limits says it."""
+    for subject in subjects:
+        report = (raw.read(subject.name, "limits") or {}).get("report") or {}
+        what = {finding["shape"]: finding["what"] for finding in report.get("limits", [])}
+        if any(shape in what for shape in shapes):
+            return "; ".join(f"**{shape}**: {what[shape]}" for shape in shapes if shape in what) + "."
+    return ""
+
+
 def section(title, words, rows, columns, typed):
-    lines = [f"## {title}", "", words, "", *table(rows, columns), ""]
+    lines = [f"## {title}", "", *words, "", *table(rows, columns), ""]
     red = findings(rows, (*columns, "limits") if columns == SHAPES["Time"] else columns)
     lines += [*red, ""] if red else []
     return lines + (["```sh", *typed, "```", ""] if typed else [])
@@ -112,11 +122,12 @@ def make(raw, subjects, names):
     lines = head(subjects, dates)
     limits = commands(raw, subjects, ["limits"])
     for number, (title, shapes) in enumerate(SHAPES.items()):
-        words = TIME_WORDS.format(needs="../" + str(NEEDS.relative_to(ROOT))).replace("\n", " ") if number == 0 else \
-            "From the same run."
+        words = [legend(raw, subjects, shapes)]
+        if number == 0:
+            words += ["", TIME_WORDS.format(needs="../" + str(NEEDS.relative_to(ROOT)))]
         lines += section(title, words, rows, shapes, limits if number == 0 else [])
     faults = ["boundary", *judge.FAULTS]
-    words = "\n".join(f"- **{name}**: {text}" for name, text in FAULT_WORDS.items())
+    words = [f"- **{name}**: {text}" for name, text in FAULT_WORDS.items()]
     lines += section("Routes and faults", words, rows, faults, commands(raw, subjects, faults))
     return "\n".join(lines).rstrip() + "\n"
 
