@@ -233,12 +233,14 @@ static int put_routes(FILE *out, const struct route_table *routes,
 
 /* ---- server ---------------------------------------------------------------------------------- */
 
+/* Never marked as down: an answer that nginx does not take counts as a failure of its server, so one
+ * client could take all servers from the others. */
 static void put_upstream(FILE *out, const struct render_cluster *cluster)
 {
     char address[TEXT_ADDRESS_BYTES];
     fprintf(out, "    upstream %s {\n", cluster->route->name);
     for (size_t i = 0; i < cluster->endpoint_count; i++) {
-        fprintf(out, "        server %s max_fails=1 fail_timeout=2s;\n",
+        fprintf(out, "        server %s max_fails=0;\n",
                 render_address(&cluster->endpoints[i], "", address));
     }
     fputs("    }\n", out);
@@ -275,7 +277,8 @@ static void put_pass(FILE *out, const char *identity)
           "            grpc_send_timeout 24d;\n"
           "            grpc_buffer_size 16k;    # 4 or 8k for the server's metadata\n"
           "            grpc_socket_keepalive on;\n"
-          "            grpc_next_upstream error;\n",
+          "            grpc_connect_timeout 5s; # then the next server\n"
+          "            grpc_next_upstream error timeout;\n",
           out);
     put_identity(out, identity);
 }

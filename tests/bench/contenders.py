@@ -125,8 +125,8 @@ class NginxContender(Rendered):
 
     def tune(self, text):
         text = replaced(text, "worker_processes auto;", "worker_processes 1;")
-        text = replaced(text, "max_fails=1 fail_timeout=2s;\n",
-                        "max_fails=1 fail_timeout=2s;\n        keepalive 1000;\n")
+        text = replaced(text, "max_fails=0;\n",
+                        "max_fails=0;\n        keepalive 1000;\n")
         return replaced(text, "        ssl_protocols", "        ssl_buffer_size 4k;\n        ssl_protocols")
 
 

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from testenv.grpcroute import ROOT, Agent, Server, grpcroute
+from testenv.grpcroute import BIN, ROOT, Agent, Server, grpcroute
 from testenv.net import ReservedPort
+from testenv.process import Process
 from testenv.proxies import REAL_PROXIES
 
 NAMES = sorted(REAL_PROXIES)
@@ -77,6 +78,19 @@ def test_a_silent_client_hears_of_its_server_s_end(start, name):
     finding, = json.loads(done.stdout)["limits"]
     assert finding["state"] == "found" and finding["holds"] == (name != "traefik"), finding
     assert ("hears of it at its next message" in proxy.render()) == (name == "traefik")
+
+
+def test_answers_that_a_proxy_does_not_take_cost_no_server(start, started, name):
+    """One client asks for more and more metadata; the streams of others find their servers all the time."""
+    proxy = start(name, "--no-health-checks")
+    asks = started(Process([BIN, "limits", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--shapes",
+                            "metadata_down", "--within", "1s"]))
+    rounds = 0
+    while asks.running() or rounds == 0:
+        done = check(proxy, "verify", "--versions", "v1.1", "-s", "8", "--messages", "1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        rounds += 1
+    assert asks.wait() == 0 and "metadata_down" in asks.output, asks.output
 
 
 def test_swapped_backends_are_found_behind_each(started, certs, backends, name, tmp_path):
