@@ -341,6 +341,8 @@ static void put_cluster(FILE *out, const struct render_cluster *cluster, bool he
           "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n"
           "        explicit_http_config:\n"
           "          http2_protocol_options:\n"
+          "            initial_stream_window_size: 65536 # what Envoy holds for a slow reader\n"
+          "            initial_connection_window_size: 67108864 # of all streams: none stalls others\n"
           "            max_concurrent_streams: 1024\n"
           "            connection_keepalive: {interval: 300s, timeout: 20s} # more often is "
           "against the policy of gRPC servers\n",

@@ -80,6 +80,13 @@ def test_a_silent_client_hears_of_its_server_s_end(start, name):
     assert ("hears of it at its next message" in proxy.render()) == (name == "traefik")
 
 
+def test_envoy_holds_little_for_a_client_that_does_not_read(start):
+    """Its own windows are of many MiB, for each stream."""
+    done = check(start("envoy", "--no-health-checks"), "limits", "--shapes", "buffered", "--within", "1s", "-o", "json")
+    finding, = json.loads(done.stdout)["limits"]
+    assert finding["state"] == "found" and finding["value_bytes"] < 1 << 20, finding
+
+
 def test_answers_that_a_proxy_does_not_take_cost_no_server(start, started, name):
     """One client asks for more and more metadata; the streams of others find their servers all the time."""
     proxy = start(name, "--no-health-checks")

@@ -140,12 +140,15 @@ Made by `make proxy-report` from real runs on one machine; each cell is made aga
 
 ```sh
 make proxy-report REPORT_ARGS='--only ROW --tries COLUMN' # limits for the columns of the first three tables
+grpcroute render nginx --cert cert.pem --key key.pem \\
+  --endpoints server-v1=127.0.0.1:50051,127.0.0.1:50052 --endpoints server-v2=127.0.0.1:50061 # a rendered configuration
 ```
 
 {when}. A row is a proxy with a configuration: `minimal` has nothing but TLS, HTTP/2 and two backends by the header
 `agent-version`, so that its defaults show ([configurations](../tests/report/minimal)); `rendered` is what
 `grpcroute render` writes. Each stands between clients of `grpcroute`, two servers of v1 and one of v2, on loopback.
 ❌ of grpcroute's own stand here, too. What was not measured says so.
+Below each table stands what is red or otherwise worth a word: how it looked to the client, and the setting of it.
 """.splitlines() + [""]
 
 
