@@ -155,6 +155,12 @@ def test_every_row_and_try_is_on_a_page_without_results(tmp_path):
     assert {cell for row in rows.values() for cell in row.values()} == {"not run"}
 
 
+def test_every_shape_of_limits_has_its_column():
+    schema = json.loads((ROOT / "docs/schema/limits.json").read_text())
+    shapes = schema["properties"]["limits"]["items"]["properties"]["shape"]["enum"]
+    assert sorted(page.columns()) == sorted([*shapes, "boundary", *judge.FAULTS])
+
+
 def test_a_result_is_read_as_it_was_written(tmp_path):
     raw = Raw(tmp_path)
     raw.write("embedded", "kill", {"failed": "ä"})

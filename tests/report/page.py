@@ -11,8 +11,9 @@ GOOD, BAD, OPEN = "✅ ", "❌ ", ""
 SHAPES = {
     "Time": ("age_stream", "idle", "idle_with_pings", "idle_client", "idle_server", "half_close", "age_connection",
              "idle_connection", "ping_interval"),
-    "How many, how large": ("streams_per_connection", "message_up", "message_down", "metadata_up", "metadata_down",
-                            "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"),
+    "How many, how large": ("streams_per_connection", "requests_per_connection", "message_up", "message_down",
+                            "metadata_up", "metadata_down", "metadata_fields_up", "metadata_fields_down", "slow_reader",
+                            "buffered"),
     "What arrives": ("headers_first", "status", "trailers_only", "status_message", "binary_metadata",
                      "reset_from_server", "reset_from_client", "cancel", "deadline", "goaway", "grace"),
 }
