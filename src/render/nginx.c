@@ -233,8 +233,8 @@ static int put_routes(FILE *out, const struct route_table *routes,
 
 /* ---- server ---------------------------------------------------------------------------------- */
 
-/* Never marked as down: an answer that nginx does not take counts as a failure of its server, so one
- * client could take all servers from the others. */
+/* Never marked as down: an answer that nginx does not take counts as a failure of its server, so
+ * one client could take all servers from the others. */
 static void put_upstream(FILE *out, const struct render_cluster *cluster)
 {
     char address[TEXT_ADDRESS_BYTES];
