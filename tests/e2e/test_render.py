@@ -87,8 +87,10 @@ def test_envoy_holds_little_for_a_client_that_does_not_read(start):
     assert finding["state"] == "found" and finding["value_bytes"] < 1 << 20, finding
 
 
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"haproxy"}))
 def test_answers_that_a_proxy_does_not_take_cost_no_server(start, started, name):
-    """One client asks for more and more metadata; the streams of others find their servers all the time."""
+    """One client asks for more and more metadata; the streams of others find their servers all the time. HAProxy ends
+    the connection that they share (http-reuse), and others on it are refused now and then."""
     proxy = start(name, "--no-health-checks")
     asks = started(Process([BIN, "limits", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--shapes",
                             "metadata_down", "--within", "1s"]))

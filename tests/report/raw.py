@@ -23,11 +23,6 @@ class Raw:
         return json.loads(file.read_text()) if file.exists() else None
 
 
-def program_version(result):
-    """Of grpcroute, where it wrote a report."""
-    return (result.get("report") or {}).get("version")
-
-
 def duration_s(text):
     """\"90s\" or \"10m\"; raises ValueError."""
     found = re.fullmatch(r"([1-9][0-9]{0,4})(s|m)", text)
