@@ -159,7 +159,7 @@ class Envoy(_InFront):
         return ENVOY.replace("PORT", str(self.port)).replace("BEHIND", str(self.behind.port))
 
     def argv(self, config):
-        return [program("envoy"), "-c", config, "--use-dynamic-base-id", "--concurrency", "1",
+        return [program("envoy"), "-c", config, "--disable-hot-restart", "--concurrency", "1",
                 "--log-level", "error"]
 
 

@@ -100,7 +100,7 @@ class Envoy(RealProxy):
     log_level = "error"
 
     def argv(self):
-        return [self.binary, "-c", self.config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level",
+        return [self.binary, "-c", self.config, "--disable-hot-restart", "--concurrency", "1", "--log-level",
                 self.log_level,
                 "--file-flush-interval-msec", "100"]
 
