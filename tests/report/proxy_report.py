@@ -7,6 +7,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import datetime
+import functools
 import os
 import pathlib
 import signal
@@ -28,6 +29,7 @@ from testenv.process import Process  # noqa: E402
 from tries import TRIES, Failed, attempt, last_line  # noqa: E402
 
 QUICK_TRIES = "limits,boundary,reload"
+WAIT_S = 0.2
 
 
 def say(line):
@@ -59,20 +61,29 @@ def measure(raw, site, folder, stopping, subject, name, options):
     return "failed" not in result
 
 
-def family(pid):
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], check=False, capture_output=True,
-                              text=True).stdout
-    return [child for word in children.split() for child in (int(word), *family(int(word)))]
+def children(pid):
+    said = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], check=False, capture_output=True, text=True).stdout
+    return [int(word) for word in said.split()]
+
+
+def kill_family(pid, signal_it):
+    """With the workers, which would outlive a killed master, and keep its output open. It stands still meanwhile, so
+    that none comes that nobody sees."""
+    signal_it(signal.SIGSTOP)
+    for child in children(pid):
+        kill_family(child, functools.partial(signal_child, child))
+    signal_it(signal.SIGKILL)
+
+
+def signal_child(pid, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def kill_all():
-    """With the workers, which would outlive a killed master."""
     for process in list(Process.unclosed):
-        workers = family(process.pid)
-        process.send_signal(signal.SIGKILL)
-        for worker in workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
+        if process.running():
+            kill_family(process.pid, process.send_signal)
 
 
 def measure_all(raw, site, folder, work, options):
@@ -81,7 +92,11 @@ def measure_all(raw, site, folder, work, options):
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(measure, raw, site, folder, stopping, subject, name, options) for subject, name in work]
         try:
-            return sum(not future.result() for future in futures)
+            pending, missing = futures, 0
+            while pending:  # not for good: of a signal that another thread gets, one that waits hears nothing
+                done, pending = concurrent.futures.wait(pending, WAIT_S, concurrent.futures.FIRST_COMPLETED)
+                missing += sum(not future.result() for future in done)
+            return missing
         except BaseException:
             stopping.set()
             for future in futures:
