@@ -2,7 +2,8 @@
  *
  * A FileDescriptorSet is a list of FileDescriptorProto messages (field 1). Of each, only names are
  * needed: file name (1), package (2), messages (4), enums (5), services (6, with methods in 2);
- * their names are field 1. They are read in place. */
+ * their names are field 1. They are read in place, up to the name where there are others than
+ * length-delimited fields behind it. The bytes are our own: what they cannot be is asserted. */
 #include "rpc/reflection.h"
 
 #include "base/mem.h"
@@ -10,13 +11,13 @@
 #include "rpc/arena.h"
 #include "rpc/status.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILES_MAX    16
 #define SERVICES_MAX 16
 #define NAME_BYTES   256
 
@@ -34,53 +35,46 @@ enum { FIELD_SERVICE_METHOD = 2, FIELD_NESTED_MESSAGE = 3, FIELD_NESTED_ENUM = 4
 
 /* ---- reading protobuf in place --------------------------------------------------------------- */
 
-static bool read_varint(struct slice *in, uint64_t *ret)
+static uint64_t read_varint(struct slice *in)
 {
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && in->len > 0; shift += 7) {
-        uint8_t byte = *in->bytes++;
+    unsigned shift = 0;
+    uint8_t byte;
+    do {
+        assert(in->len > 0 && shift < 64);
+        byte = *in->bytes++;
         in->len--;
         value |= (uint64_t)(byte & 0x7f) << shift;
-        if ((byte & 0x80) == 0) {
-            *ret = value;
-            return true;
-        }
-    }
-    return false;
+        shift += 7;
+    } while ((byte & 0x80) != 0);
+    return value;
 }
 
-/* The next length-delimited field; others are passed over. Returns its number, 0 at the end. */
+/* The next field. Returns its number, 0 at the end. */
 static unsigned next_field(struct slice *in, struct slice *ret_value)
 {
-    uint64_t key;
-    uint64_t len;
-    while (in->len > 0 && read_varint(in, &key)) {
-        if ((key & 7) == 0) {
-            if (!read_varint(in, &len)) {
-                return 0;
-            }
-            continue;
-        }
-        if ((key & 7) != 2 || !read_varint(in, &len) || len > in->len) {
-            return 0; /* descriptors of ours hold nothing else */
-        }
-        *ret_value = (struct slice){in->bytes, (size_t)len};
-        in->bytes += len;
-        in->len -= (size_t)len;
-        return (unsigned)(key >> 3);
+    if (in->len == 0) {
+        return 0;
     }
-    return 0;
+    uint64_t key = read_varint(in);
+    uint64_t len = read_varint(in);
+    assert((key & 7) == 2 && len <= in->len);
+    *ret_value = (struct slice){in->bytes, (size_t)len};
+    in->bytes += len;
+    in->len -= (size_t)len;
+    return (unsigned)(key >> 3);
 }
 
+/* A field that is there: all have a name, each file has a package. */
 static struct slice field_of(struct slice message, unsigned number)
 {
-    struct slice value;
-    for (unsigned found; (found = next_field(&message, &value)) != 0;) {
-        if (found == number) {
-            return value;
-        }
-    }
-    return (struct slice){(const uint8_t *)"", 0};
+    struct slice value = {0};
+    unsigned found;
+    do {
+        found = next_field(&message, &value);
+        assert(found != 0);
+    } while (found != number);
+    return value;
 }
 
 static bool equals(struct slice value, const char *text, size_t len)
@@ -145,11 +139,13 @@ static bool file_has(struct slice file, const char *symbol)
     if (rest == NULL) {
         return false;
     }
+    if (has_member(file, rest, FIELD_ENUM)) {
+        return true;
+    }
     struct slice member;
     for (unsigned found; (found = next_field(&file, &member)) != 0;) {
         if ((found == FIELD_MESSAGE && message_has(member, rest)) ||
-            (found == FIELD_SERVICE && service_has(member, rest)) ||
-            (found == FIELD_ENUM && equals(field_of(member, FIELD_NAME), rest, strlen(rest)))) {
+            (found == FIELD_SERVICE && service_has(member, rest))) {
             return true;
         }
     }
@@ -229,9 +225,7 @@ static void answer_file(struct answer *answer, struct slice file)
 static void add_service(struct answer *answer, struct slice package, struct slice service)
 {
     size_t at = answer->list.n_service;
-    if (at == SERVICES_MAX) {
-        return;
-    }
+    assert(at < SERVICES_MAX);
     struct slice name = field_of(service, FIELD_NAME);
     snprintf(answer->names[at], NAME_BYTES, "%.*s.%.*s", (int)package.len,
              (const char *)package.bytes, (int)name.len, (const char *)name.bytes);

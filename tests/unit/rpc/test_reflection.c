@@ -49,6 +49,7 @@ static void reflection_finds_what_is_there_and_nothing_else(void **state)
                                           "ping.PingServic",
                                           "ping.PingServiceX",
                                           "ping.PingService.Nothing",
+                                          "ping.PingRequest.Nothing",
                                           "PingService"};
     for (size_t i = 0; i < ARRAY_SIZE(there); i++) {
         assert_int_equal(asks_for(4, there[i]), 1);
@@ -89,12 +90,69 @@ static void the_list_has_what_is_served(void **state)
     assert_true(lists("probe", "ping.PingService"));
 }
 
+/* The answer to `request` is the echo of it and, as protobuf has them, these bytes: of one field
+ * each, shorter than 128. */
+static void assert_answer(const char *request, const char *answer)
+{
+    uint8_t expected[200] = {2 << 3 | 2, (uint8_t)strlen(request)};
+    memcpy(expected + 2, request, strlen(request));
+    memcpy(expected + 2 + strlen(request), answer, strlen(answer));
+    struct buf response = {0};
+    assert_int_equal(
+        rpc_reflection_answer((const uint8_t *)request, strlen(request), NULL, &response), 0);
+    assert_int_equal(response.len, 2 + strlen(request) + strlen(answer));
+    assert_memory_equal(buf_data(&response), expected, response.len);
+    buf_deinit(&response);
+}
+
+static void there_are_no_extensions(void **state)
+{
+    (void)state;
+    /* the extension of number 5 of ping.PingRequest; NOT_FOUND */
+    assert_answer("\x2a\x14\x0a\x10ping.PingRequest\x10\x05",
+                  "\x3a\x32\x08\x05\x12\x2eproto3 files of this server have no extensions");
+    /* all of a type that is there: none; and of one that is not */
+    assert_answer("\x32\x10ping.PingRequest", "\x2a\x12\x0a\x10ping.PingRequest");
+    assert_answer("\x32\x0cping.Nothing", "\x3a\x0d\x08\x05\x12\x09not found");
+}
+
+static void a_request_that_asks_for_nothing_is_an_invalid_argument(void **state)
+{
+    (void)state;
+    static const char *const asks_nothing = "\x3a\x1c\x08\x03\x12\x18request asks for nothing";
+    assert_answer("", asks_nothing);
+    assert_answer("\x7a\x01x", asks_nothing); /* field 15, of which nobody knows */
+}
+
+static void bytes_that_are_no_request_get_no_answer(void **state)
+{
+    (void)state;
+    static const char *const garbage[] = {
+        "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", /* a key without an end */
+        "\x22",                                             /* a key alone */
+        "\x22\x05ping",                                     /* shorter than it says */
+        "\x2a\x02\x0a\x05",                                 /* so inside */
+        "\x27symbol",                                       /* a wire type that is none */
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(garbage); i++) {
+        struct buf response = {0};
+        assert_int_equal(
+            rpc_reflection_answer((const uint8_t *)garbage[i], strlen(garbage[i]), NULL, &response),
+            1);
+        assert_int_equal(response.len, 0);
+        buf_deinit(&response);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reflection_finds_what_is_there_and_nothing_else),
         cmocka_unit_test(what_is_not_served_is_not_there),
         cmocka_unit_test(the_list_has_what_is_served),
+        cmocka_unit_test(there_are_no_extensions),
+        cmocka_unit_test(a_request_that_asks_for_nothing_is_an_invalid_argument),
+        cmocka_unit_test(bytes_that_are_no_request_get_no_answer),
     };
     return cmocka_run_group_tests_name("rpc/reflection", tests, NULL, NULL);
 }
