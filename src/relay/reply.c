@@ -30,13 +30,20 @@ static const char *http_status_of(enum rpc_code code)
         return "404";
     case RPC_RESOURCE_EXHAUSTED:
         return "429";
-    case RPC_INTERNAL:
-        return "502";
     case RPC_UNAVAILABLE:
         return "503";
-    default:
-        return "500";
+    default: /* RPC_INTERNAL: what the endpoint sent was no answer */
+        return "502";
     }
+}
+
+/* To a client that takes next to nothing, not even an answer of ours can be sent. */
+static int reset_unless_taken(struct h2_stream *downstream, int rv)
+{
+    if (rv == H2_E_HEADERS) {
+        h2_stream_reset(downstream, H2_INTERNAL_ERROR);
+    }
+    return rv;
 }
 
 /* The answer ends when the request does, so that a client that is still sending is not told off. */
@@ -47,7 +54,8 @@ static struct reply_sent reply_http(struct h2_stream *downstream, bool with_body
         H2_HEADER(":status", status),
         H2_HEADER("content-type", "text/plain; charset=utf-8"),
     };
-    if (h2_stream_respond(downstream, fields, ARRAY_SIZE(fields), !with_body) != 0) {
+    int rv = h2_stream_respond(downstream, fields, ARRAY_SIZE(fields), !with_body);
+    if (reset_unless_taken(downstream, rv) != 0) {
         return REPLY_NOTHING;
     }
     if (with_body) {
@@ -68,9 +76,7 @@ static struct reply_sent end_grpc(struct h2_stream *downstream, bool response_be
     int rv = response_begun
                  ? h2_stream_trailers(downstream, fields + STATUS_FIELDS, count - STATUS_FIELDS)
                  : h2_stream_respond(downstream, fields, count, true);
-    if (rv == H2_E_HEADERS) { /* a client that takes next to nothing */
-        h2_stream_reset(downstream, H2_INTERNAL_ERROR);
-    }
+    reset_unless_taken(downstream, rv);
     return rv == 0 ? (struct reply_sent){(int)code, response_begun ? 0 : 200} : REPLY_NOTHING;
 }
 

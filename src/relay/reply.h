@@ -25,9 +25,9 @@ struct reply_sent {
 enum reply_form reply_form_of(const struct h2_block *request);
 
 /* Ends `downstream` with a status: Trailers-Only when nothing was answered yet, trailers when a
- * gRPC response had begun, a reset when another response had. `message` may hold any bytes (it is
- * percent-encoded). `http_status` is for who does not speak gRPC; NULL: the one that fits the
- * code. */
+ * gRPC response had begun, a reset when another response had, or when the client takes no header
+ * block of that size. `message` may hold any bytes (it is percent-encoded). `http_status` is for
+ * who does not speak gRPC; NULL: the one that fits the code. */
 struct reply_sent reply_status(struct h2_stream *downstream, enum reply_form form,
                                bool response_begun, bool request_ended, enum rpc_code code,
                                const char *http_status, const char *message);

@@ -239,35 +239,6 @@ static void odd_requests_reach_no_endpoint(void **state)
     scene_close(scene);
 }
 
-static void who_does_not_speak_grpc_is_answered_in_http(void **state)
-{
-    (void)state;
-    struct scene *scene = scene_open(NULL);
-    struct peer *client = scene_client(scene);
-    struct peer_stream *browser = peer_ask(
-        client, ":method: GET\n:scheme: http\n:authority: a\n:path: /\nagent-version: v1.0\n",
-        true);
-    scene_settle();
-    assert_string_equal(peer_value(browser, ":status"), "405");
-    assert_true(peer_took(browser, "gRPC uses POST"));
-    struct peer_stream *head = peer_ask(
-        client, ":method: HEAD\n:scheme: http\n:authority: a\n:path: /\nagent-version: v1.0\n",
-        true);
-    scene_settle();
-    assert_string_equal(peer_value(head, ":status"), "405");
-    assert_int_equal(head->body_bytes, 0);
-    assert_true(head->ended);
-    scene->endpoints[0].dial = SCENE_REFUSES;
-    struct peer_stream *json = peer_ask(
-        client,
-        ":method: POST\n:scheme: http\n:authority: a\n:path: /x\ncontent-type: application/json\n"
-        "agent-version: v1.0\n",
-        true);
-    scene_run(10);
-    assert_string_equal(peer_value(json, ":status"), "503");
-    scene_close(scene);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,7 +252,6 @@ int main(void)
         cmocka_unit_test(an_answer_that_a_client_does_not_take_is_told_as_such),
         cmocka_unit_test(a_client_that_takes_next_to_nothing_gets_a_reset),
         cmocka_unit_test(odd_requests_reach_no_endpoint),
-        cmocka_unit_test(who_does_not_speak_grpc_is_answered_in_http),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
