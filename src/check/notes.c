@@ -9,11 +9,14 @@ static struct sentence begin(struct check_notes *notes)
     return sentence_begin(notes->texts[notes->count++], CHECK_TEXT_BYTES);
 }
 
-/* Weights that are not right have a finding. */
+/* Weights that are not right have a finding, and so have those that are not known. */
 static void note_split(const struct check_report *report, const struct split *split,
                        struct check_notes *notes)
 {
-    if (split->part_count > 0 && split->result == SPLIT_RIGHT) {
+    if (split->part_count == 0) {
+        return;
+    }
+    if (split->result == SPLIT_RIGHT) {
         struct sentence text = begin(notes);
         sentence_add(&text, "Split of new streams: OK, ");
         check_explain_split(&text, split);
