@@ -204,8 +204,7 @@ void check_service_explain_end(struct sentence *sentence, const struct check_run
         sentence_add(sentence, "interrupted after ");
         add_answers(sentence, run, seen);
         break;
-    case CHECK_END_DONE:
-        sentence_add(sentence, "done");
+    case CHECK_END_DONE: /* it lacks nothing */
         break;
     }
 }

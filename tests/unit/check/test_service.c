@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "check/print.h"
+#include "check/service.h"
 #include "cli/exit.h"
 
 static struct role_service service;
@@ -208,6 +209,47 @@ a_status_before_an_answer_is_no_evidence_and_an_unknown_method_is_a_rejection(vo
     }
 }
 
+static void a_stream_that_is_not_done_tells_how_far_it_came(void **state)
+{
+    (void)state;
+    static const struct {
+        enum role_call call;
+        enum check_end end;
+        bool opened;
+        uint64_t sent;
+        size_t answers;
+        const char *told;
+    } cases[] = {
+        {ROLE_CALL_BIDI, CHECK_END_TIMED_OUT, false, 0, 0,
+         "no connection within 10.0s (--timeout)"},
+        {ROLE_CALL_BIDI, CHECK_END_TIMED_OUT, true, 3, 1,
+         "1 answer to 3 of 5 messages within 10.0s (--timeout)"},
+        {ROLE_CALL_BIDI, CHECK_END_TIMED_OUT, true, SCENE_MESSAGES, 2,
+         "2 answers to 5 messages within 10.0s (--timeout)"},
+        {ROLE_CALL_SERVER_STREAM, CHECK_END_TIMED_OUT, true, 1, 0,
+         "0 answers to 1 message within 10.0s (--timeout)"},
+        {ROLE_CALL_BIDI, CHECK_END_OPEN, true, 4, 4,
+         "interrupted after 4 answers to 4 of 5 messages"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct scene scene;
+        char told[CHECK_TEXT_BYTES];
+        begin(&scene, cases[i].call);
+        for (size_t s = 1; s < scene.plan.stream_count; s++) {
+            run_well(&scene, s, check_service_sends(&scene.plan), SCENE_MESSAGES);
+        }
+        run_well(&scene, 0, cases[i].sent, cases[i].answers);
+        scene.run.streams[0].end = cases[i].end;
+        scene.run.streams[0].opened = cases[i].opened;
+        const struct check_report *report = scene_judge(&scene);
+        assert_int_equal(report->exit_code, EXIT_NO_EVIDENCE);
+        assert_int_equal(report->groups[1].result, CHECK_PASSED);
+        snprintf(told, sizeof(told), "not enough evidence from 1 of 2 streams: %s", cases[i].told);
+        assert_string_equal(scene_finding(&scene, 0, CHECK_EVIDENCE)->text, told);
+        scene_end(&scene);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_moves_fails_where_its_pods_have_names),
         cmocka_unit_test(unary_calls_may_go_to_any_pod),
         cmocka_unit_test(a_name_that_comes_once_for_a_call_says_nothing_of_its_messages),
+        cmocka_unit_test(a_stream_that_is_not_done_tells_how_far_it_came),
         cmocka_unit_test(
             a_status_before_an_answer_is_no_evidence_and_an_unknown_method_is_a_rejection),
     };
