@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "check/probe.h"
 #include "check/probe_state.h"
+#include "h2/session.h"
 #include "net/stream.h"
 #include "rpc/conn.h"
 
@@ -10,9 +11,9 @@
 
 static void open_conn(struct probe *probe, const size_t *streams, size_t stream_count);
 
-/* The peer has no room for the streams from `first` on: they get a connection of their own, unless
- * not even one fitted on this one. */
-static void move_rest(struct probe_conn *conn, size_t first)
+/* The streams from `first` on cannot be opened, for the first of them with that outcome: they get a
+ * connection of their own, unless this one took none. */
+static void move_rest(struct probe_conn *conn, size_t first, int outcome)
 {
     if (first > 0) {
         open_conn(conn->probe, conn->streams + first, conn->stream_count - first);
@@ -20,8 +21,10 @@ static void move_rest(struct probe_conn *conn, size_t first)
         return;
     }
     struct net_error why;
-    net_error_set(&why, NET_FAILED, "%s allows no stream on a new connection",
-                  rpc_client_peer(conn->client));
+    net_error_set(&why, NET_FAILED, "%s: %s", rpc_client_peer(conn->client),
+                  outcome == H2_E_HEADERS
+                      ? "it takes no header block as large as ours (MAX_HEADER_LIST_SIZE)"
+                      : "no memory for a stream"); /* there was room for one */
     for (size_t i = 0; i < conn->stream_count; i++) {
         probe_stream_fail(&conn->probe->streams[conn->streams[i]], &why);
     }
@@ -51,12 +54,13 @@ static void on_ready(void *user)
     conn->probe->connecting--;
     note_expiry(conn);
     size_t i = 0;
-    while (i < conn->stream_count &&
-           probe_stream_open(&conn->probe->streams[conn->streams[i]], conn) == 0) {
-        i++;
+    int outcome = 0;
+    while (i < conn->stream_count && outcome == 0) {
+        outcome = probe_stream_open(&conn->probe->streams[conn->streams[i]], conn);
+        i += outcome == 0;
     }
-    if (i < conn->stream_count) {
-        move_rest(conn, i);
+    if (outcome != 0) {
+        move_rest(conn, i, outcome);
     }
     conn->started = conn->stream_count;
     if (conn->live == 0) {

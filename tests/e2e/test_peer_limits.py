@@ -10,10 +10,10 @@ import pytest
 
 from testenv import raw
 from testenv.grpcroute import Agent, grpcroute
-from testenv.h2_server import PONG, RESPONSE, H2Server, pings
+from testenv.h2_server import PONG, RESPONSE, H2Server, field, message, pings
 
 slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes 20 s: SLOW_TESTS=1, as in .ci/run")
-MAX_CONCURRENT_STREAMS, UNKNOWN_SETTING = 3, 0xF000
+MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE, UNKNOWN_SETTING = 3, 6, 0xF000
 COMMANDS = {"verify": ["--versions", "v1.1", "-s", "1", "--timeout", "3s"],
             "sticky-test": ["--messages", "2", "--timeout", "3s"],
             "bench": ["--versions", "v1.1", "-c", "1", "-r", "0", "-z", "300ms", "--warmup", "0"],
@@ -98,6 +98,66 @@ def test_a_server_that_allows_streams_only_later_is_waited_for(started, command)
 def test_a_server_that_never_allows_a_stream_is_told_as_that(started, command):
     said = said_by(started, command, started(H2Server(answering, allowing(0))), "MAX_CONCURRENT_STREAMS")
     assert re.search(r"accepts no streams: MAX_CONCURRENT_STREAMS is 0 \(waited \S+ for more\)", said), said
+
+
+@pytest.mark.parametrize("allowed, connections", [(1, 8), (2, 6), (3, 4)])
+def test_streams_for_which_a_connection_has_no_room_get_another(started, allowed, connections):
+    """Of 8 streams two have a connection of their own, and the others come to three on each of two."""
+    open_at_once = []
+
+    def counting(peer, event):
+        if isinstance(event, h2.events.RequestReceived):
+            open_at_once.append(peer.h2.open_inbound_streams)
+        answering(peer, event)
+
+    server = started(H2Server(counting, allowing(allowed)))
+    done = run("verify", server, "-s", "8", "--timeout", "20s")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (len(open_at_once), server.connections, max(open_at_once)) == (8, connections, allowed)
+
+
+def answering_but(agent, behaviour):
+    """A good server, but to the connection of that agent."""
+    odd = set()
+
+    def behave(peer, event):
+        if isinstance(event, h2.events.RequestReceived) and (b"agent-id", agent.encode()) in event.headers:
+            odd.add(peer)
+        (behaviour if peer in odd else answering)(peer, event)
+
+    return behave
+
+
+def moving(peer, event):
+    if isinstance(event, h2.events.DataReceived) and peer.messages[event.stream_id] > 1:
+        other = field(1, "pong") + field(2, "v1") + field(3, "other-server")
+        peer.h2.send_data(event.stream_id, message(other) * pings(event.data))
+    else:
+        answering(peer, event)
+
+
+def refusing(peer, event):
+    if isinstance(event, h2.events.RequestReceived):
+        peer.h2.reset_stream(event.stream_id, 7)  # REFUSED_STREAM
+
+
+@pytest.mark.parametrize("behaviour, code, said", [(answering, 0, "works correctly"), (moving, 1, "other-server"),
+                                                   (refusing, 4, "REFUSED_STREAM")])
+def test_a_stream_on_a_further_connection_is_judged_like_the_others(started, behaviour, code, said):
+    """Of three streams the third has no room beside the others."""
+    server = started(H2Server(answering_but("agent-v1-1-3", behaviour), allowing(2)))
+    done = run("sticky-test", server, "--agents", "3", "--timeout", "20s")
+    assert (done.returncode, server.connections) == (code, 2), done.stdout + done.stderr
+    good = [f"✅ agent-v1-1-{n}" in done.stdout for n in (1, 2, 3)]
+    assert good == [True, True, code == 0] and said in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("command", ["verify", "sticky-test", "bench"])
+def test_a_server_that_takes_no_header_block_as_large_is_told_as_that(started, command):
+    server = started(H2Server(answering, lambda peer: peer.sock.sendall(raw.setting((MAX_HEADER_LIST_SIZE, 64)))))
+    done = run(command, server)
+    assert done.returncode not in (0, 1) and server.streams == 0, done
+    assert "takes no header block as large as ours" in done.stdout + done.stderr, done
 
 
 # ---- GOAWAY ------------------------------------------------------------------------------------
