@@ -242,7 +242,9 @@ static int run_role(struct role *role, const struct options *options)
         .on_refused = on_refused,
         .on_connection_closed = server_probe_connection_closed,
     };
-    if (role->server.probe != NULL) {
+    if (!options->no_probe) {
+        server_probe_init(&role->probe, role->server.id);
+        role->server.probe = &role->probe;
         config.header_block_bytes = PROBE_HEADER_BLOCK_BYTES;
         config.header_fields = PROBE_HEADER_FIELDS;
         config.header_path = RPC_PROBE_RUN_PATH;
@@ -307,10 +309,6 @@ static int run(const void *parsed, int argc, char **argv)
     role->server.source = (struct log_source){"server", role->server.version, role->server.id};
     role->drain_ms = options->drain_timeout_ns / NS_PER_MS;
     list_init(&role->server.watchers);
-    if (!options->no_probe) {
-        server_probe_init(&role->probe, role->server.id);
-        role->server.probe = &role->probe;
-    }
     fill_methods(role->methods, !options->no_probe);
     int rv = EXIT_USAGE;
     if (server_certificate_load(&role->certificate, &role->server.source, options->cert,

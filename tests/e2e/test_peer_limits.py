@@ -179,7 +179,7 @@ def going_away(answers, refuse=False):
             peer.send()
             peer.sock.sendall(raw.frame(raw.GOAWAY, payload=last.to_bytes(4, "big") + (11).to_bytes(4, "big")
                                         + GOAWAY_TEXT))
-            peer.sock.close()
+            raw.close_behind(peer.sock)
 
     return behaviour
 

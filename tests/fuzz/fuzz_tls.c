@@ -55,11 +55,11 @@ static void begin(unsigned setup, struct tls_side *server, struct tls_side *clie
     }
     if (server != NULL) {
         struct net_tls *tls = contexts.servers[(setup & ASKS_CLIENT) != 0];
-        server->io = tls_io_new(tls, &loop, "10.0.0.1:1", NULL);
+        server->io = net_tls_io_new(tls, &loop, "10.0.0.1:1", NULL);
     }
     if (client != NULL) {
         struct net_tls *tls = contexts.clients[(setup & SHOWS_CLIENT) != 0];
-        client->io = tls_io_new(tls, &loop, "the server", host);
+        client->io = net_tls_io_new(tls, &loop, "the server", host);
         SSL *ssl = client->io->ssl;
         FUZZ_CHECK((setup & IS_OLD) == 0 || SSL_set_max_proto_version(ssl, TLS1_2_VERSION) == 1);
         FUZZ_CHECK((setup & IS_NOT_HTTP2) == 0 || SSL_set_alpn_protos(ssl, NULL, 0) == 0);
@@ -159,7 +159,7 @@ static void step(const uint8_t op[static 3], struct input *input)
         renew(side, 1U + op[1] % 128, op[2] % 2 == 1, input);
         break;
     case 6:
-        tls_io_end(side->io);
+        net_tls_io_end(side->io);
         side->said_end = side->done;
         tls_side_take_output(side);
         break;
@@ -186,7 +186,7 @@ static void check_faultless(unsigned setup)
 {
     bool both = sides[0].done && sides[1].done;
     for (int i = 0; i < 2; i++) {
-        if (sides[i].updates > TLS_IO_MESSAGES_MAX) {
+        if (sides[i].updates > NET_TLS_IO_MESSAGES_MAX) {
             FUZZ_CHECK(sides[1 - i].dead);
             return;
         }

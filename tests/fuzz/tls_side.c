@@ -9,7 +9,7 @@ static uint8_t pattern(size_t position)
 
 void tls_side_take_output(struct tls_side *side)
 {
-    size_t len = tls_io_take_output(side->io);
+    size_t len = net_tls_io_take_output(side->io);
     FUZZ_CHECK(len <= NET_CIPHER_BYTES);
     if (side->other == NULL) {
         return;
@@ -28,9 +28,9 @@ static void check_error(const struct net_error *error)
 static void fail(struct tls_side *side)
 {
     struct net_error error;
-    tls_io_explain(side->io, side->done ? "peer" : NULL, &error);
+    net_tls_io_explain(side->io, side->done ? "peer" : NULL, &error);
     check_error(&error);
-    FUZZ_CHECK(!side->done || tls_io_write(side->io, (const uint8_t *)"x", 1) < 0);
+    FUZZ_CHECK(!side->done || net_tls_io_write(side->io, (const uint8_t *)"x", 1) < 0);
     side->dead = true;
 }
 
@@ -44,21 +44,21 @@ static void shake_hands(struct tls_side *side)
 {
     int outcome;
     do {
-        outcome = tls_io_handshake(side->io);
+        outcome = net_tls_io_handshake(side->io);
         tls_side_take_output(side);
-    } while (outcome == TLS_IO_FULL);
-    if (outcome == TLS_IO_E_FAILED) {
+    } while (outcome == NET_TLS_IO_FULL);
+    if (outcome == NET_TLS_IO_E_FAILED) {
         fail(side);
         return;
     }
-    side->done = outcome == TLS_IO_DONE;
-    FUZZ_CHECK(side->done || outcome == TLS_IO_MORE);
+    side->done = outcome == NET_TLS_IO_DONE;
+    FUZZ_CHECK(side->done || outcome == NET_TLS_IO_MORE);
     if (side->done) {
         struct net_expiry expiry;
-        check_text(tls_io_peer_identity(side->io));
-        check_text(tls_io_peer_name(side->io));
-        FUZZ_CHECK(strncmp(tls_io_version(side->io), "TLSv1.", 6) == 0);
-        FUZZ_CHECK(tls_io_peer_expiry(side->io, &expiry) || side->is_server);
+        check_text(net_tls_io_peer_identity(side->io));
+        check_text(net_tls_io_peer_name(side->io));
+        FUZZ_CHECK(strncmp(net_tls_io_version(side->io), "TLSv1.", 6) == 0);
+        FUZZ_CHECK(net_tls_io_peer_expiry(side->io, &expiry) || side->is_server);
     }
 }
 
@@ -66,18 +66,18 @@ static void read_on(struct tls_side *side)
 {
     static uint8_t plain[NET_RECORD_BYTES];
     int count = 1;
-    while (count > 0 && !tls_io_is_drained(side->io)) {
-        count = tls_io_read(side->io, plain, sizeof(plain));
+    while (count > 0 && !net_tls_io_is_drained(side->io)) {
+        count = net_tls_io_read(side->io, plain, sizeof(plain));
         tls_side_take_output(side);
         for (int i = 0; i < count; i++) {
             FUZZ_CHECK(plain[i] == pattern(side->received++));
         }
         FUZZ_CHECK(side->other != NULL && side->received <= side->other->written);
     }
-    if (count == TLS_IO_E_FAILED) {
+    if (count == NET_TLS_IO_E_FAILED) {
         fail(side);
     }
-    side->heard_end = count == TLS_IO_E_ENDED;
+    side->heard_end = count == NET_TLS_IO_E_ENDED;
 }
 
 void tls_side_hear(struct tls_side *side, const uint8_t *bytes, size_t len)
@@ -86,28 +86,28 @@ void tls_side_hear(struct tls_side *side, const uint8_t *bytes, size_t len)
     if (side->dead || side->heard_end) {
         return;
     }
-    tls_io_feed(side->io, bytes, len);
+    net_tls_io_feed(side->io, bytes, len);
     if (!side->done) {
         shake_hands(side);
     }
     if (side->done && !side->dead) {
         read_on(side);
     }
-    tls_io_unread(side->io, &unread);
+    net_tls_io_unread(side->io, &unread);
     FUZZ_CHECK(unread <= len && (unread == 0 || side->dead || side->heard_end));
-    tls_io_feed(side->io, NULL, 0);
+    net_tls_io_feed(side->io, NULL, 0);
 }
 
 void tls_side_end(struct tls_side *side)
 {
     struct net_error error;
     if (!side->done && !side->dead) {
-        tls_io_explain_end(side->io, UV_EOF, &error);
+        net_tls_io_explain_end(side->io, UV_EOF, &error);
         check_error(&error);
-        tls_io_explain_end(side->io, UV_ECONNRESET, &error);
+        net_tls_io_explain_end(side->io, UV_ECONNRESET, &error);
         check_error(&error);
     }
-    tls_io_free(side->io);
+    net_tls_io_free(side->io);
 }
 
 void tls_side_write(struct tls_side *side, size_t len)
@@ -119,7 +119,7 @@ void tls_side_write(struct tls_side *side, size_t len)
     for (size_t i = 0; i < len; i++) {
         bytes[i] = pattern(side->written + i);
     }
-    int rv = tls_io_write(side->io, bytes, len);
+    int rv = net_tls_io_write(side->io, bytes, len);
     FUZZ_CHECK(rv == 0 || side->begins_anew);
     tls_side_take_output(side);
     side->dead = rv != 0;

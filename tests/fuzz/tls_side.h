@@ -15,7 +15,7 @@
 #define TLS_STEP_BYTES ((size_t)4 * NET_CIPHER_BYTES)
 
 struct tls_side {
-    struct tls_io *io; /* owned */
+    struct net_tls_io *io; /* owned */
     struct net_loop *loop;
     struct tls_side *other; /* NULL: there are only bytes */
     bool is_server;
