@@ -70,7 +70,8 @@ def test_a_known_delay_is_measured_to_the_end_of_the_call(started, kind):
     service = started(OwnService(each=slow(0.05), count=3))
     latency = report(service.target, kind, "-c", "4", "-s", "4", "-r", "20", "-z", "2s", *NAMED)["latency"]
     expected = 150 if kind == "server-stream" else 50
-    assert expected * MS <= latency["p50_ns"] < (expected + 150) * MS  # the server, and this machine, take their time
+    # The quickest: the others also tell how long this machine makes them wait.
+    assert expected * MS <= latency["min_ns"] < (expected + 150) * MS
     assert latency["count"] == 40
 
 
