@@ -127,6 +127,7 @@ static void take(struct limits_ask *ask, const struct rpc_probe_seen *seen)
     }
     told->found = true;
     told->connection = seen->connection;
+    snprintf(told->peer, sizeof(told->peer), "%s", seen->peer);
     told->ended = seen->ended;
     told->opened_ns = now_ns > ago_ns ? now_ns - ago_ns : 0;
     told->ended_ns = told->opened_ns + seen->open_for_ms * NS_PER_MS;

@@ -60,6 +60,12 @@ static void on_headers(void *user, const struct h2_block *block)
     }
 }
 
+static void on_trailers(void *user, const struct h2_block *block)
+{
+    struct limits_call *call = user;
+    call->busy = limits_call_is_busy(block);
+}
+
 static void on_closed(void *user, const struct rpc_status *status)
 {
     struct limits_call *call = user;
@@ -67,10 +73,18 @@ static void on_closed(void *user, const struct rpc_status *status)
     call->events->on_closed(call->user, status);
 }
 
+static void on_run_closed(void *user, const struct rpc_status *status)
+{
+    struct limits_call *call = user;
+    const struct rpc_status restored = limits_call_restored(status, call->busy);
+    on_closed(user, &restored);
+}
+
 static const struct rpc_call_events run_events = {
     .on_headers = on_headers,
     .on_message = on_message,
-    .on_closed = on_closed,
+    .on_trailers = on_trailers,
+    .on_closed = on_run_closed,
 };
 
 static const struct role_pinger_events pinger_events = {
@@ -122,6 +136,7 @@ int limits_call_open(struct limits_call *call, const struct limits_link *link,
     struct rpc_client *client = limits_link_client(link);
     call->sent = 0;
     call->answered = 0;
+    call->busy = false;
     return script != NULL ? open_run(call, client, script) : open_pinger(call, client);
 }
 
@@ -160,6 +175,25 @@ void limits_call_hold(struct limits_call *call, bool hold)
     if (call->call != NULL) {
         rpc_call_hold(call->call, hold);
     }
+}
+
+/* ---- a busy service -------------------------------------------------------------------------- */
+
+bool limits_call_is_busy(const struct h2_block *trailers)
+{
+    size_t count = 0;
+    return h2_block_find(trailers, RPC_PROBE_BUSY_HEADER, &count) != NULL;
+}
+
+struct rpc_status limits_call_restored(const struct rpc_status *status, bool busy)
+{
+    struct rpc_status restored = *status;
+    if (busy && strstr(status->message, RPC_PROBE_BUSY) == NULL) {
+        rpc_status_set(&restored, RPC_RESOURCE_EXHAUSTED,
+                       RPC_PROBE_BUSY "with what, no message of it says behind this path");
+        restored.origin = RPC_FROM_TRAILERS;
+    }
+    return restored;
 }
 
 /* ---- its end --------------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ struct limits_call {
     struct role_pinger pinger;   /* else */
     uint64_t sent;               /* messages, since it was opened */
     uint64_t answered;
+    bool busy; /* by its trailers */
     char server_id[LIMITS_TEXT_BYTES]; /* who answered first, escaped; "" not known */
 };
 
@@ -52,6 +53,11 @@ size_t limits_call_fields(struct limits_ground *ground, struct h2_header *out,
                           char id_text[static LIMITS_AGENT_BYTES]);
 /* A probe-id by chance. */
 void limits_call_make_id(char out[static RPC_PROBE_ID_BYTES]);
+
+/* Whether trailers say that it is the probe service which was busy (RPC_PROBE_BUSY_HEADER). */
+bool limits_call_is_busy(const struct h2_block *trailers);
+/* The status as such a service sent it, whose message a hop may have dropped. */
+struct rpc_status limits_call_restored(const struct rpc_status *status, bool busy);
 
 /* How an end looked to the client, into `end`, `code` and `saw` of the sample. `goaway`: that of
  * its link, or NULL. */

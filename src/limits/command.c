@@ -8,7 +8,6 @@
 #include "cli/result.h"
 #include "limits/compare_command.h"
 #include "limits/contract.h"
-#include "limits/plans.h"
 #include "limits/run.h"
 #include "limits/tell.h"
 #include "role/connect.h"
@@ -40,7 +39,8 @@ static const struct cli_option options_table[] = {
      .argument = "DURATION", .fallback = "0", .max = LIMITS_WITHIN_MAX_NS,
      .help = "How long to look for limits of time; 0 for 90s, or as long as --contract needs"},
     {.name = "gentle", .kind = CLI_FLAG, .offset = offsetof(struct options, gentle),
-     .help = "For paths in production: no thousands of streams, no large messages, no slow reader"},
+     .help = "For paths in production: no thousands of streams, no large messages, no slow reader, "
+             "no GOAWAY of the server"},
     {.name = "shapes", .kind = CLI_STRING, .offset = offsetof(struct options, shapes),
      .argument = "LIST",
      .help = "Only these, separated by commas, e.g. idle,half_close; without it all"},
@@ -83,16 +83,6 @@ static int want_named(struct limits_result *result, const char *list)
         at += len + (at[len] == ',');
     }
     return 0;
-}
-
-static void spare_the_path(struct limits_result *result)
-{
-    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
-        const struct limits_plan *plan = limits_plan_of(i);
-        if (plan != NULL && plan->harsh) {
-            result->findings[i].wanted = false;
-        }
-    }
 }
 
 static uint64_t within_of(const struct options *options, const struct limits_contract *contract)
@@ -165,9 +155,6 @@ static int run_with(const struct options *options, struct limits_result *result,
     want_all(result);
     if (options->shapes != NULL && want_named(result, options->shapes) != 0) {
         return EXIT_USAGE;
-    }
-    if (options->gentle) {
-        spare_the_path(result);
     }
     int rv = given ? read_contract(options, contract) : 0;
     if (rv != 0) {

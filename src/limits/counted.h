@@ -29,6 +29,8 @@ struct limits_wall {
     enum limits_side ended_side; /* ... and who ended it, by what the server says it saw */
     bool going;                  /* GOAWAY NO_ERROR came: no more may be opened */
     uint64_t waited_ms;          /* without an answer to those that are still open, nor an end */
+    bool waiting_asked;          /* the server said of the first of these whether it saw it: */
+    bool waiting_seen;
     size_t looked_at;   /* of those that were answered: the server was asked after so many ... */
     size_t connections; /* ... which had come on so many connections of its */
 };

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static void set_announced(const struct limits_wall *wall, struct limits_sample *sample)
 {
@@ -38,13 +39,23 @@ static void set_full(const struct limits_wall *wall, struct limits_sample *sampl
              wall->opened);
 }
 
+static void tell_waiting(const struct limits_wall *wall, struct limits_sample *sample)
+{
+    size_t len = strlen(sample->server_saw);
+    if (wall->waiting_asked) {
+        snprintf(sample->server_saw + len, sizeof(sample->server_saw) - len,
+                 "%sthe one that waits it has %s", len > 0 ? "; " : "",
+                 wall->waiting_seen ? "seen" : "not seen");
+    }
+}
+
 static void set_queued(const struct limits_wall *wall, struct limits_sample *sample)
 {
-    sample->end = LIMITS_END_UNTOLD;
-    sample->side = LIMITS_SIDE_SERVER_HOP;
+    sample->end = LIMITS_END_UNTOLD; /* whose queue it waits in, neither end sees */
     snprintf(sample->saw, sizeof(sample->saw),
              "stream %zu of %zu waits: in %" PRIu64 " ms neither an answer nor a refusal",
              wall->answered + 1, wall->opened, wall->waited_ms);
+    tell_waiting(wall, sample);
 }
 
 static void tell_connections(const struct limits_wall *wall, struct limits_sample *sample)

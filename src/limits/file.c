@@ -95,7 +95,7 @@ static const char *shape_name(unsigned shape)
 }
 
 #define STATES (LIMITS_BY_OTHER + 1)
-#define SIDES  (LIMITS_SIDE_SERVER + 1)
+#define SIDES  (LIMITS_SIDE_NO_HOP + 1)
 #define ENDS   (LIMITS_END_HERE + 1)
 
 /* ---- a finding ------------------------------------------------------------------------------- */
@@ -198,6 +198,18 @@ static int read_finding(const cJSON *object, struct limits_finding *ret)
 
 /* ---- a file ---------------------------------------------------------------------------------- */
 
+/* A run that looked for no shape, or that was stopped before it did. */
+static int refuse_empty(const cJSON *root, char reason[static LIMITS_REASON_BYTES])
+{
+    char message[160];
+    const char *result = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "result"));
+    bool interrupted = result != NULL && strcmp(result, "interrupted") == 0;
+    read_text(root, "message", message, sizeof(message));
+    refuse(reason, "holds no limits to compare: %s \"%s\"",
+           interrupted ? "that run was interrupted, and says" : "that run says", message);
+    return EXIT_NO_EVIDENCE;
+}
+
 static int read_findings(const cJSON *root, struct limits_file *ret,
                          char reason[static LIMITS_REASON_BYTES])
 {
@@ -207,8 +219,11 @@ static int read_findings(const cJSON *root, struct limits_file *ret,
     for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
         limits_finding_init(&ret->result.findings[i], i);
     }
-    if (!cJSON_IsArray(list) || list->child == NULL) {
+    if (!cJSON_IsArray(list)) {
         return refuse(reason, "is damaged: it has no \"limits\"");
+    }
+    if (list->child == NULL) {
+        return refuse_empty(root, reason);
     }
     cJSON_ArrayForEach(item, list)
     {

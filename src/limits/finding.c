@@ -65,7 +65,7 @@ const char *limits_side_name(enum limits_side side)
     static const char *const names[] = {
         [LIMITS_SIDE_UNKNOWN] = "unknown",       [LIMITS_SIDE_CLIENT_HOP] = "client_hop",
         [LIMITS_SIDE_SERVER_HOP] = "server_hop", [LIMITS_SIDE_BOTH] = "both_hops",
-        [LIMITS_SIDE_SERVER] = "server",
+        [LIMITS_SIDE_SERVER] = "server",         [LIMITS_SIDE_NO_HOP] = "server_no_hop",
     };
     assert(side < ARRAY_SIZE(names));
     return names[side];
@@ -74,11 +74,12 @@ const char *limits_side_name(enum limits_side side)
 const char *limits_side_text(enum limits_side side)
 {
     static const char *const texts[] = {
-        [LIMITS_SIDE_UNKNOWN] = "seen from the client alone",
+        [LIMITS_SIDE_UNKNOWN] = "undecided",
         [LIMITS_SIDE_CLIENT_HOP] = "client's hop",
         [LIMITS_SIDE_SERVER_HOP] = "server's hop",
         [LIMITS_SIDE_BOTH] = "both hops at once",
         [LIMITS_SIDE_SERVER] = "the server itself",
+        [LIMITS_SIDE_NO_HOP] = "the server, no hop",
     };
     assert(side < ARRAY_SIZE(texts));
     return texts[side];

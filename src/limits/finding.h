@@ -68,11 +68,12 @@ enum limits_state {
 
 /* Who ended it, decided by what both ends saw. */
 enum limits_side {
-    LIMITS_SIDE_UNKNOWN,    /* one end alone was asked */
+    LIMITS_SIDE_UNKNOWN,    /* one end alone was asked, or what both saw does not decide it */
     LIMITS_SIDE_CLIENT_HOP, /* the client's hop was cut first, or alone */
     LIMITS_SIDE_SERVER_HOP, /* the server's hop was cut first, or alone */
     LIMITS_SIDE_BOTH,       /* both hops at once */
-    LIMITS_SIDE_SERVER,     /* the server itself */
+    LIMITS_SIDE_SERVER,     /* the server itself, as it says */
+    LIMITS_SIDE_NO_HOP,     /* the server itself, as no hop is between */
 };
 
 /* How a sample ended, as the client saw it. */
@@ -151,6 +152,7 @@ struct limits_result {
     uint64_t within_ns; /* how long was looked for limits of time */
     bool gentle;
     bool has_probe; /* the server has the ProbeService */
+    bool direct;    /* no hop between: it saw the addresses that the client has */
     char no_probe[LIMITS_TEXT_BYTES];
     char server_id[LIMITS_TEXT_BYTES];             /* of the pod that was asked first; "" unknown */
     struct limits_finding findings[LIMITS_SHAPES]; /* by enum limits_shape */

@@ -47,6 +47,21 @@ uint64_t limits_ground_blur_ns(const struct limits_ground *ground)
     return stood_ns > tick_ns ? stood_ns : tick_ns;
 }
 
+void limits_ground_note_peer(struct limits_ground *ground, const char *local, const char *peer)
+{
+    if (local[0] == '\0' || peer[0] == '\0') {
+        return;
+    }
+    bool same = strcmp(local, peer) == 0;
+    ground->came_from_here += same;
+    ground->came_from_other += !same;
+}
+
+bool limits_ground_is_direct(const struct limits_ground *ground)
+{
+    return ground->came_from_here > 0 && ground->came_from_other == 0;
+}
+
 uint64_t limits_ground_stagger_ns(const struct limits_ground *ground)
 {
     uint64_t share_ns = ground->within_ns / LIMITS_STAGGER_SHARE;

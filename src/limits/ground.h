@@ -44,6 +44,8 @@ struct limits_ground {
     uint64_t turned_ns;     /* when this program was last seen running */
     uint64_t stood_ns;      /* the longest that it stood still before that, of late */
     uint64_t stood_at_ns;
+    size_t came_from_here;  /* streams that came to the server from the address they left here */
+    size_t came_from_other; /* ... and from another */
 };
 
 /* Fills all but the loop, which is initialised. */
@@ -56,6 +58,12 @@ uint64_t limits_ground_now_ns(const struct limits_ground *ground);
 void limits_ground_turn(struct limits_ground *ground);
 /* How far a moment that is noted now may be off, since this program may just have stood still. */
 uint64_t limits_ground_blur_ns(const struct limits_ground *ground);
+
+/* A stream left here from `local`, and came to the server from `peer`; "": not known. Equal
+ * addresses show that nothing between spoke HTTP; others, that something did, or only NAT. */
+void limits_ground_note_peer(struct limits_ground *ground, const char *local, const char *peer);
+/* Whether all that is known were equal. */
+bool limits_ground_is_direct(const struct limits_ground *ground);
 
 /* By how much the second sample of a shape is later. */
 uint64_t limits_ground_stagger_ns(const struct limits_ground *ground);

@@ -54,6 +54,10 @@ void limits_judge_pings(struct limits_finding *finding, const struct limits_ping
  * path: not measured. Of all findings, before limits_judge_explain(). */
 void limits_judge_busy(struct limits_finding findings[static LIMITS_SHAPES]);
 
+/* Where no hop is between: what the server alone can have sent is told as its own. Of all findings,
+ * behind limits_judge_explain(). */
+void limits_judge_direct(struct limits_finding findings[static LIMITS_SHAPES]);
+
 /* Ends that the limit of another shape explains are told as that one's. Of all findings, once each
  * is judged. */
 void limits_judge_explain(struct limits_finding findings[static LIMITS_SHAPES]);

@@ -11,6 +11,7 @@ static const char *refusal_in(const struct limits_finding *finding)
     const char *said = strstr(finding->look, RPC_PROBE_BUSY);
     for (size_t i = 0; i < finding->sample_count && said == NULL; i++) {
         said = strstr(finding->samples[i].saw, RPC_PROBE_BUSY);
+        said = said != NULL ? said : strstr(finding->samples[i].server_saw, RPC_PROBE_BUSY);
     }
     return said != NULL ? said : strstr(finding->why, RPC_PROBE_BUSY);
 }
@@ -23,7 +24,8 @@ void limits_judge_busy(struct limits_finding findings[static LIMITS_SHAPES])
         const char *refusal = refusal_in(finding);
         if (finding->wanted && refusal != NULL) {
             snprintf(said, sizeof(said), "%s", refusal);
-            snprintf(finding->why, sizeof(finding->why), "refused by the server itself: %.280s",
+            snprintf(finding->why, sizeof(finding->why), "refused by the server itself: %.190s; all who measure through it share what it "
+                     "does, so one at a time",
                      said);
             finding->state = LIMITS_NOT_MEASURED;
             finding->look[0] = '\0';

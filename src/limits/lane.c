@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* For what is received: nothing that the path lets through is refused here. */
 #define HEADER_BLOCK_BYTES (96 * 1024)
@@ -89,6 +90,14 @@ static void fail(struct limits_lane *lane, const char *why)
 
 /* ---- trials ---------------------------------------------------------------------------------- */
 
+/* What the probe service of the server said, or says that it sent, where it had no room for it: that
+ * is nothing of the path's. NULL: it had. */
+static const char *busy_in(const struct limits_trial_seen *seen)
+{
+    const char *said = strstr(seen->sample.saw, RPC_PROBE_BUSY);
+    return said != NULL ? said : strstr(seen->told.text, RPC_PROBE_BUSY);
+}
+
 static void on_trial_over(void *user, const struct limits_trial_seen *seen)
 {
     struct limits_lane *lane = user;
@@ -104,6 +113,11 @@ static void on_trial_over(void *user, const struct limits_trial_seen *seen)
         } else {
             do_next(lane);
         }
+        return;
+    }
+    const char *busy = busy_in(seen);
+    if (busy != NULL) {
+        fail(lane, busy);
         return;
     }
     lane->ops->told(lane, seen);

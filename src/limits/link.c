@@ -1,6 +1,7 @@
 #include "limits/link.h"
 
 #include "base/mem.h"
+#include "net/stream.h"
 #include "rpc/conn.h"
 
 #include <stdio.h>
@@ -15,12 +16,14 @@ struct limits_link {
     struct rpc_client *client; /* NULL: it has no turn yet, or is closed */
     uv_timer_t end;            /* of one that was closed before its turn */
     bool closing;
+    char local[NET_STREAM_ADDRESS_BYTES];
     char goaway[LIMITS_TEXT_BYTES];
 };
 
 static void on_ready(void *user)
 {
     struct limits_link *link = user;
+    net_stream_local(rpc_conn_stream(rpc_client_conn(link->client)), link->local);
     link->events->on_ready(link->user);
 }
 
@@ -118,6 +121,11 @@ void limits_link_ping(struct limits_link *link)
     if (limits_link_ready(link)) {
         h2_session_ping(rpc_conn_session(rpc_client_conn(link->client)));
     }
+}
+
+const char *limits_link_local(const struct limits_link *link)
+{
+    return link->local;
 }
 
 const char *limits_link_goaway(const struct limits_link *link)

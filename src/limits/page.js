@@ -4,7 +4,7 @@ const limits = data.limits || [];
 const measured = limits.filter((limit) => limit.state !== "not_measured");
 const notable = limits.filter((limit) => ["found", "unsteady", "by_other"].includes(limit.state) && !(limit.kind === "fact" && limit.holds) &&
   !(limit.shape === "buffered" && limit.state === "found")); // which is a measure
-const SIDES = { unknown: "not known", client_hop: "client's hop", server_hop: "server's hop", both_hops: "both hops at once", server: "the server itself" };
+const SIDES = { unknown: "not known", client_hop: "client's hop", server_hop: "server's hop", both_hops: "both hops at once", server: "the server itself", server_no_hop: "the server, no hop" };
 const hasEnd = (limit) => notable.includes(limit) && limit.state !== "unsteady" && !(limit.kind === "fact" && limit.ended_by === "unknown");
 const endedBy = (limit) => limit.state === "by_other" ? `by ${limit.by}` : hasEnd(limit) ? SIDES[limit.ended_by] : "";
 const lookOf = (limit) => ["not_measured", "unsteady"].includes(limit.state) ? limit.why : limit.look;

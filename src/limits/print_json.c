@@ -90,6 +90,7 @@ void limits_print_json(cJSON *object, const void *printed)
     cJSON_AddNumberToObject(object, "took_ns", (double)result->took_ns);
     cJSON_AddBoolToObject(object, "gentle", result->gentle);
     cJSON_AddBoolToObject(object, "has_probe", result->has_probe);
+    cJSON_AddBoolToObject(object, "direct", result->direct);
     limits_json_text(object, "no_probe", result->no_probe);
     limits_json_text(object, "server_id", result->server_id);
     cJSON *list = cJSON_AddArrayToObject(object, "limits");

@@ -175,8 +175,7 @@ static void print_limit(FILE *out, const struct limits_finding *finding)
     fprintf(out, "\n%s: %s, %s", limits_shape_name(finding->shape),
             limits_shape_text(finding->shape), limits_found_text(finding, cli_shows_utf8(), found));
     if (finding->kind != LIMITS_FACT && finding->state != LIMITS_UNSTEADY) {
-        fprintf(out, ", %s%s", finding->side == LIMITS_SIDE_UNKNOWN ? "" : "ended by: ",
-                limits_ended_by_text(finding, ended_by));
+        fprintf(out, ", ended by: %s", limits_ended_by_text(finding, ended_by));
     }
     fputc('\n', out);
     if (finding->state == LIMITS_UNSTEADY) {
@@ -189,6 +188,17 @@ static void print_limit(FILE *out, const struct limits_finding *finding)
     }
     print_settings(out, finding);
     print_fact(out, "to set", finding->advice);
+}
+
+static void print_direct(FILE *out, const struct limits_result *result)
+{
+    if (result->direct) {
+        fputc('\n', out);
+        limits_put_rest(out,
+                        "No hop between: the server sees its streams come from this client's own "
+                        "address. What ends them is the server itself.",
+                        0);
+    }
 }
 
 /* What another limit explains is told there. */
@@ -245,6 +255,7 @@ void limits_print_text(FILE *out, const void *printed)
     if (report->result->connected) {
         print_table(out, report->result);
         print_unmeasured(out, report->result);
+        print_direct(out, report->result);
         print_limits(out, report->result);
     }
     if (report->contract != NULL && report->result->connected) {

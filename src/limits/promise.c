@@ -143,8 +143,7 @@ enum limits_verdict limits_promise_judge(const struct limits_promise *promise,
 {
     const struct limits_finding *finding = &result->findings[promise->shape];
     if (!finding->wanted) {
-        snprintf(why, LIMITS_TEXT_BYTES, "left out by %s",
-                 result->gentle ? "--gentle or --shapes" : "--shapes");
+        snprintf(why, LIMITS_TEXT_BYTES, "left out by --shapes");
         return LIMITS_NOT_CHECKED;
     }
     switch (finding->state) {

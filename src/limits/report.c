@@ -64,6 +64,15 @@ static void say_contract(struct limits_sentence *sentence, const struct limits_r
 {
     size_t kept = limits_contract_count(report->contract, report->result, LIMITS_KEPT);
     size_t count = report->contract->count;
+    if (count == 1) {
+        bool broken = limits_contract_count(report->contract, report->result, LIMITS_BROKEN) > 0;
+        limits_say(sentence, "%s the one promise of the contract%s%s",
+                   kept == 1 ? "The path keeps"
+                   : broken  ? "The path breaks"
+                             : "It was not checked whether the path keeps",
+                   kept == 1 ? "" : ": ", kept == 1 ? "" : report->contract->promises[0].text);
+        return;
+    }
     if (kept == count) {
         limits_say(sentence, "The path keeps all %zu promises of the contract", count);
         return;

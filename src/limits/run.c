@@ -1,6 +1,7 @@
 /* The run on one event loop.
  *
- *   asking    --the server told, or did not--> measuring
+ *   asking    --the server told--> asked from where a stream came --> measuring
+ *   asking    --it did not--> measuring
  *   asking    --no connection-->               over
  *   measuring --every work is over-->          over
  *   any       --signal, late-->                the same, once all works have stopped
@@ -13,7 +14,9 @@
 #include "base/text.h"
 #include "cli/progress.h"
 #include "limits/ask.h"
+#include "limits/between.h"
 #include "limits/call.h"
+#include "limits/expect.h"
 #include "limits/judge.h"
 #include "limits/plans.h"
 #include "limits/setting.h"
@@ -24,6 +27,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A run that takes longer says so at its start. */
+#define ANNOUNCED_MS 5000
+
 struct run {
     struct limits_ground ground;
     struct limits_result *result;
@@ -31,11 +37,13 @@ struct run {
     struct cli_progress progress;
     uv_timer_t timer;
     struct limits_ask ask;
+    struct limits_between between;
     char id[RPC_PROBE_ID_BYTES];
     struct limits_work works[LIMITS_SHAPES];
     size_t work_count; /* that were started */
     size_t over;
-    size_t wanted;
+    size_t wanted;        /* but what is left out */
+    uint64_t expected_ns; /* how long it takes, about */
     enum limits_turn turn; /* whose works are started next */
     bool measuring;
     bool stopping;
@@ -57,6 +65,7 @@ static void stop(struct run *run)
 {
     run->stopping = true;
     limits_ask_stop(&run->ask);
+    limits_between_stop(&run->between);
     for (size_t i = 0; i < run->work_count; i++) {
         struct limits_work *work = &run->works[i];
         if (!work->over) {
@@ -85,8 +94,9 @@ static void on_work_over(struct limits_work *work)
 }
 
 /* What keeps a shape from being measured; NULL: nothing. */
-static const char *missing(const struct run *run, const struct limits_plan *plan)
+static const char *missing(const struct run *run, enum limits_shape shape)
 {
+    const struct limits_plan *plan = limits_plan_of(shape);
     if (plan == NULL) {
         return "there is no way to measure it";
     }
@@ -97,7 +107,7 @@ static void start_work(struct run *run, enum limits_shape shape)
 {
     struct limits_finding *finding = &run->result->findings[shape];
     const struct limits_plan *plan = limits_plan_of(shape);
-    const char *why = missing(run, plan);
+    const char *why = missing(run, shape);
     if (why != NULL) {
         snprintf(finding->why, sizeof(finding->why), "%s", why);
         return;
@@ -125,7 +135,8 @@ static void start_works(struct run *run)
     while (run->over == run->work_count && run->turn < LIMITS_TURNS) {
         for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
             const struct limits_plan *plan = limits_plan_of(i);
-            if (run->result->findings[i].wanted && turn_of(plan) == run->turn) {
+            if (run->result->findings[i].wanted && turn_of(plan) == run->turn &&
+                limits_spared(run->result, i) == NULL) {
                 start_work(run, i);
             }
         }
@@ -135,14 +146,32 @@ static void start_works(struct run *run)
 
 /* ---- who answers ----------------------------------------------------------------------------- */
 
+/* A server answered that it has no such service; all else is no word of a server. */
+static bool is_without_probe(const struct rpc_status *status)
+{
+    return status->code == RPC_UNIMPLEMENTED;
+}
+
 static void explain_no_probe(struct limits_result *result, const struct rpc_status *status)
 {
     char told[LIMITS_TEXT_BYTES];
     rpc_status_describe(status, told, sizeof(told));
-    snprintf(result->no_probe, sizeof(result->no_probe),
-             "needs grpcroute server at the other end, whose " RPC_PROBE_SERVICE
-             " did not answer: %.200s",
+    snprintf(result->no_probe, sizeof(result->no_probe), "%s: %.200s",
+             is_without_probe(status)
+                 ? "needs grpcroute server at the other end, whose " RPC_PROBE_SERVICE
+                   " did not answer"
+                 : RPC_PROBE_SERVICE " did not answer through this path",
              told);
+}
+
+static void on_between(void *user)
+{
+    struct run *run = user;
+    if (run->stopping) {
+        finish(run);
+    } else {
+        start_works(run);
+    }
 }
 
 static void on_told(void *user, const struct limits_told *told)
@@ -162,6 +191,8 @@ static void on_told(void *user, const struct limits_told *told)
         finish(run);
     } else if (run->stopping) {
         finish(run);
+    } else if (told->answered) {
+        limits_between_start(&run->between, &run->ground, on_between, run);
     } else {
         start_works(run);
     }
@@ -183,8 +214,7 @@ static void show_progress(struct run *run, uint64_t now_ns)
             run->works[i].over && finding->state == LIMITS_FOUND && finding->kind != LIMITS_FACT;
     }
     text_format_duration(passed, sizeof(passed), now_ns - now_ns % NS_PER_S);
-    text_format_duration(limit, sizeof(limit),
-                         run->ground.within_ns + limits_ground_stagger_ns(&run->ground));
+    text_format_duration(limit, sizeof(limit), run->expected_ns);
     cli_progress_show(&run->progress,
                       "limits: %s of about %s, %zu of %zu shapes measured, limits met: %zu", passed,
                       limit, run->over, run->wanted, found);
@@ -222,11 +252,33 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* Minutes without a word are to be expected, wherever standard error goes. */
+static void announce(struct run *run)
+{
+    char looks[32];
+    char takes[32];
+    run->expected_ns = limits_expect_ns(run->result, limits_ground_stagger_ns(&run->ground));
+    text_format_duration(looks, sizeof(looks), run->ground.within_ns);
+    text_format_duration(takes, sizeof(takes), run->expected_ns - run->expected_ns % NS_PER_S);
+    if (run->expected_ns >= ANNOUNCED_MS * NS_PER_MS) {
+        fprintf(stderr,
+                "limits: looks for limits of time of up to %s, which takes about %s in all; Ctrl-C "
+                "tells what is known by then\n",
+                looks, takes);
+    }
+}
+
 static void start(struct run *run)
 {
     for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
-        run->wanted += run->result->findings[i].wanted;
+        struct limits_finding *finding = &run->result->findings[i];
+        const char *spared = limits_spared(run->result, i);
+        if (finding->wanted && spared != NULL) {
+            snprintf(finding->why, sizeof(finding->why), "%s", spared);
+        }
+        run->wanted += finding->wanted && spared == NULL;
     }
+    announce(run);
     uv_timer_init(&run->ground.loop.uv, &run->timer);
     run->timer.data = run;
     uv_timer_start(&run->timer, on_tick, LIMITS_TICK_MS, LIMITS_TICK_MS);
@@ -243,13 +295,17 @@ static void conclude(struct run *run)
     result->took_ns = limits_ground_now_ns(&run->ground);
     limits_judge_busy(result->findings);
     limits_judge_explain(result->findings);
+    result->direct = limits_ground_is_direct(&run->ground);
+    if (result->direct) {
+        limits_judge_direct(result->findings);
+    }
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         struct limits_finding *finding = &result->findings[i];
         if (finding->wanted && finding->state == LIMITS_NOT_MEASURED && finding->why[0] == '\0') {
             snprintf(finding->why, sizeof(finding->why), "the run ended before it was measured");
         }
     }
-    limits_setting_name_all(result->findings);
+    limits_setting_name_all(result->findings, result->direct);
 }
 
 int limits_run(struct limits_result *result, const struct role_target *target, const char *version)

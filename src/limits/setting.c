@@ -106,13 +106,18 @@ static void add(struct limits_finding *finding, const struct limits_setting *set
     }
 }
 
+static bool has_it(const struct limits_rule *rule, bool direct)
+{
+    return rule->owner == LIMITS_OWNER_ANY || direct == (rule->owner == LIMITS_OWNER_SERVER);
+}
+
 /* Those at their default first. */
 static void add_fitting(struct limits_finding *finding, const struct limits_finding *half,
-                        enum ends ends)
+                        enum ends ends, bool direct)
 {
     for (int usual = 1; usual >= 0; usual--) {
         for (size_t i = 0; i < limits_rule_count; i++) {
-            if (fits(&limits_rules[i], finding, half, ends) &&
+            if (has_it(&limits_rules[i], direct) && fits(&limits_rules[i], finding, half, ends) &&
                 is_usual(&limits_rules[i], finding) == (usual == 1)) {
                 add(finding, &limits_rules[i].setting);
             }
@@ -122,21 +127,22 @@ static void add_fitting(struct limits_finding *finding, const struct limits_find
 
 /* What looks so at both ends, or, where none does, as behind a second proxy that hands an end on in
  * its own way, at one of them. */
-static void name_settings(struct limits_finding *finding, const struct limits_finding *half)
+static void name_settings(struct limits_finding *finding, const struct limits_finding *half,
+                          bool direct)
 {
-    add_fitting(finding, half, BOTH_ENDS);
+    add_fitting(finding, half, BOTH_ENDS, direct);
     if (finding->setting_count == 0) {
-        add_fitting(finding, half, EITHER_END);
+        add_fitting(finding, half, EITHER_END, direct);
     }
 }
 
-void limits_setting_name_all(struct limits_finding findings[static LIMITS_SHAPES])
+void limits_setting_name_all(struct limits_finding findings[static LIMITS_SHAPES], bool direct)
 {
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         struct limits_finding *finding = &findings[i];
         if (finding->wanted && finding->state == LIMITS_FOUND && finding->kind != LIMITS_FACT &&
             finding->side != LIMITS_SIDE_SERVER) {
-            name_settings(finding, &findings[LIMITS_HALF_CLOSE]);
+            name_settings(finding, &findings[LIMITS_HALF_CLOSE], direct);
         }
     }
     limits_advise_all(findings);

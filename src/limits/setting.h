@@ -8,7 +8,8 @@
 #include "limits/finding.h"
 
 /* Fills `settings` of all findings that are limits, those whose default is what was found first;
- * and `advice`. Once it is known what explains what. */
-void limits_setting_name_all(struct limits_finding findings[static LIMITS_SHAPES]);
+ * and `advice`. Once it is known what explains what. `direct`: no hop is between, and the settings
+ * are those of grpcroute server. */
+void limits_setting_name_all(struct limits_finding findings[static LIMITS_SHAPES], bool direct);
 
 #endif

@@ -7,9 +7,10 @@
 
 /* Streams and connections that end look much the same everywhere; what is named of one look is all
  * that is known to have it. */
-#define RULE(shape_, look_, server_, half_, usual_, words_, ...)                                   \
+#define RULE(...) RULE_OF(HOP, __VA_ARGS__)
+#define RULE_OF(owner_, shape_, look_, server_, half_, usual_, words_, ...)                        \
     {                                                                                              \
-        .shape = LIMITS_##shape_, .look = LIMITS_LOOK_##look_, .server = LIMITS_SERVER_##server_,  \
+        .owner = LIMITS_OWNER_##owner_, .shape = LIMITS_##shape_, .look = LIMITS_LOOK_##look_, .server = LIMITS_SERVER_##server_,  \
         .half = LIMITS_HALF_##half_, .usual = (usual_), .words = (words_), .setting = {            \
             __VA_ARGS__                                                                            \
         }                                                                                          \
@@ -83,7 +84,7 @@ const struct limits_rule limits_rules[] = {
          "the shortest interval of PINGs that it permits (MinTime, permitKeepAliveTime, "
          "http2.min_recv_ping_interval_without_data)", "5m by default",
          "as short as clients PING"),
-    RULE(PING_INTERVAL, GOAWAY_TEXT, ANY, ANY, SECONDS(9), "too_many_pings",
+    RULE_OF(ANY, PING_INTERVAL, GOAWAY_TEXT, ANY, ANY, SECONDS(9), "too_many_pings",
          "grpcroute proxy and server", "a PING in 9s, and three more", "fixed",
          "clients PING every 10s or less often"),
     RULE(STREAMS_PER_CONNECTION, TEXT, ANY, ANY, 1024, "SETTINGS",
@@ -98,6 +99,9 @@ const struct limits_rule limits_rules[] = {
     RULE(STREAMS_PER_CONNECTION, TEXT, ANY, ANY, 250, "SETTINGS",
          "Traefik", "http2.maxConcurrentStreams of the entry point", "250 by default",
          "as many as a client opens at once"),
+    RULE_OF(SERVER, STREAMS_PER_CONNECTION, TEXT, ANY, ANY, 0, "SETTINGS",
+         "grpcroute server", "--max-streams", "no limit by default",
+         "leave it out, or as many as a client opens at once"),
     RULE(MESSAGE_UP, RESET_INTERNAL, LOST, ANY, 1 << 20, NULL,
          "nginx", "client_max_body_size", "1m by default, for all messages of a stream together",
          "0"),

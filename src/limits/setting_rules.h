@@ -30,7 +30,11 @@ enum limits_server_look {
 /* Two limits on age differ in streams that the client has half-closed. */
 enum limits_half { LIMITS_HALF_ANY, LIMITS_HALF_TOO, LIMITS_HALF_NOT };
 
+/* Whose it is: a hop's, grpcroute server's where no hop is between, or either's. */
+enum limits_owner { LIMITS_OWNER_HOP, LIMITS_OWNER_SERVER, LIMITS_OWNER_ANY };
+
 struct limits_rule {
+    enum limits_owner owner;
     enum limits_shape shape;
     enum limits_look look;
     enum limits_server_look server;

@@ -97,7 +97,9 @@ static const struct limits_lane_ops grace = {
     .looked = 1,
 };
 
+/* Behind a proxy that shares its connections to servers, others' streams are on the one that the
+ * server ends, and new ones of theirs have to go elsewhere. */
 const struct limits_plan limits_goaway_plans[LIMITS_GOAWAY_PLANS] = {
-    LIMITS_LANES_PLAN(LIMITS_GOAWAY, LIMITS_TURN_GOAWAY, false, &goaway),
-    LIMITS_LANES_PLAN(LIMITS_GRACE, LIMITS_TURN_GOAWAY, false, &grace),
+    LIMITS_LANES_PLAN(LIMITS_GOAWAY, LIMITS_TURN_GOAWAY, true, &goaway),
+    LIMITS_LANES_PLAN(LIMITS_GRACE, LIMITS_TURN_GOAWAY, true, &grace),
 };

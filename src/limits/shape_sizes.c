@@ -140,6 +140,9 @@ static void note_refusal(struct state *state, const struct limits_size_try *try)
     limits_size_refused(try, &state->refused);
     if (state->search.refused != 0) {
         state->refused.side = first.side;
+        state->refused.server_told = first.server_told;
+        state->refused.server_end = first.server_end;
+        state->refused.server_code = first.server_code;
         memcpy(state->refused.server_saw, first.server_saw, sizeof(first.server_saw));
     }
 }

@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The other shapes of a run have streams, too. */
-#define WALL_STREAMS (LIMITS_STREAMS - 100)
+/* All that a run may hold: the other shapes have had their turn, or have it later. */
+#define WALL_STREAMS LIMITS_STREAMS
 #define AT_A_TIME    50
 /* Without an answer, nor an end, for this long a stream waits for ever. */
 #define QUIET_MS 4000
@@ -36,6 +36,7 @@ struct wall_stream {
     char id[RPC_PROBE_ID_BYTES];
     bool answered;
     bool ended;
+    bool busy; /* by its trailers */
 };
 
 /* Where streams arrived: a server numbers its own connections. */
@@ -151,8 +152,11 @@ static void on_told(void *user, const struct limits_told *told)
 {
     struct wall *wall = user;
     size_t asked = wall->asked++;
-    if (asked == LOOKED_AT) {
+    if (asked == LOOKED_AT && wall->seen.ended > 0) {
         note_ended_side(wall, told);
+    } else if (asked == LOOKED_AT) {
+        wall->seen.waiting_asked = told->answered;
+        wall->seen.waiting_seen = told->found;
     } else if (told->found) {
         note_place(wall, told);
     }
@@ -176,9 +180,28 @@ static size_t stream_of(const struct wall *wall, size_t question)
     return question * last / (LOOKED_AT - 1);
 }
 
+static bool is_waiting(const struct wall_stream *stream)
+{
+    return !stream->answered && !stream->ended;
+}
+
+/* The first that ended, or that waits where none did; `opened`: there is no such. */
+static size_t first_left(const struct wall *wall)
+{
+    size_t i = 0;
+    if (wall->seen.ended > 0) {
+        return wall->first_ended;
+    }
+    while (i < wall->seen.opened && !is_waiting(&wall->streams[i])) {
+        i++;
+    }
+    return i;
+}
+
 static void ask_next(struct wall *wall)
 {
-    size_t most = wall->seen.ended > 0 ? LOOKED_AT + 1 : LOOKED_AT;
+    size_t left = first_left(wall);
+    size_t most = left < wall->seen.opened ? LOOKED_AT + 1 : LOOKED_AT;
     if (wall->seen.answered == 0 && wall->asked < LOOKED_AT) {
         wall->asked = LOOKED_AT;
     }
@@ -186,15 +209,27 @@ static void ask_next(struct wall *wall)
         close_link(wall);
         return;
     }
-    size_t stream = wall->asked == LOOKED_AT ? wall->first_ended : stream_of(wall, wall->asked);
+    size_t stream = wall->asked == LOOKED_AT ? left : stream_of(wall, wall->asked);
     limits_ask_start(&wall->ask, wall->work->ground, wall->streams[stream].id, false, on_told,
                      wall);
     wall->ask.times = ASK_TIMES;
 }
 
+/* A question is a stream, too. */
+static void make_room(struct wall *wall)
+{
+    for (size_t i = 0; i < wall->seen.opened && wall->seen.opened == WALL_STREAMS; i++) {
+        if (wall->streams[i].call != NULL) {
+            rpc_call_cancel(wall->streams[i].call);
+            return;
+        }
+    }
+}
+
 static void do_ask(struct wall *wall)
 {
     wall->phase = WALL_ASKING;
+    make_room(wall);
     wall->seen.waited_ms = (now_ns(wall) - wall->changed_ns) / NS_PER_MS;
     ask_next(wall);
 }
@@ -228,23 +263,31 @@ static void note_first_end(struct wall *wall, const struct wall_stream *stream,
     wall->seen.ended_side = lost ? LIMITS_SIDE_CLIENT_HOP : LIMITS_SIDE_UNKNOWN;
 }
 
+static void on_trailers(void *user, const struct h2_block *block)
+{
+    struct wall_stream *stream = user;
+    stream->busy = limits_call_is_busy(block);
+}
+
 static void on_closed(void *user, const struct rpc_status *status)
 {
     struct wall_stream *stream = user;
     struct wall *wall = stream->wall;
+    const struct rpc_status restored = limits_call_restored(status, stream->busy);
     stream->call = NULL;
     stream->ended = true;
     if (wall->phase != WALL_OPENING || wall->stopping) {
         return;
     }
     if (wall->seen.ended++ == 0) {
-        note_first_end(wall, stream, status);
+        note_first_end(wall, stream, &restored);
     }
     wall->changed_ns = now_ns(wall);
 }
 
 static const struct rpc_call_events call_events = {
     .on_message = on_message,
+    .on_trailers = on_trailers,
     .on_closed = on_closed,
 };
 

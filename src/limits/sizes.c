@@ -43,6 +43,9 @@ void limits_size_refused(const struct limits_size_try *try, struct limits_sample
     sample->code = try->end.code;
     sample->goaway_seen = try->end.goaway_seen;
     sample->side = side_of(try);
+    sample->server_told = try->told != NULL && try->told->found && try->told->ended;
+    sample->server_end = sample->server_told ? try->told->how : 0;
+    sample->server_code = sample->server_told ? try->told->code : 0;
     snprintf(sample->server_saw, sizeof(sample->server_saw), "%s",
              try->told == NULL || !try->told->answered ? ""
              : try->told->found                        ? try->told->text
@@ -81,6 +84,9 @@ void limits_size_sample(const struct limits_search *search, const struct limits_
     sample->code = refused->code;
     sample->side = refused->side;
     sample->goaway_seen = refused->goaway_seen;
+    sample->server_told = refused->server_told;
+    sample->server_end = refused->server_end;
+    sample->server_code = refused->server_code;
     memcpy(sample->saw, refused->saw, sizeof(sample->saw));
     memcpy(sample->server_saw, refused->server_saw, sizeof(sample->server_saw));
 }

@@ -20,7 +20,8 @@ struct limits_size_try {
 
 /* Whether it may have been something else than the size that ended it: then it is tried again. */
 bool limits_size_is_doubtful(const struct limits_size_try *try);
-/* How a refusal looked, and whose it was, into end, code, side, saw and server_saw. */
+/* How a refusal looked at both ends, and whose it was, into all of `sample` but its value and
+ * times. */
 void limits_size_refused(const struct limits_size_try *try, struct limits_sample *sample);
 /* The search is over: value and resolution, and how the last refusal looked, if there was one. */
 void limits_size_sample(const struct limits_search *search, const struct limits_sample *refused,

@@ -54,6 +54,7 @@ static void on_told(void *user, const struct limits_told *told)
     struct limits_time_try *try = user;
     struct limits_sample *sample = try->sample;
     sample->side = limits_judge_side(sample, told);
+    limits_ground_note_peer(try->ground, try->local, told->peer);
     if (told->found) {
         snprintf(sample->server_saw, sizeof(sample->server_saw), "%s", told->text);
         sample->server_told = told->ended;
@@ -155,6 +156,7 @@ static void on_ready(void *user)
         enter(try, LIMITS_TRY_CLOSING);
         return;
     }
+    snprintf(try->local, sizeof(try->local), "%s", limits_link_local(try->link));
     try->sample->opened = true;
     try->sample->opened_ns = now_ns;
     start_clock(try);

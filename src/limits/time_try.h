@@ -5,6 +5,7 @@
 #include "limits/ask.h"
 #include "limits/call.h"
 #include "limits/finding.h"
+#include "net/stream.h"
 
 /* From when a limit counts. */
 enum limits_clock {
@@ -44,6 +45,7 @@ struct limits_time_try {
     bool probe; /* Run, not PingPong */
     enum limits_try_state state;
     struct limits_link *link;
+    char local[NET_STREAM_ADDRESS_BYTES]; /* of the link, which may be gone */
     struct limits_call call;
     struct limits_ask ask;
     uint64_t begin_ns; /* when it is its time */

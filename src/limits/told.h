@@ -14,6 +14,7 @@ struct limits_told {
     struct rpc_status status;          /* of the last question, where nobody answered */
     char server_id[LIMITS_TEXT_BYTES]; /* escaped */
     uint64_t connection;
+    char peer[RPC_PROBE_NAME_BYTES]; /* from where it came; as the server wrote it */
     bool ended;
     uint64_t opened_ns;
     uint64_t ended_ns; /* where it ended */

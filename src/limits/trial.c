@@ -6,6 +6,7 @@
 #include "limits/trial_fields.h"
 #include "rpc/metadata.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,7 @@ static void on_told(void *user, const struct limits_told *told)
     struct limits_trial *trial = user;
     trial->seen.asked = true;
     trial->seen.told = *told;
+    limits_ground_note_peer(trial->ground, trial->local, told->peer);
     finish(trial);
 }
 
@@ -91,8 +93,8 @@ static void on_closed(void *user, const struct rpc_status *status)
     struct limits_trial *trial = user;
     const char *goaway = limits_link_goaway(trial->link);
     trial->seen.ended_ns = now_ns(trial);
-    trial->seen.status = *status;
-    limits_call_note_end(status, goaway, &trial->seen.sample);
+    trial->seen.status = limits_call_restored(status, trial->seen.busy);
+    limits_call_note_end(&trial->seen.status, goaway, &trial->seen.sample);
     closed(trial);
 }
 
@@ -175,6 +177,7 @@ static void on_trailers(void *user, const struct h2_block *block)
 {
     struct limits_trial *trial = user;
     const struct rpc_probe_script *script = &trial->setup.script;
+    trial->seen.busy = limits_call_is_busy(block);
     trial->seen.trailers_matched = count_matched(block, script->trailers, script->trailer_count);
 }
 
@@ -240,6 +243,7 @@ void limits_trial_start(struct limits_trial *trial, struct limits_ground *ground
     trial->on_over = on_over;
     trial->user = user;
     trial->running = true;
+    snprintf(trial->local, sizeof(trial->local), "%s", limits_link_local(link));
     uv_timer_init(&ground->loop.uv, &trial->timer);
     trial->timer.data = trial;
     limits_call_make_id(trial->id);

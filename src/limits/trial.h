@@ -7,6 +7,7 @@
 
 #include "limits/ask.h"
 #include "limits/link.h"
+#include "net/stream.h"
 #include "rpc/call.h"
 #include "rpc/probe.h"
 
@@ -67,6 +68,7 @@ struct limits_trial_seen {
     size_t pad_bytes;
     size_t headers_matched;  /* of the script's headers, that came as sent */
     size_t trailers_matched; /* of its trailers */
+    bool busy;               /* these say that the probe service is */
     size_t binary_matched;   /* of the binary ones, that the server says it got as sent */
     struct rpc_status status;
     struct limits_sample sample; /* of it end, code, saw, goaway_seen */
@@ -86,6 +88,7 @@ struct limits_trial {
     struct limits_trial_setup setup;
     struct limits_trial_seen seen;
     struct limits_link *link; /* borrowed while it is open */
+    char local[NET_STREAM_ADDRESS_BYTES]; /* of the link, which may be gone */
     char id[RPC_PROBE_ID_BYTES];
     struct rpc_call *call;
     struct limits_ask ask;

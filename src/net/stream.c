@@ -156,6 +156,18 @@ const char *net_stream_peer(const struct net_stream *stream)
     return stream->peer;
 }
 
+char *net_stream_local(const struct net_stream *stream, char out[static NET_STREAM_ADDRESS_BYTES])
+{
+    struct sockaddr_storage address;
+    int len = sizeof(address);
+
+    out[0] = '\0';
+    if (uv_tcp_getsockname(&stream->tcp, (struct sockaddr *)&address, &len) == 0) {
+        net_address_format((struct sockaddr *)&address, out);
+    }
+    return out;
+}
+
 size_t net_stream_kept_bytes(const struct net_stream *stream)
 {
     return stream->kept_bytes;

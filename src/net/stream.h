@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NET_STREAM_ADDRESS_BYTES 64
+
 struct net_stream;
 
 struct net_stream_events {
@@ -63,6 +65,8 @@ void net_stream_abort(struct net_stream *stream);
 struct net_loop *net_stream_loop(const struct net_stream *stream);
 /* "127.0.0.1:41234" or "[::1]:41234", for the stream's life. */
 const char *net_stream_peer(const struct net_stream *stream);
+/* This end's, in the same form; "" where the system does not tell. */
+char *net_stream_local(const struct net_stream *stream, char out[static NET_STREAM_ADDRESS_BYTES]);
 /* A number of the network that the peer is in: of its address, or the first 64 bits of an address
  * of IPv6, as one machine has all of the rest. */
 uint64_t net_stream_network(const struct net_stream *stream);

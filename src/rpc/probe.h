@@ -16,6 +16,8 @@
 /* So begins the message of a RESOURCE_EXHAUSTED that says nothing of the path: others, or this
  * client elsewhere, use up what the service has for all. */
 #define RPC_PROBE_BUSY "probe service is busy: "
+/* ... and among its trailers, for paths that hand on no message, is this one, of value 1. */
+#define RPC_PROBE_BUSY_HEADER "probe-busy"
 
 /* A probe-id is that many lower-case hex digits. */
 #define RPC_PROBE_ID_CHARS 16

@@ -20,6 +20,7 @@ struct server_probe {
     struct server_probe_budget bytes;
     struct server_probe_budget metadata;
     struct server_probe_budget goaways;
+    struct server_probe_budget refused; /* that Seen can tell of */
 
     uint64_t ended[PROBE_ENDS];
     uint64_t messages_received;

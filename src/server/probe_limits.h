@@ -51,6 +51,8 @@
 /* Streams that Seen can tell of; the one that ended first is forgotten first. More than
  * PROBE_STREAMS, so that no open one is. And what is kept of the binary metadata of each. */
 #define PROBE_RECORDS             16384
+#define PROBE_REFUSED_BURST       256 /* of them, streams that found no room, at once ... */
+#define PROBE_REFUSED_PER_SECOND  64
 #define PROBE_RECORD_FIELDS       8
 #define PROBE_RECORD_FIELDS_BYTES 1024
 

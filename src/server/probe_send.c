@@ -17,6 +17,15 @@ uint64_t server_probe_now_ms(const struct server_probe_stream *stream)
     return uv_now(&rpc_server_call_loop(stream->call)->uv);
 }
 
+void server_probe_finish(struct rpc_server_call *call, enum rpc_code code, const char *message)
+{
+    const struct h2_header busy[] = {H2_HEADER(RPC_PROBE_BUSY_HEADER, "1")};
+    bool is_busy = strncmp(message, RPC_PROBE_BUSY, strlen(RPC_PROBE_BUSY)) == 0;
+    if (!is_busy || rpc_server_call_finish_with(call, code, message, busy, ARRAY_SIZE(busy)) != 0) {
+        rpc_server_call_finish(call, code, message);
+    }
+}
+
 void server_probe_refuse(struct server_probe_stream *stream, enum rpc_code code, const char *format,
                          ...)
 {
@@ -31,7 +40,7 @@ void server_probe_refuse(struct server_probe_stream *stream, enum rpc_code code,
     stream->phase = PROBE_ENDED;
     stream->facts.how = RPC_PROBE_LIMIT;
     stream->facts.code = (uint32_t)code;
-    rpc_server_call_finish(stream->call, code, message);
+    server_probe_finish(stream->call, code, message);
 }
 
 /* ---- budgets --------------------------------------------------------------------------------- */

@@ -173,6 +173,31 @@ static struct server_probe_stream *stream_new(struct server_probe *probe,
     return stream;
 }
 
+/* Who was refused for want of room may ask, as a path may have dropped the answer; only of so many,
+ * that others' are not forgotten for them. */
+static void note_refused(struct rpc_server_call *call, struct server_probe *probe, uint64_t id,
+                         const struct h2_block *metadata, const struct rpc_status *answer)
+{
+    const struct server_probe_rate rate = {PROBE_REFUSED_BURST, PROBE_REFUSED_PER_SECOND};
+    uint64_t now_ms = uv_now(&rpc_server_call_loop(call)->uv);
+    struct server_probe_record *record = NULL;
+    struct server_probe_facts facts = {
+        .connection = rpc_server_call_connection(call),
+        .opened_ms = now_ms,
+        .heard_ms = now_ms,
+        .ended_ms = now_ms,
+        .how = RPC_PROBE_LIMIT,
+        .code = (uint32_t)answer->code,
+    };
+    if (!server_probe_budget_take(&probe->refused, rate, 1, now_ms)) {
+        return;
+    }
+    count_metadata(&facts, metadata);
+    server_probe_record_begin(&probe->records, id, &facts, &connection_of(call)->records, &record);
+    server_probe_record_request(record, metadata, rpc_server_call_peer(call));
+    server_probe_record_end(&probe->records, record, answer->message);
+}
+
 static void on_start(struct rpc_server_call *call, const struct h2_block *metadata, void *user)
 {
     struct server_probe *probe = ((struct server *)user)->probe;
@@ -180,10 +205,16 @@ static void on_start(struct rpc_server_call *call, const struct h2_block *metada
     uint64_t id;
     struct rpc_status answer;
     uint64_t now_ms = uv_now(&rpc_server_call_loop(call)->uv);
-    if (check_room(probe, connection_of(call), now_ms, &answer) != 0 ||
-        read_id(metadata, &id_field, &id, &answer) != 0) {
+    int rv = read_id(metadata, &id_field, &id, &answer);
+    if (rv == 0) {
+        rv = check_room(probe, connection_of(call), now_ms, &answer);
+        if (rv != 0 && id_field != NULL) {
+            note_refused(call, probe, id, metadata, &answer);
+        }
+    }
+    if (rv != 0) {
         probe->ended[RPC_PROBE_LIMIT]++;
-        rpc_server_call_finish(call, answer.code, answer.message);
+        server_probe_finish(call, answer.code, answer.message);
         return;
     }
     struct server_probe_stream *stream = stream_new(probe, call);

@@ -53,6 +53,9 @@ struct server_probe_stream {
 
 uint64_t server_probe_now_ms(const struct server_probe_stream *stream);
 
+/* Ends a call with what the service says itself: with RPC_PROBE_BUSY_HEADER where that is of its
+ * own room. */
+void server_probe_finish(struct rpc_server_call *call, enum rpc_code code, const char *message);
 /* Ends it for a limit, or for what cannot be done. */
 void server_probe_refuse(struct server_probe_stream *stream, enum rpc_code code, const char *format,
                          ...) __attribute__((format(printf, 3, 4)));

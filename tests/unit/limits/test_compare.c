@@ -358,7 +358,7 @@ static void what_is_damaged_or_foreign_is_told(void **state)
         {"limits-1", "limits-9", "is of another version (grpcroute-limits-9); expected "},
         {"\"format\"", "\"x\"", "holds nothing to compare: that run says \"of this run\""},
         {"\"within_ns\":\t", "\"within_ns\":\t-", "is damaged: there is no right \"within_ns\""},
-        {"\"limits\":\t[", "\"limits\":\t[], \"x\":\t[", "is damaged: it has no \"limits\""},
+        {"\"limits\":\t[", "\"x\":\t[", "is damaged: it has no \"limits\""},
         {"\"idle\"", "\"idol\\u001b\"", "knows a shape \"idol\\x1b\" that this program does not"},
         {"\"idle_client\"", "\"idle\"", "is damaged: it has two of \"idle\""},
         {"\"value_ns\":\t5010000000", "\"value_ns\":\t-1", "there is no right \"idle\""},
@@ -383,6 +383,25 @@ static void what_is_damaged_or_foreign_is_told(void **state)
     assert_refused("x", "x", "{} {}", "goes on behind its result at byte 2");
     cJSON_free(text);
     free(result);
+}
+
+/* Whole, but without a shape: no evidence, and not damaged. */
+static void a_result_without_limits_is_told_as_that(void **state)
+{
+    (void)state;
+    struct limits_file *file = calloc(1, sizeof(*file));
+    const char head[] = "{\"command\": \"limits\", \"format\": \"" LIMITS_FORMAT
+                        "\", \"within_ns\": 1, \"limits\": [], \"message\": \"so it was\", ";
+    char text[400];
+    snprintf(text, sizeof(text), "%s\"result\": \"interrupted\"}", head);
+    assert_int_equal(EXIT_NO_EVIDENCE, parse(text, file));
+    assert_string_equal("holds no limits to compare: that run was interrupted, and says "
+                        "\"so it was\"",
+                        reason);
+    snprintf(text, sizeof(text), "%s\"result\": \"no_evidence\"}", head);
+    assert_int_equal(EXIT_NO_EVIDENCE, parse(text, file));
+    assert_string_equal("holds no limits to compare: that run says \"so it was\"", reason);
+    free(file);
 }
 
 static void texts_of_a_file_are_escaped(void **state)
@@ -516,6 +535,7 @@ int main(void)
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(every_prefix_of_a_result_is_damaged),
         cmocka_unit_test(what_is_damaged_or_foreign_is_told),
+        cmocka_unit_test(a_result_without_limits_is_told_as_that),
         cmocka_unit_test(texts_of_a_file_are_escaped),
         cmocka_unit_test(the_exit_code_and_the_sentence_follow),
         cmocka_unit_test(each_form_tells_what_changed),

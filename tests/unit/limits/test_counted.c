@@ -60,7 +60,7 @@ static void samples_that_differ_are_unsteady_and_both_are_told(void **state)
     (void)state;
     const struct limits_sample a = reached(100, 1);
     const struct limits_sample b = reached(150, 1);
-    struct limits_finding found = judged(LIMITS_STREAMS_PER_CONNECTION, 1900, &a, &b);
+    struct limits_finding found = judged(LIMITS_STREAMS_PER_CONNECTION, 2000, &a, &b);
     assert_int_equal(found.state, LIMITS_UNSTEADY);
     assert_non_null(strstr(found.why, "100"));
     assert_non_null(strstr(found.why, "150"));
@@ -110,12 +110,12 @@ static void a_wall_is_told_as_what_it_is(void **state)
         enum limits_side side;
         const char *saw;
     } cases[] = {
-        {{.asked = 1900, .announced = 100, .opened = 100, .answered = 100},
+        {{.asked = 2000, .announced = 100, .opened = 100, .answered = 100},
          100,
          LIMITS_END_HERE,
          LIMITS_SIDE_CLIENT_HOP,
          "SETTINGS allow 100 streams at once: a client opens no more"},
-        {{.asked = 1900,
+        {{.asked = 2000,
           .announced = UINT32_MAX,
           .opened = 50,
           .answered = 10,
@@ -128,7 +128,7 @@ static void a_wall_is_told_as_what_it_is(void **state)
          LIMITS_END_RESET,
          LIMITS_SIDE_UNKNOWN, /* the server was not asked */
          "stream 11 of 50: stream reset with REFUSED_STREAM"},
-        {{.asked = 1900,
+        {{.asked = 2000,
           .opened = 50,
           .answered = 10,
           .ended = 40,
@@ -140,26 +140,26 @@ static void a_wall_is_told_as_what_it_is(void **state)
          LIMITS_END_TRAILERS,
          LIMITS_SIDE_SERVER,
          "stream 11 of 50: RESOURCE_EXHAUSTED"},
-        {{.asked = 1900, .announced = 1900, .opened = 700, .answered = 700},
+        {{.asked = 2000, .announced = 2000, .opened = 700, .answered = 700},
          700,
          LIMITS_END_HERE,
          LIMITS_SIDE_UNKNOWN,
          "after 700 streams the connection takes no more"},
-        {{.asked = 1900, .announced = 1900, .opened = 150, .answered = 120, .waited_ms = 4000},
+        {{.asked = 2000, .announced = 2000, .opened = 150, .answered = 120, .waited_ms = 4000},
          120,
          LIMITS_END_UNTOLD,
-         LIMITS_SIDE_SERVER_HOP,
+         LIMITS_SIDE_UNKNOWN, /* in whose queue, neither end sees */
          "stream 121 of 150 waits: in 4000 ms neither an answer nor a refusal"},
-        {{.asked = 1900, .opened = 1900, .answered = 1900, .looked_at = 8, .connections = 1},
-         1900,
+        {{.asked = 2000, .opened = 2000, .answered = 2000, .looked_at = 8, .connections = 1},
+         2000,
          LIMITS_END_OPEN,
          LIMITS_SIDE_UNKNOWN,
-         "all 1900 are answered"},
-        {{.asked = 1900, .opened = 1900, .answered = 1900, .looked_at = 8, .connections = 3},
-         1900,
+         "all 2000 are answered"},
+        {{.asked = 2000, .opened = 2000, .answered = 2000, .looked_at = 8, .connections = 3},
+         2000,
          LIMITS_END_OPEN,
          LIMITS_SIDE_UNKNOWN,
-         "all 1900 are answered, on more than one connection to the server"},
+         "all 2000 are answered, on more than one connection to the server"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct limits_sample sample = {.opened = true};
@@ -169,6 +169,24 @@ static void a_wall_is_told_as_what_it_is(void **state)
         assert_int_equal(sample.side, cases[i].side);
         assert_string_equal(sample.saw, cases[i].saw);
     }
+}
+
+static void of_a_stream_that_waits_the_server_is_asked(void **state)
+{
+    (void)state;
+    struct limits_wall wall = {
+        .asked = 2000, .announced = 2000, .opened = 50, .answered = 30, .waiting_asked = true};
+    struct limits_sample sample = {.opened = true};
+    limits_wall_sample(&wall, &sample);
+    assert_string_equal(sample.server_saw, "the one that waits it has not seen");
+    wall.waiting_seen = true;
+    wall.looked_at = 8;
+    wall.connections = 1;
+    limits_wall_sample(&wall, &sample);
+    assert_string_equal(sample.server_saw,
+                        "8 of these streams came to the server on 1 connection; the one that waits "
+                        "it has seen");
+    assert_int_equal(sample.side, LIMITS_SIDE_UNKNOWN);
 }
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
@@ -214,6 +232,9 @@ static void whose_a_refusal_is_follows_from_what_the_server_saw(void **state)
     const struct limits_told cut = {
         .answered = true, .found = true, .ended = true, .how = RPC_PROBE_RESET, .text = "reset"};
     const struct limits_told mute = {0};
+    assert_true(refusal(&cut, false, false).server_told);
+    assert_int_equal(refusal(&cut, false, false).server_end, RPC_PROBE_RESET);
+    assert_false(refusal(&nothing, false, false).server_told);
     assert_int_equal(refusal(&nothing, false, false).side, LIMITS_SIDE_CLIENT_HOP);
     assert_string_equal(refusal(&nothing, false, false).server_saw, "nothing of the stream");
     assert_int_equal(refusal(&own, false, false).side, LIMITS_SIDE_SERVER);
@@ -371,6 +392,7 @@ int main(void)
         cmocka_unit_test(one_sample_alone_is_no_limit_and_is_told),
         cmocka_unit_test(without_a_connection_nothing_is_said),
         cmocka_unit_test(a_wall_is_told_as_what_it_is),
+        cmocka_unit_test(of_a_stream_that_waits_the_server_is_asked),
         cmocka_unit_test(what_arrives_in_part_is_no_end_of_anybody_s),
         cmocka_unit_test(whose_a_refusal_is_follows_from_what_the_server_saw),
         cmocka_unit_test(a_refusal_that_may_be_another_s_is_tried_again),

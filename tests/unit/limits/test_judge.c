@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "h2/session.h"
+#include "limits/ground.h"
 #include "limits/judge.h"
 #include "rpc/probe.h"
 
@@ -219,13 +220,17 @@ static void what_a_busy_probe_service_refuses_is_not_measured(void **state)
     for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
         findings[i] = ended(LIMITS_IDLE, 5000);
     }
+    strcpy(findings[LIMITS_MESSAGE_UP].samples[0].server_saw, /* the path dropped the message */
+           "ended after 1ms: LIMIT: " RPC_PROBE_BUSY "over the bytes");
     findings[LIMITS_GOAWAY].kind = LIMITS_FACT;
     strcpy(findings[LIMITS_GOAWAY].samples[1].saw,
            "ends with RESOURCE_EXHAUSTED: " RPC_PROBE_BUSY "over the GOAWAYs");
     limits_judge_busy(findings);
     assert_int_equal(findings[LIMITS_GOAWAY].state, LIMITS_NOT_MEASURED);
-    assert_string_equal(findings[LIMITS_GOAWAY].why, "refused by the server itself: "
-                                                     "probe service is busy: over the GOAWAYs");
+    assert_string_equal(findings[LIMITS_GOAWAY].why,
+                        "refused by the server itself: probe service is busy: over the GOAWAYs; "
+                        "all who measure through it share what it does, so one at a time");
+    assert_int_equal(findings[LIMITS_MESSAGE_UP].state, LIMITS_NOT_MEASURED);
     assert_int_equal(findings[LIMITS_IDLE].state, LIMITS_FOUND);
 }
 
@@ -258,6 +263,47 @@ static void sides_follow_from_both_ends(void **state)
                      LIMITS_SIDE_SERVER_HOP);
     assert_int_equal(side_of(LIMITS_END_TRAILERS, 5000, true, 5000, RPC_PROBE_LIMIT),
                      LIMITS_SIDE_SERVER);
+}
+
+/* Straight to the server: what it sent is its own; of what a device below HTTP can do, too, nobody
+ * knows whose it is. */
+static void without_a_hop_between_what_was_sent_is_the_server_s(void **state)
+{
+    (void)state;
+    struct limits_finding findings[LIMITS_SHAPES];
+    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+        findings[i] = ended(i, 5000);
+        findings[i].state = LIMITS_FOUND;
+        findings[i].side = LIMITS_SIDE_BOTH;
+    }
+    findings[LIMITS_IDLE].samples[0].end = LIMITS_END_CONNECTION;
+    findings[LIMITS_HALF_CLOSE].side = LIMITS_SIDE_SERVER;
+    findings[LIMITS_PING_INTERVAL].samples[0].end = LIMITS_END_GOAWAY;
+    findings[LIMITS_STREAMS_PER_CONNECTION].samples[0].end = LIMITS_END_HERE;
+    findings[LIMITS_AGE_STREAM].state = LIMITS_UNSTEADY;
+    limits_judge_direct(findings);
+    assert_int_equal(findings[LIMITS_IDLE].side, LIMITS_SIDE_UNKNOWN);
+    assert_int_equal(findings[LIMITS_HALF_CLOSE].side, LIMITS_SIDE_SERVER);
+    assert_int_equal(findings[LIMITS_PING_INTERVAL].side, LIMITS_SIDE_NO_HOP);
+    assert_int_equal(findings[LIMITS_STREAMS_PER_CONNECTION].side, LIMITS_SIDE_NO_HOP);
+    assert_int_equal(findings[LIMITS_IDLE_CLIENT].side, LIMITS_SIDE_NO_HOP);
+    assert_int_equal(findings[LIMITS_IDLE_CLIENT].samples[1].side, LIMITS_SIDE_NO_HOP);
+    assert_int_equal(findings[LIMITS_AGE_STREAM].samples[0].side, LIMITS_SIDE_UNKNOWN);
+}
+
+/* NAT, a proxy, or a second way to the server: nothing is claimed. */
+static void only_addresses_that_are_equal_show_that_no_hop_is_between(void **state)
+{
+    (void)state;
+    struct limits_ground ground = {0};
+    assert_false(limits_ground_is_direct(&ground));
+    limits_ground_note_peer(&ground, "127.0.0.1:4000", "");
+    limits_ground_note_peer(&ground, "", "");
+    assert_false(limits_ground_is_direct(&ground));
+    limits_ground_note_peer(&ground, "127.0.0.1:4000", "127.0.0.1:4000");
+    assert_true(limits_ground_is_direct(&ground));
+    limits_ground_note_peer(&ground, "127.0.0.1:4001", "127.0.0.1:4000");
+    assert_false(limits_ground_is_direct(&ground));
 }
 
 static void without_the_server_no_side_is_known(void **state)
@@ -459,6 +505,8 @@ int main(void)
         cmocka_unit_test(a_number_that_two_paces_agree_in_is_a_limit),
         cmocka_unit_test(ages_that_disagree_in_a_number_that_agrees_are_that_one_s),
         cmocka_unit_test(sides_follow_from_both_ends),
+        cmocka_unit_test(without_a_hop_between_what_was_sent_is_the_server_s),
+        cmocka_unit_test(only_addresses_that_are_equal_show_that_no_hop_is_between),
         cmocka_unit_test(without_the_server_no_side_is_known),
         cmocka_unit_test(an_age_limit_explains_the_silent_ones),
         cmocka_unit_test(a_shorter_limit_is_one_of_its_own),

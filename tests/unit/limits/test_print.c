@@ -120,6 +120,26 @@ static void one_sentence_says_what_was_found(void **state)
     free(result);
 }
 
+static void a_contract_of_one_promise_is_told_as_one(void **state)
+{
+    (void)state;
+    static const char *const said[][2] = {
+        {"idle_client >= 1s\n", "The path keeps the one promise of the contract"},
+        {"idle >= 10m\n", "The path breaks the one promise of the contract: idle >= 10m"},
+        {"message_up >= 1KiB\n", "It was not checked whether the path keeps the one promise of the "
+                                 "contract: message_up >= 1KiB"},
+    };
+    struct limits_result *result = scene_of_all();
+    struct limits_contract contract;
+    const struct limits_report report = {.result = result, .contract = &contract};
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+        char message[LIMITS_MESSAGE_BYTES];
+        take_contract(said[i][0], &contract);
+        assert_string_equal(said[i][1], limits_report_message(&report, message));
+    }
+    free(result);
+}
+
 /* ---- text ------------------------------------------------------------------------------------ */
 
 static void a_table_tells_all_shapes_and_what_is_known_of_each_limit(void **state)
@@ -378,6 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(findings_are_put_into_words),
         cmocka_unit_test(one_sentence_says_what_was_found),
+        cmocka_unit_test(a_contract_of_one_promise_is_told_as_one),
         cmocka_unit_test(a_table_tells_all_shapes_and_what_is_known_of_each_limit),
         cmocka_unit_test(what_was_left_out_is_not_told),
         cmocka_unit_test(long_texts_stay_in_their_columns),

@@ -62,7 +62,7 @@ static void what_looks_so_at_both_ends_is_named(void **state)
     struct limits_finding *idle =
         found(LIMITS_IDLE, 7 * NS_PER_S, LIMITS_END_RESET, H2_INTERNAL_ERROR, "");
     server_saw(idle, RPC_PROBE_RESET, H2_INTERNAL_ERROR);
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(idle->setting_count, 1);
     assert_named(idle, 0, "Envoy", "stream_idle_timeout");
 }
@@ -74,7 +74,7 @@ static void behind_a_second_proxy_either_end_names_it(void **state)
     struct limits_finding *idle =
         found(LIMITS_IDLE, 7 * NS_PER_S, LIMITS_END_RESET, H2_INTERNAL_ERROR, "");
     server_saw(idle, RPC_PROBE_RESET, H2_CANCEL);
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(idle->setting_count, 2);
     assert_named(idle, 0, "Envoy", "stream_idle_timeout");
     assert_named(idle, 1, "HAProxy", "timeout server");
@@ -88,7 +88,7 @@ static void a_timeout_that_the_path_adds_is_named(void **state)
                                        "DEADLINE_EXCEEDED: deadline exceeded");
     server_saw(age, RPC_PROBE_DEADLINE, 4);
     age->side = LIMITS_SIDE_SERVER_HOP;
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(age->setting_count, 1);
     assert_named(age, 0, "Envoy", "max_stream_duration");
 }
@@ -98,7 +98,7 @@ static void what_nothing_known_looks_like_is_not_named(void **state)
     (void)state;
     struct limits_finding *idle =
         found(LIMITS_IDLE, 7 * NS_PER_S, LIMITS_END_RESET, H2_ENHANCE_YOUR_CALM, "");
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(idle->setting_count, 0);
     assert_true(idle->advice[0] != '\0');
 }
@@ -108,13 +108,54 @@ static void the_one_at_its_default_comes_first(void **state)
     (void)state;
     struct limits_finding *idle =
         found(LIMITS_IDLE_CONNECTION, 75 * NS_PER_S, LIMITS_END_GOAWAY, 0, "GOAWAY NO_ERROR");
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(idle->setting_count, 4);
     assert_named(idle, 0, "nginx", "keepalive_timeout");
     begin(NULL);
     idle = found(LIMITS_IDLE_CONNECTION, 180 * NS_PER_S, LIMITS_END_GOAWAY, 0, "GOAWAY NO_ERROR");
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_named(idle, 0, "Traefik", "idleTimeout");
+}
+
+/* Straight to grpcroute server no proxy is there to have a setting. */
+static void where_no_hop_is_between_the_settings_are_the_server_s(void **state)
+{
+    (void)state;
+    struct limits_finding *wall = found(LIMITS_STREAMS_PER_CONNECTION, 128, LIMITS_END_HERE, 0,
+                                        "SETTINGS allow 128 streams at once");
+    struct limits_finding *pings = found(LIMITS_PING_INTERVAL, 10 * NS_PER_S, LIMITS_END_GOAWAY, 11,
+                                         "GOAWAY ENHANCE_YOUR_CALM: too_many_pings");
+    struct limits_finding *idle =
+        found(LIMITS_IDLE_CONNECTION, 75 * NS_PER_S, LIMITS_END_GOAWAY, 0, "GOAWAY NO_ERROR");
+    limits_setting_name_all(findings, true);
+    assert_int_equal(wall->setting_count, 1);
+    assert_named(wall, 0, "grpcroute server", "--max-streams");
+    assert_int_equal(pings->setting_count, 1);
+    assert_named(pings, 0, "grpcroute proxy and server", "a PING in 9s");
+    assert_int_equal(idle->setting_count, 0);
+    begin(NULL);
+    wall = found(LIMITS_STREAMS_PER_CONNECTION, 128, LIMITS_END_HERE, 0,
+                 "SETTINGS allow 128 streams at once");
+    limits_setting_name_all(findings, false);
+    for (size_t i = 0; i < wall->setting_count; i++) {
+        assert_string_not_equal(wall->settings[i]->program, "grpcroute server");
+    }
+}
+
+/* HAProxy and nginx answer with a page of their own when metadata is too large; the connection to
+ * the server shows that it was these. */
+static void a_size_is_named_by_what_both_ends_saw(void **state)
+{
+    (void)state;
+    struct limits_finding *fields =
+        found(LIMITS_METADATA_FIELDS_DOWN, 101, LIMITS_END_RESET, H2_INTERNAL_ERROR, "");
+    server_saw(fields, RPC_PROBE_RESET, H2_CANCEL);
+    struct limits_finding *up =
+        found(LIMITS_MESSAGE_UP, 1 << 20, LIMITS_END_RESET, H2_INTERNAL_ERROR, "");
+    server_saw(up, RPC_PROBE_CONNECTION_LOST, 0);
+    limits_setting_name_all(findings, false);
+    assert_named(fields, 0, "HAProxy", "tune.http.maxhdr");
+    assert_named(up, 0, "nginx", "client_max_body_size");
 }
 
 static void streams_on_a_connection_are_counted_exactly(void **state)
@@ -122,7 +163,7 @@ static void streams_on_a_connection_are_counted_exactly(void **state)
     (void)state;
     struct limits_finding *wall = found(LIMITS_STREAMS_PER_CONNECTION, 128, LIMITS_END_HERE, 0,
                                         "SETTINGS allow 128 streams at once");
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_named(wall, 0, "nginx", "http2_max_concurrent_streams");
 }
 
@@ -138,20 +179,20 @@ static void a_half_closed_stream_tells_two_limits_of_age_apart(void **state)
 {
     (void)state;
     struct limits_finding *age = traefik_age();
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(age->setting_count, 1);
     assert_named(age, 0, "Traefik", "readTimeout");
     begin(NULL);
     age = traefik_age();
     findings[LIMITS_HALF_CLOSE].state = LIMITS_BY_OTHER;
     findings[LIMITS_HALF_CLOSE].by = LIMITS_AGE_STREAM;
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(age->setting_count, 1);
     assert_named(age, 0, "Traefik", "writeTimeout");
     begin(NULL);
     age = traefik_age();
     findings[LIMITS_HALF_CLOSE].wanted = false; /* not known: both */
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(age->setting_count, 2);
 }
 
@@ -160,7 +201,7 @@ static void a_goaway_with_words_is_what_it_says(void **state)
     (void)state;
     struct limits_finding *age = found(LIMITS_AGE_CONNECTION, 60 * NS_PER_S, LIMITS_END_GOAWAY, 0,
                                        "GOAWAY NO_ERROR: max_age");
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(age->setting_count, 1);
     assert_named(age, 0, "a gRPC server", "MAX_CONNECTION_AGE");
 }
@@ -173,7 +214,7 @@ static void no_proxy_is_named_for_what_the_server_did(void **state)
     idle->side = LIMITS_SIDE_SERVER;
     struct limits_finding *age = traefik_age();
     age->state = LIMITS_BY_OTHER;
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_int_equal(idle->setting_count, 0);
     assert_int_equal(age->setting_count, 0);
     assert_string_equal(age->advice, "");
@@ -183,17 +224,17 @@ static void pings_are_advised_where_they_keep_a_stream(void **state)
 {
     (void)state;
     struct limits_finding *idle = found(LIMITS_IDLE, 60 * NS_PER_S, LIMITS_END_CUT, 0, "");
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_string_equal(idle->advice,
                         "HTTP/2 PINGs keep it open: keepalive every 30.0s or more often");
     begin(NULL);
     idle = found(LIMITS_IDLE, 60 * NS_PER_S, LIMITS_END_CUT, 0, "");
     findings[LIMITS_IDLE_WITH_PINGS].looked = 20 * NS_PER_S; /* not looked as far */
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_string_equal(idle->advice, "a message either way every 30.0s or more often");
     findings[LIMITS_IDLE_WITH_PINGS].state = LIMITS_BY_OTHER;
     findings[LIMITS_IDLE_WITH_PINGS].by = LIMITS_IDLE;
-    limits_setting_name_all(findings);
+    limits_setting_name_all(findings, false);
     assert_non_null(strstr(idle->advice, "; HTTP/2 PINGs do not count"));
 }
 
@@ -207,6 +248,8 @@ int main(void)
         TEST(a_timeout_that_the_path_adds_is_named),
         TEST(what_nothing_known_looks_like_is_not_named),
         TEST(the_one_at_its_default_comes_first),
+        TEST(where_no_hop_is_between_the_settings_are_the_server_s),
+        TEST(a_size_is_named_by_what_both_ends_saw),
         TEST(streams_on_a_connection_are_counted_exactly),
         TEST(a_half_closed_stream_tells_two_limits_of_age_apart),
         TEST(a_goaway_with_words_is_what_it_says),

@@ -36,6 +36,11 @@ static void an_echo_comes_back(void **state)
     snprintf(name, sizeof(name), "127.0.0.1:%u", (unsigned)net_listener_port(harness.listener));
     assert_string_equal(net_stream_peer(harness.client.stream), name);
     assert_string_not_equal(net_stream_peer(harness.server.stream), name);
+    /* each end is where the other says that it is */
+    char local[NET_STREAM_ADDRESS_BYTES];
+    assert_string_equal(net_stream_local(harness.server.stream, local), name);
+    assert_string_equal(net_stream_local(harness.client.stream, local),
+                        net_stream_peer(harness.server.stream));
     assert_int_equal(net_stream_kept_bytes(harness.client.stream), 0);
     uint64_t network = 0;
     memcpy(&network, (const uint8_t[]){127, 0, 0, 1}, 4);

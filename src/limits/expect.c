@@ -1,0 +1,50 @@
+#include "limits/expect.h"
+
+#include "base/clock.h"
+#include "limits/plans.h"
+#include "limits/shape.h"
+
+/* Facts alone: their patience, not --within. */
+#define TOGETHER_MS 7000
+
+/* What a turn took straight to a server, where all of its tries go as far as they can. */
+static const uint32_t TURN_MS[LIMITS_TURNS] = {
+    [LIMITS_TURN_GOAWAY] = 5000,         [LIMITS_TURN_WALL] = 4000,
+    [LIMITS_TURN_MESSAGES] = 5000,       [LIMITS_TURN_SLOW_READER] = 11000,
+    [LIMITS_TURN_BUFFERED] = 11000,      [LIMITS_TURN_FIELDS_UP] = 1000,
+    [LIMITS_TURN_FIELDS_DOWN] = 1000,    [LIMITS_TURN_METADATA_UP] = 1000,
+    [LIMITS_TURN_METADATA_DOWN] = 1000,
+};
+
+static bool is_timed(enum limits_shape shape)
+{
+    return limits_shape_kind(shape) == LIMITS_DURATION || shape == LIMITS_REQUESTS_PER_CONNECTION;
+}
+
+uint64_t limits_expect_ns(const struct limits_result *result, uint64_t stagger_ns)
+{
+    bool turns[LIMITS_TURNS] = {false};
+    uint64_t ns = 0;
+    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+        const struct limits_plan *plan = limits_plan_of(i);
+        if (plan == NULL || !result->findings[i].wanted || limits_spared(result, i) != NULL) {
+            continue;
+        }
+        uint64_t together_ns =
+            is_timed(i) ? result->within_ns + stagger_ns : TOGETHER_MS * NS_PER_MS;
+        turns[plan->turn] = true;
+        ns = plan->turn == LIMITS_TURN_TOGETHER && together_ns > ns ? together_ns : ns;
+    }
+    for (unsigned i = 0; i < LIMITS_TURNS; i++) {
+        ns += turns[i] ? TURN_MS[i] * NS_PER_MS : 0;
+    }
+    return ns;
+}
+
+const char *limits_spared(const struct limits_result *result, enum limits_shape shape)
+{
+    const struct limits_plan *plan = limits_plan_of(shape);
+    return result->gentle && plan != NULL && plan->harsh
+               ? "left out by --gentle, as others on the path might feel it"
+               : NULL;
+}
