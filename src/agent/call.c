@@ -157,9 +157,13 @@ static const struct role_pinger_events pinger_events = {
 void agent_open(struct agent *agent)
 {
     const struct role_identity self = {.version = agent->config->version, .id = agent->id};
-    if (role_pinger_open(&agent->pinger, agent->client, &self) != 0) {
+    int rv = role_pinger_open(&agent->pinger, agent->client, &self);
+    if (rv != 0) {
+        char cause[RPC_CAUSE_BYTES];
+        snprintf(cause, sizeof(cause), "%s: %s", rpc_client_peer(agent->client),
+                 rpc_call_unstarted(rv));
         agent_drop_client(agent);
-        agent_retry(agent, "No stream", "no_room", "the connection takes no further stream",
+        agent_retry(agent, "No stream", rv == H2_E_HEADERS ? "header_limit" : "no_room", cause,
                     rpc_backoff_next_ms(&agent->backoff, random_unit()));
         return;
     }

@@ -2,8 +2,8 @@
 #include "base/mem.h"
 #include "check/probe.h"
 #include "check/probe_state.h"
-#include "h2/session.h"
 #include "net/stream.h"
+#include "rpc/call.h"
 #include "rpc/conn.h"
 
 #include <stdlib.h>
@@ -22,9 +22,7 @@ static void move_rest(struct probe_conn *conn, size_t first, int outcome)
     }
     struct net_error why;
     net_error_set(&why, NET_FAILED, "%s: %s", rpc_client_peer(conn->client),
-                  outcome == H2_E_HEADERS
-                      ? "it takes no header block as large as ours (MAX_HEADER_LIST_SIZE)"
-                      : "no memory for a stream"); /* there was room for one */
+                  rpc_call_unstarted(outcome));
     for (size_t i = 0; i < conn->stream_count; i++) {
         probe_stream_fail(&conn->probe->streams[conn->streams[i]], &why);
     }

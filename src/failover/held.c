@@ -144,7 +144,9 @@ static void on_ready(void *user)
                                        .id = stream->seen->agent_id};
     stream->call_sent = stream->call_answered = 0;
     stream->call_heard_ns = clock_now_ns();
-    if (role_pinger_open(&stream->pinger, stream->client, &self) != 0) {
+    int rv = role_pinger_open(&stream->pinger, stream->client, &self);
+    stream->unstarted = rv != 0 ? rpc_call_unstarted(rv) : NULL;
+    if (rv != 0) {
         rpc_client_close(stream->client);
         return;
     }
@@ -158,6 +160,19 @@ static void on_reopen(uv_timer_t *timer)
     open_stream(timer->data);
 }
 
+/* Whose call was not started closed its connection itself. */
+static void tell_closed(struct failover_held_stream *stream, const struct net_error *why,
+                        char out[static FAILOVER_CAUSE_BYTES])
+{
+    if (stream->unstarted != NULL) {
+        snprintf(out, FAILOVER_CAUSE_BYTES, "%s: %s", stream->held->target->name,
+                 stream->unstarted);
+    } else {
+        snprintf(out, FAILOVER_CAUSE_BYTES, "%s", why->text);
+    }
+    stream->unstarted = NULL;
+}
+
 static void on_client_closed(void *user, const struct net_error *why)
 {
     struct failover_held_stream *stream = user;
@@ -165,9 +180,11 @@ static void on_client_closed(void *user, const struct net_error *why)
     stream->client = NULL;
     held->clients--;
     if (held->stage < FAILOVER_HELD_FINISHING) {
-        failover_note_cause(stream, why->text);
+        char cause[FAILOVER_CAUSE_BYTES];
+        tell_closed(stream, why, cause);
+        failover_note_cause(stream, cause);
         if (is_fatal(stream)) {
-            held->events->on_unopened(held->user, why->text);
+            held->events->on_unopened(held->user, cause);
         } else {
             uv_timer_start(&stream->timer, on_reopen, REOPEN_MS, 0);
         }

@@ -17,6 +17,7 @@ struct failover_held_stream {
     uint64_t call_sent;
     uint64_t call_answered;
     bool answered_since_fault;
+    const char *unstarted; /* why its call was not started; static; NULL: it was */
 };
 
 bool failover_fault_began(const struct failover_held *held);

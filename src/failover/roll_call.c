@@ -93,8 +93,11 @@ static void on_ready(void *user)
     struct failover_caller *caller = user;
     const struct role_identity self = {.version = caller->like->version, .id = caller->id};
     const struct rpc_ping_request ping = {.message = "ping", .sequence = 1};
-    if (role_pinger_open(&caller->pinger, caller->client, &self) != 0 ||
-        role_pinger_send(&caller->pinger, &ping) != 0) {
+    int rv = role_pinger_open(&caller->pinger, caller->client, &self);
+    if (rv != 0) {
+        note_failure(caller, rpc_call_unstarted(rv));
+        rpc_client_close(caller->client);
+    } else if (role_pinger_send(&caller->pinger, &ping) != 0) {
         rpc_client_close(caller->client);
     }
 }

@@ -192,7 +192,11 @@ static void on_ready(void *user)
     struct limits_ask *ask = user;
     uint8_t bytes[64];
     ask->told.connected = true;
-    if (ask->settled || open_call(ask) != 0) {
+    int rv = ask->settled ? 0 : open_call(ask);
+    if (ask->settled || rv != 0) {
+        if (rv != 0 && !ask->told.answered) {
+            rpc_status_set(&ask->told.status, RPC_UNAVAILABLE, "%s", rpc_call_unstarted(rv));
+        }
         limits_link_close(ask->link);
         return;
     }

@@ -26,7 +26,7 @@ struct limits_call {
     struct role_pinger pinger;   /* else */
     uint64_t sent;               /* messages, since it was opened */
     uint64_t answered;
-    bool busy; /* by its trailers */
+    bool busy;                         /* by its trailers */
     char server_id[LIMITS_TEXT_BYTES]; /* who answered first, escaped; "" not known */
 };
 

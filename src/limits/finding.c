@@ -74,12 +74,9 @@ const char *limits_side_name(enum limits_side side)
 const char *limits_side_text(enum limits_side side)
 {
     static const char *const texts[] = {
-        [LIMITS_SIDE_UNKNOWN] = "undecided",
-        [LIMITS_SIDE_CLIENT_HOP] = "client's hop",
-        [LIMITS_SIDE_SERVER_HOP] = "server's hop",
-        [LIMITS_SIDE_BOTH] = "both hops at once",
-        [LIMITS_SIDE_SERVER] = "the server itself",
-        [LIMITS_SIDE_NO_HOP] = "the server, no hop",
+        [LIMITS_SIDE_UNKNOWN] = "undecided",        [LIMITS_SIDE_CLIENT_HOP] = "client's hop",
+        [LIMITS_SIDE_SERVER_HOP] = "server's hop",  [LIMITS_SIDE_BOTH] = "both hops at once",
+        [LIMITS_SIDE_SERVER] = "the server itself", [LIMITS_SIDE_NO_HOP] = "the server, no hop",
     };
     assert(side < ARRAY_SIZE(texts));
     return texts[side];

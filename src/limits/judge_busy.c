@@ -24,9 +24,11 @@ void limits_judge_busy(struct limits_finding findings[static LIMITS_SHAPES])
         const char *refusal = refusal_in(finding);
         if (finding->wanted && refusal != NULL) {
             snprintf(said, sizeof(said), "%s", refusal);
-            snprintf(finding->why, sizeof(finding->why), "refused by the server itself: %.190s; all who measure through it share what it "
-                     "does, so one at a time",
-                     said);
+            snprintf(
+                finding->why, sizeof(finding->why),
+                "refused by the server itself: %.190s; all who measure through it share what it "
+                "does, so one at a time",
+                said);
             finding->state = LIMITS_NOT_MEASURED;
             finding->look[0] = '\0';
             finding->side = LIMITS_SIDE_UNKNOWN;

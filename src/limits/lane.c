@@ -90,8 +90,8 @@ static void fail(struct limits_lane *lane, const char *why)
 
 /* ---- trials ---------------------------------------------------------------------------------- */
 
-/* What the probe service of the server said, or says that it sent, where it had no room for it: that
- * is nothing of the path's. NULL: it had. */
+/* What the probe service of the server said, or says that it sent, where it had no room for it:
+ * that is nothing of the path's. NULL: it had. */
 static const char *busy_in(const struct limits_trial_seen *seen)
 {
     const char *said = strstr(seen->sample.saw, RPC_PROBE_BUSY);

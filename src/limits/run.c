@@ -42,8 +42,8 @@ struct run {
     struct limits_work works[LIMITS_SHAPES];
     size_t work_count; /* that were started */
     size_t over;
-    size_t wanted;        /* but what is left out */
-    uint64_t expected_ns; /* how long it takes, about */
+    size_t wanted;         /* but what is left out */
+    uint64_t expected_ns;  /* how long it takes, about */
     enum limits_turn turn; /* whose works are started next */
     bool measuring;
     bool stopping;

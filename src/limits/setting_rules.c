@@ -10,8 +10,9 @@
 #define RULE(...) RULE_OF(HOP, __VA_ARGS__)
 #define RULE_OF(owner_, shape_, look_, server_, half_, usual_, words_, ...)                        \
     {                                                                                              \
-        .owner = LIMITS_OWNER_##owner_, .shape = LIMITS_##shape_, .look = LIMITS_LOOK_##look_, .server = LIMITS_SERVER_##server_,  \
-        .half = LIMITS_HALF_##half_, .usual = (usual_), .words = (words_), .setting = {            \
+        .owner = LIMITS_OWNER_##owner_, .shape = LIMITS_##shape_, .look = LIMITS_LOOK_##look_,     \
+        .server = LIMITS_SERVER_##server_, .half = LIMITS_HALF_##half_, .usual = (usual_),         \
+        .words = (words_), .setting = {                                                            \
             __VA_ARGS__                                                                            \
         }                                                                                          \
     }

@@ -144,6 +144,9 @@ static void note_ended_side(struct wall *wall, const struct limits_told *told)
     enum limits_side side = told->answered && !told->found ? LIMITS_SIDE_CLIENT_HOP
                                                            : limits_judge_side(&wall->ended, told);
     wall->seen.ended_side = side != LIMITS_SIDE_UNKNOWN ? side : wall->seen.ended_side;
+    if (strstr(told->text, RPC_PROBE_BUSY) != NULL) { /* whatever the path made of it */
+        snprintf(wall->ended.saw, sizeof(wall->ended.saw), "%s", told->text);
+    }
 }
 
 static void ask_next(struct wall *wall);

@@ -151,8 +151,9 @@ static void on_ready(void *user)
     if (try->state != LIMITS_TRY_DIALLING) {
         return;
     }
-    if (limits_call_open(&try->call, try->link, try->probe ? &try->setup->script : NULL) != 0) {
-        snprintf(try->sample->saw, sizeof(try->sample->saw), "no stream could be opened");
+    int rv = limits_call_open(&try->call, try->link, try->probe ? &try->setup->script : NULL);
+    if (rv != 0) {
+        snprintf(try->sample->saw, sizeof(try->sample->saw), "%s", rpc_call_unstarted(rv));
         enter(try, LIMITS_TRY_CLOSING);
         return;
     }

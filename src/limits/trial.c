@@ -66,11 +66,22 @@ static void on_told(void *user, const struct limits_told *told)
     finish(trial);
 }
 
+/* A hop may have dropped all but the code of what a busy probe service said: it says it again. */
+static bool may_be_busy(const struct limits_trial_seen *seen)
+{
+    const struct rpc_status *status = &seen->status;
+    return status->code == RPC_RESOURCE_EXHAUSTED && status->origin == RPC_FROM_TRAILERS &&
+           status->message[0] == '\0';
+}
+
 static void closed(struct limits_trial *trial)
 {
     trial->call = NULL;
     uv_timer_stop(&trial->timer);
     enum limits_asking asking = trial->setup.asking;
+    if (asking == LIMITS_ASK_NOT && may_be_busy(&trial->seen)) {
+        asking = LIMITS_ASK_ONCE;
+    }
     if (asking == LIMITS_ASK_NOT || trial->stopping ||
         (asking == LIMITS_ASK_UNLESS_MET && trial->seen.met) ||
         (asking == LIMITS_ASK_IF_MET && !trial->seen.met)) {

@@ -87,7 +87,7 @@ struct limits_trial {
     void *user;
     struct limits_trial_setup setup;
     struct limits_trial_seen seen;
-    struct limits_link *link; /* borrowed while it is open */
+    struct limits_link *link;             /* borrowed while it is open */
     char local[NET_STREAM_ADDRESS_BYTES]; /* of the link, which may be gone */
     char id[RPC_PROBE_ID_BYTES];
     struct rpc_call *call;

@@ -356,6 +356,18 @@ static size_t chosen_limit(size_t asked)
     return asked != 0 ? asked : RPC_MESSAGE_LIMIT_BYTES;
 }
 
+const char *rpc_call_unstarted(int outcome)
+{
+    switch (outcome) {
+    case H2_E_NO_ROOM:
+        return "it takes no further stream on this connection";
+    case H2_E_HEADERS:
+        return "it takes no header block as large as ours (MAX_HEADER_LIST_SIZE)";
+    default:
+        return "no memory for a stream";
+    }
+}
+
 int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *config,
                    const struct rpc_call_events *events, void *user, struct rpc_call **ret_call)
 {

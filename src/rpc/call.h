@@ -39,6 +39,10 @@ struct rpc_call_config {
 int rpc_call_start(struct rpc_client *client, const struct rpc_call_config *config,
                    const struct rpc_call_events *events, void *user, struct rpc_call **ret_call);
 
+/* Why a call was not started, by what rpc_call_start() returned: a static clause whose subject is
+ * the peer. */
+const char *rpc_call_unstarted(int outcome);
+
 /* Queues one message of at most the call's send limit. Returns 0, H2_E_CLOSED or H2_E_FULL when
  * more than that, and 64 KiB at least, already wait because the peer does not read. */
 int rpc_call_send(struct rpc_call *call, const void *bytes, size_t len);

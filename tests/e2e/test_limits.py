@@ -513,7 +513,8 @@ def test_a_proxy_that_restarts_in_the_middle_is_no_limit(started, certs):
     run = start_limits("--target", f"localhost:{port}", "--cacert", certs / "ca.pem", "--within", "8s", "--shapes",
                        ",".join(shapes))
     try:
-        proxy.wait_for(r"probe.ProbeService/Run", count=2 * len(shapes))  # all have begun
+        # All have begun, behind one that shows whether a hop is between.
+        proxy.wait_for(r"probe.ProbeService/Run", count=2 * len(shapes) + 1)
         proxy.kill()
         proxy.close()
         proxy = started(Proxy(*start, port=port))
@@ -530,8 +531,9 @@ def test_what_is_known_is_told_when_it_is_interrupted(started):
     relay = started(FrameRelay(started(Server()), each_stream(lambda link, s: s.half_closed)))
     run = start_limits("--target", relay.address, "--plaintext", "--within", "60s", "--shapes", "half_close,idle")
     try:
-        # One asks whether there are probes, two of each shape, two ask what the server saw of the ends.
-        wait_until(lambda: relay.connections >= 7, 30, "both streams have ended")
+        # One asks whether there are probes, two whether a hop is between, two of each shape, two ask what the server
+        # saw of the ends.
+        wait_until(lambda: relay.connections >= 9, 30, "both streams have ended")
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=60)
     finally:
@@ -579,8 +581,8 @@ def test_what_a_standstill_may_have_cost_is_told_as_resolution(started, all_stan
 
 
 GENTLE = "left out by --gentle, as others on the path might feel it"
-HARSH = {"goaway", "grace", "streams_per_connection", "requests_per_connection", "message_up", "message_down", "metadata_up",
-         "metadata_down", "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"}
+HARSH = {"goaway", "grace", "streams_per_connection", "requests_per_connection", "message_up", "message_down",
+         "metadata_up", "metadata_down", "metadata_fields_up", "metadata_fields_down", "slow_reader", "buffered"}
 
 
 def test_a_gentle_run_leaves_out_what_may_hurt(started):
@@ -603,9 +605,10 @@ def test_how_long_it_takes_is_told_at_the_start(started):
     finally:
         run.kill()
         run.communicate()
-    assert re.fullmatch(r"limits: looks for limits of time of up to 1m30s, which takes about 2m1\ds in all; Ctrl-C tells "
-                        r"what is known by then\n", first), first
-    done = grpcroute("limits", "--target", server.address, "--plaintext", "--within", "1s", "--shapes", "idle", timeout=60)
+    assert re.fullmatch(r"limits: looks for limits of time of up to 1m30s, which takes about 2m1\ds in all; "
+                        r"Ctrl-C tells what is known by then\n", first), first
+    done = grpcroute("limits", "--target", server.address, "--plaintext", "--within", "1s", "--shapes", "idle",
+                     timeout=60)
     assert done.returncode == 0 and done.stderr == "", done.stderr
 
 

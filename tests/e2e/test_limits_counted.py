@@ -50,6 +50,22 @@ def test_the_server_s_own_limit_is_found(started):
     server = started(Server("v1", "s", "--max-streams", "300"))
     finding = limits(server.address, shapes=[WALL])[WALL]
     assert value(finding) == 300 and "SETTINGS allow 300 streams at once" in finding["look"], finding
+    assert finding["ended_by"] == "server_no_hop", finding
+    named, = finding["settings"]
+    assert (named["program"], named["name"]) == ("grpcroute server", "--max-streams"), named
+    proxy = started(faulty.faulty(server, faulty.FaultyLink))
+    finding = limits(proxy.address, shapes=[WALL])[WALL]
+    assert value(finding) == 300 and finding["ended_by"] == "client_hop", finding  # of a hop that has that number
+    assert all(named["program"] != "grpcroute server" for named in finding["settings"]), finding
+
+
+def test_the_wall_is_tried_with_2000_streams_and_no_more(started):
+    server = started(Server())
+    counted = []
+    proxy = started(faulty.faulty(server, faulty.CountsStreams, links=[], counted=counted))
+    finding = limits(proxy.address, shapes=[WALL])[WALL]
+    assert_none(finding, 2000)
+    assert max(counted) == 2000, max(counted)  # the questions to the server are among them
 
 
 def test_straight_to_the_server_nobody_is_hurt_and_nothing_is_held(started):
@@ -73,7 +89,7 @@ def test_gentle_tries_no_wall_no_sizes_and_no_slow_reader(started):
 @pytest.mark.parametrize("fault, settings, said, ended_by", [
     (faulty.AnnouncesStreams, {"streams_allowed": 20}, "SETTINGS allow 20 streams at once", "client_hop"),
     (faulty.RefusesStreams, {"streams_allowed": 10}, "stream 11 of 50: stream reset with REFUSED_STREAM", "client_hop"),
-    (faulty.QueuesStreams, {"streams_allowed": 30}, "stream 31 of 50 waits: in ", "server_hop")],
+    (faulty.QueuesStreams, {"streams_allowed": 30}, "stream 31 of 50 waits: in ", "unknown")],
     ids=lambda value: getattr(value, "__name__", None))
 def test_a_wall_is_told_as_what_it_is(started, fault, settings, said, ended_by):
     server = started(Server())
@@ -81,6 +97,8 @@ def test_a_wall_is_told_as_what_it_is(started, fault, settings, said, ended_by):
     finding = limits(proxy.address, shapes=[WALL])[WALL]
     assert value(finding) == settings["streams_allowed"], finding
     assert said in finding["look"] and finding["ended_by"] == ended_by, finding
+    if fault is faulty.QueuesStreams:
+        assert "the one that waits it has not seen" in finding["samples"][0]["server_saw"], finding
 
 
 def test_a_wall_that_moved_between_the_samples_is_unsteady(started):

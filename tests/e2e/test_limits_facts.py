@@ -1,10 +1,16 @@
 """`grpcroute limits`: what arrives of what was sent. Straight to the server all of it does; before each fake proxy that
 does one bad thing, that one is told, and the rest still holds."""
+import contextlib
+import threading
+
+import h2.events
 import pytest
 
 from testenv import faulty
 from testenv.grpcroute import Server
+from testenv.h2_server import H2Server
 from testenv.limits import limits
+from testenv.probing import Prober, drained, generate
 from testenv.proxies import REAL_PROXIES
 
 FACTS = ["headers_first", "status", "trailers_only", "status_message", "binary_metadata", "reset_from_server",
@@ -52,6 +58,66 @@ def test_what_a_proxy_does_not_hand_on_is_told(started, fault, broken, said, who
         assert found[shape]["state"] == "found" and found[shape]["holds"], (shape, found[shape])
 
 
+# ---- servers that cannot be asked ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("probe"))
+
+
+@contextlib.contextmanager
+def without_goaways(server, modules):
+    """Others use up all GOAWAYs that the server sends for its clients."""
+    spent, stop = threading.Event(), threading.Event()
+
+    def spend():
+        while not stop.is_set():
+            with contextlib.closing(Prober(*modules, server.address)) as prober:
+                call = prober.run(end_after_ms=1, goaway=True, grace_ms=1)
+                drained(call)
+                if "probe service is busy" in (call.details() or ""):
+                    spent.set()
+
+    thread = threading.Thread(target=spend)
+    thread.start()
+    try:
+        assert spent.wait(60)
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+@pytest.mark.parametrize("fault", [faulty.FaultyLink, faulty.DropsStatusMessages, faulty.DropsAllButCodes],
+                         ids=lambda fault: fault.__name__)
+def test_a_probe_service_that_others_keep_busy_is_not_told_as_the_path(started, modules, fault):
+    server = started(Server())
+    proxy = started(faulty.faulty(server, fault))
+    with without_goaways(server, modules):
+        found = limits(proxy.address, shapes=["goaway", "grace"], code=None)
+    busy = [one for one in found.values() if one["state"] == "not_measured"]
+    assert busy and all(one["state"] == "not_measured" or one["holds"] for one in found.values()), found
+    for one in busy:
+        assert "refused by the server itself: probe service is busy: " in one["why"], one
+        assert "all who measure through it share what it does" in one["why"], one
+
+
+def test_a_backend_that_is_gone_is_told_by_what_was_seen(started):
+    def gone(peer, event):
+        if isinstance(event, h2.events.RequestReceived):
+            peer.h2.send_headers(event.stream_id, [(":status", "502"), ("content-type", "text/html")], end_stream=True)
+
+    server = started(H2Server(gone))
+    found = limits(server.address, shapes=["idle", "status"], code=4)
+    for one in found.values():
+        assert one["state"] == "not_measured" and "502" in one["why"], one
+        assert "needs grpcroute server" not in one["why"], one
+
+
+# ---- headers that wait -----------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("side, said, ended_by", [
     ("server", "they come with a message, and the server had seen the stream before", "client_hop"),
     ("client", "they come with a message, and until then the server does not see the stream", "server_hop")])
@@ -67,10 +133,10 @@ def test_a_path_that_changes_between_the_samples_is_unsteady(started):
     server = started(Server())
 
     class Changes(faulty.DropsStatusMessages):
-        """On one of its connections alone, those of the questions to the server not counted: there are none."""
+        """On one of its connections alone, behind those that ask who is there, and from where a stream comes."""
 
         def headers(self, source, flags, number, fields):
-            return super().headers(source, flags, number, fields) if self.number == 2 else True
+            return super().headers(source, flags, number, fields) if self.number == 4 else True
 
     proxy = started(faulty.faulty(server, Changes))
     found = limits(proxy.address, shapes=["status_message"])["status_message"]

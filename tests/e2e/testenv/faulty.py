@@ -117,6 +117,37 @@ class DropsStatusMessages(FaultyLink):
         return True
 
 
+class CountsStreams(FaultyLink):
+    """How many streams were open at once, over all connections."""
+
+    links, counted = [], []  # a list of each per proxy: settings of faulty()
+
+    def __init__(self):
+        super().__init__()
+        self.links.append(self)
+
+    def take(self, source, kind, flags, number, payload):
+        goes_on = super().take(source, kind, flags, number, payload)
+        self.counted.append(sum(len(link.streams) for link in self.links))
+        return goes_on
+
+    def farewell(self, source):
+        if source == CLIENT and self in self.links:  # it leaves
+            self.links.remove(self)
+        return True
+
+
+class DropsAllButCodes(FaultyLink):
+    """A hop that makes statuses anew: of each, its code is left."""
+
+    def headers(self, source, flags, number, fields):
+        if is_trailers(source, flags, fields):
+            kept = (b":status", b"content-type", b"grpc-status")
+            self.send_headers(CLIENT, number, [field for field in fields if field[0] in kept], END_STREAM)
+            return False
+        return True
+
+
 class SpoilsBinaryMetadata(FaultyLink):
     """All but what the probes themselves need."""
 
@@ -274,13 +305,14 @@ class AnnouncesStreams(FaultyLink):
 
 
 class RefusesStreams(FaultyLink):
-    """Unannounced; `later` streams on the connections behind the second: the first is that of a question."""
+    """Unannounced; `later` streams on the connections behind the fourth: those before it ask who is there, and from
+    where a stream comes."""
 
     streams_allowed = 10
     later_allowed = 10
 
     def headers(self, source, flags, number, fields):
-        allowed = self.streams_allowed if self.number <= 2 else self.later_allowed
+        allowed = self.streams_allowed if self.number <= 4 else self.later_allowed
         if source == CLIENT and len(self.streams) > allowed:
             self.send(CLIENT, reset(number, REFUSED_STREAM))
             self.never.add(number)
