@@ -220,13 +220,14 @@ static void next_call(struct probe_stream *stream)
     }
     const struct role_identity identity = identity_of(stream);
     stream->call_first = seen_of(stream)->pong_count;
-    if (role_pinger_open(&stream->pinger, stream->conn->client, &identity) == 0) {
+    int outcome = role_pinger_open(&stream->pinger, stream->conn->client, &identity);
+    if (outcome == 0) {
         send_ping(stream);
         return;
     }
     struct net_error why;
-    net_error_set(&why, NET_FAILED, "%s takes no further call on this connection",
-                  rpc_client_peer(stream->conn->client));
+    net_error_set(&why, NET_FAILED, "%s: %s", rpc_client_peer(stream->conn->client),
+                  rpc_call_unstarted(outcome));
     probe_stream_fail(stream, &why);
     leave_conn(stream);
 }

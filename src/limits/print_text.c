@@ -175,7 +175,8 @@ static void print_limit(FILE *out, const struct limits_finding *finding)
     fprintf(out, "\n%s: %s, %s", limits_shape_name(finding->shape),
             limits_shape_text(finding->shape), limits_found_text(finding, cli_shows_utf8(), found));
     if (finding->kind != LIMITS_FACT && finding->state != LIMITS_UNSTEADY) {
-        fprintf(out, ", ended by: %s", limits_ended_by_text(finding, ended_by));
+        const char *by = limits_ended_by_text(finding, ended_by);
+        fprintf(out, "%s%s", by[0] != '\0' ? ", ended by: " : "", by);
     }
     fputc('\n', out);
     if (finding->state == LIMITS_UNSTEADY) {
@@ -206,7 +207,8 @@ static void print_limits(FILE *out, const struct limits_result *result)
 {
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
         const struct limits_finding *finding = &result->findings[i];
-        if (finding->wanted && limits_is_notable(finding) && finding->state != LIMITS_BY_OTHER) {
+        bool told = limits_is_notable(finding) || finding->setting_count > 0;
+        if (finding->wanted && told && finding->state != LIMITS_BY_OTHER) {
             print_limit(out, finding);
         }
     }

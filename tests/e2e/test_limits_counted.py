@@ -203,6 +203,26 @@ REAL = {
 }
 
 
+# The same for what a path holds: proxy, its setting made larger, the least that is held then, the setting's name.
+HELD = {
+    "envoy": (swap(r"initial_stream_window_size: \d+", "initial_stream_window_size: 1048576", count=0), 1 << 20,
+              "initial_stream_window_size"),
+    "haproxy": (swap(r"\nglobal\n", "\nglobal\n    tune.h2.initial-window-size 1048576\n"), 1 << 20,
+                "tune.h2.initial-window-size"),
+    "nginx": (swap(r"grpc_buffer_size [^;]*;", "grpc_buffer_size 8m;"), 8 << 20, "grpc_buffer_size"),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_what_a_real_proxy_holds_for_a_slow_reader_follows_its_setting(started, certs, tmp_path, name):
+    change, least, setting = HELD[name]
+    backend = started(Server("v1", "server-v1-a"))
+    proxy = started(REAL_PROXIES[name](certs, tmp_path, [backend], [backend], "--no-health-checks", change=change))
+    finding = limits(proxy.target, cacert=certs / "ca.pem", shapes=["buffered"])["buffered"]
+    assert value(finding) >= least, finding
+    assert any(setting in named["name"] for named in finding["settings"]), finding
+
+
 @pytest.mark.parametrize("row", REAL)
 def test_the_limit_of_a_real_proxy_is_found_and_named(started, certs, tmp_path, row):
     name, change, shape, least, most, look, ended_by, setting = REAL[row]

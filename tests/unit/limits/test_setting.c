@@ -158,6 +158,19 @@ static void a_size_is_named_by_what_both_ends_saw(void **state)
     assert_named(up, 0, "nginx", "client_max_body_size");
 }
 
+/* As measured: each holds more where its setting is larger (tests/e2e/test_limits_counted.py). */
+static void what_is_held_for_a_slow_reader_has_settings(void **state)
+{
+    (void)state;
+    struct limits_finding *held =
+        found(LIMITS_BUFFERED, 90175, LIMITS_END_OPEN, 0, "the server had to wait");
+    held->kind = LIMITS_BYTES;
+    limits_setting_name_all(findings, false);
+    assert_int_equal(held->setting_count, 3);
+    assert_named(held, 0, "HAProxy", "tune.h2.initial-window-size");
+    assert_string_equal("", held->advice);
+}
+
 static void streams_on_a_connection_are_counted_exactly(void **state)
 {
     (void)state;
@@ -250,6 +263,7 @@ int main(void)
         TEST(the_one_at_its_default_comes_first),
         TEST(where_no_hop_is_between_the_settings_are_the_server_s),
         TEST(a_size_is_named_by_what_both_ends_saw),
+        TEST(what_is_held_for_a_slow_reader_has_settings),
         TEST(streams_on_a_connection_are_counted_exactly),
         TEST(a_half_closed_stream_tells_two_limits_of_age_apart),
         TEST(a_goaway_with_words_is_what_it_says),
