@@ -522,8 +522,11 @@ def test_a_proxy_that_restarts_in_the_middle_is_no_limit(started, certs):
         run.kill()
         run.wait()
     assert run.returncode == 0, err
-    for finding in json.loads(out)["limits"]:
-        assert finding["state"] == "unsteady" and "in one moment" in finding["why"], finding
+    findings = json.loads(out)["limits"]
+    for finding in findings:  # the proxy may end between the line of its log and the answer that begins the last stream
+        assert finding["state"] == "unsteady", finding
+        assert "in one moment" in finding["why"] or "could not be begun" in finding["why"], finding
+    assert any("in one moment" in finding["why"] for finding in findings), findings
 
 
 def test_what_is_known_is_told_when_it_is_interrupted(started):
