@@ -125,25 +125,12 @@ static struct buf without_zeros(const struct buf *bytes)
     return text;
 }
 
-static struct buf decode_all(const struct buf *bytes)
-{
-    struct text_decoder decoder = {0};
-    struct buf text = {0};
-    char out[TEXT_DECODED_BYTES];
-    for (size_t i = 0; i < bytes->len; i++) {
-        size_t len = text_decode(&decoder, buf_data(bytes)[i], out);
-        (void)buf_append(&text, out, len, SIZE_MAX);
-    }
-    (void)buf_append(&text, out, text_decode_end(&decoder, out), SIZE_MAX);
-    (void)buf_append(&text, "\n", 1, SIZE_MAX);
-    return text;
-}
-
 /* The text in UTF-8; owned by the caller. Files of several encodings in one have no encoding: their
  * reports are ASCII, and seen when the zeros of UTF-16 are taken out. */
 static struct buf decode(const struct buf *bytes)
 {
-    struct buf text = decode_all(bytes);
+    struct buf text = text_decode_all(bytes);
+    (void)buf_append(&text, "\n", 1, SIZE_MAX);
     struct buf other = without_zeros(bytes);
     bool has_more = count_reports(&other) > count_reports(&text);
     buf_deinit(has_more ? &text : &other);

@@ -8,19 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Shells write UTF-16, too. Each byte becomes TEXT_DECODED_BYTES at most, and only the first few
- * wait for the next. */
+/* Shells write UTF-16, too. */
 static char *decode(const struct buf *bytes, size_t *ret_len)
 {
     static const char mark[] = "\xef\xbb\xbf";
-    struct text_decoder decoder = {0};
-    struct buf text = {0};
-    char out[TEXT_DECODED_BYTES];
-    for (size_t i = 0; i < bytes->len; i++) {
-        size_t len = text_decode(&decoder, buf_data(bytes)[i], out);
-        (void)buf_append(&text, out, len, SIZE_MAX);
-    }
-    (void)buf_append(&text, out, text_decode_end(&decoder, out), SIZE_MAX);
+    struct buf text = text_decode_all(bytes);
     if (text.len >= strlen(mark) && memcmp(buf_data(&text), mark, strlen(mark)) == 0) {
         buf_consume(&text, strlen(mark));
     }
