@@ -1,9 +1,23 @@
 #include "base/text_line.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #define REPLACEMENT UINT32_C(0xfffd)
+#define HEAD_BYTES  4 /* enough to know an encoding by */
+/* What one byte can lead to: the whole head, or a character. */
+#define DECODED_BYTES 8
+
+enum encoding { ENCODING_UNKNOWN, ENCODING_UTF8, ENCODING_UTF16LE, ENCODING_UTF16BE };
+
+/* Zeroed at first. */
+struct decoder {
+    enum encoding encoding;
+    uint8_t head[HEAD_BYTES]; /* the file's first bytes, then the unit that is under way */
+    size_t head_len;
+    uint32_t high; /* the first half of a surrogate pair, or 0 */
+};
 
 static size_t encode(uint32_t code_point, char *out)
 {
@@ -30,7 +44,7 @@ static size_t encode(uint32_t code_point, char *out)
 }
 
 /* One unit of UTF-16. A half of a pair without its other becomes U+FFFD; a mark is no text. */
-static size_t decode_unit(struct text_decoder *decoder, uint32_t unit, char *out)
+static size_t decode_unit(struct decoder *decoder, uint32_t unit, char *out)
 {
     uint32_t high = decoder->high;
     decoder->high = 0;
@@ -48,25 +62,25 @@ static size_t decode_unit(struct text_decoder *decoder, uint32_t unit, char *out
     return len + encode(unit >= 0xdc00 && unit < 0xe000 ? REPLACEMENT : unit, out + len);
 }
 
-static enum text_encoding encoding_of(const uint8_t head[static TEXT_HEAD_BYTES])
+static enum encoding encoding_of(const uint8_t head[static HEAD_BYTES])
 {
     if (head[0] == 0xff && head[1] == 0xfe) {
-        return TEXT_UTF16LE;
+        return ENCODING_UTF16LE;
     }
     if (head[0] == 0xfe && head[1] == 0xff) {
-        return TEXT_UTF16BE;
+        return ENCODING_UTF16BE;
     }
     bool even_zero = head[0] == 0 && head[2] == 0;
     bool odd_zero = head[1] == 0 && head[3] == 0;
     if (even_zero != odd_zero) {
-        return odd_zero ? TEXT_UTF16LE : TEXT_UTF16BE;
+        return odd_zero ? ENCODING_UTF16LE : ENCODING_UTF16BE;
     }
-    return TEXT_UTF8;
+    return ENCODING_UTF8;
 }
 
-static size_t decode_known(struct text_decoder *decoder, uint8_t byte, char *out)
+static size_t decode_known(struct decoder *decoder, uint8_t byte, char *out)
 {
-    if (decoder->encoding == TEXT_UTF8) {
+    if (decoder->encoding == ENCODING_UTF8) {
         out[0] = (char)byte;
         return 1;
     }
@@ -78,20 +92,21 @@ static size_t decode_known(struct text_decoder *decoder, uint8_t byte, char *out
     unsigned first = decoder->head[0];
     unsigned second = decoder->head[1];
     return decode_unit(
-        decoder, decoder->encoding == TEXT_UTF16LE ? second << 8 | first : first << 8 | second,
+        decoder, decoder->encoding == ENCODING_UTF16LE ? second << 8 | first : first << 8 | second,
         out);
 }
 
-size_t text_decode(struct text_decoder *decoder, uint8_t byte, char out[static TEXT_DECODED_BYTES])
+/* Takes the next byte of the file and returns how many bytes of UTF-8 were written. */
+static size_t decode_byte(struct decoder *decoder, uint8_t byte, char out[static DECODED_BYTES])
 {
-    if (decoder->encoding != TEXT_UNKNOWN) {
+    if (decoder->encoding != ENCODING_UNKNOWN) {
         return decode_known(decoder, byte, out);
     }
     decoder->head[decoder->head_len++] = byte;
-    if (decoder->head_len < TEXT_HEAD_BYTES) {
+    if (decoder->head_len < HEAD_BYTES) {
         return 0;
     }
-    uint8_t head[TEXT_HEAD_BYTES];
+    uint8_t head[HEAD_BYTES];
     memcpy(head, decoder->head, sizeof(head));
     decoder->encoding = encoding_of(head);
     decoder->head_len = 0;
@@ -102,14 +117,28 @@ size_t text_decode(struct text_decoder *decoder, uint8_t byte, char out[static T
     return len;
 }
 
-size_t text_decode_end(struct text_decoder *decoder, char out[static TEXT_DECODED_BYTES])
+/* The end of the file: writes what the head of a very short one still holds. */
+static size_t decode_end(struct decoder *decoder, char out[static DECODED_BYTES])
 {
     bool has_mark = decoder->head_len >= 2 && (decoder->head[0] ^ decoder->head[1]) == 1 &&
                     decoder->head[0] >= 0xfe;
-    size_t len = decoder->encoding == TEXT_UNKNOWN && !has_mark ? decoder->head_len : 0;
+    size_t len = decoder->encoding == ENCODING_UNKNOWN && !has_mark ? decoder->head_len : 0;
     memcpy(out, decoder->head, len);
     decoder->head_len = 0;
     return len;
+}
+
+struct buf text_decode_all(const struct buf *bytes)
+{
+    struct decoder decoder = {0};
+    struct buf text = {0};
+    char out[DECODED_BYTES];
+    for (size_t i = 0; i < bytes->len; i++) {
+        size_t len = decode_byte(&decoder, buf_data(bytes)[i], out);
+        (void)buf_append(&text, out, len, SIZE_MAX);
+    }
+    (void)buf_append(&text, out, decode_end(&decoder, out), SIZE_MAX);
+    return text;
 }
 
 /* The length of the colour that begins here, or 0. */

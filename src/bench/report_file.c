@@ -11,53 +11,14 @@
 #include "base/text_line.h"
 #include "cli/exit.h"
 #include "role/input.h"
-#include "role/signals.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FILE_BYTES_MAX (64 * 1024 * 1024)
-#define READ_BYTES     (64 * 1024)
 #define SOURCES_MAX    256 /* different prefixes in one file */
 #define PREFIX_BYTES   256
-
-/* Reads to the end. Returns 0, or an exit code with a reason. */
-static int read_all(struct role_input *input, struct buf *text,
-                    char reason[static REPORT_REASON_BYTES])
-{
-    ssize_t len;
-    do {
-        uint8_t *room = buf_reserve(text, READ_BYTES);
-        len = room != NULL ? role_input_read(input, room, READ_BYTES) : -ENOMEM;
-        buf_commit(text, len > 0 ? (size_t)len : 0);
-    } while (len > 0 && text->len <= FILE_BYTES_MAX);
-    if (input->interrupted_by != 0) {
-        snprintf(reason, REPORT_REASON_BYTES, "interrupted while it was read");
-        return role_signals_exit_code(input->interrupted_by);
-    }
-    if (len > 0) {
-        snprintf(reason, REPORT_REASON_BYTES, "is larger than 64 MiB");
-    } else if (len < 0) {
-        snprintf(reason, REPORT_REASON_BYTES, "cannot be read: %s", strerror((int)-len));
-    }
-    return len == 0 ? 0 : EXIT_USAGE;
-}
-
-/* The whole file, owned by the caller. Returns 0, or an exit code with a reason. */
-static int read_file(const char *path, struct buf *ret, char reason[static REPORT_REASON_BYTES])
-{
-    struct role_input input;
-    int error = role_input_open(&input, path, 0);
-    if (error != 0) {
-        snprintf(reason, REPORT_REASON_BYTES, "%s", strerror(-error));
-        return EXIT_USAGE;
-    }
-    int rv = read_all(&input, ret, reason);
-    role_input_close(&input);
-    return rv;
-}
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
@@ -164,25 +125,12 @@ static struct buf without_zeros(const struct buf *bytes)
     return text;
 }
 
-static struct buf decode_all(const struct buf *bytes)
-{
-    struct text_decoder decoder = {0};
-    struct buf text = {0};
-    char out[TEXT_DECODED_BYTES];
-    for (size_t i = 0; i < bytes->len; i++) {
-        size_t len = text_decode(&decoder, buf_data(bytes)[i], out);
-        (void)buf_append(&text, out, len, SIZE_MAX);
-    }
-    (void)buf_append(&text, out, text_decode_end(&decoder, out), SIZE_MAX);
-    (void)buf_append(&text, "\n", 1, SIZE_MAX);
-    return text;
-}
-
 /* The text in UTF-8; owned by the caller. Files of several encodings in one have no encoding: their
  * reports are ASCII, and seen when the zeros of UTF-16 are taken out. */
 static struct buf decode(const struct buf *bytes)
 {
-    struct buf text = decode_all(bytes);
+    struct buf text = text_decode_all(bytes);
+    (void)buf_append(&text, "\n", 1, SIZE_MAX);
     struct buf other = without_zeros(bytes);
     bool has_more = count_reports(&other) > count_reports(&text);
     buf_deinit(has_more ? &text : &other);
@@ -368,7 +316,7 @@ int bench_report_read(const char *path, struct bench_result *ret,
 {
     memset(ret, 0, sizeof(*ret));
     struct buf bytes = {0};
-    int rv = read_file(path, &bytes, reason);
+    int rv = role_input_read_all(path, FILE_BYTES_MAX, &bytes, reason, REPORT_REASON_BYTES);
     if (rv != 0) {
         buf_deinit(&bytes);
         return rv;

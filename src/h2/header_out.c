@@ -42,16 +42,21 @@ void h2_stream_block_sent(struct h2_stream *stream, const nghttp2_headers *heade
     h2_count_queued(stream->session, 0, bytes);
 }
 
+size_t h2_fields_text_bytes(const struct h2_header *fields, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += fields[i].name_len + fields[i].value_len;
+    }
+    return bytes;
+}
+
 /* Copies fields so that they live until the last body byte is sent. */
 static struct h2_trailers *trailers_copy(const struct h2_header *fields, size_t count)
 {
-    size_t text_bytes = 1;
-    for (size_t i = 0; i < count; i++) {
-        text_bytes += fields[i].name_len + fields[i].value_len;
-    }
     struct h2_trailers *copy = mem_new(struct h2_trailers);
     copy->fields = mem_calloc(count + 1, sizeof(*copy->fields));
-    copy->text = mem_calloc(1, text_bytes);
+    copy->text = mem_calloc(1, h2_fields_text_bytes(fields, count) + 1);
     copy->count = count;
     char *to = copy->text;
     for (size_t i = 0; i < count; i++) {

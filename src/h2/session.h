@@ -71,6 +71,9 @@ struct h2_header {
 #define H2_HEADER(name_text, value_text)                                                           \
     ((struct h2_header){(name_text), (value_text), strlen(name_text), strlen(value_text), false})
 
+/* Bytes of their names and values. */
+size_t h2_fields_text_bytes(const struct h2_header *fields, size_t count);
+
 /* The fields of one header block, pseudo-header fields first; borrowed until the event returns. */
 struct h2_block {
     const struct h2_header *fields;

@@ -2,19 +2,18 @@
  * or a single one and then nothing. Two connections are asked at two paces: what ends both at one
  * age is no limit on the number of requests, and what ends both after as many is none on age.
  *
- *   waiting --its time--> dialling --ready--> calling --call over--> resting
- *   resting --the pause of a busy one is over--> calling
- *   calling --call over, more of a burst--> calling
- *   calling, resting --GOAWAY, lost, long enough--> closing --connection closed--> over */
+ * While a connection is used, a call of it is open or it rests:
+ *
+ *   calling --call over--> resting --the pause of a busy one is over--> calling
+ *   calling --call over, more of a burst--> calling */
 #include "limits/shape_connection.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "limits/call.h"
+#include "limits/conn_try.h"
 #include "limits/judge.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* Between the calls of a busy connection: limits that are looked at when a request comes are found
@@ -29,22 +28,18 @@
 #define REQUESTS 1100
 #define BURST    10
 
-enum state { WAITING, DIALLING, CALLING, RESTING, CLOSING, OVER };
-
 struct connections;
 
 struct connection_try {
+    struct limits_conn_try conn;
     struct connections *all;
-    struct limits_sample *sample;
-    enum state state;
-    struct limits_link *link;
     struct limits_call call;
+    bool calling;
     bool called;   /* a call went well */
     bool answered; /* the one that is open */
     uint64_t requests;
     uint64_t gap_ns;   /* of a busy one */
     uint64_t burst_ns; /* when it began */
-    uint64_t begin_ns;
     uint64_t clock_ns; /* from when the limit counts; 0: not yet */
     uint64_t blur_ns;
     uint64_t next_ns;
@@ -59,14 +54,14 @@ struct connections {
     size_t over;
 };
 
-static struct limits_ground *ground_of(const struct connection_try *try)
+static struct connection_try *try_of(struct limits_conn_try *conn)
 {
-    return try->all->work->ground;
+    return container_of(conn, struct connection_try, conn);
 }
 
 static uint64_t now_of(const struct connection_try *try)
 {
-    return limits_ground_now_ns(ground_of(try));
+    return limits_ground_now_ns(try->conn.ground);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -85,28 +80,25 @@ static void judge(struct connections *all)
     }
 }
 
-static void finish(struct connection_try *try)
+static void on_over(struct limits_conn_try *conn)
 {
-    try->state = OVER;
-    if (++try->all->over == LIMITS_SAMPLES) {
-        judge(try->all);
-        limits_work_over(try->all->work);
+    struct connections *all = try_of(conn)->all;
+    if (++all->over == LIMITS_SAMPLES) {
+        judge(all);
+        limits_work_over(all->work);
     }
 }
 
-static void end(struct connection_try *try, enum limits_end how, const char *saw)
+static void on_end(struct limits_conn_try *conn, enum limits_end how)
 {
-    struct limits_sample *sample = try->sample;
-    uint64_t looked_ns = try->clock_ns + ground_of(try)->within_ns;
+    struct connection_try *try = try_of(conn);
+    struct limits_sample *sample = conn->sample;
+    uint64_t looked_ns = try->clock_ns + conn->ground->within_ns;
     uint64_t now_ns = how == LIMITS_END_OPEN ? looked_ns : now_of(try);
-    if (try->state == CLOSING) {
-        return;
-    }
-    sample->opened = try->called;
-    sample->end = how;
+    sample->opened = try->called || (how == LIMITS_END_GOAWAY && try->answered);
     sample->lived_ns = now_ns - sample->opened_ns;
     sample->value = now_ns - try->clock_ns;
-    sample->resolution = try->blur_ns + limits_ground_blur_ns(ground_of(try)) + try->gap_ns;
+    sample->resolution = try->blur_ns + limits_ground_blur_ns(conn->ground) + try->gap_ns;
     if (try->all->counted) {
         sample->value = try->requests;
         sample->resolution = 0;
@@ -114,11 +106,6 @@ static void end(struct connection_try *try, enum limits_end how, const char *saw
     }
     bool cut = how == LIMITS_END_GOAWAY || how == LIMITS_END_CONNECTION;
     sample->side = cut ? LIMITS_SIDE_CLIENT_HOP : LIMITS_SIDE_UNKNOWN;
-    snprintf(sample->saw, sizeof(sample->saw), "%s", saw);
-    try->state = CLOSING;
-    if (try->link != NULL) {
-        limits_link_close(try->link);
-    }
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -126,19 +113,19 @@ static void end(struct connection_try *try, enum limits_end how, const char *saw
 static void start_clock(struct connection_try *try)
 {
     try->clock_ns = now_of(try);
-    try->blur_ns = limits_ground_blur_ns(ground_of(try));
+    try->blur_ns = limits_ground_blur_ns(try->conn.ground);
 }
 
 static void open_call(struct connection_try *try, uint64_t now_ns)
 {
     static const struct rpc_probe_script script = {.echo = true};
-    const struct limits_ground *ground = ground_of(try);
+    const struct limits_ground *ground = try->conn.ground;
     /* Of so many calls the server would keep no other's record. */
     bool probe = ground->has_probe && ground->target->service == NULL && !try->all->counted;
     try->answered = false;
     try->next_ns = now_ns + try->gap_ns;
-    if (limits_call_open(&try->call, try->link, probe ? &script : NULL) == 0) {
-        try->state = CALLING;
+    if (limits_call_open(&try->call, try->conn.link, probe ? &script : NULL) == 0) {
+        try->calling = true;
         try->call_ns = now_ns;
         try->requests++;
         limits_call_send(&try->call);
@@ -160,8 +147,8 @@ static void next_of_burst(struct connection_try *try)
 {
     uint64_t now_ns = now_of(try);
     uint64_t took_ns = now_ns - try->burst_ns;
-    if (try->requests >= REQUESTS || now_ns >= try->clock_ns + ground_of(try)->within_ns) {
-        end(try, LIMITS_END_OPEN, "");
+    if (try->requests >= REQUESTS || now_ns >= try->clock_ns + try->conn.ground->within_ns) {
+        limits_conn_try_end(&try->conn, LIMITS_END_OPEN, "");
     } else if (is_slower(try) && try->requests % BURST == 0) {
         uint64_t tick_ns = LIMITS_TICK_MS * NS_PER_MS;
         try->next_ns = now_ns + (took_ns > tick_ns ? took_ns : tick_ns);
@@ -183,14 +170,15 @@ static void on_call_closed(void *user, const struct rpc_status *status)
 {
     struct connection_try *try = user;
     char saw[LIMITS_TEXT_BYTES];
-    if (try->state != CALLING) {
+    try->calling = false;
+    if (try->conn.state != LIMITS_CONN_USED) {
         return;
     }
     if (!try->answered && status->origin != RPC_FROM_CONNECTION && !status->unprocessed) {
-        end(try, LIMITS_END_BROKEN, rpc_status_describe(status, saw, sizeof(saw)));
+        limits_conn_try_end(&try->conn, LIMITS_END_BROKEN,
+                            rpc_status_describe(status, saw, sizeof(saw)));
         return;
     }
-    try->state = RESTING;
     try->called = try->called || try->answered;
     if (try->all->counted) {
         next_of_burst(try);
@@ -206,42 +194,18 @@ static const struct limits_call_events call_events = {
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
-static void on_ready(void *user)
+static void on_ready(struct limits_conn_try *conn)
 {
-    struct connection_try *try = user;
-    if (try->state == DIALLING) {
-        try->state = RESTING;
-        try->sample->opened_ns = now_of(try);
-        start_clock(try);
-        begin_burst(try);
-        open_call(try, now_of(try));
-    }
+    struct connection_try *try = try_of(conn);
+    start_clock(try);
+    begin_burst(try);
+    open_call(try, now_of(try));
 }
 
-static void on_goaway(void *user, uint32_t error, const char *debug)
-{
-    struct connection_try *try = user;
-    (void)debug;
-    if (try->state == CALLING || try->state == RESTING) {
-        try->sample->goaway_seen = true;
-        try->sample->code = error;
-        try->called = try->called || try->answered;
-        end(try, LIMITS_END_GOAWAY, limits_link_goaway(try->link));
-    }
-}
-
-static void on_link_closed(void *user, const struct net_error *why)
-{
-    struct connection_try *try = user;
-    try->link = NULL;
-    end(try, LIMITS_END_CONNECTION, why->text);
-    finish(try);
-}
-
-static const struct limits_link_events link_events = {
+static const struct limits_conn_events conn_events = {
     .on_ready = on_ready,
-    .on_goaway = on_goaway,
-    .on_closed = on_link_closed,
+    .on_end = on_end,
+    .on_over = on_over,
 };
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -251,21 +215,17 @@ static bool is_asking(const struct connections *all)
     return all->busy || all->counted;
 }
 
-static void tick_try(struct connection_try *try, uint64_t now_ns)
+static void tick_used(struct connection_try *try, uint64_t now_ns)
 {
-    struct limits_work *work = try->all->work;
-    if (try->state == WAITING && now_ns >= try->begin_ns) {
-        try->state = DIALLING;
-        try->link = limits_link_open(work->ground, NULL, &link_events, try);
-    } else if (try->state == CALLING && now_ns > try->call_ns + LIMITS_ANSWER_MS * NS_PER_MS) {
-        end(try, LIMITS_END_BROKEN, "a short call did not end");
-    } else if (try->state == RESTING && now_ns >= try->clock_ns + work->ground->within_ns) {
-        end(try, LIMITS_END_OPEN, "");
-    } else if (try->state == RESTING && is_asking(try->all) && now_ns >= try->next_ns) {
+    if (try->calling) {
+        if (now_ns > try->call_ns + LIMITS_ANSWER_MS * NS_PER_MS) {
+            limits_conn_try_end(&try->conn, LIMITS_END_BROKEN, "a short call did not end");
+        }
+    } else if (now_ns >= try->clock_ns + try->conn.ground->within_ns) {
+        limits_conn_try_end(&try->conn, LIMITS_END_OPEN, "");
+    } else if (is_asking(try->all) && now_ns >= try->next_ns) {
         begin_burst(try);
         open_call(try, now_ns);
-    } else if (try->state == CLOSING && try->link == NULL) {
-        finish(try);
     }
 }
 
@@ -273,7 +233,9 @@ static void tick(struct limits_work *work, uint64_t now_ns)
 {
     struct connections *all = work->state;
     for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
-        tick_try(&all->tries[i], now_ns);
+        if (limits_conn_try_tick(&all->tries[i].conn, now_ns)) {
+            tick_used(&all->tries[i], now_ns);
+        }
     }
 }
 
@@ -281,9 +243,7 @@ static void stop(struct limits_work *work)
 {
     struct connections *all = work->state;
     for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
-        if (all->tries[i].state < CLOSING) {
-            end(&all->tries[i], LIMITS_END_HERE, "");
-        }
+        limits_conn_try_stop(&all->tries[i].conn);
     }
 }
 
@@ -307,8 +267,8 @@ static void start(struct limits_work *work)
     for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
         struct connection_try *try = &all->tries[i];
         try->all = all;
-        try->sample = &work->finding->samples[i];
-        try->begin_ns = begin_ns + i * limits_ground_stagger_ns(work->ground);
+        limits_conn_try_init(&try->conn, work->ground, &work->finding->samples[i], &conn_events,
+                             begin_ns + i * limits_ground_stagger_ns(work->ground));
         try->gap_ns = all->busy ? gap_ns(work->ground) * (i == 0 ? 1 : SLOWER) : 0;
         limits_call_init(&try->call, work->ground, &call_events, try);
     }

@@ -10,11 +10,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "limits/ask.h"
 #include "limits/call.h"
 #include "limits/counted.h"
 #include "limits/facts.h"
 #include "limits/quick.h"
+#include "limits/sent.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +27,7 @@
 #define QUICK_COUNT 20
 /* The longest wait for an answer; a neighbour that gets none is hurt. */
 #define QUICK_WAIT_MS 4000
-/* The server sent nothing for so long: the path is full. */
-#define STILL_MS     2500
-#define ASK_EVERY_MS 300
-#define READ_MS      3000
+#define READ_MS       3000
 
 enum slow_phase { SLOW_ALONE, SLOW_FILLING, SLOW_FULL, SLOW_READING, SLOW_CLOSING };
 
@@ -46,15 +43,11 @@ struct slow {
     struct limits_link *link;
     struct limits_quick quick;
     struct limits_call held;
-    struct limits_ask ask;
+    struct limits_sent sent;
     enum slow_phase phase;
     struct limits_slow seen;
     uint64_t opened_ns;
-    uint64_t grew_ns;    /* when the server last had sent more */
-    uint64_t heard_ns;   /* when it last said how much; 0: never */
-    uint64_t ask_ns;     /* when it is asked again */
     uint64_t reading_ns; /* since when the slow one is read */
-    bool asking;
     bool stopping;
     bool failed;
     char ended_text[LIMITS_TEXT_BYTES];
@@ -95,6 +88,7 @@ static void finish_sample(struct slow *slow)
     const struct slow_shape *shape = slow->work->plan->setup;
     struct limits_finding *finding = slow->work->finding;
     struct limits_sample *sample = &finding->samples[finding->sample_count++];
+    slow->seen.sent_bytes = slow->sent.bytes;
     sample->opened = !slow->failed;
     sample->opened_ns = slow->opened_ns;
     sample->lived_ns = now_ns(slow) - slow->opened_ns;
@@ -131,9 +125,9 @@ static void on_link_closed(void *user, const struct net_error *why)
         slow->failed = true;
         slow->phase = SLOW_CLOSING;
         snprintf(slow->lost, sizeof(slow->lost), "%s", why->text);
-        limits_ask_stop(&slow->ask);
+        limits_sent_stop(&slow->sent);
     }
-    if (!slow->asking) {
+    if (!slow->sent.asking) {
         over(slow);
     }
 }
@@ -141,7 +135,7 @@ static void on_link_closed(void *user, const struct net_error *why)
 static void close_link(struct slow *slow)
 {
     slow->phase = SLOW_CLOSING;
-    limits_ask_stop(&slow->ask);
+    limits_sent_stop(&slow->sent);
     if (slow->link != NULL) {
         limits_link_close(slow->link);
     }
@@ -156,35 +150,14 @@ static void fail(struct slow *slow, const char *why)
 
 /* ---- what the server sent -------------------------------------------------------------------- */
 
-static void on_seen(void *user, const struct rpc_probe_seen *server)
-{
-    struct slow *slow = user;
-    slow->heard_ns = now_ns(slow);
-    if (server->sent_bytes > slow->seen.sent_bytes) {
-        slow->seen.sent_bytes = server->sent_bytes;
-        slow->grew_ns = slow->heard_ns;
-    }
-}
-
 static void on_told(void *user, const struct limits_told *told)
 {
     struct slow *slow = user;
-    slow->asking = false;
-    slow->ask_ns = now_ns(slow) + ASK_EVERY_MS * NS_PER_MS;
     if (slow->phase == SLOW_CLOSING && slow->link == NULL) {
         over(slow);
     } else if (slow->phase == SLOW_FILLING && !told->found) {
         fail(slow, told->answered ? "the server does not know the stream that is not read"
                                   : "the server could not be asked what it sent");
-    }
-}
-
-static void ask_server(struct slow *slow, uint64_t now)
-{
-    if (!slow->asking && now >= slow->ask_ns) {
-        slow->asking = true;
-        limits_ask_start(&slow->ask, slow->work->ground, slow->held.id, false, on_told, slow);
-        slow->ask.on_seen = on_seen;
     }
 }
 
@@ -242,22 +215,20 @@ static void do_fill(struct slow *slow, uint64_t now)
         return;
     }
     limits_call_hold(&slow->held, true);
-    slow->grew_ns = now;
-    slow->ask_ns = now + ASK_EVERY_MS * NS_PER_MS;
+    limits_sent_begin(&slow->sent, slow->held.id, now);
     enter(slow, SLOW_FILLING);
 }
 
-/* That no more was sent is known up to its last word alone. */
-static bool is_still(const struct slow *slow)
+static bool is_settled(const struct slow *slow)
 {
-    return slow->seen.sent_bytes >= slow->seen.offered_bytes || slow->seen.end != LIMITS_END_OPEN ||
-           is_past(slow->heard_ns, slow->grew_ns, STILL_MS);
+    return slow->sent.bytes >= slow->seen.offered_bytes || slow->seen.end != LIMITS_END_OPEN ||
+           limits_sent_is_still(&slow->sent);
 }
 
 static void do_read(struct slow *slow, uint64_t now)
 {
     uint64_t window = H2_STREAM_WINDOW_BYTES;
-    slow->seen.received_bytes = slow->seen.sent_bytes < window ? slow->seen.sent_bytes : window;
+    slow->seen.received_bytes = slow->sent.bytes < window ? slow->sent.bytes : window;
     slow->seen.waited_ms = QUICK_WAIT_MS;
     slow->seen.asked = slow->quick.asked;
     slow->seen.answered = slow->quick.answered;
@@ -284,14 +255,14 @@ static void step(struct slow *slow, uint64_t now)
         return;
     case SLOW_FILLING:
         limits_quick_ask(&slow->quick, now);
-        ask_server(slow, now);
-        slow->seen.settled = is_still(slow);
+        limits_sent_ask(&slow->sent, now);
+        slow->seen.settled = is_settled(slow);
         if (slow->seen.settled || late) {
             enter(slow, SLOW_FULL);
         }
         return;
     case SLOW_FULL:
-        ask_server(slow, now);
+        limits_sent_ask(&slow->sent, now);
         if (late || enough) {
             do_read(slow, now);
         } else {
@@ -331,6 +302,7 @@ static void start_sample(struct slow *slow)
     slow->seen.end = LIMITS_END_OPEN;
     limits_quick_init(&slow->quick, work->ground, on_quick_ended, slow);
     limits_call_init(&slow->held, work->ground, &held_events, slow);
+    limits_sent_init(&slow->sent, work->ground, on_told, slow);
     slow->link = limits_link_open(work->ground, NULL, &link_events, slow);
 }
 

@@ -32,11 +32,7 @@ struct wall;
 
 struct wall_stream {
     struct wall *wall;
-    struct rpc_call *call;
-    char id[RPC_PROBE_ID_BYTES];
-    bool answered;
-    bool ended;
-    bool busy; /* by its trailers */
+    struct limits_call call;
 };
 
 /* Where streams arrived: a server numbers its own connections. */
@@ -185,7 +181,7 @@ static size_t stream_of(const struct wall *wall, size_t question)
 
 static bool is_waiting(const struct wall_stream *stream)
 {
-    return !stream->answered && !stream->ended;
+    return limits_call_is_open(&stream->call) && stream->call.answered == 0;
 }
 
 /* The first that ended, or that waits where none did; `opened`: there is no such. */
@@ -213,7 +209,7 @@ static void ask_next(struct wall *wall)
         return;
     }
     size_t stream = wall->asked == LOOKED_AT ? left : stream_of(wall, wall->asked);
-    limits_ask_start(&wall->ask, wall->work->ground, wall->streams[stream].id, false, on_told,
+    limits_ask_start(&wall->ask, wall->work->ground, wall->streams[stream].call.id, false, on_told,
                      wall);
     wall->ask.times = ASK_TIMES;
 }
@@ -222,8 +218,8 @@ static void ask_next(struct wall *wall)
 static void make_room(struct wall *wall)
 {
     for (size_t i = 0; i < wall->seen.opened && wall->seen.opened == WALL_STREAMS; i++) {
-        if (wall->streams[i].call != NULL) {
-            rpc_call_cancel(wall->streams[i].call);
+        if (wall->streams[i].call.call != NULL) {
+            rpc_call_cancel(wall->streams[i].call.call);
             return;
         }
     }
@@ -239,13 +235,10 @@ static void do_ask(struct wall *wall)
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
-static void on_message(void *user, const uint8_t *bytes, size_t len)
+static void on_answer(void *user)
 {
     struct wall_stream *stream = user;
-    (void)bytes;
-    (void)len;
-    if (!stream->answered && stream->wall->phase == WALL_OPENING) {
-        stream->answered = true;
+    if (stream->call.answered == 1 && stream->wall->phase == WALL_OPENING) {
         stream->wall->seen.answered++;
         stream->wall->changed_ns = now_ns(stream->wall);
     }
@@ -266,61 +259,30 @@ static void note_first_end(struct wall *wall, const struct wall_stream *stream,
     wall->seen.ended_side = lost ? LIMITS_SIDE_CLIENT_HOP : LIMITS_SIDE_UNKNOWN;
 }
 
-static void on_trailers(void *user, const struct h2_block *block)
-{
-    struct wall_stream *stream = user;
-    stream->busy = limits_call_is_busy(block);
-}
-
 static void on_closed(void *user, const struct rpc_status *status)
 {
     struct wall_stream *stream = user;
     struct wall *wall = stream->wall;
-    const struct rpc_status restored = limits_call_restored(status, stream->busy);
-    stream->call = NULL;
-    stream->ended = true;
     if (wall->phase != WALL_OPENING || wall->stopping) {
         return;
     }
     if (wall->seen.ended++ == 0) {
-        note_first_end(wall, stream, &restored);
+        note_first_end(wall, stream, status);
     }
     wall->changed_ns = now_ns(wall);
 }
 
-static const struct rpc_call_events call_events = {
-    .on_message = on_message,
-    .on_trailers = on_trailers,
+static const struct limits_call_events call_events = {
+    .on_answer = on_answer,
     .on_closed = on_closed,
 };
 
-static int ask_stream(struct wall_stream *stream)
-{
-    uint8_t bytes[RPC_PROBE_HEAD_BYTES];
-    const struct rpc_probe_request request = {.sequence = 1};
-    return rpc_call_send(stream->call, bytes,
-                         rpc_probe_request_encode(&request, bytes, sizeof(bytes)));
-}
-
 static int open_stream(struct wall *wall, struct wall_stream *stream)
 {
-    struct h2_header fields[LIMITS_CALL_FIELDS];
-    char agent[LIMITS_AGENT_BYTES];
-    char header[RPC_PROBE_HEADER_BYTES];
-    size_t count = limits_call_fields(wall->work->ground, fields, agent);
     stream->wall = wall;
-    limits_call_make_id(stream->id);
-    fields[count++] = H2_HEADER(RPC_PROBE_ID_HEADER, stream->id);
-    rpc_probe_script_header(&script, header);
-    fields[count++] = H2_HEADER(RPC_PROBE_SCRIPT_HEADER, header);
-    const struct rpc_call_config config = {
-        .path = RPC_PROBE_RUN_PATH,
-        .metadata = fields,
-        .metadata_count = count,
-    };
-    int rv = rpc_call_start(limits_link_client(wall->link), &config, &call_events, stream,
-                            &stream->call);
-    return rv != 0 ? rv : ask_stream(stream);
+    limits_call_init(&stream->call, wall->work->ground, &call_events, stream);
+    int rv = limits_call_open(&stream->call, wall->link, &script);
+    return rv != 0 ? rv : limits_call_send(&stream->call);
 }
 
 static void open_some(struct wall *wall)

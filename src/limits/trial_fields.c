@@ -36,22 +36,13 @@ static size_t add_own(const struct limits_trial *trial, struct limits_trial_text
     return count;
 }
 
-static size_t bytes_of(const struct h2_header *fields, size_t count)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        bytes += fields[i].name_len + fields[i].value_len;
-    }
-    return bytes;
-}
-
 /* One field whose value brings all up to the bytes that are wanted, or short ones up to their
  * number. */
 static size_t add_pads(const struct limits_trial_setup *setup, struct limits_trial_texts *texts,
                        struct h2_header *fields, size_t count)
 {
     size_t pads = setup->metadata_fields > count ? setup->metadata_fields - count : 0;
-    size_t held = bytes_of(fields, count) + strlen(RPC_PROBE_PAD_HEADER "1");
+    size_t held = h2_fields_text_bytes(fields, count) + strlen(RPC_PROBE_PAD_HEADER "1");
     size_t value_len = 1;
     if (setup->metadata_bytes > held) {
         pads = 1;

@@ -1,6 +1,7 @@
 /* libevent has parsed the request line (as whatever the client took for a version or a method) and
  * the header; the query is parsed here, as libevent's own parser knows no "?name" without a value.
- */
+ * What libevent refuses itself has the client's version, two small numbers, in its status line, and
+ * nothing else of the client's. */
 #include "net/http_request.h"
 
 #include "base/mem.h"

@@ -118,19 +118,10 @@ size_t headers_modify(const struct route_modifier *modifier, struct h2_header *f
     return kept;
 }
 
-static size_t text_bytes_of(const struct h2_header *fields, size_t count)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        bytes += fields[i].name_len + fields[i].value_len;
-    }
-    return bytes;
-}
-
 static bool fits_in(const struct h2_header *fields, size_t count, size_t max_bytes)
 {
     return count <= H2_HEADER_FIELDS &&
-           text_bytes_of(fields, count) + count * H2_FIELD_OVERHEAD_BYTES <= max_bytes;
+           h2_fields_text_bytes(fields, count) + count * H2_FIELD_OVERHEAD_BYTES <= max_bytes;
 }
 
 bool headers_fit(const struct h2_header *fields, size_t count)
@@ -166,7 +157,7 @@ struct headers_request *headers_make_request(const struct h2_block *block,
     if (!fits_in(passing, count, H2_HEADER_BLOCK_BYTES - RELAY_HEADER_MARGIN_BYTES)) {
         return NULL;
     }
-    return copy_fields(passing, count, text_bytes_of(passing, count) + 2 * count);
+    return copy_fields(passing, count, h2_fields_text_bytes(passing, count) + 2 * count);
 }
 
 /* ---- what is refused ------------------------------------------------------------------------- */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENCODED_BYTES (3 * RPC_MESSAGE_BYTES)
-
 enum reply_form reply_form_of(const struct h2_block *request)
 {
     const struct h2_header *type = h2_block_find(request, "content-type", NULL);
@@ -83,15 +81,13 @@ static struct reply_sent end_grpc(struct h2_stream *downstream, bool response_be
 static struct reply_sent reply_grpc(struct h2_stream *downstream, bool response_begun,
                                     enum rpc_code code, const char *message)
 {
-    char number[12];
-    char encoded[ENCODED_BYTES];
-    snprintf(number, sizeof(number), "%d", (int)code);
-    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    struct rpc_status_texts texts;
+    rpc_status_encode(code, message, &texts);
     const struct h2_header fields[] = {
         H2_HEADER(":status", "200"),
         H2_HEADER("content-type", "application/grpc"),
-        H2_HEADER("grpc-status", number),
-        H2_HEADER("grpc-message", encoded),
+        H2_HEADER("grpc-status", texts.code),
+        H2_HEADER("grpc-message", texts.message),
     };
     return end_grpc(downstream, response_begun, code, fields, ARRAY_SIZE(fields));
 }
@@ -100,13 +96,13 @@ struct reply_sent reply_planned(struct h2_stream *downstream, bool response_begu
                                 uint64_t received, const char *message)
 {
     char count[24];
-    char encoded[ENCODED_BYTES];
+    struct rpc_status_texts texts;
     snprintf(count, sizeof(count), "%llu", (unsigned long long)received);
-    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    rpc_status_encode(RPC_UNAVAILABLE, message, &texts);
     const struct h2_header fields[] = {
-        H2_HEADER(":status", "200"),         H2_HEADER("content-type", "application/grpc"),
-        H2_HEADER("grpc-status", "14"),      H2_HEADER("grpc-message", encoded),
-        H2_HEADER(RPC_PUSHBACK_HEADER, "0"), H2_HEADER(RPC_RECEIVED_HEADER, count),
+        H2_HEADER(":status", "200"),          H2_HEADER("content-type", "application/grpc"),
+        H2_HEADER("grpc-status", texts.code), H2_HEADER("grpc-message", texts.message),
+        H2_HEADER(RPC_PUSHBACK_HEADER, "0"),  H2_HEADER(RPC_RECEIVED_HEADER, count),
     };
     return end_grpc(downstream, response_begun, RPC_UNAVAILABLE, fields, ARRAY_SIZE(fields));
 }

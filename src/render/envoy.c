@@ -28,13 +28,7 @@ static void put_repeated(FILE *out, const struct route_table *routes)
     if (routes->header_name_count == 0) {
         return;
     }
-    fputs("          - name: envoy.filters.http.lua # a repeated header is not guessed at\n"
-          "            typed_config:\n"
-          "              \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua\n"
-          "              default_source_code:\n"
-          "                inline_string: |\n"
-          "                  function envoy_on_request(request)\n",
-          out);
+    put_envoy_lua(out, "a repeated header is not guessed at");
     for (size_t i = 0; i < routes->header_name_count; i++) {
         const char *name = routes->header_names[i];
         fprintf(out,

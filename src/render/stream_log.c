@@ -45,13 +45,7 @@ void stream_log_envoy_filter(FILE *out, const struct render_plan *plan)
     if (!version && !id) {
         return;
     }
-    fputs("          - name: envoy.filters.http.lua # for the log: as the client sent it\n"
-          "            typed_config:\n"
-          "              \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua\n"
-          "              default_source_code:\n"
-          "                inline_string: |\n"
-          "                  function envoy_on_request(request)\n",
-          out);
+    put_envoy_lua(out, "for the log: as the client sent it");
     if (version) {
         keep_envoy_header(out, "agent_version", log->version_header);
     }

@@ -39,6 +39,19 @@ void put_haproxy(FILE *out, const char *text)
     fputc('\'', out);
 }
 
+void put_envoy_lua(FILE *out, const char *why)
+{
+    fprintf(
+        out,
+        "          - name: envoy.filters.http.lua # %s\n"
+        "            typed_config:\n"
+        "              \"@type\": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua\n"
+        "              default_source_code:\n"
+        "                inline_string: |\n"
+        "                  function envoy_on_request(request)\n",
+        why);
+}
+
 void put_literal(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {

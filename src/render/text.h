@@ -14,6 +14,9 @@ void put_yaml(FILE *out, const char *text);
 void put_yaml_part(FILE *out, const char *text);
 /* A word of haproxy.cfg in single quotes. */
 void put_haproxy(FILE *out, const char *text);
+/* The head of a filter of Envoy's in Lua: `why` is a comment, a line each of its function follows,
+ * by 20 spaces. */
+void put_envoy_lua(FILE *out, const char *why);
 /* An expression that matches exactly this text, for PCRE and RE2 alike. */
 void put_literal(FILE *out, const char *text);
 

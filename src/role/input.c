@@ -1,14 +1,21 @@
 #include "role/input.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/text.h"
+#include "cli/exit.h"
+#include "role/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#define READ_BYTES (64 * 1024)
 
 static volatile sig_atomic_t signalled;
 
@@ -86,4 +93,39 @@ void role_input_close(struct role_input *input)
     if (!input->is_stdin) {
         close(input->fd);
     }
+}
+
+/* Returns 0 at the end, a negative errno, or more than 0 where it is larger than that. */
+static ssize_t read_to_end(struct role_input *input, size_t max_bytes, struct buf *bytes)
+{
+    ssize_t len;
+    do {
+        uint8_t *room = buf_reserve(bytes, READ_BYTES);
+        len = room != NULL ? role_input_read(input, room, READ_BYTES) : -ENOMEM;
+        buf_commit(bytes, len > 0 ? (size_t)len : 0);
+    } while (len > 0 && bytes->len <= max_bytes);
+    return len;
+}
+
+int role_input_read_all(const char *path, size_t max_bytes, struct buf *bytes, char *reason,
+                        size_t reason_bytes)
+{
+    char most[32];
+    struct role_input input;
+    ssize_t rest = role_input_open(&input, path, 0);
+    if (rest == 0) {
+        rest = read_to_end(&input, max_bytes, bytes);
+        role_input_close(&input);
+    }
+    if (input.interrupted_by != 0) {
+        snprintf(reason, reason_bytes, "interrupted while it was read");
+        return role_signals_exit_code(input.interrupted_by);
+    }
+    if (rest > 0) {
+        snprintf(reason, reason_bytes, "is larger than %s",
+                 text_format_size(most, sizeof(most), (double)max_bytes));
+    } else if (rest < 0) {
+        snprintf(reason, reason_bytes, "%s", strerror((int)-rest));
+    }
+    return rest == 0 ? 0 : EXIT_USAGE;
 }

@@ -29,4 +29,12 @@ ssize_t role_input_read(struct role_input *input, void *bytes, size_t len);
 
 void role_input_close(struct role_input *input);
 
+struct buf;
+
+/* All of a file, or of standard input for "-", appended to `bytes`, which stays the caller's
+ * whatever is returned. Returns 0, or with a phrase in `reason` the exit code: EXIT_USAGE, also
+ * where it is larger than `max_bytes`, or that of an interruption. */
+int role_input_read_all(const char *path, size_t max_bytes, struct buf *bytes, char *reason,
+                        size_t reason_bytes);
+
 #endif

@@ -73,12 +73,14 @@ static int complain(const struct application *application, const char *text, con
 {
     char shown[120];
     char place[300] = "--endpoints";
+    const char *form = ROLE_ENDPOINTS_ARGUMENT " or @FILE";
     if (application->file != NULL) {
+        form = ROLE_ENDPOINTS_ARGUMENT;
         snprintf(place, sizeof(place), "%.255s:%u", application->file, application->line);
     }
     text_escape(shown, sizeof(shown), text, strlen(text));
     snprintf(application->error->text, sizeof(application->error->text),
-             "%s: \"%s\": %s; expected " ROLE_ENDPOINTS_ARGUMENT, place, shown, what);
+             "%s: \"%s\": %s; expected %s", place, shown, what, form);
     return -1;
 }
 
@@ -94,7 +96,9 @@ static const char *parse_addresses(const char *text, size_t max, struct text_add
     size_t count = 0;
     for (char *item = strsep(&rest, ","); item != NULL && reason == NULL;
          item = strsep(&rest, ",")) {
-        if (count == max) {
+        if (item[0] == '@') {
+            reason = "@FILE is a value of its own, with NAME= in the lines of the file";
+        } else if (count == max) {
             reason = too_many;
         } else if (text_parse_address(item, 0, &addresses[count], &reason) == 0) {
             reason = addresses[count].host[0] == '\0' ? "missing host"

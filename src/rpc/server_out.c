@@ -2,10 +2,8 @@
  */
 #include "base/mem.h"
 #include "rpc/conn.h"
-#include "rpc/metadata.h"
 #include "rpc/server_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,13 +117,11 @@ static void decide(struct rpc_server_call *call, enum rpc_code code, const char 
 
 static void send_trailers(struct rpc_server_call *call, enum rpc_code code, const char *message)
 {
-    char number[12];
-    char encoded[3 * RPC_MESSAGE_BYTES];
-    snprintf(number, sizeof(number), "%d", (int)code);
-    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    struct rpc_status_texts texts;
+    rpc_status_encode(code, message, &texts);
     const struct h2_header fields[] = {
-        H2_HEADER("grpc-status", number),
-        H2_HEADER("grpc-message", encoded),
+        H2_HEADER("grpc-status", texts.code),
+        H2_HEADER("grpc-message", texts.message),
     };
     h2_stream_trailers(call->stream, fields, message[0] != '\0' ? 2 : 1);
 }
@@ -151,16 +147,14 @@ int rpc_server_call_finish_with(struct rpc_server_call *call, enum rpc_code code
         return H2_E_CLOSED;
     }
     message = message != NULL ? message : "";
-    char number[12];
-    char encoded[3 * RPC_MESSAGE_BYTES];
-    snprintf(number, sizeof(number), "%d", (int)code);
-    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    struct rpc_status_texts texts;
+    rpc_status_encode(code, message, &texts);
     const struct h2_header own[] = {
         H2_HEADER(":status", "200"),
         H2_HEADER("content-type", "application/grpc"),
         H2_HEADER("grpc-accept-encoding", "identity"),
-        H2_HEADER("grpc-status", number),
-        H2_HEADER("grpc-message", encoded),
+        H2_HEADER("grpc-status", texts.code),
+        H2_HEADER("grpc-message", texts.message),
     };
     /* Trailers alone have what a response has, too: PROTOCOL-HTTP2.md, Trailers-Only. */
     size_t skipped = call->headers_sent ? 3 : 0;

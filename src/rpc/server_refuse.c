@@ -57,15 +57,13 @@ static void answer_http(struct h2_stream *stream, const struct h2_block *request
 
 void server_answer_status(struct h2_stream *stream, enum rpc_code code, const char *message)
 {
-    char number[12];
-    char encoded[3 * RPC_MESSAGE_BYTES];
-    snprintf(number, sizeof(number), "%d", (int)code);
-    rpc_percent_encode(encoded, sizeof(encoded), message, strlen(message));
+    struct rpc_status_texts texts;
+    rpc_status_encode(code, message, &texts);
     const struct h2_header fields[] = {
         H2_HEADER(":status", "200"),
         H2_HEADER("content-type", "application/grpc"),
-        H2_HEADER("grpc-status", number),
-        H2_HEADER("grpc-message", encoded),
+        H2_HEADER("grpc-status", texts.code),
+        H2_HEADER("grpc-message", texts.message),
         H2_HEADER("grpc-accept-encoding", "identity"),
     };
     h2_stream_respond(stream, fields, ARRAY_SIZE(fields), true);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "h2/session.h"
+#include "rpc/metadata.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,6 +80,12 @@ void rpc_status_set(struct rpc_status *status, enum rpc_code code, const char *f
     va_start(args, format);
     vsnprintf(status->message, sizeof(status->message), format, args);
     va_end(args);
+}
+
+void rpc_status_encode(enum rpc_code code, const char *message, struct rpc_status_texts *ret)
+{
+    snprintf(ret->code, sizeof(ret->code), "%d", (int)code);
+    rpc_percent_encode(ret->message, sizeof(ret->message), message, strlen(message));
 }
 
 char *rpc_status_describe(const struct rpc_status *status, char *out, size_t out_bytes)

@@ -78,6 +78,13 @@ enum rpc_code rpc_code_parse(const char *text, size_t len);
 void rpc_status_set(struct rpc_status *status, enum rpc_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The values of grpc-status and grpc-message. */
+struct rpc_status_texts {
+    char code[12];
+    char message[3 * RPC_MESSAGE_BYTES]; /* encoded; a longer one is cut */
+};
+void rpc_status_encode(enum rpc_code code, const char *message, struct rpc_status_texts *ret);
+
 /* One line for people: "UNAVAILABLE: no healthy endpoint in cluster server-v1", or for other
  * origins "HTTP status 404 from something that is not gRPC", "stream reset with CANCEL". Escaped.
  * Returns `out`. */

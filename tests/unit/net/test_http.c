@@ -1,11 +1,9 @@
 /* The small HTTP server: a blocking client on a thread, the server on the loop of the test. */
-#include "net/http.h"
+#include "http_world.h"
 
 #include "base/mem.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,14 +13,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define ANSWER_BYTES (256 * 1024)
-#define BIG_BYTES    (200 * 1024)
-#define PATIENCE_S   20
+#define ANSWER_BYTES (HTTP_WORLD_BIG_BYTES + 64 * 1024)
 
 /* One exchange on one connection. */
 struct client {
@@ -33,31 +28,6 @@ struct client {
     uv_async_t done;
     struct net_loop *loop;
 };
-
-struct world {
-    struct net_loop loop;
-    struct net_http *http;
-};
-
-static void handle_hello(void *user, const struct net_http_request *request,
-                         struct net_http_response *response)
-{
-    (void)user;
-    char text[128];
-    const char *name = net_http_query(request, "name");
-    snprintf(text, sizeof(text), "hello %s\n", name != NULL ? name : "nobody");
-    buf_append(&response->body, text, strlen(text), SIZE_MAX);
-}
-
-static void handle_big(void *user, const struct net_http_request *request,
-                       struct net_http_response *response)
-{
-    (void)user;
-    (void)request;
-    memset(buf_reserve(&response->body, BIG_BYTES), 'x', BIG_BYTES);
-    buf_commit(&response->body, BIG_BYTES);
-    response->content_type = "application/octet-stream";
-}
 
 static void handle_unready(void *user, const struct net_http_request *request,
                            struct net_http_response *response)
@@ -75,18 +45,6 @@ static void handle_events(void *user, const struct net_http_request *request,
     net_http_event(&response->body, "hello", 5);
 }
 
-/* Is on another thread, and stays until it is let go. */
-static uv_sem_t slow_began;
-static uv_sem_t slow_may_end;
-
-static void handle_slow(void *user, const struct net_http_request *request,
-                        struct net_http_response *response)
-{
-    uv_sem_post(&slow_began);
-    uv_sem_wait(&slow_may_end);
-    handle_hello(user, request, response);
-}
-
 #define BUSY_MS 20
 
 static void handle_busy(void *user, const struct net_http_request *request,
@@ -95,7 +53,7 @@ static void handle_busy(void *user, const struct net_http_request *request,
     uint64_t end = uv_hrtime() + BUSY_MS * UINT64_C(1000000);
     while (uv_hrtime() < end) {
     }
-    handle_hello(user, request, response);
+    http_world_hello(user, request, response);
 }
 
 /* The names of those that had their turn. */
@@ -109,78 +67,37 @@ static void handle_turn(void *user, const struct net_http_request *request,
     strncat(turns, net_http_query(request, "name"), sizeof(turns) - strlen(turns) - 1);
 }
 
-static unsigned acts;
-
-static void handle_act(void *user, const struct net_http_request *request,
-                       struct net_http_response *response)
-{
-    (void)user;
-    (void)request;
-    (void)response;
-    acts++;
-}
-
 static const struct net_http_route routes[] = {
-    {"/hello", "says hello", handle_hello},
-    {"/big", "more than one write", handle_big},
+    {"/hello", "says hello", http_world_hello},
+    {"/big", "more than one write", http_world_big},
     {"/ready", "503", handle_unready},
-    {"/probe", "at once", handle_hello, .turn = NET_HTTP_AT_ONCE},
-    {"/slow", "apart", handle_slow, .turn = NET_HTTP_APART},
+    {"/probe", "at once", http_world_hello, .turn = NET_HTTP_AT_ONCE},
+    {"/slow", "apart", http_world_slow, .turn = NET_HTTP_APART},
     {"/busy", "keeps the loop", handle_busy},
     {"/turn", "whose it was", handle_turn},
     {"/other", "the same", handle_turn},
     {"/events", "events", handle_events, .events = true},
     {"/closed", "no events today", handle_unready, .events = true},
-    {"/act", "does something", handle_act, .acts = true},
+    {"/act", "does something", http_world_act, .acts = true},
     {0},
 };
 
 static int setup(void **state)
 {
-    struct world *world = mem_new(struct world);
-    struct net_error error;
-    const struct text_address address = {.host = "127.0.0.1"};
-    assert_int_equal(net_loop_init(&world->loop), 0);
-    uv_sem_init(&slow_began, 0);
-    uv_sem_init(&slow_may_end, 0);
-    world->http = net_http_open(&world->loop, &address, routes, world, &error);
-    assert_non_null(world->http);
-    *state = world;
+    *state = http_world_open(routes);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct world *world = *state;
-    net_http_close(world->http);
-    net_loop_deinit(&world->loop);
-    uv_sem_destroy(&slow_began);
-    uv_sem_destroy(&slow_may_end);
-    free(world);
+    http_world_close(*state);
     return 0;
 }
 
 /* From 127.0.0.`host`. */
 static int connect_from(uint8_t host, uint16_t port)
 {
-    const struct sockaddr_in own = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host),
-    };
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons(port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (bind(fd, (const struct sockaddr *)&own, sizeof(own)) != 0 ||
-        connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
+    return http_world_connect(host, port, 0);
 }
 
 static int connect_to(uint16_t port)
@@ -212,7 +129,7 @@ static void on_done(uv_async_t *handle)
 }
 
 /* Sends the bytes and returns all that came until the server closed; owned by the caller. */
-static char *exchange(struct world *world, const char *request, size_t len)
+static char *exchange(struct http_world *world, const char *request, size_t len)
 {
     struct client client = {
         .port = net_http_port(world->http),
@@ -231,7 +148,8 @@ static char *exchange(struct world *world, const char *request, size_t len)
     return client.answer;
 }
 
-static char *fetch(struct world *world, const char *method, const char *path, const char *headers)
+static char *fetch(struct http_world *world, const char *method, const char *path,
+                   const char *headers)
 {
     char request[1024];
     int len = snprintf(request, sizeof(request),
@@ -272,7 +190,7 @@ static void a_big_answer_arrives_whole(void **state)
     char *answer = fetch(*state, "GET", "/big", "");
     char *body = strstr(answer, "\r\n\r\n");
     assert_non_null(body);
-    assert_int_equal(strspn(body + 4, "x"), BIG_BYTES);
+    assert_int_equal(strspn(body + 4, "x"), HTTP_WORLD_BIG_BYTES);
     assert_answer(answer, "HTTP/1.1 200 ", "Content-Type: application/octet-stream");
 }
 
@@ -285,7 +203,7 @@ static void the_root_lists_the_routes(void **state)
 
 static void only_reading_is_allowed(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     assert_answer(fetch(world, "HEAD", "/hello", ""), "HTTP/1.1 200 ", NULL);
     assert_answer(fetch(world, "POST", "/hello", "Content-Length: 0\r\n"), "HTTP/1.1 405 ",
                   "Allow: GET, HEAD");
@@ -294,14 +212,14 @@ static void only_reading_is_allowed(void **state)
 
 static void only_a_post_acts(void **state)
 {
-    acts = 0;
+    const struct http_world *world = *state;
     assert_answer(fetch(*state, "GET", "/act", ""), "HTTP/1.1 405 ", "Allow: POST");
     assert_answer(fetch(*state, "HEAD", "/act", ""), "HTTP/1.1 405 ", NULL);
     assert_answer(fetch(*state, "PUT", "/act", "Content-Length: 0\r\n"), "HTTP/1.1 405 ", NULL);
-    assert_int_equal(acts, 0);
+    assert_int_equal(world->acts, 0);
     assert_answer(fetch(*state, "POST", "/act", "Content-Length: 3\r\n\r\nabc"), "HTTP/1.1 200 ",
                   NULL);
-    assert_int_equal(acts, 1);
+    assert_int_equal(world->acts, 1);
 }
 
 /* What a browser sends of a page that somebody else wrote. */
@@ -312,18 +230,18 @@ static void a_page_from_elsewhere_is_refused(void **state)
         "Origin: http://localhost:8080\r\n",     "Origin: localhost\r\n",
         "Origin: http://localhost.evil.com\r\n",
     };
-    acts = 0;
+    const struct http_world *world = *state;
     for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
         assert_answer(fetch(*state, "POST", "/act", foreign[i]), "HTTP/1.1 403 ", "another origin");
         assert_answer(fetch(*state, "GET", "/hello", foreign[i]), "HTTP/1.1 403 ", NULL);
     }
-    assert_int_equal(acts, 0);
+    assert_int_equal(world->acts, 0);
     assert_answer(fetch(*state, "POST", "/act", "Origin: http://localhost\r\n"), "HTTP/1.1 200 ",
                   NULL);
-    assert_int_equal(acts, 1);
+    assert_int_equal(world->acts, 1);
 }
 
-static char *fetch_at(struct world *world, const char *host)
+static char *fetch_at(struct http_world *world, const char *host)
 {
     char request[512];
     int len = snprintf(request, sizeof(request),
@@ -372,7 +290,7 @@ static void a_foreign_host_is_refused(void **state)
 
 static void a_body_is_dropped_and_a_large_one_refused(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     static char request[4 * NET_HTTP_BODY_BYTES + 256];
     size_t big = 4 * NET_HTTP_BODY_BYTES;
     assert_answer(exchange(world,
@@ -416,7 +334,7 @@ static void on_time_up(uv_timer_t *timer)
     uv_close((uv_handle_t *)timer, NULL);
 }
 
-static void run_for(struct world *world, uint64_t ms)
+static void run_for(struct http_world *world, uint64_t ms)
 {
     uv_timer_t timer;
     uv_timer_init(&world->loop.uv, &timer);
@@ -428,7 +346,7 @@ static void run_for(struct world *world, uint64_t ms)
 
 static void no_descriptors_is_a_pause_and_not_an_end(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     struct rlimit before;
     getrlimit(RLIMIT_NOFILE, &before);
     int fd = connect_to(net_http_port(world->http));
@@ -447,19 +365,14 @@ static void no_descriptors_is_a_pause_and_not_an_end(void **state)
 
 static const char events_request[] = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-static uint64_t now_ms(void)
-{
-    return uv_hrtime() / 1000000;
-}
-
 /* Runs the loop while `fd` has not said `text`, or with NULL not ended; false when it said no such
  * thing. */
-static bool hears(struct world *world, int fd, const char *text)
+static bool hears(struct http_world *world, int fd, const char *text)
 {
     static char heard[64 * 1024];
     size_t len = 0;
     heard[0] = '\0';
-    for (uint64_t end = now_ms() + 1000 * PATIENCE_S; now_ms() < end;) {
+    for (uint64_t end = http_world_now_ms() + HTTP_WORLD_PATIENCE_MS; http_world_now_ms() < end;) {
         ssize_t n = recv(fd, heard + len, sizeof(heard) - 1 - len, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN)) {
             return text == NULL;
@@ -474,7 +387,7 @@ static bool hears(struct world *world, int fd, const char *text)
     return false;
 }
 
-static int subscribe(struct world *world)
+static int subscribe(struct http_world *world)
 {
     int fd = connect_to(net_http_port(world->http));
     assert_true(fd >= 0);
@@ -483,10 +396,10 @@ static int subscribe(struct world *world)
     return fd;
 }
 
-static bool count_becomes(struct world *world, size_t count)
+static bool count_becomes(struct http_world *world, size_t count)
 {
-    for (uint64_t end = now_ms() + 1000 * PATIENCE_S;
-         net_http_subscribers(world->http) != count && now_ms() < end;) {
+    for (uint64_t end = http_world_now_ms() + HTTP_WORLD_PATIENCE_MS;
+         net_http_subscribers(world->http) != count && http_world_now_ms() < end;) {
         net_http_publish(world->http, "tick", 4);
         run_for(world, 1);
     }
@@ -495,7 +408,7 @@ static bool count_becomes(struct world *world, size_t count)
 
 static void events_reach_every_reader_without_cost_in_between(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int first = subscribe(world);
     int second = subscribe(world);
     assert_int_equal(net_http_subscribers(world->http), 2);
@@ -512,7 +425,7 @@ static void events_reach_every_reader_without_cost_in_between(void **state)
 
 static void events_have_their_type_and_may_be_refused(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int fd = connect_to(net_http_port(world->http));
     send(fd, events_request, strlen(events_request), MSG_NOSIGNAL);
     assert_true(hears(world, fd, "Content-Type: text/event-stream"));
@@ -524,7 +437,7 @@ static void events_have_their_type_and_may_be_refused(void **state)
 
 static void a_reader_too_many_hears_why(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int fds[NET_HTTP_SUBSCRIBERS];
     for (size_t i = 0; i < NET_HTTP_SUBSCRIBERS; i++) {
         fds[i] = subscribe(world);
@@ -544,12 +457,12 @@ static void a_reader_too_many_hears_why(void **state)
 /* It ends long before the idle time would, so it was the full queue that did it. */
 static void a_slow_reader_is_disconnected_and_others_stay(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     static char big[NET_HTTP_EVENTS_BYTES / 4];
     memset(big, 'x', sizeof(big));
     int slow = subscribe(world);
     int good = subscribe(world);
-    uint64_t begin = now_ms();
+    uint64_t begin = http_world_now_ms();
     for (size_t i = 0; i < 400 && net_http_subscribers(world->http) == 2; i++) {
         net_http_publish(world->http, big, sizeof(big));
         net_http_publish(world->http, "mark", 4);
@@ -557,12 +470,12 @@ static void a_slow_reader_is_disconnected_and_others_stay(void **state)
             static char taken[NET_HTTP_EVENTS_BYTES];
             ssize_t n = recv(good, taken, sizeof(taken), MSG_DONTWAIT);
             found = n > 0 && memmem(taken, (size_t)n, "mark", 4) != NULL;
-            assert_true(n != 0 && now_ms() - begin < 1000 * PATIENCE_S);
+            assert_true(n != 0 && http_world_now_ms() - begin < HTTP_WORLD_PATIENCE_MS);
             run_for(world, 1);
         }
     }
     assert_int_equal(net_http_subscribers(world->http), 1);
-    assert_true(now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S);
+    assert_true(http_world_now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S);
     net_http_publish(world->http, "after", 5);
     assert_true(hears(world, good, "data: after\n\n"));
     assert_true(hears(world, slow, NULL));
@@ -573,7 +486,7 @@ static void a_slow_reader_is_disconnected_and_others_stay(void **state)
 /* The sanitizer sees what is left. */
 static void the_server_may_close_with_readers(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int asleep = subscribe(world);
     int awake = subscribe(world);
     run_for(world, 20);
@@ -596,7 +509,7 @@ static void send_on(int fd, const char *path)
     assert_int_equal(send(fd, request, (size_t)len, MSG_NOSIGNAL), len);
 }
 
-static int ask_from(struct world *world, uint8_t host, const char *path)
+static int ask_from(struct http_world *world, uint8_t host, const char *path)
 {
     int fd = connect_from(host, net_http_port(world->http));
     assert_true(fd >= 0);
@@ -604,12 +517,12 @@ static int ask_from(struct world *world, uint8_t host, const char *path)
     return fd;
 }
 
-static void assert_probed_from(struct world *world, uint8_t host)
+static void assert_probed_from(struct http_world *world, uint8_t host)
 {
-    uint64_t begin = now_ms();
+    uint64_t begin = http_world_now_ms();
     int fd = ask_from(world, host, "/probe");
     assert_true(hears(world, fd, "hello nobody"));
-    assert_true(now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S / 2);
+    assert_true(http_world_now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S / 2);
     close(fd);
 }
 
@@ -622,7 +535,7 @@ static bool is_open(int fd)
 /* Also of its own address: behind a NAT all have one. */
 static void a_new_client_gets_a_place_of_the_address_that_has_most(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int idle[3 * NET_HTTP_CONNECTIONS];
     int other = connect_from(3, net_http_port(world->http));
     for (size_t i = 0; i < ARRAY_SIZE(idle); i++) {
@@ -644,7 +557,7 @@ static void a_new_client_gets_a_place_of_the_address_that_has_most(void **state)
 
 static void who_was_answered_last_stays(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int fds[NET_HTTP_CONNECTIONS];
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         fds[i] = connect_from(2, net_http_port(world->http));
@@ -668,17 +581,17 @@ static void who_is_refused_keeps_no_place(void **state)
         "GET /hello HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n",
         events_request, /* one too many */
     };
-    struct world *world = *state;
+    struct http_world *world = *state;
     int readers[NET_HTTP_SUBSCRIBERS];
     for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
         readers[i] = subscribe(world);
     }
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
-        uint64_t begin = now_ms();
+        uint64_t begin = http_world_now_ms();
         int fd = connect_to(net_http_port(world->http));
         send(fd, requests[i], strlen(requests[i]), MSG_NOSIGNAL);
         assert_true(hears(world, fd, NULL));
-        assert_true(now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S / 2);
+        assert_true(http_world_now_ms() - begin < 1000 * NET_HTTP_TIMEOUT_S / 2);
         close(fd);
     }
     for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
@@ -688,7 +601,7 @@ static void who_is_refused_keeps_no_place(void **state)
 
 static void readers_of_events_are_shared_out_over_addresses(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int greedy[NET_HTTP_SUBSCRIBERS];
     for (size_t i = 0; i < ARRAY_SIZE(greedy); i++) {
         greedy[i] = ask_from(world, 2, "/events");
@@ -711,12 +624,12 @@ static void readers_of_events_are_shared_out_over_addresses(void **state)
 }
 
 /* Runs the loop until the handler of /slow is at work. */
-static int begin_slow(struct world *world, uint8_t host)
+static int begin_slow(struct http_world *world, uint8_t host)
 {
     int fd = ask_from(world, host, "/slow");
-    uint64_t end = now_ms() + 1000 * PATIENCE_S;
-    while (uv_sem_trywait(&slow_began) != 0) {
-        assert_true(now_ms() < end);
+    uint64_t end = http_world_now_ms() + HTTP_WORLD_PATIENCE_MS;
+    while (uv_sem_trywait(&world->slow_began) != 0) {
+        assert_true(http_world_now_ms() < end);
         run_for(world, 1);
     }
     return fd;
@@ -724,7 +637,7 @@ static int begin_slow(struct world *world, uint8_t host)
 
 static void a_costly_answer_holds_no_probe_up(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int slow[40];
     slow[0] = begin_slow(world, 1);
     for (size_t i = 1; i < ARRAY_SIZE(slow); i++) {
@@ -732,9 +645,9 @@ static void a_costly_answer_holds_no_probe_up(void **state)
         send_on(slow[i], "/slow");
     }
     assert_probed_from(world, 1);
-    assert_int_not_equal(uv_sem_trywait(&slow_began), 0); /* one at a time */
+    assert_int_not_equal(uv_sem_trywait(&world->slow_began), 0); /* one at a time */
     for (size_t i = 0; i < 2 * ARRAY_SIZE(slow); i++) {
-        uv_sem_post(&slow_may_end);
+        uv_sem_post(&world->slow_may_end);
     }
     for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
         assert_true(hears(world, slow[i], "hello nobody"));
@@ -743,7 +656,8 @@ static void a_costly_answer_holds_no_probe_up(void **state)
 }
 
 /* Sends what waits for the slow one's end, and returns once all of it waits. */
-static void line_up(struct world *world, int *fds, size_t count, uint8_t host, const char *path)
+static void line_up(struct http_world *world, int *fds, size_t count, uint8_t host,
+                    const char *path)
 {
     for (size_t i = 0; i < count; i++) {
         fds[i] = ask_from(world, host, path);
@@ -753,7 +667,7 @@ static void line_up(struct world *world, int *fds, size_t count, uint8_t host, c
 
 static void turns_go_round_over_routes_and_addresses(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int many[20];
     int others[2];
     turns[0] = '\0';
@@ -761,7 +675,7 @@ static void turns_go_round_over_routes_and_addresses(void **state)
     line_up(world, many, ARRAY_SIZE(many), 2, "/turn?name=a");
     line_up(world, &others[0], 1, 3, "/turn?name=b");
     line_up(world, &others[1], 1, 2, "/other?name=c");
-    uv_sem_post(&slow_may_end);
+    uv_sem_post(&world->slow_may_end);
     for (size_t i = 0; i < ARRAY_SIZE(many); i++) {
         assert_true(hears(world, many[i], "200 OK"));
         close(many[i]);
@@ -777,9 +691,9 @@ static void turns_go_round_over_routes_and_addresses(void **state)
 
 static void after_an_answer_there_is_a_rest_as_long_as_it_took(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int fds[5];
-    uint64_t begin = now_ms();
+    uint64_t begin = http_world_now_ms();
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         fds[i] = ask_from(world, 1, "/busy");
     }
@@ -787,14 +701,14 @@ static void after_an_answer_there_is_a_rest_as_long_as_it_took(void **state)
         assert_true(hears(world, fds[i], "hello nobody"));
         close(fds[i]);
     }
-    assert_true(now_ms() - begin >= BUSY_MS * (2 * ARRAY_SIZE(fds) - 1) - 1);
+    assert_true(http_world_now_ms() - begin >= BUSY_MS * (2 * ARRAY_SIZE(fds) - 1) - 1);
 }
 
 /* Who waits longest of the address that has most gives its place away, also who is being
  * answered. */
 static void who_waits_for_an_answer_may_lose_its_place(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int fds[NET_HTTP_CONNECTIONS];
     fds[0] = begin_slow(world, 2);
     for (size_t i = 1; i < ARRAY_SIZE(fds); i++) {
@@ -805,7 +719,7 @@ static void who_waits_for_an_answer_may_lose_its_place(void **state)
     int more[2] = {connect_to(net_http_port(world->http)), connect_to(net_http_port(world->http))};
     assert_probed_from(world, 3);
     assert_true(hears(world, fds[1], NULL));
-    uv_sem_post(&slow_may_end);
+    uv_sem_post(&world->slow_may_end);
     assert_true(hears(world, fds[ARRAY_SIZE(fds) - 1], "200 OK"));
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         close(fds[i]);
@@ -816,20 +730,20 @@ static void who_waits_for_an_answer_may_lose_its_place(void **state)
 
 static void *let_go(void *user)
 {
-    (void)user;
-    uv_sem_post(&slow_may_end);
+    struct http_world *world = user;
+    uv_sem_post(&world->slow_may_end);
     return NULL;
 }
 
 static void the_server_may_close_while_answers_are_made_and_wait(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     int waits[3];
     pthread_t thread;
     int slow = begin_slow(world, 1);
     line_up(world, waits, ARRAY_SIZE(waits), 1, "/turn?name=x");
     turns[0] = '\0';
-    assert_int_equal(pthread_create(&thread, NULL, let_go, NULL), 0);
+    assert_int_equal(pthread_create(&thread, NULL, let_go, world), 0);
     net_http_close(world->http);
     world->http = NULL;
     pthread_join(thread, NULL);
@@ -844,7 +758,7 @@ static void the_server_may_close_while_answers_are_made_and_wait(void **state)
 
 static void an_address_in_use_is_named(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     struct net_error error;
     struct text_address address = {.host = "127.0.0.1", .port = net_http_port(world->http)};
     char expected[64];
@@ -862,7 +776,7 @@ static void an_address_in_use_is_named(void **state)
 
 static void it_does_not_keep_the_loop_alive(void **state)
 {
-    struct world *world = *state;
+    struct http_world *world = *state;
     net_loop_run(&world->loop); /* returns at once, or the test runs into its limit */
     assert_false(uv_loop_alive(&world->loop.uv));
 }

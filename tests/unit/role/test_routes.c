@@ -97,6 +97,9 @@ static void endpoints_that_mean_nothing_are_one_line(void **state)
         {"server-v11=a:1", "no rule of the routes has a backend of that name"},
         {"=a:1", "no rule of the routes has a backend of that name"},
         {"\x1b[2J=a:1", "\\x1b[2J=a:1"},
+        {"server-v1=@file", "@FILE is a value of its own, with NAME= in the lines of the file"},
+        {"server-v1=a:1,@file", "@FILE is a value of its own"},
+        {"server-v1", "expected NAME=HOST:PORT[,HOST:PORT...] or @FILE"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct taken taken;
@@ -134,6 +137,9 @@ static void endpoints_may_stand_in_a_file(void **state)
     assert_int_equal(taken.counts[cluster_named("server-v2")], 1);
     assert_int_equal(apply(&taken, &told, write_file("server-v1=a:1\n\nserver-v1\n"), NULL), -1);
     assert_non_null(strstr(told, ".txt:3: \"server-v1\": no \"=\""));
+    assert_int_equal(apply(&taken, &told, write_file("server-v1=@other\n"), NULL), -1);
+    assert_non_null(strstr(told, ".txt:1: \"server-v1=@other\": @FILE is a value of its own"));
+    assert_null(strstr(told, "or @FILE")); /* no file holds files */
     unlink(value + 1);
     assert_int_equal(apply(&taken, &told, value, NULL), -1);
     assert_non_null(strstr(told, "No such file"));
