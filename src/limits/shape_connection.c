@@ -5,6 +5,7 @@
  *   waiting --its time--> dialling --ready--> calling --call over--> resting
  *   resting --the pause of a busy one is over--> calling
  *   calling --call over, more of a burst--> calling
+ *   resting --long enough, an idle one: it is to show that it is alive--> calling
  *   calling, resting --GOAWAY, lost, long enough--> closing --connection closed--> over */
 #include "limits/shape_connection.h"
 
@@ -40,6 +41,7 @@ struct connection_try {
     struct limits_link *link;
     struct limits_call call;
     bool called;   /* a call went well */
+    bool proved;   /* its time is over: the open call shows that an idle one is alive */
     bool answered; /* the one that is open */
     uint64_t requests;
     uint64_t gap_ns;   /* of a busy one */
@@ -48,7 +50,8 @@ struct connection_try {
     uint64_t clock_ns; /* from when the limit counts; 0: not yet */
     uint64_t blur_ns;
     uint64_t next_ns;
-    uint64_t call_ns; /* when the open one began */
+    uint64_t call_ns;  /* when the open one began */
+    uint64_t heard_ns; /* when the last one ended well */
 };
 
 struct connections {
@@ -94,6 +97,18 @@ static void finish(struct connection_try *try)
     }
 }
 
+/* It ended between its last call that went well and the one that did not. */
+static void note_between(struct connection_try *try)
+{
+    struct limits_sample *sample = try->sample;
+    uint64_t blur_ns = try->blur_ns + limits_ground_blur_ns(ground_of(try));
+    uint64_t to_ns = try->proved ? try->clock_ns + ground_of(try)->within_ns - 1 : try->call_ns;
+    uint64_t half_ns = to_ns > try->heard_ns ? (to_ns - try->heard_ns) / 2 : 0;
+    sample->value = try->heard_ns + half_ns - try->clock_ns;
+    sample->lived_ns = try->heard_ns + half_ns - sample->opened_ns;
+    sample->resolution = half_ns + (try->proved ? 0 : blur_ns);
+}
+
 static void end(struct connection_try *try, enum limits_end how, const char *saw)
 {
     struct limits_sample *sample = try->sample;
@@ -114,6 +129,9 @@ static void end(struct connection_try *try, enum limits_end how, const char *saw
     }
     bool cut = how == LIMITS_END_GOAWAY || how == LIMITS_END_CONNECTION;
     sample->side = cut ? LIMITS_SIDE_CLIENT_HOP : LIMITS_SIDE_UNKNOWN;
+    if (how == LIMITS_END_DEAD || (try->proved && cut)) {
+        note_between(try);
+    }
     snprintf(sample->saw, sizeof(sample->saw), "%s", saw);
     try->state = CLOSING;
     if (try->link != NULL) {
@@ -190,7 +208,14 @@ static void on_call_closed(void *user, const struct rpc_status *status)
         end(try, LIMITS_END_BROKEN, rpc_status_describe(status, saw, sizeof(saw)));
         return;
     }
+    if (try->proved) {
+        if (try->answered || status->origin != RPC_FROM_CONNECTION) {
+            end(try, LIMITS_END_OPEN, "");
+        }
+        return; /* else the end of its connection tells more */
+    }
     try->state = RESTING;
+    try->heard_ns = now_of(try);
     try->called = try->called || try->answered;
     if (try->all->counted) {
         next_of_burst(try);
@@ -251,6 +276,26 @@ static bool is_asking(const struct connections *all)
     return all->busy || all->counted;
 }
 
+static void end_unanswered(struct connection_try *try)
+{
+    if (try->called && !try->all->counted) {
+        end(try, LIMITS_END_DEAD, "a short call is not answered, and no end was told");
+    } else {
+        end(try, LIMITS_END_BROKEN, "a short call did not end");
+    }
+}
+
+/* A hop that forgot an idle connection ends nothing: only a call shows that it is alive. */
+static void end_looked_at(struct connection_try *try, uint64_t now_ns)
+{
+    if (is_asking(try->all)) {
+        end(try, LIMITS_END_OPEN, "");
+    } else {
+        try->proved = true;
+        open_call(try, now_ns);
+    }
+}
+
 static void tick_try(struct connection_try *try, uint64_t now_ns)
 {
     struct limits_work *work = try->all->work;
@@ -258,9 +303,9 @@ static void tick_try(struct connection_try *try, uint64_t now_ns)
         try->state = DIALLING;
         try->link = limits_link_open(work->ground, NULL, &link_events, try);
     } else if (try->state == CALLING && now_ns > try->call_ns + LIMITS_ANSWER_MS * NS_PER_MS) {
-        end(try, LIMITS_END_BROKEN, "a short call did not end");
+        end_unanswered(try);
     } else if (try->state == RESTING && now_ns >= try->clock_ns + work->ground->within_ns) {
-        end(try, LIMITS_END_OPEN, "");
+        end_looked_at(try, now_ns);
     } else if (try->state == RESTING && is_asking(try->all) && now_ns >= try->next_ns) {
         begin_burst(try);
         open_call(try, now_ns);

@@ -443,6 +443,50 @@ static void a_refusal_on_one_connection_alone_is_unsteady(void **state)
     assert_int_equal(judge_pings(tried).state, LIMITS_FOUND);
 }
 
+/* ---- what no end comes of -------------------------------------------------------------------- */
+
+static struct limits_finding dead(enum limits_shape shape, uint64_t value_ms, uint64_t off_ms)
+{
+    struct limits_sample one = sample(0, value_ms, LIMITS_END_DEAD);
+    struct limits_sample other = sample(4500, value_ms, LIMITS_END_DEAD);
+    one.resolution = other.resolution = off_ms * MS;
+    return finding_of(shape, one, other);
+}
+
+static void what_is_dead_by_age_is_known_where_most_was_sent(void **state)
+{
+    (void)state;
+    struct limits_finding findings[LIMITS_SHAPES] = {0};
+    findings[LIMITS_AGE_STREAM] = dead(LIMITS_AGE_STREAM, 5000, 500);
+    findings[LIMITS_IDLE] = dead(LIMITS_IDLE, 7500, 7500);
+    limits_judge_explain(findings);
+    assert_int_equal(findings[LIMITS_IDLE].state, LIMITS_BY_OTHER);
+    assert_int_equal(findings[LIMITS_IDLE].by, LIMITS_AGE_STREAM);
+    assert_int_equal(findings[LIMITS_IDLE].value, 5000 * MS);
+    assert_int_equal(findings[LIMITS_IDLE].resolution, 500 * MS);
+}
+
+static void an_end_that_is_told_explains_none_that_is_not(void **state)
+{
+    (void)state;
+    struct limits_finding findings[LIMITS_SHAPES] = {0};
+    findings[LIMITS_AGE_STREAM] = ended(LIMITS_AGE_STREAM, 5000);
+    findings[LIMITS_IDLE] = dead(LIMITS_IDLE, 7500, 7500);
+    limits_judge_explain(findings);
+    assert_int_equal(findings[LIMITS_IDLE].state, LIMITS_FOUND);
+}
+
+static void nobody_says_which_hop_forgot_a_stream(void **state)
+{
+    (void)state;
+    struct limits_sample one = sample(0, 5000, LIMITS_END_DEAD);
+    const struct limits_told open = {.found = true};
+    const struct limits_told reset = {
+        .found = true, .ended = true, .how = RPC_PROBE_RESET, .ended_ns = 5000 * MS};
+    assert_int_equal(limits_judge_side(&one, &open), LIMITS_SIDE_UNKNOWN);
+    assert_int_equal(limits_judge_side(&one, &reset), LIMITS_SIDE_SERVER_HOP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +514,9 @@ int main(void)
         cmocka_unit_test(intervals_that_are_all_taken_are_no_limit),
         cmocka_unit_test(what_was_pinged_too_seldom_is_not_taken),
         cmocka_unit_test(a_refusal_on_one_connection_alone_is_unsteady),
+        cmocka_unit_test(what_is_dead_by_age_is_known_where_most_was_sent),
+        cmocka_unit_test(an_end_that_is_told_explains_none_that_is_not),
+        cmocka_unit_test(nobody_says_which_hop_forgot_a_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
