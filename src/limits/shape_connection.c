@@ -204,7 +204,8 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     if (try->state != CALLING) {
         return;
     }
-    if (!try->answered && status->origin != RPC_FROM_CONNECTION && !status->unprocessed) {
+    if (!try->proved && !try->answered && status->origin != RPC_FROM_CONNECTION &&
+        !status->unprocessed) {
         end(try, LIMITS_END_BROKEN, rpc_status_describe(status, saw, sizeof(saw)));
         return;
     }

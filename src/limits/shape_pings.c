@@ -119,13 +119,15 @@ static void on_ready(void *user)
     open_stream(try);
 }
 
-/* NO_ERROR is no refusal, but age or a restart: what was sent until then was taken. */
+/* NO_ERROR is no refusal, but age or a restart: what was sent until then was taken. Nor is one that
+ * comes before any PING. */
 static void on_goaway(void *user, uint32_t error, const char *debug)
 {
     struct ping_try *try = user;
     (void)debug;
     if (try->state == PINGING) {
-        try->pinged->refused[try->index] = error == H2_ENHANCE_YOUR_CALM;
+        try->pinged->refused[try->index] =
+            error == H2_ENHANCE_YOUR_CALM && try->pinged->sent[try->index] > 0;
         sample_of(try)->goaway_seen = true;
         sample_of(try)->code = error;
         end(try, LIMITS_END_GOAWAY, limits_link_goaway(try->link));

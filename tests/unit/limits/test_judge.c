@@ -212,6 +212,20 @@ static void ages_that_disagree_in_a_number_that_agrees_are_that_one_s(void **sta
     assert_int_equal(finding.state, LIMITS_FOUND);
 }
 
+/* As where a proxy answers for want of a server: the connection lives. */
+static void a_call_that_failed_is_no_age_of_its_connection(void **state)
+{
+    (void)state;
+    const uint64_t requests[] = {2, 2};
+    struct limits_finding finding =
+        finding_of(LIMITS_AGE_CONNECTION, sample(0, 5000, LIMITS_END_BROKEN),
+                   sample(1500, 9000, LIMITS_END_BROKEN));
+    strcpy(finding.samples[0].saw, "HTTP status 503");
+    limits_judge_paced(&finding, requests);
+    assert_int_equal(finding.state, LIMITS_NOT_MEASURED);
+    assert_string_equal(finding.why, "HTTP status 503");
+}
+
 static void what_a_busy_probe_service_refuses_is_not_measured(void **state)
 {
     (void)state;
@@ -499,6 +513,7 @@ int main(void)
         cmocka_unit_test(what_was_not_opened_is_not_measured),
         cmocka_unit_test(samples_agree_within_what_they_may_be_off),
         cmocka_unit_test(a_limit_that_varies_and_says_so_is_one),
+        cmocka_unit_test(a_call_that_failed_is_no_age_of_its_connection),
         cmocka_unit_test(what_a_busy_probe_service_refuses_is_not_measured),
         cmocka_unit_test(a_number_that_two_paces_agree_in_is_a_limit),
         cmocka_unit_test(ages_that_disagree_in_a_number_that_agrees_are_that_one_s),
