@@ -58,6 +58,20 @@ static void note_between(struct limits_time_try *try, uint64_t heard_ns, uint32_
     try->sample->resolution = half_ns + (known ? try->sample->resolution : 0);
 }
 
+/* Neither end sends: what cuts it may be seen at the next message alone. */
+static bool is_silent(const struct limits_time_setup *setup)
+{
+    return setup->script.echo && setup->send_every_ms == 0 && setup->ping_every_ms[0] == 0;
+}
+
+/* It ended when it was to show that it is alive. */
+static void note_shown(struct limits_time_try *try)
+{
+    if (try->proof_ns != 0 && is_silent(try->setup)) {
+        note_between(try, try->heard_ns, 0);
+    }
+}
+
 /* Nothing comes through any more. */
 static void note_dead(struct limits_time_try *try, uint64_t heard_ns, uint32_t every_ms)
 {
@@ -74,6 +88,7 @@ static void note_untold(struct limits_time_try *try, const struct limits_told *t
     uint64_t end_ns = told->ended_ns > try->clock_ns ? told->ended_ns : try->clock_ns;
     note_value(try, end_ns);
     sample->end = LIMITS_END_UNTOLD;
+    sample->code = 0;
     snprintf(sample->saw, sizeof(sample->saw),
              "nothing: for the client the stream is still open, though its server has ended it");
 }
@@ -99,6 +114,19 @@ static bool note_lost(struct limits_time_try *try, const struct limits_told *tol
     return false;
 }
 
+/* The same, and later something else ended the client's. */
+static void note_told_late(struct limits_time_try *try, const struct limits_told *told)
+{
+    char later[32];
+    char saw[sizeof(try->sample->saw)];
+    uint64_t client_ns = try->sample->opened_ns + try->sample->lived_ns;
+    text_format_duration(later, sizeof(later), client_ns - told->ended_ns);
+    snprintf(saw, sizeof(saw), "nothing for %s, though its server has ended it; then: %.200s",
+             later, try->sample->saw);
+    note_untold(try, told);
+    memcpy(try->sample->saw, saw, sizeof(saw));
+}
+
 static void on_told(void *user, const struct limits_told *told)
 {
     struct limits_time_try *try = user;
@@ -112,6 +140,10 @@ static void on_told(void *user, const struct limits_told *told)
     }
     if (try->state == LIMITS_TRY_LEFT && told->found && told->ended) {
         note_untold(try, told);
+    } else if (try->state == LIMITS_TRY_ENDED && sample->side == LIMITS_SIDE_SERVER_HOP) {
+        note_told_late(try, told);
+    } else if (try->state == LIMITS_TRY_ENDED) {
+        note_shown(try);
     } else if (try->state == LIMITS_TRY_LEFT && told->found && note_lost(try, told)) {
         return;
     }
@@ -164,12 +196,6 @@ static bool were_pings_refused(const struct limits_time_try *try)
            try->setup->ping_every_ms[0] != 0 && next < LIMITS_PINGS_TRIED && !try->stopping;
 }
 
-/* Neither end sends: what cuts it may be seen at the next message alone. */
-static bool is_silent(const struct limits_time_setup *setup)
-{
-    return setup->script.echo && setup->send_every_ms == 0 && setup->ping_every_ms[0] == 0;
-}
-
 static void on_call_closed(void *user, const struct rpc_status *status)
 {
     struct limits_time_try *try = user;
@@ -188,10 +214,10 @@ static void on_call_closed(void *user, const struct rpc_status *status)
         ask(try, LIMITS_TRY_ENDED);
     } else if (try->state == LIMITS_TRY_PROVED) {
         note_value(try, now_of(try));
-        if (is_silent(try->setup)) {
-            note_between(try, try->heard_ns, 0);
-        }
         limits_call_note_end(status, limits_link_goaway(try->link), try->sample);
+        if (!try->probe) {
+            note_shown(try);
+        }
         ask(try, LIMITS_TRY_ENDED);
     }
 }
