@@ -42,6 +42,14 @@ static void advise_time(struct limits_finding *finding, enum pings pings)
 {
     char value[32];
     char half[32];
+    if (finding->samples[0].end == LIMITS_END_DEAD) {
+        snprintf(finding->advice, sizeof(finding->advice),
+                 "HTTP/2 PINGs with a timeout, or a deadline: no end of it is ever told%s",
+                 finding->resolution > finding->value / 4
+                     ? "; a shorter --within tells more exactly when"
+                     : "");
+        return;
+    }
     text_format_duration(value, sizeof(value), finding->value);
     text_format_duration(half, sizeof(half), finding->value / 2);
     switch (finding->shape) {

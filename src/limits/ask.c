@@ -131,6 +131,8 @@ static void take(struct limits_ask *ask, const struct rpc_probe_seen *seen)
     told->ended = seen->ended;
     told->opened_ns = now_ns > ago_ns ? now_ns - ago_ns : 0;
     told->ended_ns = told->opened_ns + seen->open_for_ms * NS_PER_MS;
+    uint64_t heard_ns = (ago_ns - seen->open_for_ms * NS_PER_MS) + seen->silent_ms * NS_PER_MS;
+    told->heard_ns = now_ns > heard_ns ? now_ns - heard_ns : 0;
     told->how = seen->how;
     told->code = seen->code;
     told->messages = seen->messages;
@@ -148,6 +150,7 @@ static void bound_times(struct rpc_probe_seen *seen)
 {
     seen->opened_ms_ago = at_most(seen->opened_ms_ago, SEEN_MS_MAX);
     seen->open_for_ms = at_most(seen->open_for_ms, seen->opened_ms_ago);
+    seen->silent_ms = at_most(seen->silent_ms, seen->open_for_ms);
 }
 
 static void on_message(void *user, const uint8_t *bytes, size_t len)

@@ -86,6 +86,7 @@ enum limits_end {
     LIMITS_END_CONNECTION, /* the connection was lost without a GOAWAY */
     LIMITS_END_GOAWAY,     /* GOAWAY; `code` */
     LIMITS_END_UNTOLD,     /* the server's end is over, and the client was never told */
+    LIMITS_END_DEAD,       /* nothing comes through any more, and neither end was told */
     LIMITS_END_BROKEN,     /* what came was no gRPC or no HTTP/2 */
     LIMITS_END_HERE,       /* this side, because the run ended */
 };

@@ -36,6 +36,12 @@ static bool is_open(const struct limits_sample *sample)
     return sample->end == LIMITS_END_OPEN || sample->end == LIMITS_END_HERE;
 }
 
+/* Nothing told the client of an end. */
+static bool is_unended(const struct limits_sample *sample)
+{
+    return is_open(sample) || sample->end == LIMITS_END_DEAD;
+}
+
 enum limits_side limits_judge_side(const struct limits_sample *sample,
                                    const struct limits_told *told)
 {
@@ -43,18 +49,18 @@ enum limits_side limits_judge_side(const struct limits_sample *sample,
         return LIMITS_SIDE_UNKNOWN;
     }
     if (!told->ended) {
-        return is_open(sample) ? LIMITS_SIDE_UNKNOWN : LIMITS_SIDE_CLIENT_HOP;
+        return is_unended(sample) ? LIMITS_SIDE_UNKNOWN : LIMITS_SIDE_CLIENT_HOP;
     }
     if (told->how == RPC_PROBE_BY_SCRIPT || told->how == RPC_PROBE_LIMIT ||
         told->how == RPC_PROBE_SHUTDOWN) {
         return LIMITS_SIDE_SERVER;
     }
     uint64_t at_once = larger(sample->resolution, LIMITS_AT_ONCE_MS * NS_PER_MS);
-    if (!is_open(sample) && apart(told->ended_ns, ended_at(sample)) <= at_once) {
+    if (!is_unended(sample) && apart(told->ended_ns, ended_at(sample)) <= at_once) {
         return LIMITS_SIDE_BOTH;
     }
-    return is_open(sample) || told->ended_ns < ended_at(sample) ? LIMITS_SIDE_SERVER_HOP
-                                                                : LIMITS_SIDE_CLIENT_HOP;
+    return is_unended(sample) || told->ended_ns < ended_at(sample) ? LIMITS_SIDE_SERVER_HOP
+                                                                   : LIMITS_SIDE_CLIENT_HOP;
 }
 
 /* ---- two samples ----------------------------------------------------------------------------- */
@@ -221,11 +227,15 @@ static bool was_refused_pings(const struct limits_finding *finding)
 
 /* What ends with its connection has the connection's limit; a stream that is cut while its
  * connection lives has one of its own. A limit on silence ends all that it ends in one way; two of
- * one length, as nginx has by default, do not look alike. */
+ * one length, as nginx has by default, do not look alike. What no end was told of was ended by no
+ * limit that tells one. */
 static bool can_explain(const struct limits_finding *by, const struct limits_finding *finding)
 {
     const struct limits_sample *its = &by->samples[0];
     const struct limits_sample *sample = &finding->samples[0];
+    if (sample->end == LIMITS_END_DEAD || its->end == LIMITS_END_DEAD) {
+        return its->end == sample->end;
+    }
     switch (by->shape) {
     case LIMITS_AGE_CONNECTION:
         return finding->shape != LIMITS_AGE_STREAM || sample->end == LIMITS_END_GOAWAY ||
@@ -258,6 +268,18 @@ static enum limits_shape root_of(const enum limits_shape by[static LIMITS_SHAPES
     return shape;
 }
 
+/* When nothing came through any more is known best where most was sent. */
+static void take_over(struct limits_finding *finding, const struct limits_finding *by)
+{
+    const struct limits_sample *sample = &finding->samples[0];
+    uint64_t begun_ns = sample->lived_ns - sample->value;
+    if (sample->end == LIMITS_END_DEAD && by->resolution < finding->resolution &&
+        by->value > begun_ns) {
+        finding->value = by->value - begun_ns;
+        finding->resolution = by->resolution;
+    }
+}
+
 void limits_judge_explain(struct limits_finding findings[static LIMITS_SHAPES])
 {
     enum limits_shape by[LIMITS_SHAPES];
@@ -280,6 +302,7 @@ void limits_judge_explain(struct limits_finding findings[static LIMITS_SHAPES])
         if (by[i] != LIMITS_SHAPES) {
             findings[i].state = LIMITS_BY_OTHER;
             findings[i].by = root_of(by, (enum limits_shape)i);
+            take_over(&findings[i], &findings[findings[i].by]);
         }
     }
 }

@@ -29,7 +29,8 @@ void limits_judge_times(struct limits_finding *finding);
 void limits_judge_requests(struct limits_finding *finding);
 
 /* Behind limits_judge_times(): ends of connections whose ages disagree, and whose numbers of
- * requests, asked at two paces, do not, are told as a limit on these. */
+ * requests, asked at two paces, do not, are told as a limit on these. A call that failed on a
+ * connection that lives leaves its age not measured. */
 void limits_judge_paced(struct limits_finding *finding, const uint64_t requests[LIMITS_SAMPLES]);
 
 /* PINGs of one interval, on as many connections as there are samples. */

@@ -18,6 +18,7 @@ static bool is_sent(const struct limits_finding *finding)
     case LIMITS_END_OPEN:
     case LIMITS_END_CONNECTION:
     case LIMITS_END_UNTOLD:
+    case LIMITS_END_DEAD:
         break;
     }
     return false;

@@ -57,6 +57,13 @@ void limits_judge_paced(struct limits_finding *finding, const uint64_t requests[
 {
     const struct limits_sample *a = &finding->samples[0];
     const struct limits_sample *b = &finding->samples[1];
+    for (size_t i = 0; i < LIMITS_SAMPLES; i++) { /* its connection lives, as far as is known */
+        const struct limits_sample *sample = &finding->samples[i];
+        if (sample->opened && sample->end == LIMITS_END_BROKEN) {
+            set_not_measured(finding, sample->saw);
+            return;
+        }
+    }
     if (!a->opened || !b->opened || is_open(a) || is_open(b) || finding->state != LIMITS_UNSTEADY ||
         apart(requests[0], requests[1]) > 1) {
         return;

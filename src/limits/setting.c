@@ -71,12 +71,20 @@ static bool fits_half_closed(const struct limits_rule *rule, const struct limits
 
 enum ends { BOTH_ENDS, EITHER_END };
 
+/* What another proxy hears of a stream it tells of the stream: its connection to the client stays.
+ */
+static bool is_handed_on(const struct limits_finding *finding)
+{
+    enum limits_end end = finding->samples[0].end;
+    return end != LIMITS_END_CONNECTION && end != LIMITS_END_GOAWAY && end != LIMITS_END_DEAD;
+}
+
 static bool fits(const struct limits_rule *rule, const struct limits_finding *finding,
                  const struct limits_finding *half, enum ends ends)
 {
     bool client = looks(rule, finding);
     bool server = server_looks(rule, finding);
-    bool either = client || (rule->server != LIMITS_SERVER_ANY && server);
+    bool either = client || (rule->server != LIMITS_SERVER_ANY && server && is_handed_on(finding));
     return rule->shape == finding->shape && fits_half_closed(rule, half) &&
            (ends == BOTH_ENDS ? client && server : either);
 }

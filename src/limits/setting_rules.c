@@ -30,6 +30,9 @@ const struct limits_rule limits_rules[] = {
          "nginx", "grpc_read_timeout", "60s by default", "above the server's longest silence"),
     RULE(HALF_CLOSE, RESET_ENVOY, RESET_ENVOY, ANY, SECONDS(15), NULL,
          "Envoy", "timeout of the route", "15s by default", "0s"),
+    RULE(HALF_CLOSE, RESET_INTERNAL, RESET_CANCEL, ANY, 0, NULL, /* above a readTimeout */
+         "Traefik", "respondingTimeouts.writeTimeout", "off by default, from the stream's begin",
+         "0s on the entry point"),
     RULE(AGE_STREAM, RESET_ENVOY, RESET_ENVOY, ANY, 0, NULL,
          "Envoy", "max_stream_duration of the listener, the route or the cluster",
          "off by default", "leave it out, or above the oldest stream"),

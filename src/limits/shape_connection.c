@@ -5,7 +5,8 @@
  * While a connection is used, a call of it is open or it rests:
  *
  *   calling --call over--> resting --the pause of a busy one is over--> calling
- *   calling --call over, more of a burst--> calling */
+ *   calling --call over, more of a burst--> calling
+ *   resting --long enough, an idle one: it is to show that it is alive--> calling */
 #include "limits/shape_connection.h"
 
 #include "base/clock.h"
@@ -36,6 +37,7 @@ struct connection_try {
     struct limits_call call;
     bool calling;
     bool called;   /* a call went well */
+    bool proved;   /* its time is over: the open call shows that an idle one is alive */
     bool answered; /* the one that is open */
     uint64_t requests;
     uint64_t gap_ns;   /* of a busy one */
@@ -43,7 +45,8 @@ struct connection_try {
     uint64_t clock_ns; /* from when the limit counts; 0: not yet */
     uint64_t blur_ns;
     uint64_t next_ns;
-    uint64_t call_ns; /* when the open one began */
+    uint64_t call_ns;  /* when the open one began */
+    uint64_t heard_ns; /* when the last one ended well */
 };
 
 struct connections {
@@ -89,6 +92,19 @@ static void on_over(struct limits_conn_try *conn)
     }
 }
 
+/* It ended between its last call that went well and the one that did not. */
+static void note_between(struct connection_try *try)
+{
+    const struct limits_ground *ground = try->conn.ground;
+    struct limits_sample *sample = try->conn.sample;
+    uint64_t blur_ns = try->blur_ns + limits_ground_blur_ns(ground);
+    uint64_t to_ns = try->proved ? try->clock_ns + ground->within_ns - 1 : try->call_ns;
+    uint64_t half_ns = to_ns > try->heard_ns ? (to_ns - try->heard_ns) / 2 : 0;
+    sample->value = try->heard_ns + half_ns - try->clock_ns;
+    sample->lived_ns = try->heard_ns + half_ns - sample->opened_ns;
+    sample->resolution = half_ns + (try->proved ? 0 : blur_ns);
+}
+
 static void on_end(struct limits_conn_try *conn, enum limits_end how)
 {
     struct connection_try *try = try_of(conn);
@@ -106,6 +122,9 @@ static void on_end(struct limits_conn_try *conn, enum limits_end how)
     }
     bool cut = how == LIMITS_END_GOAWAY || how == LIMITS_END_CONNECTION;
     sample->side = cut ? LIMITS_SIDE_CLIENT_HOP : LIMITS_SIDE_UNKNOWN;
+    if (how == LIMITS_END_DEAD || (try->proved && cut)) {
+        note_between(try);
+    }
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -174,11 +193,19 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     if (try->conn.state != LIMITS_CONN_USED) {
         return;
     }
-    if (!try->answered && status->origin != RPC_FROM_CONNECTION && !status->unprocessed) {
+    if (!try->proved && !try->answered && status->origin != RPC_FROM_CONNECTION &&
+        !status->unprocessed) {
         limits_conn_try_end(&try->conn, LIMITS_END_BROKEN,
                             rpc_status_describe(status, saw, sizeof(saw)));
         return;
     }
+    if (try->proved) {
+        if (try->answered || status->origin != RPC_FROM_CONNECTION) {
+            limits_conn_try_end(&try->conn, LIMITS_END_OPEN, "");
+        }
+        return; /* else the end of its connection tells more */
+    }
+    try->heard_ns = now_of(try);
     try->called = try->called || try->answered;
     if (try->all->counted) {
         next_of_burst(try);
@@ -215,14 +242,36 @@ static bool is_asking(const struct connections *all)
     return all->busy || all->counted;
 }
 
+static void end_unanswered(struct connection_try *try)
+{
+    if (try->called && !try->all->counted) {
+        limits_conn_try_end(&try->conn, LIMITS_END_DEAD,
+                            "a short call is not answered, and no end was told");
+    } else {
+        limits_conn_try_end(&try->conn, LIMITS_END_BROKEN, "a short call did not end");
+    }
+}
+
+/* A hop that forgot an idle connection ends nothing: only a call shows that it is alive. */
+static void end_looked_at(struct connection_try *try, uint64_t now_ns)
+{
+    if (is_asking(try->all)) {
+        limits_conn_try_end(&try->conn, LIMITS_END_OPEN, "");
+    } else {
+        try->proved = true;
+        open_call(try, now_ns);
+    }
+}
+
 static void tick_used(struct connection_try *try, uint64_t now_ns)
 {
+    bool over = now_ns >= try->clock_ns + try->conn.ground->within_ns;
     if (try->calling) {
         if (now_ns > try->call_ns + LIMITS_ANSWER_MS * NS_PER_MS) {
-            limits_conn_try_end(&try->conn, LIMITS_END_BROKEN, "a short call did not end");
+            end_unanswered(try);
         }
-    } else if (now_ns >= try->clock_ns + try->conn.ground->within_ns) {
-        limits_conn_try_end(&try->conn, LIMITS_END_OPEN, "");
+    } else if (over && !try->proved) {
+        end_looked_at(try, now_ns);
     } else if (is_asking(try->all) && now_ns >= try->next_ns) {
         begin_burst(try);
         open_call(try, now_ns);

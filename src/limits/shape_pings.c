@@ -51,7 +51,8 @@ static void on_over(struct limits_conn_try *conn)
     }
 }
 
-/* NO_ERROR is no refusal, but age or a restart: what was sent until then was taken. */
+/* NO_ERROR is no refusal, but age or a restart: what was sent until then was taken. Nor is one that
+ * comes before any PING. */
 static void on_end(struct limits_conn_try *conn, enum limits_end how)
 {
     struct limits_sample *sample = conn->sample;
@@ -60,7 +61,8 @@ static void on_end(struct limits_conn_try *conn, enum limits_end how)
     sample->lived_ns = limits_ground_now_ns(conn->ground) - sample->opened_ns;
     sample->value = sample->lived_ns;
     sample->resolution = limits_ground_blur_ns(conn->ground);
-    pinged->refused[try->index] = how == LIMITS_END_GOAWAY && sample->code == H2_ENHANCE_YOUR_CALM;
+    pinged->refused[try->index] = how == LIMITS_END_GOAWAY && pinged->sent[try->index] > 0 &&
+                                  sample->code == H2_ENHANCE_YOUR_CALM;
     pinged->measured[try->index] =
         how != LIMITS_END_CONNECTION && pinged->sent[try->index] > LIMITS_PINGS_FORGIVEN;
 }

@@ -27,7 +27,8 @@
 #define QUICK_COUNT 20
 /* The longest wait for an answer; a neighbour that gets none is hurt. */
 #define QUICK_WAIT_MS 4000
-#define READ_MS       3000
+/* The longest wait for the answer that came late, while a window is read each tick. */
+#define READ_MS 15000
 
 enum slow_phase { SLOW_ALONE, SLOW_FILLING, SLOW_FULL, SLOW_READING, SLOW_CLOSING };
 
@@ -199,7 +200,19 @@ static void on_held_closed(void *user, const struct rpc_status *status)
     slow->seen.ended_text = slow->ended_text;
 }
 
-static const struct limits_call_events held_events = {.on_closed = on_held_closed};
+/* What the path holds may be many megabytes, and comes at once: it is read a window at a time. */
+static void on_held_answer(void *user)
+{
+    struct slow *slow = user;
+    if (slow->phase == SLOW_READING) {
+        limits_call_hold(&slow->held, true);
+    }
+}
+
+static const struct limits_call_events held_events = {
+    .on_answer = on_held_answer,
+    .on_closed = on_held_closed,
+};
 
 static void enter(struct slow *slow, enum slow_phase phase)
 {
@@ -273,6 +286,8 @@ static void step(struct slow *slow, uint64_t now)
         slow->seen.answered_behind = slow->quick.answered > 0;
         if (slow->quick.asked_ns == 0 || is_past(now, slow->reading_ns, READ_MS)) {
             close_link(slow);
+        } else {
+            limits_call_hold(&slow->held, false);
         }
         return;
     case SLOW_CLOSING:

@@ -1,6 +1,10 @@
 /*   waiting --its time--> dialling --ready--> asked --first answer--> watched
  *   watched --stream ends--> ended --server told, or not asked--> closing
- *   watched --looked at for long enough--> left --server told--> closing
+ *   watched --looked at for long enough--> proved --a message came through--> left
+ *   proved --nothing came through for too long--> left
+ *   proved --stream ends--> ended
+ *   left --server told--> closing
+ *   left --the message may still be on its way to the server--> proved
  *   watched --PINGs were refused, and fewer may do--> dialling
  *   dialling, asked --no connection, an end, no answer in time--> closing
  *   any --stopped--> closing
@@ -13,6 +17,9 @@
 
 #include <stdio.h>
 #include <string.h>
+
+/* Between two questions to the server whether a message has come there. */
+#define ASK_AGAIN_MS 1000
 
 static void enter(struct limits_time_try *try, enum limits_try_state state);
 
@@ -38,6 +45,42 @@ static void note_value(struct limits_time_try *try, uint64_t end_ns)
     sample->resolution = try->blur_ns + limits_ground_blur_ns(try->ground);
 }
 
+/* It lived at `heard_ns`, and not when it was looked at for long enough; nothing says when it ended
+ * but what was to come in between. `every_ms`: how often that was, 0: it was silent. */
+static void note_between(struct limits_time_try *try, uint64_t heard_ns, uint32_t every_ms)
+{
+    uint64_t from_ns = heard_ns > try->clock_ns ? heard_ns : try->clock_ns;
+    uint64_t next_ns = from_ns + every_ms * NS_PER_MS;
+    bool known = every_ms != 0 && next_ns < try->until_ns;
+    uint64_t to_ns = known ? next_ns : try->until_ns - 1;
+    uint64_t half_ns = to_ns > from_ns ? (to_ns - from_ns) / 2 : 0;
+    note_value(try, from_ns + half_ns);
+    try->sample->resolution = half_ns + (known ? try->sample->resolution : 0);
+}
+
+/* Neither end sends: what cuts it may be seen at the next message alone. */
+static bool is_silent(const struct limits_time_setup *setup)
+{
+    return setup->script.echo && setup->send_every_ms == 0 && setup->ping_every_ms[0] == 0;
+}
+
+/* It ended when it was to show that it is alive. */
+static void note_shown(struct limits_time_try *try)
+{
+    if (try->proof_ns != 0 && is_silent(try->setup)) {
+        note_between(try, try->heard_ns, 0);
+    }
+}
+
+/* Nothing comes through any more. */
+static void note_dead(struct limits_time_try *try, uint64_t heard_ns, uint32_t every_ms)
+{
+    note_between(try, heard_ns, every_ms);
+    try->sample->end = LIMITS_END_DEAD;
+    snprintf(try->sample->saw, sizeof(try->sample->saw),
+             "nothing comes through any more, and neither end was told");
+}
+
 /* The server has ended it long ago, and nobody told the client. */
 static void note_untold(struct limits_time_try *try, const struct limits_told *told)
 {
@@ -45,8 +88,43 @@ static void note_untold(struct limits_time_try *try, const struct limits_told *t
     uint64_t end_ns = told->ended_ns > try->clock_ns ? told->ended_ns : try->clock_ns;
     note_value(try, end_ns);
     sample->end = LIMITS_END_UNTOLD;
+    sample->code = 0;
     snprintf(sample->saw, sizeof(sample->saw),
              "nothing: for the client the stream is still open, though its server has ended it");
+}
+
+static bool is_on_its_way(const struct limits_time_try *try)
+{
+    return now_of(try) <= try->proof_ns + LIMITS_PROOF_MS * NS_PER_MS;
+}
+
+/* The server of a stream that nothing ended says whether all came there. Returns whether that is
+ * open still. */
+static bool note_lost(struct limits_time_try *try, const struct limits_told *told)
+{
+    if (told->messages >= try->call.sent || try->sample->end != LIMITS_END_OPEN) {
+        return false;
+    }
+    if (is_on_its_way(try) && !try->stopping) {
+        try->next_ask_ns = now_of(try) + ASK_AGAIN_MS * NS_PER_MS;
+        enter(try, LIMITS_TRY_PROVED);
+        return true;
+    }
+    note_dead(try, told->heard_ns, try->setup->send_every_ms);
+    return false;
+}
+
+/* The same, and later something else ended the client's. */
+static void note_told_late(struct limits_time_try *try, const struct limits_told *told)
+{
+    char later[32];
+    char saw[sizeof(try->sample->saw)];
+    uint64_t client_ns = try->sample->opened_ns + try->sample->lived_ns;
+    text_format_duration(later, sizeof(later), client_ns - told->ended_ns);
+    snprintf(saw, sizeof(saw), "nothing for %s, though its server has ended it; then: %.200s",
+             later, try->sample->saw);
+    note_untold(try, told);
+    memcpy(try->sample->saw, saw, sizeof(saw));
 }
 
 static void on_told(void *user, const struct limits_told *told)
@@ -63,6 +141,12 @@ static void on_told(void *user, const struct limits_told *told)
     }
     if (try->state == LIMITS_TRY_LEFT && told->found && told->ended) {
         note_untold(try, told);
+    } else if (try->state == LIMITS_TRY_ENDED && sample->side == LIMITS_SIDE_SERVER_HOP) {
+        note_told_late(try, told);
+    } else if (try->state == LIMITS_TRY_ENDED) {
+        note_shown(try);
+    } else if (try->state == LIMITS_TRY_LEFT && told->found && note_lost(try, told)) {
+        return;
     }
     enter(try, LIMITS_TRY_CLOSING);
     close_when_idle(try);
@@ -89,6 +173,7 @@ static void start_clock(struct limits_time_try *try)
 static void on_answer(void *user)
 {
     struct limits_time_try *try = user;
+    try->heard_ns = now_of(try);
     if (try->state != LIMITS_TRY_ASKED) {
         return;
     }
@@ -127,6 +212,13 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     } else if (try->state == LIMITS_TRY_WATCHED) {
         note_value(try, now_of(try));
         limits_call_note_end(status, limits_link_goaway(try->link), try->sample);
+        ask(try, LIMITS_TRY_ENDED);
+    } else if (try->state == LIMITS_TRY_PROVED) {
+        note_value(try, now_of(try));
+        limits_call_note_end(status, limits_link_goaway(try->link), try->sample);
+        if (!try->probe) {
+            note_shown(try);
+        }
         ask(try, LIMITS_TRY_ENDED);
     }
 }
@@ -199,13 +291,55 @@ static void enter(struct limits_time_try *try, enum limits_try_state state)
     }
 }
 
+/* A hop that forgot the connection ends nothing: only what comes through shows that it is alive. A
+ * service of one's own may answer as it likes. */
+static void begin_proof(struct limits_time_try *try, uint64_t now_ns)
+{
+    bool proves = try->probe || try->ground->target->service == NULL;
+    try->proof_ns = now_ns;
+    try->proof_answered = try->call.answered;
+    try->next_ask_ns = now_ns;
+    enter(try, LIMITS_TRY_PROVED);
+    if (proves && !try->setup->half_close) {
+        limits_call_send(&try->call);
+    }
+}
+
+/* All that was to come to the client did. */
+static bool is_heard(const struct limits_time_try *try)
+{
+    const struct rpc_probe_script *script = &try->setup->script;
+    if (!try->probe && try->ground->target->service != NULL) {
+        return true;
+    }
+    if (script->echo) {
+        return try->call.answered >= try->call.sent;
+    }
+    bool sends = script->send_every_ms != 0 && script->send_count == 0;
+    return !sends || try->call.answered > try->proof_answered;
+}
+
+static void tick_proved(struct limits_time_try *try, uint64_t now_ns)
+{
+    const struct limits_time_setup *setup = try->setup;
+    bool heard = is_heard(try);
+    if ((!heard && is_on_its_way(try)) || now_ns < try->next_ask_ns || try->ask.running) {
+        return;
+    }
+    note_value(try, try->until_ns);
+    try->sample->end = LIMITS_END_OPEN;
+    if (!heard) {
+        note_dead(try, try->heard_ns,
+                  setup->script.echo ? setup->send_every_ms : setup->script.send_every_ms);
+    }
+    ask(try, LIMITS_TRY_LEFT);
+}
+
 static void tick_watched(struct limits_time_try *try, uint64_t now_ns)
 {
     uint32_t ping_ms = try->setup->ping_every_ms[try->pings_refused];
     if (now_ns >= try->until_ns) {
-        note_value(try, try->until_ns);
-        try->sample->end = LIMITS_END_OPEN;
-        ask(try, LIMITS_TRY_LEFT);
+        begin_proof(try, now_ns);
         return;
     }
     if (try->setup->send_every_ms != 0 && now_ns >= try->next_send_ns) {
@@ -237,6 +371,9 @@ void limits_time_try_tick(struct limits_time_try *try, uint64_t now_ns)
     case LIMITS_TRY_WATCHED:
         tick_watched(try, now_ns);
         return;
+    case LIMITS_TRY_PROVED:
+        tick_proved(try, now_ns);
+        return;
     case LIMITS_TRY_CLOSING:
         close_when_idle(try);
         return;
@@ -251,8 +388,8 @@ void limits_time_try_stop(struct limits_time_try *try)
         return;
     }
     try->stopping = true;
-    if (try->state == LIMITS_TRY_WATCHED) {
-        note_value(try, now_of(try));
+    if (try->state == LIMITS_TRY_WATCHED || try->state == LIMITS_TRY_PROVED) {
+        note_value(try, try->state == LIMITS_TRY_PROVED ? try->until_ns : now_of(try));
         try->sample->end = LIMITS_END_HERE;
     } else if (try->state < LIMITS_TRY_WATCHED) {
         try->sample->opened = false;

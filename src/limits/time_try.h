@@ -17,6 +17,9 @@ enum limits_clock {
 
 #define LIMITS_PINGS_TRIED 3
 
+/* How long a message may be on its way, each way, that shows that a stream is alive. */
+#define LIMITS_PROOF_MS 5000
+
 struct limits_time_setup {
     enum limits_clock clock;
     uint32_t send_every_ms;                     /* the client; 0: its first message alone */
@@ -30,6 +33,7 @@ enum limits_try_state {
     LIMITS_TRY_DIALLING,
     LIMITS_TRY_ASKED,   /* the stream is open, and nothing came on it */
     LIMITS_TRY_WATCHED, /* its clock runs */
+    LIMITS_TRY_PROVED,  /* its time is over, and a message is to show that it is alive */
     LIMITS_TRY_ENDED,   /* and the server is asked what it saw of that */
     LIMITS_TRY_LEFT,    /* it is still open: the server is asked whether it is so there, too */
     LIMITS_TRY_CLOSING, /* only the ends of its connection and its question are waited for */
@@ -54,7 +58,11 @@ struct limits_time_try {
     uint64_t blur_ns;  /* of that */
     uint64_t next_send_ns;
     uint64_t next_ping_ns;
-    unsigned pings_refused; /* intervals */
+    uint64_t heard_ns;       /* when a message came last */
+    uint64_t proof_ns;       /* when it was to show that it is alive */
+    uint64_t proof_answered; /* how many messages had come by then */
+    uint64_t next_ask_ns;    /* when its server is asked what came of that */
+    unsigned pings_refused;  /* intervals */
     bool stopping;
 };
 

@@ -20,7 +20,8 @@ struct limits_told {
     uint64_t ended_ns; /* where it ended */
     enum rpc_probe_end how;
     uint32_t code;
-    uint64_t messages;
+    uint64_t messages;            /* that came */
+    uint64_t heard_ns;            /* when the last byte of it came */
     char text[LIMITS_TEXT_BYTES]; /* one sentence for people, escaped */
 };
 

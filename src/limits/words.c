@@ -98,7 +98,8 @@ const char *limits_end_name(enum limits_end end)
         [LIMITS_END_HTTP] = "http",     [LIMITS_END_RESET] = "reset",
         [LIMITS_END_CUT] = "cut",       [LIMITS_END_CONNECTION] = "connection",
         [LIMITS_END_GOAWAY] = "goaway", [LIMITS_END_UNTOLD] = "untold",
-        [LIMITS_END_BROKEN] = "broken", [LIMITS_END_HERE] = "here",
+        [LIMITS_END_DEAD] = "dead",     [LIMITS_END_BROKEN] = "broken",
+        [LIMITS_END_HERE] = "here",
     };
     assert(end < ARRAY_SIZE(names));
     return names[end];

@@ -25,7 +25,7 @@ const char *limits_ended_by_text(const struct limits_finding *finding,
                                  char out[static LIMITS_FOUND_BYTES]);
 
 /* "open", "trailers", "http", "reset", "cut", "connection", "goaway", "untold",
- * "broken", "here". */
+ * "dead", "broken", "here". */
 const char *limits_end_name(enum limits_end end);
 
 /* A sample that lived when it was not looked at any more: its value is what it reached at least. */

@@ -488,6 +488,20 @@ def test_a_stream_that_is_dead_on_a_live_connection_is_found(started):
     assert "for the client the stream is still open" in finding["look"], finding
 
 
+def test_a_stream_that_one_hop_ended_first_has_the_limit_of_that_hop(started):
+    # The server's side is reset at the limit, and the client's by another hop, three seconds later.
+    first = cut_one(SERVER)
+
+    def fault(link, now):
+        first(link, now)
+        if now >= link.opened + LIMIT_S + 3 and not link.deaf:
+            link.close()
+    relay = started(FrameRelay(started(Server()), fault))
+    finding = limits(relay.address, within="9s", shapes=["age_stream"])["age_stream"]
+    assert_found(finding, LIMIT_S, "server_hop")
+    assert "though its server has ended it; then" in finding["look"], finding
+
+
 def test_what_the_server_saw_is_asked_until_the_right_pod_answers(started, certs):
     """The balancer leads to three pods in turn; only one of them knows of a stream."""
     pods = [started(Server("v1", f"pod-{c}")) for c in "abc"]

@@ -213,6 +213,20 @@ static void ages_that_disagree_in_a_number_that_agrees_are_that_one_s(void **sta
     assert_int_equal(finding.state, LIMITS_FOUND);
 }
 
+/* As where a proxy answers for want of a server: the connection lives. */
+static void a_call_that_failed_is_no_age_of_its_connection(void **state)
+{
+    (void)state;
+    const uint64_t requests[] = {2, 2};
+    struct limits_finding finding =
+        finding_of(LIMITS_AGE_CONNECTION, sample(0, 5000, LIMITS_END_BROKEN),
+                   sample(1500, 9000, LIMITS_END_BROKEN));
+    strcpy(finding.samples[0].saw, "HTTP status 503");
+    limits_judge_paced(&finding, requests);
+    assert_int_equal(finding.state, LIMITS_NOT_MEASURED);
+    assert_string_equal(finding.why, "HTTP status 503");
+}
+
 static void what_a_busy_probe_service_refuses_is_not_measured(void **state)
 {
     (void)state;
@@ -489,6 +503,50 @@ static void a_refusal_on_one_connection_alone_is_unsteady(void **state)
     assert_int_equal(judge_pings(tried).state, LIMITS_FOUND);
 }
 
+/* ---- what no end comes of -------------------------------------------------------------------- */
+
+static struct limits_finding dead(enum limits_shape shape, uint64_t value_ms, uint64_t off_ms)
+{
+    struct limits_sample one = sample(0, value_ms, LIMITS_END_DEAD);
+    struct limits_sample other = sample(4500, value_ms, LIMITS_END_DEAD);
+    one.resolution = other.resolution = off_ms * MS;
+    return finding_of(shape, one, other);
+}
+
+static void what_is_dead_by_age_is_known_where_most_was_sent(void **state)
+{
+    (void)state;
+    struct limits_finding findings[LIMITS_SHAPES] = {0};
+    findings[LIMITS_AGE_STREAM] = dead(LIMITS_AGE_STREAM, 5000, 500);
+    findings[LIMITS_IDLE] = dead(LIMITS_IDLE, 7500, 7500);
+    limits_judge_explain(findings);
+    assert_int_equal(findings[LIMITS_IDLE].state, LIMITS_BY_OTHER);
+    assert_int_equal(findings[LIMITS_IDLE].by, LIMITS_AGE_STREAM);
+    assert_int_equal(findings[LIMITS_IDLE].value, 5000 * MS);
+    assert_int_equal(findings[LIMITS_IDLE].resolution, 500 * MS);
+}
+
+static void an_end_that_is_told_explains_none_that_is_not(void **state)
+{
+    (void)state;
+    struct limits_finding findings[LIMITS_SHAPES] = {0};
+    findings[LIMITS_AGE_STREAM] = ended(LIMITS_AGE_STREAM, 5000);
+    findings[LIMITS_IDLE] = dead(LIMITS_IDLE, 7500, 7500);
+    limits_judge_explain(findings);
+    assert_int_equal(findings[LIMITS_IDLE].state, LIMITS_FOUND);
+}
+
+static void nobody_says_which_hop_forgot_a_stream(void **state)
+{
+    (void)state;
+    struct limits_sample one = sample(0, 5000, LIMITS_END_DEAD);
+    const struct limits_told open = {.found = true};
+    const struct limits_told reset = {
+        .found = true, .ended = true, .how = RPC_PROBE_RESET, .ended_ns = 5000 * MS};
+    assert_int_equal(limits_judge_side(&one, &open), LIMITS_SIDE_UNKNOWN);
+    assert_int_equal(limits_judge_side(&one, &reset), LIMITS_SIDE_SERVER_HOP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +559,7 @@ int main(void)
         cmocka_unit_test(what_was_not_opened_is_not_measured),
         cmocka_unit_test(samples_agree_within_what_they_may_be_off),
         cmocka_unit_test(a_limit_that_varies_and_says_so_is_one),
+        cmocka_unit_test(a_call_that_failed_is_no_age_of_its_connection),
         cmocka_unit_test(what_a_busy_probe_service_refuses_is_not_measured),
         cmocka_unit_test(a_number_that_two_paces_agree_in_is_a_limit),
         cmocka_unit_test(ages_that_disagree_in_a_number_that_agrees_are_that_one_s),
@@ -518,6 +577,9 @@ int main(void)
         cmocka_unit_test(intervals_that_are_all_taken_are_no_limit),
         cmocka_unit_test(what_was_pinged_too_seldom_is_not_taken),
         cmocka_unit_test(a_refusal_on_one_connection_alone_is_unsteady),
+        cmocka_unit_test(what_is_dead_by_age_is_known_where_most_was_sent),
+        cmocka_unit_test(an_end_that_is_told_explains_none_that_is_not),
+        cmocka_unit_test(nobody_says_which_hop_forgot_a_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

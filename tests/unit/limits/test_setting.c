@@ -80,6 +80,40 @@ static void behind_a_second_proxy_either_end_names_it(void **state)
     assert_named(idle, 1, "HAProxy", "timeout server");
 }
 
+/* nginx resets a stream: whoever closes the client's connection is another. */
+static void no_proxy_is_named_for_a_connection_that_both_ends_lost(void **state)
+{
+    (void)state;
+    struct limits_finding *idle =
+        found(LIMITS_IDLE, 5 * NS_PER_S, LIMITS_END_CONNECTION, 14, "UNAVAILABLE: lost");
+    server_saw(idle, RPC_PROBE_CONNECTION_LOST, 0);
+    limits_setting_name_all(findings, false);
+    assert_int_equal(idle->setting_count, 0);
+}
+
+/* Its readTimeout ends no stream that the client half-closed: the writeTimeout does later. */
+static void the_second_limit_of_traefik_is_not_the_route_of_another(void **state)
+{
+    (void)state;
+    struct limits_finding *half =
+        found(LIMITS_HALF_CLOSE, 10 * NS_PER_S, LIMITS_END_RESET, H2_INTERNAL_ERROR, "");
+    server_saw(half, RPC_PROBE_RESET, H2_CANCEL);
+    limits_setting_name_all(findings, false);
+    assert_int_equal(half->setting_count, 1);
+    assert_named(half, 0, "Traefik", "writeTimeout");
+}
+
+static void what_is_dead_is_found_by_pings_with_a_timeout(void **state)
+{
+    (void)state;
+    struct limits_finding *idle = found(LIMITS_IDLE, 45 * NS_PER_S, LIMITS_END_DEAD, 0, "nothing");
+    idle->resolution = 45 * NS_PER_S;
+    limits_setting_name_all(findings, false);
+    assert_int_equal(idle->setting_count, 0);
+    assert_non_null(strstr(idle->advice, "PINGs with a timeout"));
+    assert_non_null(strstr(idle->advice, "a shorter --within"));
+}
+
 /* A limit of the route goes on to the server as a timeout. */
 static void a_timeout_that_the_path_adds_is_named(void **state)
 {
@@ -258,6 +292,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_looks_so_at_both_ends_is_named),
         TEST(behind_a_second_proxy_either_end_names_it),
+        TEST(no_proxy_is_named_for_a_connection_that_both_ends_lost),
+        TEST(the_second_limit_of_traefik_is_not_the_route_of_another),
+        TEST(what_is_dead_is_found_by_pings_with_a_timeout),
         TEST(a_timeout_that_the_path_adds_is_named),
         TEST(what_nothing_known_looks_like_is_not_named),
         TEST(the_one_at_its_default_comes_first),

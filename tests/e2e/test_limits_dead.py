@@ -1,0 +1,120 @@
+"""`grpcroute limits` behind a hop that forgets a connection and tells nobody, as firewalls and address translation do:
+a stream of which no end comes is no stream that lives."""
+import asyncio
+import json
+import threading
+import time
+
+import jsonschema
+import pytest
+
+from testenv.grpcroute import ROOT, Server, grpcroute
+
+SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/limits.json").read_text()))
+FORGETS_S = 3
+WITHIN_S = 8
+UP, DOWN = "up", "down"
+
+
+class Forgetful:
+    """Hands bytes on, and drops those for which `drops(way, age, silence)` is true: a connection once, for ever."""
+
+    def __init__(self, server, drops):
+        self._server = server
+        self._drops = drops
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._main(),), daemon=True)
+        self._thread.start()
+        assert self._ready.wait(10), "the relay did not start"
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    async def _main(self):
+        self._stop = asyncio.Event()
+        listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.address = "127.0.0.1:%d" % listener.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        listener.close()
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader, writer):
+        host, port = self._server.address.rsplit(":", 1)
+        upstream, up_writer = await asyncio.open_connection(host, int(port))
+        opened = heard = time.monotonic()
+        dropped = set()
+
+        async def pump(way, source, sink):
+            nonlocal heard
+            while data := await source.read(65536):
+                now = time.monotonic()
+                if way in dropped or self._drops(way, now - opened, now - heard):
+                    dropped.add(way)
+                    continue
+                heard = now
+                sink.write(data)
+        try:
+            await asyncio.gather(pump(UP, reader, up_writer), pump(DOWN, upstream, writer))
+        except OSError:
+            pass
+        finally:
+            writer.close()
+            up_writer.close()
+
+
+def limits(address, shapes, *args, code=0):
+    done = grpcroute("limits", "--target", address, "--plaintext", "--within", f"{WITHIN_S}s", "--shapes",
+                     ",".join(shapes), "-o", "json", *args, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    SCHEMA.validate(result)
+    return {finding["shape"]: finding for finding in result["limits"]}
+
+
+STREAMS = ["age_stream", "idle", "idle_client", "idle_server", "half_close"]
+
+# what is dropped, which shapes are dead then
+HOPS = {
+    "old connections": (lambda way, age, silence: age > FORGETS_S, {*STREAMS, "age_connection", "idle_connection"}),
+    "silent connections": (lambda way, age, silence: silence > FORGETS_S, {"idle", "idle_connection"}),
+    "what the client sends": (lambda way, age, silence: way == UP and age > FORGETS_S,
+                              {*STREAMS, "age_connection", "idle_connection"} - {"half_close"}),
+}
+
+
+@pytest.mark.parametrize("name", HOPS)
+def test_what_nothing_comes_through_is_not_alive(started, name):
+    drops, dead = HOPS[name]
+    relay = started(Forgetful(started(Server()), drops))
+    found = limits(relay.address, [*STREAMS, "age_connection", "idle_connection"])
+    for shape, finding in found.items():
+        if shape not in dead:
+            assert finding["state"] == "none_within", finding
+            continue
+        assert finding["state"] in ("found", "by_other"), finding
+        assert {sample["end"] for sample in finding["samples"]} == {"dead"}, finding
+        # Half a second for what it takes to open it, and the clock of half_close begins a second later.
+        least = finding["value_ns"] - finding["resolution_ns"] - 1.5e9
+        most = finding["value_ns"] + finding["resolution_ns"] + 1.5e9
+        assert least <= FORGETS_S * 1e9 <= most, finding
+        assert "keep" not in finding["advice"], finding
+
+
+def test_a_promise_that_a_forgotten_stream_lives_is_broken(started, tmp_path):
+    contract = tmp_path / "needs.txt"
+    contract.write_text(f"idle >= {WITHIN_S}s\n")
+    relay = started(Forgetful(started(Server()), HOPS["silent connections"][0]))
+    limits(relay.address, ["idle"], "--contract", contract, code=1)
+
+
+def test_without_probes_the_answers_tell(started):
+    relay = started(Forgetful(started(Server("v1", "server-1", "--no-probe")), HOPS["old connections"][0]))
+    found = limits(relay.address, ["age_stream", "idle"])
+    for finding in found.values():
+        assert {sample["end"] for sample in finding["samples"]} == {"dead"}, finding
