@@ -54,7 +54,7 @@ struct load_stream {
     uint64_t sent, answered;
     uint64_t due_ns; /* of what was sent last; of a scheduled ping by its sequence */
     char server_id[WIRE_NAME_MAX + 1]; /* that answered first; "" before */
-    bool half_closed, deferred, has_trailers;
+    bool half_closed, deferred;
     char status[8], http_status[8]; /* grpc-status and :status, cut */
     struct wire_bytes held, out;
 };

@@ -192,6 +192,19 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+/* Whoever answers with another status speaks no gRPC, whatever follows. */
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct load_stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+
+    (void)user;
+    if (stream != NULL && frame->hd.type == NGHTTP2_HEADERS &&
+        strcmp(stream->http_status, "200") != 0) {
+        complain(stream, "answered with HTTP status ", stream->http_status);
+    }
+    return 0;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t length, void *user)
 {
@@ -210,7 +223,7 @@ static void judge_end(struct load_stream *stream, uint32_t code)
     if (code != NGHTTP2_NO_ERROR) {
         complain(stream, "reset with ", nghttp2_http2_strerror(code));
     } else if (strcmp(stream->http_status, "200") != 0) {
-        complain(stream, "ended with HTTP status ", stream->http_status);
+        complain(stream, "ended without an HTTP status", "");
     } else if (strcmp(stream->status, "0") != 0) {
         complain(stream, "ended with grpc-status ", stream->status[0] ? stream->status : "missing");
     } else if (!stream->half_closed) {
@@ -247,6 +260,7 @@ nghttp2_session_callbacks *stream_callbacks(void)
         abort();
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     return callbacks;
