@@ -61,7 +61,7 @@ def failures(results):
 
 
 def unkept(results):
-    """One line for each figure that was taken while its driver could not do what it was told."""
+    """One line for each figure that was taken under another load than that of the others."""
     lines = []
     for (driver, name, shape), samples in results.samples.items():
         reasons = [sample.unkept for sample in samples if sample.unkept]
@@ -96,7 +96,7 @@ def whole(results, confirmed, laid_out, item):
     lines += [*laid_out(latency_rows(results, results.drivers[0])), "", HOW, "",
               *(item + note for note in notes(results)), ""]
     lines += [f"{item}DRIVERS DISAGREE: {line}" for line in disagreements(results)]
-    lines += [f"{item}* DRIVER LATE, so no latency: {line}" for line in unkept(results)]
+    lines += [f"{item}* NOT THE LOAD THAT WAS ASKED FOR: {line}" for line in unkept(results)]
     lines += [f"{item}FAILED: {line}" for line in failures(results)]
     return "\n".join([*lines, results.circumstances(confirmed)])
 

@@ -140,6 +140,8 @@ def test_a_process_that_did_not_do_the_work_is_refused():
 
 def test_a_driver_at_its_limit_gives_no_latency():
     assert measure.load_sample(Report(1000, 2, 1, 1, 5)) == Sample(1000, 1, 5, 0.5, 500)
+    assert measure.load_sample(Report(1000, 2, 1, 1, 5), 500).unkept is None
+    assert measure.load_sample(Report(900, 2, 1, 1, 5), 500).unkept == "450 of 500 a second were answered"
     assert measure.load_sample(Report(1000, 2, 1, 1, 5, "late")) == Sample(1000, None, None, 0.5, 500, "late")
 
 

@@ -1,7 +1,8 @@
-"""The independent driver and echo server of tests/bench: they work with each other and through the proxy, and the driver
-fails when one answer of many is wrong, missing or too much."""
+"""The independent driver and echo server of tests/bench: they work with each other and through the proxy, and the
+driver fails when one answer of many is wrong, missing or too much."""
 import contextlib
 import json
+import re
 import subprocess
 import sys
 
@@ -114,11 +115,12 @@ def test_an_idle_stream_that_ends_fails_the_driver(echo):
     with idle_driver("--port", server.port, "--connections", "20") as driver:
         server.kill()
         assert driver.wait(20) == 1
-        assert "the peer closed the connection" in driver.stderr.read()
+        assert re.search("the peer closed the connection|reading failed", driver.stderr.read())
 
 
 @pytest.mark.parametrize("args", [[], ["--port", "0"], ["--port", "1", "--kind", "some"],
-                                  ["--port", "1", "--rate", "-1"], ["--port", "1", "--kind", "unary", "--rate", "5"], ["--port", "1", "more"]])
+                                  ["--port", "1", "--rate", "-1"], ["--port", "1", "more"],
+                                  ["--port", "1", "--kind", "unary", "--rate", "5"]])
 def test_wrong_options_are_usage_errors(args):
     done = run([DRIVER, *args])
     assert done.returncode == 2 and done.stderr.startswith("usage:")

@@ -9,11 +9,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define READ_SIZE      (64U * 1024U)
-#define WRITE_SIZE     (256U * 1024U)
-#define WRITE_ROOM     (64U * 1024U) /* more than nghttp2 gives at once */
-#define READS_PER_TURN 16U           /* nobody keeps the others waiting */
-#define BACKLOG        4096
+#define READ_SIZE  (64U * 1024U)
+#define WRITE_SIZE (256U * 1024U)
+#define WRITE_ROOM (64U * 1024U) /* more than nghttp2 gives at once */
+#define BACKLOG    4096
 
 enum { WOULD_BLOCK = 0, FAILED = -1 };
 
@@ -208,9 +207,10 @@ static void flush(struct link *link)
     }
 }
 
+/* Until the socket has no more: epoll does not see what OpenSSL has read ahead. */
 static void feed(struct link *link)
 {
-    for (unsigned i = 0; i < READS_PER_TURN && link->failure == NULL && !link->closing; i++) {
+    while (link->failure == NULL && !link->closing) {
         ssize_t got = receive(link);
         if (got <= 0) {
             return;
@@ -222,9 +222,6 @@ static void feed(struct link *link)
         if (link->ssl == NULL && (size_t)got < sizeof(read_buffer)) {
             return; /* that was all */
         }
-    }
-    if (link->ssl != NULL && SSL_pending(link->ssl) > 0) {
-        wait_for_room(link, true); /* epoll does not see what OpenSSL holds: look again */
     }
 }
 
