@@ -31,8 +31,8 @@ def pss_kib(pid):
 
 
 def load_sample(report, rate=0):
-    """Where the driver was the limit the cost still is the proxy's own, but the latency is not. `rate`: pings a second that
-    were asked for."""
+    """Where the driver was the limit the cost still is the proxy's own, but the latency is not. `rate`: pings a second
+    that were asked for."""
     if (report.cpu_s + TICK_S) / report.answered * 1e6 < LEAST_US:
         raise Failed(f"it used {report.cpu_s:.2f} s of CPU for {report.answered} round trips: something else did the "
                      f"work")
