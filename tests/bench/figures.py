@@ -52,7 +52,8 @@ def disagreements(results):
 
 
 def figure(results, driver, contender, shape):
-    samples = results.of(driver, contender, shape)
-    if not samples:
+    """None where there is none, or none of the load that was asked for."""
+    samples, ours = results.of(driver, contender, shape), results.ours(driver, shape)
+    if not samples or any(sample.unkept for sample in samples + (ours or [])):
         return None
-    return median_sample(samples).cost if contender is OURS else median_ratio(samples, results.ours(driver, shape))
+    return median_sample(samples).cost if contender is OURS else median_ratio(samples, ours)

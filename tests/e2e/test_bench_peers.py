@@ -86,6 +86,9 @@ def test_drivers_that_disagree_by_more_than_a_tenth_are_told():
     assert told == ["4x1, HAProxy: 2.00 times grpcroute's by nghttp2, 2.53 by grpcroute"]
     told = figures.disagreements(results_of({"nghttp2": by_nghttp2, "grpcroute": {**by_ours, "grpcroute": [5, 5]}}))
     assert "4x1, grpcroute proxy: 10.00 us by nghttp2, 5.00 by grpcroute" in told
+    unkept = results_of({"nghttp2": by_nghttp2, "grpcroute": by_ours})
+    unkept.samples["nghttp2", "haproxy", "4x1"] = [Sample(20, unkept="late")] * 2
+    assert figures.disagreements(unkept) == [], "it was another load"
 
 
 def test_a_driver_that_was_late_is_told_and_gives_no_latency():
