@@ -16,6 +16,7 @@ OPEN_S = 30  # how long opening all streams may take, and how long ending them
 WARMUP_MS = 300
 SETTLE_S = 3  # until idle buffers went back
 NEW_CONNECTIONS_A_SECOND = 300  # of h2load, which has no closed loop for them
+CALLS_A_SECOND = 20000  # of h2load, as many as that in all: for a time (-D) it does not end with nginx
 SHARE_OF_LATE = 0.01  # of a schedule's pings, which then is not kept
 PING = b"\0\0\0\0\6\n\4ping"  # with the prefix of gRPC
 
@@ -193,7 +194,7 @@ class H2load:
 
     def load(self, work):
         shape, count = work.shape, int(NEW_CONNECTIONS_A_SECOND * work.seconds)
-        words = ["-c", shape.connections, "-m", shape.streams, "-D", max(1, int(work.seconds))] \
+        words = ["-c", shape.connections, "-m", shape.streams, "-n", int(CALLS_A_SECOND * work.seconds)] \
             if shape.kind == "unary" else ["-n", count, "-c", count, "-r", NEW_CONNECTIONS_A_SECOND]
         with tempfile.NamedTemporaryFile() as body:
             body.write(PING)
