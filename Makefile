@@ -25,7 +25,7 @@ help:
 	@echo '  make test          set up, build, and test everything'
 	@echo '  make binary        build $(BIN) (the packages must be there: see make demo)'
 	@echo '  make bench         CPU per round trip of proxy and server beside Envoy and nghttpx'
-	@echo '  make bench-peers   the same, longer, beside all five: HAProxy, nginx, nghttpx, Envoy, Traefik'
+	@echo '  make bench-peers   half an hour beside all five, HAProxy, nginx, nghttpx, Envoy, Traefik, by an independent driver'
 	@echo '  make bench-scale   15000 connections through one proxy: memory, a restart, a ping beside quiet streams'
 	@echo '  make proxy-report  what proxies do to long-lived streams, measured: docs/what-proxies-do.md'
 	@echo '  make test-kind     all of the below in a real kind cluster that it brings up and ends'
@@ -69,8 +69,8 @@ test:
 bench:
 	@tests/tool/setup.sh test
 	@$(MAKE) --no-print-directory binary
-	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py --peers nghttpx,envoy,floor,grpc-go --shapes 50x1,10x50,3000idle \
-		$(BENCH_ARGS)
+	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py --peers nghttpx,envoy,floor,grpc-go \
+		--shapes 50x1,10x50,3000idle --rounds 3 $(BENCH_ARGS)
 
 bench-peers:
 	@tests/tool/setup.sh test

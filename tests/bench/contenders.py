@@ -1,5 +1,5 @@
-"""What is measured: the embedded proxy, its five peers and the bare server, each on one core with one worker, and each
-as its documentation wants it for this work."""
+"""What is measured: the embedded proxy, its five peers and servers without a proxy, each on one core with one worker,
+or on two with two, and each as its documentation wants it for this work."""
 import os
 import pathlib
 import re
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from servers import ECHO_SERVER, Reserved, echo_server, grpcroute_server, pin
 from testenv.grpcroute import BIN, ROOT, Proxy
 from testenv.net import ReservedPort, wait_port
 from testenv.process import Process
@@ -17,10 +18,6 @@ ONE_VERSION = "v1.1,v1.2"
 STREAMS_PER_CONNECTION = 1000  # that each proxy allows
 
 
-def pin(cpu):
-    return ("taskset", "--cpu-list", str(cpu))
-
-
 def replaced(text, old, new):
     """An edit that must find its place: a setting that is not made would not be noticed."""
     assert old in text, f"the rendered configuration has no {old!r}"
@@ -29,40 +26,31 @@ def replaced(text, old, new):
 
 @dataclass(frozen=True)
 class Site:
-    """What all have in common. Two servers answer each proxy, whether it routes by version or not."""
+    """What all have in common. Two servers answer each proxy, whether it routes by version or not. Load and servers
+    have the last of the cores, and the proxy the first, or as many as it has workers."""
     certs: pathlib.Path
     folder: pathlib.Path  # for configurations
     v1: object
     second_v1: object
     v2: object
-    proxy_cpu: int
-    load_cpu: int
+    cpus: list
 
+    def proxy_cpus(self, shape):
+        return tuple(self.cpus[:shape.workers])
 
-class Backend(Process):
-    """A server on one core. It logs no message, so its port tells that it is there."""
-
-    def __init__(self, version, ident, cpu, *more):
-        self._reserved = ReservedPort()
-        self.port = self._reserved.port
-        self.address = f"127.0.0.1:{self.port}"
-        super().__init__([BIN, "server", "--version", version, "--id", ident, "--listen", self.address, "--log-level",
-                          "error", "--max-streams", "10000", "--drain-timeout", "500ms", *more], through=pin(cpu))
-        wait_port(self.port, self.running)
-
-    def close(self):
-        super().close()
-        self._reserved.close()
+    def load_cpus(self, shape):
+        return tuple(self.cpus[-1:] if shape.workers == 1 else self.cpus)
 
 
 class Contender:
-    """One that is measured. `start(site)` gives something with port, process and close(); `versions` are those of the
-    agents that drive it."""
+    """One that is measured. `start(site, shape)` gives something with port, process and close(); `versions` are those
+    of the agents that drive it, `answer` is its text where it does not echo the ping's."""
 
     program = None
     version_words = None  # that print its version
     versions = BOTH_VERSIONS
-    driver_may_be_the_limit = False
+    is_proxy = True
+    answer = None
     settings = ""  # beside one core and no access log
 
     def __init__(self, name, title=None):
@@ -79,18 +67,18 @@ class Contender:
         found = re.search(r"\b\d+\.\d+\.\d+\b", done.stdout + done.stderr)
         return found.group() if found else ""
 
-    def start(self, site):
+    def start(self, site, shape):
         raise NotImplementedError
 
 
 class Embedded(Contender):
     program = BIN
     version_words = ("--version",)
-    settings = f"--workers 1, --max-streams {STREAMS_PER_CONNECTION}"
+    settings = f"--workers, --max-streams {STREAMS_PER_CONNECTION}"
 
-    def start(self, site):
-        proxy = Proxy(site.certs, [site.v1], [site.v2], "--max-streams", str(STREAMS_PER_CONNECTION),
-                      through=pin(site.proxy_cpu))
+    def start(self, site, shape):
+        proxy = Proxy(site.certs, [site.v1], [site.v2], "--workers", str(shape.workers),
+                      "--max-streams", str(STREAMS_PER_CONNECTION), through=pin(site.proxy_cpus(shape)))
         proxy.process = proxy
         return proxy.wait_ready()
 
@@ -100,43 +88,46 @@ class Rendered(Contender):
 
     runs = None  # class of testenv.proxies
 
-    def start(self, site):
+    def start(self, site, shape):
         folder = site.folder / self.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        return self.runs(site.certs, folder, [site.v1], [site.v2], change=self.tune, through=pin(site.proxy_cpu))
+        return self.runs(site.certs, folder, [site.v1], [site.v2], change=lambda text: self.tune(text, shape),
+                         workers=shape.workers, through=pin(site.proxy_cpus(shape)))
 
-    def tune(self, text):
+    def tune(self, text, shape):
         raise NotImplementedError
 
 
 class HaproxyContender(Rendered):
     runs, program, version_words = Haproxy, "haproxy", ("-v",)
-    settings = "nbthread 1; HTTP/2 upstream with http-reuse always"
+    settings = "nbthread; HTTP/2 upstream with http-reuse always, at all shapes"
 
-    def tune(self, text):
-        return replaced(text, "global\n", "global\n    nbthread 1\n")
+    def tune(self, text, shape):
+        return replaced(text, "global\n", f"global\n    nbthread {shape.workers}\n")
 
 
 class NginxContender(Rendered):
     runs, program, version_words = Nginx, "nginx", ("-v",)
-    settings = ("worker_processes 1; grpc_pass with keepalive 1000, which still is one upstream connection for each "
-                "stream; ssl_buffer_size 4k, for less memory")
+    settings = ("worker_processes; grpc_pass with keepalive 1000, which still is one upstream connection for each "
+                "stream; ssl_buffer_size 4k, for less memory, but 16k for messages of 16 KiB; worker_connections 40000")
 
-    def tune(self, text):
-        text = replaced(text, "worker_processes auto;", "worker_processes 1;")
+    def tune(self, text, shape):
+        text = replaced(text, "worker_processes auto;", f"worker_processes {shape.workers};")
+        text = replaced(text, "worker_connections 10000;", "worker_connections 40000;")
         text = replaced(text, "max_fails=0;\n",
                         "max_fails=0;\n        keepalive 1000;\n")
-        return replaced(text, "        ssl_protocols", "        ssl_buffer_size 4k;\n        ssl_protocols")
+        record = "16k" if shape.size > 4096 else "4k"
+        return replaced(text, "        ssl_protocols", f"        ssl_buffer_size {record};\n        ssl_protocols")
 
 
 class EnvoyContender(Rendered):
     runs, program, version_words = Envoy, "envoy", ("--version",)
-    settings = ("--concurrency 1; circuit breakers raised, generate_request_id and dynamic_stats off, which is its "
+    settings = ("--concurrency; circuit breakers raised, generate_request_id and dynamic_stats off, which is its "
                 "advice for benchmarks; without the Lua filter that rejects repeated headers and the one that counts "
                 "messages")
 
-    def tune(self, text):
+    def tune(self, text, shape):
         text, count = re.subn(r" *- name: envoy.filters.http.lua\b.*\n(.*\n)+?(?= *- name: envoy.filters.http.router)",
                               "", text)
         assert count == 1, "the rendered configuration has no Lua filter"
@@ -145,15 +136,17 @@ class EnvoyContender(Rendered):
         return replaced(text, "filters.http.router.v3.Router}", "filters.http.router.v3.Router, dynamic_stats: false}")
 
 
-class OneCoreTraefik(Traefik):
-    env = {"GOMAXPROCS": "1"}
+class BoundTraefik(Traefik):
+    @property
+    def env(self):
+        return {"GOMAXPROCS": str(self.workers)}
 
 
 class TraefikContender(Rendered):
-    runs, program, version_words = OneCoreTraefik, "traefik", ("version",)
-    settings = "GOMAXPROCS=1; no metrics, log level ERROR"
+    runs, program, version_words = BoundTraefik, "traefik", ("version",)
+    settings = "GOMAXPROCS as workers; no metrics, log level ERROR"
 
-    def tune(self, text):
+    def tune(self, text, shape):
         if "providers:" not in text:
             return text  # the dynamic half
         text = replaced(text, "metrics: {prometheus: {entryPoint: traefik, addRoutersLabels: true}}\n", "")
@@ -161,18 +154,20 @@ class TraefikContender(Rendered):
 
 
 class RunningNghttpx:
-    def __init__(self, site):
+    def __init__(self, site, shape):
         assert shutil.which("nghttpx") is not None, "nghttpx is not installed; tests/tool/setup.sh test installs it"
         self._reserved = ReservedPort()
         self.port = self._reserved.port
         config = site.folder / "nghttpx.conf"
         config.write_text("")
         self.process = Process(
-            ["nghttpx", f"--conf={config}", "--workers=1", f"--frontend=127.0.0.1,{self.port}", "--log-level=ERROR",
-             "--accesslog-file=/dev/null", "--no-ocsp", "--backend-read-timeout=1h", "--frontend-http2-read-timeout=1h",
+            ["nghttpx", f"--conf={config}", f"--workers={shape.workers}", f"--frontend=127.0.0.1,{self.port}",
+             "--log-level=ERROR", "--accesslog-file=/dev/null", "--no-ocsp", "--backend-read-timeout=1h",
+             "--frontend-http2-read-timeout=1h",
              "--stream-write-timeout=0", f"--frontend-http2-max-concurrent-streams={STREAMS_PER_CONNECTION}",
+             *(["--tls-dyn-rec-warmup-threshold=0"] if shape.size > 4096 else []),
              *[f"--backend=127.0.0.1,{server.port};;proto=h2" for server in (site.v1, site.second_v1)],
-             site.certs / "key.pem", site.certs / "cert.pem"], through=pin(site.proxy_cpu))
+             site.certs / "key.pem", site.certs / "cert.pem"], through=pin(site.proxy_cpus(shape)))
         try:
             wait_port(self.port, self.process.running, site.certs / "ca.pem")
         except AssertionError as error:
@@ -186,58 +181,58 @@ class RunningNghttpx:
 class Nghttpx(Contender):
     program, version_words = "nghttpx", ("--version",)
     versions = ONE_VERSION
-    settings = ("--workers=1; HTTP/2 upstream; it cannot route by header, so it does less: all streams go to two "
+    settings = ("--workers; HTTP/2 upstream; --tls-dyn-rec-warmup-threshold=0 for messages of 16 KiB; it "
+                "cannot route by header, so it does less: all streams go to two "
                 "servers of one version")
 
-    def start(self, site):
-        return RunningNghttpx(site)
+    def start(self, site, shape):
+        return RunningNghttpx(site, shape)
 
 
 class Floor(Contender):
+    """A server without a proxy."""
     program, version_words = BIN, ("--version",)
     versions = ONE_VERSION
-    driver_may_be_the_limit = True  # which has its core for itself here, and is slower than the server
+    is_proxy = False
+    answer = "pong"
     settings = ("`grpcroute server` with TLS on the proxy's core: what TLS, HTTP/2 and an answer cost without a "
                 "second connection")
 
-    def start(self, site):
-        server = Backend("v1", "floor", site.proxy_cpu, "--cert", site.certs / "cert.pem", "--key",
-                         site.certs / "key.pem")
-        server.process = server
-        return server
+    def start(self, site, shape):
+        return grpcroute_server("v1", "floor", site.proxy_cpus(shape), "--cert", site.certs / "cert.pem", "--key",
+                                site.certs / "key.pem", cafile=site.certs / "ca.pem")
 
 
-class RunningGrpcGo(Process):
-    def __init__(self, site):
-        self._reserved = ReservedPort()
-        self.port = self._reserved.port
-        super().__init__([GrpcGo.program, "-listen", f"127.0.0.1:{self.port}", "-cert", site.certs / "cert.pem", "-key",
-                          site.certs / "key.pem"], env={"GOMAXPROCS": "1"}, through=pin(site.proxy_cpu))
-        wait_port(self.port, self.running, site.certs / "ca.pem")
-        self.process = self
+class Echo(Floor):
+    program, version_words = ECHO_SERVER, ("--version",)
+    answer = None
+    settings = "the echo server of tests/bench/nghttp2_pair with TLS on the proxy's core"
 
-    def close(self):
-        super().close()
-        self._reserved.close()
+    def version(self):
+        return ""
+
+    def start(self, site, shape):
+        return echo_server("v1", "floor", site.proxy_cpus(shape), "--cert", site.certs / "cert.pem", "--key",
+                           site.certs / "key.pem", cafile=site.certs / "ca.pem")
 
 
-class GrpcGo(Contender):
+class GrpcGo(Floor):
     program, version_words = ROOT / ".cache/bin/grpc-go-ping", ("-version",)
-    versions = ONE_VERSION
-    driver_may_be_the_limit = True
-    settings = ("GOMAXPROCS=1; tests/bench/grpc_go: a server in grpc-go with TLS on the proxy's core, which answers "
-                "constant bytes and decodes no message")
+    settings = ("GOMAXPROCS as workers; tests/bench/grpc_go: a server in grpc-go with TLS on the proxy's core, which "
+                "answers constant bytes and decodes no message")
 
-    def start(self, site):
-        return RunningGrpcGo(site)
+    def start(self, site, shape):
+        return Reserved(lambda port: [self.program, "-listen", f"127.0.0.1:{port}", "-cert", site.certs / "cert.pem",
+                                      "-key", site.certs / "key.pem"], site.certs / "ca.pem",
+                        env={"GOMAXPROCS": str(shape.workers)}, through=pin(site.proxy_cpus(shape)))
 
 
 OURS = Embedded("grpcroute", "grpcroute proxy")
 PEERS = {contender.name: contender for contender in (
     HaproxyContender("haproxy", "HAProxy"), NginxContender("nginx"), Nghttpx("nghttpx"),
-    EnvoyContender("envoy", "Envoy"),
-    TraefikContender("traefik", "Traefik"), Floor("floor", "no proxy: grpcroute server"),
-    GrpcGo("grpc-go", "no proxy: grpc-go server"))}
+    EnvoyContender("envoy", "Envoy"), TraefikContender("traefik", "Traefik"), Echo("echo", "no proxy: echo on nghttp2"),
+    Floor("floor", "no proxy: grpcroute server"), GrpcGo("grpc-go", "no proxy: grpc-go server"))}
+USUAL = [name for name in PEERS if name not in ("floor", "grpc-go")]  # what a run of half an hour has time for
 
 
 def family(pid):

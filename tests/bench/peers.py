@@ -2,9 +2,10 @@
 in the same run.
 
 Each proxy has one core and one worker; load and servers have another core. Rounds are interleaved, and every
-measurement has a fresh proxy. Absolute numbers mean little on a shared machine: read the ratios. Exit code 1:
-something did not work, and the table says what. GRPCROUTE_BIN names the program, build/src/grpcroute when it is not
-set."""
+measurement has a fresh proxy. The load is that of an independent driver, which shares no code with this program, and
+`grpcroute bench` and h2load confirm it in the first rounds. Absolute numbers mean little on a shared machine: read the
+ratios. Exit code 1: something did not work, and the table says what. GRPCROUTE_BIN names the program,
+build/src/grpcroute when it is not set."""
 import argparse
 import contextlib
 import json
@@ -22,9 +23,12 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 os.environ["PATH"] = f"{os.environ['PATH']}:{ROOT}/.cache/bin:{ROOT}/.cache/venv/bin"
 
 import table  # noqa: E402
-from contenders import OURS, PEERS, Backend, Site, family  # noqa: E402
-from measure import Failed, Shape, last_line, measure  # noqa: E402
+from contenders import OURS, PEERS, USUAL, Site, family  # noqa: E402
+from drivers import DRIVERS, Failed, last_line  # noqa: E402
+from measure import measure  # noqa: E402
 from results import Results  # noqa: E402
+from servers import DRIVER, ECHO_SERVER  # noqa: E402
+from shapes import ALL, FORMS, Shape  # noqa: E402
 from testenv.grpcroute import BIN  # noqa: E402
 from testenv.process import Process  # noqa: E402
 
@@ -47,15 +51,15 @@ def kill_all_but(kept):
         Process.unclosed.discard(process)
 
 
-def measure_once(site, contender, shape, seconds):
+def measure_once(site, driver, contender, shape, seconds):
     """Returns a Sample of a proxy started for it, or raises Failed."""
     kept = set(Process.unclosed)
     try:
         try:
-            running = contender.start(site)
+            running = contender.start(site, shape)
         except (AssertionError, OSError) as error:
             raise Failed(f"it could not be started: {last_line(str(error))}") from None
-        sample = measure(site, contender, running, shape, seconds)
+        sample = measure(site, driver, contender, running, shape, seconds)
         try:
             running.close()
         except AssertionError as error:
@@ -65,14 +69,15 @@ def measure_once(site, contender, shape, seconds):
         kill_all_but(kept)
 
 
-def run_round(site, results, shape, number):
+def run_round(site, results, driver, shape, number):
+    """Every contender in turn."""
     for contender in results.contenders:
-        key = contender.name, shape.name
+        key = driver.name, contender.name, shape.name
         if key in results.failures:
             continue
-        words = f"round {number}/{results.rounds}  {shape.name:>8}  {contender.name:<10}"
+        words = f"round {number}/{results.rounds}  {shape.name:>12}  {driver.name:<9}  {contender.name:<10}"
         try:
-            sample = measure_once(site, contender, shape, results.seconds)
+            sample = measure_once(site, driver, contender, shape, results.seconds)
         except (Failed, AssertionError, OSError) as error:  # the load crashed; a process was gone when it was looked at
             results.failures[key] = last_line(str(error))
             say(f"{words} FAILED: {results.failures[key]}")
@@ -81,17 +86,31 @@ def run_round(site, results, shape, number):
             say(f"{words} {sample.cost:8.2f}")
 
 
+def run_all(results, sites, confirmed):
+    """Rounds are outside, so that a shape's samples are minutes apart, whatever the machine does for a while. Memory
+    does not drift: once is enough."""
+    for number in range(1, 1 + results.rounds):
+        for shape in results.shapes:
+            for driver in filter(lambda driver, shape=shape: driver.can(shape), results.drivers):
+                if number <= (results.rounds if driver is results.drivers[0] else confirmed) and \
+                        (number == 1 or not shape.idle):
+                    run_round(sites[driver.server], results, driver, shape, number)
+
+
 @contextlib.contextmanager
-def on_site(proxy_cpu, load_cpu):
-    """Certificates and servers; nothing of it is left, whatever happens."""
+def on_sites(makers, cpus):
+    """Certificates, and the servers of each maker: {maker: Site}. Nothing of it is left, whatever happens."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)
         subprocess.run([ROOT / "certs/generate-certs.sh", "--out", folder], check=True, capture_output=True)
-        servers = []
-        for version, ident in (("v1", "a"), ("v1", "b"), ("v2", "c")):
-            servers.append(Backend(version, ident, load_cpu))
-            stack.callback(servers[-1].close)
-        yield Site(folder, folder, *servers, proxy_cpu, load_cpu)
+        sites = {}
+        for maker in makers:
+            servers = []
+            for version, ident in (("v1", "a"), ("v1", "b"), ("v2", "c")):
+                servers.append(maker(version, ident, cpus[-1:]))
+                stack.callback(servers[-1].close)
+            sites[maker] = Site(folder, folder, *servers, cpus)
+        yield sites
 
 
 def two_cores():
@@ -102,12 +121,13 @@ def two_cores():
 
 
 def require_program():
-    if not os.access(BIN, os.X_OK):
-        refuse(f"there is no {BIN}: make binary builds build/src/grpcroute, and GRPCROUTE_BIN names another")
+    for path in (BIN, DRIVER, ECHO_SERVER):
+        if not os.access(path, os.X_OK):
+            refuse(f"there is no {path}: make binary builds it, and GRPCROUTE_BIN names the program of another build")
 
 
 def allow_files(shapes):
-    need = FILES_PER_STREAM * max(shape.connections * shape.streams for shape in shapes) + FILES_MORE
+    need = FILES_PER_STREAM * max(shape.all_streams for shape in shapes) + FILES_MORE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < need:
         refuse(f"{need} open files are needed and {hard} allowed: raise the hard limit (ulimit -Hn) or choose smaller "
@@ -147,13 +167,18 @@ def shapes_of(value):
 def parse_options():
     parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", type=peers_of, default=",".join(PEERS), metavar="LIST",
-                        help="what to compare with (default %(default)s)")
-    parser.add_argument("--shapes", type=shapes_of, default="4x1,50x1,1000x1,10x50,3000idle", metavar="LIST",
-                        help="connections x streams, or idle streams (default %(default)s)")
-    parser.add_argument("--rounds", type=small_number, default=3, metavar="N",
+    parser.add_argument("--peers", type=peers_of, default=",".join(USUAL), metavar="LIST",
+                        help=f"what to compare with, of {', '.join(PEERS)} (default %(default)s)")
+    parser.add_argument("--driver", choices=["nghttp2", "grpcroute", "both"], default="both",
+                        help="whose figures: the independent one's, the program's own, or both, and h2load's where it "
+                             "can (default %(default)s)")
+    parser.add_argument("--shapes", type=shapes_of, default=ALL, metavar="LIST",
+                        help=f"{FORMS.replace('%', '%%')} (default %(default)s)")
+    parser.add_argument("--rounds", type=small_number, default=5, metavar="N",
                         help="whose medians count (default %(default)s)")
-    parser.add_argument("--seconds", type=small_number, default=3, metavar="N",
+    parser.add_argument("--confirm", type=small_number, default=2, metavar="N",
+                        help="the rounds in which the other drivers take part, too (default %(default)s)")
+    parser.add_argument("--seconds", type=small_number, default=1, metavar="N",
                         help="of load, each time (default %(default)s)")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="also write all figures of all rounds")
@@ -166,12 +191,12 @@ def main():
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
     require_program()
     allow_files(options.shapes)
-    results = Results([OURS, *options.peers], options.shapes, options.rounds, options.seconds)
-    with on_site(*two_cores()) as site:
-        for shape in results.shapes:
-            for number in range(1, 1 + (1 if shape.idle else results.rounds)):  # memory does not drift
-                run_round(site, results, shape, number)
-    print(table.markdown(results) if options.markdown else table.text(results))
+    drivers = list(DRIVERS.values()) if options.driver == "both" else [DRIVERS[options.driver]]
+    confirmed = min(options.confirm, options.rounds)
+    results = Results(drivers, [OURS, *options.peers], options.shapes, options.rounds, options.seconds)
+    with on_sites(dict.fromkeys(driver.server for driver in drivers), two_cores()) as sites:
+        run_all(results, sites, confirmed)
+    print((table.markdown if options.markdown else table.text)(results, confirmed))
     if options.json is not None:
         options.json.write_text(json.dumps(table.as_json(results), indent=2) + "\n")
     return 1 if results.failures else 0

@@ -4,8 +4,8 @@ import os
 import pathlib
 import platform
 import re
+import time
 
-import table
 from contenders import OURS
 
 
@@ -18,30 +18,40 @@ def machine():
 
 
 class Results:
-    def __init__(self, contenders, shapes, rounds, seconds):
+    """`drivers`: the first is the one whose figures count, the others confirm them."""
+
+    def __init__(self, drivers, contenders, shapes, rounds, seconds):
         self.machine = machine()
-        self.contenders, self.shapes = contenders, shapes
+        self.began = time.monotonic()
+        self.drivers, self.contenders, self.shapes = drivers, contenders, shapes
         self.rounds, self.seconds = rounds, seconds
         self.versions = {contender.name: contender.version() for contender in contenders}
-        self.samples = {(contender.name, shape.name): [] for contender in contenders for shape in shapes}  # by round
+        self.samples = {(driver.name, contender.name, shape.name): []  # by round
+                        for driver in drivers for contender in contenders for shape in shapes if driver.can(shape)}
         self.failures = {}  # by the same keys, why
 
-    @property
-    def rows(self):
-        """(contender, [(shape, cell), ...]) in order."""
-        return [(contender, [(shape, self._cell(contender, shape)) for shape in self.shapes])
-                for contender in self.contenders]
+    def of(self, driver, contender, shape):
+        """The samples by round; None where the driver cannot do the shape, empty where it failed."""
+        key = driver.name, contender.name, shape.name
+        return [] if key in self.failures else self.samples.get(key)
 
-    def _cell(self, contender, shape):
-        key, ours = (contender.name, shape.name), (OURS.name, shape.name)
-        return table.cell(self.samples[key], [] if ours in self.failures else self.samples[ours],
-                          self.failures.get(key))
+    def ours(self, driver, shape):
+        return self.of(driver, OURS, shape)
+
+    def failure(self, driver, contender, shape):
+        return self.failures.get((driver.name, contender.name, shape.name))
+
+    @property
+    def peers(self):
+        """Those that a ratio is to: proxies that are not ours."""
+        return [contender for contender in self.contenders if contender.is_proxy and contender is not OURS]
 
     def title(self, contender):
         return f"{contender.title} {self.versions[contender.name]}".strip()
 
-    def circumstances(self):
+    def circumstances(self, confirmed):
         m = self.machine
+        minutes = (time.monotonic() - self.began) / 60
         return (f"{m['date']}; {m['cpu']}, {m['cores']} cores, {m['kernel']}; medians of {self.rounds} rounds of "
-                f"{self.seconds} s "
-                "of load, memory once.")
+                f"{self.seconds} s of load ({confirmed} for the other drivers), memory once; {minutes:.0f} minutes "
+                "in all.")

@@ -1,126 +1,146 @@
-"""What is made of samples: medians, ratios within a round, and the table as text, Markdown and JSON."""
-import statistics
-from dataclasses import dataclass, fields
+"""The figures as text, Markdown and JSON: a table for each driver, with a row for each shape."""
+from figures import disagreements, median_ratio, median_sample, to_best
 
-from measure import Sample
-
-WHAT = "CPU per round trip in us"
-HOW = ("Connections x streams; in brackets, times grpcroute's in the same round. Closed loop: a stream sends when it "
-       "was answered. "
-       "Below: p50 / p99 of the round trip, and how much of its core the proxy used; where that is well below 100%, "
-       "the other core, "
-       "with load and servers, was the limit: it made the latency, and the proxy found less to do at a time.")
+HOW = ("CPU of the proxy in us per round trip while the load lasted, in brackets times grpcroute's in the same round; "
+       "the last column is grpcroute's to the best peer's. Connections x streams: closed loop, a stream sends when it "
+       "was answered; @: so many pings a second, sent when due; :16k: pings of 16 KiB; newconn: a TLS connection for "
+       "each call, so many at a time; unary: a stream for each call; /2: two workers on both cores, which load and "
+       "servers share; idle: (PSS at N - PSS at 0) / N in kB. Where a proxy used well below 100% of its core in a "
+       "closed loop, the other core, with load and servers, was the limit: it made the latency, and the proxy found "
+       "less to do at a time.")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One contender at one shape: medians over the rounds, or why there are none."""
-    sample: Sample = None
-    ratio: float = None
-    failure: str = None
-
-
-def median_sample(samples):
-    values = {}
-    for field in fields(Sample):
-        known = [value for value in (getattr(sample, field.name) for sample in samples) if value is not None]
-        values[field.name] = statistics.median(known) if known else None
-    return Sample(**values)
-
-
-def median_ratio(samples, ours):
-    """Of the ratios of each round, not the ratio of medians: machines drift, and one round sees one state of them.
-    None when there is nothing to divide by."""
-    if not samples or len(samples) != len(ours) or min(own.cost for own in ours) <= 0:
-        return None
-    return statistics.median(sample.cost / own.cost for sample, own in zip(samples, ours))
-
-
-def cell(samples, ours, failure):
-    """`samples` and `ours` by round; `ours` is empty when it failed."""
+def cost_words(samples, ours, failure):
     if failure is not None:
-        return Cell(failure=failure)
-    return Cell(median_sample(samples), median_ratio(samples, ours))
-
-
-# ---- words -------------------------------------------------------------------------------------
-
-
-def cost_words(shown):
-    if shown.failure is not None:
         return "failed"
-    ratio = f" ({shown.ratio:.2f})" if shown.ratio is not None else ""
-    return f"{shown.sample.cost:.{2 if shown.sample.cost < 10 else 1}f}{ratio}"
-
-
-def latency_words(shown):
-    if shown.failure is not None or shown.sample.busy is None:
+    if samples is None:
+        return "-"
+    if not samples:
         return ""
-    if shown.sample.p50_ms is None:
-        return f"the driver's limit, {shown.sample.busy:.0%}"
-    return f"{shown.sample.p50_ms:.2f} / {shown.sample.p99_ms:.2f} ms, {shown.sample.busy:.0%}"
+    cost, ratio = median_sample(samples).cost, median_ratio(samples, ours)
+    mark = "*" if any(sample.unkept for sample in samples) else ""
+    return f"{cost:.{2 if cost < 10 else 1}f}{mark}" + (f" ({ratio:.2f})" if ratio is not None else "")
 
 
-def heading(shape):
-    return f"kB per idle stream ({shape.connections})" if shape.idle else shape.name
+def latency_words(samples):
+    sample = median_sample(samples) if samples else None
+    if sample is None or sample.busy is None:
+        return ""
+    if sample.p50_ms is None:  # it is the driver's, or not known
+        return f"{sample.busy:.0%}"
+    return f"{sample.p50_ms:.2f} / {sample.p99_ms:.2f} ms, {sample.busy:.0%}"
+
+
+def best_words(results, driver, shape):
+    best = to_best(results, driver, shape)
+    return f"{best[0]:.2f} of {best[1].title}" if best else ""
+
+
+def cost_rows(results, driver):
+    """Lists of words: the heading, then each shape that the driver can do."""
+    rows = [["", *(results.title(contender) for contender in results.contenders), "to the best"]]
+    for shape in filter(driver.can, results.shapes):
+        rows.append([shape.name, *(cost_words(results.of(driver, contender, shape), results.ours(driver, shape),
+                                              results.failure(driver, contender, shape))
+                                   for contender in results.contenders), best_words(results, driver, shape)])
+    return rows
+
+
+def latency_rows(results, driver):
+    rows = [["p50 / p99, cores used", *(results.title(contender) for contender in results.contenders)]]
+    for shape in results.shapes:
+        if driver.can(shape) and not shape.idle:
+            rows.append([shape.name, *(latency_words(results.of(driver, contender, shape))
+                                       for contender in results.contenders)])
+    return rows
 
 
 def failures(results):
     """One line for each thing that went wrong."""
-    return [f"{contender.title} at {shape.name}: {shown.failure}"
-            for contender, cells in results.rows for shape, shown in cells if shown.failure is not None]
+    titles = {contender.name: contender.title for contender in results.contenders}
+    return [f"{titles[name]} at {shape} by {driver}: {reason}"
+            for (driver, name, shape), reason in results.failures.items()]
+
+
+def unkept(results):
+    """One line for each figure that was taken under another load than that of the others."""
+    lines = []
+    for (driver, name, shape), samples in results.samples.items():
+        reasons = [sample.unkept for sample in samples if sample.unkept]
+        if reasons:
+            lines.append(f"{name} at {shape} by {driver}, {len(reasons)} of {len(samples)} rounds: {reasons[-1]}")
+    return lines
 
 
 def notes(results):
-    return [f"{results.title(contender)}: {contender.settings}." for contender, _ in results.rows]
+    return [f"{results.title(contender)}: {contender.settings}." for contender in results.contenders]
 
 
-# ---- tables ------------------------------------------------------------------------------------
+# ---- as text and Markdown ----------------------------------------------------------------------
 
 
-def text(results):
-    first = max(len(results.title(contender)) for contender, _ in results.rows) + 2
-    widths = [max(26, len(heading(shape)) + 2) for shape in results.shapes]
-    lines = [f"{WHAT}, connections x streams", " " * first + padded(map(heading, results.shapes), widths)]
-    for contender, cells in results.rows:
-        lines.append(f"{results.title(contender):<{first}}" + padded((cost_words(shown) for _, shown in cells), widths))
-        lines.append(" " * first + padded((latency_words(shown) for _, shown in cells), widths))
-    lines += ["", HOW, "", *notes(results), "", results.circumstances()]
-    lines += [f"FAILED: {line}" for line in failures(results)]
-    return "\n".join(line.rstrip() for line in lines)
+def aligned(rows):
+    widths = [max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0]))]
+    return ["".join(f"{word:<{width}}" for word, width in zip(row, widths)).rstrip() for row in rows]
 
 
-def padded(words, widths):
-    return "".join(f"{word:<{width}}" for word, width in zip(words, widths))
+def piped(rows):
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
 
 
-def markdown(results):
-    lines = [f"| {WHAT} | " + " | ".join(map(heading, results.shapes)) + " |", "|---|" + "---|" * len(results.shapes)]
-    for contender, cells in results.rows:
-        both = ("<br>".join(filter(None, (cost_words(shown), latency_words(shown)))) for _, shown in cells)
-        lines.append(f"| {results.title(contender)} | " + " | ".join(both) + " |")
-    lines += ["", HOW, "", *(f"- {note}" for note in notes(results)), "", results.circumstances()]
-    lines += [f"- **failed**: {line}" for line in failures(results)]
-    return "\n".join(lines)
+def whole(results, confirmed, laid_out, item):
+    lines = []
+    for driver in results.drivers:
+        if not any(map(driver.can, results.shapes)):
+            continue
+        lines += [f"By {driver.name}: {driver.title}", "", *laid_out(cost_rows(results, driver)), ""]
+    lines += [*laid_out(latency_rows(results, results.drivers[0])), "", HOW, "",
+              *(item + note for note in notes(results)), ""]
+    lines += [f"{item}DRIVERS DISAGREE: {line}" for line in disagreements(results)]
+    lines += [f"{item}* NOT THE LOAD THAT WAS ASKED FOR: {line}" for line in unkept(results)]
+    lines += [f"{item}FAILED: {line}" for line in failures(results)]
+    return "\n".join([*lines, results.circumstances(confirmed)])
+
+
+def text(results, confirmed):
+    return whole(results, confirmed, aligned, "")
+
+
+def markdown(results, confirmed):
+    return whole(results, confirmed, piped, "- ")
+
+
+# ---- as JSON -----------------------------------------------------------------------------------
 
 
 def as_json(results):
     return {
-        "format": "grpcroute-bench-peers-1",
+        "format": "grpcroute-bench-peers-2",
         "machine": results.machine,
         "rounds": results.rounds,
         "seconds": results.seconds,
-        "rows": [{
-            "name": contender.name,
-            "version": results.versions[contender.name],
-            "settings": contender.settings,
-            "shapes": {shape.name: json_cell(results, contender, shape, shown) for shape, shown in cells},
-        } for contender, cells in results.rows],
+        "disagreements": disagreements(results),
+        "rows": [json_row(results, driver, contender)
+                 for driver in results.drivers for contender in results.contenders],
     }
 
 
-def json_cell(results, contender, shape, shown):
-    if shown.failure is not None:
-        return {"failed": shown.failure}
-    rounds = [sample.as_json() for sample in results.samples[contender.name, shape.name]]
-    return {**shown.sample.as_json(), "unit": "kB" if shape.idle else "us", "ratio": shown.ratio, "rounds": rounds}
+def json_row(results, driver, contender):
+    return {
+        "driver": driver.name,
+        "name": contender.name,
+        "version": results.versions[contender.name],
+        "settings": contender.settings,
+        "shapes": {shape.name: json_cell(results, driver, contender, shape)
+                   for shape in results.shapes if driver.can(shape)},
+    }
+
+
+def json_cell(results, driver, contender, shape):
+    failure, samples = results.failure(driver, contender, shape), results.of(driver, contender, shape)
+    if failure is not None or not samples:
+        return {"failed": failure or "not measured"}
+    return {**median_sample(samples).as_json(), "unit": "kB" if shape.idle else "us",
+            "ratio": median_ratio(samples, results.ours(driver, shape)),
+            "rounds": [sample.as_json() for sample in samples]}

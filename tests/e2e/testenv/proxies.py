@@ -8,17 +8,18 @@ from testenv.process import Process
 
 
 class RealProxy:
-    """`change(text)` may alter the configuration, to make it wrong; `through` is that of Process."""
+    """`change(text)` may alter the configuration, to make it wrong; `through` is that of Process; `workers` are those
+    of a proxy that is not told in its configuration."""
 
     program = None
     check = None  # words that check the configuration
     file = None
     env = None
 
-    def __init__(self, certs, folder, v1, v2, *render, change=lambda text: text, through=()):
+    def __init__(self, certs, folder, v1, v2, *render, change=lambda text: text, through=(), workers=1):
         assert shutil.which(self.program) is not None, \
             f"{self.program} is not installed; tests/tool/setup.sh test installs it"
-        self._through = through
+        self._through, self.workers = through, workers
         self.certs = certs
         self.folder = folder
         self._reserved = [ReservedPort(), ReservedPort()]
@@ -100,9 +101,8 @@ class Envoy(RealProxy):
     log_level = "error"
 
     def argv(self):
-        return [self.binary, "-c", self.config, "--disable-hot-restart", "--concurrency", "1", "--log-level",
-                self.log_level,
-                "--file-flush-interval-msec", "100"]
+        return [self.binary, "-c", self.config, "--disable-hot-restart", "--concurrency", str(self.workers),
+                "--log-level", self.log_level, "--file-flush-interval-msec", "100"]
 
 
 def envoys():
