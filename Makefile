@@ -14,7 +14,7 @@ export TAIL ?= 100
 export FOLLOW # =1 goes on until Ctrl-C
 CLUSTER = deploy/cluster.sh
 
-.PHONY: help demo test binary bench bench-peers proxy-report install dist deb test-packages test-foreign nightly format lint coverage mutants clean-build proto certs apply-certs build load \
+.PHONY: help demo test binary bench bench-peers bench-servers bench-scale proxy-report install dist deb test-packages test-foreign nightly format lint coverage mutants clean-build proto certs apply-certs build load \
 	deploy-envoy deploy-traefik deploy-embedded deploy-gateway all-envoy all-traefik all-embedded all-gateway \
 	logs-server-v1 logs-server-v2 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2 \
 	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-kind
@@ -26,6 +26,8 @@ help:
 	@echo '  make binary        build $(BIN) (the packages must be there: see make demo)'
 	@echo '  make bench         CPU per round trip of proxy and server beside Envoy and nghttpx'
 	@echo '  make bench-peers   half an hour beside all five, HAProxy, nginx, nghttpx, Envoy, Traefik, by an independent driver'
+	@echo '  make bench-servers \`grpcroute server\` beside grpc-go, grpcio and an echo on nghttp2'
+	@echo '  make bench-scale   15000 connections through one proxy: memory, a restart, a ping beside quiet streams'
 	@echo '  make proxy-report  what proxies do to long-lived streams, measured: docs/what-proxies-do.md'
 	@echo '  make test-kind     all of the below in a real kind cluster that it brings up and ends'
 	@echo '  make proto         generate the protobuf code (part of every build)'
@@ -75,6 +77,16 @@ bench-peers:
 	@tests/tool/setup.sh test
 	@$(MAKE) --no-print-directory binary
 	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py $(BENCH_ARGS)
+
+bench-servers:
+	@tests/tool/setup.sh test
+	@$(MAKE) --no-print-directory binary
+	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/peers.py --servers --rounds 3 --confirm 1 $(BENCH_ARGS)
+
+bench-scale:
+	@tests/tool/setup.sh test
+	@$(MAKE) --no-print-directory binary
+	@GRPCROUTE_BIN=$(BIN) .cache/venv/bin/python tests/bench/scale.py $(BENCH_ARGS)
 
 proxy-report:
 	@tests/tool/setup.sh test

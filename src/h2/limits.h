@@ -37,9 +37,12 @@
 /* Frame payload we accept (the protocol's minimum maximum, RFC 9113 section 4.2). */
 #define H2_FRAME_BYTES 16384
 
-/* A peer must finish each of these in time, or the connection ends (slowloris). */
+/* A peer must finish each of these in time, or the connection ends (slowloris). Who has sent a
+ * preface may acknowledge as late as gRPC clients themselves give up to connect (grpc's "connection
+ * backoff" document, MIN_CONNECT_TIMEOUT), which one on a busy machine nearly needs when a whole
+ * fleet comes back at once. */
 #define H2_PREFACE_MS      10000
-#define H2_SETTINGS_ACK_MS 10000
+#define H2_SETTINGS_ACK_MS 20000
 #define H2_HEADER_BLOCK_MS 10000
 /* A socket that takes none of our bytes for this long is a dead peer. (A stream whose reader merely
  * pauses is not touched: its buffer is bounded by its window.) */

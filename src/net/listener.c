@@ -3,8 +3,8 @@
  * The socket is ours and watched by uv_poll, because libuv's own accept loop meets the descriptor
  * limit by accepting and dropping connections as fast as they come.
  *
- *   readable -> accept up to ACCEPT_BATCH -> handshake (NET_HANDSHAKE_MS) -> on_stream
- *       |                                        |__ fails: on_refused
+ *   readable -> accept up to ACCEPT_BATCH -> net/handshakes.h -> on_stream
+ *       |                                        |__ fails or is slow: on_refused
  *       |__ descriptors nearly used up: on_refused, no watching for NET_ACCEPT_PAUSE_MS
  *
  * The last descriptors are not for who connects: a proxy needs them for endpoints, names and its
@@ -12,6 +12,7 @@
 #include "net/listener.h"
 
 #include "base/mem.h"
+#include "net/handshakes.h"
 #include "net/listen_socket.h"
 #include "net/resolve.h"
 #include "net/stream_impl.h"
@@ -25,8 +26,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connections taken per turn before established ones are served again. */
-#define ACCEPT_BATCH 64
+/* Connections taken from the system per turn before established ones are served again: they cost
+ * some microseconds each, and are many where a fleet comes back at once. */
+#define ACCEPT_BATCH 1024
 /* Descriptors that are left for others: one in so many, and no more than that. */
 #define RESERVE_SHARE 8
 #define RESERVE_MAX   64
@@ -35,25 +37,15 @@ struct net_listener {
     struct net_loop *loop;
     struct net_listener_events events;
     void *user;
-    struct net_tls *tls;
     int fd;       /* owned; -1: it has none */
     int fd_limit; /* the lowest free one is given: from this one on, the last are in use */
     uint16_t port;
     char name[NET_ADDRESS_TEXT_BYTES];
     uv_poll_t poll;
     uv_timer_t pause;
-    struct net_tick tick;
-    struct list handshakes; /* in the order of their deadlines */
+    struct net_handshakes handshakes;
     bool closing;
     int open_handles;
-};
-
-/* A connection that is not yet a stream for others. */
-struct handshake {
-    struct list node;
-    struct net_listener *listener;
-    struct net_stream *stream; /* owned */
-    uint64_t deadline_ms;
 };
 
 static void refuse(struct net_listener *listener, const struct net_error *why)
@@ -63,54 +55,14 @@ static void refuse(struct net_listener *listener, const struct net_error *why)
     }
 }
 
-/* --- handshakes --- */
-
-/* Gives the stream away and forgets the rest. */
-static struct net_stream *handshake_free(struct handshake *handshake)
+static void on_shaken(void *user, struct net_stream *stream, const struct net_error *why)
 {
-    struct net_stream *stream = handshake->stream;
+    struct net_listener *listener = user;
 
-    list_remove(&handshake->node);
-    free(handshake);
-    return stream;
-}
-
-static void on_ready(void *owner, const struct net_error *error)
-{
-    struct handshake *handshake = owner;
-    struct net_listener *listener = handshake->listener;
-    struct net_stream *stream = handshake_free(handshake);
-
-    if (error != NULL) {
-        net_stream_close(stream);
-        refuse(listener, error);
+    if (stream == NULL) {
+        refuse(listener, why);
     } else {
         listener->events.on_stream(listener->user, stream);
-    }
-}
-
-static void expire(struct handshake *handshake)
-{
-    struct net_listener *listener = handshake->listener;
-    struct net_error error;
-
-    net_error_set(&error, NET_TIMED_OUT, "client %s did not finish the TLS handshake within %ds",
-                  net_stream_peer(handshake->stream), NET_HANDSHAKE_MS / 1000);
-    net_stream_abort(handshake_free(handshake));
-    refuse(listener, &error);
-}
-
-static void on_tick(struct net_tick *tick, uint64_t now_ms)
-{
-    struct net_listener *listener = container_of(tick, struct net_listener, tick);
-
-    while (!list_empty(&listener->handshakes)) {
-        struct handshake *first = container_of(listener->handshakes.next, struct handshake, node);
-
-        if (now_ms < first->deadline_ms) {
-            break;
-        }
-        expire(first);
     }
 }
 
@@ -118,26 +70,7 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
 
 void net_listener_take(struct net_listener *listener, int fd)
 {
-    struct net_stream *stream = net_stream_new(listener->loop, &listener->loop->accepted);
-    struct handshake *handshake;
-    int rv = uv_tcp_open(&stream->tcp, fd);
-
-    if (rv != 0) {
-        struct net_error error;
-
-        close(fd);
-        net_stream_close(stream);
-        net_error_from_uv(&error, rv, "accepted connection");
-        refuse(listener, &error);
-        return;
-    }
-    net_stream_connected(stream);
-    handshake = mem_new(struct handshake);
-    handshake->listener = listener;
-    handshake->stream = stream;
-    handshake->deadline_ms = uv_now(&listener->loop->uv) + NET_HANDSHAKE_MS;
-    list_append(&listener->handshakes, &handshake->node);
-    net_stream_handshake(stream, listener->tls, net_stream_peer(stream), NULL, on_ready, handshake);
+    net_handshakes_add(&listener->handshakes, fd);
 }
 
 static void keep_or_give(struct net_listener *listener, int fd)
@@ -230,7 +163,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 /* --- opening --- */
 
-/* With the pause's timer, so that the memory always goes with a closed handle. */
+/* With the handles of pause and turns, so that the memory always goes with a closed handle. */
 static struct net_listener *new_listener(struct net_loop *loop, struct net_tls *tls,
                                          const struct net_listener_events *events, void *user)
 {
@@ -239,15 +172,11 @@ static struct net_listener *new_listener(struct net_loop *loop, struct net_tls *
     listener->loop = loop;
     listener->events = *events;
     listener->user = user;
-    listener->tls = tls;
     listener->fd = -1;
-    list_init(&listener->handshakes);
-    list_init(&listener->tick.node);
-    listener->tick.tick = on_tick;
-    net_loop_tick_start(loop, &listener->tick);
+    net_handshakes_init(&listener->handshakes, loop, tls, on_shaken, listener);
     uv_timer_init(&loop->uv, &listener->pause);
     listener->pause.data = listener;
-    listener->open_handles = 1;
+    listener->open_handles = 2;
     return listener;
 }
 
@@ -281,7 +210,7 @@ struct net_listener *net_listener_open_fed(struct net_loop *loop, struct net_tls
 
 void net_listener_set_tls(struct net_listener *listener, struct net_tls *tls)
 {
-    listener->tls = tls;
+    listener->handshakes.tls = tls;
 }
 
 uint16_t net_listener_port(const struct net_listener *listener)
@@ -309,11 +238,7 @@ void net_listener_close(struct net_listener *listener)
         return;
     }
     listener->closing = true;
-    while (!list_empty(&listener->handshakes)) {
-        net_stream_abort(
-            handshake_free(container_of(listener->handshakes.next, struct handshake, node)));
-    }
-    net_loop_tick_stop(&listener->tick);
+    net_handshakes_close(&listener->handshakes, on_handle_closed);
     if (listener->fd >= 0) {
         uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
         close(listener->fd);

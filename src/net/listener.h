@@ -3,9 +3,9 @@
  * Where several threads serve, one of them listens and gives what it accepts to the listeners of
  * the others, which have no socket: net_listener_open_fed(), net_listener_take().
  *
- * Failure modes: a handshake that fails or takes longer than NET_HANDSHAKE_MS is closed and
- * counted; at the descriptor limit accepting pauses for a second with one log-worthy callback, so
- * the loop never spins. */
+ * Failure modes: a handshake that fails or takes longer than its limit is closed and counted; at
+ * the descriptor limit accepting pauses for a second with one log-worthy callback, so the loop
+ * never spins. */
 #ifndef GRPCROUTE_NET_LISTENER_H
 #define GRPCROUTE_NET_LISTENER_H
 
@@ -17,7 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NET_HANDSHAKE_MS 10000
+/* From its begin: for the client's hello, and for all of it. gRPC clients give themselves 20 s
+ * (grpc's "connection backoff" document, MIN_CONNECT_TIMEOUT): whoever is cut earlier would have
+ * come through, as clients on a busy machine do when a whole fleet comes back at once. */
+#define NET_HELLO_MS     10000
+#define NET_HANDSHAKE_MS 20000
 /* After EMFILE, how long to wait before accepting again. */
 #define NET_ACCEPT_PAUSE_MS 1000
 

@@ -132,6 +132,11 @@ bool net_stream_peer_expiry(const struct net_stream *stream, struct net_expiry *
     return stream->tls != NULL && net_tls_io_peer_expiry(stream->tls, ret_expiry);
 }
 
+bool net_stream_is_greeted(const struct net_stream *stream)
+{
+    return stream->tls != NULL && net_tls_io_is_greeted(stream->tls);
+}
+
 uint64_t net_stream_network(const struct net_stream *stream)
 {
     struct sockaddr_storage address;

@@ -84,4 +84,7 @@ void net_stream_linger(struct net_stream *stream);
 /* Sends what TLS has put into the loop's cipher_bytes. Returns like net_stream_write(). */
 int net_stream_send_cipher(struct net_stream *stream);
 
+/* Of an accepted stream in its handshake: the client's hello was answered. */
+bool net_stream_is_greeted(const struct net_stream *stream);
+
 #endif

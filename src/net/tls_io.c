@@ -331,6 +331,13 @@ int net_tls_io_handshake(struct net_tls_io *io)
     return check_alpn(io);
 }
 
+bool net_tls_io_is_greeted(const struct net_tls_io *io)
+{
+    OSSL_HANDSHAKE_STATE state = SSL_get_state(io->ssl);
+
+    return state != TLS_ST_BEFORE && state != TLS_ST_SR_CLNT_HELLO;
+}
+
 int net_tls_io_read(struct net_tls_io *io, uint8_t *out, size_t cap)
 {
     int count;

@@ -38,6 +38,9 @@ bool net_tls_io_is_drained(const struct net_tls_io *io);
  * NET_TLS_IO_DONE (HTTP/2 agreed, names checked) or NET_TLS_IO_E_FAILED. */
 int net_tls_io_handshake(struct net_tls_io *io);
 
+/* Of a server: the client's hello was taken and answered. */
+bool net_tls_io_is_greeted(const struct net_tls_io *io);
+
 /* Decrypts at most `cap` bytes, of one record. Returns their number, NET_TLS_IO_MORE,
  * NET_TLS_IO_E_ENDED or NET_TLS_IO_E_FAILED. */
 int net_tls_io_read(struct net_tls_io *io, uint8_t *out, size_t cap);

@@ -50,6 +50,7 @@ class Contender:
     version_words = None  # that print its version
     versions = BOTH_VERSIONS
     is_proxy = True
+    is_floor = False  # it does less than any that somebody would use
     answer = None
     settings = ""  # beside one core and no access log
 
@@ -205,6 +206,7 @@ class Floor(Contender):
 
 class Echo(Floor):
     program, version_words = ECHO_SERVER, ("--version",)
+    is_floor = True
     answer = None
     settings = "the echo server of tests/bench/nghttp2_pair with TLS on the proxy's core"
 

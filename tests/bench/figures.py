@@ -2,7 +2,6 @@
 import statistics
 from dataclasses import fields
 
-from contenders import OURS
 from measure import Sample
 
 DISAGREEMENT = 1.10  # of what two drivers say of the same
@@ -45,7 +44,7 @@ def disagreements(results):
             for contender in results.contenders:
                 both = [figure(results, each, contender, shape) for each in (results.drivers[0], driver)]
                 if None not in both and min(both) > 0 and apart(*both):
-                    of = {True: "kB" if shape.idle else "us"}.get(contender is OURS, "times grpcroute's")
+                    of = {True: "kB" if shape.idle else "us"}.get(contender is results.own, "times grpcroute's")
                     lines.append(f"{shape.name}, {contender.title}: {both[0]:.2f} {of} by {results.drivers[0].name}, "
                                  f"{both[1]:.2f} by {driver.name}")
     return lines
@@ -56,4 +55,4 @@ def figure(results, driver, contender, shape):
     samples, ours = results.of(driver, contender, shape), results.ours(driver, shape)
     if not samples or any(sample.unkept for sample in samples + (ours or [])):
         return None
-    return median_sample(samples).cost if contender is OURS else median_ratio(samples, ours)
+    return median_sample(samples).cost if contender is results.own else median_ratio(samples, ours)

@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 os.environ["PATH"] = f"{os.environ['PATH']}:{ROOT}/.cache/bin:{ROOT}/.cache/venv/bin"
 
 import table  # noqa: E402
+from bare_servers import SERVERS  # noqa: E402
 from contenders import OURS, PEERS, USUAL, Site, family  # noqa: E402
 from drivers import DRIVERS, Failed, last_line  # noqa: E402
 from measure import measure  # noqa: E402
@@ -169,6 +170,8 @@ def parse_options():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=peers_of, default=",".join(USUAL), metavar="LIST",
                         help=f"what to compare with, of {', '.join(PEERS)} (default %(default)s)")
+    parser.add_argument("--servers", dest="contenders", action="store_const", const=SERVERS,
+                        help="measure servers without a proxy instead: `grpcroute server` beside others")
     parser.add_argument("--driver", choices=["nghttp2", "grpcroute", "both"], default="both",
                         help="whose figures: the independent one's, the program's own, or both, and h2load's where it "
                              "can (default %(default)s)")
@@ -193,7 +196,8 @@ def main():
     allow_files(options.shapes)
     drivers = list(DRIVERS.values()) if options.driver == "both" else [DRIVERS[options.driver]]
     confirmed = min(options.confirm, options.rounds)
-    results = Results(drivers, [OURS, *options.peers], options.shapes, options.rounds, options.seconds)
+    contenders = options.contenders or [OURS, *options.peers]
+    results = Results(drivers, contenders, options.shapes, options.rounds, options.seconds)
     with on_sites(dict.fromkeys(driver.server for driver in drivers), two_cores()) as sites:
         run_all(results, sites, confirmed)
     print((table.markdown if options.markdown else table.text)(results, confirmed))

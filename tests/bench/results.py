@@ -6,8 +6,6 @@ import platform
 import re
 import time
 
-from contenders import OURS
-
 
 def machine():
     model = re.search(r"^model name\s*:\s*(.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
@@ -18,12 +16,14 @@ def machine():
 
 
 class Results:
-    """`drivers`: the first is the one whose figures count, the others confirm them."""
+    """`drivers`: the first is the one whose figures count, the others confirm them. `contenders`: the first is ours,
+    which the others are compared with."""
 
     def __init__(self, drivers, contenders, shapes, rounds, seconds):
         self.machine = machine()
         self.began = time.monotonic()
         self.drivers, self.contenders, self.shapes = drivers, contenders, shapes
+        self.own = contenders[0]
         self.rounds, self.seconds = rounds, seconds
         self.versions = {contender.name: contender.version() for contender in contenders}
         self.samples = {(driver.name, contender.name, shape.name): []  # by round
@@ -36,15 +36,16 @@ class Results:
         return [] if key in self.failures else self.samples.get(key)
 
     def ours(self, driver, shape):
-        return self.of(driver, OURS, shape)
+        return self.of(driver, self.own, shape)
 
     def failure(self, driver, contender, shape):
         return self.failures.get((driver.name, contender.name, shape.name))
 
     @property
     def peers(self):
-        """Those that a ratio is to: proxies that are not ours."""
-        return [contender for contender in self.contenders if contender.is_proxy and contender is not OURS]
+        """Those that a ratio is to: others of our own kind, proxies or servers."""
+        return [contender for contender in self.contenders[1:]
+                if contender.is_proxy == self.own.is_proxy and not contender.is_floor]
 
     def title(self, contender):
         return f"{contender.title} {self.versions[contender.name]}".strip()

@@ -1,13 +1,13 @@
 """The figures as text, Markdown and JSON: a table for each driver, with a row for each shape."""
 from figures import disagreements, median_ratio, median_sample, to_best
 
-HOW = ("CPU of the proxy in us per round trip while the load lasted, in brackets times grpcroute's in the same round; "
-       "the last column is grpcroute's to the best peer's. Connections x streams: closed loop, a stream sends when it "
-       "was answered; @: so many pings a second, sent when due; :16k: pings of 16 KiB; newconn: a TLS connection for "
-       "each call, so many at a time; unary: a stream for each call; /2: two workers on both cores, which load and "
-       "servers share; idle: (PSS at N - PSS at 0) / N in kB. Where a proxy used well below 100% of its core in a "
-       "closed loop, the other core, with load and servers, was the limit: it made the latency, and the proxy found "
-       "less to do at a time.")
+HOW = ("CPU of proxy or server in us per round trip while the load lasted, in brackets times grpcroute's in the same "
+       "round; the last column is grpcroute's to the best peer's. Connections x streams: closed loop, a stream sends "
+       "when it was answered; @: so many pings a second, sent when due; :16k: pings of 16 KiB; newconn: a TLS "
+       "connection for each call, so many at a time; unary: a stream for each call; /2: two workers on both cores, "
+       "which load and servers share; idle: (PSS at N - PSS at 0) / N in kB. Where one used well below 100% of its "
+       "core in a closed loop, the other core, with load and servers, was the limit: it made the latency, and it "
+       "found less to do at a time.")
 
 
 def cost_words(samples, ours, failure):

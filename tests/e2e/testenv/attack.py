@@ -9,7 +9,8 @@ from testenv.grpcroute import Agent, Proxy, Server
 from testenv.raw import ACK, DATA, END_HEADERS, HEADERS, PING, frame, message, request
 
 GROWTH_KIB = 16 * 1024
-TIMER_S = 10  # H2_PREFACE_MS, H2_SETTINGS_ACK_MS, H2_HEADER_BLOCK_MS and the TLS handshake's
+TIMER_S = 10  # H2_PREFACE_MS, H2_HEADER_BLOCK_MS and NET_HELLO_MS
+SETTINGS_ACK_S = 20  # H2_SETTINGS_ACK_MS
 HEADER_TABLE_SIZE, ENABLE_PUSH, _, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = range(1, 6)
 CALM_LINE = re.compile(r"Stream opened|Sent ping|Received pong")
 GRPC = ("content-type", "application/grpc")

@@ -318,7 +318,7 @@ struct net_dial *harness_dial(struct harness *harness, uint16_t port, uint64_t t
 void harness_connect(struct harness *harness)
 {
     harness_listen(harness);
-    harness_dial(harness, 0, NET_HANDSHAKE_MS); /* as long as the other end waits */
+    harness_dial(harness, 0, NET_HELLO_MS); /* as long as the other end waits */
     run_until(&harness->loop, &harness->client.ready);
     assert_false(harness->client.failed);
     run_until(&harness->loop, &harness->server.ready);

@@ -1,0 +1,63 @@
+"""Many connections through one proxy: memory per stream does not grow with their number, a whole fleet that comes back
+at once is served, and a ping beside quiet streams costs what it costs alone. `make bench-scale` is the full size."""
+import os
+import sys
+
+import pytest
+
+from testenv.grpcroute import ROOT, Server
+from testenv.sanitizers import is_sanitized
+
+sys.path.insert(0, str(ROOT / "tests/bench"))
+
+import scale  # noqa: E402
+
+SLOW = "SLOW_TESTS" in os.environ
+CONNECTIONS = 15000 if SLOW else 1000
+SHARED = (200, 100) if SLOW else (50, 100)
+CONNECTION_CPU_S = 10 / 15000  # of the proxy, with a call
+MOST_GROWTH = scale.MOST_GROWTH if SLOW else 3 * scale.MOST_GROWTH  # little memory has few pages
+
+
+@pytest.fixture
+def site(certs):
+    scale.allow_files(CONNECTIONS)
+    with scale.Site(certs) as site:
+        yield site
+
+
+@pytest.fixture
+def plain_figures(started):
+    """Sanitizers cost memory and CPU of their own."""
+    if is_sanitized(started(Server("v1", "asked"))):
+        pytest.skip("a sanitizer's figures")
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("sizes, streams", [
+    ((CONNECTIONS // 5, CONNECTIONS), 1),
+    ((SHARED[0] // 4, SHARED[0]), SHARED[1]),
+])
+def test_memory_per_stream_does_not_grow_with_their_number(plain_figures, site, sizes, streams):
+    few, many = scale.memory_per_stream(site, sizes, streams).values()
+    assert many <= few * (1 + MOST_GROWTH), f"{few:.2f} kB per stream, and {many:.2f} with more of them"
+
+
+@pytest.mark.timeout(200)
+def test_a_fleet_that_comes_back_at_once_is_served(site):
+    """All dial in the same moment, and none tries twice."""
+    told = scale.comeback(site, CONNECTIONS)
+    if not is_sanitized(site.proxy):
+        assert told["proxy_cpu_s"] < CONNECTION_CPU_S * CONNECTIONS, told
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("connections, streams", [(CONNECTIONS, 1), SHARED])
+def test_a_ping_costs_the_same_beside_quiet_streams(plain_figures, certs, connections, streams):
+    """Whatever looked at all of them for each ping would cost more than a ping itself."""
+    scale.allow_files(CONNECTIONS)
+    with scale.Site(certs) as few, scale.Site(certs) as many, many.fleet(connections, streams) as quiet:
+        quiet.open()
+        alone, beside = scale.ping_costs([few, many], 6, scale.PINGS if SLOW else 100)
+        assert beside < alone * (1 + 3 * scale.MOST_DEARER), f"{alone:.2f} us alone, {beside:.2f} beside"
+        assert scale.idle_us(many, connections) < 10 * scale.MOST_IDLE_US
