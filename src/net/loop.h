@@ -17,8 +17,9 @@
 #define NET_READ_BYTES (64 * 1024)
 /* One TLS record of plaintext (RFC 8446 section 5.1). */
 #define NET_RECORD_BYTES (16 * 1024)
-/* What one flush of one connection sends at most before others get their turn. */
-#define NET_WRITE_BYTES (64 * 1024)
+/* What one flush of one connection sends at most before others get their turn: four frames of the
+ * common size, each with its head, and what is short. */
+#define NET_WRITE_BYTES (68 * 1024)
 /* Freed pieces that are worth a word to net_loop_freed(): smaller ones are soon used again. */
 #define NET_FREED_BYTES (16 * 1024)
 /* NET_WRITE_BYTES as TLS records with room for their headers, tags and paddings, and an alert. */
