@@ -23,7 +23,7 @@
  * then no connection and few bytes for so many ticks (one second); of all loops at most one in ten
  * seconds, as it looks at all memory there is. */
 #define TRIM_CHURN       64
-#define TRIM_FREED_BYTES ((size_t)4 * 1024 * 1024)
+#define TRIM_FREED_BYTES (4 * 1024 * 1024)
 #define TRIM_STILL_BYTES ((size_t)1024 * 1024)
 #define TRIM_QUIET_TICKS 4
 #define TRIM_EVERY_MS    10000
@@ -139,6 +139,8 @@ int net_loop_init(struct net_loop *loop)
         return status;
     }
     signal(SIGPIPE, SIG_IGN);
+    /* Else the heap's end goes back and forth with each burst of large messages, page by page. */
+    mallopt(M_TRIM_THRESHOLD, TRIM_FREED_BYTES);
     loop->ticked_ms = uv_now(&loop->uv);
     loop->spare = (struct net_spare){0};
     list_init(&loop->flushes);
