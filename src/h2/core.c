@@ -34,7 +34,15 @@ void h2_request_output(struct h2_session *session)
 {
     if (!session->output_asked && session->on_output != NULL) {
         session->output_asked = true;
-        session->on_output(session->output_ctx);
+        session->on_output(session->output_ctx, false);
+    }
+}
+
+void h2_note_output(struct h2_session *session)
+{
+    if (!session->output_asked && !session->output_noted && session->on_output != NULL) {
+        session->output_noted = true;
+        session->on_output(session->output_ctx, true);
     }
 }
 

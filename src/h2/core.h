@@ -38,7 +38,7 @@ struct h2_session {
     struct h2_limits limits;
     const struct h2_events *events; /* borrowed */
     void *user;
-    void (*on_output)(void *ctx);
+    void (*on_output)(void *ctx, bool may_wait);
     void *output_ctx;
     const char *drain_debug; /* static; for the last GOAWAY */
     char *goaway_text;       /* owned; what the GOAWAY of the peer said; NULL: none came */
@@ -104,6 +104,7 @@ struct h2_session {
     size_t rest_len;
 
     bool output_asked;
+    bool output_noted;  /* for what may wait */
     bool nghttp2_sends; /* it may have something */
     bool ready;
     bool settings_acked;
@@ -169,7 +170,9 @@ struct h2_stream {
 
 /* Tells the owner, once until the next pull, that there is something to send. */
 void h2_request_output(struct h2_session *session);
-/* ... and that nghttp2 has to be asked for it. */
+/* ... that may wait for company. */
+void h2_note_output(struct h2_session *session);
+/* Asks for output, and that nghttp2 has to be asked for it. */
 void h2_request_nghttp2(struct h2_session *session);
 
 /* nghttp2 cannot go on, for its error is why, unless there is a reason already. */

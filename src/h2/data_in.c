@@ -3,7 +3,8 @@
  * dozen times for each.
  *
  * A plain DATA frame (no padding, no END_STREAM) of a plain stream -> receive window -> on_data ->
- * h2_stream_consume() -> a WINDOW_UPDATE of ours at half a window. All other DATA goes through
+ * h2_stream_consume() -> a WINDOW_UPDATE of ours at half a window, which
+ * may wait a turn for a frame that goes with it. All other DATA goes through
  * nghttp2, which then counts its bytes and gives their credit back; both shares are kept apart
  * here, so a peer may send a window of each; the stream's own count of what nobody took bounds
  * their sum. Streams with a content-length are not plain, for that is nghttp2's to check. */
@@ -27,7 +28,7 @@ static void credit_connection(struct h2_session *session, size_t len, size_t by_
     }
     session->credit += len - by_nghttp2;
     if (session->credit >= session->limits.connection_window_bytes / 2) {
-        h2_request_output(session);
+        h2_note_output(session);
     }
 }
 
@@ -42,7 +43,7 @@ static void credit_stream(struct h2_stream *stream, size_t len, size_t by_nghttp
     if (stream->credit >= session->limits.stream_window_bytes / 2 && !stream->remote_ended &&
         list_empty(&stream->credit_node)) {
         list_append(&session->creditors, &stream->credit_node);
-        h2_request_output(session);
+        h2_note_output(session);
     }
 }
 

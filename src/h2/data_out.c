@@ -16,6 +16,9 @@
 
 #include <string.h>
 
+/* A frame is cut for what is left of the buffer when that is no less than this. */
+#define CUT_FRAME_BYTES 1024
+
 #define WINDOW_UPDATE_BYTES (H2_FRAME_HEAD_BYTES + H2_INCREMENT_BYTES)
 
 void h2_stream_sendable(struct h2_stream *stream)
@@ -247,7 +250,10 @@ int h2_data_send(struct h2_session *session, bool *ret_ended)
             continue;
         }
         if (room(session) < H2_FRAME_HEAD_BYTES + len) {
-            break;
+            if (room(session) < H2_FRAME_HEAD_BYTES + CUT_FRAME_BYTES) {
+                break;
+            }
+            len = room(session) - H2_FRAME_HEAD_BYTES; /* len was more than CUT_FRAME_BYTES */
         }
         list_remove(&stream->send_node);
         rv = send_frame(stream, len);

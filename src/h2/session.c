@@ -129,7 +129,8 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     free(session);
 }
 
-void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ctx), void *ctx)
+void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ctx, bool may_wait),
+                          void *ctx)
 {
     session->on_output = on_output;
     session->output_ctx = ctx;
@@ -219,6 +220,7 @@ ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capac
     session->out = NULL;
     session->out_capacity = 0;
     session->output_asked = false;
+    session->output_noted = false;
     return rv != 0 ? rv : (ptrdiff_t)session->out_len;
 }
 

@@ -148,9 +148,11 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
 /* Ends all streams (on_close with `error`) and frees. Not from within an event. Accepts NULL. */
 void h2_session_free(struct h2_session *session, uint32_t error);
 
-/* Sets the owner's hook: `on_output(ctx)` is called when bytes to send appear, at most once between
- * two pulls. */
-void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ctx), void *ctx);
+/* Sets the owner's hook: `on_output(ctx, may_wait)` is called when bytes to send appear, between
+ * two pulls at most once, or twice: first for what may wait until the owner has read what is there,
+ * as more to send may come of that, then for what may not. */
+void h2_session_on_output(struct h2_session *session, void (*on_output)(void *ctx, bool may_wait),
+                          void *ctx);
 
 /* Takes bytes of the peer. Returns 0, or a negative nghttp2 code: pull once more (a GOAWAY may
  * wait), then close. */

@@ -23,7 +23,7 @@
  * then no connection and few bytes for so many ticks (one second); of all loops at most one in ten
  * seconds, as it looks at all memory there is. */
 #define TRIM_CHURN       64
-#define TRIM_FREED_BYTES ((size_t)4 * 1024 * 1024)
+#define TRIM_FREED_BYTES (4 * 1024 * 1024)
 #define TRIM_STILL_BYTES ((size_t)1024 * 1024)
 #define TRIM_QUIET_TICKS 4
 #define TRIM_EVERY_MS    10000
@@ -45,6 +45,18 @@ static void flush_round(struct net_loop *loop)
     }
 }
 
+/* What may wait a turn has waited for it once this one is over. */
+static void take_later(struct net_loop *loop)
+{
+    while (!list_empty(&loop->later)) {
+        struct net_flush *item = container_of(loop->later.next, struct net_flush, node);
+
+        list_remove(&item->node);
+        item->later = false;
+        list_append(&loop->flushes, &item->node);
+    }
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct net_loop *loop = prepare->data;
@@ -52,6 +64,7 @@ static void on_prepare(uv_prepare_t *prepare)
     for (int i = 0; i < FLUSH_ROUNDS && !list_empty(&loop->flushes); i++) {
         flush_round(loop);
     }
+    take_later(loop);
     if (list_empty(&loop->flushes)) {
         uv_idle_stop(&loop->idle);
     }
@@ -139,9 +152,12 @@ int net_loop_init(struct net_loop *loop)
         return status;
     }
     signal(SIGPIPE, SIG_IGN);
+    /* Else the heap's end goes back and forth with each burst of large messages, page by page. */
+    mallopt(M_TRIM_THRESHOLD, TRIM_FREED_BYTES);
     loop->ticked_ms = uv_now(&loop->uv);
     loop->spare = (struct net_spare){0};
     list_init(&loop->flushes);
+    list_init(&loop->later);
     list_init(&loop->ticks);
     loop->read_bytes = mem_calloc(1, NET_READ_BYTES);
     loop->record_bytes = mem_calloc(1, NET_RECORD_BYTES);
@@ -186,7 +202,7 @@ static void run_to_end(struct net_loop *loop)
 void net_loop_deinit(struct net_loop *loop)
 {
     run_to_end(loop);
-    assert(list_empty(&loop->flushes));
+    assert(list_empty(&loop->flushes) && list_empty(&loop->later));
     assert(list_empty(&loop->ticks));
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->idle, NULL);
@@ -206,17 +222,31 @@ void net_loop_deinit(struct net_loop *loop)
 
 void net_loop_flush_soon(struct net_loop *loop, struct net_flush *item)
 {
+    if (item->later) {
+        net_loop_flush_cancel(item);
+    }
     if (!list_empty(&item->node)) {
         return;
     }
     if (list_empty(&loop->flushes)) {
-        uv_idle_start(&loop->idle, on_idle);
+        uv_idle_start(&loop->idle, on_idle); /* harmless while it is active */
     }
     list_append(&loop->flushes, &item->node);
 }
 
+void net_loop_flush_later(struct net_loop *loop, struct net_flush *item)
+{
+    if (!list_empty(&item->node)) {
+        return;
+    }
+    uv_idle_start(&loop->idle, on_idle);
+    item->later = true;
+    list_append(&loop->later, &item->node);
+}
+
 void net_loop_flush_cancel(struct net_flush *item)
 {
+    item->later = false;
     list_remove(&item->node);
 }
 

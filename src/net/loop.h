@@ -9,6 +9,7 @@
 #include "base/list.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -17,8 +18,9 @@
 #define NET_READ_BYTES (64 * 1024)
 /* One TLS record of plaintext (RFC 8446 section 5.1). */
 #define NET_RECORD_BYTES (16 * 1024)
-/* What one flush of one connection sends at most before others get their turn. */
-#define NET_WRITE_BYTES (64 * 1024)
+/* What one flush of one connection sends at most before others get their turn: four frames of the
+ * common size, each with its head, and what is short. */
+#define NET_WRITE_BYTES (68 * 1024)
 /* Freed pieces that are worth a word to net_loop_freed(): smaller ones are soon used again. */
 #define NET_FREED_BYTES (16 * 1024)
 /* NET_WRITE_BYTES as TLS records with room for their headers, tags and paddings, and an alert. */
@@ -30,6 +32,7 @@
  * calls list_init() on the node first and net_loop_flush_cancel() last. */
 struct net_flush {
     struct list node;
+    bool later; /* ... of the turn after this one, unless something makes it sooner */
     void (*flush)(struct net_flush *self);
 };
 
@@ -44,6 +47,7 @@ struct net_tick {
 static inline void net_flush_init(struct net_flush *item, void (*flush)(struct net_flush *self))
 {
     list_init(&item->node);
+    item->later = false;
     item->flush = flush;
 }
 
@@ -75,9 +79,10 @@ struct net_traffic {
 struct net_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
-    uv_idle_t idle; /* active while `flushes` is not empty */
+    uv_idle_t idle; /* active while one of the next two is not empty */
     uv_timer_t timer;
     struct list flushes;
+    struct list later; /* those of the next turn */
     struct list ticks;
     uint8_t *read_bytes;   /* owned, NET_READ_BYTES: bytes as read from a socket */
     uint8_t *record_bytes; /* owned, NET_RECORD_BYTES: plaintext of one TLS record */
@@ -119,6 +124,9 @@ void net_loop_deinit(struct net_loop *loop);
 
 /* Calls `item->flush` once, at the end of this turn; asking twice is harmless. */
 void net_loop_flush_soon(struct net_loop *loop, struct net_flush *item);
+/* The same at the end of the next turn, which begins at once: what is then read may give more to
+ * send with it. When net_loop_flush_soon() is called meanwhile, that holds. */
+void net_loop_flush_later(struct net_loop *loop, struct net_flush *item);
 void net_loop_flush_cancel(struct net_flush *item);
 
 /* Starts and stops ticks; both may be called from within a tick. A listed tick does not keep the

@@ -52,21 +52,43 @@ static void finish_handshake(struct net_stream *stream, const struct net_error *
     net_loop_churned(stream->loop);
     stream->on_ready = NULL;
     stream->state = NET_STREAM_READY;
-    uv_read_stop((uv_stream_t *)&stream->tcp);
+    if (error != NULL) {
+        uv_read_stop((uv_stream_t *)&stream->tcp);
+    }
     on_ready(stream->user, error);
 }
 
-/* Bytes behind the handshake wait for net_stream_start(). */
+/* Bytes behind the handshake wait for net_stream_start(), or for who paused it. */
 static void keep_early(struct net_stream *stream)
 {
     size_t len;
     const uint8_t *rest = net_tls_io_unread(stream->tls, &len);
 
+    uv_read_stop((uv_stream_t *)&stream->tcp);
     stream->early = len > 0 || net_tls_io_has_pending(stream->tls);
     if (len > 0) {
         stream->early_bytes = mem_calloc(1, len); /* at most NET_READ_BYTES */
         stream->early_len = len;
         memcpy(stream->early_bytes, rest, len);
+    }
+    net_tls_io_feed(stream->tls, NULL, 0);
+}
+
+/* TLS is up. Whose owner starts it at once reads on: to stop and to start again costs three system
+ * calls, and the client's first request is often here already. */
+static void hand_over(struct net_stream *stream)
+{
+    size_t len;
+    const uint8_t *rest;
+
+    finish_handshake(stream, NULL);
+    if (stream->state == NET_STREAM_OPEN && !stream->paused) {
+        rest = net_tls_io_unread(stream->tls, &len);
+        decode(stream, rest, len);
+    } else if (stream->state == NET_STREAM_READY || stream->state == NET_STREAM_OPEN) {
+        keep_early(stream);
+    } else {
+        net_tls_io_feed(stream->tls, NULL, 0); /* closed, and maybe still lingering */
     }
 }
 
@@ -81,8 +103,9 @@ static void shake_hands(struct net_stream *stream, const uint8_t *bytes, size_t 
         outcome = net_tls_io_handshake(stream->tls);
         status = net_stream_send_cipher(stream); /* our flight, or the alert that says why not */
     } while (outcome == NET_TLS_IO_FULL && status >= 0);
-    if (outcome == NET_TLS_IO_DONE) {
-        keep_early(stream);
+    if (outcome == NET_TLS_IO_DONE && status >= 0) {
+        hand_over(stream);
+        return;
     }
     net_tls_io_feed(stream->tls, NULL, 0);
     if (outcome == NET_TLS_IO_E_FAILED) {
@@ -91,8 +114,6 @@ static void shake_hands(struct net_stream *stream, const uint8_t *bytes, size_t 
     } else if (status < 0) {
         net_error_from_uv(&error, status, "TLS handshake");
         finish_handshake(stream, &error);
-    } else if (outcome == NET_TLS_IO_DONE) {
-        finish_handshake(stream, NULL);
     }
 }
 

@@ -88,10 +88,15 @@ static void on_writable(void *user)
     }
 }
 
-static void on_output(void *ctx)
+static void on_output(void *ctx, bool may_wait)
 {
     struct rpc_conn *conn = ctx;
-    if (conn->state < RPC_CONN_LINGERING) {
+    if (conn->state >= RPC_CONN_LINGERING) {
+        return;
+    }
+    if (may_wait) {
+        net_loop_flush_later(conn->loop, &conn->flush);
+    } else {
         net_loop_flush_soon(conn->loop, &conn->flush);
     }
 }

@@ -164,9 +164,14 @@ static void on_room(void *user)
     ((struct side *)user)->rooms++;
 }
 
-static void on_output(void *ctx)
+static void on_output(void *ctx, bool may_wait)
 {
-    ((struct side *)ctx)->output_asks++;
+    struct side *side = ctx;
+    if (may_wait) {
+        side->output_waits++;
+    } else {
+        side->output_asks++;
+    }
 }
 
 static const struct h2_events events = {

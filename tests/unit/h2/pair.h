@@ -27,6 +27,7 @@ struct side {
     bool deaf;    /* server: attaches to no request */
     bool answer;  /* server: 200 with the request's body, ended with trailers */
     unsigned output_asks;
+    unsigned output_waits; /* asked for, and may wait */
     unsigned rooms;
     unsigned never_indexed;        /* fields that came so */
     char fault[256];               /* of the stream that closed last */

@@ -69,6 +69,22 @@ static void a_megabyte_passes_both_ways(void **state)
     }
 }
 
+/* What is left behind whole frames is not sent empty. */
+static void a_frame_is_cut_for_the_rest_of_the_buffer(void **state)
+{
+    (void)state;
+    static uint8_t out[32 * 1024];
+    struct h2_stream *stream;
+    struct pair *pair = open_pair(NULL, &stream);
+    assert_int_equal(h2_stream_write(stream, bytes, 3 * FRAME, 4 * FRAME), 0);
+    assert_int_equal(h2_session_pull(pair->client.session, out, sizeof(out), pair->now_ms),
+                     sizeof(out));
+    assert_int_equal(h2_session_feed(pair->server.session, out, sizeof(out), pair->now_ms), 0);
+    pair_run(pair, 100000);
+    assert_int_equal(pair->server.received_bytes, 3 * FRAME);
+    pair_free(pair);
+}
+
 static void padding_and_plain_bytes_all_come_back_as_credit(void **state)
 {
     (void)state;
@@ -592,6 +608,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_megabyte_passes_both_ways),
+        cmocka_unit_test(a_frame_is_cut_for_the_rest_of_the_buffer),
         cmocka_unit_test(padding_and_plain_bytes_all_come_back_as_credit),
         cmocka_unit_test(more_than_a_streams_window_resets_it),
         cmocka_unit_test(streams_that_are_reset_leave_the_connection_its_credit),

@@ -9,7 +9,15 @@
 
 #include <cmocka.h>
 
-enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, PUSH_PROMISE = 5, GOAWAY = 7, WINDOW_UPDATE = 8 };
+enum {
+    DATA = 0,
+    HEADERS = 1,
+    RST_STREAM = 3,
+    PUSH_PROMISE = 5,
+    PING = 6,
+    GOAWAY = 7,
+    WINDOW_UPDATE = 8
+};
 enum { END_STREAM = 1 };
 enum { MAX_CONCURRENT_STREAMS = 3 };
 
@@ -435,6 +443,29 @@ static void output_is_asked_for_once_between_pulls(void **state)
     pair_free(pair);
 }
 
+/* ... and an answer does not. */
+static void credit_waits_for_company(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[H2_FRAME_BYTES];
+    struct pair *pair = pair_new(NULL);
+    pair_open(pair, false);
+    pair_run(pair, 100000);
+    pair->server.output_asks = 0;
+    pair->server.output_waits = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pair_inject(pair, &pair->server, DATA, 0, 1, bytes, sizeof(bytes)), 0);
+    }
+    assert_int_equal(pair->server.output_waits, 1);
+    assert_int_equal(pair->server.output_asks, 0);
+    pair_inject(pair, &pair->server, PING, 0, 0, "12345678", 8);
+    assert_int_equal(pair->server.output_asks, 1);
+    size_t updates = pair_frames(&pair->server, WINDOW_UPDATE, NULL);
+    pair_run(pair, 100000);
+    assert_int_equal(pair_frames(&pair->server, WINDOW_UPDATE, NULL), updates + 1);
+    pair_free(pair);
+}
+
 static void a_full_queue_takes_nothing(void **state)
 {
     (void)state;
@@ -474,6 +505,7 @@ int main(void)
         cmocka_unit_test(drain_lets_streams_finish_and_takes_no_new_ones),
         cmocka_unit_test(a_lost_connection_closes_every_stream_once),
         cmocka_unit_test(output_is_asked_for_once_between_pulls),
+        cmocka_unit_test(credit_waits_for_company),
         cmocka_unit_test(a_full_queue_takes_nothing),
     };
     return cmocka_run_group_tests_name("h2/session", tests, NULL, NULL);

@@ -31,8 +31,7 @@ static void asker_init(struct asker *asker, struct net_loop *loop)
 {
     memset(asker, 0, sizeof(*asker));
     asker->loop = loop;
-    asker->flush.flush = on_flush;
-    list_init(&asker->flush.node);
+    net_flush_init(&asker->flush, on_flush);
 }
 
 static void asking_twice_flushes_once_and_the_loop_does_not_end_before(void **state)
@@ -87,6 +86,85 @@ static void a_flush_may_cancel_another_of_the_same_round(void **state)
     net_loop_run(&loop);
     assert_int_equal(first.calls, 1);
     assert_int_equal(second.calls, 0);
+    net_loop_deinit(&loop);
+}
+
+/* It notes how many calls `other` had before it. */
+struct patient {
+    struct asker asker;
+    int before;
+};
+
+static void on_patient_flush(struct net_flush *flush)
+{
+    struct asker *asker = container_of(flush, struct asker, flush);
+    struct patient *patient = container_of(asker, struct patient, asker);
+
+    asker->calls++;
+    patient->before = asker->other->calls;
+}
+
+static void patient_init(struct patient *patient, struct net_loop *loop, struct asker *other)
+{
+    asker_init(&patient->asker, loop);
+    net_flush_init(&patient->asker.flush, on_patient_flush);
+    patient->asker.other = other;
+}
+
+/* One that asks in each round is flushed four times in the turn that the other lets pass. */
+static void who_asks_for_later_waits_for_one_turn(void **state)
+{
+    struct net_loop loop;
+    struct asker asker;
+    struct patient patient;
+
+    (void)state;
+    assert_int_equal(net_loop_init(&loop), 0);
+    asker_init(&asker, &loop);
+    patient_init(&patient, &loop, &asker);
+    asker.again = 100;
+    net_loop_flush_later(&loop, &patient.asker.flush);
+    net_loop_flush_later(&loop, &patient.asker.flush);
+    net_loop_flush_soon(&loop, &asker.flush);
+    net_loop_run(&loop);
+    assert_int_equal(patient.asker.calls, 1);
+    assert_in_range(patient.before, 4, 5);
+    net_loop_deinit(&loop);
+}
+
+static void who_asks_for_later_and_then_for_soon_does_not_wait(void **state)
+{
+    struct net_loop loop;
+    struct asker asker;
+    struct patient patient;
+
+    (void)state;
+    assert_int_equal(net_loop_init(&loop), 0);
+    asker_init(&asker, &loop);
+    patient_init(&patient, &loop, &asker);
+    asker.again = 100;
+    net_loop_flush_later(&loop, &patient.asker.flush);
+    net_loop_flush_soon(&loop, &patient.asker.flush);
+    net_loop_flush_later(&loop, &patient.asker.flush);
+    net_loop_flush_soon(&loop, &asker.flush);
+    net_loop_run(&loop);
+    assert_int_equal(patient.asker.calls, 1);
+    assert_int_equal(patient.before, 0);
+    net_loop_deinit(&loop);
+}
+
+static void who_asks_for_later_may_cancel(void **state)
+{
+    struct net_loop loop;
+    struct asker asker;
+
+    (void)state;
+    assert_int_equal(net_loop_init(&loop), 0);
+    asker_init(&asker, &loop);
+    net_loop_flush_later(&loop, &asker.flush);
+    net_loop_flush_cancel(&asker.flush);
+    net_loop_run(&loop);
+    assert_int_equal(asker.calls, 0);
     net_loop_deinit(&loop);
 }
 
@@ -300,6 +378,9 @@ int main(void)
         cmocka_unit_test(asking_twice_flushes_once_and_the_loop_does_not_end_before),
         cmocka_unit_test(asking_for_ever_does_not_starve_timers),
         cmocka_unit_test(a_flush_may_cancel_another_of_the_same_round),
+        cmocka_unit_test(who_asks_for_later_waits_for_one_turn),
+        cmocka_unit_test(who_asks_for_later_and_then_for_soon_does_not_wait),
+        cmocka_unit_test(who_asks_for_later_may_cancel),
         cmocka_unit_test(a_tick_may_stop_itself_and_others),
         cmocka_unit_test(ticks_alone_do_not_keep_the_loop_alive),
         cmocka_unit_test(what_waits_in_sockets_is_read_before_a_tick_after_a_standstill),
