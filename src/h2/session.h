@@ -5,6 +5,7 @@
  * 1. Events fire only from within h2_session_feed(), h2_session_pull() and h2_session_tick(); in an
  *    event any h2_stream_ and h2_session_ function may be called except those three and
  *    h2_session_free(), in which on_close fires, too.
+ *    A session stays on the thread that made it: those of a thread share a buffer.
  * 2. Nothing is sent before the owner pulls; `on_output` of the owner says when there is something.
  * 3. A stream's events belong to the stream: who opens it, or accepts it with h2_stream_attach()
  *    when on_request tells of it, gives it its events and its user. It lives until its on_close
