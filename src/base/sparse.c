@@ -8,6 +8,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#else /* its leak detector does not look into mappings by itself */
+#define __lsan_register_root_region(at, bytes)   ((void)(at), (void)(bytes))
+#define __lsan_unregister_root_region(at, bytes) ((void)(at), (void)(bytes))
+#endif
+
 #define WORD_BYTES      sizeof(uint64_t)
 #define WORDS_OF_MASK   64 /* told of by one word of bits */
 #define STRETCH_BYTES   (WORDS_OF_MASK * WORD_BYTES)
@@ -25,12 +37,16 @@ int sparse_init(struct sparse *sparse, size_t bytes)
     if (pages == MAP_FAILED) {
         return -errno;
     }
+    __lsan_register_root_region(pages, bytes);
     *sparse = (struct sparse){.pages = pages, .bytes = bytes};
     return 0;
 }
 
 static void free_kept(struct sparse *sparse)
 {
+    if (sparse->kept != NULL) {
+        explicit_bzero(sparse->kept, sparse->kept_bytes); /* it may hold keys */
+    }
     free(sparse->kept);
     sparse->kept = NULL;
 }
@@ -38,6 +54,7 @@ static void free_kept(struct sparse *sparse)
 void sparse_deinit(struct sparse *sparse)
 {
     if (sparse->pages != NULL) {
+        __lsan_unregister_root_region(sparse->pages, sparse->bytes);
         munmap(sparse->pages, sparse->bytes);
     }
     free_kept(sparse);
@@ -79,7 +96,7 @@ static size_t stretches(const struct sparse *sparse)
     return rounded(sparse->used, STRETCH_BYTES) / STRETCH_BYTES;
 }
 
-static size_t kept_bytes(const struct sparse *sparse)
+static size_t copy_bytes(const struct sparse *sparse)
 {
     size_t words = 0;
     for (size_t i = 0; i < stretches(sparse); i++) {
@@ -93,7 +110,8 @@ void sparse_put_away(struct sparse *sparse)
     if (sparse->used == 0 || sparse_is_away(sparse)) {
         return;
     }
-    uint8_t *to = malloc(kept_bytes(sparse));
+    sparse->kept_bytes = copy_bytes(sparse);
+    uint8_t *to = malloc(sparse->kept_bytes);
     sparse->kept = to;
     if (to == NULL) {
         return;

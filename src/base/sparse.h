@@ -17,7 +17,8 @@ struct sparse {
     uint8_t *pages; /* owned mapping; NULL: none */
     size_t bytes;   /* of the pages */
     size_t used;    /* of them, in pieces */
-    uint8_t *kept;  /* owned; the compact copy while the pieces are away; NULL: they are here */
+    size_t kept_bytes;
+    uint8_t *kept; /* owned; the compact copy while the pieces are away; NULL: they are here */
 };
 
 /* Makes room for pieces of `bytes` in sum, rounded up to pages. Returns 0 or a negative errno. */

@@ -181,6 +181,7 @@ int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len
     if (session->terminated) {
         return NGHTTP2_ERR_SESSION_CLOSING;
     }
+    h2_ng(session); /* awake, whatever comes */
     int rv = h2_frame_split_feed(&session->split, bytes, len, &ops, session);
     if (session->terminated) {
         return NGHTTP2_ERR_SESSION_CLOSING;
@@ -256,6 +257,9 @@ ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capac
     session->out = NULL;
     session->out_capacity = 0;
     session->output_asked = false;
+    if (session->out_len > 0) {
+        h2_ng(session); /* awake, whatever goes */
+    }
     return rv != 0 ? rv : (ptrdiff_t)session->out_len;
 }
 
@@ -343,6 +347,11 @@ size_t h2_session_queued_bytes(const struct h2_session *session)
 bool h2_session_stalled(const struct h2_session *session)
 {
     return session->send_window <= 0 && !list_empty(&session->blocked);
+}
+
+bool h2_session_at_rest(const struct h2_session *session)
+{
+    return session->at_rest;
 }
 
 uint64_t h2_session_credited_bytes(const struct h2_session *session)

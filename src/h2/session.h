@@ -189,6 +189,8 @@ size_t h2_session_queued_bytes(const struct h2_session *session);
 /* True while a stream has bytes to send, its own window is open, and the connection's is shut: the
  * peer withholds it because of what somebody sent. */
 bool h2_session_stalled(const struct h2_session *session);
+/* The peer has been quiet for a while (limits.h), and the session holds less because of it. */
+bool h2_session_at_rest(const struct h2_session *session);
 /* What the peer returned of the connection's credit so far. */
 uint64_t h2_session_credited_bytes(const struct h2_session *session);
 /* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none
