@@ -10,6 +10,7 @@
 #include "failover/command.h"
 #include "h2/version.h"
 #include "limits/command.h"
+#include "net/tls.h"
 #include "net/version.h"
 #include "proxy/command.h"
 #include "render/command.h"
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
 {
     role_child_become(argv);
     process_keep_standard_streams();
+    net_tls_rest_enable();
     char version[VERSION_BYTES];
     struct cli_program program = description;
     program.version = version_text(version);

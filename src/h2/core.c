@@ -84,7 +84,7 @@ int h2_pass(void *ctx, const uint8_t *bytes, size_t len)
 {
     struct h2_session *session = ctx;
     session->nghttp2_sends = true;
-    ssize_t rv = nghttp2_session_mem_recv(session->ng, bytes, len);
+    ssize_t rv = nghttp2_session_mem_recv(h2_ng(session), bytes, len);
     if (rv >= 0) {
         return session->terminated ? NGHTTP2_ERR_SESSION_CLOSING : 0;
     }
@@ -136,7 +136,7 @@ void h2_stream_set_fault(struct h2_stream *stream, const char *format, ...)
 static void submit_goaway(struct h2_session *session, int32_t last_id, uint32_t error,
                           const char *debug)
 {
-    nghttp2_submit_goaway(session->ng, NGHTTP2_FLAG_NONE, last_id, error, (const uint8_t *)debug,
+    nghttp2_submit_goaway(h2_ng(session), NGHTTP2_FLAG_NONE, last_id, error, (const uint8_t *)debug,
                           debug != NULL ? strlen(debug) : 0);
     h2_request_nghttp2(session);
 }
@@ -147,7 +147,7 @@ void h2_session_drain_begin(struct h2_session *session, const char *debug)
 {
     if (!session->terminated) {
         session->drain_debug = debug;
-        nghttp2_submit_shutdown_notice(session->ng);
+        nghttp2_submit_shutdown_notice(h2_ng(session));
         h2_request_nghttp2(session);
     }
 }
@@ -155,7 +155,7 @@ void h2_session_drain_begin(struct h2_session *session, const char *debug)
 void h2_session_drain_finish(struct h2_session *session, uint32_t error, const char *debug)
 {
     if (!session->terminated) {
-        submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error,
+        submit_goaway(session, nghttp2_session_get_last_proc_stream_id(h2_ng(session)), error,
                       debug != NULL ? debug : session->drain_debug);
         session->drain_debug = NULL;
     }
@@ -171,7 +171,7 @@ void h2_session_terminate(struct h2_session *session, uint32_t error, const char
         session->reason = reason;
         session->blame = error != H2_NO_ERROR ? H2_BLAME_PEER : H2_BLAME_NOBODY;
     }
-    submit_goaway(session, nghttp2_session_get_last_proc_stream_id(session->ng), error, reason);
+    submit_goaway(session, nghttp2_session_get_last_proc_stream_id(h2_ng(session)), error, reason);
 }
 
 /* ---- questions that lower files ask, too ----------------------------------------------------- */
@@ -179,19 +179,20 @@ void h2_session_terminate(struct h2_session *session, uint32_t error, const char
 uint32_t h2_session_peer_max_streams(const struct h2_session *session)
 {
     return session->ready ? nghttp2_session_get_remote_settings(
-                                session->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+                                h2_ng(session), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
                           : UINT32_MAX;
 }
 
 uint32_t h2_session_peer_header_bytes(const struct h2_session *session)
 {
-    return nghttp2_session_get_remote_settings(session->ng, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    return nghttp2_session_get_remote_settings(h2_ng(session),
+                                               NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
 }
 
 size_t h2_session_room(const struct h2_session *session)
 {
     if (!session->ready || session->terminated || session->goaway_received ||
-        session->goaway_sent || !nghttp2_session_check_request_allowed(session->ng)) {
+        session->goaway_sent || !nghttp2_session_check_request_allowed(h2_ng(session))) {
         return 0;
     }
     uint32_t limit = h2_session_peer_max_streams(session);

@@ -1,12 +1,14 @@
 /* The insides of a session, and what all files of h2/ need of it. Seen by no one outside.
  *
- * Bottom up: budget, block, frame_split; core; memory; data_out; data_in; stream;
+ * Bottom up: budget, block, frame_split; memory; core; data_out; data_in; stream;
  * header_out; frames, header_in; frames_sent; callbacks; session. Calls go down this list only. */
 #ifndef GRPCROUTE_H2_CORE_H
 #define GRPCROUTE_H2_CORE_H
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/mem.h"
+#include "base/sparse.h"
 #include "h2/block.h"
 #include "h2/budget.h"
 #include "h2/frame_split.h"
@@ -30,10 +32,13 @@
 #define H2_SETTING_BYTES 6
 
 struct h2_session {
-    nghttp2_session *ng; /* owned */
-    uint8_t *mapping;    /* owned; where ng lives, see memory.c; NULL: on the heap */
-    bool mapping_tried;
-    bool frame_buffer_used;
+    nghttp2_session *ng; /* owned; h2_ng() wakes it */
+    bool at_rest;        /* its pieces are away */
+    bool memory_made;    /* it has all it is made with */
+    struct sparse pieces;
+    uint8_t *frame_buffer;  /* the thread's; NULL: it has none of it */
+    uint64_t woken_ms;      /* the last time; 0: never */
+    uint64_t rest_after_ms; /* without a byte of the peer */
     enum h2_role role;
     struct h2_limits limits;
     const struct h2_events *events; /* borrowed */
@@ -100,8 +105,9 @@ struct h2_session {
     uint8_t *out;
     size_t out_len;
     size_t out_capacity;
-    const uint8_t *rest; /* of a frame that did not fit; nghttp2's until its next send */
+    const uint8_t *rest; /* of a frame that did not fit; after the pull in `rest_copy` */
     size_t rest_len;
+    uint8_t *rest_copy; /* owned */
 
     bool output_asked;
     bool output_noted;  /* for what may wait */
@@ -206,10 +212,23 @@ bool h2_charge(struct h2_session *session, uint32_t milli, const char *reason);
  * PING. */
 void h2_sent_message_frame(struct h2_session *session, size_t body_bytes);
 
+/* memory.c: its pieces come back; it rests less easily from now on. */
+void h2_wake(struct h2_session *session);
+
+/* nghttp2's session, awake. The one way to it: a question may be what wakes it, so `session` only
+ * looks const. */
+static inline nghttp2_session *h2_ng(const struct h2_session *session)
+{
+    if (session->at_rest) {
+        h2_wake(mem_unconst(session));
+    }
+    return session->ng;
+}
+
 /* The stream that nghttp2 knows by that id; NULL: none, or it has closed. */
 static inline struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id)
 {
-    return id > 0 ? nghttp2_session_get_stream_user_data(session->ng, id) : NULL;
+    return id > 0 ? nghttp2_session_get_stream_user_data(h2_ng(session), id) : NULL;
 }
 
 /* Counts bytes that begin or cease to wait for a frame, or of a header block to be sent. */
@@ -232,6 +251,10 @@ void h2_stream_set_fault(struct h2_stream *stream, const char *format, ...)
 
 /* What the session's nghttp2 allocates with; the session outlives it. */
 nghttp2_mem h2_memory(struct h2_session *session);
+/* nghttp2's session is complete: what it asks for from now on is on the heap. */
+void h2_memory_made(struct h2_session *session);
+/* Puts away what nghttp2 does not need while the connection is quiet, if it is. */
+void h2_rest_when_quiet(struct h2_session *session);
 /* After nghttp2_session_del(). */
 void h2_memory_release(struct h2_session *session);
 

@@ -23,7 +23,7 @@
 static void credit_connection(struct h2_session *session, size_t len, size_t by_nghttp2)
 {
     if (by_nghttp2 > 0) {
-        nghttp2_session_consume_connection(session->ng, by_nghttp2);
+        nghttp2_session_consume_connection(h2_ng(session), by_nghttp2);
         h2_request_nghttp2(session);
     }
     session->credit += len - by_nghttp2;
@@ -36,7 +36,7 @@ static void credit_stream(struct h2_stream *stream, size_t len, size_t by_nghttp
 {
     struct h2_session *session = stream->session;
     if (by_nghttp2 > 0) {
-        nghttp2_session_consume_stream(session->ng, stream->id, by_nghttp2);
+        nghttp2_session_consume_stream(h2_ng(session), stream->id, by_nghttp2);
         h2_request_nghttp2(session);
     }
     stream->credit += (uint32_t)(len - by_nghttp2);
@@ -53,7 +53,7 @@ static void refuse_stream(struct h2_stream *stream, uint32_t error, const char *
     stream->plain_body = false;
     stream->refused = true;
     h2_stream_set_fault(stream, "%s", fault);
-    nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
+    nghttp2_submit_rst_stream(h2_ng(stream->session), NGHTTP2_FLAG_NONE, stream->id, error);
     h2_request_nghttp2(stream->session);
 }
 

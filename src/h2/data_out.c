@@ -188,7 +188,7 @@ int h2_on_end_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *hea
 
 static int tell_end(struct h2_stream *stream)
 {
-    nghttp2_session *ng = stream->session->ng;
+    nghttp2_session *ng = h2_ng(stream->session);
     stream->end_sent = true;
     h2_request_nghttp2(stream->session);
     if (stream->trailers != NULL) {

@@ -7,7 +7,7 @@ static void sent_end(struct h2_session *session, struct h2_stream *stream)
     stream->end_left = true;
     if (session->role == H2_SERVER && !stream->remote_ended) {
         stream->reset_here = true;
-        nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, stream->id, H2_NO_ERROR);
+        nghttp2_submit_rst_stream(h2_ng(session), NGHTTP2_FLAG_NONE, stream->id, H2_NO_ERROR);
     }
 }
 

@@ -28,7 +28,7 @@ int h2_block_begin(struct h2_session *session, const nghttp2_frame *frame)
         if (stream == NULL) {
             return NGHTTP2_ERR_CALLBACK_FAILURE;
         }
-        nghttp2_session_set_stream_user_data(session->ng, frame->hd.stream_id, stream);
+        nghttp2_session_set_stream_user_data(h2_ng(session), frame->hd.stream_id, stream);
     }
     return 0;
 }

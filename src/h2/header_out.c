@@ -137,8 +137,8 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
     stream->is_post = h2_block_is_post(&(struct h2_block){fields, count});
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
-    int32_t id = nghttp2_submit_headers(session->ng, begin_side(stream, end_stream), -1, NULL, nv,
-                                        count, stream);
+    int32_t id = nghttp2_submit_headers(h2_ng(session), begin_side(stream, end_stream), -1, NULL,
+                                        nv, count, stream);
     free_nv(nv, stack);
     if (id < 0) {
         h2_stream_free(stream);
@@ -169,7 +169,8 @@ static int send_answer(struct h2_stream *stream, uint8_t flags, const struct h2_
 {
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
-    int rv = nghttp2_submit_headers(stream->session->ng, flags, stream->id, NULL, nv, count, NULL);
+    int rv =
+        nghttp2_submit_headers(h2_ng(stream->session), flags, stream->id, NULL, nv, count, NULL);
     free_nv(nv, stack);
     if (rv == 0) {
         count_block(stream, fields, count);

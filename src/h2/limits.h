@@ -62,6 +62,11 @@
 /* An owner calls every NET_TICK_MS; when it did not for this long, the process stood still: it was
  * stopped, starved, or busy. */
 #define H2_STOOD_STILL_MS 1000
+/* A connection from which nothing came for this long rests: what it holds takes less room, and the
+ * next byte costs a few microseconds more. Each time it is woken it waits twice as long, so that
+ * one with a regular word to say soon does not rest at all. */
+#define H2_REST_MS     2000
+#define H2_REST_MS_MAX 60000
 /* DATA frames without a byte in a row that a stream of a server may bring. */
 #define H2_EMPTY_FRAMES 100
 /* WINDOW_UPDATE frames that are free: some at the start, some per DATA or HEADERS frame we send. */

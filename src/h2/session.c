@@ -40,9 +40,41 @@ static int make_ng_session(struct h2_session *session)
                  ? nghttp2_session_server_new3(&session->ng, callbacks, session, option, &memory)
                  : nghttp2_session_client_new3(&session->ng, callbacks, session, option, &memory);
     }
+    h2_memory_made(session);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     return rv;
+}
+
+/* What is left to send is in a buffer that the thread's sessions share. Returns 0 or a negative
+ * code. */
+static int keep_rest(struct h2_session *session)
+{
+    uint8_t *copy = NULL;
+    if (session->rest_len > 0) {
+        copy = malloc(session->rest_len);
+        if (copy == NULL) {
+            session->rest_len = 0;
+            h2_note_failure(session, NGHTTP2_ERR_NOMEM);
+            return NGHTTP2_ERR_NOMEM;
+        }
+        session->rest = memcpy(copy, session->rest, session->rest_len);
+    }
+    free(session->rest_copy);
+    session->rest_copy = copy;
+    return 0;
+}
+
+/* nghttp2 has written the client's part of the preface into that buffer. Returns 0 or a negative
+ * code. */
+static int take_magic(struct h2_session *session)
+{
+    if (session->role == H2_SERVER) {
+        return 0;
+    }
+    ssize_t len = nghttp2_session_mem_send(h2_ng(session), &session->rest);
+    session->rest_len = len > 0 ? (size_t)len : 0;
+    return len < 0 ? (int)len : keep_rest(session);
 }
 
 static int submit_preface(struct h2_session *session)
@@ -56,12 +88,12 @@ static int submit_preface(struct h2_session *session)
                                     : NGHTTP2_SETTINGS_ENABLE_PUSH,
          session->role == H2_SERVER ? limits->max_concurrent_streams : 0},
     };
-    int rv = nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, entries,
+    int rv = nghttp2_submit_settings(h2_ng(session), NGHTTP2_FLAG_NONE, entries,
                                      sizeof(entries) / sizeof(entries[0]));
     if (rv != 0) {
         return rv;
     }
-    return nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0,
+    return nghttp2_session_set_local_window_size(h2_ng(session), NGHTTP2_FLAG_NONE, 0,
                                                  (int32_t)limits->connection_window_bytes);
 }
 
@@ -79,6 +111,7 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
     session->now_ms = now_ms;
     session->opened_ms = now_ms;
     session->last_read_ms = now_ms;
+    session->rest_after_ms = H2_REST_MS;
     session->window_updates = H2_WINDOW_UPDATES_INITIAL;
     session->newest_peer_id = -1;
     session->receive_window = (int32_t)limits->connection_window_bytes;
@@ -91,7 +124,7 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
     list_init(&session->creditors);
     h2_budget_init(&session->budget, now_ms);
     h2_frame_split_init(&session->split, role == H2_SERVER ? NGHTTP2_CLIENT_MAGIC_LEN : 0);
-    if (make_ng_session(session) != 0 || submit_preface(session) != 0) {
+    if (make_ng_session(session) != 0 || take_magic(session) != 0 || submit_preface(session) != 0) {
         h2_session_free(session, H2_INTERNAL_ERROR);
         return NULL;
     }
@@ -117,15 +150,16 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     while (!list_empty(&session->streams)) {
         struct h2_stream *stream = container_of(session->streams.next, struct h2_stream, node);
         bool unprocessed = h2_never_left(stream);
-        nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
+        nghttp2_session_set_stream_user_data(h2_ng(session), stream->id, NULL);
         h2_stream_finish(stream, error, unprocessed);
     }
     assert_empty(session);
     h2_block_reader_free(session->block);
     free(session->goaway_text);
     free(session->broken_field);
-    nghttp2_session_del(session->ng);
+    nghttp2_session_del(h2_ng(session));
     h2_memory_release(session);
+    free(session->rest_copy);
     free(session);
 }
 
@@ -148,6 +182,7 @@ int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len
     if (session->terminated) {
         return NGHTTP2_ERR_SESSION_CLOSING;
     }
+    h2_ng(session); /* awake, whatever comes */
     int rv = h2_frame_split_feed(&session->split, bytes, len, &ops, session);
     if (session->terminated) {
         return NGHTTP2_ERR_SESSION_CLOSING;
@@ -155,7 +190,7 @@ int h2_session_feed(struct h2_session *session, const uint8_t *bytes, size_t len
     if (rv != 0) {
         return rv;
     }
-    if (session->nghttp2_sends && nghttp2_session_want_write(session->ng)) {
+    if (session->nghttp2_sends && nghttp2_session_want_write(h2_ng(session))) {
         h2_request_output(session);
     }
     return 0;
@@ -179,7 +214,7 @@ static int pull_nghttp2(struct h2_session *session)
 {
     while (session->rest_len == 0 && session->nghttp2_sends) {
         session->nghttp2_sends = false; /* unless a callback submits something */
-        ssize_t len = nghttp2_session_mem_send(session->ng, &session->rest);
+        ssize_t len = nghttp2_session_mem_send(h2_ng(session), &session->rest);
         if (len < 0) {
             h2_note_failure(session, (int)len);
             return (int)len;
@@ -217,10 +252,16 @@ ptrdiff_t h2_session_pull(struct h2_session *session, uint8_t *out, size_t capac
     session->out_capacity = capacity;
     take_rest(session);
     int rv = pull_all(session);
+    if (rv == 0 && (session->rest_len > 0 || session->rest_copy != NULL)) {
+        rv = keep_rest(session);
+    }
     session->out = NULL;
     session->out_capacity = 0;
     session->output_asked = false;
     session->output_noted = false;
+    if (session->out_len > 0) {
+        h2_ng(session); /* awake, whatever goes */
+    }
     return rv != 0 ? rv : (ptrdiff_t)session->out_len;
 }
 
@@ -257,6 +298,7 @@ int h2_session_tick(struct h2_session *session, uint64_t now_ms)
         return 0; /* what came while we stood still is not read yet */
     }
     h2_tick_reserve(session);
+    h2_rest_when_quiet(session);
     struct overdue overdue = find_overdue(session);
     if (overdue.reason == NULL) {
         return 0;
@@ -268,13 +310,13 @@ int h2_session_tick(struct h2_session *session, uint64_t now_ms)
 bool h2_session_finished(const struct h2_session *session)
 {
     bool goes_on = session->stream_count > 0 && !session->goaway_sent && !session->terminated;
-    if (goes_on) {
-        return false; /* without asking nghttp2, as this is asked after every write */
+    if (goes_on || session->at_rest) {
+        return false; /* without asking nghttp2, as this is asked after every write and tick */
     }
-    if (session->rest_len > 0 || nghttp2_session_want_write(session->ng)) {
+    if (session->rest_len > 0 || nghttp2_session_want_write(h2_ng(session))) {
         return false;
     }
-    return session->terminated || !nghttp2_session_want_read(session->ng);
+    return session->terminated || !nghttp2_session_want_read(h2_ng(session));
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */
@@ -309,6 +351,11 @@ bool h2_session_stalled(const struct h2_session *session)
     return session->send_window <= 0 && !list_empty(&session->blocked);
 }
 
+bool h2_session_at_rest(const struct h2_session *session)
+{
+    return session->at_rest;
+}
+
 uint64_t h2_session_credited_bytes(const struct h2_session *session)
 {
     return session->credited_bytes;
@@ -327,6 +374,6 @@ uint64_t h2_session_last_read_ms(const struct h2_session *session)
 void h2_session_ping(struct h2_session *session)
 {
     session->pings_unanswered++;
-    nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL);
+    nghttp2_submit_ping(h2_ng(session), NGHTTP2_FLAG_NONE, NULL);
     h2_request_nghttp2(session);
 }

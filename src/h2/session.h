@@ -5,6 +5,7 @@
  * 1. Events fire only from within h2_session_feed(), h2_session_pull() and h2_session_tick(); in an
  *    event any h2_stream_ and h2_session_ function may be called except those three and
  *    h2_session_free(), in which on_close fires, too.
+ *    A session stays on the thread that made it: those of a thread share a buffer.
  * 2. Nothing is sent before the owner pulls; `on_output` of the owner says when there is something.
  * 3. A stream's events belong to the stream: who opens it, or accepts it with h2_stream_attach()
  *    when on_request tells of it, gives it its events and its user. It lives until its on_close
@@ -193,6 +194,8 @@ size_t h2_session_queued_bytes(const struct h2_session *session);
 /* True while a stream has bytes to send, its own window is open, and the connection's is shut: the
  * peer withholds it because of what somebody sent. */
 bool h2_session_stalled(const struct h2_session *session);
+/* The peer has been quiet for a while (limits.h), and the session holds less because of it. */
+bool h2_session_at_rest(const struct h2_session *session);
 /* What the peer returned of the connection's credit so far. */
 uint64_t h2_session_credited_bytes(const struct h2_session *session);
 /* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none

@@ -139,7 +139,7 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t error)
     }
     stream->reset_here = true;
     stream->ended = true;
-    nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, stream->id, error);
+    nghttp2_submit_rst_stream(h2_ng(stream->session), NGHTTP2_FLAG_NONE, stream->id, error);
     h2_stream_reconsider(stream);
     h2_stream_consume(stream, stream->unconsumed_bytes);
     h2_request_nghttp2(stream->session);
@@ -148,7 +148,7 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t error)
 bool h2_never_left(const struct h2_stream *stream)
 {
     return stream->session->role == H2_CLIENT && !stream->headers_sent &&
-           nghttp2_session_find_stream(stream->session->ng, stream->id) == NULL;
+           nghttp2_session_find_stream(h2_ng(stream->session), stream->id) == NULL;
 }
 
 void h2_return_unsent(struct h2_session *session)
@@ -162,8 +162,8 @@ void h2_return_unsent(struct h2_session *session)
         if (!h2_never_left(stream)) {
             return;
         }
-        nghttp2_session_set_stream_user_data(session->ng, stream->id, NULL);
-        nghttp2_submit_rst_stream(session->ng, NGHTTP2_FLAG_NONE, stream->id, H2_REFUSED_STREAM);
+        nghttp2_session_set_stream_user_data(h2_ng(session), stream->id, NULL);
+        nghttp2_submit_rst_stream(h2_ng(session), NGHTTP2_FLAG_NONE, stream->id, H2_REFUSED_STREAM);
         h2_stream_finish(stream, H2_REFUSED_STREAM, true);
     }
 }

@@ -102,6 +102,13 @@ void net_stream_abort(struct net_stream *stream)
     net_stream_close_handle(stream, true);
 }
 
+void net_stream_rest(struct net_stream *stream)
+{
+    if (stream->state == NET_STREAM_OPEN && stream->tls != NULL) {
+        net_tls_io_rest(stream->tls);
+    }
+}
+
 struct net_loop *net_stream_loop(const struct net_stream *stream)
 {
     return stream->loop;

@@ -96,4 +96,8 @@ struct net_tls *net_tls_ref(struct net_tls *tls);
 /* One owner less; accepts NULL. Streams made from it keep what they need. */
 void net_tls_free(struct net_tls *tls);
 
+/* Lets net_stream_rest() put away what OpenSSL holds of a stream. To be called before anything else
+ * of OpenSSL is, and before there are threads: later it does nothing. */
+void net_tls_rest_enable(void);
+
 #endif

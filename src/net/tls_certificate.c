@@ -177,7 +177,7 @@ static void append_hash(struct buf *out, const X509 *cert)
 
 char *net_tls_io_peer_identity(const struct net_tls_io *io)
 {
-    const X509 *cert = SSL_get0_peer_certificate(io->ssl);
+    const X509 *cert = SSL_get0_peer_certificate(net_tls_io_ssl(io));
     struct net_certificate described;
     struct buf out = {0};
     if (cert == NULL) {
@@ -212,7 +212,7 @@ static const char *first_name(const struct net_certificate *described, const cha
 
 char *net_tls_io_peer_name(const struct net_tls_io *io)
 {
-    const X509 *cert = SSL_get0_peer_certificate(io->ssl);
+    const X509 *cert = SSL_get0_peer_certificate(net_tls_io_ssl(io));
     struct net_certificate described;
     if (cert == NULL) {
         return NULL;
@@ -225,5 +225,5 @@ char *net_tls_io_peer_name(const struct net_tls_io *io)
 
 const char *net_tls_io_version(const struct net_tls_io *io)
 {
-    return SSL_get_version(io->ssl);
+    return SSL_get_version(net_tls_io_ssl(io));
 }

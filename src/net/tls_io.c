@@ -213,7 +213,7 @@ struct net_tls_io *net_tls_io_new(struct net_tls *tls, struct net_loop *loop,
     io->loop = loop;
     io->peer_label = peer_label;
     io->server_name = server_name;
-    io->ssl = SSL_new(tls->ctx);
+    io->ssl = net_tls_memory_new(tls->ctx, &io->pieces);
     if (io->ssl == NULL) {
         abort(); /* no memory, as in mem_calloc() */
     }
@@ -238,9 +238,16 @@ void net_tls_io_free(struct net_tls_io *io)
     if (io == NULL) {
         return;
     }
-    SSL_free(io->ssl);
+    net_tls_memory_free(io->ssl, &io->pieces);
     free(io->verdict);
     free(io);
+}
+
+void net_tls_io_rest(struct net_tls_io *io)
+{
+    if (io->handshake_done) {
+        sparse_put_away(&io->pieces);
+    }
 }
 
 void net_tls_io_feed(struct net_tls_io *io, const uint8_t *bytes, size_t len)
@@ -257,12 +264,12 @@ const uint8_t *net_tls_io_unread(const struct net_tls_io *io, size_t *ret_len)
 
 bool net_tls_io_is_drained(const struct net_tls_io *io)
 {
-    return io->in_len == 0 && SSL_has_pending(io->ssl) == 0;
+    return io->in_len == 0 && SSL_has_pending(net_tls_io_ssl(io)) == 0;
 }
 
 bool net_tls_io_has_pending(const struct net_tls_io *io)
 {
-    return SSL_has_pending(io->ssl) == 1;
+    return SSL_has_pending(net_tls_io_ssl(io)) == 1;
 }
 
 size_t net_tls_io_take_output(struct net_tls_io *io)
@@ -276,7 +283,7 @@ size_t net_tls_io_take_output(struct net_tls_io *io)
 /* Turns a result of OpenSSL that is not a success into an outcome. */
 static int outcome_of(struct net_tls_io *io, int result)
 {
-    int error = SSL_get_error(io->ssl, result);
+    int error = SSL_get_error(net_tls_io_ssl(io), result);
 
     if (error == SSL_ERROR_WANT_READ) {
         return NET_TLS_IO_MORE;
@@ -298,7 +305,7 @@ static int check_alpn(struct net_tls_io *io)
     const unsigned char *name;
     unsigned int len;
 
-    SSL_get0_alpn_selected(io->ssl, &name, &len);
+    SSL_get0_alpn_selected(net_tls_io_ssl(io), &name, &len);
     if (len == 2 && memcmp(name, "h2", 2) == 0) {
         return NET_TLS_IO_DONE;
     }
@@ -321,7 +328,7 @@ int net_tls_io_handshake(struct net_tls_io *io)
     int outcome;
 
     forget_errors();
-    result = SSL_do_handshake(io->ssl);
+    result = SSL_do_handshake(net_tls_io_ssl(io));
     if (result != 1) {
         outcome = outcome_of(io, result);
         return outcome == NET_TLS_IO_E_ENDED ? NET_TLS_IO_E_FAILED : outcome;
@@ -343,7 +350,7 @@ int net_tls_io_read(struct net_tls_io *io, uint8_t *out, size_t cap)
     int count;
 
     forget_errors();
-    count = SSL_read(io->ssl, out, (int)cap);
+    count = SSL_read(net_tls_io_ssl(io), out, (int)cap);
     if (io->flooding) {
         io->failed = true;
         return NET_TLS_IO_E_FAILED;
@@ -359,7 +366,7 @@ int net_tls_io_write(struct net_tls_io *io, const uint8_t *bytes, size_t len)
         return UV_EPIPE;
     }
     forget_errors();
-    count = SSL_write(io->ssl, bytes, (int)len);
+    count = SSL_write(net_tls_io_ssl(io), bytes, (int)len);
     if (count != (int)len) {
         outcome_of(io, count);
         return UV_EPROTO;
@@ -373,6 +380,6 @@ void net_tls_io_end(struct net_tls_io *io)
         return;
     }
     ERR_clear_error();
-    SSL_shutdown(io->ssl);
+    SSL_shutdown(net_tls_io_ssl(io));
     ERR_clear_error();
 }

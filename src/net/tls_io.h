@@ -26,6 +26,9 @@ struct net_tls_io *net_tls_io_new(struct net_tls *tls, struct net_loop *loop,
 /* Accepts NULL. */
 void net_tls_io_free(struct net_tls_io *io);
 
+/* Puts away what is not needed while the peer is quiet; the next call brings it back. */
+void net_tls_io_rest(struct net_tls_io *io);
+
 /* Lends `len` bytes of ciphertext until the next call; (NULL, 0) takes them back. */
 void net_tls_io_feed(struct net_tls_io *io, const uint8_t *bytes, size_t len);
 /* What of them is not yet used. */

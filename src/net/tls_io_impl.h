@@ -2,7 +2,9 @@
 #ifndef GRPCROUTE_NET_TLS_IO_IMPL_H
 #define GRPCROUTE_NET_TLS_IO_IMPL_H
 
+#include "base/mem.h"
 #include "net/tls_io.h"
+#include "net/tls_memory.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -16,7 +18,8 @@
 #define NET_TLS_IO_DATE_BYTES  40
 
 struct net_tls_io {
-    SSL *ssl;                /* owned */
+    SSL *ssl;                /* owned; net_tls_io_ssl() wakes it */
+    struct sparse pieces;    /* owned; of the SSL */
     struct net_loop *loop;   /* its clock, and its cipher_bytes for what goes out */
     const char *peer_label;  /* borrowed during the handshake */
     const char *server_name; /* the same; NULL: this is the server's side */
@@ -38,6 +41,16 @@ struct net_tls_io {
     size_t in_len;
     size_t out_len; /* in the loop's cipher_bytes */
 };
+
+/* The SSL, awake: the one way to it once it is made. A question may be what wakes it, so `io` only
+ * looks const. */
+static inline SSL *net_tls_io_ssl(const struct net_tls_io *io)
+{
+    if (sparse_is_away(&io->pieces)) {
+        sparse_bring_back(mem_unconst(&io->pieces));
+    }
+    return io->ssl;
+}
 
 /* Why the peer's certificate was refused, in words: its own bytes are escaped. */
 struct net_tls_verdict {

@@ -8,10 +8,10 @@
 
 bool net_tls_io_peer_expiry(const struct net_tls_io *io, struct net_expiry *ret_expiry)
 {
-    const X509 *leaf = SSL_get0_peer_certificate(io->ssl);
+    const X509 *leaf = SSL_get0_peer_certificate(net_tls_io_ssl(io));
     /* What was verified ends with the authority; unverified, there is only what the peer sent. */
-    STACK_OF(X509) *chain = SSL_get0_verified_chain(io->ssl);
-    chain = chain != NULL ? chain : SSL_get_peer_cert_chain(io->ssl);
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(net_tls_io_ssl(io));
+    chain = chain != NULL ? chain : SSL_get_peer_cert_chain(net_tls_io_ssl(io));
     if (leaf == NULL) {
         return false;
     }

@@ -72,6 +72,9 @@ void rpc_conn_on_tick(struct net_tick *item, uint64_t now)
         rpc_conn_finish_drain(conn);
     }
     tick_keepalive(conn, now);
+    if (h2_session_at_rest(conn->session)) {
+        net_stream_rest(conn->stream);
+    }
     rpc_conn_close_when_finished(conn);
 }
 

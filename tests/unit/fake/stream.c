@@ -468,6 +468,11 @@ void net_stream_abort(struct net_stream *stream)
     }
 }
 
+void net_stream_rest(struct net_stream *stream)
+{
+    (void)stream; /* it holds nothing that could be put away */
+}
+
 struct net_loop *net_stream_loop(const struct net_stream *stream)
 {
     return end_of(stream)->loop;
