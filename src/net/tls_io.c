@@ -340,7 +340,7 @@ int net_tls_io_handshake(struct net_tls_io *io)
 
 bool net_tls_io_is_greeted(const struct net_tls_io *io)
 {
-    OSSL_HANDSHAKE_STATE state = SSL_get_state(io->ssl);
+    OSSL_HANDSHAKE_STATE state = SSL_get_state(net_tls_io_ssl(io));
 
     return state != TLS_ST_BEFORE && state != TLS_ST_SR_CLNT_HELLO;
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* A target that needs it has one. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 /* Aborts, which libFuzzer reports with the input. */
 #define FUZZ_CHECK(holds)                                                                          \

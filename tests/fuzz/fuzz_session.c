@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A few times, and before any time of a peer is over. */
+#define QUIET_UNTIL_MS 8000
+
 /* The user of a stream. */
 struct owner {
     struct h2_stream *stream;
@@ -124,6 +127,17 @@ static void on_room(void *user)
 
 static const struct h2_events client_events = {.on_room = on_room};
 
+/* Time enough to rest goes by, in ticks of an owner that did not stand still. */
+static int be_quiet(struct h2_session *session, uint64_t *now_ms)
+{
+    int rv = 0;
+    for (uint64_t until = *now_ms + H2_REST_MS; *now_ms < until && rv == 0;) {
+        *now_ms += H2_STOOD_STILL_MS / 2;
+        rv = h2_session_tick(session, *now_ms);
+    }
+    return rv;
+}
+
 /* Feeds it all in pieces, with the pulls and ticks of an owner between them. */
 static void talk(struct h2_session *session, const uint8_t *data, size_t size, size_t step)
 {
@@ -137,6 +151,9 @@ static void talk(struct h2_session *session, const uint8_t *data, size_t size, s
         while (rv == 0 && h2_session_pull(session, out, sizeof(out), now_ms) > 0) {
         }
         rv = rv != 0 ? rv : h2_session_tick(session, now_ms);
+        if (rv == 0 && data[at] % 8 == 0 && now_ms < QUIET_UNTIL_MS) {
+            rv = be_quiet(session, &now_ms);
+        }
     }
     h2_session_pull(session, out, sizeof(out), now_ms);
     (void)h2_session_stalled(session);

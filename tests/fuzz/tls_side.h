@@ -24,9 +24,10 @@ struct tls_side {
     bool begins_anew; /* as no end of ours does by itself: it may be unable to write */
     bool said_end;
     bool heard_end;
-    size_t updates;  /* of keys, that it has sent */
-    size_t written;  /* plaintext bytes */
-    size_t received; /* of the other end's */
+    size_t updates;       /* of keys, that it has sent by itself */
+    size_t asked_updates; /* that the other end asked it for */
+    size_t written;       /* plaintext bytes */
+    size_t received;      /* of the other end's */
     size_t out_len;
     uint8_t out[TLS_TRANSIT_BYTES]; /* ciphertext on its way to the other end */
 };
