@@ -366,6 +366,11 @@ const char *h2_session_goaway_text(const struct h2_session *session)
     return session->goaway_text;
 }
 
+uint32_t h2_session_pings_unanswered(const struct h2_session *session)
+{
+    return session->pings_unanswered;
+}
+
 uint64_t h2_session_last_read_ms(const struct h2_session *session)
 {
     return session->last_read_ms;

@@ -201,6 +201,8 @@ uint64_t h2_session_credited_bytes(const struct h2_session *session);
 /* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none
  * came. */
 const char *h2_session_goaway_text(const struct h2_session *session);
+/* Of h2_session_ping(). */
+uint32_t h2_session_pings_unanswered(const struct h2_session *session);
 /* When the last byte of the peer came, in the caller's clock. */
 uint64_t h2_session_last_read_ms(const struct h2_session *session);
 

@@ -123,6 +123,12 @@ void limits_link_ping(struct limits_link *link)
     }
 }
 
+bool limits_link_awaits_ping(const struct limits_link *link)
+{
+    struct rpc_conn *conn = limits_link_ready(link) ? rpc_client_conn(link->client) : NULL;
+    return conn != NULL && h2_session_pings_unanswered(rpc_conn_session(conn)) > 0;
+}
+
 const char *limits_link_local(const struct limits_link *link)
 {
     return link->local;

@@ -34,6 +34,8 @@ struct rpc_client *limits_link_client(const struct limits_link *link);
 bool limits_link_ready(const struct limits_link *link);
 /* Sends an HTTP/2 PING, where it is ready. */
 void limits_link_ping(struct limits_link *link);
+/* Of these. */
+bool limits_link_awaits_ping(const struct limits_link *link);
 /* The address of its end here, "" before it was ready. */
 const char *limits_link_local(const struct limits_link *link);
 /* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", escaped; NULL: none came. */

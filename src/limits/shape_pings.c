@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Who answers no PING for so long is dead, and takes none. */
+#define PING_ANSWER_MS 3000
+
 static const uint32_t INTERVALS_MS[] = {1000, 5000, 10000, 30000};
 #define INTERVALS ARRAY_SIZE(INTERVALS_MS)
 
@@ -26,6 +29,7 @@ struct ping_try {
     size_t index;
     struct limits_call call;
     uint64_t next_ns;
+    uint64_t awaits_ns; /* since when a PING has no answer */
 };
 
 struct pings {
@@ -63,8 +67,8 @@ static void on_end(struct limits_conn_try *conn, enum limits_end how)
     sample->resolution = limits_ground_blur_ns(conn->ground);
     pinged->refused[try->index] = how == LIMITS_END_GOAWAY && pinged->sent[try->index] > 0 &&
                                   sample->code == H2_ENHANCE_YOUR_CALM;
-    pinged->measured[try->index] =
-        how != LIMITS_END_CONNECTION && pinged->sent[try->index] > LIMITS_PINGS_FORGIVEN;
+    pinged->measured[try->index] = how != LIMITS_END_CONNECTION && how != LIMITS_END_DEAD &&
+                                   pinged->sent[try->index] > LIMITS_PINGS_FORGIVEN;
 }
 
 /* ---- stream and connection ------------------------------------------------------------------- */
@@ -108,8 +112,22 @@ static const struct limits_conn_events conn_events = {
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+static void note_answers(struct ping_try *try, uint64_t now_ns)
+{
+    if (!limits_link_awaits_ping(try->conn.link)) {
+        try->awaits_ns = now_ns;
+    } else if (now_ns > try->awaits_ns + PING_ANSWER_MS * NS_PER_MS) {
+        limits_conn_try_end(&try->conn, LIMITS_END_DEAD,
+                            "PINGs are not answered any more, and no end was told");
+    }
+}
+
 static void tick_used(struct ping_try *try, uint64_t now_ns)
 {
+    note_answers(try, now_ns);
+    if (try->conn.state != LIMITS_CONN_USED) {
+        return;
+    }
     if (now_ns >= try->conn.sample->opened_ns + try->conn.ground->within_ns) {
         limits_conn_try_end(&try->conn, LIMITS_END_OPEN, "");
         return;

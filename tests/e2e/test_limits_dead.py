@@ -118,3 +118,10 @@ def test_without_probes_the_answers_tell(started):
     found = limits(relay.address, ["age_stream", "idle"])
     for finding in found.values():
         assert {sample["end"] for sample in finding["samples"]} == {"dead"}, finding
+
+
+def test_a_ping_that_nobody_answers_was_not_taken(started):
+    relay = started(Forgetful(started(Server()), lambda way, age, silence: way == DOWN and age > FORGETS_S))
+    finding = limits(relay.address, ["ping_interval"], code=4)["ping_interval"]
+    assert finding["state"] == "not_measured", finding
+    assert "PINGs are not answered any more" in finding["why"], finding
