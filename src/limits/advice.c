@@ -58,6 +58,12 @@ static void advise_time(struct limits_finding *finding, enum pings pings)
     case LIMITS_IDLE_SERVER:
         advise_idle(finding, pings, half);
         return;
+    case LIMITS_IDLE_PATH:
+        snprintf(finding->advice, sizeof(finding->advice),
+                 "a message either way every %s or more often; HTTP/2 PINGs of a client end at the "
+                 "next proxy, which needs its own to the server",
+                 half);
+        return;
     case LIMITS_AGE_STREAM:
         snprintf(finding->advice, sizeof(finding->advice),
                  "end and reopen streams before %s by themselves, each at a time of its own",

@@ -43,7 +43,8 @@ static const struct cli_option options_table[] = {
              "no GOAWAY of the server"},
     {.name = "shapes", .kind = CLI_STRING, .offset = offsetof(struct options, shapes),
      .argument = "LIST",
-     .help = "Only these, separated by commas, e.g. idle,half_close; without it all"},
+     .help = "Only these, separated by commas, e.g. idle,half_close; without it all but idle_path, "
+             "which takes --within once more"},
     {.name = "contract", .kind = CLI_FILE, .offset = offsetof(struct options, contract),
      .argument = "FILE",
      .help = "What the service needs, a line each, e.g. 'idle >= 10m'; fails where the path does "
@@ -79,10 +80,18 @@ static int want_named(struct limits_result *result, const char *list)
                       limits_shape_name(LIMITS_SHAPES - 1));
             return 1;
         }
-        result->findings[shape].wanted = true;
+        result->findings[shape].wanted = result->findings[shape].named = true;
         at += len + (at[len] == ',');
     }
     return 0;
+}
+
+/* What a promise needs is measured, but for what --shapes leaves out. */
+static void want_promised(struct limits_result *result, const struct limits_contract *contract)
+{
+    for (size_t i = 0; i < contract->count; i++) {
+        result->findings[contract->promises[i].shape].named = true;
+    }
 }
 
 static uint64_t within_of(const struct options *options, const struct limits_contract *contract)
@@ -160,6 +169,7 @@ static int run_with(const struct options *options, struct limits_result *result,
     if (rv != 0) {
         return rv;
     }
+    want_promised(result, contract);
     result->gentle = options->gentle;
     result->within_ns = within_of(options, given ? contract : NULL);
     return run_at(options, result, given ? contract : NULL);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "limits/plans.h"
 #include "limits/shape.h"
+#include "limits/wanted.h"
 
 /* Facts alone: their patience, not --within. */
 #define TOGETHER_MS 7000
@@ -27,7 +28,7 @@ uint64_t limits_expect_ns(const struct limits_result *result, uint64_t stagger_n
     uint64_t ns = 0;
     for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
         const struct limits_plan *plan = limits_plan_of(i);
-        if (plan == NULL || !result->findings[i].wanted || limits_spared(result, i) != NULL) {
+        if (plan == NULL || !limits_is_measured(result, i)) {
             continue;
         }
         uint64_t together_ns =
@@ -38,13 +39,6 @@ uint64_t limits_expect_ns(const struct limits_result *result, uint64_t stagger_n
     for (unsigned i = 0; i < LIMITS_TURNS; i++) {
         ns += turns[i] ? TURN_MS[i] * NS_PER_MS : 0;
     }
+    ns += turns[LIMITS_TURN_QUIET] ? result->within_ns : 0;
     return ns;
-}
-
-const char *limits_spared(const struct limits_result *result, enum limits_shape shape)
-{
-    const struct limits_plan *plan = limits_plan_of(shape);
-    return result->gentle && plan != NULL && plan->harsh
-               ? "left out by --gentle, as others on the path might feel it"
-               : NULL;
 }

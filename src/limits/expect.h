@@ -8,7 +8,4 @@
  * time, the second try later by `stagger_ns`, and behind that those that come alone. */
 uint64_t limits_expect_ns(const struct limits_result *result, uint64_t stagger_ns);
 
-/* Why --gentle leaves a shape out; NULL: it does not, or is not given. */
-const char *limits_spared(const struct limits_result *result, enum limits_shape shape);
-
 #endif

@@ -23,6 +23,7 @@ enum limits_kind {
     X(IDLE_WITH_PINGS, "idle_with_pings", DURATION, "silence both ways, with HTTP/2 PINGs")        \
     X(IDLE_CLIENT, "idle_client", DURATION, "silence of the client, the server sends")             \
     X(IDLE_SERVER, "idle_server", DURATION, "silence of the server, the client sends")             \
+    X(IDLE_PATH, "idle_path", DURATION, "silence of the whole path")                               \
     X(HALF_CLOSE, "half_close", DURATION, "stream after the client's half-close")                  \
     X(IDLE_CONNECTION, "idle_connection", DURATION, "connection without a stream")                 \
     X(PING_INTERVAL, "ping_interval", DURATION, "shortest interval of PINGs that is taken")        \
@@ -127,6 +128,7 @@ struct limits_setting {
 
 struct limits_finding {
     bool wanted; /* --shapes, --gentle; else nothing is told of it */
+    bool named;  /* by --shapes or a promise: wanted although it takes its time */
     enum limits_shape shape;
     enum limits_kind kind;
     enum limits_state state;

@@ -97,6 +97,11 @@ static uint64_t resolution_of(const struct limits_sample *a, const struct limits
     return jittered ? larger(resolution, between) : resolution;
 }
 
+static bool is_silent(enum limits_shape shape)
+{
+    return shape == LIMITS_IDLE || shape == LIMITS_IDLE_WITH_PINGS;
+}
+
 static void judge_both_ended(struct limits_finding *finding)
 {
     const struct limits_sample *a = &finding->samples[0];
@@ -105,7 +110,11 @@ static void judge_both_ended(struct limits_finding *finding)
     if (!limits_judge_agree(a->value, b->value, resolution)) {
         bool at_once =
             apart(ended_at(a), ended_at(b)) <= larger(resolution, LIMITS_AGREE_MS * NS_PER_MS);
-        set_unsteady(finding, at_once ? ": both in one moment, as when something restarts" : "");
+        set_unsteady(finding, !at_once ? ""
+                              : is_silent(finding->shape)
+                                  ? ": both in one moment, as when something restarts, or a hop "
+                                    "cuts what they share, which idle_path tells"
+                                  : ": both in one moment, as when something restarts");
         return;
     }
     finding->state = LIMITS_FOUND;
@@ -193,6 +202,11 @@ static const struct {
     {LIMITS_IDLE_CLIENT, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
     {LIMITS_IDLE_SERVER, LIMITS_AGE_STREAM, CLOCK_LIFE},
     {LIMITS_IDLE_SERVER, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+    {LIMITS_IDLE_PATH, LIMITS_AGE_STREAM, CLOCK_LIFE},
+    {LIMITS_IDLE_PATH, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
+    {LIMITS_IDLE_PATH, LIMITS_IDLE, CLOCK_VALUE},
+    {LIMITS_IDLE_PATH, LIMITS_IDLE_SERVER, CLOCK_VALUE},
+    {LIMITS_IDLE_PATH, LIMITS_IDLE_CLIENT, CLOCK_VALUE},
     {LIMITS_HALF_CLOSE, LIMITS_AGE_STREAM, CLOCK_LIFE},
     {LIMITS_HALF_CLOSE, LIMITS_AGE_CONNECTION, CLOCK_LIFE},
     {LIMITS_HALF_CLOSE, LIMITS_IDLE_CLIENT, CLOCK_VALUE},

@@ -137,9 +137,9 @@ static enum limits_verdict judge_unsteady(const struct limits_promise *promise,
     return verdict;
 }
 
-enum limits_verdict limits_promise_judge(const struct limits_promise *promise,
-                                         const struct limits_result *result,
-                                         char why[static LIMITS_TEXT_BYTES])
+static enum limits_verdict judge_state(const struct limits_promise *promise,
+                                       const struct limits_result *result,
+                                       char why[static LIMITS_TEXT_BYTES])
 {
     const struct limits_finding *finding = &result->findings[promise->shape];
     if (!finding->wanted) {
@@ -167,6 +167,29 @@ enum limits_verdict limits_promise_judge(const struct limits_promise *promise,
     }
     snprintf(why, LIMITS_TEXT_BYTES, "not measured: %.280s", finding->why);
     return LIMITS_NOT_CHECKED;
+}
+
+/* Whether a silent stream lived beside others only, on connections that they may share. */
+static bool is_beside_others(const struct limits_promise *promise,
+                             const struct limits_result *result)
+{
+    bool silent = promise->shape == LIMITS_IDLE || promise->shape == LIMITS_IDLE_WITH_PINGS;
+    const struct limits_finding *path = &result->findings[LIMITS_IDLE_PATH];
+    bool known = path->wanted && path->state != LIMITS_NOT_MEASURED;
+    return silent && !known && !result->direct;
+}
+
+enum limits_verdict limits_promise_judge(const struct limits_promise *promise,
+                                         const struct limits_result *result,
+                                         char why[static LIMITS_TEXT_BYTES])
+{
+    enum limits_verdict verdict = judge_state(promise, result, why);
+    if (verdict == LIMITS_KEPT && is_beside_others(promise, result)) {
+        size_t len = strlen(why);
+        snprintf(why + len, LIMITS_TEXT_BYTES - len,
+                 ", beside others in use; idle_path for a service that is quiet as a whole");
+    }
+    return verdict;
 }
 
 size_t limits_contract_count(const struct limits_contract *contract,

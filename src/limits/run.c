@@ -20,6 +20,7 @@
 #include "limits/judge.h"
 #include "limits/plans.h"
 #include "limits/setting.h"
+#include "limits/wanted.h"
 #include "role/signals.h"
 
 #include <inttypes.h>
@@ -40,7 +41,8 @@ struct run {
     struct limits_between between;
     char id[RPC_PROBE_ID_BYTES];
     struct limits_work works[LIMITS_SHAPES];
-    size_t work_count; /* that were started */
+    size_t work_count;           /* that were started */
+    struct limits_work *company; /* of them, whose streams are there for others; NULL: none is */
     size_t over;
     size_t wanted;         /* but what is left out */
     uint64_t expected_ns;  /* how long it takes, about */
@@ -120,6 +122,7 @@ static void start_work(struct run *run, enum limits_shape shape)
         .on_over = on_work_over,
         .user = run,
     };
+    run->company = finding->wanted ? run->company : work;
     plan->start(work);
 }
 
@@ -135,12 +138,21 @@ static void start_works(struct run *run)
     while (run->over == run->work_count && run->turn < LIMITS_TURNS) {
         for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
             const struct limits_plan *plan = limits_plan_of(i);
-            if (run->result->findings[i].wanted && turn_of(plan) == run->turn &&
-                limits_spared(run->result, i) == NULL) {
+            bool started = limits_is_measured(run->result, i) || limits_company(run->result) == i;
+            if (started && turn_of(plan) == run->turn) {
                 start_work(run, i);
             }
         }
         run->turn++;
+    }
+}
+
+/* Nobody else is there any more. */
+static void stop_company(struct run *run)
+{
+    struct limits_work *company = run->company;
+    if (company != NULL && !company->over && run->over + 1 == run->work_count) {
+        company->plan->stop(company);
     }
 }
 
@@ -204,25 +216,27 @@ static void show_progress(struct run *run, uint64_t now_ns)
 {
     char passed[32];
     char limit[32];
+    size_t over = 0;
     size_t found = 0;
     if (!run->measuring || !cli_progress_due(&run->progress)) {
         return;
     }
     for (size_t i = 0; i < run->work_count; i++) {
         const struct limits_finding *finding = run->works[i].finding;
-        found +=
-            run->works[i].over && finding->state == LIMITS_FOUND && finding->kind != LIMITS_FACT;
+        bool told = run->works[i].over && finding->wanted;
+        over += told;
+        found += told && finding->state == LIMITS_FOUND && finding->kind != LIMITS_FACT;
     }
     text_format_duration(passed, sizeof(passed), now_ns - now_ns % NS_PER_S);
     text_format_duration(limit, sizeof(limit), run->expected_ns);
     cli_progress_show(&run->progress,
                       "limits: %s of about %s, %zu of %zu shapes measured, limits met: %zu", passed,
-                      limit, run->over, run->wanted, found);
+                      limit, over, run->wanted, found);
 }
 
 static bool is_late(const struct run *run, uint64_t now_ns)
 {
-    return now_ns > run->ground.within_ns + limits_ground_stagger_ns(&run->ground) +
+    return now_ns > limits_looks_ns(run->result) + limits_ground_stagger_ns(&run->ground) +
                         LIMITS_RUN_SPARE_MS * NS_PER_MS;
 }
 
@@ -238,6 +252,7 @@ static void on_tick(uv_timer_t *timer)
         }
     }
     if (run->measuring && !run->stopping) {
+        stop_company(run);
         start_works(run);
     }
     if (run->measuring && run->over == run->work_count) {
@@ -272,11 +287,9 @@ static void start(struct run *run)
 {
     for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
         struct limits_finding *finding = &run->result->findings[i];
-        const char *spared = limits_spared(run->result, i);
-        if (finding->wanted && spared != NULL) {
-            snprintf(finding->why, sizeof(finding->why), "%s", spared);
+        if (finding->wanted) {
+            run->wanted += !limits_is_spared(run->result, i, finding->why);
         }
-        run->wanted += finding->wanted && spared == NULL;
     }
     announce(run);
     uv_timer_init(&run->ground.loop.uv, &run->timer);

@@ -28,6 +28,7 @@ enum limits_turn {
     LIMITS_TURN_FIELDS_DOWN,
     LIMITS_TURN_METADATA_UP,
     LIMITS_TURN_METADATA_DOWN,
+    LIMITS_TURN_QUIET, /* the last: what is forgotten there, nothing else is to meet */
     LIMITS_TURNS
 };
 

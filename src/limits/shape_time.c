@@ -33,6 +33,7 @@ static void on_try_over(void *user)
 static void start(struct limits_work *work)
 {
     struct time_work *time = mem_new(struct time_work);
+    const struct limits_time_setup *setup = work->plan->setup;
     struct limits_ground *ground = work->ground;
     struct limits_finding *finding = work->finding;
     bool own = ground->target->service != NULL && !work->plan->needs_probe;
@@ -42,9 +43,13 @@ static void start(struct limits_work *work)
     time->work = work;
     finding->sample_count = LIMITS_SAMPLES;
     for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
-        limits_time_try_init(&time->tries[i], ground, work->plan->setup, probe, begin_ns,
-                             &finding->samples[i], on_try_over, time);
-        begin_ns += limits_ground_stagger_ns(ground);
+        limits_time_try_init(&time->tries[i], ground, setup, probe, begin_ns, &finding->samples[i],
+                             on_try_over, time);
+        if (setup->together) {
+            time->tries[i].beside = &time->tries[1 - i];
+        } else {
+            begin_ns += limits_ground_stagger_ns(ground);
+        }
     }
 }
 
@@ -70,9 +75,11 @@ static void free_work(struct limits_work *work)
 }
 
 /* clang-format off */
-#define PLAN(name, probe, ...)                                                                     \
-    {.shape = LIMITS_##name, .needs_probe = (probe), .start = start, .tick = tick, .stop = stop,   \
-     .free = free_work, .setup = &(const struct limits_time_setup){__VA_ARGS__}}
+#define PLAN(...) PLAN_IN(TOGETHER, __VA_ARGS__)
+#define PLAN_IN(turn_, name, probe, ...)                                                           \
+    {.shape = LIMITS_##name, .turn = LIMITS_TURN_##turn_, .needs_probe = (probe), .start = start,  \
+     .tick = tick, .stop = stop, .free = free_work,                                                \
+     .setup = &(const struct limits_time_setup){__VA_ARGS__}}
 
 const struct limits_plan limits_time_plans[LIMITS_TIME_PLANS] = {
     PLAN(AGE_STREAM, false, .clock = LIMITS_CLOCK_OPENED, .send_every_ms = BUSY_MS,
@@ -86,5 +93,7 @@ const struct limits_plan limits_time_plans[LIMITS_TIME_PLANS] = {
          .script = {.send_every_ms = 1, .send_count = 1, .headers_at_once = true}),
     PLAN(HALF_CLOSE, true, .clock = LIMITS_CLOCK_HALF_CLOSED, .half_close = true,
          .script = {.send_every_ms = BUSY_MS, .headers_at_once = true, .go_on = true}),
+    PLAN_IN(QUIET, IDLE_PATH, false, .clock = LIMITS_CLOCK_ANSWERED, .together = true,
+            .script = {.echo = true}),
 };
 /* clang-format on */

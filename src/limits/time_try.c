@@ -6,6 +6,7 @@
  *   left --server told--> closing
  *   left --the message may still be on its way to the server--> proved
  *   watched --PINGs were refused, and fewer may do--> dialling
+ *   ended, left --the other of two that are quiet together is still watched--> asks later
  *   dialling, asked --no connection, an end, no answer in time--> closing
  *   any --stopped--> closing
  *   closing --connection and question are closed--> over */
@@ -14,12 +15,10 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "limits/judge.h"
+#include "limits/time_proof.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Between two questions to the server whether a message has come there. */
-#define ASK_AGAIN_MS 1000
 
 static void enter(struct limits_time_try *try, enum limits_try_state state);
 
@@ -37,81 +36,16 @@ static void close_when_idle(struct limits_time_try *try)
     }
 }
 
-static void note_value(struct limits_time_try *try, uint64_t end_ns)
-{
-    struct limits_sample *sample = try->sample;
-    sample->lived_ns = end_ns - sample->opened_ns;
-    sample->value = end_ns > try->clock_ns ? end_ns - try->clock_ns : 0;
-    sample->resolution = try->blur_ns + limits_ground_blur_ns(try->ground);
-}
-
-/* It lived at `heard_ns`, and not when it was looked at for long enough; nothing says when it ended
- * but what was to come in between. `every_ms`: how often that was, 0: it was silent. */
-static void note_between(struct limits_time_try *try, uint64_t heard_ns, uint32_t every_ms)
-{
-    uint64_t from_ns = heard_ns > try->clock_ns ? heard_ns : try->clock_ns;
-    uint64_t next_ns = from_ns + every_ms * NS_PER_MS;
-    bool known = every_ms != 0 && next_ns < try->until_ns;
-    uint64_t to_ns = known ? next_ns : try->until_ns - 1;
-    uint64_t half_ns = to_ns > from_ns ? (to_ns - from_ns) / 2 : 0;
-    note_value(try, from_ns + half_ns);
-    try->sample->resolution = half_ns + (known ? try->sample->resolution : 0);
-}
-
-/* Neither end sends: what cuts it may be seen at the next message alone. */
-static bool is_silent(const struct limits_time_setup *setup)
-{
-    return setup->script.echo && setup->send_every_ms == 0 && setup->ping_every_ms[0] == 0;
-}
-
-/* It ended when it was to show that it is alive. */
-static void note_shown(struct limits_time_try *try)
-{
-    if (try->proof_ns != 0 && is_silent(try->setup)) {
-        note_between(try, try->heard_ns, 0);
-    }
-}
-
-/* Nothing comes through any more. */
-static void note_dead(struct limits_time_try *try, uint64_t heard_ns, uint32_t every_ms)
-{
-    note_between(try, heard_ns, every_ms);
-    try->sample->end = LIMITS_END_DEAD;
-    snprintf(try->sample->saw, sizeof(try->sample->saw),
-             "nothing comes through any more, and neither end was told");
-}
-
 /* The server has ended it long ago, and nobody told the client. */
 static void note_untold(struct limits_time_try *try, const struct limits_told *told)
 {
     struct limits_sample *sample = try->sample;
     uint64_t end_ns = told->ended_ns > try->clock_ns ? told->ended_ns : try->clock_ns;
-    note_value(try, end_ns);
+    limits_time_note_value(try, end_ns);
     sample->end = LIMITS_END_UNTOLD;
     sample->code = 0;
     snprintf(sample->saw, sizeof(sample->saw),
              "nothing: for the client the stream is still open, though its server has ended it");
-}
-
-static bool is_on_its_way(const struct limits_time_try *try)
-{
-    return now_of(try) <= try->proof_ns + LIMITS_PROOF_MS * NS_PER_MS;
-}
-
-/* The server of a stream that nothing ended says whether all came there. Returns whether that is
- * open still. */
-static bool note_lost(struct limits_time_try *try, const struct limits_told *told)
-{
-    if (told->messages >= try->call.sent || try->sample->end != LIMITS_END_OPEN) {
-        return false;
-    }
-    if (is_on_its_way(try) && !try->stopping) {
-        try->next_ask_ns = now_of(try) + ASK_AGAIN_MS * NS_PER_MS;
-        enter(try, LIMITS_TRY_PROVED);
-        return true;
-    }
-    note_dead(try, told->heard_ns, try->setup->send_every_ms);
-    return false;
 }
 
 /* The same, and later something else ended the client's. */
@@ -144,12 +78,26 @@ static void on_told(void *user, const struct limits_told *told)
     } else if (try->state == LIMITS_TRY_ENDED && sample->side == LIMITS_SIDE_SERVER_HOP) {
         note_told_late(try, told);
     } else if (try->state == LIMITS_TRY_ENDED) {
-        note_shown(try);
-    } else if (try->state == LIMITS_TRY_LEFT && told->found && note_lost(try, told)) {
+        limits_time_note_shown(try);
+    } else if (try->state == LIMITS_TRY_LEFT && told->found && limits_time_proof_told(try, told)) {
+        enter(try, LIMITS_TRY_PROVED);
         return;
     }
     enter(try, LIMITS_TRY_CLOSING);
     close_when_idle(try);
+}
+
+/* A question is traffic: the other of two that are quiet together is not to have any. */
+static bool is_asking_early(const struct limits_time_try *try)
+{
+    return try->beside != NULL && try->beside->state <= LIMITS_TRY_WATCHED;
+}
+
+static void ask_now(struct limits_time_try *try)
+{
+    try->asks_later = false;
+    limits_ask_start(&try->ask, try->ground, try->call.id, try->state == LIMITS_TRY_ENDED, on_told,
+                     try);
 }
 
 static void ask(struct limits_time_try *try, enum limits_try_state state)
@@ -159,7 +107,11 @@ static void ask(struct limits_time_try *try, enum limits_try_state state)
         return;
     }
     enter(try, state);
-    limits_ask_start(&try->ask, try->ground, try->call.id, state == LIMITS_TRY_ENDED, on_told, try);
+    if (is_asking_early(try)) {
+        try->asks_later = true;
+    } else {
+        ask_now(try);
+    }
 }
 
 /* ---- the stream ------------------------------------------------------------------------------ */
@@ -168,6 +120,17 @@ static void start_clock(struct limits_time_try *try)
 {
     try->clock_ns = now_of(try);
     try->blur_ns = limits_ground_blur_ns(try->ground);
+}
+
+/* What was heard last is traffic of the other's path, too. */
+static void join_clocks(struct limits_time_try *try)
+{
+    struct limits_time_try *other = try->beside;
+    if (other != NULL && other->state == LIMITS_TRY_WATCHED) {
+        other->clock_ns = try->clock_ns;
+        other->blur_ns = try->blur_ns;
+        other->until_ns = try->until_ns;
+    }
 }
 
 static void on_answer(void *user)
@@ -187,6 +150,7 @@ static void on_answer(void *user)
     if (try->until_ns == 0) {
         try->until_ns = try->clock_ns + try->ground->within_ns;
     }
+    join_clocks(try);
 }
 
 static bool were_pings_refused(const struct limits_time_try *try)
@@ -210,14 +174,14 @@ static void on_call_closed(void *user, const struct rpc_status *status)
         enter(try, LIMITS_TRY_WAITING);
         limits_link_close(try->link);
     } else if (try->state == LIMITS_TRY_WATCHED) {
-        note_value(try, now_of(try));
+        limits_time_note_value(try, now_of(try));
         limits_call_note_end(status, limits_link_goaway(try->link), try->sample);
         ask(try, LIMITS_TRY_ENDED);
     } else if (try->state == LIMITS_TRY_PROVED) {
-        note_value(try, now_of(try));
+        limits_time_note_value(try, now_of(try));
         limits_call_note_end(status, limits_link_goaway(try->link), try->sample);
         if (!try->probe) {
-            note_shown(try);
+            limits_time_note_shown(try);
         }
         ask(try, LIMITS_TRY_ENDED);
     }
@@ -291,55 +255,12 @@ static void enter(struct limits_time_try *try, enum limits_try_state state)
     }
 }
 
-/* A hop that forgot the connection ends nothing: only what comes through shows that it is alive. A
- * service of one's own may answer as it likes. */
-static void begin_proof(struct limits_time_try *try, uint64_t now_ns)
-{
-    bool proves = try->probe || try->ground->target->service == NULL;
-    try->proof_ns = now_ns;
-    try->proof_answered = try->call.answered;
-    try->next_ask_ns = now_ns;
-    enter(try, LIMITS_TRY_PROVED);
-    if (proves && !try->setup->half_close) {
-        limits_call_send(&try->call);
-    }
-}
-
-/* All that was to come to the client did. */
-static bool is_heard(const struct limits_time_try *try)
-{
-    const struct rpc_probe_script *script = &try->setup->script;
-    if (!try->probe && try->ground->target->service != NULL) {
-        return true;
-    }
-    if (script->echo) {
-        return try->call.answered >= try->call.sent;
-    }
-    bool sends = script->send_every_ms != 0 && script->send_count == 0;
-    return !sends || try->call.answered > try->proof_answered;
-}
-
-static void tick_proved(struct limits_time_try *try, uint64_t now_ns)
-{
-    const struct limits_time_setup *setup = try->setup;
-    bool heard = is_heard(try);
-    if ((!heard && is_on_its_way(try)) || now_ns < try->next_ask_ns || try->ask.running) {
-        return;
-    }
-    note_value(try, try->until_ns);
-    try->sample->end = LIMITS_END_OPEN;
-    if (!heard) {
-        note_dead(try, try->heard_ns,
-                  setup->script.echo ? setup->send_every_ms : setup->script.send_every_ms);
-    }
-    ask(try, LIMITS_TRY_LEFT);
-}
-
 static void tick_watched(struct limits_time_try *try, uint64_t now_ns)
 {
     uint32_t ping_ms = try->setup->ping_every_ms[try->pings_refused];
     if (now_ns >= try->until_ns) {
-        begin_proof(try, now_ns);
+        enter(try, LIMITS_TRY_PROVED);
+        limits_time_proof_begin(try, now_ns);
         return;
     }
     if (try->setup->send_every_ms != 0 && now_ns >= try->next_send_ns) {
@@ -371,8 +292,16 @@ void limits_time_try_tick(struct limits_time_try *try, uint64_t now_ns)
     case LIMITS_TRY_WATCHED:
         tick_watched(try, now_ns);
         return;
+    case LIMITS_TRY_ENDED:
+    case LIMITS_TRY_LEFT:
+        if (try->asks_later && !is_asking_early(try)) {
+            ask_now(try);
+        }
+        return;
     case LIMITS_TRY_PROVED:
-        tick_proved(try, now_ns);
+        if (limits_time_proof_is_over(try, now_ns)) {
+            ask(try, LIMITS_TRY_LEFT);
+        }
         return;
     case LIMITS_TRY_CLOSING:
         close_when_idle(try);
@@ -389,7 +318,7 @@ void limits_time_try_stop(struct limits_time_try *try)
     }
     try->stopping = true;
     if (try->state == LIMITS_TRY_WATCHED || try->state == LIMITS_TRY_PROVED) {
-        note_value(try, try->state == LIMITS_TRY_PROVED ? try->until_ns : now_of(try));
+        limits_time_note_value(try, try->state == LIMITS_TRY_PROVED ? try->until_ns : now_of(try));
         try->sample->end = LIMITS_END_HERE;
     } else if (try->state < LIMITS_TRY_WATCHED) {
         try->sample->opened = false;

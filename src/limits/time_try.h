@@ -25,6 +25,7 @@ struct limits_time_setup {
     uint32_t send_every_ms;                     /* the client; 0: its first message alone */
     uint32_t ping_every_ms[LIMITS_PINGS_TRIED]; /* HTTP/2; the next where one is refused; 0: none */
     bool half_close;                            /* by the client, after the first answer */
+    bool together; /* tries begin in one moment, and count from the last byte of any of them */
     struct rpc_probe_script script;
 };
 
@@ -46,7 +47,8 @@ struct limits_time_try {
     struct limits_sample *sample;          /* borrowed */
     void (*on_over)(void *user);
     void *user;
-    bool probe; /* Run, not PingPong */
+    struct limits_time_try *beside; /* borrowed: it shares the clock; may be set; NULL: none does */
+    bool probe;                     /* Run, not PingPong */
     enum limits_try_state state;
     struct limits_link *link;
     char local[NET_STREAM_ADDRESS_BYTES]; /* of the link, which may be gone */
@@ -63,6 +65,7 @@ struct limits_time_try {
     uint64_t proof_answered; /* how many messages had come by then */
     uint64_t next_ask_ns;    /* when its server is asked what came of that */
     unsigned pings_refused;  /* intervals */
+    bool asks_later;
     bool stopping;
 };
 

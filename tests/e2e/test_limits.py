@@ -552,9 +552,9 @@ def test_what_is_known_is_told_when_it_is_interrupted(started):
     relay = started(FrameRelay(started(Server()), each_stream(lambda link, s: s.half_closed)))
     run = start_limits("--target", relay.address, "--plaintext", "--within", "60s", "--shapes", "half_close,idle")
     try:
-        # One asks whether there are probes, two whether a hop is between, two of each shape, two ask what the server
-        # saw of the ends.
-        wait_until(lambda: relay.connections >= 9, 30, "both streams have ended")
+        # One asks whether there are probes, two whether a hop is between, two of each shape, two keep the path in use,
+        # two ask what the server saw of the ends.
+        wait_until(lambda: relay.connections >= 11, 30, "both streams have ended")
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=60)
     finally:

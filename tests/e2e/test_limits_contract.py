@@ -144,7 +144,8 @@ def test_an_interrupted_run_judges_what_is_known(certs, started, tmp_path):
                             "--shapes", "idle", "--within", "60s", "--contract", files[0], "--json-file", files[1],
                             "--junit-file", files[2]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        proxy.wait_for("probe.ProbeService/Run", count=3)  # one shows whether a hop is between
+        # One shows whether a hop is between, two keep the path in use.
+        proxy.wait_for("probe.ProbeService/Run", count=5)
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=60)
     finally:

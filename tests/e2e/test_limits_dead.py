@@ -1,71 +1,16 @@
 """`grpcroute limits` behind a hop that forgets a connection and tells nobody, as firewalls and address translation do:
 a stream of which no end comes is no stream that lives."""
-import asyncio
 import json
-import threading
-import time
 
 import jsonschema
 import pytest
 
+from testenv.forgetful import UP, Forgetful
 from testenv.grpcroute import ROOT, Server, grpcroute
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/limits.json").read_text()))
 FORGETS_S = 3
 WITHIN_S = 8
-UP, DOWN = "up", "down"
-
-
-class Forgetful:
-    """Hands bytes on, and drops those for which `drops(way, age, silence)` is true: a connection once, for ever."""
-
-    def __init__(self, server, drops):
-        self._server = server
-        self._drops = drops
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._main(),), daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10), "the relay did not start"
-
-    def close(self):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    async def _main(self):
-        self._stop = asyncio.Event()
-        listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.address = "127.0.0.1:%d" % listener.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        listener.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _serve(self, reader, writer):
-        host, port = self._server.address.rsplit(":", 1)
-        upstream, up_writer = await asyncio.open_connection(host, int(port))
-        opened = heard = time.monotonic()
-        dropped = set()
-
-        async def pump(way, source, sink):
-            nonlocal heard
-            while data := await source.read(65536):
-                now = time.monotonic()
-                if way in dropped or self._drops(way, now - opened, now - heard):
-                    dropped.add(way)
-                    continue
-                heard = now
-                sink.write(data)
-        try:
-            await asyncio.gather(pump(UP, reader, up_writer), pump(DOWN, upstream, writer))
-        except OSError:
-            pass
-        finally:
-            writer.close()
-            up_writer.close()
 
 
 def limits(address, shapes, *args, code=0):

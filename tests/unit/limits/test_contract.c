@@ -192,6 +192,31 @@ static void each_shape_can_be_kept_broken_and_not_checked(void **state)
     }
 }
 
+/* Other streams were in use beside it, which a service may not have. */
+static void a_kept_silence_says_what_it_is_of(void **state)
+{
+    (void)state;
+    static const char hint[] =
+        ", beside others in use; idle_path for a service that is quiet as a whole";
+    struct limits_result *result = scene_new();
+    assert_int_equal(LIMITS_KEPT, judge(result, LIMITS_IDLE, NS_PER_S));
+    assert_string_equal("none within 1m30s", why); /* that was measured, too */
+    scene_unmeasured(result, LIMITS_IDLE_PATH, "not named");
+    assert_int_equal(LIMITS_KEPT, judge(result, LIMITS_IDLE, NS_PER_S));
+    assert_non_null(strstr(why, hint));
+    assert_int_equal(LIMITS_KEPT, judge(result, LIMITS_IDLE_WITH_PINGS, NS_PER_S));
+    assert_non_null(strstr(why, hint));
+    assert_int_equal(LIMITS_KEPT, judge(result, LIMITS_IDLE_SERVER, NS_PER_S));
+    assert_null(strstr(why, hint));
+    assert_int_equal(LIMITS_NOT_CHECKED, judge(result, LIMITS_IDLE_PATH, NS_PER_S));
+    assert_int_equal(LIMITS_NOT_CHECKED, judge(result, LIMITS_IDLE, 100 * NS_PER_S));
+    assert_null(strstr(why, hint));
+    result->direct = true; /* nothing between shares a connection */
+    assert_int_equal(LIMITS_KEPT, judge(result, LIMITS_IDLE, NS_PER_S));
+    assert_null(strstr(why, hint));
+    free(result);
+}
+
 static void what_was_not_looked_for_long_enough_hints_at_within(void **state)
 {
     (void)state;
@@ -334,6 +359,7 @@ int main(void)
         cmocka_unit_test(a_line_that_is_too_long_is_told),
         cmocka_unit_test(every_shape_can_be_promised),
         cmocka_unit_test(each_shape_can_be_kept_broken_and_not_checked),
+        cmocka_unit_test(a_kept_silence_says_what_it_is_of),
         cmocka_unit_test(what_was_not_looked_for_long_enough_hints_at_within),
         cmocka_unit_test(what_lies_within_the_resolution_is_not_told),
         cmocka_unit_test(pings_that_no_interval_is_taken_for),

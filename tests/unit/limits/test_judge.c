@@ -392,6 +392,33 @@ static void silence_one_way_explains_silence_both_ways(void **state)
     free(findings);
 }
 
+static void silence_of_a_stream_explains_that_of_the_path(void **state)
+{
+    (void)state;
+    struct limits_finding *findings = all_none();
+    findings[LIMITS_IDLE] = ended(LIMITS_IDLE, 7000);
+    findings[LIMITS_IDLE_PATH] = ended(LIMITS_IDLE_PATH, 7010);
+    limits_judge_explain(findings);
+    assert_by(findings, LIMITS_IDLE_PATH, LIMITS_IDLE);
+    findings[LIMITS_IDLE_PATH] = ended(LIMITS_IDLE_PATH, 3000);
+    limits_judge_explain(findings);
+    assert_int_equal(findings[LIMITS_IDLE_PATH].state, LIMITS_FOUND);
+    free(findings);
+}
+
+static void silent_ones_that_end_in_one_moment_may_share_a_connection(void **state)
+{
+    (void)state;
+    struct limits_finding finding = finding_of(LIMITS_IDLE, sample(0, 6500, LIMITS_END_RESET),
+                                               sample(1500, 5000, LIMITS_END_RESET));
+    assert_int_equal(finding.state, LIMITS_UNSTEADY);
+    assert_non_null(strstr(finding.why, ": both in one moment, as when something restarts, or "));
+    assert_non_null(strstr(finding.why, "idle_path"));
+    finding = finding_of(LIMITS_HALF_CLOSE, sample(0, 6500, LIMITS_END_RESET),
+                         sample(1500, 5000, LIMITS_END_RESET));
+    assert_null(strstr(finding.why, "idle_path"));
+}
+
 static void two_limits_of_one_length_that_look_apart_are_two(void **state)
 {
     (void)state;
@@ -570,6 +597,8 @@ int main(void)
         cmocka_unit_test(an_age_limit_explains_the_silent_ones),
         cmocka_unit_test(a_shorter_limit_is_one_of_its_own),
         cmocka_unit_test(silence_one_way_explains_silence_both_ways),
+        cmocka_unit_test(silence_of_a_stream_explains_that_of_the_path),
+        cmocka_unit_test(silent_ones_that_end_in_one_moment_may_share_a_connection),
         cmocka_unit_test(two_limits_of_one_length_that_look_apart_are_two),
         cmocka_unit_test(a_stream_cut_on_a_live_connection_has_a_limit_of_its_own),
         cmocka_unit_test(refused_pings_are_no_silence),
