@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from testenv.forgetful import UP, Forgetful
+from testenv.forgetful import DOWN, UP, Forgetful
 from testenv.grpcroute import ROOT, Server, grpcroute
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/limits.json").read_text()))
