@@ -2,7 +2,8 @@
  * are not.
  *
  * Where connections come and go, to map pages, to touch them and to unmap them costs more than all
- * else that HTTP/2 does for one call. So each thread keeps a few of them, zeroed, for who is next. */
+ * else that HTTP/2 does for one call. So each thread keeps a few of them, zeroed, for who is next.
+ */
 #include "base/sparse.h"
 
 #include <errno.h>

@@ -138,8 +138,8 @@ static bool is_shortage(int code)
     return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
-/* accept4() makes a socket and a file before it finds that nobody waits, and unmakes them: ten times
- * what it costs to ask. */
+/* accept4() makes a socket and a file before it finds that nobody waits, and unmakes them: ten
+ * times what it costs to ask. */
 static bool is_somebody_waiting(const struct net_listener *listener)
 {
     struct pollfd ask = {.fd = listener->fd, .events = POLLIN};
