@@ -1,5 +1,9 @@
 /* The compact copy: of each word of eight bytes a bit that says whether it is zero, then those that
- * are not. */
+ * are not.
+ *
+ * Where connections come and go, to map pages, to touch them and to unmap them costs more than all
+ * else that HTTP/2 does for one call. So each thread keeps a few of them, zeroed, for who is next.
+ */
 #include "base/sparse.h"
 
 #include <errno.h>
@@ -14,27 +18,73 @@
 #endif
 #endif
 #ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 #else /* its leak detector does not look into mappings by itself */
 #define __lsan_register_root_region(at, bytes)   ((void)(at), (void)(bytes))
 #define __lsan_unregister_root_region(at, bytes) ((void)(at), (void)(bytes))
+#define __asan_poison_memory_region(at, bytes)   ((void)(at), (void)(bytes))
+#define __asan_unpoison_memory_region(at, bytes) ((void)(at), (void)(bytes))
 #endif
 
 #define WORD_BYTES      sizeof(uint64_t)
 #define WORDS_OF_MASK   64 /* told of by one word of bits */
 #define STRETCH_BYTES   (WORDS_OF_MASK * WORD_BYTES)
 #define ALIGNMENT_BYTES 16
+/* Mappings that a thread keeps: those of 16 connections, 256 KiB. */
+#define SPARE_BYTES 8192
+#define SPARE_MAX   32
+
+static _Thread_local struct {
+    void *pages[SPARE_MAX]; /* owned; zeros */
+    unsigned count;
+} spare;
 
 static size_t rounded(size_t bytes, size_t to)
 {
     return (bytes + to - 1) / to * to;
 }
 
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+/* Zeros; NULL: there are none, and errno says why. */
+static void *take_pages(size_t bytes)
+{
+    if (bytes == SPARE_BYTES && spare.count > 0) {
+        void *pages = spare.pages[--spare.count];
+        __asan_unpoison_memory_region(pages, bytes);
+        return pages;
+    }
+    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages != MAP_FAILED ? pages : NULL;
+}
+
+/* Of which all but the first `used` bytes are zeros. */
+static void drop_pages(void *pages, size_t bytes, size_t used)
+{
+    if (bytes != SPARE_BYTES || spare.count == SPARE_MAX) {
+        munmap(pages, bytes);
+        return;
+    }
+    explicit_bzero(pages, used);
+    __asan_poison_memory_region(pages, bytes);
+    spare.pages[spare.count++] = pages;
+}
+
+void sparse_drop_spare(void)
+{
+    while (spare.count > 0) {
+        void *pages = spare.pages[--spare.count];
+        __asan_unpoison_memory_region(pages, SPARE_BYTES);
+        munmap(pages, SPARE_BYTES);
+    }
+}
+
 int sparse_init(struct sparse *sparse, size_t bytes)
 {
     bytes = rounded(bytes, (size_t)sysconf(_SC_PAGESIZE));
-    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) {
+    void *pages = take_pages(bytes);
+    if (pages == NULL) {
         return -errno;
     }
     __lsan_register_root_region(pages, bytes);
@@ -55,7 +105,8 @@ void sparse_deinit(struct sparse *sparse)
 {
     if (sparse->pages != NULL) {
         __lsan_unregister_root_region(sparse->pages, sparse->bytes);
-        munmap(sparse->pages, sparse->bytes);
+        /* pages that are away are zeros, and nobody touches them for nothing */
+        drop_pages(sparse->pages, sparse->bytes, sparse_is_away(sparse) ? 0 : sparse->used);
     }
     free_kept(sparse);
     *sparse = (struct sparse){0};

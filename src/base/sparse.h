@@ -23,8 +23,10 @@ struct sparse {
 
 /* Makes room for pieces of `bytes` in sum, rounded up to pages. Returns 0 or a negative errno. */
 int sparse_init(struct sparse *sparse, size_t bytes);
-/* With all pieces, here or away. */
+/* With all pieces, here or away. The thread may keep the pages for its next sparse_init(). */
 void sparse_deinit(struct sparse *sparse);
+/* Gives the pages that this thread keeps back to the system. */
+void sparse_drop_spare(void);
 
 /* A zeroed piece, aligned as malloc() would; NULL: there is no room. It stays taken until
  * sparse_deinit(). Only while they are here. */

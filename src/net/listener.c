@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,15 @@ static bool is_shortage(int code)
     return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
+/* accept4() makes a socket and a file before it finds that nobody waits, and unmakes them: ten
+ * times what it costs to ask. */
+static bool is_somebody_waiting(const struct net_listener *listener)
+{
+    struct pollfd ask = {.fd = listener->fd, .events = POLLIN};
+
+    return poll(&ask, 1, 0) == 1;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct net_listener *listener = poll->data;
@@ -144,6 +154,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     for (int i = 0; i < ACCEPT_BATCH && !listener->closing; i++) {
+        if (i > 0 && !is_somebody_waiting(listener)) {
+            return;
+        }
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sparse.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -21,7 +22,8 @@
 #define FLUSH_ROUNDS 4
 /* When free memory is given back: so many connections came or went or so many bytes were freed, and
  * then no connection and few bytes for so many ticks (one second); of all loops at most one in ten
- * seconds, as it looks at all memory there is. */
+ * seconds, as it looks at all memory there is. The few pages kept for the next connections go back
+ * with less. */
 #define TRIM_CHURN       64
 #define TRIM_FREED_BYTES (4 * 1024 * 1024)
 #define TRIM_STILL_BYTES ((size_t)1024 * 1024)
@@ -104,6 +106,9 @@ static void give_memory_back(struct net_spare *spare)
     bool much;
 
     note_quiet(spare);
+    if (spare->quiet_ticks == TRIM_QUIET_TICKS) {
+        sparse_drop_spare();
+    }
     many = spare->churn >= TRIM_CHURN && spare->quiet_ticks >= TRIM_QUIET_TICKS;
     much = spare->freed_bytes >= TRIM_FREED_BYTES && spare->still_ticks >= TRIM_QUIET_TICKS;
     if ((many || much) && may_trim()) {
@@ -217,6 +222,7 @@ void net_loop_deinit(struct net_loop *loop)
     free(loop->record_bytes);
     free(loop->write_bytes);
     free(loop->cipher_bytes);
+    sparse_drop_spare();
     log_flush();
 }
 

@@ -37,6 +37,7 @@ static void on_data(void *user, const uint8_t *bytes, size_t len)
     if (conn->state >= RPC_CONN_CLOSING) {
         return;
     }
+    rpc_conn_open(conn);
     rpc_keepalive_read(&conn->keepalive, rpc_conn_now_ms(conn));
     judge_greeting(conn, bytes, len);
     if (h2_session_feed(conn->session, bytes, len, rpc_conn_now_ms(conn)) < 0) {
@@ -91,7 +92,7 @@ static void on_writable(void *user)
 static void on_output(void *ctx, bool may_wait)
 {
     struct rpc_conn *conn = ctx;
-    if (conn->state >= RPC_CONN_LINGERING) {
+    if (conn->state >= RPC_CONN_LINGERING || conn->opening_waits) {
         return;
     }
     if (may_wait) {
@@ -195,6 +196,7 @@ struct rpc_conn *rpc_conn_new(struct net_stream *stream, const struct rpc_conn_c
     conn->stream = stream;
     conn->loop = net_stream_loop(stream);
     conn->role = config->role;
+    conn->opening_waits = config->role == H2_SERVER;
     conn->ping_policy.min_interval_ms = config->min_ping_interval_ms;
     conn->events = events;
     conn->user = user;

@@ -27,6 +27,7 @@ void rpc_conn_enter(struct rpc_conn *conn, enum rpc_conn_state state)
     assert((may_follow[conn->state] & MAY(state)) != 0);
     conn->state = state;
     conn->state_ms = 0;
+    rpc_conn_open(conn);
     if (state >= RPC_CONN_LINGERING) {
         net_loop_tick_stop(&conn->tick);
         net_loop_flush_cancel(&conn->flush);

@@ -26,6 +26,7 @@ struct rpc_conn {
     enum rpc_conn_state state;
     enum h2_role role;
     bool heard;                           /* the peer has sent something */
+    bool opening_waits;                   /* our SETTINGS do: see rpc_conn_open() */
     struct net_stream *stream;            /* owned until on_closed */
     struct h2_session *session;           /* owned */
     struct net_loop *loop;                /* borrowed */
@@ -55,6 +56,17 @@ struct rpc_conn {
 static inline uint64_t rpc_conn_now_ms(const struct rpc_conn *conn)
 {
     return uv_now(&conn->loop->uv);
+}
+
+/* A server's SETTINGS wait for the client's first bytes, which come directly behind its handshake
+ * (RFC 9113 section 3.4: it does not wait for ours), and then go in one write with the answer to
+ * its own. Who only connects gets them with the next tick or with why the connection ends. */
+static inline void rpc_conn_open(struct rpc_conn *conn)
+{
+    if (conn->opening_waits) {
+        conn->opening_waits = false;
+        net_loop_flush_soon(conn->loop, &conn->flush);
+    }
 }
 
 /* ---- conn_end.c ---- */

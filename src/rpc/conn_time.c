@@ -52,6 +52,7 @@ void rpc_conn_on_tick(struct net_tick *item, uint64_t now)
 {
     struct rpc_conn *conn = container_of(item, struct rpc_conn, tick);
     count_time(conn, now);
+    rpc_conn_open(conn);
     if (conn->state == RPC_CONN_CLOSING) {
         if (conn->state_ms > CLOSE_MS) {
             rpc_conn_do_abort(conn);

@@ -72,6 +72,40 @@ static void all_comes_back_at_the_same_address(void **state)
     assert_false(sparse_is_away(&sparse));
 }
 
+/* Of who comes next nobody sees what was in the pages, nor do more than a few stay. */
+static void pages_come_again_as_zeros(void **state)
+{
+    (void)state;
+    enum { MANY = 100, BYTES = 8192 };
+    static struct sparse all[MANY];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < MANY; i++) {
+            assert_int_equal(sparse_init(&all[i], BYTES), 0);
+            uint8_t *piece = sparse_take(&all[i], BYTES);
+            assert_non_null(piece);
+            for (size_t at = 0; at < BYTES; at++) {
+                assert_int_equal(piece[at], 0);
+            }
+            memset(piece, 'k', BYTES);
+            if (i % 2 == 1) {
+                sparse_put_away(&all[i]);
+            }
+        }
+        for (size_t i = 0; i < MANY; i++) {
+            sparse_deinit(&all[i]);
+        }
+    }
+    assert_int_equal(sparse_init(&all[0], BYTES), 0);
+    void *pages = all[0].pages;
+    sparse_deinit(&all[0]);
+    assert_int_equal(sparse_init(&all[0], BYTES), 0);
+    assert_ptr_equal(all[0].pages, pages); /* they were kept */
+    sparse_deinit(&all[0]);
+    sparse_drop_spare();
+    unsigned char here[BYTES];
+    assert_int_equal(mincore(pages, BYTES, here), -1); /* and are no more */
+}
+
 static void what_is_empty_stays(void **state)
 {
     (void)state;
@@ -87,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_zeroed_aligned_and_apart),
         cmocka_unit_test(all_comes_back_at_the_same_address),
+        cmocka_unit_test(pages_come_again_as_zeros),
         cmocka_unit_test(what_is_empty_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

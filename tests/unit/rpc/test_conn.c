@@ -371,6 +371,64 @@ static void raw_close(struct raw *raw)
     fake_deinit(&raw->loop);
 }
 
+/* ---- a server's first word ------------------------------------------------------------------- */
+
+static void raw_accept(struct raw *raw)
+{
+    memset(raw, 0, sizeof(*raw));
+    fake_init(&raw->loop);
+    fake_pair(&raw->loop, &raw->stream, &raw->held);
+    start(&raw->side, raw->stream, H2_SERVER, 0);
+    fake_settle();
+    assert_int_equal(fake_take(raw->held, wire, WIRE_BYTES), 0);
+}
+
+/* Which of `wire` the frames are, as bits by type; the first must be SETTINGS that are no answer.
+ */
+static unsigned frames_from_settings_on(struct raw *raw)
+{
+    size_t len = fake_take(raw->held, wire, WIRE_BYTES);
+    unsigned types = 0;
+    assert_true(len >= HEAD_BYTES && wire[3] == FRAME_SETTINGS && wire[4] == 0);
+    for (size_t at = 0; at + HEAD_BYTES <= len; at += HEAD_BYTES + wire[at + 2]) {
+        types |= wire[at + 3] == FRAME_SETTINGS && wire[at + 4] == 1 ? 1 : 1u << wire[at + 3];
+    }
+    return types;
+}
+
+static void a_servers_settings_go_with_its_answer_to_the_clients(void **state)
+{
+    (void)state;
+    struct raw raw;
+    raw_accept(&raw);
+    fake_put(raw.held, PREFACE, strlen(PREFACE));
+    put_frame(&raw, FRAME_SETTINGS, 0, NULL, 0);
+    fake_settle();
+    assert_true((frames_from_settings_on(&raw) & 1) != 0);
+    raw_close(&raw);
+}
+
+static void who_only_connects_gets_a_servers_settings(void **state)
+{
+    (void)state;
+    struct raw raw;
+    raw_accept(&raw);
+    fake_advance(NET_TICK_MS);
+    assert_int_equal(frames_from_settings_on(&raw) & (1u << FRAME_GOAWAY), 0);
+    raw_close(&raw);
+    for (int drains = 0; drains < 2; drains++) {
+        raw_accept(&raw);
+        if (drains) {
+            rpc_conn_drain(raw.side.conn, "bye");
+        } else {
+            rpc_conn_close(raw.side.conn, H2_NO_ERROR, "bye");
+        }
+        fake_settle();
+        assert_int_not_equal(frames_from_settings_on(&raw) & (1u << FRAME_GOAWAY), 0);
+        raw_close(&raw);
+    }
+}
+
 static void a_peer_that_answers_nothing_is_dead_in_time(void **state)
 {
     (void)state;
@@ -589,6 +647,8 @@ int main(void)
         cmocka_unit_test(our_own_stop_does_not_end_connections),
         cmocka_unit_test(a_ping_burst_after_our_stop_is_no_offence),
         cmocka_unit_test(a_connection_that_is_ending_takes_no_stream),
+        cmocka_unit_test(a_servers_settings_go_with_its_answer_to_the_clients),
+        cmocka_unit_test(who_only_connects_gets_a_servers_settings),
         cmocka_unit_test(a_peer_that_answers_nothing_is_dead_in_time),
         cmocka_unit_test(a_peer_that_stops_for_five_seconds_lives),
         cmocka_unit_test(any_byte_is_an_answer),
