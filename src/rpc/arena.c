@@ -1,13 +1,16 @@
 #include "rpc/arena.h"
 
+#include "rpc/frame.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 
-#define FIRST_BLOCK_BYTES 4096
+/* The texts of any message of our services, and what holds them. */
+#define FIRST_BLOCK_BYTES (RPC_MESSAGE_LIMIT_BYTES + 4096)
 #define ALIGNMENT         16
 
-/* Ordinary messages fit the first block; a larger one takes the rest from malloc until the next
- * reset. */
+/* Ordinary messages fit the first block, of which no more is ever touched than the largest needed;
+ * one of many fields takes the rest from malloc until the next reset. */
 struct overflow {
     struct overflow *next;
 };

@@ -1,5 +1,14 @@
 #include "rpc/frame.h"
 
+/* Where a message that comes in pieces is put together, so that none needs memory of its own: one
+ * reader of the thread has it, until another begins such a message, before which what is there
+ * moves to the heap. Whose message stays incomplete pays for that. */
+static _Thread_local struct {
+    struct rpc_frame_reader *holder; /* borrowed until its deinit; NULL: free or lent */
+    bool lent;                       /* to who hears of a whole message */
+    uint8_t bytes[RPC_FRAME_PREFIX_BYTES + RPC_MESSAGE_LIMIT_BYTES];
+} room;
+
 void rpc_frame_reader_init(struct rpc_frame_reader *reader, size_t limit_bytes)
 {
     reader->partial = (struct buf){0};
@@ -8,7 +17,56 @@ void rpc_frame_reader_init(struct rpc_frame_reader *reader, size_t limit_bytes)
 
 void rpc_frame_reader_deinit(struct rpc_frame_reader *reader)
 {
+    if (room.holder == reader) {
+        room.holder = NULL;
+        reader->partial = (struct buf){0};
+    }
     buf_deinit(&reader->partial);
+}
+
+/* Returns whether the room is free now. */
+static bool vacate_room(void)
+{
+    struct rpc_frame_reader *holder = room.holder;
+    if (room.lent || holder == NULL) {
+        return !room.lent;
+    }
+    struct buf moved = {0};
+    if (buf_append(&moved, buf_data(&holder->partial), holder->partial.len, SIZE_MAX) != 0) {
+        return false;
+    }
+    holder->partial = moved;
+    room.holder = NULL;
+    return true;
+}
+
+/* For a message of which nothing is held yet. */
+static void take_room(struct rpc_frame_reader *reader, size_t whole)
+{
+    if (whole <= sizeof(room.bytes) && vacate_room()) {
+        room.holder = reader;
+        reader->partial = (struct buf){.storage = room.bytes, .capacity = sizeof(room.bytes)};
+    }
+}
+
+/* The callback may feed or deinit the reader. */
+static bool deliver_partial(struct rpc_frame_reader *reader, rpc_message_fn on_message, void *ctx)
+{
+    struct buf whole = reader->partial;
+    bool lend = room.holder == reader;
+    reader->partial = (struct buf){0};
+    if (lend) {
+        room.holder = NULL;
+        room.lent = true;
+    }
+    bool go_on = on_message(ctx, buf_data(&whole) + RPC_FRAME_PREFIX_BYTES,
+                            whole.len - RPC_FRAME_PREFIX_BYTES);
+    if (lend) {
+        room.lent = false;
+    } else {
+        buf_deinit(&whole);
+    }
+    return go_on;
 }
 
 /* Looks at a prefix. Returns 0 with the body's length, or an outcome. */
@@ -58,11 +116,7 @@ static ptrdiff_t feed_partial(struct rpc_frame_reader *reader, const uint8_t *by
         return -1;
     }
     if (reader->partial.len == RPC_FRAME_PREFIX_BYTES + body) {
-        struct buf whole = reader->partial; /* the callback may feed or deinit the reader */
-        reader->partial = (struct buf){0};
-        bool go_on = on_message(ctx, buf_data(&whole) + RPC_FRAME_PREFIX_BYTES, body);
-        buf_deinit(&whole);
-        *ret_rv = go_on ? 0 : RPC_FRAME_E_STOPPED;
+        *ret_rv = deliver_partial(reader, on_message, ctx) ? 0 : RPC_FRAME_E_STOPPED;
     }
     return *ret_rv != 0 ? -1 : taken + more;
 }
@@ -86,6 +140,7 @@ int rpc_frame_reader_feed(struct rpc_frame_reader *reader, const uint8_t *bytes,
                 len -= RPC_FRAME_PREFIX_BYTES + body;
                 continue;
             }
+            take_room(reader, RPC_FRAME_PREFIX_BYTES + body);
         }
         ptrdiff_t taken = feed_partial(reader, bytes, len, on_message, ctx, &rv);
         if (rv != 0) {

@@ -1,5 +1,7 @@
 /* gRPC's length-prefixed messages (PROTOCOL-HTTP2.md, Length-Prefixed-Message) over arbitrary DATA
- * borders. Pure. A message that lies whole in the bytes fed is delivered without a copy. */
+ * borders. A message that lies whole in the bytes fed is delivered without a copy, one that comes
+ * in pieces with one copy and, up to RPC_MESSAGE_LIMIT_BYTES, without memory of its own, as long as
+ * no other of the thread is in pieces at the same time. */
 #ifndef GRPCROUTE_RPC_FRAME_H
 #define GRPCROUTE_RPC_FRAME_H
 
@@ -32,10 +34,11 @@ enum rpc_frame_outcome {
 typedef bool (*rpc_message_fn)(void *ctx, const uint8_t *bytes, size_t len);
 
 struct rpc_frame_reader {
-    struct buf partial; /* prefix and body of a message that is not complete */
+    struct buf partial; /* prefix and body of a message that is not complete; see frame.c */
     size_t limit_bytes;
 };
 
+/* A reader is of one thread and one place from its first feed to its deinit. */
 void rpc_frame_reader_init(struct rpc_frame_reader *reader, size_t limit_bytes);
 void rpc_frame_reader_deinit(struct rpc_frame_reader *reader);
 

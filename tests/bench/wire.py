@@ -7,6 +7,7 @@ import threading
 
 DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 4, 6, 8
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
+INITIAL_WINDOW_SIZE = 4
 FRAME_BYTES = 16384
 PATIENCE_S = 20
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -73,6 +74,27 @@ def answer_to(kind, flags, payload):
     return b""
 
 
+class Credit:
+    """What the peer has not given back yet of what was sent on a stream; grpcroute does at half of its window."""
+
+    def __init__(self):
+        self.owed, self.window = 0, 65535
+
+    def sent(self, size):
+        self.owed += size
+
+    def hears(self, kind, flags, stream, payload):
+        if kind == SETTINGS and not flags & ACK:
+            for at in range(0, len(payload), 6):
+                name, value = struct.unpack_from(">HI", payload, at)
+                self.window = value if name == INITIAL_WINDOW_SIZE else self.window
+        elif kind == WINDOW_UPDATE and stream == 1:
+            self.owed -= struct.unpack(">I", payload)[0]
+
+    def due(self):
+        return self.owed >= self.window // 2
+
+
 class Client:
     """One connection with one stream. Each send of it is one write to the socket."""
 
@@ -83,7 +105,7 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.came, self.goes = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.came, self.goes, server_hostname="localhost")
-        self.frames, self.received, self.ended = Frames(), 0, False
+        self.frames, self.credit, self.received, self.answers, self.ended = Frames(), Credit(), 0, 0, False
         self._until(self.tls.do_handshake)
 
     def _flush(self):
@@ -92,7 +114,7 @@ class Client:
 
     def _fill(self):
         received = self.socket.recv(65536)
-        assert received, "the proxy ended the connection"
+        assert received, "the peer ended the connection"
         self.came.write(received)
 
     def _until(self, done):
@@ -109,19 +131,31 @@ class Client:
         self.tls.write(payload)
         self._flush()
 
+    def send_message(self, text):
+        self.credit.sent(len(text))
+        self.send(data(text))
+
     def open(self, first, end=False):
         """The preface and a request with `first`."""
+        self.credit.sent(len(first))
         self.send(PREFACE + opening() + frame(HEADERS, END_HEADERS, 1, block(REQUEST)) + data(first) +
                   (frame(DATA, END_STREAM, 1) if end else b""))
 
     def read(self):
-        """Takes what the proxy says next."""
+        """Takes what the peer says next."""
         for kind, flags, stream, payload in self.frames.add(self._until(lambda: self.tls.read(65536))):
             self.received += len(payload) if kind == DATA else 0
+            self.answers += kind == DATA and len(payload) > 0
             self.ended |= stream == 1 and kind in (DATA, HEADERS) and bool(flags & END_STREAM)
+            self.credit.hears(kind, flags, stream, payload)
             reply = answer_to(kind, flags, payload)
             if reply:
                 self.send(reply)
+
+    def read_until(self, done):
+        while not done():
+            assert not self.ended, "the stream ended early"
+            self.read()
 
     def close(self):
         self.socket.close()
@@ -137,60 +171,88 @@ def call_anew(port, cacert, count):
         client.close()
 
 
-def echo_messages(port, cacert, size, count):
-    """So many messages there and back on one stream, one at a time."""
+def ping_messages(port, cacert, size, count):
+    """So many messages to a server that answers each with one frame, one at a time."""
     client = Client(port, cacert)
     text = message(size)
     client.open(text)
     for done in range(1, count + 1):
-        while client.received < done * len(text):
-            assert not client.ended, "the stream ended early"
-            client.read()
+        client.read_until(lambda want=done: client.answers >= want and not client.credit.due())
         if done < count:
-            client.send(data(text))
+            client.send_message(text)
     client.close()
 
 
 class Echo:
-    """An h2c server that sends back the bytes of each stream, in writes of whole messages. It has the shape of a
+    """An h2c server of one connection with one stream, which sends bytes back in one write. It has the shape of a
     server of `grpcroute`: an address to be named by, and close()."""
 
-    def __init__(self, size):
-        self.whole = 5 + size
+    def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.peer, self.frames, self.credit, self.held, self.ready = None, Frames(), Credit(), b"", False
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     def _accept(self):
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-            except OSError:
-                return  # closed
-            threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
+        """The connection that the proxy makes ahead of any request, and without which it is not ready."""
+        self.listener.settimeout(PATIENCE_S)
+        self.peer, _ = self.listener.accept()
+        self.peer.settimeout(PATIENCE_S)
+        self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.peer.sendall(opening())
+        preface = b""
+        while len(preface) < len(PREFACE):
+            received = self.peer.recv(len(PREFACE) - len(preface))
+            assert received, "the proxy ended the connection"
+            preface += received
+        self.read_until(lambda: self.ready)
 
-    def _serve(self, peer):
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        frames, preface, held = Frames(), len(PREFACE), {}
-        peer.sendall(opening())
-        with peer:
-            while received := peer.recv(65536):
-                skipped, preface = received[preface:], max(0, preface - len(received))
-                out = b"".join(self._answer(held, *each) for each in frames.add(skipped))
-                if out:
-                    peer.sendall(out)
+    def wait_ready(self):
+        self.accepting.join(PATIENCE_S)
+        assert self.ready, "the proxy made no connection"
 
-    def _answer(self, held, kind, flags, stream, payload):
+    def read_until(self, done):
+        while not done():
+            received = self.peer.recv(65536)
+            assert received, "the proxy ended the connection"
+            out = b"".join(self._answer(*each) for each in self.frames.add(received))
+            if out:
+                self.peer.sendall(out)
+
+    def _answer(self, kind, flags, stream, payload):
+        self.credit.hears(kind, flags, stream, payload)
+        self.ready |= kind == SETTINGS and bool(flags & ACK)
         if kind == HEADERS:
-            held[stream] = b""
             return frame(HEADERS, END_HEADERS, stream, block(RESPONSE))
-        if kind != DATA or stream not in held:
-            return answer_to(kind, flags, payload)
-        held[stream] += payload
-        if len(held[stream]) < self.whole:
-            return b""
-        text, held[stream] = held[stream], b""
-        return data(text, stream)
+        self.held += payload if kind == DATA else b""
+        return answer_to(kind, flags, payload)
+
+    def send_back(self):
+        text, self.held = self.held, b""
+        self.credit.sent(len(text))
+        self.peer.sendall(data(text))
 
     def close(self):
         self.listener.close()
+        if self.peer is not None:
+            self.peer.close()
+
+
+def echo_messages(echo, port, cacert, size, count):
+    """So many messages through a proxy to `echo` and back on one stream. One thing happens at a time: who has sent a
+    message waits for the credit that it is due before the other end speaks, as whether a WINDOW_UPDATE meets a message
+    to go with would be a race."""
+    echo.wait_ready()
+    client = Client(port, cacert)
+    text = message(size)
+    client.open(text)
+    for done in range(1, count + 1):
+        echo.read_until(lambda: len(echo.held) == len(text))
+        client.read_until(lambda: not client.credit.due())
+        echo.send_back()
+        client.read_until(lambda want=done * len(text): client.received >= want)
+        echo.read_until(lambda: not echo.credit.due())
+        if done < count:
+            client.send_message(text)
+    client.close()

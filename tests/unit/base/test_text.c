@@ -461,6 +461,27 @@ static void utf8_is_well_formed_or_not(void **state)
     assert_true(text_is_utf8("a\0b", 3));
 }
 
+/* What is read by words must not hide a byte, wherever it stands. */
+static void one_bad_byte_in_a_long_text_shows(void **state)
+{
+    (void)state;
+    char text[150];
+    memset(text, 'a', sizeof(text));
+    for (size_t at = 0; at < sizeof(text); at++) {
+        assert_true(text_is_utf8(text, at));
+        text[at] = (char)0xff;
+        assert_false(text_is_utf8(text, sizeof(text)));
+        assert_true(text_is_utf8(text, at));
+        if (at + 1 < sizeof(text)) {
+            memcpy(text + at, "\xc3\xbc", 2);
+            assert_true(text_is_utf8(text, sizeof(text)));
+            assert_false(text_is_utf8(text, at + 1));
+            memset(text + at, 'a', 2);
+        }
+        text[at] = 'a';
+    }
+}
+
 static void clocks_advance_and_show_rfc_3339(void **state)
 {
     (void)state;
@@ -536,6 +557,7 @@ int main(void)
         cmocka_unit_test(escaped_text_is_cut_with_dots),
         cmocka_unit_test(distance_counts_edits),
         cmocka_unit_test(utf8_is_well_formed_or_not),
+        cmocka_unit_test(one_bad_byte_in_a_long_text_shows),
         cmocka_unit_test(clocks_advance_and_show_rfc_3339),
         cmocka_unit_test(shares_are_shown_with_three_digits_and_never_as_all_or_nothing),
         cmocka_unit_test(sizes_are_shown_with_three_digits),
