@@ -103,12 +103,13 @@ struct limits_sample {
     uint64_t resolution; /* the value may be off by as much */
     enum limits_end end;
     uint32_t code;
-    bool goaway_seen;                   /* a GOAWAY came before the end */
-    enum limits_side side;              /* by what both ends saw of this sample */
-    bool server_told;                   /* by Seen, how it ended there: */
-    unsigned server_end;                /* enum rpc_probe_end (rpc/probe.h) */
-    uint32_t server_code;               /* of RST_STREAM, or a status */
-    char saw[LIMITS_TEXT_BYTES];        /* the client: "stream reset with CANCEL" */
+    bool unproved;               /* open, but nothing came through to show that it was alive */
+    bool goaway_seen;            /* a GOAWAY came before the end */
+    enum limits_side side;       /* by what both ends saw of this sample */
+    bool server_told;            /* by Seen, how it ended there: */
+    unsigned server_end;         /* enum rpc_probe_end (rpc/probe.h) */
+    uint32_t server_code;        /* of RST_STREAM, or a status */
+    char saw[LIMITS_TEXT_BYTES]; /* the client: "stream reset with CANCEL" */
     char server_saw[LIMITS_TEXT_BYTES]; /* "" where it was not asked */
 };
 

@@ -140,10 +140,19 @@ static void judge_one_ended(struct limits_finding *finding)
 
 static void judge_both_open(struct limits_finding *finding)
 {
-    uint64_t a = finding->samples[0].value;
-    uint64_t b = finding->samples[1].value;
+    const struct limits_sample *a = &finding->samples[0];
+    const struct limits_sample *b = &finding->samples[1];
+    char looked[32];
     finding->state = LIMITS_NONE_WITHIN;
-    finding->looked = a < b ? a : b;
+    finding->looked = a->value < b->value ? a->value : b->value;
+    if (a->unproved || b->unproved) {
+        text_format_duration(looked, sizeof(looked), finding->looked);
+        finding->state = LIMITS_NOT_MEASURED;
+        snprintf(finding->why, sizeof(finding->why),
+                 "no end was told within %s, but the service did not answer a last message: "
+                 "whether the stream was alive is not known",
+                 looked);
+    }
 }
 
 /* Not all were opened: what one shows by itself may be chance. */

@@ -64,14 +64,19 @@ static bool is_on_its_way(const struct limits_time_try *try)
     return now_of(try) <= try->proof_ns + LIMITS_PROOF_MS * NS_PER_MS;
 }
 
-/* A service of one's own may answer as it likes. */
+/* A service of one's own may answer as it likes: an answer shows that the stream is alive, and none
+ * shows nothing. */
+static bool is_own(const struct limits_time_try *try)
+{
+    return !try->probe && try->ground->target->service != NULL;
+}
+
 void limits_time_proof_begin(struct limits_time_try *try, uint64_t now_ns)
 {
-    bool proves = try->probe || try->ground->target->service == NULL;
     try->proof_ns = now_ns;
     try->proof_answered = try->call.answered;
     try->next_ask_ns = now_ns;
-    if (proves && !try->setup->half_close) {
+    if (!try->setup->half_close) {
         limits_call_send(&try->call);
     }
 }
@@ -80,8 +85,8 @@ void limits_time_proof_begin(struct limits_time_try *try, uint64_t now_ns)
 static bool is_heard(const struct limits_time_try *try)
 {
     const struct rpc_probe_script *script = &try->setup->script;
-    if (!try->probe && try->ground->target->service != NULL) {
-        return true;
+    if (is_own(try)) {
+        return try->call.answered > try->proof_answered;
     }
     if (script->echo) {
         return try->call.answered >= try->call.sent;
@@ -99,10 +104,22 @@ bool limits_time_proof_is_over(struct limits_time_try *try, uint64_t now_ns)
     }
     limits_time_note_value(try, try->until_ns);
     try->sample->end = LIMITS_END_OPEN;
-    if (!heard) {
+    try->sample->unproved = !heard && is_own(try);
+    if (!heard && !is_own(try)) {
         note_dead(try, try->heard_ns,
                   setup->script.echo ? setup->send_every_ms : setup->script.send_every_ms);
     }
+    return true;
+}
+
+bool limits_time_proof_is_declined(struct limits_time_try *try, const struct rpc_status *status)
+{
+    if (!is_own(try) || status->origin != RPC_FROM_TRAILERS) {
+        return false;
+    }
+    limits_time_note_value(try, try->until_ns);
+    try->sample->end = LIMITS_END_OPEN;
+    try->sample->unproved = true;
     return true;
 }
 

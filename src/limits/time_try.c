@@ -177,6 +177,8 @@ static void on_call_closed(void *user, const struct rpc_status *status)
         limits_time_note_value(try, now_of(try));
         limits_call_note_end(status, limits_link_goaway(try->link), try->sample);
         ask(try, LIMITS_TRY_ENDED);
+    } else if (try->state == LIMITS_TRY_PROVED && limits_time_proof_is_declined(try, status)) {
+        ask(try, LIMITS_TRY_LEFT);
     } else if (try->state == LIMITS_TRY_PROVED) {
         limits_time_note_value(try, now_of(try));
         limits_call_note_end(status, limits_link_goaway(try->link), try->sample);

@@ -7,6 +7,7 @@ import pytest
 
 from testenv.forgetful import DOWN, UP, Forgetful
 from testenv.grpcroute import ROOT, Server, grpcroute
+from testenv.own_service import SERVICE, OwnService
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/limits.json").read_text()))
 FORGETS_S = 3
@@ -70,3 +71,47 @@ def test_a_ping_that_nobody_answers_was_not_taken(started):
     finding = limits(relay.address, ["ping_interval"], code=4)["ping_interval"]
     assert finding["state"] == "not_measured", finding
     assert "PINGs are not answered any more" in finding["why"], finding
+
+
+# ---- a service of one's own ------------------------------------------------------------------------------------------
+
+
+class AnswersOnce(OwnService):
+    def talk(self, requests, context):
+        self.begin(context)
+        for number, request in enumerate(requests):
+            self.received.append(request)
+            if number == 0:
+                yield self.each(number)
+
+
+class EndsAtTheSecond(AnswersOnce):
+    def talk(self, requests, context):
+        self.begin(context)
+        self.received.append(next(requests))
+        yield self.each(0)
+        next(requests)
+
+
+TALK = ["--method", f"{SERVICE}/Talk"]
+
+
+def test_an_answer_of_one_s_own_service_shows_that_a_stream_is_alive(started):
+    found = limits(started(OwnService()).address, ["idle", "age_stream"], *TALK)
+    assert {finding["state"] for finding in found.values()} == {"none_within"}, found
+
+
+@pytest.mark.parametrize("make", [AnswersOnce, EndsAtTheSecond])
+def test_a_service_that_answers_no_last_message_shows_nothing(started, tmp_path, make):
+    contract = tmp_path / "needs.txt"
+    contract.write_text(f"idle >= {WITHIN_S - 1}s\n")
+    finding = limits(started(make()).address, ["idle"], "--contract", contract, *TALK, code=4)["idle"]
+    assert finding["state"] == "not_measured" and "did not answer a last message" in finding["why"], finding
+
+
+def test_a_forgotten_stream_of_one_s_own_service_keeps_no_promise(started, tmp_path):
+    contract = tmp_path / "needs.txt"
+    contract.write_text(f"idle >= {WITHIN_S - 1}s\n")
+    relay = started(Forgetful(started(OwnService()), HOPS["silent connections"][0]))
+    finding = limits(relay.address, ["idle"], "--contract", contract, *TALK, code=4)["idle"]
+    assert finding["state"] == "not_measured", finding

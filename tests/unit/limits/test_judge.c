@@ -74,6 +74,17 @@ static void none_is_said_as_far_as_was_looked(void **state)
     assert_int_equal(finding.looked, 89000 * MS);
 }
 
+static void what_nothing_shows_to_be_alive_is_not_measured(void **state)
+{
+    (void)state;
+    struct limits_sample silent = sample(0, 90000, LIMITS_END_OPEN);
+    silent.unproved = true;
+    struct limits_finding finding =
+        finding_of(LIMITS_IDLE, sample(4500, 90000, LIMITS_END_OPEN), silent);
+    assert_int_equal(finding.state, LIMITS_NOT_MEASURED);
+    assert_non_null(strstr(finding.why, "did not answer a last message"));
+}
+
 static void a_restart_is_no_limit(void **state)
 {
     (void)state;
@@ -579,6 +590,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_that_agree_are_a_limit),
         cmocka_unit_test(none_is_said_as_far_as_was_looked),
+        cmocka_unit_test(what_nothing_shows_to_be_alive_is_not_measured),
         cmocka_unit_test(a_restart_is_no_limit),
         cmocka_unit_test(two_that_disagree_are_no_limit),
         cmocka_unit_test(one_that_ended_alone_is_no_limit),
