@@ -5,13 +5,16 @@ import time
 
 
 class ReservedPort:
-    """A port of 127.0.0.1 that nobody else is given while this is open: neither by binding port 0 nor for an outgoing
-    connection. A program that sets SO_REUSEADDR, as servers do, can still listen on it, again and again."""
+    """A port that nobody else is given while this is open: neither by binding port 0 of any address nor for an outgoing
+    connection. A program that sets SO_REUSEADDR, as servers do, can still listen on it, again and again: on 127.0.0.1,
+    or on all addresses as Go's do."""
 
     def __init__(self):
-        self._socket = socket.socket()
+        self._socket = socket.socket(socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", 0))
+        if self._socket.family == socket.AF_INET6:
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self._socket.bind(("", 0))
         self.port = self._socket.getsockname()[1]
 
     def close(self):
