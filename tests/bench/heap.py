@@ -3,9 +3,7 @@
 Clients of hand-made frames open a connection each, with one stream on it that is answered once and then quiet. What
 the proxy holds for more of them is counted at each allocation (heap_count.c), so the same build gives the same figure,
 whatever the machine does; 3 % more is a regression. `--record` writes the budget anew, for a commit that says why."""
-import argparse
 import contextlib
-import json
 import os
 import pathlib
 import socket
@@ -19,9 +17,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
-from instructions import SLACK, judge  # noqa: E402
+import budget  # noqa: E402  beside this file
 
-BUDGET = pathlib.Path(__file__).with_suffix(".json")
 NAME = "idle TLS stream"
 FIRST, MORE = 50, 200  # streams: the first ones pay for what all share
 STILL_S = 3  # a count that did not change for so long is that of rest
@@ -104,20 +101,10 @@ def bytes_per_stream(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", default=str(ROOT / "build-test/src/grpcroute"))
-    parser.add_argument("--budget", type=pathlib.Path, default=BUDGET)
-    parser.add_argument("--record", action="store_true")
-    options = parser.parse_args()
-    os.environ["GRPCROUTE_BIN"] = options.bin
+    options = budget.options_of(__file__, __doc__)
     with tempfile.TemporaryDirectory() as folder:
         measured = {NAME: round(bytes_per_stream(pathlib.Path(folder)), 1)}
-    budget = json.loads(options.budget.read_text()) if options.budget.exists() else {}
-    if options.record:
-        options.budget.write_text(json.dumps(measured, indent=2) + "\n")
-        budget = measured
-    print(f"bytes of memory, slack {SLACK:.0%}\n{'':16}{'now':>10}{'budget':>10}")
-    return 0 if judge(NAME, measured[NAME], budget) else 1
+    return 0 if budget.judge_all(options, measured, "bytes of memory") else 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ workers may cost 3 % more than with one, in the same run.
 valgrind runs one thread at a time: without --fair-sched a thread that spins until another has written (libuv does, for
 an instant, when it is woken while the sender is in the middle) keeps the turn for a whole slice, and up to two million
 instructions are counted."""
-import argparse
 import collections
 import json
 import os
@@ -25,10 +24,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "tests/bench")]
 
-import wire  # noqa: E402  beside this file
+import budget  # noqa: E402  both beside this file
+import wire  # noqa: E402
 
-BUDGET = pathlib.Path(__file__).with_suffix(".json")
-SLACK = 0.03
 SLACK_OF_WORKERS = 0.03
 SHAPES = ["1x1", "10x50"]
 MESSAGE_BYTES = 16384
@@ -163,26 +161,8 @@ def per_one(short, long):
     return (long[1] - short[1]) / (long[0] - short[0])
 
 
-def judge(name, now, budget, slack=SLACK):
-    """Prints a line; returns whether it is within the budget."""
-    if name not in budget:
-        print(f"{name:16}{now:10.1f}  without a budget: run with --record")
-        return False
-    change = now / budget[name] - 1
-    verdict = "more than the slack: find the cause, or --record and say why" if change > slack else \
-        "less: --record keeps it so" if change < -slack else "ok"
-    print(f"{name:16}{now:10.1f}{budget[name]:10.1f}{change:+9.1%}  {verdict}")
-    return change <= slack
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", default=str(ROOT / "build-test/src/grpcroute"))
-    parser.add_argument("--budget", type=pathlib.Path, default=BUDGET)
-    parser.add_argument("--record", action="store_true")
-    options = parser.parse_args()
-    os.environ["GRPCROUTE_BIN"] = options.bin
-    budget = json.loads(options.budget.read_text()) if options.budget.exists() else {}
+    options = budget.options_of(__file__, __doc__)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(pathlib.Path(folder))
         measured = {f"{role} {shape}": round(bench.per_round_trip(role, shape), 1)
@@ -193,15 +173,11 @@ def main():
         measured["proxy connection"] = round(per_one(*map(bench.connections, CONNECTIONS)), 1)
         of_two = {f"proxy {shape} -w 2": round(bench.per_round_trip("proxy_of_two_workers", shape), 1)
                   for shape in SHAPES}
-    if options.record:
-        options.budget.write_text(json.dumps(measured, indent=2) + "\n")
-        budget = measured
-    print(f"instructions per round trip or connection, slack {SLACK:.0%}\n{'':16}{'now':>10}{'budget':>10}")
-    good = [judge(name, now, budget) for name, now in measured.items()]
+    good = budget.judge_all(options, measured, "instructions per round trip or connection")
     print(f"two workers against one in this run, slack {SLACK_OF_WORKERS:.0%}")
     of_one = {f"{name} -w 2": now for name, now in measured.items()}
-    good += [judge(name, now, of_one, SLACK_OF_WORKERS) for name, now in of_two.items()]
-    return 0 if all(good) else 1
+    of_two_good = [budget.judge(name, now, of_one, SLACK_OF_WORKERS) for name, now in of_two.items()]
+    return 0 if good and all(of_two_good) else 1
 
 
 if __name__ == "__main__":

@@ -44,14 +44,14 @@ def test_only_own_cost_of_counted_code_counts(guard, tmp_path):
     (100, True, "ok"), (102.9, True, "ok"), (103.1, False, "more than the slack"), (90, True, "less"),
 ])
 def test_three_percent_more_is_too_much(guard, capsys, now, good, word):
-    assert guard.judge("proxy 1x1", now, {"proxy 1x1": 100}) is good
+    assert guard.budget.judge("proxy 1x1", now, {"proxy 1x1": 100}) is good
     assert word in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("now, good", [(102.9, True), (103.1, False)])
 def test_two_workers_may_cost_three_percent_more(guard, now, good):
-    assert guard.judge("proxy 1x1 -w 2", now, {"proxy 1x1 -w 2": 100}, guard.SLACK_OF_WORKERS) is good
+    assert guard.budget.judge("proxy 1x1 -w 2", now, {"proxy 1x1 -w 2": 100}, guard.SLACK_OF_WORKERS) is good
 
 
 def test_no_budget_is_no_pass(guard):
-    assert not guard.judge("proxy 1x1", 100, {})
+    assert not guard.budget.judge("proxy 1x1", 100, {})

@@ -1,47 +1,26 @@
 """`grpcroute limits` takes no more than 10 MB/s, whatever the path held back for it."""
 import asyncio
 import re
-import threading
 import time
 
 from testenv.grpcroute import Server
 from testenv.limits import limits
 from testenv.proxies import REAL_PROXIES
+from testenv.relay import Relay
 
 WINDOW_S = 0.5
 MOST = 10_000_000 * WINDOW_S
 
 
-class Meter:
+class Meter(Relay):
     """Hands bytes on, and counts those to the client in each window of time."""
 
-    def __init__(self, target):
-        self._to = target.rsplit(":", 1)
+    def __init__(self, server):
         self.windows = {}
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._main(),), daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10), "the meter did not start"
-
-    def close(self):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    async def _main(self):
-        self._stop = asyncio.Event()
-        listener = await asyncio.start_server(self._serve, "localhost", 0)
-        self.target = "localhost:%d" % listener.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        listener.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        super().__init__(server)
 
     async def _serve(self, reader, writer):
-        upstream, up_writer = await asyncio.open_connection(*self._to)
+        upstream, up_writer = await self._dial()
 
         async def pump(source, sink, counts):
             while data := await source.read(65536):
@@ -70,7 +49,7 @@ def test_what_a_path_held_for_a_slow_reader_is_not_read_at_once(started, certs, 
     proxy = started(REAL_PROXIES["envoy"](certs, tmp_path, [backend], [backend], "--no-health-checks",
                                           change=holds_much))
     meter = started(Meter(proxy.target))
-    found = limits(meter.target, shapes=["buffered", "slow_reader"], cacert=certs / "ca.pem", within="3s")
+    found = limits(f"localhost:{meter.port}", shapes=["buffered", "slow_reader"], cacert=certs / "ca.pem", within="3s")
     held = found["buffered"]
     assert held["state"] == "none_within" or held["value_bytes"] > MOST, held  # else this shows nothing
     assert meter.windows and max(meter.windows.values()) < MOST, meter.windows

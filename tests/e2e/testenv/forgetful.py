@@ -1,45 +1,24 @@
 """A relay of bytes that forgets, or cuts, connections, as firewalls and address translation do."""
 import asyncio
-import threading
 import time
+
+from testenv.relay import Relay
 
 TICK_S = 0.02
 UP, DOWN = "up", "down"
 
 
-class Forgetful:
+class Forgetful(Relay):
     """Hands bytes on, and drops those for which `drops(way, age, silence)` is true: a connection once, for ever. After
     `cuts_s` seconds without any it closes a connection."""
 
     def __init__(self, server, drops=lambda way, age, silence: False, cuts_s=None):
-        self._server = server
         self._drops = drops
         self._cuts_s = cuts_s
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._main(),), daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10), "the relay did not start"
-
-    def close(self):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    async def _main(self):
-        self._stop = asyncio.Event()
-        listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.address = "127.0.0.1:%d" % listener.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        listener.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        super().__init__(server.address)
 
     async def _serve(self, reader, writer):
-        host, port = self._server.address.rsplit(":", 1)
-        upstream, up_writer = await asyncio.open_connection(host, int(port))
+        upstream, up_writer = await self._dial()
         opened = heard = time.monotonic()
         dropped = set()
 

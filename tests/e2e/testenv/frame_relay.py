@@ -2,10 +2,10 @@
 limit, and nothing else. Header blocks go through as they are."""
 import asyncio
 import struct
-import threading
 import time
 
 from testenv.raw import ACK, DATA, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, frame, reset
+from testenv.relay import Relay
 
 TICK_S = 0.02
 CLIENT, SERVER = "client", "server"
@@ -80,55 +80,24 @@ class Link:
             stream.half_closed = now
 
 
-class FrameRelay:
+class FrameRelay(Relay):
     """`fault(link, now)` is called every 20 ms for each connection, and may reset streams, say GOAWAY, close. `link`
     makes what each connection is."""
 
     def __init__(self, server, fault, link=Link):
-        self._server = server
         self._fault = fault
         self._link = link
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._stop = None
         self.connections = 0
         self.open = 0  # of them, now and at most
         self.most_open = 0
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10), "the relay did not start"
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
-
-    def close(self):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _run(self):
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._main())
-
-    async def _main(self):
-        self._stop = asyncio.Event()
-        listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = listener.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        listener.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        super().__init__(server.address)
 
     async def _serve(self, reader, writer):
         link = self._link()
         self.connections += 1
         self.open += 1
         self.most_open = max(self.most_open, self.open)
-        host, port = self._server.address.rsplit(":", 1)
-        upstream, up_writer = await asyncio.open_connection(host, int(port))
+        upstream, up_writer = await self._dial()
         link.writers = {CLIENT: writer, SERVER: up_writer}
         ticker = asyncio.ensure_future(self._tick(link))
         try:

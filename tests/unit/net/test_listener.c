@@ -420,19 +420,26 @@ static void a_slow_handshake_is_closed_in_time_which_is_longer_after_a_hello(voi
     client_join(&greeted);
 }
 
-/* Established connections are served in between. */
-static void a_crowd_is_taken_turn_by_turn(void **state)
-{
-    enum { CROWD = 200 };
-    int fds[CROWD];
+enum { CROWD = 200 };
 
-    (void)state;
+/* All connect, and the listener has one turn. */
+static void crowd_connect(int fds[static CROWD])
+{
     harness_listen(&harness);
     harness.drop = true;
     for (int i = 0; i < CROWD; i++) {
         fds[i] = raw_connect(net_listener_port(harness.listener));
     }
     uv_run(&harness.loop.uv, UV_RUN_NOWAIT);
+}
+
+/* Established connections are served in between. */
+static void a_crowd_is_taken_turn_by_turn(void **state)
+{
+    int fds[CROWD];
+
+    (void)state;
+    crowd_connect(fds);
     assert_in_range(harness.accepted, 1, CROWD / 2);
     for (int i = 0; harness.accepted < CROWD && i < TEST_DEADLINE_MS / 10; i++) {
         run_for(&harness.loop, 10);
@@ -445,17 +452,11 @@ static void a_crowd_is_taken_turn_by_turn(void **state)
 
 static void closing_the_listener_drops_who_waits(void **state)
 {
-    enum { CROWD = 200 };
     int fds[CROWD];
     char byte;
 
     (void)state;
-    harness_listen(&harness);
-    harness.drop = true;
-    for (int i = 0; i < CROWD; i++) {
-        fds[i] = raw_connect(net_listener_port(harness.listener));
-    }
-    uv_run(&harness.loop.uv, UV_RUN_NOWAIT);
+    crowd_connect(fds);
     net_listener_close(harness.listener);
     harness.listener = NULL;
     run_for(&harness.loop, 100);
