@@ -35,6 +35,8 @@ static const struct kind kinds[] = {
      "A client connection was lost before HTTP/2: its handshake failed, or descriptors ran out"},
     {COUNTER(downstream_cx_ended), "connection_ended", LOG_WARN,
      "A client connection was ended because of what the client did"},
+    {COUNTER(downstream_cx_timed_out), "connection_timed_out", LOG_WARN,
+     "A client connection was ended: the client answered nothing or took no bytes in time"},
     {COUNTER(clients_apart), "client_apart", LOG_WARN,
      "A client was given upstream connections of its own because of what it did"},
 };

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define INCIDENT_KINDS 9
+#define INCIDENT_KINDS 10
 
 struct relay;
 

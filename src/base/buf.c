@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define FIRST_CAPACITY_BYTES ((size_t)256)
-#define KEPT_CAPACITY_BYTES  ((size_t)16 * 1024) /* larger storage is freed once it is empty */
+#define KEPT_CAPACITY_BYTES  ((size_t)2 * 1024) /* larger storage is freed once it is empty */
 
 void buf_deinit(struct buf *buf)
 {

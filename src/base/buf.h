@@ -36,7 +36,7 @@ int buf_append(struct buf *buf, const void *bytes, size_t len, size_t cap_bytes)
 uint8_t *buf_reserve(struct buf *buf, size_t len);
 void buf_commit(struct buf *buf, size_t len);
 
-/* Drops `len` bytes, at most all, from the front; gives storage above 16 KiB back when empty. */
+/* Drops `len` bytes, at most all, from the front; gives storage above 2 KiB back when empty. */
 void buf_consume(struct buf *buf, size_t len);
 
 #endif

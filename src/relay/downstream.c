@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct downstream {
     struct list node; /* worker->downstreams */
@@ -45,11 +46,33 @@ static void on_refused(void *user, struct h2_stream *stream, enum h2_refusal ref
         &(struct stream_end){STREAM_REJECTED, sent.grpc_status, sent.http_status, text});
 }
 
+/* What the proxy ended itself is counted and said; a client that leaves, or breaks off, is not. */
+static void tell_why_ended(struct client *client, const struct net_error *why)
+{
+    struct worker_stats *stats = &client->worker->stats;
+    const char *peer = rpc_conn_peer(client->conn);
+    size_t named = strlen(peer);
+    const char *text = why->text;
+    if (strncmp(text, peer, named) == 0 && strncmp(text + named, ": ", 2) == 0) {
+        text += named + 2; /* the line names it, too */
+    }
+    if (client->ended) {
+        return; /* told when it was */
+    }
+    if (why->kind == NET_TIMED_OUT) {
+        counter_add(&stats->downstream_cx_timed_out, 1);
+        worker_tell_client(client->worker, "client_timed_out", peer, text);
+    } else if (why->kind == NET_FAILED || why->kind == NET_TLS_FAILED) {
+        counter_add(&stats->downstream_cx_ended, 1);
+        worker_tell_client(client->worker, "client_ended", peer, text);
+    }
+}
+
 static void on_closed(void *user, const struct net_error *why)
 {
     struct downstream *downstream = user;
     struct worker *worker = downstream->client.worker;
-    (void)why;
+    tell_why_ended(&downstream->client, why);
     counter_sub(&worker->stats.downstream_cx_active, 1);
     worker_connection_gone(worker);
     list_remove(&downstream->node);

@@ -53,6 +53,9 @@ struct relay;
       "Client connections lost before HTTP/2: failed handshakes, descriptor limit")                \
     X(downstream_cx_ended, "downstream_cx_ended", COUNTER, "downstream_connections_ended_total",   \
       "Client connections ended because of what the client did")                                   \
+    X(downstream_cx_timed_out, "downstream_cx_timed_out", COUNTER,                                 \
+      "downstream_connections_timed_out_total",                                                    \
+      "Client connections ended because the client answered nothing or took no bytes in time")     \
     X(clients_apart, "clients_apart", COUNTER, "clients_apart_total",                              \
       "Clients given upstream connections of their own because of what they did")                  \
     X(downstream_rq_active, "downstream_rq_active", GAUGE, "streams_active", "Live streams")       \

@@ -95,6 +95,7 @@ void rpc_conn_pinged(struct rpc_conn *conn, bool busy)
     uint64_t now = rpc_conn_now_ms(conn);
     bool at_once = conn->late || now - conn->ticked_ms > H2_STOOD_STILL_MS;
     if (!rpc_ping_policy_allows(&conn->ping_policy, now, busy, at_once)) {
+        rpc_conn_explain(conn, NET_FAILED, "peer sent too many PINGs (too_many_pings)");
         rpc_conn_close(conn, H2_ENHANCE_YOUR_CALM, "too_many_pings");
     }
 }
