@@ -135,8 +135,11 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 def test_hostile_client(world, front, name):
     make, expected = ATTACKS[name]
+    ended, timed_out = world.ended()
     with world.unhurt(), contextlib.closing(world.client(front)) as peer:
         expected.check(peer, make())
+    ends = front == "proxy" and isinstance(expected, Ends)
+    assert world.ended() == [ended + ends, timed_out], "whose connection the proxy ends is counted, and nobody else's"
 
 
 @both
@@ -265,6 +268,7 @@ def slow_starts(world, front):
 @both
 def test_slow_peers_run_out_of_time(world, front):
     begin = time.monotonic()
+    before = world.ended()
     with world.unhurt(), contextlib.ExitStack() as stack:
         slow = []
         for name, sock, first, drip in slow_starts(world, front):
@@ -281,6 +285,10 @@ def test_slow_peers_run_out_of_time(world, front):
         for name, after in ended.items():
             limit_s = SETTINGS_ACK_S if name == "no acknowledgement" else TIMER_S
             assert limit_s - 1 < after < limit_s + 4, (name, ended)
+    if front == "proxy":
+        http2 = [name for name in ended if "TLS" not in name]
+        assert world.ended() == [before[0], before[1] + len(http2)]
+        assert re.search(r"Client 127\.0\.0\.1:\d+: peer did not acknowledge our SETTINGS in time", world.proxy.output)
 
 
 # ---- peers that do not read ------------------------------------------------------------------------

@@ -96,11 +96,6 @@ def metric(proxy, name, address):
     return float(re.search(rf'^{name}{{cluster="server-v1",endpoint="{address}"}} (\S+)$', text, re.M).group(1))
 
 
-def stat(proxy, name):
-    with urllib.request.urlopen(f"{proxy.admin}/stats", timeout=5) as response:
-        return int(re.search(rf"^{re.escape(name)}: (\d+)$", response.read().decode(), re.M).group(1))
-
-
 # ---- servers without the health service -----------------------------------------------------------
 
 class GrpcGoWithoutHealth(GrpcGo):
@@ -123,7 +118,7 @@ def test_a_server_without_the_health_service_is_healthy_which_is_said_once(start
     server = make(started, stubs)
     proxy = started(Proxy(certs, [server], [], *QUICK)).wait_ready()
     assert endpoint(proxy, server.address)["no_health_service"] is True
-    wait_until(lambda: stat(proxy, "server.uptime") >= 2, 10, "time for some more checks")
+    wait_until(lambda: proxy.stat("server.uptime") >= 2, 10, "time for some more checks")
     assert told(proxy, server.address) == [
         "is healthy", f"has no health service ({how}): it counts as healthy while it answers"]
     assert "health_service::none" in urllib.request.urlopen(f"{proxy.admin}/clusters", timeout=5).read().decode()

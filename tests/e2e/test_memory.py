@@ -1,7 +1,6 @@
 """What waits for slow readers is bounded in sum, is paid by those who hold the most, and goes back."""
 import contextlib
 import re
-import urllib.request
 
 import pytest
 
@@ -22,11 +21,6 @@ def rss_mib(process):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise AssertionError("no VmRSS")
-
-
-def number(proxy, name):
-    text = urllib.request.urlopen(f"{proxy.admin}/stats", timeout=5).read().decode()
-    return int(re.search(rf"^http\.grpc\.{name}: (\d+)$", text, re.M).group(1))
 
 
 def ask_without_reading(client, pings):
@@ -66,15 +60,15 @@ def test_what_waits_for_slow_readers_is_bounded_and_goes_back(started, certs, wo
             greedy.append((client, ask_without_reading(client, 1400)))
             highest = max(highest, rss_mib(proxy))
         # the servers have up to 3 million pings to answer, which takes as long as the machine lets them
-        wait_until(lambda: number(proxy, "rq_shed") > 0, 60, "streams are shed")
-        wait_until(lambda: number(proxy, "buffered_bytes") <= LIMIT_MIB << 20, 5, "below the limit")
+        wait_until(lambda: proxy.stat("http.grpc.rq_shed") > 0, 60, "streams are shed")
+        wait_until(lambda: proxy.stat("http.grpc.buffered_bytes") <= LIMIT_MIB << 20, 5, "below the limit")
         highest = max(highest, rss_mib(proxy))
         told = wait_until(lambda: {status for client, streams in greedy for status in statuses(client, streams)}, 20,
                           "clients are told")
         assert told == {RESOURCE_EXHAUSTED}, told
         assert slow.peer.status_of(honest) is None and not slow.gone, "who holds little is not shed"
     # Twice the limit for what the allocator keeps besides, and what 20 connections need.
-    wait_until(lambda: number(proxy, "buffered_bytes") == 0, 10, "nothing waits")
+    wait_until(lambda: proxy.stat("http.grpc.buffered_bytes") == 0, 10, "nothing waits")
     if not is_sanitized(proxy):
         assert highest - before < 2 * LIMIT_MIB + 16, f"{highest - before:.0f} MiB more"
         wait_until(lambda: rss_mib(proxy) - before < LIMIT_MIB / 2 + 4, 25, "the memory goes back",

@@ -138,7 +138,7 @@ def test_handshakes_that_last_count(proxy, fleet):
 
 
 def refused(proxy):
-    return int(re.search(r"downstream_cx_refused: (\d+)", page(proxy, "/stats")).group(1))
+    return proxy.stat("http.grpc.downstream_cx_refused")
 
 
 def test_agents_and_their_streams_are_spread_and_counted_by_worker(proxy, started, certs):

@@ -7,6 +7,7 @@ import time
 from testenv import raw
 from testenv.grpcroute import Agent, Proxy, Server
 from testenv.raw import ACK, DATA, END_HEADERS, HEADERS, PING, frame, message, request
+from testenv.wait import wait_until
 
 GROWTH_KIB = 16 * 1024
 TIMER_S = 10  # H2_PREFACE_MS, H2_HEADER_BLOCK_MS and NET_HELLO_MS
@@ -51,6 +52,11 @@ class World:
 
     def client(self, front, **kwargs):
         return raw.client(self.port(front), self.ca(front), **kwargs)
+
+    def ended(self):
+        """Client connections that the proxy has ended so far: for what they did, and because they were silent."""
+        wait_until(lambda: self.proxy.stat("http.grpc.downstream_cx_active") == 1, 20, "only the agent is connected")
+        return [self.proxy.stat(f"http.grpc.downstream_cx_{name}") for name in ("ended", "timed_out")]
 
     @contextlib.contextmanager
     def unhurt(self):

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import urllib.request
 
 from testenv.process import Process, run
 
@@ -57,6 +58,11 @@ class Proxy(Process):
     @property
     def admin(self):
         return f"http://127.0.0.1:{self.admin_port}"
+
+    def stat(self, name):
+        """A number of /stats, by its whole name."""
+        with urllib.request.urlopen(f"{self.admin}/stats", timeout=5) as response:
+            return int(re.search(rf"^{re.escape(name)}: (\d+)$", response.read().decode(), re.M).group(1))
 
 
 class Agent(Process):

@@ -271,6 +271,33 @@ static void the_loss_of_the_shared_connection_is_nobodys_fault(void **state)
     scene_close(scene);
 }
 
+static void who_is_ended_by_the_proxy_is_counted_by_the_cause(void **state)
+{
+    (void)state;
+    static const char noise[] = "no frame of HTTP/2, whatever one takes it for";
+    struct scene *scene = scene_open(NULL);
+    peer_close(scene_client(scene));
+    peer_abort(scene_client(scene));
+    scene_run(20000);
+    assert_int_equal(scene_stat(scene, downstream_cx_active), 0);
+    assert_int_equal(scene_stat(scene, downstream_cx_ended), 0);
+    assert_int_equal(scene_stat(scene, downstream_cx_timed_out), 0);
+
+    struct peer *silent = scene_client_with(scene, &(struct peer_config){.silent = true});
+    scene_run(20000);
+    assert_null(silent->transport);
+    assert_int_equal(scene_stat(scene, downstream_cx_ended), 0);
+    assert_int_equal(scene_stat(scene, downstream_cx_timed_out), 1);
+
+    struct peer *broken = scene_client(scene);
+    net_stream_write(broken->transport, (const uint8_t *)noise, sizeof(noise));
+    scene_run(20000);
+    assert_null(broken->transport);
+    assert_int_equal(scene_stat(scene, downstream_cx_ended), 1);
+    assert_int_equal(scene_stat(scene, downstream_cx_timed_out), 1);
+    scene_close(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +313,7 @@ int main(void)
         cmocka_unit_test(a_client_that_makes_endpoints_end_its_lane_loses_its_connection),
         cmocka_unit_test(a_lane_lost_now_and_then_is_borne),
         cmocka_unit_test(the_loss_of_the_shared_connection_is_nobodys_fault),
+        cmocka_unit_test(who_is_ended_by_the_proxy_is_counted_by_the_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
