@@ -31,10 +31,11 @@ static void set_limits(struct h2_block_reader *reader, const struct h2_limits *l
 struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits)
 {
     static const struct h2_limits usual; /* says nothing */
-    size_t fields = limit_fields(limits);
-    struct h2_block_reader *reader = malloc(sizeof(*reader) + fields * sizeof(reader->fields[0]));
+    struct h2_block_reader *reader = malloc(sizeof(*reader));
     if (reader != NULL) {
         /* the fields need no zeroing: `count` says which are set */
+        reader->fields = reader->first;
+        reader->field_capacity = H2_BLOCK_FIRST_FIELDS;
         reader->text = NULL;
         reader->text_len = 0;
         reader->text_capacity = 0;
@@ -50,12 +51,35 @@ struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits)
 void h2_block_reader_free(struct h2_block_reader *reader)
 {
     if (reader != NULL) {
+        if (reader->fields != reader->first) {
+            free(reader->fields);
+        }
         free(reader->text);
         free(reader);
     }
 }
 
-static int reserve(struct h2_block_reader *reader, size_t len)
+/* Makes room for one field more; the limit of fields bounds how often. Returns 0 or -ENOMEM. */
+static int reserve_field(struct h2_block_reader *reader)
+{
+    if (reader->count < reader->field_capacity) {
+        return 0;
+    }
+    bool first = reader->fields == reader->first;
+    size_t bytes = reader->field_capacity * sizeof(reader->fields[0]);
+    struct h2_header *fields = realloc(first ? NULL : reader->fields, 2 * bytes);
+    if (fields == NULL) {
+        return -ENOMEM;
+    }
+    if (first) {
+        memcpy(fields, reader->first, bytes);
+    }
+    reader->fields = fields;
+    reader->field_capacity *= 2;
+    return 0;
+}
+
+static int reserve_text(struct h2_block_reader *reader, size_t len)
 {
     size_t capacity = reader->text_capacity > 0 ? reader->text_capacity : INITIAL_TEXT_BYTES;
     while (capacity < reader->text_len + len) {
@@ -111,7 +135,8 @@ int h2_block_reader_add(struct h2_block_reader *reader, const struct h2_header *
         reader->counted_bytes > reader->limit_bytes) {
         return 0; /* as for all that follow */
     }
-    if (reserve(reader, field->name_len + field->value_len + 2) != 0) {
+    if (reserve_field(reader) != 0 ||
+        reserve_text(reader, field->name_len + field->value_len + 2) != 0) {
         return -ENOMEM;
     }
     reader->fields[reader->count++] = (struct h2_header){
@@ -147,6 +172,9 @@ const struct h2_header *h2_block_find(const struct h2_block *block, const char *
     for (size_t i = 0; i < block->count; i++) {
         const struct h2_header *field = &block->fields[i];
         if (field->name_len == name_len && memcmp(field->name, name, name_len) == 0) {
+            if (ret_count == NULL) {
+                return field;
+            }
             found = found != NULL ? found : field;
             count++;
         }

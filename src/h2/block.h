@@ -5,6 +5,10 @@
 #include "h2/limits.h"
 #include "h2/session.h"
 
+/* Room for the fields of a usual block, in a piece small enough that the allocator keeps it at
+ * hand. */
+#define H2_BLOCK_FIRST_FIELDS 16
+
 struct h2_block_reader {
     char *text; /* owned; names and values, each with its NUL */
     size_t text_len;
@@ -16,7 +20,9 @@ struct h2_block_reader {
     size_t limit_fields;
     const struct h2_limits *wider; /* that hold once the path has come; borrowed; NULL: none */
     /* Name and value are offsets until h2_block_reader_finish(). */
-    struct h2_header fields[]; /* as many as the wider limits say */
+    struct h2_header *fields; /* `first`, or owned once these do not suffice */
+    size_t field_capacity;
+    struct h2_header first[H2_BLOCK_FIRST_FIELDS];
 };
 
 /* The most that the limits allow a block in bytes, or limits.h where they say nothing. */

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Faults of an endpoint are logged at most this often. */
 #define FAULT_PERIOD_MS 1000
@@ -55,7 +56,9 @@ bool endpoint_set_health(struct endpoint *endpoint, enum endpoint_health health,
 void endpoint_set_pod(struct endpoint *endpoint, const char *pod)
 {
     pthread_mutex_lock(&endpoint->cluster->mutex);
-    snprintf(endpoint->pod, sizeof(endpoint->pod), "%s", pod);
+    if (strcmp(endpoint->pod, pod) != 0) { /* it hardly ever changes */
+        snprintf(endpoint->pod, sizeof(endpoint->pod), "%s", pod);
+    }
     pthread_mutex_unlock(&endpoint->cluster->mutex);
 }
 

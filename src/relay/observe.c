@@ -7,7 +7,6 @@
 #include "relay/account.h"
 #include "relay/routing.h"
 #include "relay/state.h"
-#include "route/expect.h"
 #include "rpc/frame.h"
 #include "rpc/metadata.h"
 #include "rpc/ping.h"
@@ -149,20 +148,17 @@ void observe_ended(struct worker *worker, struct stream_record *record)
 
 static bool can_judge(const struct route_rule *rule)
 {
-    char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
-    return rule != NULL && route_rule_versions(rule, versions) > 0;
+    return rule != NULL && rule->version_count > 0;
 }
 
 bool observe_is_misroute(const struct route_rule *rule, const char *server_version)
 {
-    char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
-    size_t count = route_rule_versions(rule, versions);
-    for (size_t i = 0; i < count; i++) {
-        if (text_same_major(server_version, versions[i])) {
+    for (size_t i = 0; i < rule->version_count; i++) {
+        if (text_same_major(server_version, rule->versions[i])) {
             return false;
         }
     }
-    return count > 0;
+    return rule->version_count > 0;
 }
 
 static void judge(struct worker *worker, struct stream_record *record)

@@ -1,6 +1,7 @@
 #include "route/derive.h"
 
 #include "base/mem.h"
+#include "route/expect.h"
 #include "route/hosts.h"
 #include "route/table.h"
 
@@ -86,6 +87,7 @@ static void derive_clusters(struct route_table *table)
         for (size_t k = 0; k < rule->backend_count; k++) {
             rule->backends[k].cluster = cluster_of(table, rule, &rule->backends[k]);
         }
+        rule->version_count = route_rule_versions(rule, rule->versions);
     }
     for (size_t i = 0; i < table->cluster_count; i++) {
         table->clusters[i].name = cluster_name(table, &table->clusters[i]);

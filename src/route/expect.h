@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ROUTE_VERSION_BYTES 16
 /* Values of agent-version that one request of a check may carry. */
 #define ROUTE_EXPECT_VALUES_MAX 8
 

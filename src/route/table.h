@@ -15,6 +15,7 @@
 #define ROUTE_MATCHES_TOTAL_MAX 128 /* of all rules together */
 #define ROUTE_HEADERS_MAX       16
 #define ROUTE_BACKENDS_MAX      16
+#define ROUTE_VERSION_BYTES     16 /* of a server: "v1" */
 #define ROUTE_WEIGHT_MAX        1000000
 #define ROUTE_METHOD_MAX        1024 /* characters of a service or method */
 #define ROUTE_VALUE_MAX         4096 /* characters of a header's value */
@@ -104,6 +105,9 @@ struct route_rule {
     size_t match_count;
     struct route_backend backends[ROUTE_BACKENDS_MAX];
     size_t backend_count;
+    /* What route_rule_versions() says. */
+    char versions[ROUTE_BACKENDS_MAX][ROUTE_VERSION_BYTES];
+    size_t version_count;
     struct route_modifier request;
     struct route_modifier response;
 };

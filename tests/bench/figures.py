@@ -37,12 +37,14 @@ def apart(one, other):
 
 
 def disagreements(results):
-    """One line for each peer whose ratio to ours, and for ours whose figure, is another by another driver."""
+    """One line for each peer whose ratio to ours, and for ours whose figure, is another by another driver in the rounds
+    in which both took part."""
     lines = []
     for driver in results.drivers[1:]:
         for shape in results.shapes:
             for contender in results.contenders:
-                both = [figure(results, each, contender, shape) for each in (results.drivers[0], driver)]
+                rounds = len(results.of(driver, contender, shape) or [])
+                both = [figure(results, each, contender, shape, rounds) for each in (results.drivers[0], driver)]
                 if None not in both and min(both) > 0 and apart(*both):
                     of = {True: "kB" if shape.idle else "us"}.get(contender is results.own, "times grpcroute's")
                     lines.append(f"{shape.name}, {contender.title}: {both[0]:.2f} {of} by {results.drivers[0].name}, "
@@ -50,9 +52,9 @@ def disagreements(results):
     return lines
 
 
-def figure(results, driver, contender, shape):
-    """None where there is none, or none of the load that was asked for."""
-    samples, ours = results.of(driver, contender, shape), results.ours(driver, shape)
-    if not samples or any(sample.unkept for sample in samples + (ours or [])):
+def figure(results, driver, contender, shape, rounds):
+    """Of the first rounds; None where there is none, or none of the load that was asked for."""
+    samples, ours = ((results.of(driver, each, shape) or [])[:rounds] for each in (contender, results.own))
+    if not samples or any(sample.unkept for sample in samples + ours):
         return None
     return median_sample(samples).cost if contender is results.own else median_ratio(samples, ours)

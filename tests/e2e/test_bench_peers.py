@@ -91,6 +91,14 @@ def test_drivers_that_disagree_by_more_than_a_tenth_are_told():
     assert figures.disagreements(unkept) == [], "it was another load"
 
 
+def test_drivers_are_compared_by_the_rounds_that_both_saw():
+    drifted = {"grpcroute": [20, 10, 10], "haproxy": [40, 30, 30], "envoy": [30, 15, 15], "echo": [10, 5, 5]}
+    once = {name: costs[:1] for name, costs in drifted.items()}
+    assert figures.disagreements(results_of({"nghttp2": drifted, "grpcroute": once})) == []
+    told = figures.disagreements(results_of({"nghttp2": drifted, "grpcroute": {**once, "haproxy": [60]}}))
+    assert told == ["4x1, HAProxy: 2.00 times grpcroute's by nghttp2, 3.00 by grpcroute"]
+
+
 def test_a_driver_that_was_late_is_told_and_gives_no_latency():
     results = results_of({"nghttp2": {}})
     results.samples["nghttp2", "grpcroute", "4x1"] = [Sample(10, busy=1, unkept="3% of its pings were sent late")]

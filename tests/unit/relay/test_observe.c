@@ -7,6 +7,7 @@
 #include "relay/account.h"
 #include "relay/routing.h"
 #include "relay/state.h"
+#include "route/expect.h"
 #include "route/load.h"
 #include "rpc/ping.h"
 
@@ -139,6 +140,7 @@ static void a_rule_whose_backends_name_no_version_judges_nothing(void **state)
     uint8_t bytes[256];
     struct stream_record record;
     rule.backends[0].name = mem_unconst("blue");
+    rule.version_count = route_rule_versions(&rule, rule.versions);
     begin(world, &record, "v1.1", RPC_PING_PATH);
     record.rule = &rule;
     down(world, &record, bytes, answer(bytes, sizeof(bytes), "v7", "pod"));

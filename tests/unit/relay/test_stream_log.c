@@ -466,8 +466,7 @@ void *__real_malloc(size_t bytes);
 void *__wrap_malloc(size_t bytes);
 
 /* What the reader of a header block asks for. */
-#define BLOCK_READER_BYTES                                                                         \
-    (sizeof(struct h2_block_reader) + H2_HEADER_FIELDS * sizeof(struct h2_header))
+#define BLOCK_READER_BYTES sizeof(struct h2_block_reader)
 
 void *__wrap_malloc(size_t bytes)
 {
