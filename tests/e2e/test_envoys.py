@@ -72,6 +72,16 @@ def test_these_are_the_envoys_that_the_output_names():
         assert f"/{version}/" in said
 
 
+def logged(proxy):
+    return [line for line in proxy.process.output.splitlines() if line.startswith("{")]
+
+
+def completed(proxy):
+    """Requests, but for those to its admin port."""
+    counts = re.findall(r"^http\.(?!admin\.).*\.downstream_rq_completed: (\d+)$", get(proxy, "/stats"), re.M)
+    return sum(map(int, counts))
+
+
 def test_verify_sticky_test_and_boundaries_pass(proxy):
     for command, *args in (("verify",), ("verify", "--boundary"), ("sticky-test", "--interval", "20ms")):
         done = check(proxy, command, *args)
@@ -92,10 +102,12 @@ def test_a_running_envoy_does_not_warn_and_logs_streams(envoy, started, certs, b
     done = check(proxy, "verify", "--routes", routes)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(get(proxy, "/server_info"))["state"] == "LIVE"
+    # It writes to its log in a thread of its own, and what it says of a signal would come into the middle of a line.
+    wait_until(lambda: counter(proxy, "downstream_cx_active") == 0, what="all streams are over")
+    wait_until(lambda: len(logged(proxy)) == completed(proxy), what="all are logged", show=lambda: proxy.process.output)
     assert proxy.process.stop() == 0
     assert complaints(proxy) == []
-    ids = {line["agent_id"] for line in map(json.loads, (line for line in proxy.process.output.splitlines()
-                                                         if line[0] == "{"))}
+    ids = {line["agent_id"] for line in map(json.loads, logged(proxy))}
     assert len(ids) > 1 and "100 %" not in ids  # as agents sent them, not as the rule rewrote them
 
 
