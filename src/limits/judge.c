@@ -148,10 +148,12 @@ static void judge_both_open(struct limits_finding *finding)
     if (a->unproved || b->unproved) {
         text_format_duration(looked, sizeof(looked), finding->looked);
         finding->state = LIMITS_NOT_MEASURED;
+        bool stopped = a->end == LIMITS_END_HERE || b->end == LIMITS_END_HERE;
         snprintf(finding->why, sizeof(finding->why),
-                 "no end was told within %s, but the service did not answer a last message: "
-                 "whether the stream was alive is not known",
-                 looked);
+                 "no end was told within %s, but %s: whether the stream was alive is not known",
+                 looked,
+                 stopped ? "the run was stopped before a last message showed more"
+                         : "the service did not answer a last message");
     }
 }
 

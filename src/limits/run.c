@@ -63,14 +63,18 @@ static void finish(struct run *run)
     }
 }
 
-static void stop(struct run *run)
+/* `soon`: what is watched may still show that it is alive. */
+static void stop(struct run *run, bool soon)
 {
+    uint64_t now_ns = limits_ground_now_ns(&run->ground);
     run->stopping = true;
     limits_ask_stop(&run->ask);
     limits_between_stop(&run->between);
     for (size_t i = 0; i < run->work_count; i++) {
         struct limits_work *work = &run->works[i];
-        if (!work->over) {
+        if (!work->over && soon && work->plan->cut != NULL) {
+            work->plan->cut(work, now_ns);
+        } else if (!work->over) {
             work->plan->stop(work);
         }
     }
@@ -79,11 +83,17 @@ static void stop(struct run *run)
 static void on_signal(void *user, int number, bool again)
 {
     struct run *run = user;
-    (void)again;
     if (run->result->interrupted_by == 0) {
         run->result->interrupted_by = number;
     }
-    stop(run);
+    if (!again && run->measuring) {
+        cli_progress_wipe(&run->progress);
+        fprintf(stderr,
+                "limits: ends when each stream has shown whether it is alive, within %d s; at a "
+                "second signal at once\n",
+                LIMITS_ANSWER_MS / 1000);
+    }
+    stop(run, !again);
 }
 
 /* ---- works ----------------------------------------------------------------------------------- */
@@ -260,7 +270,7 @@ static void on_tick(uv_timer_t *timer)
         return;
     }
     if (!run->stopping && is_late(run, now_ns)) {
-        stop(run);
+        stop(run, false);
     }
     show_progress(run, now_ns);
 }

@@ -42,7 +42,10 @@ struct limits_plan {
     void (*start)(struct limits_work *work);
     /* Every LIMITS_TICK_MS until it is over; may be NULL. */
     void (*tick)(struct limits_work *work, uint64_t now_ns);
-    /* The run ends early: nothing new, connections are closed, limits_work_over() follows, with
+    /* The run is to end soon: what is watched was watched for long enough, and is to show that it
+     * is alive. May be NULL: it stops. Not called when it is over. Repeats are harmless. */
+    void (*cut)(struct limits_work *work, uint64_t now_ns);
+    /* The run ends now: nothing new, connections are closed, limits_work_over() follows, with
      * what is known by then in the finding. Not called when it is over. Repeats are harmless. */
     void (*stop)(struct limits_work *work);
     /* After it was over, and all of its connections are closed. */

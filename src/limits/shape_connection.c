@@ -43,6 +43,7 @@ struct connection_try {
     uint64_t gap_ns;   /* of a busy one */
     uint64_t burst_ns; /* when it began */
     uint64_t clock_ns; /* from when the limit counts; 0: not yet */
+    uint64_t cut_ns;   /* when the run was to end soon; 0: never */
     uint64_t blur_ns;
     uint64_t next_ns;
     uint64_t call_ns;  /* when the open one began */
@@ -68,6 +69,19 @@ static uint64_t now_of(const struct connection_try *try)
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
+
+/* When it was looked at for long enough. */
+static uint64_t until_of(const struct connection_try *try)
+{
+    uint64_t until_ns = try->clock_ns + try->conn.ground->within_ns;
+    return try->cut_ns != 0 && try->cut_ns < until_ns ? try->cut_ns : until_ns;
+}
+
+static void end_open(struct connection_try *try)
+{
+    bool cut = until_of(try) == try->cut_ns;
+    limits_conn_try_end(&try->conn, cut ? LIMITS_END_HERE : LIMITS_END_OPEN, "");
+}
 
 static void judge(struct connections *all)
 {
@@ -98,7 +112,7 @@ static void note_between(struct connection_try *try)
     const struct limits_ground *ground = try->conn.ground;
     struct limits_sample *sample = try->conn.sample;
     uint64_t blur_ns = try->blur_ns + limits_ground_blur_ns(ground);
-    uint64_t to_ns = try->proved ? try->clock_ns + ground->within_ns - 1 : try->call_ns;
+    uint64_t to_ns = try->proved ? until_of(try) - 1 : try->call_ns;
     uint64_t half_ns = to_ns > try->heard_ns ? (to_ns - try->heard_ns) / 2 : 0;
     sample->value = try->heard_ns + half_ns - try->clock_ns;
     sample->lived_ns = try->heard_ns + half_ns - sample->opened_ns;
@@ -109,8 +123,8 @@ static void on_end(struct limits_conn_try *conn, enum limits_end how)
 {
     struct connection_try *try = try_of(conn);
     struct limits_sample *sample = conn->sample;
-    uint64_t looked_ns = try->clock_ns + conn->ground->within_ns;
-    uint64_t now_ns = how == LIMITS_END_OPEN ? looked_ns : now_of(try);
+    bool open = how == LIMITS_END_OPEN || (how == LIMITS_END_HERE && try->cut_ns != 0);
+    uint64_t now_ns = open ? until_of(try) : now_of(try);
     sample->opened = try->called || (how == LIMITS_END_GOAWAY && try->answered);
     sample->lived_ns = now_ns - sample->opened_ns;
     sample->value = now_ns - try->clock_ns;
@@ -201,7 +215,7 @@ static void on_call_closed(void *user, const struct rpc_status *status)
     }
     if (try->proved) {
         if (try->answered || status->origin != RPC_FROM_CONNECTION) {
-            limits_conn_try_end(&try->conn, LIMITS_END_OPEN, "");
+            end_open(try);
         }
         return; /* else the end of its connection tells more */
     }
@@ -256,7 +270,7 @@ static void end_unanswered(struct connection_try *try)
 static void end_looked_at(struct connection_try *try, uint64_t now_ns)
 {
     if (is_asking(try->all)) {
-        limits_conn_try_end(&try->conn, LIMITS_END_OPEN, "");
+        end_open(try);
     } else {
         try->proved = true;
         open_call(try, now_ns);
@@ -265,7 +279,7 @@ static void end_looked_at(struct connection_try *try, uint64_t now_ns)
 
 static void tick_used(struct connection_try *try, uint64_t now_ns)
 {
-    bool over = now_ns >= try->clock_ns + try->conn.ground->within_ns;
+    bool over = now_ns >= until_of(try);
     if (try->calling) {
         if (now_ns > try->call_ns + LIMITS_ANSWER_MS * NS_PER_MS) {
             end_unanswered(try);
@@ -288,11 +302,26 @@ static void tick(struct limits_work *work, uint64_t now_ns)
     }
 }
 
+static void cut(struct limits_work *work, uint64_t now_ns)
+{
+    struct connections *all = work->state;
+    for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
+        struct connection_try *try = &all->tries[i];
+        if (!try->called || all->counted) {
+            limits_conn_try_stop(&try->conn);
+        } else if (try->cut_ns == 0) {
+            try->cut_ns = now_ns;
+        }
+    }
+}
+
 static void stop(struct limits_work *work)
 {
     struct connections *all = work->state;
     for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
-        limits_conn_try_stop(&all->tries[i].conn);
+        struct limits_conn_try *conn = &all->tries[i].conn;
+        conn->sample->unproved = !is_asking(all) && conn->state < LIMITS_CONN_CLOSING;
+        limits_conn_try_stop(conn);
     }
 }
 
@@ -330,12 +359,13 @@ static void free_work(struct limits_work *work)
 
 /* clang-format off */
 #define PLAN(name)                                                                                 \
-    {.shape = LIMITS_##name, .start = start, .tick = tick, .stop = stop, .free = free_work}
+    {.shape = LIMITS_##name, .start = start, .tick = tick, .cut = cut, .stop = stop,               \
+     .free = free_work}
 
 const struct limits_plan limits_connection_plans[LIMITS_CONNECTION_PLANS] = {
     PLAN(AGE_CONNECTION),
     PLAN(IDLE_CONNECTION),
-    {.shape = LIMITS_REQUESTS_PER_CONNECTION, .harsh = true, .start = start, .tick = tick, .stop = stop,
-     .free = free_work},
+    {.shape = LIMITS_REQUESTS_PER_CONNECTION, .harsh = true, .start = start, .tick = tick, .cut = cut,
+     .stop = stop, .free = free_work},
 };
 /* clang-format on */

@@ -61,6 +61,14 @@ static void tick(struct limits_work *work, uint64_t now_ns)
     }
 }
 
+static void cut(struct limits_work *work, uint64_t now_ns)
+{
+    struct time_work *time = work->state;
+    for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
+        limits_time_try_cut(&time->tries[i], now_ns);
+    }
+}
+
 static void stop(struct limits_work *work)
 {
     struct time_work *time = work->state;
@@ -78,7 +86,7 @@ static void free_work(struct limits_work *work)
 #define PLAN(...) PLAN_IN(TOGETHER, __VA_ARGS__)
 #define PLAN_IN(turn_, name, probe, ...)                                                           \
     {.shape = LIMITS_##name, .turn = LIMITS_TURN_##turn_, .needs_probe = (probe), .start = start,  \
-     .tick = tick, .stop = stop, .free = free_work,                                                \
+     .tick = tick, .cut = cut, .stop = stop, .free = free_work,                                    \
      .setup = &(const struct limits_time_setup){__VA_ARGS__}}
 
 const struct limits_plan limits_time_plans[LIMITS_TIME_PLANS] = {

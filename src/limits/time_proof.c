@@ -48,6 +48,13 @@ void limits_time_note_shown(struct limits_time_try *try)
     }
 }
 
+/* When its time was over. */
+static void note_open(struct limits_time_try *try)
+{
+    limits_time_note_value(try, try->until_ns);
+    try->sample->end = try->cut ? LIMITS_END_HERE : LIMITS_END_OPEN;
+}
+
 /* Nothing comes through any more. */
 static void note_dead(struct limits_time_try *try, uint64_t heard_ns, uint32_t every_ms)
 {
@@ -102,8 +109,7 @@ bool limits_time_proof_is_over(struct limits_time_try *try, uint64_t now_ns)
     if ((!heard && is_on_its_way(try)) || now_ns < try->next_ask_ns || try->ask.running) {
         return false;
     }
-    limits_time_note_value(try, try->until_ns);
-    try->sample->end = LIMITS_END_OPEN;
+    note_open(try);
     try->sample->unproved = !heard && is_own(try);
     if (!heard && !is_own(try)) {
         note_dead(try, try->heard_ns,
@@ -117,15 +123,15 @@ bool limits_time_proof_is_declined(struct limits_time_try *try, const struct rpc
     if (!is_own(try) || status->origin != RPC_FROM_TRAILERS) {
         return false;
     }
-    limits_time_note_value(try, try->until_ns);
-    try->sample->end = LIMITS_END_OPEN;
+    note_open(try);
     try->sample->unproved = true;
     return true;
 }
 
 bool limits_time_proof_told(struct limits_time_try *try, const struct limits_told *told)
 {
-    if (told->messages >= try->call.sent || try->sample->end != LIMITS_END_OPEN) {
+    bool open = try->sample->end == LIMITS_END_OPEN || try->sample->end == LIMITS_END_HERE;
+    if (told->messages >= try->call.sent || !open) {
         return false;
     }
     if (is_on_its_way(try) && !try->stopping) {

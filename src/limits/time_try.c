@@ -1,6 +1,6 @@
 /*   waiting --its time--> dialling --ready--> asked --first answer--> watched
  *   watched --stream ends--> ended --server told, or not asked--> closing
- *   watched --looked at for long enough--> proved --a message came through--> left
+ *   watched --looked at for long enough, or cut--> proved --a message came through--> left
  *   proved --nothing came through for too long--> left
  *   proved --stream ends--> ended
  *   left --server told--> closing
@@ -8,6 +8,7 @@
  *   watched --PINGs were refused, and fewer may do--> dialling
  *   ended, left --the other of two that are quiet together is still watched--> asks later
  *   dialling, asked --no connection, an end, no answer in time--> closing
+ *   waiting, dialling, asked --cut--> closing
  *   any --stopped--> closing
  *   closing --connection and question are closed--> over */
 #include "limits/time_try.h"
@@ -313,6 +314,16 @@ void limits_time_try_tick(struct limits_time_try *try, uint64_t now_ns)
     }
 }
 
+void limits_time_try_cut(struct limits_time_try *try, uint64_t now_ns)
+{
+    if (try->state == LIMITS_TRY_WATCHED && now_ns < try->until_ns) {
+        try->cut = true;
+        try->until_ns = now_ns;
+    } else if (try->state < LIMITS_TRY_WATCHED) {
+        limits_time_try_stop(try);
+    }
+}
+
 void limits_time_try_stop(struct limits_time_try *try)
 {
     if (try->stopping || try->state >= LIMITS_TRY_CLOSING) {
@@ -322,6 +333,7 @@ void limits_time_try_stop(struct limits_time_try *try)
     if (try->state == LIMITS_TRY_WATCHED || try->state == LIMITS_TRY_PROVED) {
         limits_time_note_value(try, try->state == LIMITS_TRY_PROVED ? try->until_ns : now_of(try));
         try->sample->end = LIMITS_END_HERE;
+        try->sample->unproved = true;
     } else if (try->state < LIMITS_TRY_WATCHED) {
         try->sample->opened = false;
     }

@@ -66,6 +66,7 @@ struct limits_time_try {
     uint64_t next_ask_ns;    /* when its server is asked what came of that */
     unsigned pings_refused;  /* intervals */
     bool asks_later;
+    bool cut; /* `until_ns` came early, because the run is to end */
     bool stopping;
 };
 
@@ -74,7 +75,10 @@ void limits_time_try_init(struct limits_time_try *try, struct limits_ground *gro
                           const struct limits_time_setup *setup, bool probe, uint64_t begin_ns,
                           struct limits_sample *sample, void (*on_over)(void *user), void *user);
 void limits_time_try_tick(struct limits_time_try *try, uint64_t now_ns);
-/* The run ends early. Repeats are harmless. */
+/* The run is to end soon: its time is over, and a message is to show that it is alive. Repeats are
+ * harmless. */
+void limits_time_try_cut(struct limits_time_try *try, uint64_t now_ns);
+/* The run ends now. Repeats are harmless. */
 void limits_time_try_stop(struct limits_time_try *try);
 
 #endif
