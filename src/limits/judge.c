@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "h2/session.h"
+#include "limits/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,15 +32,10 @@ static uint64_t ended_at(const struct limits_sample *sample)
     return sample->opened_ns + sample->lived_ns;
 }
 
-static bool is_open(const struct limits_sample *sample)
-{
-    return sample->end == LIMITS_END_OPEN || sample->end == LIMITS_END_HERE;
-}
-
 /* Nothing told the client of an end. */
 static bool is_unended(const struct limits_sample *sample)
 {
-    return is_open(sample) || sample->end == LIMITS_END_DEAD;
+    return limits_sample_lives(sample) || sample->end == LIMITS_END_DEAD;
 }
 
 enum limits_side limits_judge_side(const struct limits_sample *sample,
@@ -75,8 +71,8 @@ static void set_unsteady(struct limits_finding *finding, const char *why)
     text_format_duration(second, sizeof(second), b->value);
     finding->state = LIMITS_UNSTEADY;
     snprintf(finding->why, sizeof(finding->why), "%s after %s, %s after %s%s",
-             is_open(a) ? "one was open" : "one ended", first,
-             is_open(b) ? "the other was open" : "the other ended", second, why);
+             limits_sample_lives(a) ? "one was open" : "one ended", first,
+             limits_sample_lives(b) ? "the other was open" : "the other ended", second, why);
 }
 
 /* A GOAWAY that says itself that it is one for age or idleness. gRPC servers vary these, so that
@@ -129,8 +125,8 @@ static void judge_one_ended(struct limits_finding *finding)
 {
     const struct limits_sample *a = &finding->samples[0];
     const struct limits_sample *b = &finding->samples[1];
-    const struct limits_sample *open = is_open(a) ? a : b;
-    const struct limits_sample *ended = is_open(a) ? b : a;
+    const struct limits_sample *open = limits_sample_lives(a) ? a : b;
+    const struct limits_sample *ended = limits_sample_lives(a) ? b : a;
     bool stopped = open->end == LIMITS_END_HERE;
     set_unsteady(finding, stopped ? ", when the run was stopped" : "");
     if (stopped && open->value < ended->value) { /* it might have ended so, too */
@@ -180,9 +176,9 @@ void limits_judge_times(struct limits_finding *finding)
     finding->looked = larger(a->value, b->value);
     if (!a->opened || !b->opened) {
         judge_unopened(finding);
-    } else if (is_open(a) && is_open(b)) {
+    } else if (limits_sample_lives(a) && limits_sample_lives(b)) {
         judge_both_open(finding);
-    } else if (is_open(a) || is_open(b)) {
+    } else if (limits_sample_lives(a) || limits_sample_lives(b)) {
         judge_one_ended(finding);
     } else {
         judge_both_ended(finding);

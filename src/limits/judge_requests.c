@@ -2,13 +2,10 @@
  * after the same number then, and at another age. */
 #include "limits/judge.h"
 
+#include "limits/words.h"
+
 #include <inttypes.h>
 #include <stdio.h>
-
-static bool is_open(const struct limits_sample *sample)
-{
-    return sample->end == LIMITS_END_OPEN || sample->end == LIMITS_END_HERE;
-}
 
 static uint64_t apart(uint64_t a, uint64_t b)
 {
@@ -36,13 +33,13 @@ void limits_judge_requests(struct limits_finding *finding)
         }
     }
     finding->looked = more->value;
-    if (!is_open(a) && !is_open(b) && apart(a->value, b->value) <= 1) {
+    if (!limits_sample_lives(a) && !limits_sample_lives(b) && apart(a->value, b->value) <= 1) {
         finding->state = LIMITS_FOUND;
         finding->value = less->value;
         finding->resolution = more->value - less->value;
         finding->side = a->side == b->side ? a->side : LIMITS_SIDE_UNKNOWN;
         snprintf(finding->look, sizeof(finding->look), "%s", less->saw);
-    } else if (!is_open(more) && is_open(less)) {
+    } else if (!limits_sample_lives(more) && limits_sample_lives(less)) {
         finding->state = LIMITS_UNSTEADY;
         snprintf(finding->why, sizeof(finding->why),
                  "one ended after %" PRIu64 " requests; the other was open after %" PRIu64
@@ -64,8 +61,8 @@ void limits_judge_paced(struct limits_finding *finding, const uint64_t requests[
             return;
         }
     }
-    if (!a->opened || !b->opened || is_open(a) || is_open(b) || finding->state != LIMITS_UNSTEADY ||
-        apart(requests[0], requests[1]) > 1) {
+    if (!a->opened || !b->opened || limits_sample_lives(a) || limits_sample_lives(b) ||
+        finding->state != LIMITS_UNSTEADY || apart(requests[0], requests[1]) > 1) {
         return;
     }
     finding->state = LIMITS_BY_OTHER;

@@ -307,7 +307,7 @@ static void cut(struct limits_work *work, uint64_t now_ns)
     struct connections *all = work->state;
     for (size_t i = 0; i < LIMITS_SAMPLES; i++) {
         struct connection_try *try = &all->tries[i];
-        if (!try->called || all->counted) {
+        if (!try->called) {
             limits_conn_try_stop(&try->conn);
         } else if (try->cut_ns == 0) {
             try->cut_ns = now_ns;
@@ -365,7 +365,7 @@ static void free_work(struct limits_work *work)
 const struct limits_plan limits_connection_plans[LIMITS_CONNECTION_PLANS] = {
     PLAN(AGE_CONNECTION),
     PLAN(IDLE_CONNECTION),
-    {.shape = LIMITS_REQUESTS_PER_CONNECTION, .harsh = true, .start = start, .tick = tick, .cut = cut,
-     .stop = stop, .free = free_work},
+    {.shape = LIMITS_REQUESTS_PER_CONNECTION, .harsh = true, .start = start, .tick = tick, .stop = stop,
+     .free = free_work},
 };
 /* clang-format on */

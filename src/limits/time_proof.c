@@ -1,6 +1,7 @@
 #include "limits/time_proof.h"
 
 #include "base/clock.h"
+#include "limits/words.h"
 
 #include <stdio.h>
 
@@ -130,8 +131,7 @@ bool limits_time_proof_is_declined(struct limits_time_try *try, const struct rpc
 
 bool limits_time_proof_told(struct limits_time_try *try, const struct limits_told *told)
 {
-    bool open = try->sample->end == LIMITS_END_OPEN || try->sample->end == LIMITS_END_HERE;
-    if (told->messages >= try->call.sent || !open) {
+    if (told->messages >= try->call.sent || !limits_sample_lives(try->sample)) {
         return false;
     }
     if (is_on_its_way(try) && !try->stopping) {
