@@ -13,6 +13,7 @@
 #include "h2/budget.h"
 #include "h2/frame_split.h"
 #include "h2/session.h"
+#include "h2/varying.h"
 
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
@@ -76,6 +77,7 @@ struct h2_session {
     size_t stream_count;
     struct h2_block_reader *block; /* owned; the header block being received */
     char *broken_field;            /* owned; of it, see h2_block_note_field() */
+    struct h2_varying *varying;    /* owned; of the requests we send; NULL: of none yet */
 
     /* Receiving: credit to tell of, and what the peer may still send. */
     size_t credit;

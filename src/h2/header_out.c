@@ -111,6 +111,21 @@ static void free_nv(nghttp2_nv *nv, nghttp2_nv *stack)
     }
 }
 
+/* What varies from request to request stays out of the table of those that do not. Without memory
+ * to know by, all goes in. */
+static void keep_out_varying(struct h2_session *session, const struct h2_header *fields,
+                             size_t count, nghttp2_nv *nv)
+{
+    if (session->varying == NULL) {
+        session->varying = calloc(1, sizeof(*session->varying));
+    }
+    for (size_t i = 0; i < count && session->varying != NULL; i++) {
+        if (h2_varying_note(session->varying, &fields[i])) {
+            nv[i].flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+        }
+    }
+}
+
 /* Returns nghttp2's flags for the block that begins this side of the stream. */
 static uint8_t begin_side(struct h2_stream *stream, bool end_stream)
 {
@@ -137,6 +152,7 @@ int h2_stream_open(struct h2_session *session, const struct h2_header *fields, s
     stream->is_post = h2_block_is_post(&(struct h2_block){fields, count});
     nghttp2_nv stack[STACK_FIELDS] = {0};
     nghttp2_nv *nv = to_nv(fields, count, stack);
+    keep_out_varying(session, fields, count, nv);
     int32_t id = nghttp2_submit_headers(h2_ng(session), begin_side(stream, end_stream), -1, NULL,
                                         nv, count, stream);
     free_nv(nv, stack);

@@ -157,6 +157,7 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     h2_block_reader_free(session->block);
     free(session->goaway_text);
     free(session->broken_field);
+    free(session->varying);
     nghttp2_session_del(h2_ng(session));
     h2_memory_release(session);
     free(session->rest_copy);

@@ -319,6 +319,68 @@ static void a_secret_is_never_indexed_from_wire_to_wire(void **state)
     pair_free(pair);
 }
 
+/* Sends `count` requests with the field, its value from `values` in turn. Returns how many fields
+ * of them came as never to be indexed. */
+static unsigned never_indexed_of(struct pair *pair, const char *name, size_t count,
+                                 const char *const *values, size_t value_count)
+{
+    unsigned before = pair->server.never_indexed;
+    for (size_t i = 0; i < count; i++) {
+        char unlike[32];
+        snprintf(unlike, sizeof(unlike), "agent-%03zu", i);
+        const char *value = value_count == 0 ? unlike : values[i % value_count];
+        struct h2_stream *stream;
+        const struct h2_header fields[] = {
+            H2_HEADER(":method", "POST"), H2_HEADER(":scheme", "http"), H2_HEADER(":path", "/x"),
+            H2_HEADER(":authority", "x"), H2_HEADER("te", "trailers"),  H2_HEADER(name, value),
+        };
+        assert_int_equal(pair_open_fields(pair, fields, 6, true, &stream), 0);
+        pair_run(pair, 1000);
+    }
+    return pair->server.never_indexed - before;
+}
+
+static void what_never_comes_again_stays_out_of_the_table(void **state)
+{
+    (void)state;
+    static const char *const versions[] = {"v1.1", "v1.2", "v1.10", "v1.11"};
+    static const char *const same[] = {"agent-000"};
+    struct pair *pair = pair_new(NULL);
+    pair->server.answer = true;
+    /* From the eighth value on that is new, and of this field alone. */
+    assert_int_equal(never_indexed_of(pair, "agent-id", 20, NULL, 0), 13);
+    /* A few values in turn come again, */
+    assert_int_equal(never_indexed_of(pair, "agent-version", 40, versions, 4), 0);
+    /* and so may one that varied. */
+    assert_int_equal(never_indexed_of(pair, "agent-id", 20, same, 1), 1);
+    assert_int_equal(never_indexed_of(pair, "agent-id", 8, NULL, 0), 0); /* 000 came again */
+    /* Another connection has its own. */
+    struct pair *other = pair_new(NULL);
+    other->server.answer = true;
+    assert_int_equal(never_indexed_of(other, "agent-id", 7, NULL, 0), 0);
+    /* Short and empty values are told apart, too. */
+    static const char *const shorts[] = {"", "a", "b", "ab", "ba", "abc", "cba", "abcd", "dcba"};
+    assert_int_equal(never_indexed_of(other, "x-short", 9, shorts, 9), 2);
+    pair_free(other);
+    pair_free(pair);
+}
+
+/* More names than are known of do no harm, and those that go on coming are known again. */
+static void of_many_names_some_may_vary_unknown(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"1"};
+    struct pair *pair = pair_new(NULL);
+    pair->server.answer = true;
+    for (int i = 0; i < 70; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "x-name-%d", i % 49);
+        assert_int_equal(never_indexed_of(pair, name, 1, values, 1), 0);
+    }
+    assert_int_equal(never_indexed_of(pair, "agent-id", 20, NULL, 0), 13);
+    pair_free(pair);
+}
+
 static void what_is_too_large_for_the_peer_is_not_sent(void **state)
 {
     (void)state;
@@ -363,6 +425,8 @@ int main(void)
         cmocka_unit_test(trailers_are_judged_like_blocks),
         cmocka_unit_test(a_body_that_is_not_as_long_as_it_says_is_a_fault),
         cmocka_unit_test(a_secret_is_never_indexed_from_wire_to_wire),
+        cmocka_unit_test(what_never_comes_again_stays_out_of_the_table),
+        cmocka_unit_test(of_many_names_some_may_vary_unknown),
         cmocka_unit_test(what_is_too_large_for_the_peer_is_not_sent),
     };
     return cmocka_run_group_tests_name("h2/blocks", tests, NULL, NULL);
