@@ -1,9 +1,10 @@
 /* A queue of bytes in one piece of storage that grows by doubling and moves its contents rarely. */
 #include "base/buf.h"
 
+#include "base/pool.h"
+
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FIRST_CAPACITY_BYTES ((size_t)256)
@@ -11,7 +12,7 @@
 
 void buf_deinit(struct buf *buf)
 {
-    free(buf->storage);
+    pool_free(buf->storage);
     *buf = (struct buf){0};
 }
 
@@ -22,14 +23,14 @@ static int grow(struct buf *buf, size_t needed_bytes)
     while (capacity < needed_bytes) {
         capacity *= 2;
     }
-    uint8_t *storage = malloc(capacity);
+    uint8_t *storage = pool_alloc(capacity);
     if (storage == NULL) {
         return -ENOMEM;
     }
     if (buf->len > 0) {
         memcpy(storage, buf_data(buf), buf->len);
     }
-    free(buf->storage);
+    pool_free(buf->storage);
     buf->storage = storage;
     buf->start = 0;
     buf->capacity = capacity;

@@ -1,5 +1,7 @@
 #include "h2/block.h"
 
+#include "base/pool.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +33,7 @@ static void set_limits(struct h2_block_reader *reader, const struct h2_limits *l
 struct h2_block_reader *h2_block_reader_new(const struct h2_limits *limits)
 {
     static const struct h2_limits usual; /* says nothing */
-    struct h2_block_reader *reader = malloc(sizeof(*reader));
+    struct h2_block_reader *reader = pool_alloc(sizeof(*reader));
     if (reader != NULL) {
         /* the fields need no zeroing: `count` says which are set */
         reader->fields = reader->first;
@@ -54,8 +56,8 @@ void h2_block_reader_free(struct h2_block_reader *reader)
         if (reader->fields != reader->first) {
             free(reader->fields);
         }
-        free(reader->text);
-        free(reader);
+        pool_free(reader->text);
+        pool_free(reader);
     }
 }
 
@@ -88,7 +90,7 @@ static int reserve_text(struct h2_block_reader *reader, size_t len)
     if (capacity == reader->text_capacity) {
         return 0;
     }
-    char *text = realloc(reader->text, capacity);
+    char *text = reader->text == NULL ? pool_alloc(capacity) : realloc(reader->text, capacity);
     if (text == NULL) {
         return -ENOMEM;
     }

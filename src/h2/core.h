@@ -124,9 +124,8 @@ struct h2_session {
 };
 
 struct h2_trailers {
-    nghttp2_nv *fields;
     size_t count;
-    char *text; /* what the fields point to */
+    nghttp2_nv fields[]; /* and behind them the text that they point to */
 };
 
 /* Streams that count together, see h2_stream_join(). */

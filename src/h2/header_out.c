@@ -2,6 +2,7 @@
 #include "h2/core.h"
 
 #include "base/mem.h"
+#include "base/pool.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -51,14 +52,13 @@ size_t h2_fields_text_bytes(const struct h2_header *fields, size_t count)
     return bytes;
 }
 
-/* Copies fields so that they live until the last body byte is sent. */
+/* A copy of the fields, which lives until the last body byte is sent. */
 static struct h2_trailers *trailers_copy(const struct h2_header *fields, size_t count)
 {
-    struct h2_trailers *copy = mem_new(struct h2_trailers);
-    copy->fields = mem_calloc(count + 1, sizeof(*copy->fields));
-    copy->text = mem_calloc(1, h2_fields_text_bytes(fields, count) + 1);
+    struct h2_trailers *copy = pool_new(sizeof(*copy) + count * sizeof(copy->fields[0]) +
+                                        h2_fields_text_bytes(fields, count));
     copy->count = count;
-    char *to = copy->text;
+    char *to = (char *)(copy->fields + count);
     for (size_t i = 0; i < count; i++) {
         nghttp2_nv *nv = &copy->fields[i];
         nv->name = memcpy(to, fields[i].name, fields[i].name_len);

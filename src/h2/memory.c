@@ -7,6 +7,8 @@
  * copied (session.c). What comes later, as streams do, is on the heap. */
 #include "h2/core.h"
 
+#include "base/pool.h"
+
 #include <stdlib.h>
 
 /* Two pages hold the structure, a ring of one header table, and the table of streams, which is
@@ -40,7 +42,7 @@ static void *on_malloc(size_t bytes, void *user)
         return frame_buffer;
     }
     void *piece = take_piece(session, bytes, PIECES_BYTES - TABLE_BYTES);
-    return piece != NULL ? piece : malloc(bytes);
+    return piece != NULL ? piece : pool_alloc(bytes);
 }
 
 static bool is_on_heap(const struct h2_session *session, const void *memory)
@@ -51,7 +53,7 @@ static bool is_on_heap(const struct h2_session *session, const void *memory)
 static void on_free(void *memory, void *user)
 {
     if (memory != NULL && is_on_heap(user, memory)) {
-        free(memory);
+        pool_free(memory);
     }
 }
 
@@ -59,7 +61,10 @@ static void *on_calloc(size_t count, size_t bytes, void *user)
 {
     bool few = bytes > 0 && count <= PIECES_BYTES / bytes;
     void *piece = few ? take_piece(user, count * bytes, PIECES_BYTES) : NULL;
-    return piece != NULL ? piece : calloc(count, bytes);
+    if (piece != NULL) {
+        return piece;
+    }
+    return few ? pool_calloc(count * bytes) : calloc(count, bytes);
 }
 
 static void *on_realloc(void *memory, size_t bytes, void *user)

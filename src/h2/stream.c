@@ -2,6 +2,7 @@
 #include "h2/core.h"
 
 #include "base/mem.h"
+#include "base/pool.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@ static const struct h2_stream_events nobodys;
 
 struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
 {
-    struct h2_stream *stream = calloc(1, sizeof(*stream));
+    struct h2_stream *stream = pool_calloc(sizeof(*stream));
     if (stream == NULL) {
         return NULL;
     }
@@ -25,15 +26,6 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
     list_append(&session->streams, &stream->node);
     session->stream_count++;
     return stream;
-}
-
-static void trailers_free(struct h2_trailers *trailers)
-{
-    if (trailers != NULL) {
-        free(trailers->fields);
-        free(trailers->text);
-        free(trailers);
-    }
 }
 
 void h2_stream_attach(struct h2_stream *stream, const struct h2_stream_events *events, void *user)
@@ -91,10 +83,10 @@ void h2_stream_free(struct h2_stream *stream)
     session->stream_count--;
     leave_group(stream);
     h2_count_queued(session, 0, stream->out.len + stream->block_bytes);
-    trailers_free(stream->trailers);
+    pool_free(stream->trailers);
     buf_deinit(&stream->out);
     free(stream->fault);
-    free(stream);
+    pool_free(stream);
 }
 
 void h2_stream_finish(struct h2_stream *stream, uint32_t error, bool unprocessed)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/sparse.h"
 
 #include <assert.h>
@@ -109,6 +110,7 @@ static void give_memory_back(struct net_spare *spare)
     if (spare->quiet_ticks == TRIM_QUIET_TICKS) {
         sparse_drop_spare();
     }
+    pool_rest();
     many = spare->churn >= TRIM_CHURN && spare->quiet_ticks >= TRIM_QUIET_TICKS;
     much = spare->freed_bytes >= TRIM_FREED_BYTES && spare->still_ticks >= TRIM_QUIET_TICKS;
     if ((many || much) && may_trim()) {
@@ -223,6 +225,7 @@ void net_loop_deinit(struct net_loop *loop)
     free(loop->write_bytes);
     free(loop->cipher_bytes);
     sparse_drop_spare();
+    pool_drop();
     log_flush();
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/counter.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/random.h"
 #include "relay/client.h"
 #include "relay/headers.h"
@@ -165,7 +166,7 @@ static struct exchange *exchange_new(struct client *client, struct h2_stream *do
                                      const struct h2_block *block, bool end_stream)
 {
     struct worker *worker = client->worker;
-    struct exchange *exchange = mem_new(struct exchange);
+    struct exchange *exchange = pool_new(sizeof(*exchange));
     upstream_request_init(&exchange->upstream, &exchange_request_events);
     exchange->upstream.client = client;
     exchange->worker = worker;

@@ -3,6 +3,7 @@
 
 #include "base/counter.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/text.h"
 #include "relay/client.h"
 #include "relay/headers.h"
@@ -94,7 +95,7 @@ void exchange_keep_request(struct exchange *exchange, struct headers_request *re
 void exchange_forget_request(struct exchange *exchange)
 {
     exchange->worker->queued_bytes -= kept_bytes(exchange);
-    free(exchange->request);
+    pool_free(exchange->request);
     exchange->request = NULL;
     buf_deinit(&exchange->replay);
 }
@@ -173,9 +174,9 @@ void exchange_free_when_closed(struct exchange *exchange)
     exchange_forget_request(exchange);
     assert(exchange->endpoint == NULL && exchange->replay.len == 0);
     routing_unref(exchange->routing);
-    free(exchange->labels);
+    pool_free(exchange->labels);
     free(exchange->end.detail);
-    free(exchange);
+    pool_free(exchange);
 }
 
 void exchange_end_upstream(struct exchange *exchange, uint32_t code)

@@ -1,6 +1,6 @@
 #include "relay/headers.h"
 
-#include "base/mem.h"
+#include "base/pool.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -77,7 +77,7 @@ static struct headers_request *copy_fields(const struct h2_header *fields, size_
                                            size_t text_bytes)
 {
     size_t bytes = sizeof(struct headers_request) + count * sizeof(*fields) + text_bytes;
-    struct headers_request *copy = mem_calloc(1, bytes);
+    struct headers_request *copy = pool_new(bytes);
     copy->bytes = bytes;
     copy->fields = (struct h2_header *)(copy + 1);
     copy->count = count;

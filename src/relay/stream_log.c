@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/line_file.h"
-#include "base/mem.h"
+#include "base/pool.h"
 #include "net/stream.h"
 #include "relay/client.h"
 #include "relay/exchange.h"
@@ -12,7 +12,6 @@
 #include "relay/stream_line.h"
 #include "rpc/conn.h"
 
-#include <stdlib.h>
 
 static struct line_file *log_of(const struct worker *worker)
 {
@@ -34,7 +33,7 @@ struct stream_log_labels *stream_log_labels(const struct client *client,
     if (log_of(client->worker) == NULL) {
         return NULL;
     }
-    struct stream_log_labels *labels = mem_new(struct stream_log_labels);
+    struct stream_log_labels *labels = pool_new(sizeof(*labels));
     observe_label(labels->authority, block, ":authority");
     if (labels->authority[0] == '\0') {
         observe_label(labels->authority, block, "host");
@@ -85,6 +84,6 @@ void stream_log_refused(struct client *client, const struct h2_block *block,
                                        .opened_ms = worker_now_ms(client->worker)};
         observe_request(&record, block);
         write_line(client, &record, labels, end);
-        free(labels);
+        pool_free(labels);
     }
 }
