@@ -115,8 +115,3 @@ void pool_rest(void)
     }
     pool.used = false;
 }
-
-size_t pool_kept_bytes(void)
-{
-    return pool.kept_bytes;
-}

@@ -25,7 +25,5 @@ void pool_free(void *block);
 void pool_rest(void);
 /* Frees what this thread keeps: before it ends. */
 void pool_drop(void);
-/* Bytes that it keeps. */
-size_t pool_kept_bytes(void);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/line_file.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "h2/block.h" /* for its size */
 #include "h2/session.h"
 #include "relay/client.h"
@@ -479,6 +480,7 @@ static void our_own_lack_of_memory_is_no_fault_of_the_clients(void **state)
     struct scene *scene = open_with_log(NULL);
     struct peer *client = scene_client(scene);
     scene_ask(client, "");
+    pool_drop();
     failing_bytes = BLOCK_READER_BYTES;
     peer_ask(client, scene_request("v1.1", ""), false);
     scene_settle();
@@ -494,6 +496,7 @@ static void our_own_lack_of_memory_is_no_fault_of_the_endpoints(void **state)
     (void)state;
     struct scene *scene = open_with_log(NULL);
     struct peer_stream *near = ask(scene);
+    pool_drop();
     failing_bytes = BLOCK_READER_BYTES;
     peer_begin(last_far(scene));
     scene_settle();
