@@ -12,7 +12,6 @@
 #include "relay/stream_line.h"
 #include "rpc/conn.h"
 
-
 static struct line_file *log_of(const struct worker *worker)
 {
     return worker_config(worker)->access_log;
