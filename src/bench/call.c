@@ -1,14 +1,18 @@
 #include "bench/call.h"
 
+#include "base/clock.h"
 #include "bench/account.h"
 #include "h2/session.h"
 
 #include <stdio.h>
 
-/* A call that the server provably did not look at is made again, as gRPC's clients do: so often,
- * and a moment later, since a server may count a call that it has answered for a while. */
-#define TRIES_MAX 5
-#define AGAIN_MS  2
+/* A call that the server provably did not look at (RFC 9113 section 8.7) is made again, as gRPC's
+ * clients do (gRFC A6). They do so once and at once, but a server may count a call that it has
+ * answered until its handler is back, which on a busy machine takes a while: so after pauses that
+ * double from the first, a second in all. New calls on the connection wait until then, or they
+ * would take the place that it waits for. */
+#define TRIES_MAX      10
+#define FIRST_PAUSE_MS 2
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
@@ -26,8 +30,23 @@ static int open_call(struct bench_stream *stream)
     stream->call_answers = 0;
     stream->call_named = false;
     stream->server_id[0] = '\0'; /* each call may go to another */
-    return conn->ready && !conn->spent ? role_pinger_open(&stream->pinger, conn->client, &self)
-                                       : H2_E_NO_ROOM;
+    bool may_open =
+        conn->ready && !conn->spent && (conn->calls_again == 0 || stream->call_again_ns != 0);
+    return may_open ? role_pinger_open(&stream->pinger, conn->client, &self) : H2_E_NO_ROOM;
+}
+
+/* It is not to be begun once more, or was. */
+static void forget_again(struct bench_stream *stream)
+{
+    struct bench_conn *conn = stream->conn;
+    if (stream->call_again_ns == 0) {
+        return;
+    }
+    stream->call_again_ns = 0;
+    conn->calls_again--;
+    if (conn->calls_again == 0) {
+        net_loop_flush_soon(&conn->driver->loop, &conn->resume);
+    }
 }
 
 bool bench_call_start(struct bench_stream *stream)
@@ -40,15 +59,28 @@ bool bench_call_start(struct bench_stream *stream)
     if (rv == H2_E_NO_ROOM) {
         wait_for_room(stream);
     } else if (rv != 0) {
+        stream->call_tries = 0;
+        forget_again(stream);
         bench_count_unstarted(stream, rv);
     } else {
         const struct rpc_ping_request none = {.message = ""};
-        stream->call_again = false;
+        stream->conn->driver->result->sent_again += stream->call_again_ns != 0;
         stream->call_tries++;
+        forget_again(stream);
         role_pinger_send(&stream->pinger, &none); /* what it cannot send ends it */
         role_pinger_half_close(&stream->pinger);
     }
     return rv == 0;
+}
+
+void bench_call_start_again(struct bench_stream *stream)
+{
+    uint64_t left_ms = bench_ms_until(stream->call_again_ns);
+    if (left_ms == 0) {
+        bench_call_start(stream);
+    } else {
+        bench_conn_start_within(stream->conn, left_ms);
+    }
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -133,6 +165,33 @@ static void take_end(struct bench_stream *stream, const struct rpc_status *statu
     }
 }
 
+static bool is_unseen(const struct rpc_status *status)
+{
+    return status->unprocessed || (status->planned && status->received == 0);
+}
+
+/* A connection that never takes a call is not tried for a second by each of a thousand streams. */
+static void give_up(struct bench_conn *conn)
+{
+    conn->refuses = true;
+    if (!conn->served) {
+        bench_conn_settle(conn);
+    }
+}
+
+static bool may_try_again(const struct bench_stream *stream)
+{
+    return stream->call_tries < TRIES_MAX && (stream->conn->served || !stream->conn->refuses);
+}
+
+static void plan_again(struct bench_stream *stream)
+{
+    uint64_t pause_ms = (uint64_t)FIRST_PAUSE_MS << (stream->call_tries - 1);
+    stream->conn->calls_again++;
+    stream->call_again_ns = clock_now_ns() + pause_ms * NS_PER_MS;
+    bench_conn_start_within(stream->conn, pause_ms);
+}
+
 /* The next one starts at the end of the loop's turn: until then this call still takes the room of
  * one. */
 static void on_closed(void *user, const struct rpc_status *status)
@@ -142,19 +201,23 @@ static void on_closed(void *user, const struct rpc_status *status)
     if (conn->driver->phase >= PHASE_ENDING) {
         return;
     }
-    bool unseen = status->unprocessed || (status->planned && status->received == 0);
-    stream->call_again = unseen && stream->call_tries < TRIES_MAX;
-    if (!stream->call_again) {
+    bool unseen = is_unseen(status);
+    if (unseen && may_try_again(stream)) {
+        plan_again(stream);
+    } else {
         take_end(stream, status);
+        if (unseen) {
+            give_up(conn);
+        }
+        if (stream->open) {
+            wait_for_room(stream);
+        } else if (conn->driver->phase < PHASE_DRAINING) {
+            bench_conn_start_within(conn, BENCH_REOPEN_MS);
+        }
     }
-    if (stream->call_again) {
-        bench_conn_start(conn, AGAIN_MS);
-    } else if (stream->open) {
-        wait_for_room(stream);
-    } else if (conn->driver->phase < PHASE_DRAINING) {
-        bench_conn_start(conn, BENCH_REOPEN_MS);
+    if (conn->driver->phase < PHASE_ENDING) { /* still */
+        net_loop_flush_soon(&conn->driver->loop, &conn->resume);
     }
-    net_loop_flush_soon(&conn->driver->loop, &conn->resume);
 }
 
 const struct role_pinger_events bench_call_events = {

@@ -67,9 +67,7 @@ static void connect_again(struct bench_conn *conn, bool was_spent)
         bench_conn_start(conn, was_spent ? 0 : BENCH_REOPEN_MS);
         return;
     }
-    for (size_t i = 0; i < conn->driver->result->setup.streams; i++) {
-        bench_stream_settle(&conn->streams[i]);
-    }
+    bench_conn_settle(conn);
 }
 
 static bool is_wanted(const struct bench_conn *conn)
@@ -89,7 +87,7 @@ static void on_closed(void *user, const struct net_error *why)
     bool was_ready = conn->ready;
     bool was_spent = conn->served && conn->spent; /* else it may say the same again at once */
     conn->client = NULL;
-    conn->ready = conn->served = conn->spent = false;
+    conn->ready = conn->served = conn->refuses = conn->spent = false;
     if (is_wanted(conn)) {
         if (!was_ready) {
             bench_count_cause(driver->result, why->text, 1);

@@ -212,6 +212,7 @@ function showFigures(run) {
     ["Streams opened", run.streams_opened], ["Streams not opened", run.streams_unopened, true], ["Streams opened again", run.reopened],
     ["Left open by the server", run.streams_left_open], ["Ended as planned", run.ended_as_planned],
     ["Seen by nobody, sent again", run.withdrawn],
+    ...(perCall ? [["Not processed, sent again", run.sent_again]] : []),
     ...Object.entries(run.errors).map(([cause, count]) => [cause, count, true]),
   ];
   section("figures", perCall ? "Calls and errors" : "Messages, streams and errors").append(makeTable([["What"], ["Count", true]],

@@ -31,6 +31,7 @@ const struct bench_report_field bench_report_later_fields[] = {
     {"streams_left_open", offsetof(struct bench_result, left_open)},
     {"ended_as_planned", offsetof(struct bench_result, planned)},
     {"withdrawn", offsetof(struct bench_result, withdrawn)},
+    {"sent_again", offsetof(struct bench_result, sent_again)},
     {NULL, 0},
 };
 

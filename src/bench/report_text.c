@@ -129,6 +129,12 @@ static void print_streams(FILE *out, const struct bench_result *result)
                 " messages that nobody had seen were sent again\n",
                 result->planned, result->withdrawn);
     }
+    if (result->sent_again > 0) {
+        fprintf(out,
+                "          %" PRIu64 " calls were sent again: the server said that it had not "
+                "processed them\n",
+                result->sent_again);
+    }
     if (result->left_open > 0) {
         fprintf(out, "          %" PRIu64 " were left open by the server after their half-close\n",
                 result->left_open);

@@ -158,6 +158,7 @@ void bench_merge(struct bench_result *into, const struct bench_result *from)
     into->left_open += from->left_open;
     into->planned += from->planned;
     into->withdrawn += from->withdrawn;
+    into->sent_again += from->sent_again;
     into->opening_ns = larger(into->opening_ns, from->opening_ns);
     histogram_merge(&into->latency, &from->latency);
     histogram_merge(&into->lateness, &from->lateness);

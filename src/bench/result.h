@@ -65,6 +65,7 @@ struct bench_result {
     uint64_t left_open;       /* by the server, after they were half-closed */
     uint64_t planned;         /* ended as planned, and opened again as they were asked to be */
     uint64_t withdrawn;       /* messages that such an end left unseen: `sent` when sent again */
+    uint64_t sent_again;      /* calls that the server had not processed, each time */
     uint64_t opening_ns;      /* from the first connection to the last stream's first answer */
     struct histogram opening; /* per stream: call to first answer */
 

@@ -24,6 +24,13 @@ void bench_stream_settle(struct bench_stream *stream)
     }
 }
 
+void bench_conn_settle(struct bench_conn *conn)
+{
+    for (size_t i = 0; i < conn->driver->result->setup.streams; i++) {
+        bench_stream_settle(&conn->streams[i]);
+    }
+}
+
 void bench_answered(struct bench_driver *driver, uint64_t latency_ns, bool counts)
 {
     if (driver->phase == PHASE_LOADING && (counts || driver->second_began_ns != 0)) {
@@ -38,6 +45,14 @@ void bench_answered(struct bench_driver *driver, uint64_t latency_ns, bool count
 void bench_conn_start(struct bench_conn *conn, uint64_t delay_ms)
 {
     uv_timer_start(&conn->timer, conn->on_due, delay_ms, 0);
+}
+
+void bench_conn_start_within(struct bench_conn *conn, uint64_t delay_ms)
+{
+    const uv_timer_t *timer = &conn->timer;
+    if (!uv_is_active((const uv_handle_t *)timer) || uv_timer_get_due_in(timer) > delay_ms) {
+        bench_conn_start(conn, delay_ms);
+    }
 }
 
 void bench_client_gone(struct bench_driver *driver)

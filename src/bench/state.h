@@ -43,16 +43,16 @@ struct bench_stream {
     const struct role_expectation *expect; /* of that version; borrowed */
     char server_id[64];                    /* that answered first on this call */
     uint64_t opened_ns;
-    uint64_t sent_ns;      /* closed loop: the message under way */
-    uint64_t sent;         /* messages of the load, without the one that opens the stream */
-    uint64_t answered;     /* or lost */
-    uint64_t call_first;   /* message of the load that is the first one of this call */
-    uint64_t call_answers; /* a call for each message: of the one under way */
-    unsigned call_tries;   /* ... and how often it was begun */
-    bool call_named;       /* ... one of the answers said who gave it */
-    bool call_again;       /* ... the server did not look at it: it is begun once more */
-    bool open;             /* its opening message was answered */
-    bool settled;          /* its first try is over */
+    uint64_t sent_ns;       /* closed loop: the message under way */
+    uint64_t sent;          /* messages of the load, without the one that opens the stream */
+    uint64_t answered;      /* or lost */
+    uint64_t call_first;    /* message of the load that is the first one of this call */
+    uint64_t call_answers;  /* a call for each message: of the one under way */
+    uint64_t call_again_ns; /* ... the server did not look at it: begun once more then; 0: not */
+    unsigned call_tries;    /* ... and how often it was begun */
+    bool call_named;        /* ... one of the answers said who gave it */
+    bool open;              /* its opening message was answered */
+    bool settled;           /* its first try is over */
 };
 
 struct bench_conn {
@@ -63,10 +63,12 @@ struct bench_conn {
     struct bench_stream *streams; /* of driver.streams */
     struct list waiting;          /* streams that want to begin a call */
     struct net_flush resume;      /* of what waits and has nothing under way */
+    size_t calls_again;           /* streams whose call is to be begun once more, before others */
     bool ready;
     bool was_ready;
-    bool served; /* something was answered on it */
-    bool spent;  /* GOAWAY: it takes no more calls */
+    bool served;  /* something was answered on it */
+    bool refuses; /* a call was given up that it had not processed */
+    bool spent;   /* GOAWAY: it takes no more calls */
 };
 
 struct bench_driver {
@@ -125,6 +127,9 @@ void bench_stream_id(const struct bench_stream *stream, char out[static BENCH_ID
 /* The first try of a stream is over: it was answered, or it will not be. Repeats are harmless. */
 void bench_stream_settle(struct bench_stream *stream);
 
+/* That of all streams of a connection that serves none. */
+void bench_conn_settle(struct bench_conn *conn);
+
 /* Milliseconds from now to a moment, rounded up; 0 where it has passed. */
 uint64_t bench_ms_until(uint64_t at_ns);
 
@@ -134,6 +139,8 @@ void bench_answered(struct bench_driver *driver, uint64_t latency_ns, bool count
 
 /* After `delay_ms`: connects, or opens the streams that a live connection lacks. */
 void bench_conn_start(struct bench_conn *conn, uint64_t delay_ms);
+/* The same, where it is not to be sooner already. */
+void bench_conn_start_within(struct bench_conn *conn, uint64_t delay_ms);
 
 /* A connection is gone. */
 void bench_client_gone(struct bench_driver *driver);

@@ -11,7 +11,7 @@ static bool send_ping(struct bench_stream *stream, uint64_t sequence)
 {
     const struct bench_driver *driver = stream->conn->driver;
     if (driver->per_call) {
-        return !stream->call_again && bench_call_start(stream);
+        return stream->call_again_ns == 0 && bench_call_start(stream);
     }
     const struct rpc_ping_request ping = {.message = driver->text, .sequence = sequence};
     return role_pinger_send(&stream->pinger, &ping) == 0;
@@ -218,8 +218,8 @@ void bench_stream_resume(struct bench_stream *stream)
     if (role_pinger_is_open(&stream->pinger)) {
         return;
     }
-    if (stream->call_again) {
-        bench_call_start(stream);
+    if (stream->call_again_ns != 0) {
+        bench_call_start_again(stream);
         return;
     }
     if (stream->open) { /* it was between two calls */

@@ -5,9 +5,12 @@ import subprocess
 import time
 
 import grpc
+import h2.errors
+import h2.settings
+import jsonschema
 import pytest
 
-from testenv.grpcroute import BIN, Server, grpcroute
+from testenv.grpcroute import BIN, ROOT, Server, grpcroute
 from testenv.h2_server import H2Server, message
 from testenv.monitoring import fetch, metrics_url
 from testenv.net import ReservedPort
@@ -188,6 +191,81 @@ def test_calls_wait_for_room_where_the_server_allows_fewer(started):
         assert fine(done) and "8 of 8 opened" in done.stdout and "Errors" not in done.stdout, done.stdout + done.stderr
 
 
+def refuses(is_refused, places=100):
+    """A server that refuses calls before it looks at them: `is_refused(number)`, of all that came."""
+    calls = []
+
+    def greeting(peer):
+        peer.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: places})
+        peer.send()
+
+    def behaviour(peer, event):
+        if type(event).__name__ == "StreamEnded":
+            calls.append(event.stream_id)
+            if is_refused(len(calls) - 1):
+                peer.h2.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
+            else:
+                peer.respond(event.stream_id)
+                peer.h2.send_data(event.stream_id, message(answer("v1", "p")))
+                peer.trailers(event.stream_id, 0)
+    return H2Server(behaviour, greeting)
+
+
+@pytest.mark.parametrize("rate", ["0", "20"])
+def test_a_call_that_was_not_processed_is_sent_again_and_counted(started, tmp_path, rate):
+    """Each one is refused three times. Its time runs from its first sending, with the pauses between."""
+    server = started(refuses(lambda number: number % 4 != 3))
+    file = tmp_path / "report.json"
+    done = bench(server.address, "unary", "-c", "1", "-r", rate, "-z", "1s", *NAMED, "--json-file", file)
+    seen = json.loads(file.read_text())
+    calls = seen["answered"] + 1  # that of before the load
+    assert fine(done) and seen["errors"] == {} and seen["lost"] == 0, done.stdout + done.stderr
+    assert seen["sent"] == seen["answered"] > 1 and server.streams == 4 * calls and seen["sent_again"] == 3 * calls
+    assert f" {3 * calls} calls were sent again: the server said that it had not processed them\n" in done.stdout
+    assert seen["latency"]["min_ns"] >= (2 + 4 + 8) * MS
+    merged = json.loads(grpcroute("bench", "merge", file, file, "-o", "json").stdout)
+    assert merged["sent_again"] == 6 * calls
+    jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/bench.json").read_text())).validate(merged)
+
+
+@pytest.mark.parametrize("rate", ["0", "30"])
+def test_a_place_that_is_taken_for_longer_than_its_call_is_waited_for(started, rate):
+    """It answers at once, and counts a call for 100 ms more: clients that keep to its two places are refused."""
+    taken = []
+
+    def is_refused(_):
+        now = time.monotonic()
+        taken[:] = [until for until in taken if until > now]
+        if len(taken) < 2:
+            taken.append(now + 0.1)
+            return False
+        return True
+
+    server = started(refuses(is_refused, places=2))
+    done = bench(server.address, "unary", "-c", "1", "-s", "8", "-r", rate, "-z", "2s", *NAMED)
+    assert "8 of 8 opened" in done.stdout and "Errors" not in done.stdout and " 0 lost\n" in done.stdout, done.stdout
+    assert " calls were sent again" in done.stdout
+    if rate == "0":
+        assert fine(done), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("streams", [8, 200])
+def test_a_server_that_refuses_every_call_is_named_and_not_run_down(started, streams):
+    """Two at a time: when the first of them is given up, the others are not tried as long."""
+    server = started(refuses(lambda number: True, places=2))
+    done = bench(server.address, "unary", "-c", "1", "-s", str(streams), "-z", "200ms", *NAMED)
+    assert done.returncode == 3 and "stream reset with REFUSED_STREAM" in done.stderr, done.stdout + done.stderr
+    assert server.connections == 1 and 10 <= server.streams <= 2 * 10, server.streams
+
+
+@pytest.mark.parametrize("rate", ["0", "20"])
+def test_a_server_that_refuses_calls_from_then_on_fails_the_load(started, rate):
+    server = started(refuses(lambda number: number >= 10))
+    done = bench(server.address, "unary", "-c", "1", "-s", "2", "-r", rate, "-z", "1s", *NAMED)
+    assert done.returncode == 1 and "stream reset with REFUSED_STREAM" in done.stdout, done.stdout + done.stderr
+    assert server.streams <= 10 + 2 * 4 * 10, server.streams  # a second for each, in three that may last a bit longer
+
+
 def test_a_server_that_ends_connections_now_and_then_loses_no_call(started, certs, fleets, tmp_path):
     """nginx says GOAWAY after so many requests."""
     proxy = started(REAL_PROXIES["nginx"](certs, tmp_path, *fleets, "--identity-header", "x-chosen",
@@ -289,7 +367,7 @@ def test_a_report_of_before_methods_is_of_pingpong(started, tmp_path):
     service = started(OwnService())
     seen = report(service.target, "bidi", "-r", "20", "-z", "200ms", *NAMED)
     for name in ("method", "call", "unsequenced", "unplaced", "streams_left_open", "ended_as_planned", "withdrawn",
-                 "merged_unlike"):
+                 "sent_again", "merged_unlike"):
         del seen[name]
     file = tmp_path / "report.json"
     file.write_text(json.dumps(seen))

@@ -31,6 +31,7 @@ static struct bench_result *sample(uint64_t step_ns)
     result->sent = 1010;
     result->answered = 1000;
     result->lost = 10;
+    result->sent_again = 7;
     result->setup.pid_count = 1;
     result->costs[0] = (struct bench_cost){.pid = 7, .cpu_seconds = 0.5, .memory_kib = 99};
     bench_count_cause(result, "UNAVAILABLE\n", 10);
@@ -66,6 +67,7 @@ static void what_is_written_is_read_back(void **state)
     assert_int_equal(bench_report_read(path, read, reason), 0);
     assert_int_equal(read->sent, 1010);
     assert_int_equal(read->lost, 10);
+    assert_int_equal(read->sent_again, 7);
     assert_int_equal(read->setup.streams, 5);
     assert_string_equal(read->setup.target, written->setup.target);
     assert_memory_equal(&read->latency, &written->latency, sizeof(read->latency));
@@ -407,6 +409,7 @@ static void zero_bytes_do_not_hide_the_reports_behind_them(void **state)
     memset(strstr(both, "@@"), 0, 2);
     assert_int_equal(read_bytes(both, (size_t)len, result), 0);
     assert_int_equal(result->lost, 20);
+    assert_int_equal(result->sent_again, 14);
     free(both);
     free(text);
     drop(result);
