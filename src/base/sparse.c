@@ -2,7 +2,7 @@
  * are not.
  *
  * Where connections come and go, to map pages, to touch them and to unmap them costs more than all
- * else that HTTP/2 does for one call. So each thread keeps a few of them, zeroed, for who is next.
+ * else that HTTP/2 does for one call. So each thread keeps some of them, zeroed, for who is next.
  */
 #include "base/sparse.h"
 
@@ -31,9 +31,11 @@
 #define WORDS_OF_MASK   64 /* told of by one word of bits */
 #define STRETCH_BYTES   (WORDS_OF_MASK * WORD_BYTES)
 #define ALIGNMENT_BYTES 16
-/* Mappings that a thread keeps: those of 16 connections, 256 KiB. */
+/* Pieces of pages that a thread keeps: those of 256 connections at most, 4 MiB, until it is quiet.
+ * So many are made at once, with their pages: alone, each would be a system call and two faults. */
 #define SPARE_BYTES 8192
-#define SPARE_MAX   32
+#define SPARE_MAX   512
+#define SPARE_MADE  8
 
 static _Thread_local struct {
     void *pages[SPARE_MAX]; /* owned; zeros */
@@ -47,16 +49,40 @@ static size_t rounded(size_t bytes, size_t to)
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
+static void *map_pages(size_t bytes, int flags)
+{
+    void *pages =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    return pages != MAP_FAILED ? pages : NULL;
+}
+
+static void keep_pages(void *pages)
+{
+    __asan_poison_memory_region(pages, SPARE_BYTES);
+    spare.pages[spare.count++] = pages;
+}
+
+/* Where there is no memory for so many there may be for one. */
+static void make_spare(void)
+{
+    uint8_t *pages = map_pages((size_t)SPARE_MADE * SPARE_BYTES, MAP_POPULATE);
+    for (size_t i = 0; pages != NULL && i < SPARE_MADE; i++) {
+        keep_pages(pages + i * SPARE_BYTES);
+    }
+}
+
 /* Zeros; NULL: there are none, and errno says why. */
 static void *take_pages(size_t bytes)
 {
+    if (bytes == SPARE_BYTES && spare.count == 0) {
+        make_spare();
+    }
     if (bytes == SPARE_BYTES && spare.count > 0) {
         void *pages = spare.pages[--spare.count];
         __asan_unpoison_memory_region(pages, bytes);
         return pages;
     }
-    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return pages != MAP_FAILED ? pages : NULL;
+    return map_pages(bytes, 0);
 }
 
 /* Of which all but the first `used` bytes are zeros. */
@@ -67,8 +93,7 @@ static void drop_pages(void *pages, size_t bytes, size_t used)
         return;
     }
     explicit_bzero(pages, used);
-    __asan_poison_memory_region(pages, bytes);
-    spare.pages[spare.count++] = pages;
+    keep_pages(pages);
 }
 
 void sparse_drop_spare(void)

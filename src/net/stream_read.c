@@ -213,5 +213,8 @@ void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const 
         finish_handshake(stream, &error);
         return;
     }
-    shake_hands(stream, NULL, 0); /* the client's first flight */
+    /* The client begins. What a server begins with, 22 kB of buffers, waits for the hello. */
+    if (server_name != NULL) {
+        shake_hands(stream, NULL, 0);
+    }
 }
