@@ -6,22 +6,14 @@
 #include "base/pool.h"
 
 #include "base/mem.h"
+#include "base/sanitizer.h"
 
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__ /* which is to see each block come and go */
-#define KEEPS false
-#else
-#define KEEPS true
-#endif
+#define KEEPS (!SANITIZER_ADDRESS)
 
 /* Sizes are 8 bytes more than a multiple of 16, as those of glibc are; blocks of an allocator with
  * other sizes go with the next smaller one. */

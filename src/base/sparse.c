@@ -6,18 +6,15 @@
  */
 #include "base/sparse.h"
 
+#include "base/sanitizer.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
+#if SANITIZER_ADDRESS
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 #else /* its leak detector does not look into mappings by itself */

@@ -49,6 +49,26 @@ static void forget_again(struct bench_stream *stream)
     }
 }
 
+/* The message was sent, and what it was sent in cannot be. */
+static void stop_trying(struct bench_stream *stream)
+{
+    if (stream->call_again_ns != 0 && stream->open) {
+        bench_lose_rest(stream);
+    }
+    stream->call_tries = 0;
+    forget_again(stream);
+}
+
+/* Others wait for a call that is to be begun once more, so nobody's end may tell that there is room
+ * for it. */
+static void look_for_room_again(struct bench_stream *stream)
+{
+    const struct bench_conn *conn = stream->conn;
+    if (stream->call_again_ns != 0 && conn->ready && !conn->spent) {
+        bench_conn_start_within(stream->conn, BENCH_REOPEN_MS);
+    }
+}
+
 bool bench_call_start(struct bench_stream *stream)
 {
     list_remove(&stream->waiting_node);
@@ -58,9 +78,9 @@ bool bench_call_start(struct bench_stream *stream)
     int rv = open_call(stream);
     if (rv == H2_E_NO_ROOM) {
         wait_for_room(stream);
+        look_for_room_again(stream);
     } else if (rv != 0) {
-        stream->call_tries = 0;
-        forget_again(stream);
+        stop_trying(stream);
         bench_count_unstarted(stream, rv);
     } else {
         const struct rpc_ping_request none = {.message = ""};
@@ -165,12 +185,15 @@ static void take_end(struct bench_stream *stream, const struct rpc_status *statu
     }
 }
 
-static bool is_unseen(const struct rpc_status *status)
+/* Who has answered has seen it, whatever is said then. */
+static bool is_unseen(const struct bench_stream *stream, const struct rpc_status *status)
 {
-    return status->unprocessed || (status->planned && status->received == 0);
+    bool said = status->unprocessed || (status->planned && status->received == 0);
+    return said && stream->call_answers == 0;
 }
 
-/* A connection that never takes a call is not tried for a second by each of a thousand streams. */
+/* A connection that never takes a call is not tried for a second by each of a thousand streams that
+ * would open. */
 static void give_up(struct bench_conn *conn)
 {
     conn->refuses = true;
@@ -181,7 +204,8 @@ static void give_up(struct bench_conn *conn)
 
 static bool may_try_again(const struct bench_stream *stream)
 {
-    return stream->call_tries < TRIES_MAX && (stream->conn->served || !stream->conn->refuses);
+    const struct bench_conn *conn = stream->conn;
+    return stream->call_tries < TRIES_MAX && (stream->open || conn->served || !conn->refuses);
 }
 
 static void plan_again(struct bench_stream *stream)
@@ -201,7 +225,7 @@ static void on_closed(void *user, const struct rpc_status *status)
     if (conn->driver->phase >= PHASE_ENDING) {
         return;
     }
-    bool unseen = is_unseen(status);
+    bool unseen = is_unseen(stream, status);
     if (unseen && may_try_again(stream)) {
         plan_again(stream);
     } else {

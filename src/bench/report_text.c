@@ -131,8 +131,7 @@ static void print_streams(FILE *out, const struct bench_result *result)
     }
     if (result->sent_again > 0) {
         fprintf(out,
-                "          %" PRIu64 " calls were sent again: the server said that it had not "
-                "processed them\n",
+                "          %" PRIu64 " calls that the server had not processed were sent again\n",
                 result->sent_again);
     }
     if (result->left_open > 0) {

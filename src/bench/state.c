@@ -27,7 +27,9 @@ void bench_stream_settle(struct bench_stream *stream)
 void bench_conn_settle(struct bench_conn *conn)
 {
     for (size_t i = 0; i < conn->driver->result->setup.streams; i++) {
-        bench_stream_settle(&conn->streams[i]);
+        if (!role_pinger_is_open(&conn->streams[i].pinger)) {
+            bench_stream_settle(&conn->streams[i]);
+        }
     }
 }
 

@@ -127,7 +127,7 @@ void bench_stream_id(const struct bench_stream *stream, char out[static BENCH_ID
 /* The first try of a stream is over: it was answered, or it will not be. Repeats are harmless. */
 void bench_stream_settle(struct bench_stream *stream);
 
-/* That of all streams of a connection that serves none. */
+/* That of all streams of a connection that serves none, but for calls that are under way. */
 void bench_conn_settle(struct bench_conn *conn);
 
 /* Milliseconds from now to a moment, rounded up; 0 where it has passed. */

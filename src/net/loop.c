@@ -23,7 +23,7 @@
 #define FLUSH_ROUNDS 4
 /* When free memory is given back: so many connections came or went or so many bytes were freed, and
  * then no connection and few bytes for so many ticks (one second); of all loops at most one in ten
- * seconds, as it looks at all memory there is. The few pages kept for the next connections go back
+ * seconds, as it looks at all memory there is. The pages kept for the next connections go back
  * with less. */
 #define TRIM_CHURN       64
 #define TRIM_FREED_BYTES (4 * 1024 * 1024)
@@ -183,10 +183,17 @@ int net_loop_init(struct net_loop *loop)
     return 0;
 }
 
+static void drop_kept(void)
+{
+    sparse_drop_spare();
+    pool_drop();
+}
+
 void net_loop_run(struct net_loop *loop)
 {
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     log_flush();
+    drop_kept(); /* this thread's, which may end here; net_loop_deinit() may be another's */
 }
 
 void net_loop_stop(struct net_loop *loop)
@@ -224,8 +231,7 @@ void net_loop_deinit(struct net_loop *loop)
     free(loop->record_bytes);
     free(loop->write_bytes);
     free(loop->cipher_bytes);
-    sparse_drop_spare();
-    pool_drop();
+    drop_kept();
     log_flush();
 }
 

@@ -1,6 +1,8 @@
 /* Blocks that are kept, given out again, and given back. */
 #include "base/pool.h"
 
+#include "base/sanitizer.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,12 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
 
 static int live; /* blocks of malloc() */
 
@@ -93,7 +89,7 @@ static void blocks_are_those_of_malloc(void **state)
     assert_int_equal(live, 0);
 }
 
-#ifndef __SANITIZE_ADDRESS__
+#if !SANITIZER_ADDRESS
 static void what_was_freed_comes_again(void **state)
 {
     (void)state;
@@ -140,7 +136,7 @@ int main(void)
         cmocka_unit_test_setup(blocks_have_the_room_that_was_asked_for, drop),
         cmocka_unit_test_setup(zeros_are_zeros_again, drop),
         cmocka_unit_test_setup(blocks_are_those_of_malloc, drop),
-#ifndef __SANITIZE_ADDRESS__
+#if !SANITIZER_ADDRESS
         cmocka_unit_test_setup(what_was_freed_comes_again, drop),
         cmocka_unit_test_setup(no_more_is_kept_than_allowed, drop),
         cmocka_unit_test_setup(who_rests_keeps_nothing, drop),
