@@ -12,7 +12,7 @@ const struct cli_exit_code cli_exit_codes[] = {
     {"2", "Wrong options, configuration or fault command; unwritable file"},
     {"3", "Could not connect"},
     {"4", "Not enough evidence for a verdict"},
-    {"130, 143", "Interrupted (SIGINT, SIGTERM)"},
+    {"129, 130, 143", "Interrupted (SIGHUP, SIGINT, SIGTERM)"},
     {NULL, NULL},
 };
 

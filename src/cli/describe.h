@@ -10,7 +10,7 @@
 void cli_describe_option(const struct cli_option *option, char out[static CLI_SENTENCE_BYTES]);
 
 struct cli_exit_code {
-    const char *codes; /* "0", or several: "130, 143" */
+    const char *codes; /* "0", or several: "129, 130, 143" */
     const char *meaning;
 };
 

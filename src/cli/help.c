@@ -64,7 +64,7 @@ static void put_exit_codes(void)
     for (size_t i = 0; cli_exit_codes[i].codes != NULL; i++) {
         char codes[32];
         snprintf(codes, sizeof(codes), "  %s", cli_exit_codes[i].codes);
-        put_row(codes, cli_exit_codes[i].meaning, 12);
+        put_row(codes, cli_exit_codes[i].meaning, 17);
     }
 }
 

@@ -50,7 +50,7 @@ const struct cli_command demo_command = {
         "Starts two servers each of v1 and v2, a proxy and agents of v1.1, v1.2, v2.1 and v2.2 as\n"
         "child processes on free ports of 127.0.0.1, with certificates made for the occasion.\n"
         "Then runs verify and sticky-test, kills one server, and shows the streams coming back.\n"
-        "Takes about 15 seconds and leaves nothing behind.",
+        "Takes about five seconds and leaves nothing behind.",
     .examples = "  # The whole show\n"
                 "  grpcroute demo\n"
                 "  # Leave it running, to try verify, curl and the admin port by hand\n"

@@ -11,7 +11,7 @@
 
 /* Of so many names it is known; one more takes the place of another. */
 #define H2_VARYING_NAMES 32
-/* A value that is one of the last so many new ones has come again: a few in turn are not varying. */
+/* A value that is one of the last so many new ones has come again: a few in turn do not vary. */
 #define H2_VARYING_VALUES 4
 /* So many values in a row that had not come before make a field a varying one. */
 #define H2_VARYING_NEW 8

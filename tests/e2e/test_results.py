@@ -130,7 +130,7 @@ LONG = {"verify": ["-n", "1000", "--interval", "100ms"], "sticky-test": ["-n", "
         "failover-test": ["--settle", "1m"], "bench": ["-z", "1m"]}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_interruption_tells_what_is_known(command, number, server, target, tmp_path):
     files = [tmp_path / "result.json", tmp_path / "result.xml"]

@@ -66,14 +66,14 @@ static void help_explains_the_exit_codes(void **state)
 {
     (void)state;
     const char *text = help_of(&sample_command);
-    assert_contains(text,
-                    "\nExit codes:\n"
-                    "  0         All good\n"
-                    "  1         A check failed\n"
-                    "  2         Wrong options, configuration or fault command; unwritable file\n"
-                    "  3         Could not connect\n"
-                    "  4         Not enough evidence for a verdict\n"
-                    "  130, 143  Interrupted (SIGINT, SIGTERM)\n");
+    assert_contains(
+        text, "\nExit codes:\n"
+              "  0              All good\n"
+              "  1              A check failed\n"
+              "  2              Wrong options, configuration or fault command; unwritable file\n"
+              "  3              Could not connect\n"
+              "  4              Not enough evidence for a verdict\n"
+              "  129, 130, 143  Interrupted (SIGHUP, SIGINT, SIGTERM)\n");
 }
 
 static void help_in_a_pipe_is_plain_and_80_columns_wide(void **state)
