@@ -124,8 +124,9 @@ class Site:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
 
     def pss_kb(self):
+        """Of what is no file: a share of the program's own file grows and shrinks as others begin and end."""
         text = pathlib.Path(f"/proc/{self.proxy.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1])
+        return int(re.search(r"^Pss_Anon:\s+(\d+)", text, re.M)[1])
 
 
 # ---- rows --------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """Many connections through one proxy: memory per stream does not grow with their number, a whole fleet that comes back
 at once is served, and a ping beside quiet streams costs what it costs alone. `make bench-scale` is the full size."""
+import contextlib
 import os
 import sys
 
 import pytest
 
 from testenv.grpcroute import ROOT, Server
+from testenv.h2_server import PONG, H2Server
 from testenv.sanitizers import is_sanitized
 
 sys.path.insert(0, str(ROOT / "tests/bench"))
@@ -62,3 +64,20 @@ def test_a_ping_costs_the_same_beside_quiet_streams(plain_figures, certs, connec
         alone, beside = scale.ping_costs([few, many], 6, scale.PINGS if SLOW else 100)
         assert beside < alone * (1 + 3 * scale.MOST_DEARER), f"{alone:.2f} us alone, {beside:.2f} beside"
         assert scale.idle_us(many, connections) < 10 * scale.MOST_IDLE_US
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5])
+@pytest.mark.parametrize("streams", [1, 3])
+def test_the_fleet_counts_pongs_that_come_in_pieces(started, streams, cut):
+    """The first one of a connection does, as a proxy cuts where its buffer ends."""
+    def behaviour(peer, event):
+        if type(event).__name__ != "DataReceived":
+            return
+        peer.respond(event.stream_id)
+        pieces = [PONG[:cut], PONG[cut:]] if event.stream_id == 1 else [PONG]
+        for piece in pieces:
+            peer.h2.send_data(event.stream_id, piece)
+
+    server = started(H2Server(behaviour))
+    with contextlib.closing(scale.Fleet(server.port, "-", 2, streams)) as fleet:
+        assert fleet.open()["pongs"] == 2 * streams

@@ -15,9 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of a gRPC message: whether it is compressed, and its length. */
-#define PREFIX_BYTES 5
-
 void agent_close(struct agent *agent, const char *cause, ...)
 {
     va_list args;
@@ -169,13 +166,29 @@ size_t agent_answered(const struct agent *agent)
     return agent->pong_bytes > 0 ? agent->answer_bytes / agent->pong_bytes : 0;
 }
 
-/* Bytes of pongs, the first of which begins with the prefix of one. */
+/* A proxy may cut a message anywhere. On one stream its pieces make the prefix of the first; on
+ * several they are mixed, so what is asked is a frame that holds a message as a whole. */
+static void learn_pong(struct agent *agent, size_t len)
+{
+    if (agent->streams > 1) {
+        size_t bytes = AGENT_PREFIX_BYTES + u32_at(agent->body + 1);
+        agent->pong_bytes = len == bytes ? bytes : 0;
+        return;
+    }
+    for (size_t i = 0; i < len && agent->prefix_len < AGENT_PREFIX_BYTES; i++) {
+        agent->prefix[agent->prefix_len++] = agent->body[i];
+    }
+    if (agent->prefix_len == AGENT_PREFIX_BYTES) {
+        agent->pong_bytes = AGENT_PREFIX_BYTES + u32_at(agent->prefix + 1);
+    }
+}
+
 static void on_answer(struct agent *agent, size_t len)
 {
     size_t before = agent_answered(agent);
 
     if (agent->pong_bytes == 0) {
-        agent->pong_bytes = PREFIX_BYTES + u32_at(agent->body + 1);
+        learn_pong(agent, len);
     }
     agent->answer_bytes += len;
     for (size_t more = agent_answered(agent) - before; more > 0 && agent->pings_left > 0; more--) {

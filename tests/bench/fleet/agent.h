@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGENT_CAUSE_BYTES 96
-#define AGENT_HEAD_BYTES  9 /* of a frame: RFC 9113 section 4.1 */
-#define AGENT_BODY_BYTES  8 /* of a frame's payload that is looked at */
+#define AGENT_CAUSE_BYTES  96
+#define AGENT_HEAD_BYTES   9 /* of a frame: RFC 9113 section 4.1 */
+#define AGENT_PREFIX_BYTES 5 /* gRPC's, of a message */
+#define AGENT_BODY_BYTES   8 /* of a frame's payload that is looked at */
 
 enum agent_state {
     AGENT_CLOSED,
@@ -34,6 +35,8 @@ struct agent {
     size_t unsent_len;
     unsigned char head[AGENT_HEAD_BYTES]; /* of the frame that arrives */
     unsigned char body[AGENT_BODY_BYTES];
+    unsigned char prefix[AGENT_PREFIX_BYTES]; /* of the first pong on the only stream */
+    size_t prefix_len;
     size_t head_len;
     size_t body_seen;              /* bytes of its payload so far */
     char cause[AGENT_CAUSE_BYTES]; /* why it is closed; empty: it never was open, or was told to */
