@@ -2,20 +2,13 @@
 ping of 16 KiB of the server, and per new connection of the proxy with one call, against a recorded budget: the guard
 that no machine's mood touches.
 
-callgrind counts them, for pings under `grpcroute bench` in a closed loop, else between the two ends of wire.py; the
-difference between a long and a short run is what one costs. Counted are this program, nghttp2, libuv and libssl;
-libcrypto and libc are not, as they choose their code by the processor. The same build gives the same figure within
-0.3 %, so 3 % more is a regression. `--record` writes the budget anew, for a commit that says why. A proxy with two
-workers may cost 3 % more than with one, in the same run.
-
-valgrind runs one thread at a time: without --fair-sched a thread that spins until another has written (libuv does, for
-an instant, when it is woken while the sender is in the middle) keeps the turn for a whole slice, and up to two million
-instructions are counted."""
-import collections
+callgrind.py counts them, for pings under `grpcroute bench` in a closed loop, else between the two ends of wire.py; the
+difference between a long and a short run is what one costs. The same build gives the same figure within 0.3 %, so 3 %
+more is a regression. `--record` writes the budget anew, for a commit that says why. A proxy with two workers may cost
+3 % more than with one, in the same run."""
 import json
 import os
 import pathlib
-import re
 import signal
 import sys
 import tempfile
@@ -24,7 +17,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "tests/bench")]
 
-import budget  # noqa: E402  both beside this file
+import budget  # noqa: E402  all beside this file
+import callgrind  # noqa: E402
 import wire  # noqa: E402
 
 SLACK_OF_WORKERS = 0.03
@@ -34,36 +28,6 @@ MESSAGES = (100, 600)
 CONNECTIONS = (10, 60)
 REST_S = (1, 4)
 SHORT, LONG = "300ms", "2s"
-LIBRARIES = ("libnghttp2.", "libuv.", "libssl.")
-
-
-def instructions_by_object(path):
-    """Self cost per file of code, of a callgrind profile (valgrind manual, "Callgrind Format Specification")."""
-    names, costs = {}, collections.Counter()
-    current, of_a_call = None, False
-
-    def name_of(value):
-        number, name = re.fullmatch(r"\((\d+)\)(?: (.*))?", value).groups()
-        return names.setdefault(number, name)
-
-    for line in path.read_text().splitlines():
-        key, _, value = line.partition("=")
-        if key == "ob":
-            current = name_of(value)
-        elif key == "cob":
-            name_of(value)
-        elif key == "calls":
-            of_a_call = True  # the next line is the cost of what was called
-        elif re.match(r"[+\-*\d]", line):
-            if not of_a_call:
-                costs[os.path.basename(current)] += int(line.split()[1])
-            of_a_call = False
-    return costs
-
-
-def counted(path, program):
-    costs = instructions_by_object(path)
-    return costs[program] + sum(cost for name, cost in costs.items() if name.startswith(LIBRARIES))
 
 
 class Bench:
@@ -74,8 +38,7 @@ class Bench:
         self.folder, self.run, self.roles, self.net, self.process = folder, process.run, grpcroute, net, process
         self.workers = 1  # of the proxy
         self.at_rest = 0  # instructions in a second of a proxy that has nothing to do: how long a run takes is no cost
-        self.through = ["valgrind", "-q", "--tool=callgrind", "--fair-sched=yes",
-                        f"--callgrind-out-file={folder}/profile"]
+        self.through = callgrind.through(folder / "profile")
         self.run([ROOT / "certs/generate-certs.sh", "--out", folder]).check_returncode()
 
     def load(self, shape, duration, target, *tls):
@@ -149,7 +112,7 @@ class Bench:
         processes[0].stop(signal.SIGINT)
         for process in processes:
             process.close()
-        return answered, counted(self.folder / "profile", os.path.basename(self.roles.BIN))
+        return answered, callgrind.counted(self.folder / "profile", os.path.basename(self.roles.BIN))
 
     def per_round_trip(self, role, shape):
         measure = getattr(self, role)

@@ -1,8 +1,9 @@
 """One proxy, many connections: memory per stream, a whole fleet that comes back at once, and what a ping costs beside
 quiet streams. `make bench-scale` prints it; tests/e2e/test_scale.py holds each row at a smaller size.
 
-The driver is tests/bench/fleet, in C on plain sockets and OpenSSL; it shares nothing with the program. Exit code 1: a
-row does not hold. GRPCROUTE_BIN names the program, build/src/grpcroute when it is not set."""
+A ping is counted in instructions: half of its CPU time is how many pings happen to come at once. The driver is
+tests/bench/fleet, in C on plain sockets and OpenSSL; it shares nothing with the program. Exit code 1: a row does not
+hold. GRPCROUTE_BIN names the program, build/src/grpcroute when it is not set."""
 import argparse
 import contextlib
 import json
@@ -16,16 +17,18 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path[:0] = [str(ROOT / "tests/e2e"), str(ROOT / "tests/bench")]
 
+import callgrind  # noqa: E402  beside this file
 from testenv.grpcroute import BIN, Proxy  # noqa: E402
 from testenv.net import ReservedPort, wait_port  # noqa: E402
 from testenv.process import DIE_WITH_PARENT, Process  # noqa: E402
 
 FLEET = pathlib.Path(BIN).parents[1] / "tests/bench/fleet/fleet"
 DRIVERS = 2  # a handshake costs a client more than the proxy: one process would be the limit
-PINGS = 300  # of each active stream in a round
-ACTIVE = 100
+PINGS = 10000  # of one connection, one after the other: each pays its turns alone
+WARM_UP = 200
+REST_S = 3
 QUIET_S = 3  # after which freed memory goes back to the system
 TRIM_S = 15  # and when it did so just before, as it looks once in ten seconds
 FILES_MORE = 500
@@ -33,7 +36,7 @@ FILES_MORE = 500
 MOST_GROWTH = 0.05  # of memory per stream, a connection each
 MOST_GROWTH_SHARED = 0.25  # of 2.8 kB: what grew with the number would be far more, and pages are full by chance
 MOST_SECONDS = 10  # for a fleet to come back
-MOST_DEARER = 0.15  # a ping beside quiet streams
+MOST_DEARER = 0.15  # a ping beside quiet streams; their timers are looked at, and at rest that is known to a tick
 MOST_IDLE_US = 3  # CPU of a quiet connection in a second
 
 
@@ -62,10 +65,10 @@ class Fleet:
         assert told["opened"] == self.connections and told["failed"] == 0, f"not all were served: {told}"
         return told
 
-    def ping(self, active=ACTIVE, count=PINGS):
-        """Of a fleet of one process."""
-        told = self.do(f"ping {active} {count}")
-        assert told["pongs"] == active * count and told["failed"] == 0, f"not all were answered: {told}"
+    def ping(self, count):
+        """One after the other, on the first connection of a fleet of one process."""
+        told = self.do(f"ping 1 {count}")
+        assert told["pongs"] == count and told["failed"] == 0, f"not all were answered: {told}"
         return told
 
     def close(self):
@@ -87,10 +90,10 @@ def quiet_server(stack, version, ident):
 
 
 class Site:
-    """Servers, certificates, and proxies on one port after the other; a context."""
+    """Servers, certificates, and proxies on one port after the other; a context. `through` is Process's."""
 
-    def __init__(self, certs, *words):
-        self.certs, self.words = certs, words
+    def __init__(self, certs, *words, through=()):
+        self.certs, self.words, self.through = certs, words, through
         self._stack = contextlib.ExitStack()
         self.proxy = None
 
@@ -106,7 +109,8 @@ class Site:
         self._stack.close()
 
     def start_proxy(self, port=0):
-        self.proxy = Proxy(self.certs, self._servers, self._servers, *self.words, port=port).wait_ready()
+        self.proxy = Proxy(self.certs, self._servers, self._servers, *self.words, port=port,
+                           through=self.through).wait_ready()
 
     def restart_proxy(self):
         """As after a crash: gone without a word, and there again on the same port."""
@@ -172,20 +176,26 @@ def comeback(site, connections):
         return told | {"proxy_cpu_s": site.cpu_s() - before}
 
 
-def ping_costs(sites, rounds, pings=PINGS):
-    """The least CPU of a ping in us, for each of the sites, in turns: what disturbs only adds. All of them have ACTIVE
-    connections of their own for it, beside what they have."""
-    least = [float("inf")] * len(sites)
+def ping_instructions(certs, connections, streams, pings=PINGS):
+    """Instructions of a ping beside quiet streams: all that the proxy ran meanwhile, less what it runs at rest."""
     with contextlib.ExitStack() as stack:
-        fleets = [stack.enter_context(site.fleet(ACTIVE)) for site in sites]
-        for fleet in fleets:
-            fleet.open()
-        for _ in range(rounds):
-            for number, (site, fleet) in enumerate(zip(sites, fleets)):
-                before = site.cpu_s()
-                pongs = fleet.ping(count=pings)["pongs"]
-                least[number] = min(least[number], (site.cpu_s() - before) / pongs * 1e6)
-    return least
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        sections = callgrind.Sections(f"{folder}/profile")
+        site = stack.enter_context(Site(certs, "--workers", "1", through=sections.through))
+        quiet = stack.enter_context(site.fleet(connections, streams))
+        quiet.open()
+        active = stack.enter_context(site.fleet(1))
+        active.open()
+        time.sleep(QUIET_S)
+        sections.start(site.proxy)
+        active.ping(WARM_UP)
+        sections.end(site.proxy)
+        time.sleep(REST_S)
+        at_rest = sections.end(site.proxy) / REST_S
+        since = time.monotonic()
+        active.ping(pings)
+        seconds = time.monotonic() - since
+        return (sections.end(site.proxy) - at_rest * seconds) / pings
 
 
 def idle_us(site, connections, windows=4):
@@ -228,16 +238,20 @@ def report_comeback(report, certs, connections):
                f"cores; {told['syns_resent']} found the system's queue full", told["slowest_s"] <= MOST_SECONDS)
 
 
-def report_pings(report, certs, shapes, rounds):
+def report_pings(report, certs, shapes):
+    alone = ping_instructions(certs, 1, 1)
     for connections, streams in shapes:
-        with Site(certs) as few, Site(certs) as many, many.fleet(connections, streams) as quiet:
-            quiet.open()
-            alone, beside = ping_costs([few, many], rounds)
-            idle = idle_us(many, connections)
-        report.row(f"CPU of a ping on {ACTIVE} connections", f"{alone:.2f} us alone, {beside:.2f} beside "
-                   f"{connections}x{streams} quiet streams", beside <= alone * (1 + MOST_DEARER))
-        if connections >= 1000:  # of fewer it is what a proxy does anyway
-            report.row("CPU of a quiet connection", f"{idle:.2f} us in a second", idle <= MOST_IDLE_US)
+        beside = ping_instructions(certs, connections, streams)
+        report.row("instructions of a ping", f"{alone:.0f} alone, {beside:.0f} beside {connections}x{streams} quiet "
+                   "streams", beside <= alone * (1 + MOST_DEARER))
+
+
+def report_idle(report, certs, connections):
+    with Site(certs) as site, site.fleet(connections) as fleet:
+        fleet.open()
+        time.sleep(QUIET_S)
+        idle = idle_us(site, connections)
+    report.row("CPU of a quiet connection", f"{idle:.2f} us in a second", idle <= MOST_IDLE_US)
 
 
 def allow_files(connections):
@@ -254,7 +268,6 @@ def main():
     parser = argparse.ArgumentParser(prog="bench-scale", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connections", type=int, default=15000, metavar="N", help="of the largest fleet")
-    parser.add_argument("--rounds", type=int, default=10, metavar="N", help="of pings, whose cheapest counts")
     options = parser.parse_args()
     count = options.connections
     allow_files(count)
@@ -266,7 +279,8 @@ def main():
             report_memory(report, certs, [count // 5, count * 2 // 5, count], 1)
             report_memory(report, certs, [50, 200], 100)
             report_comeback(report, certs, count)
-            report_pings(report, certs, [(count, 1), (200, 100)], options.rounds)
+            report_pings(report, certs, [(count, 1), (200, 100)])
+            report_idle(report, certs, count)
         except AssertionError as error:
             report.row("the fleet", error, False)
     return 0 if report.good else 1
