@@ -107,10 +107,25 @@ static size_t escape_byte(char out[static 4], unsigned char byte)
     return 4;
 }
 
+/* Whether text_escape() shows all bytes as they are. */
+static bool is_printable(const char *bytes, size_t len)
+{
+    size_t i = 0;
+    while (i < len && bytes[i] >= 0x20 && bytes[i] < 0x7f) {
+        i++;
+    }
+    return i == len;
+}
+
 size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len)
 {
     if (out_bytes == 0) {
         return 0;
+    }
+    if (len < out_bytes && is_printable(bytes, len)) { /* as nearly all texts */
+        memcpy(out, bytes, len);
+        out[len] = '\0';
+        return len;
     }
     size_t room = out_bytes - 1;
     size_t dots = room < 3 ? room : 3;

@@ -165,28 +165,6 @@ struct h2_block h2_block_reader_finish(struct h2_block_reader *reader)
     return (struct h2_block){reader->fields, reader->count};
 }
 
-const struct h2_header *h2_block_find(const struct h2_block *block, const char *name,
-                                      size_t *ret_count)
-{
-    const struct h2_header *found = NULL;
-    size_t count = 0;
-    size_t name_len = strlen(name);
-    for (size_t i = 0; i < block->count; i++) {
-        const struct h2_header *field = &block->fields[i];
-        if (field->name_len == name_len && memcmp(field->name, name, name_len) == 0) {
-            if (ret_count == NULL) {
-                return field;
-            }
-            found = found != NULL ? found : field;
-            count++;
-        }
-    }
-    if (ret_count != NULL) {
-        *ret_count = count;
-    }
-    return found;
-}
-
 size_t h2_block_bytes(const struct h2_header *fields, size_t count)
 {
     size_t bytes = 0;

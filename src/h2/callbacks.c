@@ -239,12 +239,13 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error, void *ctx)
 {
+    (void)ng;
     struct h2_session *session = ctx;
     struct h2_stream *stream = h2_find_stream(session, id);
     if (stream == NULL) {
         return 0;
     }
-    nghttp2_session_set_stream_user_data(ng, id, NULL);
+    h2_forget_stream(stream);
     if (stream->remote_ended) {
         h2_remember_ended(session, id);
     }

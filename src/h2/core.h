@@ -75,9 +75,10 @@ struct h2_session {
 
     struct list streams;
     size_t stream_count;
-    struct h2_block_reader *block; /* owned; the header block being received */
-    char *broken_field;            /* owned; of it, see h2_block_note_field() */
-    struct h2_varying *varying;    /* owned; of the requests we send; NULL: of none yet */
+    struct h2_stream *found_stream; /* h2_find_stream()'s last one; NULL: none */
+    struct h2_block_reader *block;  /* owned; the header block being received */
+    char *broken_field;             /* owned; of it, see h2_block_note_field() */
+    struct h2_varying *varying;     /* owned; of the requests we send; NULL: of none yet */
 
     /* Receiving: credit to tell of, and what the peer may still send. */
     size_t credit;
@@ -226,10 +227,25 @@ static inline nghttp2_session *h2_ng(const struct h2_session *session)
     return session->ng;
 }
 
-/* The stream that nghttp2 knows by that id; NULL: none, or it has closed. */
-static inline struct h2_stream *h2_find_stream(const struct h2_session *session, int32_t id)
+/* The stream that nghttp2 knows by that id; NULL: none, or it has closed. It is mostly the one that
+ * was asked for last: a frame is looked at several times. */
+static inline struct h2_stream *h2_find_stream(struct h2_session *session, int32_t id)
 {
-    return id > 0 ? nghttp2_session_get_stream_user_data(h2_ng(session), id) : NULL;
+    if (session->found_stream == NULL || session->found_stream->id != id) {
+        session->found_stream =
+            id > 0 ? nghttp2_session_get_stream_user_data(h2_ng(session), id) : NULL;
+    }
+    return session->found_stream;
+}
+
+/* It has closed, or is to be closed: nobody finds it any more. */
+static inline void h2_forget_stream(struct h2_stream *stream)
+{
+    struct h2_session *session = stream->session;
+    if (session->found_stream == stream) {
+        session->found_stream = NULL;
+    }
+    nghttp2_session_set_stream_user_data(h2_ng(session), stream->id, NULL);
 }
 
 /* Counts bytes that begin or cease to wait for a frame, or of a header block to be sent. */

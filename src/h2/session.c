@@ -150,7 +150,7 @@ void h2_session_free(struct h2_session *session, uint32_t error)
     while (!list_empty(&session->streams)) {
         struct h2_stream *stream = container_of(session->streams.next, struct h2_stream, node);
         bool unprocessed = h2_never_left(stream);
-        nghttp2_session_set_stream_user_data(h2_ng(session), stream->id, NULL);
+        h2_forget_stream(stream);
         h2_stream_finish(stream, error, unprocessed);
     }
     assert_empty(session);

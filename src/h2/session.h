@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct h2_session;
 struct h2_stream;
@@ -81,9 +82,30 @@ struct h2_block {
     size_t count;
 };
 
-/* The first field with that name, or NULL. `ret_count`, unless NULL, gets how many there are. */
-const struct h2_header *h2_block_find(const struct h2_block *block, const char *name,
-                                      size_t *ret_count);
+/* The first field with that name, or NULL. `ret_count`, unless NULL, gets how many there are.
+ * Always inline: a request is asked for dozens of names, and of a literal the compiler knows the
+ * length, by which most fields are none of that name. */
+__attribute__((always_inline)) static inline const struct h2_header *
+h2_block_find(const struct h2_block *block, const char *name, size_t *ret_count)
+{
+    const struct h2_header *found = NULL;
+    size_t count = 0;
+    size_t name_len = strlen(name);
+    for (size_t i = 0; i < block->count; i++) {
+        const struct h2_header *field = &block->fields[i];
+        if (field->name_len == name_len && memcmp(field->name, name, name_len) == 0) {
+            if (ret_count == NULL) {
+                return field;
+            }
+            found = found != NULL ? found : field;
+            count++;
+        }
+    }
+    if (ret_count != NULL) {
+        *ret_count = count;
+    }
+    return found;
+}
 
 enum h2_block_kind {
     H2_BLOCK_REQUEST,

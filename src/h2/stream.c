@@ -74,6 +74,7 @@ void h2_stream_join(struct h2_stream *stream, struct h2_stream *other)
 void h2_stream_free(struct h2_stream *stream)
 {
     struct h2_session *session = stream->session;
+    assert(session->found_stream != stream);
     if (session->data_stream == stream) {
         session->data_stream = NULL;
     }
@@ -154,7 +155,7 @@ void h2_return_unsent(struct h2_session *session)
         if (!h2_never_left(stream)) {
             return;
         }
-        nghttp2_session_set_stream_user_data(h2_ng(session), stream->id, NULL);
+        h2_forget_stream(stream);
         nghttp2_submit_rst_stream(h2_ng(session), NGHTTP2_FLAG_NONE, stream->id, H2_REFUSED_STREAM);
         h2_stream_finish(stream, H2_REFUSED_STREAM, true);
     }
