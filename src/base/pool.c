@@ -51,7 +51,7 @@ void *pool_alloc(size_t bytes)
     struct free_block *block = pool.lists[list];
     pool.used = true;
     if (block == NULL) {
-        return malloc(bytes);
+        return malloc(size_of_list(list)); /* all of it, with any allocator */
     }
     pool.lists[list] = block->next;
     pool.kept_bytes -= size_of_list(list);
