@@ -122,7 +122,7 @@ size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len)
     if (out_bytes == 0) {
         return 0;
     }
-    if (len < out_bytes && is_printable(bytes, len)) { /* as nearly all texts */
+    if (len > 0 && len < out_bytes && is_printable(bytes, len)) { /* as nearly all texts */
         memcpy(out, bytes, len);
         out[len] = '\0';
         return len;

@@ -402,6 +402,9 @@ static void escaped_text_is_cut_with_dots(void **state)
         assert_int_equal(out[CUTS[i].room], '#');
     }
     assert_int_equal(text_escape(NULL, 0, "abc", 3), 0);
+    char out[2] = "x";
+    assert_int_equal(text_escape(out, sizeof(out), NULL, 0), 0); /* an empty buffer's bytes */
+    assert_string_equal(out, "");
 }
 
 static void distance_counts_edits(void **state)
