@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Begun per turn: most of a millisecond each. */
-#define BEGINS_PER_TURN 64
+/* Per turn: of a begin some 50 us, of a step up to a millisecond. */
+#define BEGINS_PER_TURN 16
+#define STEPS_PER_TURN  4
 
 struct handshake {
     struct list node;
+    struct list held_node;
+    bool called; /* it is its turn to be read */
     struct net_handshakes *shakes;
     int fd;                    /* owned while it waits */
     struct net_stream *stream; /* owned from then on */
@@ -24,6 +27,7 @@ static struct net_stream *handshake_free(struct handshake *handshake)
     struct net_stream *stream = handshake->stream;
 
     list_remove(&handshake->node);
+    list_remove(&handshake->held_node);
     free(handshake);
     return stream;
 }
@@ -62,13 +66,20 @@ static struct handshake *find_late(const struct list *list, uint64_t now_ms, uns
     return !list_empty(list) && now_ms - first->begun_ms >= limit_ms ? first : NULL;
 }
 
+/* What it sent may still wait for its turn. */
+static bool has_said_hello(const struct handshake *handshake)
+{
+    return net_stream_is_greeted(handshake->stream) || handshake->called ||
+           !list_empty(&handshake->held_node);
+}
+
 static void on_tick(struct net_tick *tick, uint64_t now_ms)
 {
     struct net_handshakes *shakes = container_of(tick, struct net_handshakes, tick);
     struct handshake *late;
 
     while ((late = find_late(&shakes->begun, now_ms, NET_HELLO_MS)) != NULL) {
-        if (net_stream_is_greeted(late->stream)) {
+        if (has_said_hello(late)) {
             list_remove(&late->node);
             list_append(&shakes->greeted, &late->node);
         } else {
@@ -81,6 +92,43 @@ static void on_tick(struct net_tick *tick, uint64_t now_ms)
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
+
+static void on_idle(uv_idle_t *idle);
+
+static void watch_turns(struct net_handshakes *shakes)
+{
+    if (list_empty(&shakes->waiting) && list_empty(&shakes->held)) {
+        uv_idle_stop(&shakes->idle);
+    } else {
+        uv_idle_start(&shakes->idle, on_idle);
+    }
+}
+
+static void note_turn(struct net_handshakes *shakes)
+{
+    if (shakes->turn != shakes->loop->turn) {
+        shakes->turn = shakes->loop->turn;
+        shakes->turn_begins = 0;
+        shakes->turn_steps = 0;
+    }
+}
+
+/* net_stream_may_shake_fn: who comes while others are held is held behind them. */
+static bool may_shake(void *owner)
+{
+    struct handshake *handshake = owner;
+    struct net_handshakes *shakes = handshake->shakes;
+
+    note_turn(shakes);
+    if (handshake->called || (list_empty(&shakes->held) && shakes->turn_steps < STEPS_PER_TURN)) {
+        handshake->called = false;
+        shakes->turn_steps++;
+        return true;
+    }
+    list_append(&shakes->held, &handshake->held_node);
+    watch_turns(shakes);
+    return false;
+}
 
 static void begin(struct handshake *handshake)
 {
@@ -101,41 +149,40 @@ static void begin(struct handshake *handshake)
         return;
     }
     net_stream_connected(stream);
+    stream->may_shake = may_shake;
     handshake->begun_ms = uv_now(&shakes->loop->uv);
     net_stream_handshake(stream, shakes->tls, net_stream_peer(stream), NULL, on_ready, handshake);
 }
 
-/* A turn in which much is done lasts for a millisecond at least. */
-static bool is_turn_full(struct net_handshakes *shakes)
-{
-    uint64_t now_ms = uv_now(&shakes->loop->uv);
-
-    if (shakes->turn_ms != now_ms) {
-        shakes->turn_ms = now_ms;
-        shakes->turn_begins = 0;
-    }
-    return shakes->turn_begins >= BEGINS_PER_TURN;
-}
-
-static void on_idle(uv_idle_t *idle);
-
 /* Who waits for the longest time is first. */
 static void begin_some(struct net_handshakes *shakes)
 {
-    while (!list_empty(&shakes->waiting) && !is_turn_full(shakes)) {
+    note_turn(shakes);
+    while (!list_empty(&shakes->waiting) && shakes->turn_begins < BEGINS_PER_TURN) {
         shakes->turn_begins++;
         begin(container_of(shakes->waiting.next, struct handshake, node)); /* may close all */
     }
-    if (list_empty(&shakes->waiting)) {
-        uv_idle_stop(&shakes->idle);
-    } else {
-        uv_idle_start(&shakes->idle, on_idle);
+    watch_turns(shakes);
+}
+
+/* They are read when the loop polls next. */
+static void call_some(struct net_handshakes *shakes)
+{
+    for (unsigned i = 0; i < STEPS_PER_TURN && !list_empty(&shakes->held); i++) {
+        struct handshake *first = container_of(shakes->held.next, struct handshake, held_node);
+
+        list_remove(&first->held_node);
+        first->called = true;
+        net_stream_shake_on(first->stream); /* may close all */
     }
 }
 
 static void on_idle(uv_idle_t *idle)
 {
-    begin_some(container_of(idle, struct net_handshakes, idle));
+    struct net_handshakes *shakes = container_of(idle, struct net_handshakes, idle);
+
+    call_some(shakes);
+    begin_some(shakes);
 }
 
 void net_handshakes_add(struct net_handshakes *shakes, int fd)
@@ -144,6 +191,7 @@ void net_handshakes_add(struct net_handshakes *shakes, int fd)
 
     handshake->shakes = shakes;
     handshake->fd = fd;
+    list_init(&handshake->held_node);
     list_append(&shakes->waiting, &handshake->node);
     begin_some(shakes);
 }
@@ -160,6 +208,7 @@ void net_handshakes_init(struct net_handshakes *shakes, struct net_loop *loop, s
     list_init(&shakes->waiting);
     list_init(&shakes->begun);
     list_init(&shakes->greeted);
+    list_init(&shakes->held);
     net_tick_init(&shakes->tick, on_tick);
     net_loop_tick_start(loop, &shakes->tick);
     uv_idle_init(&loop->uv, &shakes->idle);

@@ -5,8 +5,11 @@
  *                |__ no hello within NET_HELLO_MS, not finished within NET_HANDSHAKE_MS: refused
  *
  * A fleet that comes back at once waits here, and not in the system's queue, which is short: who
- * finds no place there tries again after 1, 3 and 7 s. So many are begun in a turn that established
- * connections are served in between; time runs from then. */
+ * finds no place there tries again after 1, 3 and 7 s. Time runs from when it is begun.
+ *
+ * What a client sends in its handshake costs a signature or two, and thousands may say hello in the
+ * same moment. So few are read in a turn that established connections are served in between; the
+ * others come in their order. */
 #ifndef GRPCROUTE_NET_HANDSHAKES_H
 #define GRPCROUTE_NET_HANDSHAKES_H
 
@@ -29,13 +32,15 @@ struct net_handshakes {
     struct net_tls *tls; /* borrowed, for those that are begun from now on; NULL: plaintext */
     net_handshakes_done_fn done;
     void *user;
-    uv_idle_t idle; /* runs while some wait */
+    uv_idle_t idle; /* runs while some wait, or are held */
     struct net_tick tick;
     struct list waiting;
-    struct list begun;    /* without a hello, in the order of their deadlines */
-    struct list greeted;  /* the client's hello was answered; in the same order */
-    uint64_t turn_ms;     /* of the loop's clock */
-    unsigned turn_begins; /* in this turn */
+    struct list begun;   /* without a hello, in the order of their deadlines */
+    struct list greeted; /* the client's hello has come; in the same order */
+    struct list held;    /* of both: those whose bytes are to be read in a later turn */
+    uint64_t turn;       /* of the loop, that the next two are of */
+    unsigned turn_begins;
+    unsigned turn_steps; /* handshakes that were read */
 };
 
 void net_handshakes_init(struct net_handshakes *shakes, struct net_loop *loop, struct net_tls *tls,

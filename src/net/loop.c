@@ -64,6 +64,7 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct net_loop *loop = prepare->data;
 
+    loop->turn++;
     for (int i = 0; i < FLUSH_ROUNDS && !list_empty(&loop->flushes); i++) {
         flush_round(loop);
     }

@@ -89,6 +89,7 @@ struct net_loop {
     uint8_t *write_bytes;  /* owned, NET_WRITE_BYTES: plaintext to send, filled by the flusher */
     uint8_t *cipher_bytes; /* owned, NET_CIPHER_BYTES: TLS records made of write_bytes */
     uint64_t ticked_ms;    /* the last tick */
+    uint64_t turn;         /* how many there were */
     struct net_traffic accepted; /* connections that came */
     struct net_traffic dialled;  /* and those that were made */
     struct net_spare spare;

@@ -24,6 +24,10 @@ enum net_stream_state {
  * remains the callee's, also after an error. */
 typedef void (*net_stream_ready_fn)(void *owner, const struct net_error *error);
 
+/* Asked before bytes of a handshake are read, as what follows of them may cost a millisecond.
+ * False: they stay where they are and nothing is read until net_stream_shake_on(). */
+typedef bool (*net_stream_may_shake_fn)(void *owner);
+
 struct net_stream {
     uv_tcp_t tcp; /* its data is the stream */
     struct net_loop *loop;
@@ -35,6 +39,7 @@ struct net_stream {
     struct net_tls_io *tls; /* owned; NULL: plaintext */
 
     net_stream_ready_fn on_ready;           /* with `user`, during the handshake */
+    net_stream_may_shake_fn may_shake;      /* likewise; NULL: always */
     const struct net_stream_events *events; /* with `user`, since net_stream_start() */
     void *user;
 
@@ -62,6 +67,10 @@ void net_stream_connected(struct net_stream *stream);
  * side; both are borrowed until on_ready, which may be called from within this call. */
 void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const char *peer_label,
                           const char *server_name, net_stream_ready_fn on_ready, void *owner);
+
+/* Goes on with a handshake that might not be read. Returns false when it has failed: on_ready was
+ * called. */
+bool net_stream_shake_on(struct net_stream *stream);
 
 /* Reads until paused or closed. */
 void net_stream_start_reading(struct net_stream *stream);

@@ -144,9 +144,11 @@ static void on_read_ended(struct net_stream *stream, int status)
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct net_stream *stream = handle->data;
+    bool waits = stream->state == NET_STREAM_SETUP && stream->may_shake != NULL &&
+                 !stream->may_shake(stream->user);
 
     (void)suggested;
-    *buf = uv_buf_init((char *)stream->loop->read_bytes, NET_READ_BYTES);
+    *buf = uv_buf_init((char *)stream->loop->read_bytes, waits ? 0 : NET_READ_BYTES);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
@@ -157,7 +159,9 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     if (count > 0) {
         counter_add(&stream->traffic->received, (uint64_t)count);
     }
-    if (count < 0) {
+    if (count == UV_ENOBUFS) { /* on_alloc gave none */
+        uv_read_stop(handle);
+    } else if (count < 0) {
         on_read_ended(stream, (int)count);
     } else if (count > 0 && stream->state == NET_STREAM_OPEN) {
         deliver(stream, bytes, (size_t)count);
@@ -193,6 +197,19 @@ void net_stream_on_early_flush(struct net_flush *flush)
     }
 }
 
+bool net_stream_shake_on(struct net_stream *stream)
+{
+    int status = uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read);
+
+    if (status < 0) {
+        struct net_error error;
+
+        net_error_from_uv(&error, status, "TLS handshake");
+        finish_handshake(stream, &error);
+    }
+    return status >= 0;
+}
+
 void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const char *peer_label,
                           const char *server_name, net_stream_ready_fn on_ready, void *owner)
 {
@@ -203,18 +220,8 @@ void net_stream_handshake(struct net_stream *stream, struct net_tls *tls, const 
         return;
     }
     stream->tls = net_tls_io_new(tls, stream->loop, peer_label, server_name);
-
-    int status = uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read);
-
-    if (status < 0) {
-        struct net_error error;
-
-        net_error_from_uv(&error, status, "TLS handshake");
-        finish_handshake(stream, &error);
-        return;
-    }
     /* The client begins. What a server begins with, 22 kB of buffers, waits for the hello. */
-    if (server_name != NULL) {
+    if (net_stream_shake_on(stream) && server_name != NULL) {
         shake_hands(stream, NULL, 0);
     }
 }
