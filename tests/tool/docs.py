@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Fails on what documents say that is not so: a link or a file that is not there, an option that the command does not
-have.
+have; and on tests that CONTRIBUTING.md says nothing of.
 
 The argument is a build folder that is up to date."""
 
@@ -76,6 +76,12 @@ def wrong_quotes(text):
                 yield f"nothing prints: {part.strip()}"
 
 
+def untold_tests(text):
+    for test in sorted((ROOT / "tests/e2e").glob("test_*.py")):
+        if f"`tests/e2e/{test.name}`" not in text:
+            yield f"nothing says what tests/e2e/{test.name} holds"
+
+
 def tracked_pages():
     """None in a source tarball, or where there is no git."""
     if shutil.which("git") is None:
@@ -91,7 +97,8 @@ def main():
     for page in pages:
         text = page.read_text()
         quotes = wrong_quotes(text) if page.name == "troubleshooting.md" else []
-        for complaint in [*wrong_links(page, text), *wrong_files(text), *wrong_options(text), *quotes]:
+        untold = untold_tests(text) if page.name == "CONTRIBUTING.md" else []
+        for complaint in [*wrong_links(page, text), *wrong_files(text), *wrong_options(text), *quotes, *untold]:
             print(f"{page.relative_to(ROOT)}: {complaint}", file=sys.stderr)
             wrong += 1
     if len(pages) < 5:
