@@ -154,11 +154,18 @@ static void begin(struct handshake *handshake)
     net_stream_handshake(stream, shakes->tls, net_stream_peer(stream), NULL, on_ready, handshake);
 }
 
+/* Time runs from the begin: who could only be held waits here. One is begun all the same, as bytes
+ * that drip in may keep some held for ever. */
+static unsigned most_begins(const struct net_handshakes *shakes)
+{
+    return !list_empty(&shakes->held) ? 1 : BEGINS_PER_TURN;
+}
+
 /* Who waits for the longest time is first. */
 static void begin_some(struct net_handshakes *shakes)
 {
     note_turn(shakes);
-    while (!list_empty(&shakes->waiting) && shakes->turn_begins < BEGINS_PER_TURN) {
+    while (!list_empty(&shakes->waiting) && shakes->turn_begins < most_begins(shakes)) {
         shakes->turn_begins++;
         begin(container_of(shakes->waiting.next, struct handshake, node)); /* may close all */
     }
