@@ -36,8 +36,8 @@ def guard():
 def test_only_own_cost_of_counted_code_counts(guard, tmp_path):
     profile = tmp_path / "profile"
     profile.write_text(PROFILE)
-    assert guard.instructions_by_object(profile) == {"grpcroute": 130, "libssl.so.3": 4000, "libcrypto.so.3": 90000}
-    assert guard.counted(profile, "grpcroute") == 4130
+    assert guard.callgrind.by_object(profile) == {"grpcroute": 130, "libssl.so.3": 4000, "libcrypto.so.3": 90000}
+    assert guard.callgrind.counted(profile, "grpcroute") == 4130
 
 
 @pytest.mark.parametrize("now, good, word", [
