@@ -159,7 +159,7 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     if (count > 0) {
         counter_add(&stream->traffic->received, (uint64_t)count);
     }
-    if (count == UV_ENOBUFS) { /* on_alloc gave none */
+    if (count == UV_ENOBUFS && stream->state == NET_STREAM_SETUP) { /* on_alloc gave none */
         uv_read_stop(handle);
     } else if (count < 0) {
         on_read_ended(stream, (int)count);
