@@ -23,7 +23,7 @@ from testenv.process import DIE_WITH_PARENT
 from testenv.proxies import REAL_PROXIES, envoys
 from testenv.wait import wait_until
 
-slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes minutes: SLOW_TESTS=1")
+slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes minutes: SLOW_TESTS=1, as in .ci/run")
 
 STREAMS = ["age_stream", "idle", "idle_with_pings", "idle_client", "idle_server", "half_close"]
 TIMES = [*STREAMS, "age_connection", "idle_connection", "ping_interval"]
