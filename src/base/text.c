@@ -93,10 +93,16 @@ char *text_format_size(char *out, size_t out_bytes, double bytes)
 
 static const char HEX[] = "0123456789abcdef";
 
+/* Whether text_escape() shows it as it is. */
+static bool is_printable(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x7f;
+}
+
 /* Writes one byte as text_escape() shows it. Returns its length, 1 or 4. */
 static size_t escape_byte(char out[static 4], unsigned char byte)
 {
-    if (byte >= 0x20 && byte < 0x7f) {
+    if (is_printable(byte)) {
         out[0] = (char)byte;
         return 1;
     }
@@ -107,11 +113,10 @@ static size_t escape_byte(char out[static 4], unsigned char byte)
     return 4;
 }
 
-/* Whether text_escape() shows all bytes as they are. */
-static bool is_printable(const char *bytes, size_t len)
+static bool are_printable(const char *bytes, size_t len)
 {
     size_t i = 0;
-    while (i < len && bytes[i] >= 0x20 && bytes[i] < 0x7f) {
+    while (i < len && is_printable((unsigned char)bytes[i])) {
         i++;
     }
     return i == len;
@@ -122,7 +127,7 @@ size_t text_escape(char *out, size_t out_bytes, const char *bytes, size_t len)
     if (out_bytes == 0) {
         return 0;
     }
-    if (len > 0 && len < out_bytes && is_printable(bytes, len)) { /* as nearly all texts */
+    if (len > 0 && len < out_bytes && are_printable(bytes, len)) { /* as nearly all texts */
         memcpy(out, bytes, len);
         out[len] = '\0';
         return len;
