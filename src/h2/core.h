@@ -100,8 +100,12 @@ struct h2_session {
     uint32_t peer_stream_window;
     struct list sendable;
     struct list blocked;
+    struct list small_shares;  /* h2_share.node: of those who hold little of the window */
+    struct list large_shares;  /* ... and of the others; the last to have sent is last */
+    size_t nobodys_bytes;      /* of unread_bytes, what ended streams held */
     uint64_t reserve_since_ms; /* since when streams wait for the reserve; 0: none does */
     bool reserve_open;         /* the peer let them wait too long */
+    bool returns_early;        /* the peer was seen to return credit when half was used, or less */
     size_t queued_bytes;       /* of all streams, with their blocks; in limits.queued_total, too */
 
     /* The pull in progress. */
@@ -129,8 +133,15 @@ struct h2_trailers {
     nghttp2_nv fields[]; /* and behind them the text that they point to */
 };
 
+/* What a stream that is alone, or a group, is taken to hold of the connection's window. */
+struct h2_share {
+    struct list node; /* session->small_shares or ->large_shares; in none: nothing */
+    size_t held_bytes;
+};
+
 /* Streams that count together, see h2_stream_join(). */
 struct h2_group {
+    struct h2_share share;
     size_t stream_count;
     size_t unread_bytes; /* of all */
 };
@@ -152,6 +163,7 @@ struct h2_stream {
     uint32_t credit;        /* consumed, not told to the peer */
     uint32_t unread_bytes;  /* sent, and the peer did not return the credit */
     struct h2_group *group; /* owned by its streams together; NULL: it is alone */
+    struct h2_share share;  /* while it is alone */
     int32_t receive_window;
     int32_t send_window;
     int32_t id;
@@ -282,8 +294,6 @@ int h2_on_end_send(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *hea
                    nghttp2_data_source *source, void *ctx);
 /* Lists the stream for the next pull if it has bytes and window for them, or an end to send. */
 void h2_stream_sendable(struct h2_stream *stream);
-/* Counts what the peer holds of the stream no longer. */
-void h2_stream_give_back(struct h2_stream *stream, size_t len);
 /* Takes it out of the lists, and looks again: something changed that may let it send, or not. */
 void h2_stream_reconsider(struct h2_stream *stream);
 /* The connection's window grew, or may be used up. */
@@ -294,6 +304,65 @@ void h2_tick_reserve(struct h2_session *session);
  * nghttp2 must have nothing to send. `ret_ended`: now it has, the end of a stream. Returns 0 or a
  * negative nghttp2 code. */
 int h2_data_send(struct h2_session *session, bool *ret_ended);
+
+/* ---- share.c --------------------------------------------------------------------------------- */
+
+/* The window, as it would be if nothing was held. A peer cannot take it back, so it never shrinks.
+ */
+static inline size_t h2_whole_window(const struct h2_session *session)
+{
+    return (size_t)((int64_t)session->unread_bytes + session->send_window);
+}
+
+static inline bool h2_is_little(const struct h2_session *session, size_t held)
+{
+    return held <= h2_whole_window(session) / H2_RESERVE_LITTLE_SHARE;
+}
+
+/* Lists the share by what it holds, which is more than before. */
+void h2_share_file(struct h2_session *session, struct h2_share *share);
+
+/* Counts bytes that were sent, off the connection's window, too. */
+static inline void h2_share_sent(struct h2_stream *stream, size_t len)
+{
+    struct h2_session *session = stream->session;
+    struct h2_group *group = stream->group;
+    session->unread_bytes += (uint32_t)len;
+    session->send_window -= (int32_t)len;
+    stream->unread_bytes += (uint32_t)len;
+    if (group != NULL) {
+        group->unread_bytes += len;
+    }
+    if (session->role == H2_CLIENT) {
+        struct h2_share *share = group != NULL ? &group->share : &stream->share;
+        bool listed = share->held_bytes > 0;
+        share->held_bytes += len;
+        if (!listed || !h2_is_little(session, share->held_bytes)) {
+            h2_share_file(session, share);
+        }
+    }
+}
+
+/* Counts what the peer holds of the stream no longer: its credit came back. */
+void h2_stream_give_back(struct h2_stream *stream, size_t len);
+/* ... and the connection's. */
+void h2_share_returned(struct h2_session *session, size_t len);
+/* The stream ends, or is dropped: what it holds is nobody's. It is alone then. */
+void h2_share_leave(struct h2_stream *stream);
+/* Of a client's connection, where that may be less than there is. */
+size_t h2_share_allowed_of_client(const struct h2_stream *stream);
+
+/* What the stream may take of the connection's window now: a frame, if not said to be less. */
+static inline size_t h2_share_allowed(const struct h2_stream *stream)
+{
+    const struct h2_session *session = stream->session;
+    if (session->send_window <= 0) {
+        return 0;
+    }
+    bool plenty = session->send_window >= (int64_t)session->unread_bytes + 2 * H2_FRAME_BYTES;
+    return session->role == H2_SERVER || plenty ? (size_t)session->send_window
+                                                : h2_share_allowed_of_client(stream);
+}
 
 /* ---- data_in.c ------------------------------------------------------------------------------- */
 

@@ -178,19 +178,13 @@ static bool widen(int32_t *window, int64_t by)
     return true;
 }
 
-static uint32_t less(uint32_t value, uint32_t by)
-{
-    return value > by ? value - by : 0;
-}
-
 static void update_connection(struct h2_session *session, uint32_t increment)
 {
+    h2_share_returned(session, increment);
     if (!widen(&session->send_window, increment)) {
         h2_session_terminate(session, H2_FLOW_CONTROL_ERROR, FLOW_BROKEN);
         return;
     }
-    session->unread_bytes = less(session->unread_bytes, increment);
-    session->credited_bytes += increment;
     session->reserve_open = false;
     h2_unblock_streams(session);
 }

@@ -2,14 +2,10 @@
  * 6.9).
  *
  * h2_stream_write() -> `sendable` -> DATA frames of ours; who may send but for the connection's
- * window waits in `blocked` until that grows, and is in nobody's way. On a client's connection,
- * which many may share, the last quarter of that window is for streams whose reader keeps up, and
- * that belong to no group that is behind in sum, so that who stands still cannot take it all. A
- * peer may return credit only when all of it is used, so the others may use it, too, when none came
- * for a while. nghttp2 does not know the peer's windows: it sees no WINDOW_UPDATE and an
- * INITIAL_WINDOW_SIZE that never changes. It keeps the stream's state, so it is told of the end: by
- * an empty DATA frame that stays unwritten, as ours carried END_STREAM, or by the trailers, which
- * it sends. */
+ * window waits in `blocked` until that grows, and is in nobody's way (share.c). nghttp2 does not
+ * know the peer's windows: it sees no WINDOW_UPDATE and an INITIAL_WINDOW_SIZE that never changes.
+ * It keeps the stream's state, so it is told of the end: by an empty DATA frame that stays
+ * unwritten, as ours carried END_STREAM, or by the trailers, which it sends. */
 #include "h2/core.h"
 
 #include "base/mem.h"
@@ -39,7 +35,18 @@ void h2_stream_reconsider(struct h2_stream *stream)
     h2_stream_sendable(stream);
 }
 
-/* ---- the connection's window ----------------------------------------------------------------- */
+/* ---- who waits for the connection's window --------------------------------------------------- */
+
+static void wait_for_window(struct h2_stream *stream)
+{
+    struct h2_session *session = stream->session;
+    list_remove(&stream->send_node);
+    list_append(&session->blocked, &stream->send_node);
+    stream->blocked = true;
+    if (session->send_window > 0 && session->reserve_since_ms == 0) {
+        session->reserve_since_ms = session->now_ms;
+    }
+}
 
 void h2_unblock_streams(struct h2_session *session)
 {
@@ -53,64 +60,14 @@ void h2_tick_reserve(struct h2_session *session)
 {
     if (list_empty(&session->blocked)) {
         session->reserve_since_ms = 0; /* who waited needs it no more */
-    } else if (session->reserve_since_ms != 0 &&
+    } else if (session->reserve_since_ms != 0 && !session->returns_early &&
                session->now_ms - session->reserve_since_ms >= H2_RESERVE_MS) {
         session->reserve_open = true;
         h2_unblock_streams(session);
     }
 }
 
-/* Counts what the peer begins to hold. */
-static void hold(struct h2_stream *stream, size_t len)
-{
-    stream->unread_bytes += (uint32_t)len;
-    if (stream->group != NULL) {
-        stream->group->unread_bytes += len;
-    }
-}
-
-void h2_stream_give_back(struct h2_stream *stream, size_t len)
-{
-    len = len < stream->unread_bytes ? len : stream->unread_bytes;
-    stream->unread_bytes -= (uint32_t)len;
-    if (stream->group != NULL) {
-        assert(stream->group->unread_bytes >= len);
-        stream->group->unread_bytes -= len;
-    }
-}
-
-static bool keeps_up(const struct h2_stream *stream)
-{
-    size_t unread = stream->group != NULL ? stream->group->unread_bytes : stream->unread_bytes;
-    return unread <= H2_RESERVE_UNREAD_BYTES;
-}
-
-/* What the stream may take of the connection's window. */
-static size_t connection_share(const struct h2_stream *stream)
-{
-    const struct h2_session *session = stream->session;
-    if (session->send_window <= 0) {
-        return 0;
-    }
-    size_t window = (size_t)session->send_window;
-    if (session->role == H2_SERVER || session->reserve_open || keeps_up(stream)) {
-        return window;
-    }
-    size_t reserve = (window + session->unread_bytes) / H2_RESERVE_SHARE;
-    return window > reserve ? window - reserve : 0;
-}
-
-/* Only the connection's window is in the way. */
-static void block(struct h2_stream *stream)
-{
-    struct h2_session *session = stream->session;
-    list_remove(&stream->send_node);
-    list_append(&session->blocked, &stream->send_node);
-    stream->blocked = true;
-    if (session->send_window > 0 && session->reserve_since_ms == 0) {
-        session->reserve_since_ms = session->now_ms;
-    }
-}
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static size_t room(const struct h2_session *session)
 {
@@ -157,7 +114,7 @@ static size_t next_frame_bytes(const struct h2_stream *stream)
     size_t len = stream->out.len < H2_FRAME_BYTES ? stream->out.len : H2_FRAME_BYTES;
     size_t window = (size_t)stream->send_window;
     len = len < window ? len : window;
-    window = connection_share(stream);
+    window = h2_share_allowed(stream);
     return len < window ? len : window;
 }
 
@@ -208,10 +165,8 @@ static void put_data(struct h2_stream *stream, size_t len, bool end_stream)
         memcpy(to, buf_data(&stream->out), len);
         buf_consume(&stream->out, len);
         h2_count_queued(session, 0, len);
-        hold(stream, len);
-        session->unread_bytes += (uint32_t)len;
         stream->send_window -= (int32_t)len;
-        session->send_window -= (int32_t)len;
+        h2_share_sent(stream, len);
     }
     h2_sent_message_frame(session, len);
 }
@@ -246,7 +201,7 @@ int h2_data_send(struct h2_session *session, bool *ret_ended)
         }
         size_t len = waits ? next_frame_bytes(stream) : 0;
         if (waits && len == 0) {
-            block(stream);
+            wait_for_window(stream);
             continue;
         }
         if (room(session) < H2_FRAME_HEAD_BYTES + len) {

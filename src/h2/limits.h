@@ -28,11 +28,10 @@
  * that no stalled stream can stop its neighbours: the bound on what we hold is the streams'
  * windows. */
 #define H2_CONNECTION_WINDOW_BYTES (1024 * 1024)
-/* The part of a peer's connection window (one in so many bytes) that a client keeps for streams
- * whose peer holds no more unread than this, of all of their group, and how long the others wait
- * for a WINDOW_UPDATE before they use it, too. */
-#define H2_RESERVE_SHARE        4
-#define H2_RESERVE_UNREAD_BYTES (8 * 1024)
+/* Half of a peer's connection window is kept for streams that, with all of their group, hold little
+ * of it: no more than one in so many bytes. How long the others wait for a WINDOW_UPDATE before
+ * they use it, too, where the peer may be one that returns credit only when all is used. */
+#define H2_RESERVE_LITTLE_SHARE 4
 #define H2_RESERVE_MS           1000
 /* Frame payload we accept (the protocol's minimum maximum, RFC 9113 section 4.2). */
 #define H2_FRAME_BYTES 16384

@@ -122,6 +122,8 @@ struct h2_session *h2_session_new(enum h2_role role, const struct h2_limits *lim
     list_init(&session->sendable);
     list_init(&session->blocked);
     list_init(&session->creditors);
+    list_init(&session->small_shares);
+    list_init(&session->large_shares);
     h2_budget_init(&session->budget, now_ms);
     h2_frame_split_init(&session->split, role == H2_SERVER ? NGHTTP2_CLIENT_MAGIC_LEN : 0);
     if (make_ng_session(session) != 0 || take_magic(session) != 0 || submit_preface(session) != 0) {
@@ -352,6 +354,11 @@ bool h2_session_stalled(const struct h2_session *session)
     return session->send_window <= 0 && !list_empty(&session->blocked);
 }
 
+bool h2_session_waits(const struct h2_session *session)
+{
+    return !list_empty(&session->blocked);
+}
+
 bool h2_session_at_rest(const struct h2_session *session)
 {
     return session->at_rest;
@@ -360,6 +367,11 @@ bool h2_session_at_rest(const struct h2_session *session)
 uint64_t h2_session_credited_bytes(const struct h2_session *session)
 {
     return session->credited_bytes;
+}
+
+size_t h2_session_nobodys_bytes(const struct h2_session *session)
+{
+    return session->nobodys_bytes;
 }
 
 const char *h2_session_goaway_text(const struct h2_session *session)

@@ -216,10 +216,14 @@ size_t h2_session_queued_bytes(const struct h2_session *session);
 /* True while a stream has bytes to send, its own window is open, and the connection's is shut: the
  * peer withholds it because of what somebody sent. */
 bool h2_session_stalled(const struct h2_session *session);
+/* ... or is kept for streams that are not behind. */
+bool h2_session_waits(const struct h2_session *session);
 /* The peer has been quiet for a while (limits.h), and the session holds less because of it. */
 bool h2_session_at_rest(const struct h2_session *session);
 /* What the peer returned of the connection's credit so far. */
 uint64_t h2_session_credited_bytes(const struct h2_session *session);
+/* What the peer holds of that credit for streams that have ended, or were muted. */
+size_t h2_session_nobodys_bytes(const struct h2_session *session);
 /* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none
  * came. */
 const char *h2_session_goaway_text(const struct h2_session *session);
@@ -299,6 +303,9 @@ size_t h2_stream_queued_bytes(const struct h2_stream *stream);
 size_t h2_stream_block_bytes(const struct h2_stream *stream);
 /* Bytes sent for which the peer has not returned the stream's credit: what it holds unread. */
 size_t h2_stream_unread_bytes(const struct h2_stream *stream);
+/* Client: what the stream, with its group, holds of the connection's credit, where that is more
+ * than little (limits.h); half of the window is kept for the others. 0: it is not behind. */
+size_t h2_stream_behind_bytes(const struct h2_stream *stream);
 /* What was wrong with the stream, when that was seen: a header block of the peer ("malformed field
  * connection", "block of 20312 bytes is over the limit of 16384"), a rule of HTTP/2 it broke. NULL:
  * nothing. Peer text in it is escaped. */

@@ -23,6 +23,7 @@ struct h2_stream *h2_stream_new(struct h2_session *session, int32_t id)
     stream->send_window = (int32_t)session->peer_stream_window;
     list_init(&stream->send_node);
     list_init(&stream->credit_node);
+    list_init(&stream->share.node);
     list_append(&session->streams, &stream->node);
     session->stream_count++;
     return stream;
@@ -37,40 +38,6 @@ void h2_stream_attach(struct h2_stream *stream, const struct h2_stream_events *e
     }
 }
 
-/* ---- groups ---------------------------------------------------------------------------------- */
-
-static void enter_group(struct h2_stream *stream, struct h2_group *group)
-{
-    stream->group = group;
-    group->stream_count++;
-    group->unread_bytes += stream->unread_bytes;
-}
-
-static void leave_group(struct h2_stream *stream)
-{
-    struct h2_group *group = stream->group;
-    if (group == NULL) {
-        return;
-    }
-    h2_stream_give_back(stream, stream->unread_bytes);
-    stream->group = NULL;
-    assert(group->stream_count > 0);
-    group->stream_count--;
-    if (group->stream_count == 0) {
-        assert(group->unread_bytes == 0);
-        free(group);
-    }
-}
-
-void h2_stream_join(struct h2_stream *stream, struct h2_stream *other)
-{
-    assert(stream != other && stream->session == other->session && stream->group == NULL);
-    if (other->group == NULL) {
-        enter_group(other, mem_new(struct h2_group));
-    }
-    enter_group(stream, other->group);
-}
-
 void h2_stream_free(struct h2_stream *stream)
 {
     struct h2_session *session = stream->session;
@@ -82,7 +49,7 @@ void h2_stream_free(struct h2_stream *stream)
     list_remove(&stream->credit_node);
     list_remove(&stream->node);
     session->stream_count--;
-    leave_group(stream);
+    h2_share_leave(stream);
     h2_count_queued(session, 0, stream->out.len + stream->block_bytes);
     pool_free(stream->trailers);
     buf_deinit(&stream->out);
@@ -174,6 +141,7 @@ void h2_stream_mute(struct h2_stream *stream)
 {
     stream->ended = true;
     stream->muted = true;
+    h2_share_leave(stream);
     h2_stream_discard(stream);
 }
 

@@ -39,8 +39,10 @@
 #define UPSTREAM_CONNS_MAX 512
 /* A connection that only a burst made necessary is closed after this long without a stream. */
 #define UPSTREAM_IDLE_MS 10000
-/* A connection whose credit is used up while others wait is looked at after this long. */
-#define UPSTREAM_CLOG_MS 500
+/* A connection whose credit is used up while others wait is looked at after this long, one that has
+ * credit left for those that hold little of it after the longer time. */
+#define UPSTREAM_CLOG_MS      500
+#define UPSTREAM_CLOG_WAIT_MS 2000
 /* ... on end, in which the endpoint gives back less than this. */
 #define UPSTREAM_CLOG_FLOW_BYTES (16 * 1024)
 /* So many dropped streams are then reset at a time, without regard to the ration below, for the

@@ -1,12 +1,13 @@
 /* One client that takes all of a connection's credit.
  *
  * A server may rightly withhold the window of the whole connection because the streams of one
- * client are not read. When the window stays shut, others wait for it and the endpoint still
+ * client are not read. Half of it is kept for those who hold little (h2/share.c), so others wait
+ * that hold more, and all do where the window is shut. When that lasts and the endpoint still
  * answers a PING, the client that holds most of it loses the streams that do, which gives their
  * credit back, and gets a lane of its own for the next ones. Where streams that were dropped, and
- * whose resets wait for their ration, hold the most, these resets go. An endpoint that gives credit
- * back, but slower than it is used, is busy: it withholds nothing, and to lose streams at once
- * would make it busier. */
+ * whose resets wait for their ration, hold much, these resets go first. An endpoint that gives
+ * credit back, but slower than it is used, is busy: it withholds nothing, and to lose streams at
+ * once would make it busier. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_impl.h"
@@ -23,9 +24,9 @@ struct clog {
     bool dropped;          /* streams whose resets wait do */
 };
 
-/* Adds up what each client's streams hold unread, those apart whose resets wait. Returns the sum of
- * all. */
-static size_t sum_unread(struct upstream_conn *conn, size_t *ret_dropped)
+/* Notes what each client is behind with. Returns the sum of all; `ret_dropped` gets what streams
+ * hold whose resets wait. */
+static size_t sum_behind(struct upstream_conn *conn, size_t *ret_dropped)
 {
     size_t total = 0;
     size_t dropped = 0;
@@ -40,15 +41,17 @@ static size_t sum_unread(struct upstream_conn *conn, size_t *ret_dropped)
     list_each(node, next, &conn->requests)
     {
         struct upstream_request *request = request_at(node);
-        size_t unread = h2_stream_unread_bytes(request->stream);
-        total += unread;
+        struct client *client = request->client;
+        size_t behind = h2_stream_behind_bytes(request->stream); /* all of the client's together */
         if (upstream_resets(request)) {
-            dropped += unread;
-        } else if (request->client != NULL) {
-            request->client->held_bytes += unread;
+            dropped += h2_stream_unread_bytes(request->stream);
+        } else if (client != NULL && behind > client->held_bytes) {
+            total += behind - client->held_bytes;
+            client->held_bytes = behind;
         }
     }
-    *ret_dropped = dropped;
+    size_t nobodys = h2_session_nobodys_bytes(rpc_conn_session(conn->conn));
+    *ret_dropped = dropped < nobodys ? dropped : nobodys;
     return total;
 }
 
@@ -138,12 +141,13 @@ static void reset_dropped(struct upstream_conn *conn)
 static struct clog find_clog(struct upstream_conn *conn)
 {
     size_t dropped;
-    size_t total = sum_unread(conn, &dropped);
+    size_t total = sum_behind(conn, &dropped);
     struct client *holder = find_holder(conn);
     if (dropped > 0 && dropped >= total / 2 && others_wait(conn, NULL)) {
         return (struct clog){.dropped = true};
     }
-    if (holder != NULL && holder->held_bytes >= total / 2 && others_wait(conn, holder)) {
+    bool most = holder != NULL && holder->held_bytes > 0 && holder->held_bytes >= total / 2;
+    if (most && others_wait(conn, holder)) {
         return (struct clog){.holder = holder};
     }
     return (struct clog){0};
@@ -162,51 +166,65 @@ static void end_clog(struct upstream_conn *conn, const struct clog *clog)
     end_streams_of(conn, clog->holder);
 }
 
-static void begin_clog(struct upstream_conn *conn, const struct h2_session *session,
-                       uint64_t now_ms)
+static void start_clock(struct upstream_conn *conn, const struct h2_session *session,
+                        uint64_t now_ms)
 {
     conn->clogged_since_ms = now_ms;
     conn->clog_credited = h2_session_credited_bytes(session);
-    conn->clog_heard = false;
-    rpc_conn_check_alive(conn->conn); /* a stalled endpoint may have nothing to say */
+    conn->clog_shut_since_ms = h2_session_stalled(session) ? now_ms : 0;
 }
 
 /* An endpoint that stood still answers first what it has read at once, and gives its credit back a
- * moment later. */
+ * moment later. One that is stalled may have nothing to say unless it is asked. */
 static void hear(struct upstream_conn *conn, const struct h2_session *session, uint64_t now_ms)
 {
+    bool waited = now_ms - conn->clogged_since_ms > UPSTREAM_CLOG_MS;
     conn->clog_heard = h2_session_last_read_ms(session) >= conn->clogged_since_ms;
-    if (conn->clog_heard && now_ms - conn->clogged_since_ms > UPSTREAM_CLOG_MS) {
-        conn->clogged_since_ms = now_ms;
+    if (conn->clog_heard && waited) {
+        start_clock(conn, session, now_ms);
+    } else if (!conn->clog_heard && (waited || conn->clog_shut_since_ms != 0)) {
+        rpc_conn_check_alive(conn->conn);
     }
 }
 
-/* Credit came back meanwhile: the endpoint is slow. Returns whether it did. */
-static bool flows(struct upstream_conn *conn, const struct h2_session *session, uint64_t now_ms)
+/* Credit came back meanwhile: the endpoint is slow. */
+static bool flows(const struct upstream_conn *conn, const struct h2_session *session)
 {
-    uint64_t credited = h2_session_credited_bytes(session);
-    if (credited - conn->clog_credited < UPSTREAM_CLOG_FLOW_BYTES) {
-        return false;
+    return h2_session_credited_bytes(session) - conn->clog_credited >= UPSTREAM_CLOG_FLOW_BYTES;
+}
+
+static void note_shut(struct upstream_conn *conn, const struct h2_session *session, uint64_t now_ms)
+{
+    if (!h2_session_stalled(session)) {
+        conn->clog_shut_since_ms = 0;
+    } else if (conn->clog_shut_since_ms == 0) {
+        conn->clog_shut_since_ms = now_ms;
     }
-    conn->clog_credited = credited;
-    conn->clogged_since_ms = now_ms;
-    conn->clog_heard = true;
-    return true;
+}
+
+static bool lasts(const struct upstream_conn *conn, uint64_t now_ms)
+{
+    bool shut = conn->clog_shut_since_ms != 0;
+    return now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_WAIT_MS ||
+           (shut && now_ms - conn->clog_shut_since_ms >= UPSTREAM_CLOG_MS);
 }
 
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
 {
     struct h2_session *session = rpc_conn_session(conn->conn);
-    struct clog clog = h2_session_stalled(session) ? find_clog(conn) : (struct clog){0};
+    struct clog clog = h2_session_waits(session) ? find_clog(conn) : (struct clog){0};
+    note_shut(conn, session, now_ms);
     if (clog.holder == NULL && !clog.dropped) {
         conn->clogged_since_ms = 0;
     } else if (conn->clogged_since_ms == 0) {
-        begin_clog(conn, session, now_ms);
-    } else if (flows(conn, session, now_ms)) {
-        return;
+        start_clock(conn, session, now_ms);
+        conn->clog_heard = false;
+    } else if (flows(conn, session)) {
+        start_clock(conn, session, now_ms);
+        conn->clog_heard = true;
     } else if (!conn->clog_heard) {
         hear(conn, session, now_ms);
-    } else if (now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_MS) {
+    } else if (lasts(conn, now_ms)) {
         end_clog(conn, &clog);
     }
 }

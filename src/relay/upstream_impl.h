@@ -41,13 +41,14 @@ struct upstream_conn {
     unsigned lane;
     struct list requests; /* upstream_request.node: the open ones */
     size_t request_count;
-    size_t resetting_count;    /* of them, those whose reset waits */
-    bool refuses;              /* a stream, since the last tick */
-    bool broken;               /* by the endpoint, as was told */
-    uint64_t idle_since_ms;    /* 0: it has streams */
-    uint64_t clogged_since_ms; /* 0: it is not */
-    uint64_t clog_credited;    /* h2_session_credited_bytes() then, or later */
-    bool clog_heard;           /* the endpoint has said something since then */
+    size_t resetting_count;      /* of them, those whose reset waits */
+    bool refuses;                /* a stream, since the last tick */
+    bool broken;                 /* by the endpoint, as was told */
+    uint64_t idle_since_ms;      /* 0: it has streams */
+    uint64_t clogged_since_ms;   /* since when somebody is in the way of others; 0: nobody is */
+    uint64_t clog_shut_since_ms; /* ... of all others; 0: those that hold little may send */
+    uint64_t clog_credited;      /* h2_session_credited_bytes() at the first, or later */
+    bool clog_heard;             /* the endpoint has said something since then */
 
     /* What the endpoint may count, see upstream_reset.c. */
     struct reset_bucket all;   /* resets of any age */

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import struct
+import threading
 import time
 import urllib.request
 
@@ -22,6 +23,7 @@ from testenv.wait import wait_until
 CALM_LINE = re.compile(r"Stream opened|Sent ping|Received pong")
 UNHEALTHY = re.compile(r"unhealthy|NOT_SERVING")
 AGENTS = 3
+IN_STEP = 40  # pings, of 20 a second: a stall of 2 s
 PING_PONG = raw.PING_PONG
 QUICK_MAKES = ["grpcroute", "grpc-go"]  # the others take minutes: SLOW_TESTS=1, as in .ci/run
 slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes half a minute: SLOW_TESTS=1, as in .ci/run")
@@ -84,6 +86,25 @@ class Site:
                 f"{self.complaints()[:3]}"
         assert not self.complaints(), f"{after}: {self.complaints()[:3]}\n{self.proxy.output[-1500:]}"
         assert self.proxy.running() and self.endpoint.running()
+
+    @contextlib.contextmanager
+    def in_step(self):
+        """Meanwhile no agent has many pings unanswered: it waits for nobody, not even for a moment."""
+        done = threading.Event()
+        most = [0]
+
+        def watch():
+            while not done.wait(0.1):
+                most[0] = max([most[0]] + [self._count("Sent ping", agent) - self._count("Received pong", agent)
+                                           for agent in range(1, AGENTS + 1)])
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+        assert most[0] < IN_STEP, f"{most[0]} pings of an agent waited for their answers"
 
     def _count(self, what, agent):
         return sum(f"bystander-{agent}] {what}" in line for line in self.agents.lines)
@@ -421,14 +442,40 @@ def unread_responses(site):
         site.lose_nothing("unread responses, while they are unread")
 
 
+def leave_unread(clients, streams):
+    """The server does not read them, where it can be told so: more than any window takes."""
+    body = b"\0\0\x04\0\0" + bytes(2**18)
+    for client in clients:
+        for stream in [client.open(block(*USUAL, ("noread", "1"))) for _ in range(streams)]:
+            client.queue(stream, body * 10)
+
+
 def unread_requests(site):
-    """The server does not read them, where it can be told so."""
-    with contextlib.closing(site.client()) as client:
-        body = b"\0\0\x04\0\0" + bytes(2**18)
-        for stream in [client.open(block(*USUAL, ("noread", "1"))) for _ in range(100)]:
-            client.queue(stream, body)
-        client.pump(quiet_s=0.7, deadline_s=6)
+    with contextlib.closing(site.client()) as client, site.in_step():
+        leave_unread([client], 100)
+        client.pump(quiet_s=5, deadline_s=5)
         site.lose_nothing("unread requests, while they are unread")
+
+
+def unread_requests_of_three(site):
+    with contextlib.ExitStack() as stack, site.in_step():
+        clients = [stack.enter_context(contextlib.closing(site.client())) for _ in range(3)]
+        leave_unread(clients, 30)
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            for client in clients:
+                client.pump(quiet_s=0.1, deadline_s=0.2)
+
+
+def unread_requests_that_are_reset(site):
+    with contextlib.closing(site.client()) as client, site.in_step():
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            streams = [client.open(block(*USUAL, ("noread", "1"))) for _ in range(8)]
+            for stream in streams:
+                client.queue(stream, b"\0\0\x04\0\0" + bytes(2**18))
+            client.pump(quiet_s=0.1, deadline_s=0.4)
+            client.send(b"".join(map(reset, streams[:6])))
 
 
 def slow_reader(site):
@@ -574,7 +621,8 @@ def versions_of_its_own(site):
     assert re.search(r"misrouted: (\d+)", stats).group(1) == "0"
 
 
-PLOTS = [unread_responses, unread_requests, slow_reader, reads_nothing_at_all, tiny_frames, bursts_of_small_messages,
+PLOTS = [unread_responses, unread_requests, unread_requests_of_three, unread_requests_that_are_reset, slow_reader,
+         reads_nothing_at_all, tiny_frames, bursts_of_small_messages,
          leaving_at_once, leaving_in_order, reset_storm, reset_storm_of_answered_streams, floods, table_games,
          windows_up_and_down, slow_bodies,
          resets_while_the_server_pauses, versions_of_its_own]

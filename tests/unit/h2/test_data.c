@@ -236,18 +236,6 @@ static void an_end_waits_for_the_bytes_before_it(void **state)
     pair_free(pair);
 }
 
-/* A pair whose client has two streams, and whose server returns no credit; streams' windows are no
- * limit. */
-static struct pair *two_streams(struct h2_stream *ret_streams[static 2])
-{
-    struct pair *pair = open_pair(NULL, &ret_streams[0]);
-    ret_streams[1] = pair_open(pair, false);
-    pair_run(pair, 100000);
-    pair_inject_setting(pair, &pair->client, INITIAL_WINDOW_SIZE, 10 * 1024 * 1024);
-    pair_collect(pair, &pair->client);
-    return pair;
-}
-
 /* How many bytes go out when the side is asked. */
 static size_t sent(struct pair *pair, struct side *side)
 {
@@ -256,61 +244,7 @@ static size_t sent(struct pair *pair, struct side *side)
     return side->wire_len - before;
 }
 
-#define HEADS          1024 /* of the frames */
-#define THREE_QUARTERS (H2_CONNECTION_WINDOW_BYTES / 4 * 3)
-
-static void one_stream_leaves_a_quarter_of_the_connections_window(void **state)
-{
-    (void)state;
-    struct h2_stream *streams[2];
-    struct pair *pair = two_streams(streams);
-    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
-    assert_in_range(sent(pair, &pair->client), THREE_QUARTERS, THREE_QUARTERS + HEADS);
-    assert_int_equal(h2_stream_unread_bytes(streams[0]), THREE_QUARTERS);
-    assert_false(h2_session_stalled(pair->client.session));
-    h2_stream_write(streams[1], "ping", 4, SIZE_MAX);
-    assert_int_equal(sent(pair, &pair->client), 9 + 4);
-    pair_free(pair);
-}
-
-static void who_waited_for_an_update_may_use_all_of_the_window(void **state)
-{
-    (void)state;
-    struct h2_stream *streams[2];
-    struct pair *pair = two_streams(streams);
-    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
-    sent(pair, &pair->client);
-    pair_wait(pair, &pair->client, H2_RESERVE_MS / 2);
-    assert_int_equal(sent(pair, &pair->client), 0);
-    pair_wait(pair, &pair->client, H2_RESERVE_MS);
-    assert_in_range(sent(pair, &pair->client), H2_CONNECTION_WINDOW_BYTES / 4,
-                    H2_CONNECTION_WINDOW_BYTES / 4 + HEADS);
-    h2_stream_write(streams[0], bytes, 100, SIZE_MAX);
-    assert_int_equal(sent(pair, &pair->client), 0);
-    assert_true(h2_session_stalled(pair->client.session));
-    pair_inject_update(pair, &pair->client, 0, 100000);
-    assert_false(h2_session_stalled(pair->client.session));
-    assert_int_equal(sent(pair, &pair->client), 0); /* the quarter is kept again */
-    pair_inject_update(pair, &pair->client, 0, H2_CONNECTION_WINDOW_BYTES - 100000);
-    assert_int_equal(sent(pair, &pair->client), 9 + 100);
-    pair_free(pair);
-}
-
-static void a_stream_whose_reader_keeps_up_is_not_held_back(void **state)
-{
-    (void)state;
-    struct h2_stream *streams[2];
-    struct pair *pair = two_streams(streams);
-    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
-    sent(pair, &pair->client);
-    h2_stream_write(streams[1], bytes, FRAME + 9, SIZE_MAX);
-    assert_int_equal(sent(pair, &pair->client), 9 + FRAME);
-    assert_int_equal(h2_stream_unread_bytes(streams[1]), FRAME);
-    pair_inject_update(pair, &pair->client, 3, FRAME); /* its reader took them */
-    assert_int_equal(h2_stream_unread_bytes(streams[1]), 0);
-    assert_int_equal(sent(pair, &pair->client), 9 + 9);
-    pair_free(pair);
-}
+#define HEADS 1024 /* of the frames */
 
 static void a_server_may_use_all_of_a_clients_window(void **state)
 {
@@ -324,26 +258,6 @@ static void a_server_may_use_all_of_a_clients_window(void **state)
     h2_stream_write(pair->server.stream, bytes, sizeof(bytes), SIZE_MAX);
     assert_in_range(sent(pair, &pair->server), H2_CONNECTION_WINDOW_BYTES,
                     H2_CONNECTION_WINDOW_BYTES + HEADS);
-    pair_free(pair);
-}
-
-static void an_end_goes_out_while_another_waits_for_the_connection(void **state)
-{
-    (void)state;
-    struct h2_stream *streams[2];
-    struct pair *pair = two_streams(streams);
-    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
-    h2_stream_write(streams[0], bytes, sizeof(bytes), SIZE_MAX);
-    sent(pair, &pair->client);
-    pair_wait(pair, &pair->client, 2 * H2_RESERVE_MS);
-    sent(pair, &pair->client);
-    assert_true(h2_session_stalled(pair->client.session));
-    const struct h2_header trailers[] = {H2_HEADER("x", "y")};
-    h2_stream_trailers(streams[1], trailers, 1);
-    struct frame_seen last = {0};
-    pair_collect(pair, &pair->client);
-    pair_frames(&pair->client, HEADERS, &last);
-    assert_int_equal(last.flags, END_STREAM | END_HEADERS);
     pair_free(pair);
 }
 
@@ -617,11 +531,7 @@ int main(void)
         cmocka_unit_test(sending_follows_the_peers_window_settings),
         cmocka_unit_test(an_end_needs_no_window),
         cmocka_unit_test(an_end_waits_for_the_bytes_before_it),
-        cmocka_unit_test(one_stream_leaves_a_quarter_of_the_connections_window),
-        cmocka_unit_test(who_waited_for_an_update_may_use_all_of_the_window),
-        cmocka_unit_test(a_stream_whose_reader_keeps_up_is_not_held_back),
         cmocka_unit_test(a_server_may_use_all_of_a_clients_window),
-        cmocka_unit_test(an_end_goes_out_while_another_waits_for_the_connection),
         cmocka_unit_test(what_is_discarded_is_not_sent_and_holds_nothing_up),
         cmocka_unit_test(queued_bytes_are_summed_over_sessions),
         cmocka_unit_test(what_comes_on_a_stream_of_nobodys_is_dropped_and_its_credit_returned),

@@ -237,6 +237,102 @@ static void who_holds_less_than_half_is_not_to_blame(void **state)
     scene_close(clog.scene);
 }
 
+/* The endpoint is known to return credit early, so half of it stays with those who hold little. */
+static void clog_open_early(struct clog *clog)
+{
+    clog_open(clog);
+    peer_send_zeros(clog->bystander.near, CREDIT);
+    scene_settle();
+    assert_int_equal(clog->bystander.far->body_bytes, CREDIT);
+    buf_consume(&clog->bystander.far->body, CREDIT);
+    fill(clog);
+}
+
+static void who_holds_little_does_not_wait_for_who_is_not_read(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open_early(&clog);
+    for (int i = 0; i < 100; i++) {
+        scene_check(&clog.bystander);
+        scene_check(&clog.talker);
+        scene_run(200);
+    }
+    assert_false(clog.streams[0]->closed || clog.streams[1]->closed);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
+static struct peer_stream *send_much(struct clog *clog)
+{
+    struct peer_stream *near = scene_ask(scene_client(clog->scene), "agent-id: much\n");
+    peer_send_zeros(near, CREDIT);
+    scene_settle();
+    return near;
+}
+
+/* It needs more than is kept for those who hold little. */
+static void who_sends_much_waits_for_who_is_not_read_but_not_long(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open_early(&clog);
+    struct peer_stream *much = send_much(&clog);
+    assert_true(h2_stream_queued_bytes(scene_exchange(clog.scene)->upstream.stream) > 0);
+    live(&clog, UPSTREAM_CLOG_WAIT_MS - 300);
+    assert_false(clog.streams[0]->closed || clog.streams[1]->closed);
+    scene_check(&clog.bystander);
+    live(&clog, 800);
+    assert_int_equal(h2_stream_queued_bytes(scene_exchange(clog.scene)->upstream.stream), 0);
+    for (int i = 0; i < 2; i++) {
+        scene_assert_status(clog.streams[i], 8, "withholds the credit that others wait for");
+    }
+    assert_false(much->closed);
+    assert_int_equal(scene_stat(clog.scene, rq_shed), 2);
+    scene_check(&clog.bystander);
+    scene_close(clog.scene);
+}
+
+/* What comes back for others is partly its own. */
+static void who_sends_much_goes_on_beside_who_is_not_read(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open_early(&clog);
+    send_much(&clog);
+    for (int i = 0; i < 100; i++) {
+        peer_send_zeros(clog.bystander.near, 1000);
+        scene_settle();
+        peer_send_zeros(clog.talker.near, 1000);
+        scene_run(100);
+    }
+    assert_int_equal(h2_stream_queued_bytes(scene_exchange(clog.scene)->upstream.stream), 0);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
+/* Their streams' credit is returned late, which does not mean that they hold any. */
+static void many_dropped_streams_that_were_read_are_not_taken_for_the_cause(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    spend_resets(&clog);
+    for (int i = 0; i < 20; i++) {
+        struct peer_stream *read = scene_ask(scene_client(clog.scene), "");
+        peer_send_zeros(read, 20000);
+        scene_settle();
+        peer_reset(read, H2_CANCEL);
+        scene_settle();
+    }
+    fill(&clog);
+    live(&clog, SPENT_MS);
+    peer_send(clog.bystander.near, "waits", 5);
+    live(&clog, UPSTREAM_CLOG_MS + 500);
+    assert_true(peer_took(clog.bystander.far, "waits") || clog.streams[0]->closed);
+    scene_close(clog.scene);
+}
+
 /* Streams that hold the credit and were dropped are nobody's any more, and their resets wait behind
  * others: they do not wait longer than a clog may last. */
 static void who_dropped_the_streams_that_hold_the_credit_clogs_no_longer(void **state)
@@ -268,6 +364,10 @@ int main(void)
         cmocka_unit_test(who_keeps_nobody_waiting_may_hold_all),
         cmocka_unit_test(a_short_clog_is_no_reason),
         cmocka_unit_test(who_holds_less_than_half_is_not_to_blame),
+        cmocka_unit_test(who_holds_little_does_not_wait_for_who_is_not_read),
+        cmocka_unit_test(who_sends_much_waits_for_who_is_not_read_but_not_long),
+        cmocka_unit_test(who_sends_much_goes_on_beside_who_is_not_read),
+        cmocka_unit_test(many_dropped_streams_that_were_read_are_not_taken_for_the_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
