@@ -301,6 +301,8 @@ void h2_stream_consume(struct h2_stream *stream, size_t len);
 size_t h2_stream_queued_bytes(const struct h2_stream *stream);
 /* Of header blocks, and trailers, that are not sent yet; they cannot be taken back. */
 size_t h2_stream_block_bytes(const struct h2_stream *stream);
+/* Only the connection's window, or that half of it is kept for others, is in the way of them. */
+bool h2_stream_waits(const struct h2_stream *stream);
 /* Bytes sent for which the peer has not returned the stream's credit: what it holds unread. */
 size_t h2_stream_unread_bytes(const struct h2_stream *stream);
 /* Client: what the stream, with its group, holds of the connection's credit, where that is more

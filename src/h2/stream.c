@@ -182,6 +182,11 @@ struct h2_session *h2_stream_session(const struct h2_stream *stream)
     return stream->session;
 }
 
+bool h2_stream_waits(const struct h2_stream *stream)
+{
+    return stream->blocked;
+}
+
 size_t h2_stream_unread_bytes(const struct h2_stream *stream)
 {
     return stream->unread_bytes;

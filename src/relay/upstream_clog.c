@@ -80,7 +80,7 @@ static bool others_wait(struct upstream_conn *conn, const struct client *holder)
     {
         const struct upstream_request *request = request_at(node);
         bool other = holder == NULL || request->client != holder;
-        if (other && !upstream_resets(request) && h2_stream_queued_bytes(request->stream) > 0) {
+        if (other && !upstream_resets(request) && h2_stream_waits(request->stream)) {
             return true;
         }
     }

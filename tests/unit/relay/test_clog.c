@@ -6,6 +6,8 @@
 #include "relay/client.h"
 #include "relay/upstream.h"
 
+enum { INITIAL_WINDOW_SIZE = 4 };
+
 #define CREDIT       65535 /* of a connection and of a stream, unless SETTINGS say otherwise */
 #define RESETS_ASKED 135   /* more than may go; see spend_resets() */
 
@@ -293,6 +295,26 @@ static void who_sends_much_waits_for_who_is_not_read_but_not_long(void **state)
     scene_close(clog.scene);
 }
 
+static void who_waits_for_its_own_reader_waits_for_nobody_else(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    peer_set(clog.conn, INITIAL_WINDOW_SIZE, 10000);
+    scene_settle();
+    for (int i = 0; i < 8; i++) {
+        peer_send_zeros(scene_ask(clog.hog, "agent-id: hog\n"), 10000);
+    }
+    peer_send_zeros(scene_ask(scene_client(clog.scene), "agent-id: hog\n"), 10100);
+    scene_settle();
+    struct h2_stream *own = scene_exchange(clog.scene)->upstream.stream;
+    assert_int_equal(h2_stream_queued_bytes(own), 100);
+    assert_false(h2_stream_waits(own));
+    live(&clog, 3 * UPSTREAM_CLOG_WAIT_MS);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
 /* What comes back for others is partly its own. */
 static void who_sends_much_goes_on_beside_who_is_not_read(void **state)
 {
@@ -367,6 +389,7 @@ int main(void)
         cmocka_unit_test(who_holds_little_does_not_wait_for_who_is_not_read),
         cmocka_unit_test(who_sends_much_waits_for_who_is_not_read_but_not_long),
         cmocka_unit_test(who_sends_much_goes_on_beside_who_is_not_read),
+        cmocka_unit_test(who_waits_for_its_own_reader_waits_for_nobody_else),
         cmocka_unit_test(many_dropped_streams_that_were_read_are_not_taken_for_the_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
