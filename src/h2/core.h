@@ -319,7 +319,7 @@ static inline bool h2_is_little(const struct h2_session *session, size_t held)
     return held <= h2_whole_window(session) / H2_RESERVE_LITTLE_SHARE;
 }
 
-/* Lists the share by what it holds, which is more than before. */
+/* Lists the share by what it holds, which is something; of the large ones it is the last. */
 void h2_share_file(struct h2_session *session, struct h2_share *share);
 
 /* Counts bytes that were sent, off the connection's window, too. */

@@ -91,12 +91,12 @@ class Site:
     def in_step(self):
         """Meanwhile no agent has many pings unanswered: it waits for nobody, not even for a moment."""
         done = threading.Event()
-        most = [0]
+        waiting = []
 
         def watch():
             while not done.wait(0.1):
-                most[0] = max([most[0]] + [self._count("Sent ping", agent) - self._count("Received pong", agent)
-                                           for agent in range(1, AGENTS + 1)])
+                waiting.extend(self._count("Sent ping", agent) - self._count("Received pong", agent)
+                               for agent in range(1, AGENTS + 1))
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
@@ -104,7 +104,7 @@ class Site:
         finally:
             done.set()
             watcher.join()
-        assert most[0] < IN_STEP, f"{most[0]} pings of an agent waited for their answers"
+        assert max(waiting) < IN_STEP, f"{max(waiting)} pings of an agent waited for their answers"
 
     def _count(self, what, agent):
         return sum(f"bystander-{agent}] {what}" in line for line in self.agents.lines)
@@ -442,17 +442,17 @@ def unread_responses(site):
         site.lose_nothing("unread responses, while they are unread")
 
 
-def leave_unread(clients, streams):
-    """The server does not read them, where it can be told so: more than any window takes."""
-    body = b"\0\0\x04\0\0" + bytes(2**18)
-    for client in clients:
-        for stream in [client.open(block(*USUAL, ("noread", "1"))) for _ in range(streams)]:
-            client.queue(stream, body * 10)
+def leave_unread(client, count, messages=10):
+    """The server does not read these streams, where it can be told so: more is sent than any window takes."""
+    streams = [client.open(block(*USUAL, ("noread", "1"))) for _ in range(count)]
+    for stream in streams:
+        client.queue(stream, (b"\0\0\x04\0\0" + bytes(2**18)) * messages)
+    return streams
 
 
 def unread_requests(site):
     with contextlib.closing(site.client()) as client, site.in_step():
-        leave_unread([client], 100)
+        leave_unread(client, 100)
         client.pump(quiet_s=5, deadline_s=5)
         site.lose_nothing("unread requests, while they are unread")
 
@@ -460,7 +460,8 @@ def unread_requests(site):
 def unread_requests_of_three(site):
     with contextlib.ExitStack() as stack, site.in_step():
         clients = [stack.enter_context(contextlib.closing(site.client())) for _ in range(3)]
-        leave_unread(clients, 30)
+        for client in clients:
+            leave_unread(client, 30)
         end = time.monotonic() + 5
         while time.monotonic() < end:
             for client in clients:
@@ -471,9 +472,7 @@ def unread_requests_that_are_reset(site):
     with contextlib.closing(site.client()) as client, site.in_step():
         end = time.monotonic() + 5
         while time.monotonic() < end:
-            streams = [client.open(block(*USUAL, ("noread", "1"))) for _ in range(8)]
-            for stream in streams:
-                client.queue(stream, b"\0\0\x04\0\0" + bytes(2**18))
+            streams = leave_unread(client, 8, messages=1)
             client.pump(quiet_s=0.1, deadline_s=0.4)
             client.send(b"".join(map(reset, streams[:6])))
 

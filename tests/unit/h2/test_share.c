@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { DATA = 0, HEADERS = 1 };
+enum { HEADERS = 1 };
 enum { END_STREAM = 1, END_HEADERS = 4 };
 enum { INITIAL_WINDOW_SIZE = 4 };
 
