@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Per turn: of a begin some 50 us, of a step up to a millisecond. */
-#define BEGINS_PER_TURN 16
+/* Per turn: of a begin some 50 us, of a step up to a millisecond. No more are begun than can be
+ * read: whose hello is there already is then read at once, and is not held. */
 #define STEPS_PER_TURN  4
+#define BEGINS_PER_TURN STEPS_PER_TURN
 
 struct handshake {
     struct list node;
