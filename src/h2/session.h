@@ -308,6 +308,8 @@ size_t h2_stream_unread_bytes(const struct h2_stream *stream);
 /* Client: what the stream, with its group, holds of the connection's credit, where that is more
  * than little (limits.h); half of the window is kept for the others. 0: it is not behind. */
 size_t h2_stream_behind_bytes(const struct h2_stream *stream);
+/* ... the same where it is little; no more than its streams' credit says. */
+size_t h2_stream_held_bytes(const struct h2_stream *stream);
 /* What was wrong with the stream, when that was seen: a header block of the peer ("malformed field
  * connection", "block of 20312 bytes is over the limit of 16384"), a rule of HTTP/2 it broke. NULL:
  * nothing. Peer text in it is escaped. */

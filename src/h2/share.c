@@ -136,12 +136,23 @@ void h2_share_returned(struct h2_session *session, size_t len)
 
 /* ---- what may be taken ----------------------------------------------------------------------- */
 
-size_t h2_stream_behind_bytes(const struct h2_stream *stream)
+static const struct h2_share *share_of(const struct h2_stream *stream)
+{
+    return stream->group != NULL ? &stream->group->share : &stream->share;
+}
+
+size_t h2_stream_held_bytes(const struct h2_stream *stream)
 {
     const struct h2_group *group = stream->group;
     size_t unread = group != NULL ? group->unread_bytes : stream->unread_bytes;
-    size_t held = group != NULL ? group->share.held_bytes : stream->share.held_bytes;
-    return h2_is_little(stream->session, unread < held ? unread : held) ? 0 : held;
+    size_t held = share_of(stream)->held_bytes;
+    return unread < held ? unread : held;
+}
+
+size_t h2_stream_behind_bytes(const struct h2_stream *stream)
+{
+    bool little = h2_is_little(stream->session, h2_stream_held_bytes(stream));
+    return little ? 0 : share_of(stream)->held_bytes;
 }
 
 size_t h2_share_allowed_of_client(const struct h2_stream *stream)

@@ -39,12 +39,20 @@
 #define UPSTREAM_CONNS_MAX 512
 /* A connection that only a burst made necessary is closed after this long without a stream. */
 #define UPSTREAM_IDLE_MS 10000
-/* A connection whose credit is used up while others wait is looked at after this long, one that has
- * credit left for those that hold little of it after the longer time. */
+/* A connection whose credit is used up while others wait is looked at after this long; after the
+ * longer time where several clients use it up together, or where there is credit left for those
+ * that hold little of it. */
 #define UPSTREAM_CLOG_MS      500
 #define UPSTREAM_CLOG_WAIT_MS 2000
 /* ... on end, in which the endpoint gives back less than this. */
 #define UPSTREAM_CLOG_FLOW_BYTES (16 * 1024)
+/* So long an endpoint is known to withhold credit; in RPC_CHECK_GAP_MS no second PING may ask it.
+ */
+#define UPSTREAM_CLOG_AGAIN_MS 10000
+/* Where several clients use it up together, each of those that lose streams holds more than this
+ * part of it, and somebody who waits at most the other: one part of so many. */
+#define UPSTREAM_CLOG_CROWD           16
+#define UPSTREAM_CLOG_NEXT_TO_NOTHING 64
 /* So many dropped streams are then reset at a time, without regard to the ration below, for the
  * credit that they hold. */
 #define UPSTREAM_CLOG_RESETS 16

@@ -4,10 +4,10 @@
  * client are not read. Half of it is kept for those who hold little (h2/share.c), so others wait
  * that hold more, and all do where the window is shut. When that lasts and the endpoint still
  * answers a PING, the client that holds most of it loses the streams that do, which gives their
- * credit back, and gets a lane of its own for the next ones. Where streams that were dropped, and
- * whose resets wait for their ration, hold much, these resets go first. An endpoint that gives
- * credit back, but slower than it is used, is busy: it withholds nothing, and to lose streams at
- * once would make it busier. */
+ * credit back, and gets a lane of its own for the next ones. So do a few clients that shut it
+ * together. Where streams that were dropped, and whose resets wait for their ration, hold much,
+ * these resets go first. An endpoint that gives credit back, but slower than it is used, is busy:
+ * it withholds nothing, and to lose streams at once would make it busier. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_impl.h"
@@ -20,13 +20,17 @@ static struct upstream_request *request_at(struct list *node)
 
 /* Who holds the most while others wait. */
 struct clog {
-    struct client *holder; /* NULL: no client */
-    bool dropped;          /* streams whose resets wait do */
+    struct client *holders[UPSTREAM_CLOG_CROWD];
+    unsigned count; /* of them; 0: nobody is in the way */
+    bool dropped;   /* not they, but streams whose resets wait */
 };
 
-/* Notes what each client is behind with. Returns the sum of all; `ret_dropped` gets what streams
- * hold whose resets wait. */
-static size_t sum_behind(struct upstream_conn *conn, size_t *ret_dropped)
+/* What a stream and the others of its client hold, by some measure. */
+typedef size_t (*measure_fn)(const struct h2_stream *stream);
+
+/* Notes what each client holds. Returns the sum of all; `ret_dropped` gets what streams hold whose
+ * resets wait. */
+static size_t sum_held(struct upstream_conn *conn, measure_fn measure, size_t *ret_dropped)
 {
     size_t total = 0;
     size_t dropped = 0;
@@ -42,12 +46,12 @@ static size_t sum_behind(struct upstream_conn *conn, size_t *ret_dropped)
     {
         struct upstream_request *request = request_at(node);
         struct client *client = request->client;
-        size_t behind = h2_stream_behind_bytes(request->stream); /* all of the client's together */
+        size_t held = measure(request->stream);
         if (upstream_resets(request)) {
             dropped += h2_stream_unread_bytes(request->stream);
-        } else if (client != NULL && behind > client->held_bytes) {
-            total += behind - client->held_bytes;
-            client->held_bytes = behind;
+        } else if (client != NULL && held > client->held_bytes) {
+            total += held - client->held_bytes;
+            client->held_bytes = held;
         }
     }
     size_t nobodys = h2_session_nobodys_bytes(rpc_conn_session(conn->conn));
@@ -71,16 +75,18 @@ static struct client *find_holder(struct upstream_conn *conn)
     return holder;
 }
 
-/* Others than `holder`, which may be NULL. */
-static bool others_wait(struct upstream_conn *conn, const struct client *holder)
+/* Others than `holder`, which may be NULL, and hold no more than so many bytes. */
+static bool others_wait(struct upstream_conn *conn, const struct client *holder, size_t most)
 {
     struct list *node;
     struct list *next;
     list_each(node, next, &conn->requests)
     {
         const struct upstream_request *request = request_at(node);
-        bool other = holder == NULL || request->client != holder;
-        if (other && !upstream_resets(request) && h2_stream_waits(request->stream)) {
+        const struct client *client = request->client;
+        bool other = holder == NULL || client != holder;
+        bool few = client == NULL || client->held_bytes <= most;
+        if (other && few && !upstream_resets(request) && h2_stream_waits(request->stream)) {
             return true;
         }
     }
@@ -138,32 +144,72 @@ static void reset_dropped(struct upstream_conn *conn)
     }
 }
 
+/* The clients with the most of so many bytes, as many as together have half; nobody, where that is
+ * more than a few, or where nobody waits that has next to nothing of it. */
+static struct clog take_crowd(struct upstream_conn *conn, size_t total)
+{
+    struct clog crowd = {0};
+    size_t taken = 0;
+    if (!others_wait(conn, NULL, total / UPSTREAM_CLOG_NEXT_TO_NOTHING)) {
+        return crowd;
+    }
+    while (taken <= total / 2) {
+        struct client *holder = find_holder(conn);
+        if (holder == NULL || holder->held_bytes <= total / UPSTREAM_CLOG_CROWD) {
+            return (struct clog){0};
+        }
+        crowd.holders[crowd.count++] = holder;
+        taken += holder->held_bytes;
+        holder->held_bytes = 0;
+    }
+    return crowd;
+}
+
+/* Nobody holds half, yet all is used up: those who hold half together, for peers commonly return no
+ * less. If ended streams held half, that would have come back: it is others who hold it, and they
+ * are among those who want the most. */
+static struct clog find_crowd(struct upstream_conn *conn)
+{
+    size_t dropped;
+    size_t nobodys = h2_session_nobodys_bytes(rpc_conn_session(conn->conn));
+    size_t held = sum_held(conn, h2_stream_held_bytes, &dropped);
+    struct clog crowd = take_crowd(conn, held + nobodys);
+    if (crowd.count > 0 || nobodys < held) {
+        return crowd;
+    }
+    return take_crowd(conn, sum_held(conn, h2_stream_queued_bytes, &dropped));
+}
+
 static struct clog find_clog(struct upstream_conn *conn)
 {
     size_t dropped;
-    size_t total = sum_behind(conn, &dropped);
+    size_t total = sum_held(conn, h2_stream_behind_bytes, &dropped);
     struct client *holder = find_holder(conn);
-    if (dropped > 0 && dropped >= total / 2 && others_wait(conn, NULL)) {
+    if (dropped > 0 && dropped >= total / 2 && others_wait(conn, NULL, SIZE_MAX)) {
         return (struct clog){.dropped = true};
     }
     bool most = holder != NULL && holder->held_bytes > 0 && holder->held_bytes >= total / 2;
-    if (most && others_wait(conn, holder)) {
-        return (struct clog){.holder = holder};
+    if (most && others_wait(conn, holder, SIZE_MAX)) {
+        return (struct clog){.holders = {holder}, .count = 1};
     }
-    return (struct clog){0};
+    bool shut = h2_session_stalled(rpc_conn_session(conn->conn));
+    return shut ? find_crowd(conn) : (struct clog){0};
 }
 
-static void end_clog(struct upstream_conn *conn, const struct clog *clog)
+static void end_clog(struct upstream_conn *conn, const struct clog *clog, uint64_t now_ms)
 {
     conn->clogged_since_ms = 0;
+    conn->clog_ended_ms = now_ms;
     if (clog->dropped) {
         reset_dropped(conn);
         return;
     }
-    client_set_apart(clog->holder, "its streams are not read at an endpoint, which withholds the "
-                                   "credit of the whole connection: it gets connections of its "
-                                   "own");
-    end_streams_of(conn, clog->holder);
+    for (unsigned i = 0; i < clog->count; i++) {
+        client_set_apart(clog->holders[i], "its streams are not read at an endpoint, which "
+                                           "withholds the credit of the whole connection: it gets "
+                                           "connections of its own");
+        end_streams_of(conn, clog->holders[i]);
+    }
 }
 
 static void start_clock(struct upstream_conn *conn, const struct h2_session *session,
@@ -202,11 +248,18 @@ static void note_shut(struct upstream_conn *conn, const struct h2_session *sessi
     }
 }
 
-static bool lasts(const struct upstream_conn *conn, uint64_t now_ms)
+/* It was known to live then, and withholds. */
+static bool was_clogged_lately(const struct upstream_conn *conn, uint64_t now_ms)
+{
+    return conn->clog_ended_ms != 0 && now_ms - conn->clog_ended_ms < UPSTREAM_CLOG_AGAIN_MS;
+}
+
+static bool lasts(const struct upstream_conn *conn, const struct clog *clog, uint64_t now_ms)
 {
     bool shut = conn->clog_shut_since_ms != 0;
+    bool soon = shut && (clog->count <= 1 || was_clogged_lately(conn, now_ms));
     return now_ms - conn->clogged_since_ms >= UPSTREAM_CLOG_WAIT_MS ||
-           (shut && now_ms - conn->clog_shut_since_ms >= UPSTREAM_CLOG_MS);
+           (soon && now_ms - conn->clog_shut_since_ms >= UPSTREAM_CLOG_MS);
 }
 
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
@@ -214,17 +267,17 @@ void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
     struct h2_session *session = rpc_conn_session(conn->conn);
     struct clog clog = h2_session_waits(session) ? find_clog(conn) : (struct clog){0};
     note_shut(conn, session, now_ms);
-    if (clog.holder == NULL && !clog.dropped) {
+    if (clog.count == 0 && !clog.dropped) {
         conn->clogged_since_ms = 0;
     } else if (conn->clogged_since_ms == 0) {
         start_clock(conn, session, now_ms);
-        conn->clog_heard = false;
+        conn->clog_heard = was_clogged_lately(conn, now_ms);
     } else if (flows(conn, session)) {
         start_clock(conn, session, now_ms);
         conn->clog_heard = true;
     } else if (!conn->clog_heard) {
         hear(conn, session, now_ms);
-    } else if (lasts(conn, now_ms)) {
-        end_clog(conn, &clog);
+    } else if (lasts(conn, &clog, now_ms)) {
+        end_clog(conn, &clog, now_ms);
     }
 }

@@ -48,7 +48,8 @@ struct upstream_conn {
     uint64_t clogged_since_ms;   /* since when somebody is in the way of others; 0: nobody is */
     uint64_t clog_shut_since_ms; /* ... of all others; 0: those that hold little may send */
     uint64_t clog_credited;      /* h2_session_credited_bytes() at the first, or later */
-    bool clog_heard;             /* the endpoint has said something since then */
+    uint64_t clog_ended_ms;      /* when one lost its streams for it; 0: never */
+    bool clog_heard;             /* the endpoint is known to live since then */
 
     /* What the endpoint may count, see upstream_reset.c. */
     struct reset_bucket all;   /* resets of any age */

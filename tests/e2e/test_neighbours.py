@@ -88,7 +88,7 @@ class Site:
         assert self.proxy.running() and self.endpoint.running()
 
     @contextlib.contextmanager
-    def in_step(self):
+    def in_step(self, most=IN_STEP):
         """Meanwhile no agent has many pings unanswered: it waits for nobody, not even for a moment."""
         done = threading.Event()
         waiting = []
@@ -104,7 +104,7 @@ class Site:
         finally:
             done.set()
             watcher.join()
-        assert max(waiting) < IN_STEP, f"{max(waiting)} pings of an agent waited for their answers"
+        assert max(waiting) < most, f"{max(waiting)} pings of an agent waited for their answers"
 
     def _count(self, what, agent):
         return sum(f"bystander-{agent}] {what}" in line for line in self.agents.lines)
@@ -457,15 +457,20 @@ def unread_requests(site):
         site.lose_nothing("unread requests, while they are unread")
 
 
-def unread_requests_of_three(site):
-    with contextlib.ExitStack() as stack, site.in_step():
-        clients = [stack.enter_context(contextlib.closing(site.client())) for _ in range(3)]
+def unread_requests_of_several(site, count=4, seconds=9, most=80):
+    """None of them holds much, and all of them the whole window."""
+    with contextlib.ExitStack() as stack, site.in_step(most):
+        clients = [stack.enter_context(contextlib.closing(site.client())) for _ in range(count)]
         for client in clients:
             leave_unread(client, 30)
-        end = time.monotonic() + 5
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             for client in clients:
                 client.pump(quiet_s=0.1, deadline_s=0.2)
+
+
+def unread_requests_of_three(site):
+    unread_requests_of_several(site, 3, 5, IN_STEP)
 
 
 def unread_requests_that_are_reset(site):
@@ -620,8 +625,8 @@ def versions_of_its_own(site):
     assert re.search(r"misrouted: (\d+)", stats).group(1) == "0"
 
 
-PLOTS = [unread_responses, unread_requests, unread_requests_of_three, unread_requests_that_are_reset, slow_reader,
-         reads_nothing_at_all, tiny_frames, bursts_of_small_messages,
+PLOTS = [unread_responses, unread_requests, unread_requests_of_three, unread_requests_of_several,
+         unread_requests_that_are_reset, slow_reader, reads_nothing_at_all, tiny_frames, bursts_of_small_messages,
          leaving_at_once, leaving_in_order, reset_storm, reset_storm_of_answered_streams, floods, table_games,
          windows_up_and_down, slow_bodies,
          resets_while_the_server_pauses, versions_of_its_own]

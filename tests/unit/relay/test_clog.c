@@ -220,21 +220,61 @@ static void many_streams_of_one_client_leave_a_reserve_for_others(void **state)
     scene_close(clog.scene);
 }
 
-/* Many clients that hold a little each: nobody is to blame alone. */
-static void who_holds_less_than_half_is_not_to_blame(void **state)
+/* So many clients that hold the same part of the connection's window each, and all of it together.
+ * Returns a stream of the last one. */
+static struct peer_stream *fill_together(struct clog *clog, int count)
+{
+    struct peer_stream *near = NULL;
+    for (int i = 0; i < count; i++) {
+        near = scene_ask(scene_client(clog->scene), "agent-id: hog\n");
+        peer_send_zeros(near, (size_t)(CREDIT / count + 1));
+    }
+    scene_settle();
+    live(clog, SPENT_MS);
+    return near;
+}
+
+/* Nobody holds half, and the one that waits holds nothing: three of five hold half together. */
+static void of_few_that_use_it_up_together_some_make_room(void **state)
 {
     (void)state;
     struct clog clog;
     clog_open(&clog);
-    for (int i = 0; i < 5; i++) {
-        struct peer_stream *near = scene_ask(scene_client(clog.scene), "agent-id: hog\n");
-        peer_send_zeros(near, CREDIT / 5 + 1);
-    }
-    scene_settle();
-    live(&clog, SPENT_MS);
+    fill_together(&clog, 5);
     peer_send(clog.bystander.near, "waits", 5);
-    live(&clog, 5000);
+    live(&clog, UPSTREAM_CLOG_WAIT_MS - 400);
     assert_int_equal(clog.bystander.far->body.len, 0);
+    assert_int_equal(scene_stat(clog.scene, rq_shed), 0);
+    live(&clog, 1000);
+    assert_true(peer_took(clog.bystander.far, "waits"));
+    assert_int_equal(scene_stat(clog.scene, rq_shed), 3);
+    assert_int_equal(scene_stat(clog.scene, clients_apart), 3);
+    scene_check(&clog.bystander);
+    scene_close(clog.scene);
+}
+
+/* They hold a little each: to lose one would give nobody room. */
+static void of_many_that_use_it_up_together_nobody_is_to_blame(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    fill_together(&clog, UPSTREAM_CLOG_CROWD + 2);
+    peer_send(clog.bystander.near, "waits", 5);
+    live(&clog, 6000);
+    assert_int_equal(clog.bystander.far->body.len, 0);
+    assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
+/* Who holds as much as the others waits with them. */
+static void among_equals_nobody_is_to_blame(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    peer_send_zeros(fill_together(&clog, 5), 1000);
+    live(&clog, 6000);
     assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
     scene_close(clog.scene);
 }
@@ -385,7 +425,9 @@ int main(void)
         cmocka_unit_test(many_streams_of_one_client_leave_a_reserve_for_others),
         cmocka_unit_test(who_keeps_nobody_waiting_may_hold_all),
         cmocka_unit_test(a_short_clog_is_no_reason),
-        cmocka_unit_test(who_holds_less_than_half_is_not_to_blame),
+        cmocka_unit_test(of_few_that_use_it_up_together_some_make_room),
+        cmocka_unit_test(of_many_that_use_it_up_together_nobody_is_to_blame),
+        cmocka_unit_test(among_equals_nobody_is_to_blame),
         cmocka_unit_test(who_holds_little_does_not_wait_for_who_is_not_read),
         cmocka_unit_test(who_sends_much_waits_for_who_is_not_read_but_not_long),
         cmocka_unit_test(who_sends_much_goes_on_beside_who_is_not_read),
