@@ -20,7 +20,14 @@ from testenv import attack  # noqa: E402
 from testenv.grpcroute import ROOT, Agent, Proxy, Server  # noqa: E402
 from testenv.process import Process  # noqa: E402
 from testenv.sanitizers import Reports  # noqa: E402
+from testenv.slow import SLOW  # noqa: E402
 from testenv.wait import wait_until  # noqa: E402
+
+
+def pytest_collection_modifyitems(config, items):
+    left_out = {item for item in items if not SLOW and item.get_closest_marker("slow")}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
 
 
 @pytest.fixture(autouse=True)

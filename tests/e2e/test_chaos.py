@@ -9,11 +9,12 @@ import pytest
 from testenv.grpcroute import Proxy, Server
 from testenv.net import ReservedPort
 from testenv.sanitizers import is_sanitized
+from testenv.slow import SLOW, sized
 from testenv.wait import wait_until
 from test_moves import Fleet
 from test_reload import ROUTES, descriptors, fetch, make_certificate, metric, resident_kib, use
 
-AGENTS, SECONDS = (500, 300) if os.environ.get("SLOW_TESTS") else (200, 20)
+AGENTS, SECONDS = (500, 300) if SLOW else (200, 20)
 
 
 class Site:
@@ -86,6 +87,7 @@ class Site:
         self.reroute(0)
 
 
+@sized
 @pytest.mark.timeout(SECONDS + 180)
 def test_a_fleet_lives_through_whatever_happens(started, tmp_path):
     seed = int(os.environ.get("CHAOS_SEED", "0")) or random.randrange(1, 1 << 31)

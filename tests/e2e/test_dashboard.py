@@ -18,6 +18,7 @@ from testenv.chromium import View, launch
 from testenv.grpcroute import BIN, Agent, Proxy, Server
 from testenv.net import ReservedPort
 from testenv.process import Process
+from testenv.slow import slow
 
 expect.set_options(timeout=30000)
 
@@ -252,6 +253,7 @@ class Events:
         self.response.close()
 
 
+@slow
 def test_each_first_reader_gets_the_whole_past_and_then_each_sample_once(proxy, started):
     """Also the first one after there was none: what came meanwhile is in its first tick, and not again in the next."""
     last = 0

@@ -1,7 +1,6 @@
 """`grpcroute limits`: what a path does to streams in time is found to half a second, with the hop and the setting, and
 nothing is found that is not there."""
 import json
-import os
 import re
 import signal
 import socket
@@ -21,9 +20,8 @@ from testenv.own_service import SERVICE, OwnService
 from testenv.probing import Prober, generate
 from testenv.process import DIE_WITH_PARENT
 from testenv.proxies import REAL_PROXIES, envoys
+from testenv.slow import slow, slow_but
 from testenv.wait import wait_until
-
-slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes minutes: SLOW_TESTS=1, as in .ci/run")
 
 STREAMS = ["age_stream", "idle", "idle_with_pings", "idle_client", "idle_server", "half_close"]
 TIMES = [*STREAMS, "age_connection", "idle_connection", "ping_interval"]
@@ -211,7 +209,7 @@ def check_proxy(started, certs, folder, name, seconds, make=None):
     assert_nothing_else(found, set_to)
 
 
-@pytest.mark.parametrize("name", PROXIES)
+@pytest.mark.parametrize("name", slow_but(["envoy", "haproxy"], PROXIES))
 def test_limits_of_a_real_proxy_are_found_and_named(started, certs, tmp_path, name):
     check_proxy(started, certs, tmp_path, name, (5, 7, 9))
 
@@ -230,7 +228,7 @@ def test_limits_of_every_envoy_are_found_and_named(started, certs, tmp_path, nam
     check_proxy(started, certs, tmp_path, name, (5, 7, 9), ENVOYS[version])
 
 
-@pytest.mark.parametrize("name", REAL_PROXIES)
+@pytest.mark.parametrize("name", slow_but(["envoy", "nginx"], REAL_PROXIES))
 def test_nothing_is_found_behind_a_proxy_as_rendered(started, certs, tmp_path, name):
     backend = started(Server("v1", "server-v1-a"))
     proxy = started(REAL_PROXIES[name](certs, tmp_path, [backend], [backend], "--no-health-checks"))
@@ -265,7 +263,7 @@ REQUESTS = {
 }
 
 
-@pytest.mark.parametrize("program", REQUESTS)
+@pytest.mark.parametrize("program", slow_but(["nginx"], REQUESTS))
 def test_a_number_of_requests_is_no_age(started, certs, tmp_path, program):
     configure, setting = REQUESTS[program]
     backend = started(Server("v1", "server-v1-a"))
@@ -350,7 +348,7 @@ def check_size(started, certs, folder, name, make=None):
     assert setting in [f"{s['program']}: {s['name']}" for s in finding["settings"]], finding
 
 
-@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=slow) for name in SIZES])
+@pytest.mark.parametrize("name", slow_but(QUICK, SIZES))
 def test_what_is_named_for_a_size_is_what_moves_it(started, certs, tmp_path, name):
     check_size(started, certs, tmp_path, name)
 
@@ -371,7 +369,8 @@ def test_the_age_limit_of_the_embedded_proxy_is_found_and_named(started, certs):
 
 
 @pytest.mark.parametrize("envoy_s, haproxy_s, named", [
-    (5, 8, "Envoy: stream_idle_timeout, or idle_timeout of the route"), (8, 5, "HAProxy: timeout server")])
+    (5, 8, "Envoy: stream_idle_timeout, or idle_timeout of the route"),
+    pytest.param(8, 5, "HAProxy: timeout server", marks=slow)])
 def test_of_two_proxies_in_a_row_the_shorter_is_named(started, certs, tmp_path, envoy_s, haproxy_s, named):
     """HAProxy in plaintext behind Envoy."""
     backend = started(Server("v1", "server-v1-a"))

@@ -14,6 +14,7 @@ from testenv.grpcroute import BIN, Proxy, Server
 from testenv.limits import limits
 from testenv.process import DIE_WITH_PARENT
 from testenv.proxies import REAL_PROXIES
+from testenv.slow import slow, slow_but
 
 WALL, SLOW_READER = "streams_per_connection", "slow_reader"
 MESSAGES = ["message_up", "message_down"]
@@ -68,6 +69,7 @@ def test_the_wall_is_tried_with_2000_streams_and_no_more(started):
     assert max(counted) == 2000, max(counted)  # the questions to the server are among them
 
 
+@slow
 def test_straight_to_the_server_nobody_is_hurt_and_nothing_is_held(started):
     server = started(Server())
     found = limits(server.address, shapes=[SLOW_READER, "buffered"])
@@ -213,7 +215,7 @@ HELD = {
 }
 
 
-@pytest.mark.parametrize("name", HELD)
+@pytest.mark.parametrize("name", slow_but(["haproxy"], HELD))
 def test_what_a_real_proxy_holds_for_a_slow_reader_follows_its_setting(started, certs, tmp_path, name):
     change, least, setting = HELD[name]
     backend = started(Server("v1", "server-v1-a"))

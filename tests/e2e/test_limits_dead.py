@@ -8,6 +8,7 @@ import pytest
 from testenv.forgetful import DOWN, UP, Forgetful
 from testenv.grpcroute import ROOT, Server, grpcroute
 from testenv.own_service import SERVICE, OwnService
+from testenv.slow import slow, slow_but
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/limits.json").read_text()))
 FORGETS_S = 3
@@ -34,7 +35,7 @@ HOPS = {
 }
 
 
-@pytest.mark.parametrize("name", HOPS)
+@pytest.mark.parametrize("name", slow_but(["what the client sends"], HOPS))
 def test_what_nothing_comes_through_is_not_alive(started, name):
     drops, dead = HOPS[name]
     relay = started(Forgetful(started(Server()), drops))
@@ -59,6 +60,7 @@ def test_a_promise_that_a_forgotten_stream_lives_is_broken(started, tmp_path):
     limits(relay.address, ["idle"], "--contract", contract, code=1)
 
 
+@slow
 def test_without_probes_the_answers_tell(started):
     relay = started(Forgetful(started(Server("v1", "server-1", "--no-probe")), HOPS["old connections"][0]))
     found = limits(relay.address, ["age_stream", "idle"])
@@ -101,7 +103,7 @@ def test_an_answer_of_one_s_own_service_shows_that_a_stream_is_alive(started):
     assert {finding["state"] for finding in found.values()} == {"none_within"}, found
 
 
-@pytest.mark.parametrize("make", [AnswersOnce, EndsAtTheSecond])
+@pytest.mark.parametrize("make", slow_but([EndsAtTheSecond], [AnswersOnce, EndsAtTheSecond]))
 def test_a_service_that_answers_no_last_message_shows_nothing(started, tmp_path, make):
     contract = tmp_path / "needs.txt"
     contract.write_text(f"idle >= {WITHIN_S - 1}s\n")
@@ -109,6 +111,7 @@ def test_a_service_that_answers_no_last_message_shows_nothing(started, tmp_path,
     assert finding["state"] == "not_measured" and "did not answer a last message" in finding["why"], finding
 
 
+@slow
 def test_a_forgotten_stream_of_one_s_own_service_keeps_no_promise(started, tmp_path):
     contract = tmp_path / "needs.txt"
     contract.write_text(f"idle >= {WITHIN_S - 1}s\n")

@@ -12,6 +12,7 @@ from testenv.h2_server import H2Server
 from testenv.limits import limits
 from testenv.probing import Prober, drained, generate
 from testenv.proxies import REAL_PROXIES
+from testenv.slow import slow
 
 FACTS = ["headers_first", "status", "trailers_only", "status_message", "binary_metadata", "reset_from_server",
          "reset_from_client", "cancel", "deadline", "goaway", "grace"]
@@ -36,9 +37,9 @@ FAULTS = [
     (faulty.TurnsResetsIntoStatuses, ["reset_from_server"],
      "1 of 14 arrive as sent; PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR and 10 more as UNAVAILABLE",
      ["status", "reset_from_client"]),
-    (faulty.DelaysCancels, ["cancel"], "the same, ", ["status", "deadline", "goaway"]),
-    (faulty.DropsCancels, ["cancel", "reset_from_client"], "nothing: the server's stream is still open",
-     ["status", "deadline"]),
+    pytest.param(faulty.DelaysCancels, ["cancel"], "the same, ", ["status", "deadline", "goaway"], marks=slow),
+    pytest.param(faulty.DropsCancels, ["cancel", "reset_from_client"], "nothing: the server's stream is still open",
+                 ["status", "deadline"], marks=slow),
     (faulty.DropsDeadlines, ["deadline"], "the server does not know of it", ["status", "cancel"]),
     (faulty.HidesGoaways, ["goaway"], "the client hears nothing of the server's GOAWAY", ["grace", "status"]),
     (faulty.EndsAllAtGoaway, ["grace"], "after the GOAWAY, with a grace of 2.00s: stream reset with INTERNAL_ERROR",

@@ -1,6 +1,5 @@
 """Which limit of a proxy ended a stream: what is named is what did it, and what cannot have done it is not. Each limit
 is set to 2 s in the real proxy; what the client did on the stream decides what may be named."""
-import os
 import re
 
 import h2.events
@@ -9,8 +8,7 @@ import pytest
 from testenv.grpcroute import Server, grpcroute
 from testenv.h2_server import PONG, H2Server
 from testenv.proxies import REAL_PROXIES
-
-slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes a minute: SLOW_TESTS=1, as in .ci/run")
+from testenv.slow import slow
 
 
 def swap(old, new):

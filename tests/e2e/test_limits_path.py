@@ -8,6 +8,7 @@ import pytest
 from testenv.forgetful import Forgetful
 from testenv.grpcroute import ROOT, Server, grpcroute
 from testenv.proxies import REAL_PROXIES
+from testenv.slow import slow
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/schema/limits.json").read_text()))
 LIMIT_S = 3
@@ -51,7 +52,7 @@ def assert_met(kind, finding):
     assert len(began) == 2, finding
 
 
-@pytest.mark.parametrize("kind", ["cuts", "forgets"])
+@pytest.mark.parametrize("kind", ["cuts", pytest.param("forgets", marks=slow)])
 def test_what_ends_a_path_that_is_quiet_as_a_whole_is_found_alone(path, kind):
     proxy = path(kind)
     _, found, told = run(proxy, "--shapes", "idle,idle_with_pings,idle_path")
@@ -75,6 +76,7 @@ def test_nothing_is_found_behind_a_proxy_where_no_hop_ends_anything(path):
     assert found["idle_path"]["state"] == "none_within" and found["idle_path"]["looked_ns"] == WITHIN_S * NS, found
 
 
+@slow
 def test_a_contract_has_the_quiet_path_measured(path, tmp_path):
     needs = tmp_path / "needs.txt"
     proxy = path("cuts")

@@ -7,6 +7,7 @@ from testenv.grpcroute import Server
 from testenv.limits import limits
 from testenv.proxies import REAL_PROXIES
 from testenv.relay import Relay
+from testenv.slow import slow
 
 WINDOW_S = 0.5
 MOST = 10_000_000 * WINDOW_S
@@ -44,6 +45,7 @@ def holds_much(text):
     return changed
 
 
+@slow
 def test_what_a_path_held_for_a_slow_reader_is_not_read_at_once(started, certs, tmp_path):
     backend = started(Server("v1", "server-v1-a"))
     proxy = started(REAL_PROXIES["envoy"](certs, tmp_path, [backend], [backend], "--no-health-checks",

@@ -9,6 +9,7 @@ import pytest
 from testenv.forgetful import Forgetful
 from testenv.grpcroute import BIN, Server
 from testenv.process import DIE_WITH_PARENT
+from testenv.slow import slow
 
 SHAPES = ["age_stream", "idle", "idle_client", "idle_server", "half_close", "age_connection", "idle_connection"]
 SILENT = {"idle", "idle_connection"}
@@ -37,7 +38,7 @@ def stopped(address, signals, between_s=0):
     return {finding["shape"]: finding for finding in result["limits"]}, time.monotonic() - began
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=slow)])
 def test_streams_that_live_are_told_as_such(started, number):
     found, took_s = stopped(started(Server()).address, [number])
     for finding in found.values():

@@ -8,9 +8,11 @@ import pytest
 
 from testenv.grpcroute import ROOT
 from testenv.monitoring import FOLDER, METRICS_PATHS, OF_LOAD, RULES, Fleet, Prometheus, fetch, firing_by_promtool
+from testenv.slow import slow_but
 from testenv.wait import wait_until
 
-OTHERS = [name for name in METRICS_PATHS if name != "embedded"]
+PATHS = slow_but(["embedded", "envoy"], METRICS_PATHS)
+OTHERS = PATHS[1:]
 THE_PROXYS_OWN = "the proxy's"  # of a panel that shows all processes
 
 other = pytest.mark.parametrize("through", OTHERS)
@@ -63,7 +65,7 @@ def test_the_table_names_every_line_about_the_proxy():
     assert about - {key for key in about if (key[0], THE_PROXYS_OWN) in own} | own == told
 
 
-@pytest.mark.parametrize("through", METRICS_PATHS)
+@pytest.mark.parametrize("through", PATHS)
 def test_a_healthy_fleet_shows_what_the_table_says(fleet_and_prometheus, through):
     _, server = fleet_and_prometheus(through)
     server.wait_scraped(6)
@@ -84,7 +86,7 @@ def number(server, expr):
     return float(one["value"][1])
 
 
-@pytest.mark.parametrize("through", METRICS_PATHS)
+@pytest.mark.parametrize("through", PATHS)
 def test_the_numbers_are_those_of_the_fleet(fleet_and_prometheus, through):
     """Two agents and one probe, which opens some more streams each second."""
     fleet, server = fleet_and_prometheus(through)

@@ -1,7 +1,6 @@
 """Streams that the proxy ends on purpose: too old, moved to endpoints that came, off endpoints that went."""
 import contextlib
 import json
-import os
 import re
 import signal
 import time
@@ -10,10 +9,12 @@ import grpc
 import pytest
 from testenv.grpcroute import BIN, Proxy, Server, grpcroute
 from testenv.process import Process
+from testenv.slow import SLOW, sized
 from testenv.wait import wait_until
 from test_reload import fetch, metric
 
-STREAMS = 1000 if os.environ.get("SLOW_TESTS") else 300
+pytestmark = sized
+STREAMS = 1000 if SLOW else 300
 INTERVAL = "200ms"
 WINDOW_S = 4
 # A stopped server is unhealthy long before its connections are given up, which takes 6 s.

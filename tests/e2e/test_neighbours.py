@@ -18,6 +18,7 @@ from testenv.grpcroute import Agent, Proxy
 from testenv.process import Process
 from testenv.raw import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PRIORITY, block, frame,
                          literal, message, reset, setting, window_update)
+from testenv.slow import slow, slow_but
 from testenv.wait import wait_until
 
 CALM_LINE = re.compile(r"Stream opened|Sent ping|Received pong")
@@ -25,8 +26,7 @@ UNHEALTHY = re.compile(r"unhealthy|NOT_SERVING")
 AGENTS = 3
 IN_STEP = 40  # pings, of 20 a second: a stall of 2 s
 PING_PONG = raw.PING_PONG
-QUICK_MAKES = ["grpcroute", "grpc-go"]  # the others take minutes: SLOW_TESTS=1, as in .ci/run
-slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes half a minute: SLOW_TESTS=1, as in .ci/run")
+QUICK_MAKES = ["grpcroute", "grpc-go"]
 
 
 class Site:
@@ -131,7 +131,7 @@ def sites(certs, tmp_path_factory):
         drop(make)
 
 
-@pytest.fixture(params=ENDPOINTS if "SLOW_TESTS" in os.environ else QUICK_MAKES)
+@pytest.fixture(params=slow_but(QUICK_MAKES, ENDPOINTS))
 def site(request, sites):
     get, drop = sites
     ready = get(request.param)

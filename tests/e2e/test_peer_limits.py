@@ -1,6 +1,5 @@
 """What the other end's connection says before, beside and instead of a stream: each command names it."""
 import json
-import os
 import re
 import threading
 from xml.etree import ElementTree
@@ -11,8 +10,8 @@ import pytest
 from testenv import raw
 from testenv.grpcroute import Agent, grpcroute
 from testenv.h2_server import PONG, RESPONSE, H2Server, field, message, pings
+from testenv.slow import slow
 
-slow = pytest.mark.skipif("SLOW_TESTS" not in os.environ, reason="takes 20 s: SLOW_TESTS=1, as in .ci/run")
 MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE, UNKNOWN_SETTING = 3, 6, 0xF000
 COMMANDS = {"verify": ["--versions", "v1.1", "-s", "1", "--timeout", "3s"],
             "sticky-test": ["--messages", "2", "--timeout", "3s"],

@@ -10,6 +10,7 @@ import yaml
 
 from testenv.grpcroute import BIN, ROOT, Proxy, Server
 from testenv.process import run
+from testenv.slow import slow
 
 BLOCKS = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ci.md").read_text(),
                                                       re.DOTALL)]
@@ -98,7 +99,8 @@ def test_the_component_takes_what_the_recipe_gives_it():
         recipe["images"][0]["name"]
 
 
-@pytest.mark.parametrize("name,script,variables", RECIPES, ids=[name for name, _, _ in RECIPES])
+@pytest.mark.parametrize("name,script,variables", [
+    pytest.param(*recipe, id=recipe[0], marks=[slow] if recipe[0] == "gitlab speed" else []) for recipe in RECIPES])
 def test_a_recipe_passes_and_fails_as_it_should(name, script, variables, topology, certs, tmp_path):
     right, wrong = topology
     # how fast two runs of this minute were says nothing here: one is compared with itself

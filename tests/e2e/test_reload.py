@@ -17,6 +17,7 @@ import pytest
 from testenv.grpcroute import BIN, Agent, Proxy, Server, grpcroute
 from testenv.process import Process
 from testenv.sanitizers import is_sanitized
+from testenv.slow import SLOW, sized, slow
 from testenv.wait import wait_until
 
 ROUTES = """apiVersion: gateway.networking.k8s.io/v1
@@ -321,9 +322,10 @@ def resident_kib(process):
     return int(re.search(r"^VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{process.pid}/status").read_text(), re.M).group(1))
 
 
-STREAMS, RELOADS = (1000, 100) if os.environ.get("SLOW_TESTS") else (200, 25)
+STREAMS, RELOADS = (1000, 100) if SLOW else (200, 25)
 
 
+@sized
 def test_a_storm_of_reloads_costs_no_stream_and_no_message(started, files, two, backends, tmp_path):
     """Good ones of routes, good ones of certificates and broken ones in turns, under load."""
     front = start(started, files, backends, "--no-watch", "--workers", "2")
@@ -362,7 +364,7 @@ def test_a_storm_of_reloads_costs_no_stream_and_no_message(started, files, two, 
     assert f"# {n - 1}\n" in json.loads(fetch(front.admin + "/config_dump")[1])["routes"]  # the last one that was good
 
 
-@pytest.mark.skipif(not os.environ.get("SLOW_TESTS"), reason="takes a minute: SLOW_TESTS=1")
+@slow
 @pytest.mark.timeout(240)
 def test_answers_take_no_longer_while_reloads_storm(started, files, two, backends, tmp_path):
     """p99 of 1000 streams in each second of a load: every other one has four reloads of routes and one of a

@@ -1,7 +1,6 @@
 """Many connections through one proxy: memory per stream does not grow with their number, a whole fleet that comes back
 at once is served, and a ping beside quiet streams costs what it costs alone. `make bench-scale` is the full size."""
 import contextlib
-import os
 import sys
 
 import pytest
@@ -9,12 +8,12 @@ import pytest
 from testenv.grpcroute import ROOT, Server
 from testenv.h2_server import PONG, H2Server
 from testenv.sanitizers import is_sanitized
+from testenv.slow import SLOW, slow
 
 sys.path.insert(0, str(ROOT / "tests/bench"))
 
 import scale  # noqa: E402
 
-SLOW = "SLOW_TESTS" in os.environ
 CONNECTIONS = 15000 if SLOW else 1000
 SHARED = (200, 100) if SLOW else (50, 100)
 CONNECTION_CPU_S = 10 / 15000  # of the proxy, with a call
@@ -54,11 +53,12 @@ def test_a_fleet_that_comes_back_at_once_is_served(site):
         assert told["proxy_cpu_s"] < CONNECTION_CPU_S * CONNECTIONS, told
 
 
+@slow
 @pytest.mark.timeout(400)
 def test_a_ping_costs_the_same_beside_quiet_streams(plain_figures, certs):
     """Whatever looked at all of them for each ping would cost more than a ping itself."""
     scale.allow_files(CONNECTIONS)
-    pings = scale.PINGS if SLOW else 3000
+    pings = scale.PINGS
     alone = scale.ping_instructions(certs, 1, 1, pings)
     for connections, streams in [(CONNECTIONS, 1), SHARED]:
         beside = scale.ping_instructions(certs, connections, streams, pings)

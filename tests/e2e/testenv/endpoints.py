@@ -1,6 +1,5 @@
 """Endpoints of many makes that answer PingPong in plaintext, to stand behind the proxy. Each has address, port, log,
 close()."""
-import os
 import pathlib
 import shutil
 import sys
@@ -164,5 +163,5 @@ class Envoy(_InFront):
 
 
 ENDPOINTS = {kind.make: kind for kind in (Ours, GrpcGo, Grpcio, Nghttpx, Envoy)}
-if (NODE_PATH / "@grpc/grpc-js").exists() and "SLOW_TESTS" in os.environ:
+if (NODE_PATH / "@grpc/grpc-js").exists():
     ENDPOINTS[GrpcJs.make] = GrpcJs
