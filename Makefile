@@ -14,7 +14,7 @@ export TAIL ?= 100
 export FOLLOW # =1 goes on until Ctrl-C
 CLUSTER = deploy/cluster.sh
 
-.PHONY: help demo test binary bench bench-peers bench-servers bench-scale proxy-report install dist deb test-packages test-foreign nightly format lint coverage mutants clean-build proto certs apply-certs build load \
+.PHONY: help demo test test-slow binary bench bench-peers bench-servers bench-scale proxy-report install dist deb test-packages test-foreign nightly format lint coverage mutants clean-build proto certs apply-certs build load \
 	deploy-envoy deploy-traefik deploy-embedded deploy-gateway all-envoy all-traefik all-embedded all-gateway \
 	logs-server-v1 logs-server-v2 logs-agent-v1-1 logs-agent-v1-2 logs-agent-v2-1 logs-agent-v2-2 \
 	logs-agents-v1 logs-agents-v2 logs-envoy logs-traefik logs-proxy verify sticky-test clean test-kind
@@ -23,6 +23,7 @@ help:
 	@echo 'On this machine:'
 	@echo '  make demo          set up, build, and show the whole topology'
 	@echo '  make test          set up, build, and test everything'
+	@echo '  make test-slow     behind it: the tests that take minutes'
 	@echo '  make binary        build $(BIN) (the packages must be there: see make demo)'
 	@echo '  make bench         CPU per round trip of proxy and server beside Envoy and nghttpx'
 	@echo '  make bench-peers   half an hour beside all five, HAProxy, nginx, nghttpx, Envoy, Traefik, by an independent driver'
@@ -66,6 +67,9 @@ demo:
 test:
 	@tests/tool/setup.sh test
 	@tests/tool/test.sh
+
+test-slow:
+	@tests/tool/slow.sh
 
 bench:
 	@tests/tool/setup.sh test
