@@ -220,14 +220,34 @@ static void many_streams_of_one_client_leave_a_reserve_for_others(void **state)
     scene_close(clog.scene);
 }
 
-/* So many clients that hold the same part of the connection's window each, and all of it together.
+/* Only its answer to a PING shows that the endpoint lives, and no second PING may ask so soon. */
+static void a_second_clog_ends_without_another_ping(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    for (int i = 0; i < 2; i++) {
+        fill(&clog);
+        scene_run(SPENT_MS);
+        peer_send(clog.bystander.near, "waits", 5);
+        scene_run(4 * UPSTREAM_CLOG_MS);
+        assert_true(peer_took(clog.bystander.far, "waits"));
+        clog.hog = scene_client(clog.scene);
+        clog.streams[0] = scene_ask(clog.hog, "agent-id: hog\n");
+        clog.streams[1] = scene_ask(clog.hog, "agent-id: hog\n");
+    }
+    assert_int_equal(scene_stat(clog.scene, clients_apart), 2);
+    scene_close(clog.scene);
+}
+
+/* So many more clients that hold such a part of the connection's window each, until it is used up.
  * Returns a stream of the last one. */
-static struct peer_stream *fill_together(struct clog *clog, int count)
+static struct peer_stream *fill_together(struct clog *clog, int count, int part)
 {
     struct peer_stream *near = NULL;
     for (int i = 0; i < count; i++) {
         near = scene_ask(scene_client(clog->scene), "agent-id: hog\n");
-        peer_send_zeros(near, (size_t)(CREDIT / count + 1));
+        peer_send_zeros(near, (size_t)(CREDIT / part + 1));
     }
     scene_settle();
     live(clog, SPENT_MS);
@@ -240,7 +260,7 @@ static void of_few_that_use_it_up_together_some_make_room(void **state)
     (void)state;
     struct clog clog;
     clog_open(&clog);
-    fill_together(&clog, 5);
+    fill_together(&clog, 5, 5);
     peer_send(clog.bystander.near, "waits", 5);
     live(&clog, UPSTREAM_CLOG_WAIT_MS - 400);
     assert_int_equal(clog.bystander.far->body.len, 0);
@@ -250,6 +270,10 @@ static void of_few_that_use_it_up_together_some_make_room(void **state)
     assert_int_equal(scene_stat(clog.scene, rq_shed), 3);
     assert_int_equal(scene_stat(clog.scene, clients_apart), 3);
     scene_check(&clog.bystander);
+    fill_together(&clog, 3, 5); /* beside those two: again, and not for so long */
+    peer_send(clog.bystander.near, "again", 5);
+    live(&clog, 2 * UPSTREAM_CLOG_MS);
+    assert_true(peer_took(clog.bystander.far, "again"));
     scene_close(clog.scene);
 }
 
@@ -259,7 +283,7 @@ static void of_many_that_use_it_up_together_nobody_is_to_blame(void **state)
     (void)state;
     struct clog clog;
     clog_open(&clog);
-    fill_together(&clog, UPSTREAM_CLOG_CROWD + 2);
+    fill_together(&clog, UPSTREAM_CLOG_CROWD + 2, UPSTREAM_CLOG_CROWD + 2);
     peer_send(clog.bystander.near, "waits", 5);
     live(&clog, 6000);
     assert_int_equal(clog.bystander.far->body.len, 0);
@@ -273,9 +297,42 @@ static void among_equals_nobody_is_to_blame(void **state)
     (void)state;
     struct clog clog;
     clog_open(&clog);
-    peer_send_zeros(fill_together(&clog, 5), 1000);
+    peer_send_zeros(fill_together(&clog, 5, 5), 1000);
     live(&clog, 6000);
     assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    scene_close(clog.scene);
+}
+
+/* Of the connection credit came back, of the stream not yet. */
+static void send_and_read(struct scene_bystander *bystander, size_t len)
+{
+    peer_send_zeros(bystander->near, len);
+    scene_settle();
+    buf_consume(&bystander->far->body, len);
+}
+
+/* More than half seems to be what ended streams held, and yet it does not come back: it is another
+ * that holds it. */
+static void what_does_not_come_back_is_held_by_who_wants_most(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    send_and_read(&clog.bystander, 20000);
+    send_and_read(&clog.talker, 20000);
+    peer_send_zeros(clog.streams[0], CREDIT * 3 / 4 + 100); /* so that little is left */
+    live(&clog, SPENT_MS);
+    peer_stream(clog.conn, 2)->unread_bytes = 0; /* gives nothing back at its end */
+    struct peer_stream *wants = scene_ask(scene_client(clog.scene), "agent-id: hog\n");
+    peer_send_zeros(wants, 60000);
+    live(&clog, 3 * UPSTREAM_CLOG_MS);
+    scene_assert_status(clog.streams[0], 8, "withholds the credit that others wait for");
+    live(&clog, 3000);
+    assert_false(wants->closed); /* nobody but it waits */
+    peer_send(clog.bystander.near, "waits", 5);
+    live(&clog, 2 * UPSTREAM_CLOG_MS);
+    scene_assert_status(wants, 8, "withholds the credit that others wait for");
+    assert_int_equal(scene_stat(clog.scene, rq_shed), 2);
     scene_close(clog.scene);
 }
 
@@ -425,9 +482,11 @@ int main(void)
         cmocka_unit_test(many_streams_of_one_client_leave_a_reserve_for_others),
         cmocka_unit_test(who_keeps_nobody_waiting_may_hold_all),
         cmocka_unit_test(a_short_clog_is_no_reason),
+        cmocka_unit_test(a_second_clog_ends_without_another_ping),
         cmocka_unit_test(of_few_that_use_it_up_together_some_make_room),
         cmocka_unit_test(of_many_that_use_it_up_together_nobody_is_to_blame),
         cmocka_unit_test(among_equals_nobody_is_to_blame),
+        cmocka_unit_test(what_does_not_come_back_is_held_by_who_wants_most),
         cmocka_unit_test(who_holds_little_does_not_wait_for_who_is_not_read),
         cmocka_unit_test(who_sends_much_waits_for_who_is_not_read_but_not_long),
         cmocka_unit_test(who_sends_much_goes_on_beside_who_is_not_read),
