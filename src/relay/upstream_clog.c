@@ -28,12 +28,10 @@ struct clog {
 /* What a stream and the others of its client hold, by some measure. */
 typedef size_t (*measure_fn)(const struct h2_stream *stream);
 
-/* Notes what each client holds. Returns the sum of all; `ret_dropped` gets what streams hold whose
- * resets wait. */
-static size_t sum_held(struct upstream_conn *conn, measure_fn measure, size_t *ret_dropped)
+/* Notes what each client holds. Returns the sum of all. */
+static size_t sum_held(struct upstream_conn *conn, measure_fn measure)
 {
     size_t total = 0;
-    size_t dropped = 0;
     struct list *node;
     struct list *next;
     list_each(node, next, &conn->requests)
@@ -47,16 +45,28 @@ static size_t sum_held(struct upstream_conn *conn, measure_fn measure, size_t *r
         struct upstream_request *request = request_at(node);
         struct client *client = request->client;
         size_t held = measure(request->stream);
-        if (upstream_resets(request)) {
-            dropped += h2_stream_unread_bytes(request->stream);
-        } else if (client != NULL && held > client->held_bytes) {
+        if (!upstream_resets(request) && client != NULL && held > client->held_bytes) {
             total += held - client->held_bytes;
             client->held_bytes = held;
         }
     }
-    size_t nobodys = h2_session_nobodys_bytes(rpc_conn_session(conn->conn));
-    *ret_dropped = dropped < nobodys ? dropped : nobodys;
     return total;
+}
+
+/* What streams hold whose resets wait. */
+static size_t sum_dropped(struct upstream_conn *conn)
+{
+    size_t nobodys = h2_session_nobodys_bytes(rpc_conn_session(conn->conn));
+    size_t dropped = 0;
+    struct list *node;
+    struct list *next;
+    list_each(node, next, &conn->requests)
+    {
+        if (upstream_resets(request_at(node))) {
+            dropped += h2_stream_unread_bytes(request_at(node)->stream);
+        }
+    }
+    return dropped < nobodys ? dropped : nobodys;
 }
 
 /* The client that holds the most. */
@@ -170,20 +180,19 @@ static struct clog take_crowd(struct upstream_conn *conn, size_t total)
  * are among those who want the most. */
 static struct clog find_crowd(struct upstream_conn *conn)
 {
-    size_t dropped;
     size_t nobodys = h2_session_nobodys_bytes(rpc_conn_session(conn->conn));
-    size_t held = sum_held(conn, h2_stream_held_bytes, &dropped);
+    size_t held = sum_held(conn, h2_stream_held_bytes);
     struct clog crowd = take_crowd(conn, held + nobodys);
     if (crowd.count > 0 || nobodys < held) {
         return crowd;
     }
-    return take_crowd(conn, sum_held(conn, h2_stream_queued_bytes, &dropped));
+    return take_crowd(conn, sum_held(conn, h2_stream_queued_bytes));
 }
 
 static struct clog find_clog(struct upstream_conn *conn)
 {
-    size_t dropped;
-    size_t total = sum_held(conn, h2_stream_behind_bytes, &dropped);
+    size_t dropped = sum_dropped(conn);
+    size_t total = sum_held(conn, h2_stream_behind_bytes);
     struct client *holder = find_holder(conn);
     if (dropped > 0 && dropped >= total / 2 && others_wait(conn, NULL, SIZE_MAX)) {
         return (struct clog){.dropped = true};
