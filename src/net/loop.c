@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/slab.h"
 #include "base/sparse.h"
 
 #include <assert.h>
@@ -110,6 +111,7 @@ static void give_memory_back(struct net_spare *spare)
     note_quiet(spare);
     if (spare->quiet_ticks == TRIM_QUIET_TICKS) {
         sparse_drop_spare();
+        slab_drop_kept();
     }
     pool_rest();
     many = spare->churn >= TRIM_CHURN && spare->quiet_ticks >= TRIM_QUIET_TICKS;
@@ -187,6 +189,7 @@ int net_loop_init(struct net_loop *loop)
 static void drop_kept(void)
 {
     sparse_drop_spare();
+    slab_drop_kept();
     pool_drop();
 }
 

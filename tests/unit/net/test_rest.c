@@ -1,9 +1,12 @@
 /* What TLS holds of a quiet stream is put away, and comes back for whatever happens next. */
 #include "harness.h"
 
+#include "base/sanitizer.h"
+#include "base/slab.h"
 #include "net/stream_impl.h"
 #include "net/tls_io_impl.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 static struct harness harness;
@@ -100,14 +103,43 @@ static void an_abort_needs_nothing_back(void **state)
     run_until(&harness.loop, &harness.server.closed);
 }
 
+/* As buffers of records and handshakes are, from one size to the next. */
+static void what_grows_out_of_a_block_keeps_its_bytes(void **state)
+{
+    uint8_t *block = OPENSSL_malloc(16 * 1024);
+    (void)state;
+    assert_int_equal(slab_has(block), !SANITIZER_ADDRESS);
+    memset(block, 7, 16 * 1024);
+    uint8_t *grown = OPENSSL_realloc(block, SLAB_BLOCK_BYTES);
+    assert_true(grown == block || SANITIZER_ADDRESS);
+    memset(grown + 16 * 1024, 7, SLAB_BLOCK_BYTES - 16 * 1024);
+    uint8_t *moved = OPENSSL_realloc(grown, SLAB_BLOCK_BYTES + 1);
+    assert_non_null(moved);
+    assert_false(slab_has(moved));
+    assert_int_equal(moved[0], 7);
+    assert_memory_equal(moved, moved + 1, SLAB_BLOCK_BYTES - 1);
+    OPENSSL_free(moved);
+    block = OPENSSL_realloc(NULL, 16 * 1024);
+    assert_int_equal(slab_has(block), !SANITIZER_ADDRESS);
+    assert_null(OPENSSL_realloc(block, 0));
+    void *small = OPENSSL_malloc(SLAB_BLOCK_BYTES / 4);
+    void *large = OPENSSL_malloc(SLAB_BLOCK_BYTES + 1);
+    assert_true(!slab_has(small) && !slab_has(large));
+    OPENSSL_free(small);
+    OPENSSL_free(large);
+}
+
 #define EACH(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EACH(an_echo_comes_back_after_each_rest), EACH(new_keys_are_made_after_a_rest),
-        EACH(much_passes_with_rests_in_between),  EACH(questions_are_answered_and_the_end_is_clean),
+        EACH(an_echo_comes_back_after_each_rest),
+        EACH(new_keys_are_made_after_a_rest),
+        EACH(much_passes_with_rests_in_between),
+        EACH(questions_are_answered_and_the_end_is_clean),
         EACH(an_abort_needs_nothing_back),
+        cmocka_unit_test(what_grows_out_of_a_block_keeps_its_bytes),
     };
     net_tls_rest_enable();
     return cmocka_run_group_tests(tests, certificates_make, certificates_remove);
