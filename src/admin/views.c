@@ -111,6 +111,7 @@ void admin_config_dump(struct relay *relay, struct buf *out)
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "listen", listener_name(relay));
     cJSON_AddNumberToObject(root, "workers", relay->worker_count);
+    cJSON_AddNumberToObject(root, "coalesce_us", (double)config->coalesce_ns / 1000);
     cJSON_AddNumberToObject(root, "max_streams", config->max_streams);
     cJSON_AddNumberToObject(root, "drain_timeout_ms", (double)config->drain_ms);
     cJSON_AddNumberToObject(root, "max_buffered_bytes", (double)config->max_buffered_bytes);

@@ -16,6 +16,12 @@ uint64_t clock_now_ms(void)
     return clock_now_ns() / 1000000;
 }
 
+void clock_sleep_until(uint64_t ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 uint64_t clock_wall_ns(void)
 {
     struct timespec now;

@@ -14,6 +14,9 @@
 uint64_t clock_now_ns(void);
 uint64_t clock_now_ms(void);
 
+/* Sleeps until that monotonic time, or a signal. */
+void clock_sleep_until(uint64_t ns);
+
 /* Nanoseconds since 1970. */
 uint64_t clock_wall_ns(void);
 

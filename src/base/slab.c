@@ -7,6 +7,10 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+/* So many more may be touched at a time: what may be counts as promised to the process where the
+ * system promises no more than it has (vm.overcommit_memory 2). */
+#define OPENED_BLOCKS 64
+
 uintptr_t slab_begin = SLAB_NOWHERE;
 
 static _Thread_local struct {
@@ -26,8 +30,7 @@ void slab_reserve(void)
     if (SANITIZER_ADDRESS || slab_begin != SLAB_NOWHERE) {
         return;
     }
-    void *mapped = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *mapped = mmap(NULL, SLAB_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) {
         return;
     }
@@ -45,13 +48,24 @@ static uint16_t number_of(const void *block)
     return (uint16_t)(((uintptr_t)block - slab_begin) / SLAB_BLOCK_BYTES);
 }
 
+/* Whether there is a next one that was never used. */
+static bool open_next(void)
+{
+    if (bare.begun == SLAB_BLOCKS_MAX) {
+        return false;
+    }
+    return bare.begun % OPENED_BLOCKS != 0 ||
+           mprotect(block_at(bare.begun), OPENED_BLOCKS * SLAB_BLOCK_BYTES,
+                    PROT_READ | PROT_WRITE) == 0;
+}
+
 static void *take_bare(void)
 {
     void *block = NULL;
     pthread_mutex_lock(&bare.lock);
     if (bare.count > 0) {
         block = block_at(bare.numbers[--bare.count]);
-    } else if (bare.begun < SLAB_BLOCKS_MAX) {
+    } else if (open_next()) {
         block = block_at(bare.begun++);
     }
     pthread_mutex_unlock(&bare.lock);

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 /* A flush may make another connection ask (a proxy's two sides): so many rounds before polling. */
 #define FLUSH_ROUNDS 4
@@ -33,6 +34,8 @@
 #define TRIM_EVERY_MS    10000
 /* A tick so much too late means that the process stood still: stopped, starved or swapped out. */
 #define STOOD_STILL_MS 1000
+/* Of a thread whose polls are spaced: by default each sleep is 50 us longer. */
+#define TIMER_SLACK_NS 1000UL
 /* How long net_loop_deinit() lets closing streams finish; they linger for at most 1 s. */
 #define DEINIT_GRACE_MS 3000
 
@@ -61,6 +64,16 @@ static void take_later(struct net_loop *loop)
     }
 }
 
+static void space_polls(struct net_loop *loop)
+{
+    uint64_t due_ns = loop->polled_ns + loop->spacing_ns;
+
+    if (clock_now_ns() < due_ns) {
+        clock_sleep_until(due_ns);
+    }
+    loop->polled_ns = clock_now_ns();
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct net_loop *loop = prepare->data;
@@ -69,11 +82,16 @@ static void on_prepare(uv_prepare_t *prepare)
     for (int i = 0; i < FLUSH_ROUNDS && !list_empty(&loop->flushes); i++) {
         flush_round(loop);
     }
+    bool is_done = list_empty(&loop->flushes);
+
     take_later(loop);
     if (list_empty(&loop->flushes)) {
         uv_idle_stop(&loop->idle);
     }
     log_flush();
+    if (loop->spacing_ns > 0 && is_done) {
+        space_polls(loop);
+    }
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -165,6 +183,7 @@ int net_loop_init(struct net_loop *loop)
     /* Else the heap's end goes back and forth with each burst of large messages, page by page. */
     mallopt(M_TRIM_THRESHOLD, TRIM_FREED_BYTES);
     loop->ticked_ms = uv_now(&loop->uv);
+    loop->spacing_ns = 0;
     loop->spare = (struct net_spare){0};
     list_init(&loop->flushes);
     list_init(&loop->later);
@@ -186,6 +205,13 @@ int net_loop_init(struct net_loop *loop)
     return 0;
 }
 
+void net_loop_space_polls(struct net_loop *loop, uint64_t ns)
+{
+    assert(ns <= NET_SPACING_MAX_NS);
+    loop->spacing_ns = ns;
+    loop->polled_ns = 0;
+}
+
 static void drop_kept(void)
 {
     sparse_drop_spare();
@@ -195,6 +221,9 @@ static void drop_kept(void)
 
 void net_loop_run(struct net_loop *loop)
 {
+    if (loop->spacing_ns > 0) {
+        prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+    }
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     log_flush();
     drop_kept(); /* this thread's, which may end here; net_loop_deinit() may be another's */

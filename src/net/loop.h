@@ -25,6 +25,8 @@
 #define NET_FREED_BYTES (16 * 1024)
 /* NET_WRITE_BYTES as TLS records with room for their headers, tags and paddings, and an alert. */
 #define NET_CIPHER_BYTES (NET_WRITE_BYTES + 8 * 1024)
+/* Of net_loop_space_polls(): a connection is read once per turn, so many bytes a millisecond. */
+#define NET_SPACING_MAX_NS UINT64_C(1000000)
 /* Period of net_tick callbacks, and so the precision of every liveness limit. */
 #define NET_TICK_MS 250
 
@@ -90,6 +92,8 @@ struct net_loop {
     uint8_t *cipher_bytes; /* owned, NET_CIPHER_BYTES: TLS records made of write_bytes */
     uint64_t ticked_ms;    /* the last tick */
     uint64_t turn;         /* how many there were */
+    uint64_t spacing_ns;   /* of polls, at least; 0: none */
+    uint64_t polled_ns;    /* when it polled last, where there is a spacing */
     struct net_traffic accepted; /* connections that came */
     struct net_traffic dialled;  /* and those that were made */
     struct net_spare spare;
@@ -114,6 +118,11 @@ static inline void net_loop_freed(struct net_loop *loop, size_t bytes)
         loop->spare.freed_bytes += bytes;
     }
 }
+
+/* From now on polls are at least `ns` nanoseconds apart, at most NET_SPACING_MAX_NS, so that what
+ * comes meanwhile is read, and answered, in one turn; 0: none. Who polled last longer ago does not
+ * wait: a lone message, and its answer, are as fast as ever. */
+void net_loop_space_polls(struct net_loop *loop, uint64_t ns);
 
 /* Runs until nothing is left to wait for or net_loop_stop(). */
 void net_loop_run(struct net_loop *loop);

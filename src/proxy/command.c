@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cli/exit.h"
+#include "net/loop.h"
 #include "proxy/command_impl.h"
 #include "relay/cluster.h"
 #include "role/routes.h"
@@ -97,6 +98,14 @@ static const struct cli_option options_table[] = {
      .help = "Threads, each with its own upstream connections; a client's connection goes to the "
              "one that has the fewest (default: one per usable CPU, by affinity and CPU limit, and "
              "per 32 MiB of the memory limit)"},
+    {.name = "coalesce",
+     .kind = CLI_DURATION,
+     .offset = offsetof(struct proxy_options, coalesce_ns),
+     .argument = "DURATION",
+     .fallback = "0",
+     .max = NET_SPACING_MAX_NS,
+     .help = "A worker looks for messages no more often than this: where many come, each costs "
+             "less CPU and takes up to twice as much longer; 0 for at once"},
     {.name = "max-streams",
      .kind = CLI_COUNT,
      .offset = offsetof(struct proxy_options, max_streams),

@@ -48,6 +48,7 @@ struct proxy_config proxy_config_of(const struct proxy_options *options)
                 .id = options->id,
                 .hash_header = options->lb_policy == LB_HASH ? options->hash_header : NULL,
                 .workers = count_workers(options),
+                .coalesce_ns = options->coalesce_ns,
                 .max_streams = (uint32_t)options->max_streams,
                 .max_buffered_bytes = max_buffered(options),
                 .drain_ms = options->drain_timeout_ns / NS_PER_MS,

@@ -31,6 +31,7 @@ struct proxy_options {
     const char *hash_header;
     const char *id;
     uint64_t workers;
+    uint64_t coalesce_ns;
     uint64_t max_streams;
     uint64_t max_buffered;
     uint64_t drain_timeout_ns;

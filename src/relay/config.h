@@ -26,6 +26,7 @@ struct relay_config {
     const char *id;
     const char *hash_header; /* for LB_HASH, lower case; NULL: none */
     unsigned workers;
+    uint64_t coalesce_ns; /* between polls of a worker, at least; 0: none */
     uint32_t max_streams; /* of a client's connection */
     uint64_t max_buffered_bytes;
     uint64_t drain_ms;

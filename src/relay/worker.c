@@ -237,6 +237,7 @@ int worker_init(struct worker *worker, struct relay *relay, unsigned index,
         net_error_from_uv(ret_error, rv, "start an event loop");
         return -1;
     }
+    net_loop_space_polls(&worker->loop, relay->config.coalesce_ns);
     inbox_init(&worker->inbox, &worker->loop.uv, on_wake, worker);
     leave_open(worker);
     net_tick_init(&worker->tick, on_tick);

@@ -1,5 +1,5 @@
-"""What is measured: the embedded proxy, its five peers and servers without a proxy, each on one core with one worker,
-or on two with two, and each as its documentation wants it for this work."""
+"""What is measured: the embedded proxy in two settings, its five peers and servers without a proxy, each on one core
+with one worker, or on two with two, and each as its documentation wants it for this work."""
 import os
 import pathlib
 import re
@@ -51,6 +51,7 @@ class Contender:
     versions = BOTH_VERSIONS
     is_proxy = True
     is_floor = False  # it does less than any that somebody would use
+    is_ours = False  # no peer, then
     answer = None
     settings = ""  # beside one core and no access log
 
@@ -73,15 +74,32 @@ class Contender:
 
 
 class Embedded(Contender):
+    """`words`: options beside the usual ones."""
+
     program = BIN
     version_words = ("--version",)
-    settings = f"--workers, --max-streams {STREAMS_PER_CONNECTION}"
+    is_ours = True
+
+    def __init__(self, name, title, *words):
+        super().__init__(name, title)
+        self._words = ["--max-streams", str(STREAMS_PER_CONNECTION), *words]
+        self.settings = " ".join(["--workers", *self._words])
 
     def start(self, site, shape):
-        proxy = Proxy(site.certs, [site.v1], [site.v2], "--workers", str(shape.workers),
-                      "--max-streams", str(STREAMS_PER_CONNECTION), through=pin(site.proxy_cpus(shape)))
+        proxy = Proxy(site.certs, [site.v1], [site.v2], "--workers", str(shape.workers), *self._words,
+                      through=pin(site.proxy_cpus(shape)))
         proxy.process = proxy
         return proxy.wait_ready()
+
+
+class Coalescing(Embedded):
+    """Named in one table with OURS, so its version is told already."""
+
+    def __init__(self, name, title, spacing):
+        super().__init__(name, f"{title} {spacing}", "--coalesce", spacing)
+
+    def version(self):
+        return ""
 
 
 class Rendered(Contender):
@@ -231,6 +249,7 @@ class GrpcGo(Floor):
 
 OURS = Embedded("grpcroute", "grpcroute proxy")
 PEERS = {contender.name: contender for contender in (
+    Coalescing("coalesce", "with --coalesce", "300us"),
     HaproxyContender("haproxy", "HAProxy"), NginxContender("nginx"), Nghttpx("nghttpx"),
     EnvoyContender("envoy", "Envoy"), TraefikContender("traefik", "Traefik"), Echo("echo", "no proxy: echo on nghttp2"),
     Floor("floor", "no proxy: grpcroute server"), GrpcGo("grpc-go", "no proxy: grpc-go server"))}

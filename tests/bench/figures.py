@@ -24,9 +24,9 @@ def median_ratio(samples, to):
     return statistics.median(sample.cost / other.cost for sample, other in zip(samples, to))
 
 
-def to_best(results, driver, shape):
-    """(ours to that of the peer that does best, the peer), or None where one of both is missing."""
-    ratios = [(median_ratio(results.ours(driver, shape), results.of(driver, peer, shape)), peer)
+def to_best(results, driver, shape, own):
+    """(its figure to that of the peer that does best, the peer), or None where one of both is missing."""
+    ratios = [(median_ratio(results.of(driver, own, shape), results.of(driver, peer, shape)), peer)
               for peer in results.peers]
     ratios = [(ratio, peer) for ratio, peer in ratios if ratio is not None]
     return max(ratios, key=lambda each: each[0]) if ratios else None

@@ -42,10 +42,15 @@ class Results:
         return self.failures.get((driver.name, contender.name, shape.name))
 
     @property
+    def owns(self):
+        """Ours, also in other settings."""
+        return [self.own, *(contender for contender in self.contenders[1:] if contender.is_ours)]
+
+    @property
     def peers(self):
         """Those that a ratio is to: others of our own kind, proxies or servers."""
-        return [contender for contender in self.contenders[1:]
-                if contender.is_proxy == self.own.is_proxy and not contender.is_floor]
+        return [contender for contender in self.contenders if contender not in self.owns and
+                contender.is_proxy == self.own.is_proxy and not contender.is_floor]
 
     def title(self, contender):
         return f"{contender.title} {self.versions[contender.name]}".strip()

@@ -2,7 +2,7 @@
 from figures import disagreements, median_ratio, median_sample, to_best
 
 HOW = ("CPU of proxy or server in us per round trip while the load lasted, in brackets times grpcroute's in the same "
-       "round; the last column is grpcroute's to the best peer's. Connections x streams: closed loop, a stream sends "
+       "round; the last columns are grpcroute's to the best peer's. Connections x streams: closed loop, a stream sends "
        "when it was answered; @: so many pings a second, sent when due; :16k: pings of 16 KiB; newconn: a TLS "
        "connection for each call, so many at a time; unary: a stream for each call; /2: two workers on both cores, "
        "which load and servers share; idle: (PSS at N - PSS at 0) / N in kB. Where one used well below 100% of its "
@@ -31,18 +31,20 @@ def latency_words(samples):
     return f"{sample.p50_ms:.2f} / {sample.p99_ms:.2f} ms, {sample.busy:.0%}"
 
 
-def best_words(results, driver, shape):
-    best = to_best(results, driver, shape)
+def best_words(results, driver, shape, own):
+    best = to_best(results, driver, shape, own)
     return f"{best[0]:.2f} of {best[1].title}" if best else ""
 
 
 def cost_rows(results, driver):
     """Lists of words: the heading, then each shape that the driver can do."""
-    rows = [["", *(results.title(contender) for contender in results.contenders), "to the best"]]
+    to_best_titles = ["to the best", *(f"{own.title}: to the best" for own in results.owns[1:])]
+    rows = [["", *(results.title(contender) for contender in results.contenders), *to_best_titles]]
     for shape in filter(driver.can, results.shapes):
         rows.append([shape.name, *(cost_words(results.of(driver, contender, shape), results.ours(driver, shape),
                                               results.failure(driver, contender, shape))
-                                   for contender in results.contenders), best_words(results, driver, shape)])
+                                   for contender in results.contenders),
+                     *(best_words(results, driver, shape, own) for own in results.owns)])
     return rows
 
 

@@ -55,11 +55,11 @@ def test_each_figure_has_its_own_median():
     assert figures.median_sample(costs(4, 2)) == Sample(3)
 
 
-def results_of(costs_by_driver, shape="4x1"):
+def results_of(costs_by_driver, shape="4x1", peers=("haproxy", "envoy", "echo")):
     """Of a run whose rounds cost {driver: {contender: [us, ...]}}."""
     shape = Shape.parse(shape)
     results = Results([DRIVERS[name] for name in costs_by_driver],
-                      [OURS, PEERS["haproxy"], PEERS["envoy"], PEERS["echo"]], [shape], 2, 1)
+                      [OURS, *(PEERS[name] for name in peers)], [shape], 2, 1)
     for driver, by_contender in costs_by_driver.items():
         for contender, rounds in by_contender.items():
             results.samples[driver, contender, shape.name] += costs(*rounds)
@@ -75,8 +75,17 @@ def test_a_failure_hides_the_samples_that_came_before_it():
 
 def test_the_best_peer_is_a_proxy_and_the_ratio_is_to_it():
     results = results_of({"nghttp2": {"grpcroute": [10, 30], "haproxy": [20, 60], "envoy": [16, 40], "echo": [1, 1]}})
-    ratio, best = figures.to_best(results, DRIVERS["nghttp2"], results.shapes[0])
+    ratio, best = figures.to_best(results, DRIVERS["nghttp2"], results.shapes[0], OURS)
     assert best.name == "envoy" and ratio == pytest.approx((10 / 16 + 30 / 40) / 2)
+
+
+def test_the_same_proxy_in_another_setting_is_no_peer_and_has_a_last_column_of_its_own():
+    results = results_of({"nghttp2": {"grpcroute": [10], "coalesce": [6], "haproxy": [20]}}, "4x1",
+                         ["coalesce", "haproxy"])
+    titles, row = table.cost_rows(results, DRIVERS["nghttp2"])
+    assert titles[-2:] == ["to the best", "with --coalesce 300us: to the best"]
+    assert row[1:] == ["10.0 (1.00)", "6.00 (0.60)", "20.0 (2.00)", "0.50 of HAProxy", "0.30 of HAProxy"]
+    assert PEERS["coalesce"].settings == OURS.settings + " --coalesce 300us"
 
 
 def test_drivers_that_disagree_by_more_than_a_tenth_are_told():

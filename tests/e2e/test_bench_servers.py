@@ -24,7 +24,7 @@ def test_the_best_server_is_no_floor_and_ratios_are_to_grpcroute_server():
     results = Results([driver], SERVERS, [shape], 1, 1)
     for name, cost in {"floor": 10, "echo": 1, "grpc-go": 12, "grpcio": 90}.items():
         results.samples["nghttp2", name, "4x1"].append(Sample(cost))
-    ratio, best = figures.to_best(results, driver, shape)
+    ratio, best = figures.to_best(results, driver, shape, SERVERS[0])
     assert best.name == "grpc-go" and ratio == 10 / 12
     assert table.cost_rows(results, driver)[1][1:5] == ["10.0 (1.00)", "1.00 (0.10)", "12.0 (1.20)", "90.0 (9.00)"]
 

@@ -215,3 +215,26 @@ def test_workers_are_as_many_as_the_usable_cpus(started, certs):
 def test_a_number_of_workers_that_cannot_be_is_refused(number):
     done = grpcroute("proxy", "--plaintext", f"--workers={number}")
     assert done.returncode == 2 and "--workers" in done.stderr
+
+
+# ---- --coalesce --------------------------------------------------------------------------------
+
+
+def test_a_worker_looks_for_messages_no_more_often_than_told(started, certs):
+    """Of an agent that asks again when it is answered, a question and its answer are two looks, a millisecond apart."""
+    server = started(Server("v1", "a"))
+    proxy = started(Proxy(certs, [server], [], "--coalesce", "1ms", "--workers", "2")).wait_ready()
+    assert json.loads(page(proxy, "/config_dump"))["coalesce_us"] == 1000
+    done = grpcroute("bench", "--target", proxy.target, "--cacert", certs / "ca.pem", "--versions", "v1.1", "-c", "1",
+                     "-r", "0", "-z", "500ms", "--warmup", "0", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert 2 <= seen["answered"] <= seen["seconds_ns"] / 2e6 + 2, seen
+    assert [seen[name] for name in ("lost", "misrouted", "disordered", "unanswered")] == [0] * 4
+
+
+@pytest.mark.parametrize("value, words", [("2ms", "1ms"), ("1001us", "1ms"), ("-1us", "-1us"), ("300", "300"),
+                                          ("often", "often")])
+def test_what_is_no_such_time_is_refused(value, words):
+    done = grpcroute("proxy", "--coalesce", value)
+    assert done.returncode == 2 and "--coalesce" in done.stderr and words in done.stderr, done.stderr
