@@ -99,9 +99,11 @@ class PlannedEnds(_GrpcioServer):
 
 class Relay(_GrpcioServer):
     """Passes ping streams on to servers that `choose(number, metadata)` names: it returns, per message, the address,
-    so that a stream can be sent anywhere. `change(number, metadata)` may alter the metadata that is passed on."""
+    so that a stream can be sent anywhere. `change(number, metadata)` may alter the metadata that is passed on.
+    `held_s` has how long each message was here, until its answer left."""
 
     def __init__(self, choose, change=None, certs=None):
+        self.held_s = []
         self._numbers = itertools.count()
         self._choose = choose
         self._change = change or (lambda number, metadata: metadata)
@@ -123,6 +125,7 @@ class Relay(_GrpcioServer):
         metadata = self._change(number, metadata)
         pipes = {}
         for index, data in enumerate(requests):
+            came = time.monotonic()
             address = route(index) if callable(route) else route
             if address is None:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "ended on purpose")
@@ -133,7 +136,9 @@ class Relay(_GrpcioServer):
                 pipes[address] = (sent, call)
             sent, call = pipes[address]
             sent.put(data)
-            yield next(call)
+            answer = next(call)
+            self.held_s.append(time.monotonic() - came)
+            yield answer
         for sent, _ in pipes.values():
             sent.put(None)
 
