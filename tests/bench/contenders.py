@@ -208,6 +208,43 @@ class Nghttpx(Contender):
         return RunningNghttpx(site, shape)
 
 
+TCP_RELAY = """
+global
+    nbthread {workers}
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+listen relay
+    bind 127.0.0.1:{port} ssl crt {both} alpn h2
+    balance roundrobin
+    server a 127.0.0.1:{v1}
+    server b 127.0.0.1:{second_v1}
+"""
+
+
+class TcpRelay(Contender):
+    """TLS, two sockets and a copy in between: nothing that reads HTTP/2 can cost less for one connection. It cannot
+    route, and has as many connections to servers as clients have to it, where others share one."""
+    program, version_words = "haproxy", ("-v",)
+    versions = ONE_VERSION
+    is_floor = True
+    settings = "HAProxy in mode tcp, which ends TLS and passes bytes on: what is left without HTTP/2, and without routing"
+
+    def start(self, site, shape):
+        return Reserved(lambda port: ["haproxy", "-db", "-f", self._configure(site, shape, port)],
+                        site.certs / "ca.pem", through=pin(site.proxy_cpus(shape)))
+
+    @staticmethod
+    def _configure(site, shape, port):
+        both, config = site.folder / "both.pem", site.folder / "tcp-relay.cfg"
+        both.write_text((site.certs / "cert.pem").read_text() + (site.certs / "key.pem").read_text())
+        config.write_text(TCP_RELAY.format(workers=shape.workers, port=port, both=both, v1=site.v1.port,
+                                           second_v1=site.second_v1.port))
+        return config
+
+
 class Floor(Contender):
     """A server without a proxy."""
     program, version_words = BIN, ("--version",)
@@ -251,9 +288,10 @@ OURS = Embedded("grpcroute", "grpcroute proxy")
 PEERS = {contender.name: contender for contender in (
     Coalescing("coalesce", "with --coalesce", "300us"),
     HaproxyContender("haproxy", "HAProxy"), NginxContender("nginx"), Nghttpx("nghttpx"),
-    EnvoyContender("envoy", "Envoy"), TraefikContender("traefik", "Traefik"), Echo("echo", "no proxy: echo on nghttp2"),
+    EnvoyContender("envoy", "Envoy"), TraefikContender("traefik", "Traefik"),
+    TcpRelay("tcp-relay", "TLS without HTTP/2: HAProxy, mode tcp"), Echo("echo", "no proxy: echo on nghttp2"),
     Floor("floor", "no proxy: grpcroute server"), GrpcGo("grpc-go", "no proxy: grpc-go server"))}
-USUAL = [name for name in PEERS if name not in ("floor", "grpc-go")]  # what a run of half an hour has time for
+USUAL = [name for name in PEERS if name not in ("tcp-relay", "floor", "grpc-go")]  # for which half an hour is enough
 
 
 def family(pid):

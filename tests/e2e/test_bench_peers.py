@@ -216,7 +216,8 @@ def stand_in(folder, program, script):
 
 def test_there_is_a_table_for_each_driver_with_a_row_for_each_shape(tmp_path):
     out = tmp_path / "out.json"
-    done = peers("--shapes", "4x1,unary2x2,newconn2,20idle", "--rounds", "1", "--peers", "haproxy,nginx", "--json", out,
+    done = peers("--shapes", "4x1,unary2x2,newconn2,20idle", "--rounds", "1", "--peers", "haproxy,nginx,tcp-relay",
+                 "--json", out,
                  "--markdown")
     assert done.returncode == 0, done.stdout + done.stderr
     tables = {}
@@ -229,8 +230,8 @@ def test_there_is_a_table_for_each_driver_with_a_row_for_each_shape(tmp_path):
     assert [row[0] for row in tables["h2load"][2:4]] == ["unary2x2", "newconn2"]
     for row in tables["nghttp2"][2:5]:
         assert re.fullmatch(r"[\d.]+\*? \(1\.00\)", row[1]), row
-        assert all(re.fullmatch(r"[\d.]+\*? \([\d.]+\)", cell) for cell in row[2:4]), row
-        assert re.fullmatch(r"[\d.]+ of (HAProxy|nginx)", row[4]), row
+        assert all(re.fullmatch(r"[\d.]+\*? \([\d.]+\)", cell) for cell in row[2:5]), row
+        assert re.fullmatch(r"[\d.]+ of (HAProxy|nginx)", row[5]), row
     rows = json.loads(out.read_text())["rows"]
     assert [(row["driver"], row["name"]) for row in rows[:2]] == [("nghttp2", "grpcroute"), ("nghttp2", "haproxy")]
     assert all(re.search(r"\d\.\d+\.\d+", row["version"]) for row in rows)
