@@ -225,12 +225,12 @@ listen relay
 
 
 class TcpRelay(Contender):
-    """TLS, two sockets and a copy in between: nothing that reads HTTP/2 can cost less for one connection. It cannot
-    route, and has as many connections to servers as clients have to it, where others share one."""
+    """TLS, two sockets and a copy in between. It cannot route, and has as many connections to servers as clients have
+    to it, where others share one."""
     program, version_words = "haproxy", ("-v",)
     versions = ONE_VERSION
     is_floor = True
-    settings = "HAProxy in mode tcp, which ends TLS and passes bytes on: what is left without HTTP/2, and without routing"
+    settings = "HAProxy in mode tcp, which ends TLS and passes bytes on: what is left without HTTP/2 and routing"
 
     def start(self, site, shape):
         return Reserved(lambda port: ["haproxy", "-db", "-f", self._configure(site, shape, port)],

@@ -217,8 +217,7 @@ def stand_in(folder, program, script):
 def test_there_is_a_table_for_each_driver_with_a_row_for_each_shape(tmp_path):
     out = tmp_path / "out.json"
     done = peers("--shapes", "4x1,unary2x2,newconn2,20idle", "--rounds", "1", "--peers", "haproxy,nginx,tcp-relay",
-                 "--json", out,
-                 "--markdown")
+                 "--json", out, "--markdown")
     assert done.returncode == 0, done.stdout + done.stderr
     tables = {}
     for part in re.split(r"^By (?=\w+:)", done.stdout, flags=re.M)[1:]:
