@@ -25,13 +25,18 @@ def name(request):
     return request.param
 
 
+def logging_proxy(name, certs, folder, servers, *render, **kwargs):
+    """The proxy of that name, with its log."""
+    if name == "haproxy":  # two threads that write at once lose a line (docs/logs.md)
+        kwargs.setdefault("change", lambda text: text.replace("global\n", "global\n    nbthread 1\n", 1))
+    return REAL_PROXIES[name](certs, folder, *servers, "--access-log", *render, **kwargs)
+
+
 @pytest.fixture
 def start(started, certs, backends, tmp_path):
     """Starts the proxy of that name, with its log."""
     def begin(name, *render, servers=backends, **kwargs):
-        if name == "haproxy":  # two threads that write at once lose a line (docs/logs.md)
-            kwargs.setdefault("change", lambda text: text.replace("global\n", "global\n    nbthread 1\n", 1))
-        return started(REAL_PROXIES[name](certs, tmp_path, *servers, "--access-log", *render, **kwargs))
+        return started(logging_proxy(name, certs, tmp_path, servers, *render, **kwargs))
     return begin
 
 
@@ -253,7 +258,7 @@ def logged(certs, tmp_path_factory):
     logs = {}
     try:
         for name in NAMES:
-            proxy = REAL_PROXIES[name](certs, tmp_path_factory.mktemp(name), *servers, "--access-log")
+            proxy = logging_proxy(name, certs, tmp_path_factory.mktemp(name), servers)
             try:
                 call(proxy, "v1.1")
                 call(proxy, "v2.1")
