@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from results import Results  # noqa: E402
 from servers import DRIVER, ECHO_SERVER  # noqa: E402
 from shapes import ALL, FORMS, Shape  # noqa: E402
 from testenv.grpcroute import BIN  # noqa: E402
-from testenv.process import Process  # noqa: E402
+from testenv.process import DEADLINE_S, Process  # noqa: E402
 
 FILES_PER_STREAM = 2  # nginx has a connection on each side
 FILES_MORE = 500
@@ -41,6 +42,16 @@ def say(line):
     print(line, file=sys.stderr, flush=True)
 
 
+def kill(pid):
+    """Not a child of ours; gone when this returns."""
+    process = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        select.select([process], [], [], DEADLINE_S)
+    finally:
+        os.close(process)
+
+
 def kill_all_but(kept):
     """What a failed constructor or an interruption leaves, with the workers, which would outlive a killed master."""
     for process in Process.unclosed - kept:
@@ -48,7 +59,7 @@ def kill_all_but(kept):
         process.kill()
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
+                kill(worker)
         Process.unclosed.discard(process)
 
 

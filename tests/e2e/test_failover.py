@@ -1,4 +1,6 @@
 """failover-test: what it says of faults that are known."""
+import bisect
+import functools
 import json
 import os
 import pathlib
@@ -411,38 +413,59 @@ def test_junit_counts_what_it_says(started, tmp_path, fault, code, more):
 # ---- how they come back --------------------------------------------------------------------------
 
 
-def ending(broken, server, wait):
-    """Streams that are open when `broken` comes end after as many of their messages as wait() says."""
-    def choose(number, metadata):
-        seen = []
+class Ending:
+    """Streams that are open when `broken` comes end after as many of their messages as wait() says. `back_s` has when
+    those that replaced them sent their first one."""
 
-        def route(index):
-            if number < 40 and broken.exists():
-                seen.append(index)
-                if len(seen) > wait(number):
-                    return None
-            return server.address
-        return route
-    return choose
+    def __init__(self, broken, server, wait, streams=40):
+        self.back_s = []
+        self._broken, self._server, self._wait, self._streams = broken, server, wait, streams
+
+    def __call__(self, number, metadata):
+        return functools.partial(self._route, number, [])
+
+    def _route(self, number, seen, index):
+        if number >= self._streams and index == 0:
+            self.back_s.append(time.monotonic())
+        if number < self._streams and self._broken.exists():
+            seen.append(index)
+            if len(seen) > self._wait(number):
+                return None
+        return self._server.address
+
+    def most_within(self, seconds):
+        """Of those that came back."""
+        back = sorted(self.back_s)
+        return max(bisect.bisect_right(back, first + seconds) - at for at, first in enumerate(back))
 
 
-@pytest.mark.parametrize("wait, limit, codes", [(lambda number: 0, 2, [1]), (lambda number: number // 2, 4.5, [0, 4])],
-                         ids=["herd", "queue"])
-def test_a_herd_fails_and_a_queue_does_not(started, tmp_path, wait, limit, codes):
-    """A busy machine makes peaks of its own in a queue, which are then too small to prove anything, and takes half a
-    second for a herd."""
+def judged_return(started, tmp_path, wait, limit):
+    """Returns what ended and brought back 40 streams, the exit code, and the report of how they came back."""
     server, broken, junit = started(Server("v1", "s")), tmp_path / "broken", tmp_path / "junit"
-    target = started(Relay(ending(broken, server, wait))).target
-    done = failover(target, f"touch {broken}", "--versions", "v1.1", "--agents", "40", "--max-herd", str(limit),
-                    "--settle", "4s", "-o", "json", "--junit-file", junit)
-    report = judged(done)
-    assert done.returncode in codes, done.stdout + done.stderr
-    back = report["reconnects"]
+    ending = Ending(broken, server, wait)
+    done = failover(started(Relay(ending)).target, f"touch {broken}", "--versions", "v1.1", "--agents", "40",
+                    "--max-herd", str(limit), "--settle", "4s", "-o", "json", "--junit-file", junit)
+    back = judged(done)["reconnects"]
     assert back["count"] == 40 == sum(back["curve"]) and back["peak"] == max(back["curve"]) and back["bin_ns"] == \
         100_000_000
-    assert (back["peak_over_mean"] > limit) == (done.returncode != 0)
+    assert (back["peak_over_mean"] > limit) == (done.returncode != 0), done
     cases = {case.get("name"): case for case in xml.parse(junit).getroot().iter("testcase")}
     assert (cases[f"herd<={limit}"].find("failure") is not None) == (done.returncode == 1)
+    return ending, done.returncode, back
+
+
+def test_a_herd_fails(started, tmp_path):
+    ending, code, back = judged_return(started, tmp_path, lambda number: 0, 2)
+    torn = ending.most_within(0.5) < 40  # by a busy machine
+    assert code in ([1, 4] if torn else [1]), (back, sorted(ending.back_s))
+
+
+def test_a_queue_does_not_fail(started, tmp_path):
+    """A busy machine makes peaks of its own in it, most of which are too small to prove anything."""
+    limit = 4.5
+    ending, code, back = judged_return(started, tmp_path, lambda number: number // 2, limit)
+    jammed = ending.most_within(0.1) > limit * back["peak"] / back["peak_over_mean"]
+    assert code in ([0, 1, 4] if jammed else [0, 4]), (back, sorted(ending.back_s))
 
 
 def test_one_stream_is_no_herd_and_no_proof(replaced):
