@@ -29,8 +29,8 @@ built_on() { # SUITE
         libnghttp2-dev libuv1-dev libssl-dev libcjson-dev libyaml-dev libpcre2-dev libevent-dev libcmocka-dev binutils procps zsh
     tar -xzf "dist/grpcroute-$version.tar.gz" -C "$work/build/root"
     # shellcheck disable=SC2016 # the inner shell expands it
-    inside build sh -c 'cd "/root/$1" && meson setup build --werror && meson compile -C build && meson test -C build --suite unit' \
-        build "grpcroute-$version" >"$work/build.log" 2>&1 || { grep -vE '^\[|^ +[0-9]+/' "$work/build.log" | tail -n 60 >&2; exit 1; }
+    inside build sh -c 'cd "/root/$1" && meson setup build --werror && meson compile -C build && meson test -C build --suite unit --print-errorlogs' \
+        build "grpcroute-$version" >"$work/build.log" 2>&1 || { grep -vE '^\[|^ *[0-9]+/.* OK ' "$work/build.log" | tail -n 60 >&2; exit 1; }
     grep -E '^(Ok|Fail):' "$work/build.log"
 }
 
