@@ -105,7 +105,7 @@ static double nearest_found(const struct bounds *bounds, double from, double to)
     double missed = from;
     double found = to;
     if (power_at(bounds, to) < SPLIT_POWER) {
-        return to > from ? 2 : -1;
+        return to > 0 ? 2 : -1;
     }
     for (int i = 0; i < HALVINGS; i++) {
         double middle = (missed + found) / 2;
@@ -201,7 +201,7 @@ void split_judge(struct split *split, size_t judgements, double resolution)
     split->result = SPLIT_RIGHT;
     for (size_t i = 0; i < split->part_count && split->streams > 0; i++) {
         judge_part(split, &split->parts[i]);
-        if (split->parts[i].wrong && split_judgements(split) > 0) {
+        if (split->parts[i].wrong) {
             split->result = SPLIT_WRONG;
         }
     }

@@ -12,9 +12,7 @@ int verify_split_check(const struct verify_split_options *options, const char *r
                        bool from_logs)
 {
     const char *wrong = NULL;
-    if (options->hold_ns > 0 && !options->split) {
-        wrong = "--hold needs --split";
-    } else if (options->split && from_logs) {
+    if (options->split && from_logs) {
         wrong = "--split needs a probe, it does not go with --logs";
     } else if (options->split && routes == NULL) {
         wrong = "--split needs --routes FILE, which has the weights";

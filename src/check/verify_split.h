@@ -19,11 +19,11 @@ struct verify_split_options {
     {.name = "split", .kind = CLI_FLAG, .offset = offsetof(type, field.split),                     \
      .help = "Also judge the weights of --routes on new streams, each on a connection of its own"},\
     {.name = "split-error", .kind = CLI_COUNT, .offset = offsetof(type, field.error_points),       \
-     .argument = "POINTS", .fallback = "10", .min = 1, .max = 50,                                  \
+     .needs = "split", .argument = "POINTS", .fallback = "10", .min = 1, .max = 50,                \
      .help = "With --split: an error of so many percentage points must show (99 %); it decides "   \
              "how many streams are needed"},                                                       \
     {.name = "hold", .kind = CLI_DURATION, .offset = offsetof(type, field.hold_ns),                \
-     .argument = "DURATION", .fallback = "0", .max = UINT64_C(86400000000000),                     \
+     .needs = "split", .argument = "DURATION", .fallback = "0", .max = UINT64_C(86400000000000),   \
      .help = "With --split: keep the streams open so long, a ping each --interval but at most one "\
              "a second, and tell how those that live are split"}
 /* clang-format on */

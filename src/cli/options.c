@@ -257,6 +257,28 @@ static int set_absent(struct parser *parser, const struct cli_option *option)
     return 1;
 }
 
+static bool is_set(const struct parser *parser, const struct cli_option *option)
+{
+    const char *text = option->environment != NULL ? getenv(option->environment) : NULL;
+    return parser->given[option - parser->command->options] || (text != NULL && text[0] != '\0');
+}
+
+/* Who gives an option counts on what it does. */
+static int check_needs(struct parser *parser, const struct cli_option *option)
+{
+    if (option->needs == NULL || !parser->given[option - parser->command->options]) {
+        return 0;
+    }
+    const struct cli_option *needed =
+        find_long(parser->command, option->needs, strlen(option->needs));
+    assert(needed != NULL);
+    if (is_set(parser, needed)) {
+        return 0;
+    }
+    cli_error(parser->command->name, "--%s: needs --%s", option->name, needed->name);
+    return 1;
+}
+
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *ret_options,
               bool *ret_help, int *ret_argc, char ***ret_argv)
 {
@@ -271,6 +293,9 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *re
     }
     for (size_t i = 0; i < command->option_count; i++) {
         if (!parser.given[i] && set_absent(&parser, &command->options[i]) != 0) {
+            return 1;
+        }
+        if (check_needs(&parser, &command->options[i]) != 0) {
             return 1;
         }
     }

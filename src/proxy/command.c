@@ -47,6 +47,7 @@ static const struct cli_option options_table[] = {
     {.name = "client-cert",
      .kind = CLI_CHOICE,
      .offset = offsetof(struct proxy_options, client_cert),
+     .needs = "client-ca",
      .argument = "WHICH",
      .fallback = "required",
      .choices = client_cert_names,
@@ -54,6 +55,7 @@ static const struct cli_option options_table[] = {
     {.name = "forward-client-cert",
      .kind = CLI_FLAG,
      .offset = offsetof(struct proxy_options, forward_client_cert),
+     .needs = "client-ca",
      .help = "Tell servers who a client proved to be (x-forwarded-client-cert)"},
     {.name = "plaintext",
      .kind = CLI_FLAG,
@@ -143,6 +145,7 @@ static const struct cli_option options_table[] = {
     {.name = "age-jitter",
      .kind = CLI_COUNT,
      .offset = offsetof(struct proxy_options, age_jitter),
+     .needs = "max-stream-age",
      .argument = "PERCENT",
      .fallback = "10",
      .min = 0,
@@ -233,6 +236,7 @@ static const struct cli_option options_table[] = {
     {.name = "access-log-open",
      .kind = CLI_FLAG,
      .offset = offsetof(struct proxy_options, access_log_open),
+     .needs = "access-log",
      .help = "And a line for each stream that is opened"},
     {.name = "id",
      .kind = CLI_STRING,
@@ -251,12 +255,6 @@ static const char *find_contradiction(const struct proxy_options *options)
     }
     if (options->client_ca != NULL && options->plaintext) {
         return "--client-ca: there are no certificates with --plaintext";
-    }
-    if (options->client_ca == NULL && options->forward_client_cert) {
-        return "--forward-client-cert: nobody proves who he is without --client-ca";
-    }
-    if (options->access_log == NULL && options->access_log_open) {
-        return "--access-log-open: there is no --access-log";
     }
     return NULL;
 }

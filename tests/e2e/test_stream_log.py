@@ -457,7 +457,7 @@ def test_what_cannot_be_opened_is_one_line_and_exit_code_2(certs, tmp_path, case
         "folder": (["--access-log", tmp_path], "Is a directory"),
         "missing folder": (["--access-log", tmp_path / "no" / "log"], "No such file or directory"),
         "unread fifo": (["--access-log", fifo], "nobody reads this FIFO"),
-        "begins only": (["--access-log-open"], "there is no --access-log"),
+        "begins only": (["--access-log-open"], "needs --access-log"),
     }[case]
     done = grpcroute("proxy", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cert", certs / "cert.pem",
                      "--key", certs / "key.pem", *args)

@@ -234,6 +234,10 @@ static void one_backend_has_nothing_to_split(void **state)
     assert_int_equal(split.result, SPLIT_RIGHT);
     assert_int_equal(split_streams_needed(&split, 0, TEN_POINTS), 0);
     assert_true(split.parts[0].found_below > 0 && split.parts[0].found_below < 0.6);
+    assert_true(split.parts[0].found_above > 1);
+    split.streams++; /* somewhere else */
+    split_judge(&split, 0, TEN_POINTS);
+    assert_int_equal(split.result, SPLIT_WRONG);
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */

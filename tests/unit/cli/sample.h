@@ -45,7 +45,7 @@ static const struct cli_option sample_options[] = {
      .offset = offsetof(struct sample, count), .argument = "N", .fallback = "3",
      .environment = "T_COUNT", .min = 1, .max = 100, .help = "How many"},
     {.name = "any", .kind = CLI_COUNT, .offset = offsetof(struct sample, any), .argument = "N",
-     .help = "Any number"},
+     .needs = "id", .help = "Any number"},
     {.name = "least", .kind = CLI_COUNT, .offset = offsetof(struct sample, least),
      .argument = "N", .fallback = "5", .min = 5, .help = "Five or more"},
     {.name = "interval", .kind = CLI_DURATION, .offset = offsetof(struct sample, interval_ns),

@@ -303,6 +303,15 @@ static void a_required_option_is_asked_for(void **state)
     ASSERT_LINE("--version vX.Y is required (or T_VERSION in the environment)", "-v");
 }
 
+static void an_option_that_does_nothing_alone_is_refused(void **state)
+{
+    (void)state;
+    ASSERT_LINE("--any: needs --id", "--version", "v1.1", "--any", "0");
+    ASSERT_PARSES("--version", "v1.1", "--any", "0", "--id", "a");
+    setenv("T_ID", "a", 1);
+    ASSERT_PARSES("--version", "v1.1", "--any", "0");
+}
+
 static void values_are_shown_escaped_and_cut(void **state)
 {
     (void)state;
@@ -378,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup(bad_addresses_are_named_with_what_was_expected, clean_environment),
         cmocka_unit_test_setup(bad_environment_is_blamed_on_its_variable, clean_environment),
         cmocka_unit_test_setup(a_required_option_is_asked_for, clean_environment),
+        cmocka_unit_test_setup(an_option_that_does_nothing_alone_is_refused, clean_environment),
         cmocka_unit_test_setup(values_are_shown_escaped_and_cut, clean_environment),
         cmocka_unit_test_setup(too_many_list_values_are_refused, clean_environment),
         cmocka_unit_test_setup(unwanted_arguments_are_refused, clean_environment),
