@@ -174,6 +174,7 @@ struct h2_stream {
     bool response_sent;
     bool is_post;    /* a client's request */
     bool plain_body; /* nothing for nghttp2 to check in what comes */
+    bool mixed;      /* ... and yet some came through nghttp2, which returns its credit */
     bool refused;    /* it broke a rule of flow control: nothing more of it is delivered */
     bool has_body;   /* our block did not end the stream */
     bool headers_sent;
@@ -300,6 +301,8 @@ void h2_stream_reconsider(struct h2_stream *stream);
 void h2_unblock_streams(struct h2_session *session);
 /* Lets streams use the reserve that waited too long for a WINDOW_UPDATE. */
 void h2_tick_reserve(struct h2_session *session);
+/* Whether there is enough of the connection's credit to tell of: a quarter of its window. */
+bool h2_credit_is_due(const struct h2_session *session);
 /* Writes WINDOW_UPDATE and DATA frames into the pull's buffer while there is room and window;
  * nghttp2 must have nothing to send. `ret_ended`: now it has, the end of a stream. Returns 0 or a
  * negative nghttp2 code. */

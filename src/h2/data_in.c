@@ -3,9 +3,10 @@
  * dozen times for each.
  *
  * A plain DATA frame (no padding, no END_STREAM) of a plain stream -> receive window -> on_data ->
- * h2_stream_consume() -> a WINDOW_UPDATE of ours at half a window, which
- * may wait a turn for a frame that goes with it. All other DATA goes through
- * nghttp2, which then counts its bytes and gives their credit back; both shares are kept apart
+ * h2_stream_consume() -> a WINDOW_UPDATE of ours at half a window, which may wait a turn for a
+ * frame that goes with it. All other DATA goes through nghttp2, which then counts its bytes and
+ * gives their credit back, at half a window, too: where both do, ours comes at a quarter, for else
+ * a peer that sends whole frames would wait for what both keep back. Both shares are kept apart
  * here, so a peer may send a window of each; the stream's own count of what nobody took bounds
  * their sum. Streams with a content-length are not plain, for that is nghttp2's to check. */
 #include "h2/core.h"
@@ -20,6 +21,12 @@
 
 /* ---- credit for the peer --------------------------------------------------------------------- */
 
+static bool stream_credit_is_due(const struct h2_stream *stream)
+{
+    uint32_t window = stream->session->limits.stream_window_bytes;
+    return stream->credit >= (stream->mixed ? window / 4 : window / 2);
+}
+
 static void credit_connection(struct h2_session *session, size_t len, size_t by_nghttp2)
 {
     if (by_nghttp2 > 0) {
@@ -27,7 +34,7 @@ static void credit_connection(struct h2_session *session, size_t len, size_t by_
         h2_request_nghttp2(session);
     }
     session->credit += len - by_nghttp2;
-    if (session->credit >= session->limits.connection_window_bytes / 2) {
+    if (h2_credit_is_due(session)) {
         h2_note_output(session);
     }
 }
@@ -38,10 +45,10 @@ static void credit_stream(struct h2_stream *stream, size_t len, size_t by_nghttp
     if (by_nghttp2 > 0) {
         nghttp2_session_consume_stream(h2_ng(session), stream->id, by_nghttp2);
         h2_request_nghttp2(session);
+        stream->mixed = true;
     }
     stream->credit += (uint32_t)(len - by_nghttp2);
-    if (stream->credit >= session->limits.stream_window_bytes / 2 && !stream->remote_ended &&
-        list_empty(&stream->credit_node)) {
+    if (stream_credit_is_due(stream) && !stream->remote_ended && list_empty(&stream->credit_node)) {
         list_append(&session->creditors, &stream->credit_node);
         h2_note_output(session);
     }

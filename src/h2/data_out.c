@@ -88,10 +88,14 @@ static void put_window_update(struct h2_session *session, int32_t id, uint32_t i
     h2_write_u32(put_head(session, NGHTTP2_WINDOW_UPDATE, 0, id, H2_INCREMENT_BYTES), increment);
 }
 
+bool h2_credit_is_due(const struct h2_session *session)
+{
+    return session->credit >= session->limits.connection_window_bytes / 4;
+}
+
 static void send_credit(struct h2_session *session)
 {
-    if (session->credit >= session->limits.connection_window_bytes / 2 &&
-        room(session) >= WINDOW_UPDATE_BYTES) {
+    if (h2_credit_is_due(session) && room(session) >= WINDOW_UPDATE_BYTES) {
         put_window_update(session, 0, (uint32_t)session->credit);
         session->receive_window += (int32_t)session->credit;
         session->credit = 0;

@@ -105,6 +105,32 @@ static void padding_and_plain_bytes_all_come_back_as_credit(void **state)
     pair_free(pair);
 }
 
+/* Who sends whole frames of that size alone can always send one. */
+static void what_is_kept_back_leaves_room_for_a_frame(void **state)
+{
+    (void)state;
+    static const size_t sizes[][2] = {{16000, 4000}, {16300, 16300}, {4000, 16000}, {16384, 1}};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct h2_stream *stream;
+        struct pair *pair = open_pair(NULL, &stream);
+        size_t before = credit_of(&pair->server, 0);
+        size_t sent = 0;
+        for (int number = 0; number < 200; number++) {
+            size_t len = sizes[i][number % 2];
+            uint8_t flags = number % 2 == 1 ? PADDED : 0;
+            assert_int_equal(pair_inject(pair, &pair->server, DATA, flags, 1, bytes, len), 0);
+            pair_run(pair, 100000);
+            sent += len;
+            assert_in_range(credit_of(&pair->server, 1) + H2_STREAM_WINDOW_BYTES - sent, FRAME,
+                            H2_STREAM_WINDOW_BYTES);
+            assert_in_range(credit_of(&pair->server, 0) - before + H2_CONNECTION_WINDOW_BYTES -
+                                sent,
+                            FRAME, H2_CONNECTION_WINDOW_BYTES);
+        }
+        pair_free(pair);
+    }
+}
+
 static void more_than_a_streams_window_resets_it(void **state)
 {
     (void)state;
@@ -524,6 +550,7 @@ int main(void)
         cmocka_unit_test(a_megabyte_passes_both_ways),
         cmocka_unit_test(a_frame_is_cut_for_the_rest_of_the_buffer),
         cmocka_unit_test(padding_and_plain_bytes_all_come_back_as_credit),
+        cmocka_unit_test(what_is_kept_back_leaves_room_for_a_frame),
         cmocka_unit_test(more_than_a_streams_window_resets_it),
         cmocka_unit_test(streams_that_are_reset_leave_the_connection_its_credit),
         cmocka_unit_test(more_than_a_streams_window_in_frames_of_both_kinds_resets_it),
