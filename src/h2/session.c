@@ -354,6 +354,11 @@ bool h2_session_stalled(const struct h2_session *session)
     return session->send_window <= 0 && !list_empty(&session->blocked);
 }
 
+bool h2_session_is_shut(const struct h2_session *session)
+{
+    return session->send_window <= 0;
+}
+
 bool h2_session_waits(const struct h2_session *session)
 {
     return !list_empty(&session->blocked);

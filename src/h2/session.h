@@ -216,6 +216,8 @@ size_t h2_session_queued_bytes(const struct h2_session *session);
 /* True while a stream has bytes to send, its own window is open, and the connection's is shut: the
  * peer withholds it because of what somebody sent. */
 bool h2_session_stalled(const struct h2_session *session);
+/* Whether the connection's window is used up. */
+bool h2_session_is_shut(const struct h2_session *session);
 /* ... or is kept for streams that are not behind. */
 bool h2_session_waits(const struct h2_session *session);
 /* The peer has been quiet for a while (limits.h), and the session holds less because of it. */

@@ -7,7 +7,10 @@
  * credit back, and gets a lane of its own for the next ones. So do a few clients that shut it
  * together. Where streams that were dropped, and whose resets wait for their ration, hold much,
  * these resets go first. An endpoint that gives credit back, but slower than it is used, is busy:
- * it withholds nothing, and to lose streams at once would make it busier. */
+ * it withholds nothing, and to lose streams at once would make it busier.
+ *
+ * Where many hold a little each, to lose one would give nobody room, and nobody does. But newcomers
+ * get another connection while this one is shut. */
 #include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_impl.h"
@@ -271,9 +274,28 @@ static bool lasts(const struct upstream_conn *conn, const struct clog *clog, uin
            (soon && now_ms - conn->clog_shut_since_ms >= UPSTREAM_CLOG_MS);
 }
 
+static void note_starved(struct upstream_conn *conn, const struct h2_session *session,
+                         uint64_t now_ms)
+{
+    uint64_t credited = h2_session_credited_bytes(session);
+    if (!h2_session_is_shut(session)) {
+        conn->starved_since_ms = 0;
+    } else if (conn->starved_since_ms == 0 || credited != conn->starved_credited) {
+        conn->starved_since_ms = now_ms;
+    }
+    conn->starved_credited = credited;
+}
+
+bool upstream_conn_starves(const struct upstream_conn *conn, uint64_t now_ms)
+{
+    return conn->starved_since_ms != 0 && now_ms - conn->starved_since_ms >= UPSTREAM_CLOG_MS &&
+           h2_session_is_shut(rpc_conn_session(conn->conn));
+}
+
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms)
 {
     struct h2_session *session = rpc_conn_session(conn->conn);
+    note_starved(conn, session, now_ms);
     struct clog clog = h2_session_waits(session) ? find_clog(conn) : (struct clog){0};
     note_shut(conn, session, now_ms);
     if (clog.count == 0 && !clog.dropped) {

@@ -224,7 +224,8 @@ static struct upstream_conn *find_open(const struct upstream *upstream, unsigned
 
 static bool has_room(const struct upstream_conn *conn)
 {
-    return !conn->refuses && h2_session_room(session_of(conn)) > 0;
+    return !conn->refuses && h2_session_room(session_of(conn)) > 0 &&
+           !upstream_conn_starves(conn, now_ms(conn->upstream));
 }
 
 static bool is_paused(const struct upstream_conn *conn)

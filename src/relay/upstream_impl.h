@@ -50,6 +50,8 @@ struct upstream_conn {
     uint64_t clog_credited;      /* h2_session_credited_bytes() at the first, or later */
     uint64_t clog_ended_ms;      /* when one lost its streams for it; 0: never */
     bool clog_heard;             /* the endpoint is known to live since then */
+    uint64_t starved_since_ms;   /* its window is shut, and no credit came; 0: not so */
+    uint64_t starved_credited;   /* h2_session_credited_bytes() then */
 
     /* What the endpoint may count, see upstream_reset.c. */
     struct reset_bucket all;   /* resets of any age */
@@ -132,5 +134,7 @@ void upstream_forget_reset(struct upstream_request *request);
 
 /* Ends the streams that hold the connection's credit while others wait for it, see there. */
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms);
+/* Nothing can be sent on it, and that for a while: a new stream is better off elsewhere. */
+bool upstream_conn_starves(const struct upstream_conn *conn, uint64_t now_ms);
 
 #endif

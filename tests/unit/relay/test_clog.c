@@ -288,6 +288,8 @@ static void of_many_that_use_it_up_together_nobody_is_to_blame(void **state)
     live(&clog, 6000);
     assert_int_equal(clog.bystander.far->body.len, 0);
     assert_int_equal(scene_stat(clog.scene, rq_shed) + scene_stat(clog.scene, clients_apart), 0);
+    struct scene_bystander newcomer = scene_bystander(clog.scene);
+    scene_check(&newcomer); /* on another connection */
     scene_close(clog.scene);
 }
 
