@@ -181,15 +181,41 @@ static void print_costs(FILE *out, const struct bench_result *result)
     }
 }
 
-void bench_report_text(FILE *out, const struct bench_result *result)
+/* Of no message there is none: "p50 0s" would be the best one of all. */
+static void print_latency(FILE *out, const struct bench_result *result)
 {
-    print_setup(out, &result->setup);
-    print_messages(out, result);
+    if (result->latency.count == 0) {
+        return;
+    }
     print_quantiles(out, "Latency", &result->latency);
     bool per_call = bench_is_per_call(result->setup.call);
     fprintf(out, "          from when a %s was %s to its %s; quantiles within 0.4 %%\n",
             per_call ? "call" : "message", result->setup.rate > 0 ? "due" : "sent",
             per_call ? "end" : "answer");
+}
+
+/* The first line says how long it was to be. */
+static void print_interruption(FILE *out, const struct bench_result *result)
+{
+    char lasted[DURATION_BYTES];
+    char wanted[DURATION_BYTES];
+    if (result->interrupted_by == 0) {
+        return;
+    }
+    fprintf(out, "%s Interrupted ", cli_mark(CLI_MARK_WARN));
+    if (result->seconds_ns == 0) {
+        fprintf(out, "before anything was measured\n");
+    } else {
+        fprintf(out, "after %s of %s were measured\n", duration(lasted, result->seconds_ns),
+                duration(wanted, result->setup.duration_ns));
+    }
+}
+
+void bench_report_text(FILE *out, const struct bench_result *result)
+{
+    print_setup(out, &result->setup);
+    print_messages(out, result);
+    print_latency(out, result);
     print_streams(out, result);
     print_costs(out, result);
     if (result->unlike) {
@@ -198,6 +224,7 @@ void bench_report_text(FILE *out, const struct bench_result *result)
                 "loop)\n",
                 cli_mark(CLI_MARK_WARN));
     }
+    print_interruption(out, result);
     const char *invalid = bench_invalid(result);
     if (invalid != NULL) {
         fprintf(out, "%s Not valid: %s\n", cli_mark(CLI_MARK_BAD), invalid);

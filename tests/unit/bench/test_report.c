@@ -6,6 +6,7 @@
 #include "cli/exit.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -467,6 +468,40 @@ static void a_driver_at_its_limit_is_no_measurement(void **state)
     drop(result);
 }
 
+static bool says(const struct bench_result *result, const char *words)
+{
+    char *text = mem_calloc(1, 16384);
+    FILE *out = fmemopen(text, 16384, "w");
+    bench_report_text(out, result);
+    assert_int_equal(fclose(out), 0);
+    bool found = strstr(text, words) != NULL;
+    free(text);
+    return found;
+}
+
+static void an_interrupted_run_is_no_whole_one(void **state)
+{
+    (void)state;
+    struct bench_result *result = sample(1000);
+    result->setup.duration_ns = UINT64_C(20000000000);
+    assert_false(says(result, "Interrupted"));
+    assert_true(says(result, "Latency "));
+    result->interrupted_by = SIGINT;
+    assert_true(says(result, "Interrupted after 1.00s of 20.0s were measured\n"));
+    drop(result);
+}
+
+static void nothing_measured_has_no_latency(void **state)
+{
+    (void)state;
+    struct bench_result *result = mem_new(struct bench_result);
+    result->interrupted_by = SIGTERM;
+    assert_true(says(result, "Interrupted before anything was measured\n"));
+    assert_false(says(result, "Latency "));
+    assert_false(says(result, "quantiles"));
+    free(result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -487,6 +522,8 @@ int main(void)
         cmocka_unit_test(a_hostile_name_cannot_leave_the_data_of_the_page),
         cmocka_unit_test(causes_beyond_the_table_are_counted_as_other),
         cmocka_unit_test(a_driver_at_its_limit_is_no_measurement),
+        cmocka_unit_test(an_interrupted_run_is_no_whole_one),
+        cmocka_unit_test(nothing_measured_has_no_latency),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
