@@ -183,7 +183,8 @@ static bool is_broken_pipe(int fd)
     return poll(&state, 1, 0) > 0 && (state.revents & POLLERR) != 0;
 }
 
-/* A result that was not written is none: a full disk must not look like a passed check. */
+/* A result that was not written is none: a full disk must not look like a passed check. One that
+ * failed keeps its exit code. */
 static int finish_output(int result)
 {
     bool failed_before = ferror(stdout) != 0;
@@ -192,11 +193,10 @@ static int finish_output(int result)
     if (error != 0 && is_broken_pipe(STDOUT_FILENO)) {
         error = EPIPE;
     }
-    if (error != 0 && result == EXIT_GOOD) {
+    if (error != 0) {
         cli_error(NULL, "cannot write to standard output: %s", strerror(error));
-        result = EXIT_USAGE;
     }
-    return result;
+    return error != 0 && result == EXIT_GOOD ? EXIT_USAGE : result;
 }
 
 int cli_run(const struct cli_program *program, int argc, char **argv)

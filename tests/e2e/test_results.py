@@ -414,6 +414,22 @@ def test_what_cannot_be_written_in_the_end_is_no_pass(command, target, tmp_path)
     assert done.returncode == 1 and "No space left" in done.stderr
 
 
+def into_full(*args):
+    """Standard output is on a full disk."""
+    with open("/dev/full", "w") as full:
+        return subprocess.run([BIN, *map(str, args)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+                              check=False)
+
+
+@pytest.mark.parametrize("output", ["text", "json", "markdown"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_failure_that_nobody_can_read_is_told(command, output, target):
+    for more, code in ((FAILS[command], 1), (UNKNOWN[command], 4)):
+        done = into_full(*short(command, target), *more, "-o", output)
+        assert done.returncode == code and \
+            "grpcroute: cannot write to standard output: " in done.stderr, done
+
+
 def test_the_schemas_are_strict(target):
     result = judged(grpcroute(*short("verify", target), "-o", "json").stdout)
     broken = [result | {"new": 1}, result | {"exit_code": 1}, result | {"result": "fine"}, result | {"message": ""},
