@@ -9,6 +9,7 @@
 #include "bench/tell.h"
 #include "cli/exit.h"
 #include "cli/terminal.h"
+#include "role/input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,25 +43,53 @@ static int read_report(const char *path, struct bench_result **ret)
     return rv;
 }
 
+/* A sum in which a load is twice would say twice of what was done. */
+static int check_sources(int argc, char **argv)
+{
+    size_t two[2];
+    bool twice = role_input_find_twice((const char *const *)argv, (size_t)argc, two);
+    if (twice) {
+        cli_error("bench", "merge: %s and %s are one source, which counts once: name it once",
+                  argv[two[0]], argv[two[1]]);
+    }
+    return twice;
+}
+
+/* Adds the reports of a file to those of the files before it. Returns an exit code. */
+static int add_file(const char *path, struct bench_result *sum)
+{
+    struct bench_result *one;
+    int rv = read_report(path, &one);
+    if (rv != EXIT_GOOD) {
+        return rv;
+    }
+    if (bench_shares_report(sum, one)) {
+        cli_error("bench",
+                  "%s: holds a report that a file before it holds, too; it counts once: take one "
+                  "of them out",
+                  path);
+        rv = EXIT_USAGE;
+    } else {
+        bench_merge(sum, one);
+    }
+    bench_result_deinit(one);
+    free(one);
+    return rv;
+}
+
 int bench_merge_files(const struct bench_options *options, const struct bench_threshold *thresholds,
                       int argc, char **argv)
 {
     if (argc == 0) {
         cli_error("bench", "merge: expected the files of reports made with bench -o json");
     }
-    if (argc == 0 || check_files(argc, argv) != 0) {
+    if (argc == 0 || check_files(argc, argv) != 0 || check_sources(argc, argv) != 0) {
         return EXIT_USAGE;
     }
     struct bench_result *sum;
     int rv = read_report(argv[0], &sum);
     for (int i = 1; i < argc && rv == EXIT_GOOD; i++) {
-        struct bench_result *one;
-        rv = read_report(argv[i], &one);
-        if (rv == EXIT_GOOD) {
-            bench_merge(sum, one);
-            bench_result_deinit(one);
-            free(one);
-        }
+        rv = add_file(argv[i], sum);
     }
     if (rv == EXIT_GOOD) {
         struct bench_verdict verdict;

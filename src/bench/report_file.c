@@ -19,6 +19,7 @@
 #define FILE_BYTES_MAX (64 * 1024 * 1024)
 #define SOURCES_MAX    256 /* different prefixes in one file */
 #define PREFIX_BYTES   256
+#define TWICE          2 /* a report was there before */
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
@@ -171,12 +172,15 @@ static bool find_object(struct cursor *cursor)
     return cursor->at < cursor->end;
 }
 
-/* Reads a report into `sum`, or adds it to the `*count` that are there. Returns 0, or 1 when it is
- * broken. */
+/* Reads a report into `sum`, or adds it to the `*count` that are there. Returns 0, 1 when it is
+ * broken, or TWICE. */
 static int add_report(const cJSON *root, size_t *count, struct bench_result *sum)
 {
     struct bench_result *one = mem_new(struct bench_result);
     int rv = bench_report_from_json(root, one);
+    if (rv == 0 && *count > 0 && bench_shares_report(sum, one)) {
+        rv = TWICE;
+    }
     if (rv == 0 && *count == 0) {
         *sum = *one; /* moved */
     } else {
@@ -209,7 +213,7 @@ static int add_object(struct cursor *cursor, size_t *count, struct bench_result 
     return rv;
 }
 
-/* Returns 0, or 1 when one is broken. */
+/* Returns 0, 1 when one is broken, or TWICE. */
 static int add_reports(const struct buf *text, size_t *missed, size_t *count,
                        struct bench_result *sum)
 {
@@ -296,7 +300,10 @@ static int read_text(struct buf *text, struct bench_result *ret,
     int rv = values != NULL ? add_values(values, &missed, &count, ret)
                             : add_lines(text, &missed, &count, ret);
     cJSON_Delete(values);
-    if (count > 0 && (rv != 0 || missed > 0)) {
+    if (rv == TWICE) {
+        snprintf(reason, REPORT_REASON_BYTES,
+                 "holds a report twice; it counts once: take one of them out");
+    } else if (count > 0 && (rv != 0 || missed > 0)) {
         rv = 1;
         snprintf(reason, REPORT_REASON_BYTES,
                  "holds reports of which only %zu could be read; what was cut is not a report",

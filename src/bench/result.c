@@ -135,6 +135,30 @@ bool bench_is_alike(const struct bench_setup *a, const struct bench_setup *b)
     return alike;
 }
 
+static void merge_reports(struct bench_result *into, const struct bench_result *from)
+{
+    size_t count = into->report_count + from->report_count;
+    if (from->report_count == 0) {
+        return;
+    }
+    into->reports = mem_realloc(into->reports, count * sizeof(*into->reports));
+    memcpy(into->reports + into->report_count, from->reports,
+           from->report_count * sizeof(*from->reports));
+    into->report_count = count;
+}
+
+bool bench_shares_report(const struct bench_result *a, const struct bench_result *b)
+{
+    for (size_t i = 0; i < a->report_count; i++) {
+        for (size_t j = 0; j < b->report_count; j++) {
+            if (a->reports[i] == b->reports[j]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void bench_merge(struct bench_result *into, const struct bench_result *from)
 {
     into->holds_invalid = into->holds_invalid || from->holds_invalid ||
@@ -175,6 +199,7 @@ void bench_merge(struct bench_result *into, const struct bench_result *from)
     }
     into->cut_short = into->cut_short || from->cut_short;
     merge_timeline(into, from);
+    merge_reports(into, from);
 }
 
 void bench_result_deinit(struct bench_result *result)
@@ -182,4 +207,7 @@ void bench_result_deinit(struct bench_result *result)
     free(result->timeline);
     result->timeline = NULL;
     result->timeline_count = 0;
+    free(result->reports);
+    result->reports = NULL;
+    result->report_count = 0;
 }

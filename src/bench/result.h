@@ -77,6 +77,8 @@ struct bench_result {
 
     struct bench_second *timeline; /* owned */
     size_t timeline_count;
+    uint64_t *reports; /* owned: marks of the reports that this is made of */
+    size_t report_count;
     int interrupted_by; /* signal number, or 0 */
     bool unlike;        /* merged from loads that were not alike */
     bool holds_invalid; /* a load that was merged was not valid */
@@ -104,6 +106,9 @@ const char *bench_invalid(const struct bench_result *result);
 
 /* Whether the two did the same, however much of it; versions in the same order. */
 bool bench_is_alike(const struct bench_setup *a, const struct bench_setup *b);
+
+/* Whether there is a report that both are made of, so that it would count twice. */
+bool bench_shares_report(const struct bench_result *a, const struct bench_result *b);
 
 /* Adds another machine's result of the same setup; time lines are added second by second. */
 void bench_merge(struct bench_result *into, const struct bench_result *from);

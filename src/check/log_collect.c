@@ -32,6 +32,21 @@ void check_logs_deinit(struct check_logs *logs)
     }
     free(logs->groups);
     free(logs->agents);
+    free(logs->digests);
+}
+
+const char *check_logs_add_digest(struct check_logs *logs, const struct check_log_digest *digest)
+{
+    for (size_t i = 0; i < logs->digest_count; i++) {
+        const struct check_log_digest *other = &logs->digests[i];
+        if (other->bytes == digest->bytes && other->hash == digest->hash) {
+            return other->source;
+        }
+    }
+    size_t bytes = (logs->digest_count + 1) * sizeof(*logs->digests);
+    logs->digests = mem_realloc(logs->digests, bytes);
+    logs->digests[logs->digest_count++] = *digest;
+    return NULL;
 }
 
 static size_t find_group(const struct check_logs *logs, const char *version)

@@ -69,6 +69,13 @@ struct check_log_owner {
     void *user;
 };
 
+/* All bytes of a source. */
+struct check_log_digest {
+    const char *source; /* borrowed */
+    uint64_t bytes;
+    uint64_t hash; /* base/hash.h */
+};
+
 struct check_logs {
     struct check_run *run;
     struct check_plan *plan;             /* the run's */
@@ -82,6 +89,8 @@ struct check_logs {
     bool incomplete;                /* a source broke off: evidence is missing ... */
     bool late;                      /* ... since the time limit came first */
     uint64_t deadline_ns;           /* by clock_now_ns(); 0: none */
+    struct check_log_digest *digests; /* owned; of the files that were read and understood */
+    size_t digest_count;
     uint64_t agent_lines;
     uint64_t server_lines;
 };
@@ -96,6 +105,10 @@ void check_logs_take(void *user, const struct check_log_event *event);
 
 /* Notes how much of a source, read to its end, was understood. */
 void check_logs_add_source(struct check_logs *logs, const struct check_log_reader *reader);
+
+/* Keeps the digest of a file. Returns the one that had the same bytes, and then it is not kept, or
+ * NULL. */
+const char *check_logs_add_digest(struct check_logs *logs, const struct check_log_digest *digest);
 
 /* Agent-ids that servers saw and no agent's log has; 0 when there is no agent's log at all. */
 size_t check_logs_unknown_agents(const struct check_logs *logs);

@@ -1,6 +1,7 @@
 #include "check/log_source.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/exit.h"
@@ -80,14 +81,31 @@ static void note_end(const char *command, const char *path, const struct role_in
 
 /* Reads to the end, or until a signal or the time limit ends it; what was read until then is
  * judged. Returns 0 or a negative errno. */
-static int feed(struct role_input *input, struct check_log_reader *reader, struct check_logs *logs)
+static int feed(struct role_input *input, struct check_log_reader *reader, struct check_logs *logs,
+                struct check_log_digest *digest)
 {
     char bytes[READ_BYTES];
     ssize_t len;
     while ((len = role_input_read(input, bytes, sizeof(bytes))) > 0) {
         check_log_feed(reader, bytes, (size_t)len, check_logs_take, logs);
+        digest->bytes += (uint64_t)len;
+        digest->hash = hash_bytes(digest->hash, bytes, (size_t)len);
     }
     return (int)len;
+}
+
+/* A copy under another name is no further evidence. Files in which nothing was understood may well
+ * be alike. */
+static int refuse_copy(const char *command, const struct check_log_reader *reader,
+                       const struct check_log_digest *digest, struct check_logs *logs)
+{
+    bool understood = reader->lines > reader->unread.lines;
+    const char *other = understood ? check_logs_add_digest(logs, digest) : NULL;
+    if (other != NULL) {
+        cli_error(command, "--logs: %s is a copy of %s, which counts once: name one of them",
+                  digest->source, other);
+    }
+    return other != NULL ? EXIT_USAGE : 0;
 }
 
 static int read_file(const char *command, const char *path, struct check_logs *logs)
@@ -95,9 +113,10 @@ static int read_file(const char *command, const char *path, struct check_logs *l
     struct check_log_reader *reader = mem_new(struct check_log_reader);
     reader->headers = logs->owner->headers;
     struct role_input input;
+    struct check_log_digest digest = {.source = path, .hash = HASH_BASIS};
     int error = role_input_open(&input, path, logs->deadline_ns);
     if (error == 0) {
-        error = feed(&input, reader, logs);
+        error = feed(&input, reader, logs, &digest);
         role_input_close(&input);
         note_end(command, path, &input, logs);
     }
@@ -114,8 +133,9 @@ static int read_file(const char *command, const char *path, struct check_logs *l
     if (!is_read) {
         check_log_finish(reader, check_logs_take, logs);
     }
+    int rv = is_read ? refuse_copy(command, reader, &digest, logs) : EXIT_USAGE;
     free(reader);
-    return is_read ? 0 : EXIT_USAGE;
+    return rv;
 }
 
 /* ---- kubectl --------------------------------------------------------------------------------- */

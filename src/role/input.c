@@ -95,6 +95,36 @@ void role_input_close(struct role_input *input)
     }
 }
 
+/* Returns whether it is known which file that is. */
+static bool identify(const char *path, struct stat *ret)
+{
+    int rv = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, ret) : stat(path, ret);
+    return rv == 0 && (S_ISREG(ret->st_mode) || S_ISFIFO(ret->st_mode));
+}
+
+static bool is_one(const char *path, const char *other)
+{
+    struct stat info;
+    struct stat other_info;
+    return strcmp(path, other) == 0 ||
+           (identify(path, &info) && identify(other, &other_info) &&
+            info.st_dev == other_info.st_dev && info.st_ino == other_info.st_ino);
+}
+
+bool role_input_find_twice(const char *const *paths, size_t count, size_t ret_two[static 2])
+{
+    for (size_t i = 1; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (is_one(paths[j], paths[i])) {
+                ret_two[0] = j;
+                ret_two[1] = i;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Returns 0 at the end, a negative errno, or more than 0 where it is larger than that. */
 static ssize_t read_to_end(struct role_input *input, size_t max_bytes, struct buf *bytes)
 {

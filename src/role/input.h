@@ -29,6 +29,11 @@ ssize_t role_input_read(struct role_input *input, void *bytes, size_t len);
 
 void role_input_close(struct role_input *input);
 
+/* What is read twice counts twice: finds the first two of `paths` that are one file under whatever
+ * names, or standard input, or the same words twice. What is no file or pipe (/dev/null) is told by
+ * its words alone. */
+bool role_input_find_twice(const char *const *paths, size_t count, size_t ret_two[static 2]);
+
 struct buf;
 
 /* All of a file, or of standard input for "-", appended to `bytes`, which stays the caller's

@@ -249,13 +249,23 @@ CARRIED = {
 }
 
 
+def another(one):
+    """A report of a load that did the same, and is none of those that were read."""
+    another.count += 1
+    return {**one, "started_at": f"another-{another.count}"}
+
+
+another.count = 0
+
+
 @pytest.mark.parametrize("carrier", CARRIED)
 def test_no_report_is_dropped_whatever_carried_it(good_report, tmp_path, carrier):
     text = json.dumps(good_report, indent="\t").encode()
+    more = json.dumps(another(good_report), indent="\t").encode()
     file = tmp_path / "reports"
-    bodies = [CARRIED[carrier](text) + b"\n" + text + b"\n", text + b"\n" + CARRIED[carrier](text) + b"\n"]
+    bodies = [CARRIED[carrier](text) + b"\n" + more + b"\n", more + b"\n" + CARRIED[carrier](text) + b"\n"]
     for body in bodies[:1] if carrier.startswith("utf-16") else bodies:
-        file.write_bytes(body if not carrier.startswith("utf-16") else CARRIED[carrier](text + b"\n" + text))
+        file.write_bytes(body if not carrier.startswith("utf-16") else CARRIED[carrier](text + b"\n" + more))
         merged = report(grpcroute("bench", "merge", file, "-o", "json"))
         assert merged["sent"] == 2 * good_report["sent"] and merged["connections"] == 2 * good_report["connections"]
 
@@ -269,10 +279,31 @@ def test_a_cause_may_say_anything(good_report, tmp_path):
 
 
 def test_reports_of_pods_may_be_interleaved(good_report, tmp_path):
-    text = json.dumps(good_report, indent="\t").splitlines()
+    texts = {pod: json.dumps(another(good_report), indent="\t").splitlines() for pod in "abc"}
     file = tmp_path / "reports"
-    file.write_text("".join(f"[pod/bench-{pod}/bench] {line}\n" for line in text for pod in "abc"))
+    file.write_text("".join(f"[pod/bench-{pod}/bench] {line}\n" for lines in zip(*texts.values())
+                            for pod, line in zip(texts, lines)))
     assert report(grpcroute("bench", "merge", file, "-o", "json"))["sent"] == 3 * good_report["sent"]
+
+
+def test_a_report_counts_once(good_report, tmp_path):
+    file, copy, both = tmp_path / "one", tmp_path / "copy", tmp_path / "both"
+    file.write_text(json.dumps(good_report, indent="\t"))
+    copy.write_text(json.dumps(good_report))
+    for text in (file.read_text() + "\n" + copy.read_text(), "a line\n" + 2 * (file.read_text() + "\n")):
+        both.write_text(text)
+        for args in (["merge", both], ["compare", file, both]):
+            done = grpcroute("bench", *args)
+            assert done.returncode == 2 and "holds a report twice" in done.stderr, done
+    both.unlink()
+    both.symlink_to(file)
+    for files, said in (([file, file], "are one source"), ([file, both], f"{file} and {both} are one source"),
+                        ([file, copy], f"{copy}: holds a report that a file before it holds")):
+        done = grpcroute("bench", "merge", *files)
+        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done
+        assert not done.stdout, done
+    copy.write_text(json.dumps(another(good_report)))
+    assert report(grpcroute("bench", "merge", file, copy, "-o", "json"))["sent"] == 2 * good_report["sent"]
 
 
 @pytest.mark.parametrize("spoil", [lambda text: '{"log": ' + json.dumps(text.replace("\n", " ")) + "}",

@@ -339,6 +339,52 @@ def test_rotated_and_split_logs(tmp_path):
     assert done.returncode == 0 and b"1 of " in done.stderr, done
 
 
+def verify_files(*files, stdin=None, messages=4):
+    args = [part for file in files for part in ("--logs", file)]
+    return subprocess.run([BIN, "verify", *args, "--versions", "v1.1", "--messages", str(messages)], stdin=stdin,
+                          capture_output=True, timeout=30, check=False, cwd=os.path.dirname(files[0]) or None)
+
+
+def test_what_is_named_twice_is_no_further_evidence(tmp_path):
+    log, server = tmp_path / "a.log", tmp_path / "s.log"
+    log.write_text("".join(line + "\n" for line in agent("v1.1", "v1", 2)))
+    server.write_text("[SERVER_v1/s] Stream opened from agent=v1.1/a-v1.1\n")
+    soft, hard = tmp_path / "soft.log", tmp_path / "hard.log"
+    soft.symlink_to(log)
+    hard.hardlink_to(log)
+    assert verify_files(log, server).returncode == 4
+    assert verify_files(log, server, messages=2).returncode == 0
+    for other in (log, "a.log", soft, hard):
+        done = verify_files(log, server, other, messages=2)
+        assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and not done.stdout, done
+        assert f"{log} and {other} are one source".encode() in done.stderr, done
+    with open(log) as stdin:
+        assert b"a.log and - are one source" in verify_files(log, "-", stdin=stdin).stderr
+    done = verify([], "--logs", "-")
+    assert done.returncode == 2 and b"- and - are one source" in done.stderr, done
+
+
+def test_a_copy_is_no_further_evidence(tmp_path):
+    log, copy = tmp_path / "a.log", tmp_path / "b.log"
+    log.write_text("".join(line + "\n" for line in agent("v1.1", "v1", 2)))
+    copy.write_bytes(log.read_bytes())
+    done = verify_files(log, copy)
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and not done.stdout, done
+    assert f"{copy} is a copy of {log}".encode() in done.stderr, done
+    copy.write_text("".join(line + "\n" for line in agent("v1.1", "v1", 2, pod="other")))
+    assert verify_files(log, copy).returncode != 2
+
+
+def test_files_that_say_nothing_may_be_alike(tmp_path):
+    log, noise, more = tmp_path / "a.log", tmp_path / "b.log", tmp_path / "c.log"
+    log.write_text("".join(line + "\n" for line in agent("v1.1", "v1", 4)))
+    for text in ("", "another program began\n"):
+        noise.write_text(text)
+        more.write_text(text)
+        assert verify_files(log, noise, more).returncode == 0
+    assert verify_files(log, "/dev/null", "/dev/stdin", stdin=subprocess.DEVNULL).returncode == 0
+
+
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("swapped", [False, True])
 def test_what_real_agents_and_servers_log(log_format, swapped, started, certs, tmp_path):

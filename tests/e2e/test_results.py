@@ -292,7 +292,7 @@ def test_a_bench_that_checked_nothing_says_no_zero(target, tmp_path):
     limit = judged(grpcroute(*short("bench", target), "--versions", "canary", "--threshold", "misrouted==0", "-o",
                              "json").stdout)["thresholds"][0]
     assert (limit["verdict"], limit["value"]) == ("no_evidence", None)
-    merged = judged(grpcroute("bench", "merge", blind, blind, "-o", "json").stdout)
+    merged = judged(grpcroute("bench", "merge", blind, "-o", "json").stdout)
     assert merged["misrouted"] is None
     assert grpcroute(*short("bench", target), "--versions", "v1.1", "--json-file", seen).returncode == 0
     assert judged(seen.read_text())["misrouted"] == 0

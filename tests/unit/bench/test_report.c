@@ -354,11 +354,38 @@ static void a_report_that_was_cut_is_never_passed_over(void **state)
     drop(written);
 }
 
+/* The text of another load that did as much. */
+static char *text_of_another(void)
+{
+    struct bench_result *another = sample(1000);
+    another->opening_ns++;
+    char *text = text_of(another);
+    drop(another);
+    return text;
+}
+
+static void a_report_counts_once(void **state)
+{
+    (void)state;
+    struct bench_result *written = sample(1000);
+    struct bench_result *result = mem_new(struct bench_result);
+    char *text = text_of(written);
+    char *twice = NULL;
+    int len = asprintf(&twice, "%s%s", text, text);
+    assert_true(len > 0);
+    assert_int_equal(read_bytes(twice, (size_t)len, result), EXIT_USAGE);
+    free(twice);
+    free(text);
+    free(result);
+    drop(written);
+}
+
 static void reports_in_any_json_are_found(void **state)
 {
     (void)state;
     struct bench_result *written = sample(1000);
     char *text = text_of(written);
+    char *more = text_of_another();
     char *compact = mem_calloc(strlen(text) + 1, 1);
     for (char *from = text, *to = compact; *from != '\0'; from++) {
         if (strchr("\t\n", *from) == NULL) {
@@ -374,13 +401,13 @@ static void reports_in_any_json_are_found(void **state)
     }
     char *files[4];
     size_t lens[4];
-    lens[0] = (size_t)asprintf(&files[0], "%s%s", compact, compact);
-    lens[1] = (size_t)asprintf(&files[1], "[%s,\n  %s]", text, compact);
-    lens[2] = (size_t)asprintf(&files[2], "%s\r%s", text, text);
-    files[3] = mem_calloc(wide_len + strlen(text), 1);
+    lens[0] = (size_t)asprintf(&files[0], "%s%s", compact, more);
+    lens[1] = (size_t)asprintf(&files[1], "[%s,\n  %s]", more, compact);
+    lens[2] = (size_t)asprintf(&files[2], "%s\r%s", text, more);
+    files[3] = mem_calloc(wide_len + strlen(more), 1);
     memcpy(files[3], wide, wide_len);
-    memcpy(files[3] + wide_len, text, strlen(text));
-    lens[3] = wide_len + strlen(text);
+    memcpy(files[3] + wide_len, more, strlen(more));
+    lens[3] = wide_len + strlen(more);
     for (char *at = files[2]; *at != '\0'; at++) {
         *at = *at == '\n' ? '\r' : *at;
     }
@@ -393,6 +420,7 @@ static void reports_in_any_json_are_found(void **state)
     }
     free(wide);
     free(compact);
+    free(more);
     free(text);
     drop(written);
 }
@@ -405,13 +433,15 @@ static void zero_bytes_do_not_hide_the_reports_behind_them(void **state)
     char *text = text_of(written);
     struct bench_result *result = mem_new(struct bench_result);
     char *both = NULL;
-    int len = asprintf(&both, "%s@@\n%s", text, text);
+    char *more = text_of_another();
+    int len = asprintf(&both, "%s@@\n%s", text, more);
     assert_true(len > 0);
     memset(strstr(both, "@@"), 0, 2);
     assert_int_equal(read_bytes(both, (size_t)len, result), 0);
     assert_int_equal(result->lost, 20);
     assert_int_equal(result->sent_again, 14);
     free(both);
+    free(more);
     free(text);
     drop(result);
     drop(written);
@@ -517,6 +547,7 @@ int main(void)
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(a_report_that_lacks_a_figure_is_refused),
         cmocka_unit_test(a_report_that_was_cut_is_never_passed_over),
+        cmocka_unit_test(a_report_counts_once),
         cmocka_unit_test(reports_in_any_json_are_found),
         cmocka_unit_test(zero_bytes_do_not_hide_the_reports_behind_them),
         cmocka_unit_test(a_hostile_name_cannot_leave_the_data_of_the_page),
