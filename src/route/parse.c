@@ -67,11 +67,21 @@ static int take_list(struct walk *walk, const yaml_node_t *node, struct list_dra
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
+/* It may be anything, a private key, too: what is known is told, and nothing else shown. */
+static int complain_text(struct walk *walk, const yaml_node_t *node)
+{
+    const char *text = (const char *)node->data.scalar.value;
+    const char *what = strncmp(text, "-----BEGIN ", 11) == 0 ? "a certificate or key (PEM)"
+                       : strncmp(text, "No resources found", 18) == 0
+                           ? "\"No resources found\", which kubectl says"
+                           : "a text";
+    return walk_complain(walk, node, "%s, not a Kubernetes object", what);
+}
+
 static int complain_no_object(struct walk *walk, const yaml_node_t *node)
 {
     if (node->type == YAML_SCALAR_NODE) {
-        return walk_complain_text(walk, node, (const char *)node->data.scalar.value,
-                                  "is a text, not a Kubernetes object");
+        return complain_text(walk, node);
     }
     return walk_complain(walk, node,
                          node->type == YAML_SEQUENCE_NODE

@@ -278,7 +278,10 @@ def test_what_kubectl_prints_as_json_is_read(started, tmp_path, kind):
 @pytest.mark.parametrize("text, named", [
     ("", "it is empty"), ("# a comment\n", "it is empty"), ("kind: HTTPRoute\n", "but HTTPRoute at line 1"),
     ("\nkind: GrpcRoute\n", ":2: \"GrpcRoute\""), ("kind: List\nitems: []\n", "its List has no items"),
-    ('{"kind": "Service"}', "but Service at line 1"), ("No resources found in default namespace.\n", "is a text"),
+    ('{"kind": "Service"}', "but Service at line 1"),
+    ("No resources found in default namespace.\n", "which kubectl says, not"),
+    ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n-----END PRIVATE KEY-----\n", "1: a certificate or key (PEM), not a"),
+    ("secret", "1: a text, not a"),
 ])
 @pytest.mark.parametrize("command", [["proxy", "--plaintext"], ["render", "nginx"],
                                      ["verify", "--target", "localhost:1"]])
@@ -287,6 +290,7 @@ def test_a_file_without_a_route_says_what_it_has(tmp_path, command, text, named)
     path.write_text(text)
     done = grpcroute(*command, "--routes", path)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1 and named in done.stderr, done
+    assert "secret" not in done.stderr and "MII" not in done.stderr, done
 
 
 def test_a_check_passes_over_what_the_proxy_refuses(started, tmp_path):

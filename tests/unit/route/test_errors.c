@@ -57,7 +57,11 @@ static void documents(void **state)
         {"- kind: GRPCRoute\n",
          "1: not a Kubernetes object, but a list; expected kind: List with items"},
         {"No resources found in default namespace.\n",
-         "1: \"No resources found in default namespace.\" is a text, not a Kubernetes object"},
+         "1: \"No resources found\", which kubectl says, not a Kubernetes object"},
+        {"hunter2\n", "1: a text, not a Kubernetes object"},
+        {"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n"
+         "-----END PRIVATE KEY-----\n",
+         "1: a certificate or key (PEM), not a Kubernetes object"},
         {"kind: List\nitems: &i [{kind: List, items: *i}]\n",
          "2: items[0].items[0].items[0]: Lists too deep in each other"},
         {"kind: Service\n---\na: b\n", "3: not a Kubernetes object: field \"kind\" is missing"},
