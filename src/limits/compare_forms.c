@@ -4,6 +4,7 @@
 #include "cli/markdown.h"
 #include "limits/compare_print.h"
 #include "limits/json.h"
+#include "limits/report.h"
 #include "limits/words.h"
 
 #include <cJSON.h>
@@ -86,14 +87,12 @@ static void put_row(FILE *out, const struct limits_pair *pair, const struct limi
 
 static void put_file(FILE *out, const char *label, const struct limits_file *file)
 {
-    char within[LIMITS_VALUE_BYTES];
-    const char *const cells[] = {
-        label,
-        file->path,
-        file->target,
-        file->started_at,
-        limits_value_text(LIMITS_DURATION, file->result.within_ns, within, sizeof(within)),
-        NULL};
+    char looked[LIMITS_VALUE_BYTES] = "";
+    uint64_t looked_ns = limits_report_looked_ns(&file->result);
+    if (looked_ns > 0) {
+        limits_value_text(LIMITS_DURATION, looked_ns, looked, sizeof(looked));
+    }
+    const char *const cells[] = {label, file->path, file->target, file->started_at, looked, NULL};
     cli_markdown_row(out, cells);
 }
 

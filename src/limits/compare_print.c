@@ -4,6 +4,7 @@
 #include "cli/exit.h"
 #include "cli/terminal.h"
 #include "limits/layout.h"
+#include "limits/report.h"
 #include "limits/sentence.h"
 #include "limits/words.h"
 
@@ -65,10 +66,15 @@ const char *limits_pair_message(const struct limits_pair *pair,
 static void print_file(FILE *out, const char *label, const struct limits_file *file)
 {
     char line[3 * LIMITS_TEXT_BYTES];
-    char within[LIMITS_VALUE_BYTES];
-    snprintf(line, sizeof(line), "%s: %s, %s, looked for %s", file->path, file->target,
-             file->started_at,
-             limits_value_text(LIMITS_DURATION, file->result.within_ns, within, sizeof(within)));
+    char looked[LIMITS_VALUE_BYTES];
+    struct limits_sentence sentence;
+    uint64_t looked_ns = limits_report_looked_ns(&file->result);
+    limits_sentence_begin(&sentence, line, sizeof(line));
+    limits_say(&sentence, "%s: %s, %s", file->path, file->target, file->started_at);
+    if (looked_ns > 0) {
+        limits_say(&sentence, ", looked for %s",
+                   limits_value_text(LIMITS_DURATION, looked_ns, looked, sizeof(looked)));
+    }
     limits_put_cell(out, label, 8);
     limits_put_rest(out, line, 8);
 }

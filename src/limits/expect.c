@@ -22,6 +22,16 @@ static bool is_timed(enum limits_shape shape)
     return limits_shape_kind(shape) == LIMITS_DURATION || shape == LIMITS_REQUESTS_PER_CONNECTION;
 }
 
+bool limits_expects_time(const struct limits_result *result)
+{
+    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+        if (is_timed(i) && limits_is_measured(result, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t limits_expect_ns(const struct limits_result *result, uint64_t stagger_ns)
 {
     bool turns[LIMITS_TURNS] = {false};

@@ -8,4 +8,7 @@
  * time, the second try later by `stagger_ns`, and behind that those that come alone. */
 uint64_t limits_expect_ns(const struct limits_result *result, uint64_t stagger_ns);
 
+/* Whether a shape is measured for as long as is looked for limits of time. */
+bool limits_expects_time(const struct limits_result *result);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include <cJSON.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -198,15 +199,19 @@ static int read_finding(const cJSON *object, struct limits_finding *ret)
 
 /* ---- a file ---------------------------------------------------------------------------------- */
 
+static bool was_interrupted(const cJSON *root)
+{
+    const char *result = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "result"));
+    return result != NULL && strcmp(result, "interrupted") == 0;
+}
+
 /* A run that looked for no shape, or that was stopped before it did. */
 static int refuse_empty(const cJSON *root, char reason[static LIMITS_REASON_BYTES])
 {
     char message[160];
-    const char *result = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "result"));
-    bool interrupted = result != NULL && strcmp(result, "interrupted") == 0;
     read_text(root, "message", message, sizeof(message));
     refuse(reason, "holds no limits to compare: %s \"%s\"",
-           interrupted ? "that run was interrupted, and says" : "that run says", message);
+           was_interrupted(root) ? "that run was interrupted, and says" : "that run says", message);
     return EXIT_NO_EVIDENCE;
 }
 
@@ -285,6 +290,9 @@ static int take_root(const cJSON *root, struct limits_file *ret,
     if (number_in(root, "within_ns", &ret->result.within_ns) != 0) {
         return refuse(reason, "is damaged: there is no right \"within_ns\"");
     }
+    /* which signal it was bears on nothing here */
+    bool is_short = was_interrupted(root) && number_in(root, "took_ns", &ret->result.took_ns) == 0;
+    ret->result.interrupted_by = is_short ? SIGINT : 0;
     return read_findings(root, ret, reason);
 }
 

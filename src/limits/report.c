@@ -98,9 +98,23 @@ static void say_found(struct limits_sentence *sentence, const struct limits_resu
     }
 }
 
-/* How long was looked for limits of time: shorter in a run that was stopped. */
-static uint64_t looked_ns(const struct limits_result *result)
+static bool has_time(const struct limits_result *result)
 {
+    for (size_t i = 0; i < LIMITS_SHAPES; i++) {
+        const struct limits_finding *finding = &result->findings[i];
+        if (finding->wanted && finding->kind == LIMITS_DURATION &&
+            finding->state != LIMITS_NOT_MEASURED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t limits_report_looked_ns(const struct limits_result *result)
+{
+    if (!has_time(result)) {
+        return 0;
+    }
     bool stopped = result->interrupted_by != 0 && result->took_ns < result->within_ns;
     uint64_t least_ns = stopped ? result->took_ns : result->within_ns;
     for (size_t i = 0; i < LIMITS_SHAPES; i++) {
@@ -117,14 +131,17 @@ static uint64_t looked_ns(const struct limits_result *result)
 static void say_measured(struct limits_sentence *sentence, const struct limits_result *result)
 {
     char within[LIMITS_VALUE_BYTES];
+    uint64_t looked_ns = limits_report_looked_ns(result);
     size_t missing = count_state(result, LIMITS_NOT_MEASURED);
     if (missing == count_wanted(result)) {
         limits_say(sentence, "Nothing was measured");
         return;
     }
     say_found(sentence, result);
-    limits_say(sentence, "; looked for %s",
-               limits_value_text(LIMITS_DURATION, looked_ns(result), within, sizeof(within)));
+    if (looked_ns > 0) {
+        limits_say(sentence, "; looked for %s",
+                   limits_value_text(LIMITS_DURATION, looked_ns, within, sizeof(within)));
+    }
     if (missing > 0) {
         limits_say(sentence, "; %zu of %zu shapes were not measured", missing,
                    count_wanted(result));

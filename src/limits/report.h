@@ -17,6 +17,10 @@ struct limits_report {
  * or nothing was measured at all (4), there was no connection (3), or a signal ended the run. */
 int limits_report_exit_code(const struct limits_report *report);
 
+/* How long was looked for limits of time: shorter in a run that was stopped, 0 where none was
+ * measured. */
+uint64_t limits_report_looked_ns(const struct limits_result *result);
+
 /* One sentence, escaped. Returns `out`. */
 const char *limits_report_message(const struct limits_report *report,
                                   char out[static LIMITS_MESSAGE_BYTES]);

@@ -285,7 +285,13 @@ static void announce(struct run *run)
     run->expected_ns = limits_expect_ns(run->result, limits_ground_stagger_ns(&run->ground));
     text_format_duration(looks, sizeof(looks), run->ground.within_ns);
     text_format_duration(takes, sizeof(takes), run->expected_ns - run->expected_ns % NS_PER_S);
-    if (run->expected_ns >= ANNOUNCED_MS * NS_PER_MS) {
+    if (run->expected_ns < ANNOUNCED_MS * NS_PER_MS) {
+        return;
+    }
+    if (!limits_expects_time(run->result)) {
+        fprintf(stderr, "limits: takes up to about %s in all; Ctrl-C tells what is known by then\n",
+                takes);
+    } else {
         fprintf(stderr,
                 "limits: looks for limits of time of up to %s, which takes about %s in all; Ctrl-C "
                 "tells what is known by then\n",

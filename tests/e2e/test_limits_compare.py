@@ -86,6 +86,15 @@ def test_people_and_ci_are_told_the_same(results, tmp_path):
     assert done.returncode == 1 and "| worse | age_stream | none within " in done.stdout
 
 
+def test_how_long_was_looked_is_said_where_time_was_measured(results, tmp_path):
+    stopped = tmp_path / "stopped.json"
+    run = json.loads(results["direct"].read_text())
+    stopped.write_text(json.dumps({**run, "result": "interrupted", "took_ns": 2170000000}))
+    assert "looked for" not in json.loads(results["facts"].read_text())["message"]
+    said = " ".join(grpcroute("limits", "compare", stopped, results["facts"]).stdout.split())
+    assert "looked for 2.17s now" in said and said.count("looked for") == 1, said
+
+
 def test_standard_input_is_a_file_once(results):
     done = grpcroute("limits", "compare", "-", results["aged"], stdin=results["aged"].read_bytes())
     assert done.returncode == 0, done.stderr

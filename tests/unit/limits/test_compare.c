@@ -445,6 +445,21 @@ static const char *print(void (*form)(FILE *out, const void *pair), const struct
     return printed;
 }
 
+static void a_run_that_was_stopped_looked_for_as_long_as_it_ran(void **state)
+{
+    (void)state;
+    struct limits_file *files = calloc(2, sizeof(*files));
+    struct two *two = two_new();
+    two->before->interrupted_by = 2;
+    two->before->took_ns = 2170 * NS_PER_MS;
+    struct limits_pair *pair = pair_of(two, files);
+    assert_non_null(strstr(print(limits_pair_print_text, pair), "looked for 2.17s\n"));
+    assert_non_null(strstr(printed, "looked for 1m30s\n"));
+    free(pair);
+    free(files);
+    two_free(two);
+}
+
 static void the_exit_code_and_the_sentence_follow(void **state)
 {
     (void)state;
@@ -537,6 +552,7 @@ int main(void)
         cmocka_unit_test(what_is_damaged_or_foreign_is_told),
         cmocka_unit_test(a_result_without_limits_is_told_as_that),
         cmocka_unit_test(texts_of_a_file_are_escaped),
+        cmocka_unit_test(a_run_that_was_stopped_looked_for_as_long_as_it_ran),
         cmocka_unit_test(the_exit_code_and_the_sentence_follow),
         cmocka_unit_test(each_form_tells_what_changed),
     };

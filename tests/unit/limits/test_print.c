@@ -120,6 +120,21 @@ static void one_sentence_says_what_was_found(void **state)
     free(result);
 }
 
+static void how_long_was_looked_is_said_where_time_was_measured(void **state)
+{
+    (void)state;
+    struct limits_result *result = scene_of_all();
+    const struct limits_report report = {.result = result};
+    char message[LIMITS_MESSAGE_BYTES];
+    assert_int_equal(SCENE_WITHIN_NS, limits_report_looked_ns(result));
+    for (unsigned i = 0; i < LIMITS_SHAPES; i++) {
+        result->findings[i].wanted = result->findings[i].kind == LIMITS_BYTES;
+    }
+    assert_int_equal(0, limits_report_looked_ns(result));
+    assert_null(strstr(limits_report_message(&report, message), "looked for"));
+    free(result);
+}
+
 static void a_contract_of_one_promise_is_told_as_one(void **state)
 {
     (void)state;
@@ -398,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(findings_are_put_into_words),
         cmocka_unit_test(one_sentence_says_what_was_found),
+        cmocka_unit_test(how_long_was_looked_is_said_where_time_was_measured),
         cmocka_unit_test(a_contract_of_one_promise_is_told_as_one),
         cmocka_unit_test(a_table_tells_all_shapes_and_what_is_known_of_each_limit),
         cmocka_unit_test(what_was_left_out_is_not_told),
