@@ -137,12 +137,18 @@ static int put_and_close(int fd, const char *bytes, size_t len)
     return close(fd) != 0 && rv == 0 ? -errno : rv;
 }
 
+/* What fails here is told by who called, and not once more for the stream. */
 static int write_stream(FILE *stream, const char *bytes, size_t len)
 {
+    bool failed_before = ferror(stream) != 0;
     errno = 0;
     bool failed = fwrite(bytes, 1, len, stream) != len;
     failed = fflush(stream) != 0 || failed;
-    return failed ? -(errno != 0 ? errno : EIO) : 0;
+    int error = errno != 0 ? errno : EIO;
+    if (failed && !failed_before) {
+        clearerr(stream);
+    }
+    return failed ? -error : 0;
 }
 
 static int write_through(const char *path, const char *bytes, size_t len)

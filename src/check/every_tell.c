@@ -157,7 +157,7 @@ void every_tell_run(FILE *out, enum cli_output output, uint64_t run,
     } else {
         print_line(out, report->result, cli_readable(text));
     }
-    fflush(out);
+    cli_flush(out);
 }
 
 void every_write_run(const struct check_report *report, uint64_t started_ns,

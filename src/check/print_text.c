@@ -7,6 +7,7 @@
 #include "check/sentence.h"
 #include "check/service.h"
 #include "check/split_count.h"
+#include "cli/result.h"
 #include "cli/terminal.h"
 
 #include <inttypes.h>
@@ -336,7 +337,7 @@ void check_print_begin(FILE *out, const struct check_plan *plan)
         fprintf(out, "Testing sticky routing for %s to %s...\n", plan->streams[0].agent_id,
                 plan->streams[plan->stream_count - 1].agent_id);
     }
-    fflush(out);
+    cli_flush(out);
 }
 
 static void print_agent(FILE *out, const struct check_report *report, size_t stream)

@@ -67,7 +67,7 @@ static void judge_logs(struct check_logs *logs, void *user, struct check_report 
     }
     check_logs_sticky(logs, options->id, ret_report);
     if (logs->plan->group_count == 0) {
-        fflush(stdout);
+        cli_flush(stdout);
         cli_error("sticky-test", "no agent in the logs has an id that begins with %s", options->id);
     }
 }

@@ -176,6 +176,16 @@ static int dispatch(const struct cli_program *program, int argc, char **argv)
     return run_command(command, rest, rest_argv);
 }
 
+/* What stdio writes on its own, when its buffer is full, fails without a cause that could be asked
+ * for later, so all that a command prints waits for a flush. A terminal keeps its lines. */
+static void buffer_output(void)
+{
+    static char buffer[256 * 1024]; /* more than any text of our own */
+    if (isatty(STDOUT_FILENO) == 0) {
+        setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    }
+}
+
 /* Nobody reads it any more. */
 static bool is_broken_pipe(int fd)
 {
@@ -201,6 +211,7 @@ static int finish_output(int result)
 
 int cli_run(const struct cli_program *program, int argc, char **argv)
 {
+    buffer_output();
     cli_result_begin();
     cli_called_as(argv[0]);
     int result = dispatch(program, argc, argv);

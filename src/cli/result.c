@@ -48,10 +48,17 @@ int cli_result_write_error(void)
 }
 
 /* The error of a write is gone when it is asked for later. */
-static void flush(FILE *out)
+static void note_error(const FILE *out, int error)
 {
-    if (fflush(out) != 0 && out == stdout && process.write_error == 0) {
-        process.write_error = errno;
+    if (out == stdout && process.write_error == 0) {
+        process.write_error = error;
+    }
+}
+
+void cli_flush(FILE *out)
+{
+    if (fflush(out) != 0) {
+        note_error(out, errno);
     }
 }
 
@@ -114,8 +121,8 @@ static void print_json(FILE *out, const void *told)
     const struct telling *telling = told;
     cJSON *object = to_json(telling->result, telling->printers, telling->found);
     char *text = cJSON_Print(object);
-    if (text != NULL) {
-        fprintf(out, "%s\n", text);
+    if (text != NULL && fprintf(out, "%s\n", text) < 0) {
+        note_error(out, errno); /* it is longer than the buffer */
     }
     cJSON_free(text);
     cJSON_Delete(object);
@@ -172,7 +179,7 @@ static void print_text(const struct telling *telling, const struct cli_output_op
     FILE *out = cli_text_stream(outputs);
     if (telling->printers->text != NULL) {
         telling->printers->text(out, telling->found);
-        flush(out);
+        cli_flush(out);
     }
 }
 
@@ -210,6 +217,6 @@ int cli_result_tell(const struct cli_result *result, const struct cli_printers *
     } else {
         print_text(&telling, outputs);
     }
-    flush(stdout);
+    cli_flush(stdout);
     return told.exit_code;
 }

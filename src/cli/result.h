@@ -50,7 +50,9 @@ void cli_result_begin_inner(const char *name);
 const char *cli_result_inner(void);
 /* Whether cli_result_tell() was called since. */
 bool cli_result_was_told(void);
-/* errno of a write of a result to standard output that failed; 0: none did, or none is known. */
+/* fflush() whose error is the one below: what is printed bit by bit is flushed by this. */
+void cli_flush(FILE *out);
+/* errno of the first write to standard output that failed; 0: none did, or none is known. */
 int cli_result_write_error(void);
 
 #endif

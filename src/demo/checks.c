@@ -1,5 +1,6 @@
 /* The checks, against the proxy. */
 #include "cli/exit.h"
+#include "cli/result.h"
 #include "demo/steps.h"
 #include "demo/tell.h"
 
@@ -9,7 +10,7 @@ static void on_line(struct demo_child *child, const char *line)
 {
     (void)child;
     printf("%s\n", line);
-    fflush(stdout);
+    cli_flush(stdout);
 }
 
 static void on_exit_of(struct demo_child *child, int code)

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "cli/result.h"
 #include "demo/real_proxy.h"
 #include "demo/state.h"
 #include "demo/steps.h"
@@ -154,7 +155,7 @@ static void on_end_signal(void *user, int number, bool again)
         demo->result = kept ? EXIT_GOOD : role_signals_exit_code(number);
     }
     puts(kept ? "" : "\nInterrupted; ending everything");
-    fflush(stdout);
+    cli_flush(stdout);
     end(demo);
 }
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/exit.h"
 #include "cli/options.h"
+#include "cli/result.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ void demo_give_up(struct demo *demo, int result, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fflush(stdout);
+    cli_flush(stdout);
     cli_error("demo", "%s", text);
     demo->given_up = true;
     demo->result = result;

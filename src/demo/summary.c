@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/called.h"
+#include "cli/result.h"
 #include "cli/terminal.h"
 #include "demo/steps.h"
 #include "demo/tell.h"
@@ -65,7 +66,7 @@ static void begin(struct demo *demo)
                "  %s verify --target HOST:PORT --cacert CA.pem\n",
                cli_called(), cli_called());
     }
-    fflush(stdout);
+    cli_flush(stdout);
 }
 
 static bool is_over(const struct demo *demo)

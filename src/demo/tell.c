@@ -1,5 +1,6 @@
 #include "demo/tell.h"
 
+#include "cli/result.h"
 #include "cli/terminal.h"
 
 #include <stdarg.h>
@@ -13,11 +14,11 @@ void demo_title(const char *format, ...)
     vprintf(format, args);
     printf("%s\n", cli_style(stdout, CLI_PLAIN));
     va_end(args);
-    fflush(stdout);
+    cli_flush(stdout);
 }
 
 void demo_show_line(const char *line)
 {
     printf("  %s%s%s\n", cli_style(stdout, CLI_DIM), line, cli_style(stdout, CLI_PLAIN));
-    fflush(stdout);
+    cli_flush(stdout);
 }

@@ -427,7 +427,23 @@ def test_a_failure_that_nobody_can_read_is_told(command, output, target):
     for more, code in ((FAILS[command], 1), (UNKNOWN[command], 4)):
         done = into_full(*short(command, target), *more, "-o", output)
         assert done.returncode == code and \
-            "grpcroute: cannot write to standard output: " in done.stderr, done
+            done.stderr.endswith("grpcroute: cannot write to standard output: No space left on device\n"), done
+
+
+@pytest.mark.parametrize("args", ["render envoy", "completion bash", "completion zsh", "man", "man verify",
+                                  "verify --help", "--help", "--version"])
+def test_what_a_full_disk_does_not_take_is_told_with_its_cause(args):
+    done = into_full(*args.split())
+    assert (done.returncode, done.stderr) == \
+        (2, "grpcroute: cannot write to standard output: No space left on device\n")
+
+
+def test_a_file_that_is_standard_output_fails_once(target):
+    done = into_full(*short("verify", target), *FAILS["verify"], "--json-file", "-")
+    assert done.returncode == 1 and done.stderr.count("No space left on device") == 1, done
+    assert "Input/output error" not in done.stderr and "standard output" not in done.stderr
+    done = into_full("render", "envoy", "--output", "-")
+    assert done.returncode == 2 and re.fullmatch(r"grpcroute render: .*No space left on device\n", done.stderr), done
 
 
 def test_the_schemas_are_strict(target):
