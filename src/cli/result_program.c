@@ -7,6 +7,7 @@
 #include "cli/result.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static const void *field_of(const struct cli_option *option, const void *options)
 {
@@ -42,6 +43,48 @@ static int check_one_output(const struct cli_command *command, const void *optio
     return outputs > 1;
 }
 
+/* Whether one file would be written over the other; a device takes both. */
+static bool is_same_file(const char *path, const char *other)
+{
+    struct stat file;
+    struct stat other_file;
+    bool there = stat(path, &file) == 0;
+    if (strcmp(path, "-") == 0 || (there && S_ISCHR(file.st_mode))) {
+        return false; /* standard output: check_one_output() */
+    }
+    return strcmp(path, other) == 0 ||
+           (there && stat(other, &other_file) == 0 && file.st_dev == other_file.st_dev &&
+            file.st_ino == other_file.st_ino);
+}
+
+/* The option behind `first` that names the same file, or NULL. */
+static const struct cli_option *find_twin(const struct cli_command *command, const void *options,
+                                          size_t first)
+{
+    const char *path = path_of(&command->options[first], options);
+    for (size_t i = first + 1; path != NULL && i < command->option_count; i++) {
+        const char *other = path_of(&command->options[i], options);
+        if (other != NULL && is_same_file(path, other)) {
+            return &command->options[i];
+        }
+    }
+    return NULL;
+}
+
+/* Before old files go: two names of one are not seen afterwards. */
+static int check_twins(const struct cli_command *command, const void *options)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct cli_option *twin = find_twin(command, options, i);
+        if (twin != NULL) {
+            cli_error(command->name, "--%s and --%s are the same file, %s; give each its own",
+                      command->options[i].name, twin->name, path_of(twin, options));
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int check_file(const struct cli_command *command, const struct cli_option *option,
                       const char *path)
 {
@@ -64,6 +107,7 @@ int cli_result_prepare(const struct cli_command *command, const void *options)
 {
     int (*const steps[])(const struct cli_command *, const struct cli_option *,
                          const char *) = {check_file, discard_file};
+    int twins = check_twins(command, options);
     for (size_t step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
         for (size_t i = 0; i < command->option_count; i++) {
             const struct cli_option *option = &command->options[i];
@@ -72,7 +116,7 @@ int cli_result_prepare(const struct cli_command *command, const void *options)
             }
         }
     }
-    return check_one_output(command, options);
+    return twins != 0 ? twins : check_one_output(command, options);
 }
 
 /* The option that `argument` is, with its value where that is in the same word. */

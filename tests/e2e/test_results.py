@@ -414,6 +414,19 @@ def test_what_cannot_be_written_in_the_end_is_no_pass(command, target, tmp_path)
     assert done.returncode == 1 and "No space left" in done.stderr
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_two_results_are_not_one_file(command, target, tmp_path):
+    new, old, link = tmp_path / "new", tmp_path / "old", tmp_path / "link"
+    old.write_text("of yesterday")
+    link.symlink_to("old")
+    for first, second in ((new, new), (old, link)):
+        done = grpcroute(*short(command, target), "--json-file", first, "--junit-file", second)
+        assert (done.returncode, done.stderr) == \
+            (2, f"grpcroute {command}: --json-file and --junit-file are the same file, {second}; give each its own\n")
+        assert not first.exists() and not second.exists()
+    assert grpcroute(*short(command, target), "--json-file", "/dev/null", "--junit-file", "/dev/null").returncode == 0
+
+
 def into_full(*args):
     """Standard output is on a full disk."""
     with open("/dev/full", "w") as full:
