@@ -27,7 +27,7 @@ help:
 	@echo '  make binary        build $(BIN) (the packages must be there: see make demo)'
 	@echo '  make bench         CPU per round trip of proxy and server beside Envoy and nghttpx'
 	@echo '  make bench-peers   half an hour beside all five, HAProxy, nginx, nghttpx, Envoy, Traefik, by an independent driver'
-	@echo '  make bench-servers \`grpcroute server\` beside grpc-go, grpcio and an echo on nghttp2'
+	@echo '  make bench-servers grpcroute server beside grpc-go, grpcio and an echo on nghttp2'
 	@echo '  make bench-scale   15000 connections through one proxy: memory, a restart, a ping beside quiet streams'
 	@echo '  make proxy-report  what proxies do to long-lived streams, measured: docs/what-proxies-do.md'
 	@echo '  make test-kind     all of the below in a real kind cluster that it brings up and ends'

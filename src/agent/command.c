@@ -92,7 +92,7 @@ struct role {
     size_t done;
     struct net_http *http;
     struct role_signals signals;
-    bool signalled;
+    int signalled; /* signal number, or 0 */
 };
 
 /* ---- end ------------------------------------------------------------------------------------- */
@@ -115,7 +115,7 @@ static void on_signal(void *user, int number, bool again)
         log_finish();
         _exit(role_signals_exit_code(number));
     }
-    role->signalled = true;
+    role->signalled = number;
     for (size_t i = 0; i < role->count; i++) {
         agent_stop(role->agents[i]);
     }
@@ -193,8 +193,11 @@ static void announce_metrics(const struct role *role, const char *id)
 /* An agent without an end is there to be ended, and its log has what it saw. */
 static int exit_code(const struct role *role, const struct options *options)
 {
-    if (options->messages == 0 || role->signalled) {
+    if (options->messages == 0) {
         return EXIT_GOOD;
+    }
+    if (role->signalled != 0) {
+        return role_signals_exit_code(role->signalled);
     }
     if (!agent_stats_clean(&role->stats)) {
         return EXIT_CHECK_FAILED;

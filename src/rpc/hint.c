@@ -112,7 +112,8 @@ const char *rpc_hint(const struct rpc_stream_life *life, const struct rpc_status
         return NULL;
     }
     const char *hint = hint_of_words(status);
-    for (size_t i = 0; hint == NULL && i < ARRAY_SIZE(LIMITS); i++) {
+    bool says_why = status->origin == RPC_FROM_TRAILERS && status->message[0] != '\0';
+    for (size_t i = 0; hint == NULL && !says_why && i < ARRAY_SIZE(LIMITS); i++) {
         if (fits(&LIMITS[i], life)) {
             hint = LIMITS[i].hint;
         }

@@ -220,6 +220,15 @@ def test_a_stopped_agent_ends_its_stream_in_good_order(started, agent, number):
     assert sorted(line["agent_id"] for line in closed) == ["a-1", "a-2", "a-3"]
 
 
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("connects", [True, False], ids=["connected", "not connected"])
+def test_an_agent_that_did_not_send_all_was_interrupted(started, agent, connects, number, code):
+    target = started(Server("v1", "s")).address if connects else "127.0.0.1:1"
+    client = agent("v1.1", "a", target, "--messages", "1000")
+    client.wait_for("Received pong" if connects else "Connection failed")
+    assert client.stop(number) == code
+
+
 def test_a_hanging_server_does_not_keep_an_agent(started, agent):
     server = started(Server("v1", "s"))
     patient, hurried = (agent("v1.1", name, server.address) for name in "ab")

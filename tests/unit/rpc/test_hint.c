@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -175,6 +176,16 @@ static void description_carries_the_hint_in_brackets_and_fits(void **state)
     assert_int_equal(strlen(small), sizeof(small) - 1);
 }
 
+static void who_says_why_is_not_contradicted(void **state)
+{
+    (void)state;
+    const struct rpc_stream_life traefiks = {60012, 12};
+    struct rpc_status status = {.code = RPC_UNAVAILABLE, .origin = RPC_FROM_TRAILERS};
+    assert_names(rpc_hint(&traefiks, &status), "readTimeout");
+    snprintf(status.message, sizeof(status.message), "proxy is shutting down");
+    assert_null(rpc_hint(&traefiks, &status));
+}
+
 static void a_stream_that_was_cut_off_tells_the_kind_of_limit(void **state)
 {
     (void)state;
@@ -208,6 +219,7 @@ int main(void)
         cmocka_unit_test(words_of_envoy_say_it_whatever_the_time),
         cmocka_unit_test(the_kind_of_cut_narrows_what_did_it),
         cmocka_unit_test(regular_ends_and_our_own_have_no_hint),
+        cmocka_unit_test(who_says_why_is_not_contradicted),
         cmocka_unit_test(a_stream_that_was_cut_off_tells_the_kind_of_limit),
         cmocka_unit_test(description_carries_the_hint_in_brackets_and_fits),
     };
