@@ -184,8 +184,8 @@ def test_a_health_check_that_was_not_looked_at_is_asked_again(world, started, ce
     hostile = started(raw.RawServer(lambda peer, stream: None, health=health))
     proxy = started(Proxy(certs, [world.server], [hostile], env=ENV))
     told = rf"Endpoint {hostile.address} of cluster server-v2 is (\w+.*)"
-    assert proxy.wait_for(told).group(1) == verdict
-    assert len(checks) == max(refusals, 2)
+    assert proxy.wait_for(told).group(1) == verdict  # a third refusal is none: it would say healthy
+    assert len(checks) >= 2  # the next one comes a second later
 
 
 def health_answer(body, status="0"):
