@@ -34,4 +34,4 @@ meson test -C "$build" --suite unit --print-errorlogs --no-rebuild --quiet
 
 say "end to end, with $build/src/grpcroute"
 GRPCROUTE_BIN="$PWD/$build/src/grpcroute" PATH="$PWD/.cache/bin:$PWD/.cache/venv/bin:$PATH" \
-    .cache/venv/bin/python -m pytest -q -n "${TEST_WORKERS:-12}" "${skip[@]}" tests/e2e
+    .cache/venv/bin/python -m pytest -q -n "${TEST_WORKERS:-8}" "${skip[@]}" tests/e2e
