@@ -43,18 +43,6 @@ static int read_report(const char *path, struct bench_result **ret)
     return rv;
 }
 
-/* A sum in which a load is twice would say twice of what was done. */
-static int check_sources(int argc, char **argv)
-{
-    size_t two[2];
-    bool twice = role_input_find_twice((const char *const *)argv, (size_t)argc, two);
-    if (twice) {
-        cli_error("bench", "merge: %s and %s are one source, which counts once: name it once",
-                  argv[two[0]], argv[two[1]]);
-    }
-    return twice;
-}
-
 /* Adds the reports of a file to those of the files before it. Returns an exit code. */
 static int add_file(const char *path, struct bench_result *sum)
 {
@@ -83,7 +71,8 @@ int bench_merge_files(const struct bench_options *options, const struct bench_th
     if (argc == 0) {
         cli_error("bench", "merge: expected the files of reports made with bench -o json");
     }
-    if (argc == 0 || check_files(argc, argv) != 0 || check_sources(argc, argv) != 0) {
+    if (argc == 0 || check_files(argc, argv) != 0 ||
+        role_input_refuse_twice("bench", "merge", (const char *const *)argv, (size_t)argc) != 0) {
         return EXIT_USAGE;
     }
     struct bench_result *sum;

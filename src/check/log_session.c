@@ -11,18 +11,6 @@
 
 const char *const check_log_sources[] = {"kubectl", "-", NULL};
 
-/* What is read twice would be twice the evidence that there is. */
-static int check_sources(const char *command, const struct cli_list *sources)
-{
-    size_t two[2];
-    bool twice = role_input_find_twice(sources->values, sources->count, two);
-    if (twice) {
-        cli_error(command, "--logs: %s and %s are one source, which counts once: name it once",
-                  sources->values[two[0]], sources->values[two[1]]);
-    }
-    return twice;
-}
-
 int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,
                           const struct check_session_options *session,
                           const struct check_log_owner *owner, check_log_judge *judge)
@@ -32,7 +20,8 @@ int check_log_session_run(struct check_plan *plan, const struct check_log_option
     struct check_logs logs;
     struct check_report report;
     int rv = 0;
-    if (check_sources(command, &options->sources) != 0) {
+    if (role_input_refuse_twice(command, "--logs", options->sources.values,
+                                options->sources.count) != 0) {
         return EXIT_USAGE;
     }
     plan->from_logs = true;

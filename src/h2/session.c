@@ -351,7 +351,7 @@ size_t h2_session_queued_bytes(const struct h2_session *session)
 
 bool h2_session_stalled(const struct h2_session *session)
 {
-    return session->send_window <= 0 && !list_empty(&session->blocked);
+    return h2_session_is_shut(session) && h2_session_waits(session);
 }
 
 bool h2_session_is_shut(const struct h2_session *session)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/exit.h"
+#include "cli/options.h"
 #include "role/signals.h"
 
 #include <errno.h>
@@ -111,18 +112,19 @@ static bool is_one(const char *path, const char *other)
             info.st_dev == other_info.st_dev && info.st_ino == other_info.st_ino);
 }
 
-bool role_input_find_twice(const char *const *paths, size_t count, size_t ret_two[static 2])
+int role_input_refuse_twice(const char *command, const char *label, const char *const *paths,
+                            size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
             if (is_one(paths[j], paths[i])) {
-                ret_two[0] = j;
-                ret_two[1] = i;
-                return true;
+                cli_error(command, "%s: %s and %s are one source, which counts once: name it once",
+                          label, paths[j], paths[i]);
+                return 1;
             }
         }
     }
-    return false;
+    return 0;
 }
 
 /* Returns 0 at the end, a negative errno, or more than 0 where it is larger than that. */

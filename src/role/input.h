@@ -29,10 +29,12 @@ ssize_t role_input_read(struct role_input *input, void *bytes, size_t len);
 
 void role_input_close(struct role_input *input);
 
-/* What is read twice counts twice: finds the first two of `paths` that are one file under whatever
- * names, or standard input, or the same words twice. What is no file or pipe (/dev/null) is told by
- * its words alone. */
-bool role_input_find_twice(const char *const *paths, size_t count, size_t ret_two[static 2]);
+/* What is read twice would be twice of what there is: refuses two of `paths` that are one file
+ * under whatever names, or standard input, or the same words. What is no file or pipe (/dev/null)
+ * is told by its words alone. Returns 0, or 1 after one line on standard error, which begins with
+ * `command` and `label` ("--logs"). */
+int role_input_refuse_twice(const char *command, const char *label, const char *const *paths,
+                            size_t count);
 
 struct buf;
 

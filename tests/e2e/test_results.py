@@ -292,7 +292,9 @@ def test_a_bench_that_checked_nothing_says_no_zero(target, tmp_path):
     limit = judged(grpcroute(*short("bench", target), "--versions", "canary", "--threshold", "misrouted==0", "-o",
                              "json").stdout)["thresholds"][0]
     assert (limit["verdict"], limit["value"]) == ("no_evidence", None)
-    merged = judged(grpcroute("bench", "merge", blind, "-o", "json").stdout)
+    other = tmp_path / "other.json"  # of a load that began at another time
+    other.write_text(json.dumps({**json.loads(blind.read_text()), "started_at": "then"}))
+    merged = judged(grpcroute("bench", "merge", blind, other, "-o", "json").stdout)
     assert merged["misrouted"] is None
     assert grpcroute(*short("bench", target), "--versions", "v1.1", "--json-file", seen).returncode == 0
     assert judged(seen.read_text())["misrouted"] == 0
