@@ -1,4 +1,4 @@
-/* CPU time and memory of other processes, from /proc. */
+/* CPU time and memory of other processes. */
 #ifndef GRPCROUTE_BENCH_COST_H
 #define GRPCROUTE_BENCH_COST_H
 

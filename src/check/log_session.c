@@ -10,6 +10,11 @@
 #include <stdio.h>
 
 const char *const check_log_sources[] = {"kubectl", "-", NULL};
+const char *const check_log_excludes[] = {
+    "target",          "connect-to",          "authority", "header", "cacert",   "cert",  "key",
+    "tls-skip-verify", "plaintext",           "streams",   "agents", "interval", "every", "split",
+    "boundary",        "key-passphrase-file", NULL,
+};
 
 int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,
                           const struct check_session_options *session,

@@ -11,7 +11,8 @@ struct check_log_options {
     const char *context; /* NULL: kubectl's current one */
 };
 
-extern const char *const check_log_sources[]; /* that are no files */
+extern const char *const check_log_sources[];  /* that are no files */
+extern const char *const check_log_excludes[]; /* what only a probe can do */
 
 /* clang-format off */
 
@@ -21,11 +22,13 @@ extern const char *const check_log_sources[]; /* that are no files */
      .argument = "FILE|-|kubectl",                                                                 \
      .help = "Judge what agents and servers logged, or a proxy of their streams, instead of "      \
              "probing: files, standard input, or the pods of --namespace",                         \
-     .choices = check_log_sources},                                              \
+     .choices = check_log_sources, .excludes = check_log_excludes},                                \
     {.name = "namespace", .kind = CLI_STRING, .offset = offsetof(type, field.namespace),           \
-     .argument = "NAME", .fallback = "grpc-routing-poc", .help = "Where --logs kubectl looks"},    \
+     .argument = "NAME", .fallback = "grpc-routing-poc", .needs = "logs",                          \
+     .help = "Where --logs kubectl looks"},                                                        \
     {.name = "context", .kind = CLI_STRING, .offset = offsetof(type, field.context),               \
-     .argument = "NAME", .help = "The cluster it asks, instead of kubectl's current one"}
+     .argument = "NAME", .needs = "logs",                                                          \
+     .help = "The cluster it asks, instead of kubectl's current one"}
 
 /* clang-format on */
 

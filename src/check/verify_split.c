@@ -8,21 +8,6 @@
 /* Every answer of a stream is kept to the end: no more pings than this on each. */
 #define HOLD_PINGS 3600
 
-int verify_split_check(const struct verify_split_options *options, const char *routes,
-                       bool from_logs)
-{
-    const char *wrong = NULL;
-    if (options->split && from_logs) {
-        wrong = "--split needs a probe, it does not go with --logs";
-    } else if (options->split && routes == NULL) {
-        wrong = "--split needs --routes FILE, which has the weights";
-    }
-    if (wrong != NULL) {
-        cli_error("verify", "%s", wrong);
-    }
-    return wrong != NULL;
-}
-
 static uint64_t larger(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;

@@ -16,7 +16,7 @@ struct verify_split_options {
 
 /* clang-format off */
 #define VERIFY_SPLIT_OPTIONS(type, field)                                                          \
-    {.name = "split", .kind = CLI_FLAG, .offset = offsetof(type, field.split),                     \
+    {.name = "split", .kind = CLI_FLAG, .offset = offsetof(type, field.split), .needs = "routes",  \
      .help = "Also judge the weights of --routes on new streams, each on a connection of its own"},\
     {.name = "split-error", .kind = CLI_COUNT, .offset = offsetof(type, field.error_points),       \
      .needs = "split", .argument = "POINTS", .fallback = "10", .min = 1, .max = 50,                \
@@ -27,10 +27,6 @@ struct verify_split_options {
      .help = "With --split: keep the streams open so long, a ping each --interval but at most one "\
              "a second, and tell how those that live are split"}
 /* clang-format on */
-
-/* Whether the options go together. Returns 0, or 1 after one line on standard error. */
-int verify_split_check(const struct verify_split_options *options, const char *routes,
-                       bool from_logs);
 
 /* Makes messages and interval those of streams that are held; nothing without --hold. */
 void verify_split_hold(const struct verify_split_options *options, uint64_t *messages,

@@ -279,6 +279,23 @@ static int check_needs(struct parser *parser, const struct cli_option *option)
     return 1;
 }
 
+static int check_excludes(struct parser *parser, const struct cli_option *option)
+{
+    const char *const *name = option->excludes;
+    if (name == NULL || !parser->given[option - parser->command->options]) {
+        return 0;
+    }
+    for (; *name != NULL; name++) {
+        const struct cli_option *other = find_long(parser->command, *name, strlen(*name));
+        if (other != NULL && parser->given[other - parser->command->options]) {
+            cli_error(parser->command->name, "--%s does not go with --%s", other->name,
+                      option->name);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *ret_options,
               bool *ret_help, int *ret_argc, char ***ret_argv)
 {
@@ -295,7 +312,8 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *re
         if (!parser.given[i] && set_absent(&parser, &command->options[i]) != 0) {
             return 1;
         }
-        if (check_needs(&parser, &command->options[i]) != 0) {
+        if (check_needs(&parser, &command->options[i]) != 0 ||
+            check_excludes(&parser, &command->options[i]) != 0) {
             return 1;
         }
     }

@@ -46,9 +46,11 @@ struct cli_option {
     bool environment_negated; /* flags: the variable says the opposite (USE_TLS=false) */
     bool required;
     const char *needs; /* the option without which this one does nothing; NULL: none */
-    bool secret;       /* reports show the value up to its colon only */
-    uint64_t min;      /* CLI_COUNT, CLI_DURATION */
-    uint64_t max;      /* 0: no upper limit */
+    /* Options that do nothing beside this one, where the command has them; ends with NULL. */
+    const char *const *excludes;
+    bool secret;  /* reports show the value up to its colon only */
+    uint64_t min; /* CLI_COUNT, CLI_DURATION */
+    uint64_t max; /* 0: no upper limit */
     /* CLI_CHOICE: all there are; CLI_LIST: what completion offers beside files. Ends with NULL. */
     const char *const *choices;
     const char *help; /* one sentence, no full stop */

@@ -1,4 +1,4 @@
-/* The result as a page: what JSON says, drawn. */
+/* The result as a page: what JSON says, and how far was looked, drawn. */
 #include "base/text.h"
 #include "cli/invocation.h"
 #include "limits/limits_page.h" /* written by inline.py */
@@ -13,6 +13,7 @@ static char *data_of(const struct limits_report *report)
     cJSON_AddStringToObject(root, "target",
                             report->result->target != NULL ? report->result->target : "");
     limits_print_json(root, report);
+    cJSON_AddNumberToObject(root, "looked_ns", (double)limits_report_looked_ns(report->result));
     char *text = cJSON_PrintUnformatted(root);
     cJSON_Delete(root);
     return text;

@@ -69,7 +69,7 @@ function showContract() {
 }
 
 function showLimits() {
-  const part = section("limits", "All shapes", `Looked for ${duration(data.within_ns)}: "none within" says nothing of what is longer.`);
+  const part = section("limits", "All shapes", data.looked_ns > 0 ? `Looked for ${duration(data.looked_ns)}: "none within" says nothing of what is longer.` : "");
   part.append(makeTable([["Shape", false, true], ["What", false, true], ["Found", false, true], ["Ended by"], ["What the client saw", false, true]], limits.map((limit) =>
     [limit.shape, limit.what, [limit.text, moodOfLimit(limit)], endedBy(limit), lookOf(limit)])));
 }
@@ -109,12 +109,12 @@ function reasons() {
 const count = (state) => limits.filter((limit) => limit.state === state).length;
 const facts = measured.filter((limit) => limit.kind === "fact" && limit.state === "found");
 
-showAbout([["Target", data.target], ...(data.within_ns === undefined ? [] : [["Looked for", duration(data.within_ns)], ["Took", duration(data.took_ns)],
-  ["Server", data.server_id || "not known"]])], reasons());
+showAbout([["Target", data.target], ...(data.looked_ns > 0 ? [["Looked for", duration(data.looked_ns)]] : []),
+  ...(data.within_ns === undefined ? [] : [["Took", duration(data.took_ns)], ["Server", data.server_id || "not known"]])], reasons());
 if (limits.length > 0) {
   showTiles([
     ["found", "Limits found", format.format(measured.filter((limit) => limit.kind !== "fact" && limit.state === "found").length), `of ${plural(limits.length, "shape", "shapes")}`],
-    ["none", "None as far as was looked", format.format(count("none_within")), duration(data.within_ns)],
+    ["none", "None as far as was looked", format.format(count("none_within")), data.looked_ns > 0 ? duration(data.looked_ns) : ""],
     ["facts", "Holds or arrives as sent", `${facts.filter((limit) => limit.holds).length} of ${facts.length}`, "", facts.some((limit) => !limit.holds) ? "bad" : ""],
     ["unsteady", "Unsteady", format.format(count("unsteady")), "", count("unsteady") > 0 ? "warn" : ""],
     ["missing", "Not measured", format.format(count("not_measured")), "", count("not_measured") > 0 ? "warn" : ""],

@@ -157,10 +157,10 @@ def test_who_balances_connections_is_judged_on_connections(started, pair, tmp_pa
 
 
 @pytest.mark.parametrize("args, words", [
-    (["--split"], "--split needs --routes"),
+    (["--split"], "--split: needs --routes"),
     (["--hold", "1m"], "--hold: needs --split"),
     (["--split-error", "5"], "--split-error: needs --split"),
-    (["--split", "--routes", "r.yaml", "--logs", "-"], "does not go with --logs"),
+    (["--split", "--routes", "r.yaml", "--logs", "-"], "--split does not go with --logs"),
 ])
 def test_options_that_do_not_go_together(args, words):
     done = grpcroute("verify", *args)

@@ -23,6 +23,7 @@ struct sample {
 };
 
 static const char *const sample_sources[] = {"kubectl", "-", NULL};
+static const char *const sample_excludes[] = {"target", "not-of-this-command", "plaintext", NULL};
 static const char *const sample_outputs[] = {"text", "json", "junit", NULL};
 
 /* clang-format off */
@@ -61,7 +62,8 @@ static const struct cli_option sample_options[] = {
     {.name = "endpoints", .kind = CLI_LIST, .offset = offsetof(struct sample, endpoints),
      .argument = "NAME=HOST:PORT", .help = "Endpoints"},
     {.name = "logs", .kind = CLI_LIST, .offset = offsetof(struct sample, sources),
-     .argument = "FILE", .choices = sample_sources, .help = "Logs"},
+     .argument = "FILE", .choices = sample_sources,
+     .excludes = sample_excludes, .help = "Logs"},
 };
 /* clang-format on */
 

@@ -267,18 +267,19 @@ static void bad_addresses_are_named_with_what_was_expected(void **state)
     ASSERT_LINE("--target: \"a:0\" is not valid, expected a port from 1 to 65535 after the colon",
                 "--target", "a:0");
     ASSERT_LINE(
-        "--target: \"a:http\" is not valid, expected a port from 0 to 65535 after the colon",
+        "--target: \"a:http\" is not valid, expected a port of at most 65535 after the colon",
         "--target", "a:http");
     ASSERT_LINE("--target: \"https://a\" is not valid, expected HOST:PORT without a scheme such as "
                 "https://",
                 "--target", "https://a");
-    ASSERT_LINE("--listen: \"99999\" is not valid, expected a port from 0 to 65535 after the colon",
-                "--listen", "99999");
+    ASSERT_LINE(
+        "--listen: \"99999\" is not valid, expected a port of at most 65535 after the colon",
+        "--listen", "99999");
     ASSERT_LINE("--listen: \"localhost\" is not valid, expected PORT, :PORT or HOST:PORT, for "
                 "example :8443 or 127.0.0.1:8443",
                 "--listen", "localhost");
-    ASSERT_LINE("--listen: \"800000000000000000000000000001\" is not valid, expected a port from 0 "
-                "to 65535 after the colon",
+    ASSERT_LINE("--listen: \"800000000000000000000000000001\" is not valid, expected a port of at "
+                "most 65535 after the colon",
                 "--listen", "800000000000000000000000000001");
 }
 
@@ -310,6 +311,19 @@ static void an_option_that_does_nothing_alone_is_refused(void **state)
     ASSERT_PARSES("--version", "v1.1", "--any", "0", "--id", "a");
     setenv("T_ID", "a", 1);
     ASSERT_PARSES("--version", "v1.1", "--any", "0");
+}
+
+static void an_option_that_does_nothing_beside_another_is_refused(void **state)
+{
+    (void)state;
+    ASSERT_LINE("--target does not go with --logs", "--version", "v1.1", "--target", "a", "--logs",
+                "-");
+    ASSERT_LINE("--plaintext does not go with --logs", "--version", "v1.1", "--logs", "-",
+                "--plaintext");
+    ASSERT_PARSES("--version", "v1.1", "--logs", "-", "--id", "a");
+    setenv("T_TARGET", "a", 1); /* that is for all commands of a machine */
+    ASSERT_PARSES("--version", "v1.1", "--logs", "-");
+    ASSERT_PARSES("--version", "v1.1", "--target", "a", "--plaintext");
 }
 
 static void values_are_shown_escaped_and_cut(void **state)
@@ -388,6 +402,8 @@ int main(void)
         cmocka_unit_test_setup(bad_environment_is_blamed_on_its_variable, clean_environment),
         cmocka_unit_test_setup(a_required_option_is_asked_for, clean_environment),
         cmocka_unit_test_setup(an_option_that_does_nothing_alone_is_refused, clean_environment),
+        cmocka_unit_test_setup(an_option_that_does_nothing_beside_another_is_refused,
+                               clean_environment),
         cmocka_unit_test_setup(values_are_shown_escaped_and_cut, clean_environment),
         cmocka_unit_test_setup(too_many_list_values_are_refused, clean_environment),
         cmocka_unit_test_setup(unwanted_arguments_are_refused, clean_environment),
