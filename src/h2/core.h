@@ -160,10 +160,11 @@ struct h2_stream {
     struct list credit_node; /* session->creditors */
     size_t unconsumed_bytes;
     size_t unconsumed_by_nghttp2;
-    uint32_t credit;        /* consumed, not told to the peer */
-    uint32_t unread_bytes;  /* sent, and the peer did not return the credit */
-    struct h2_group *group; /* owned by its streams together; NULL: it is alone */
-    struct h2_share share;  /* while it is alone */
+    uint32_t credit;         /* consumed, not told to the peer */
+    uint32_t unread_bytes;   /* sent, and the peer did not return the credit */
+    uint32_t answered_bytes; /* of them, those sent before the last DATA of the peer came */
+    struct h2_group *group;  /* owned by its streams together; NULL: it is alone */
+    struct h2_share share;   /* while it is alone */
     int32_t receive_window;
     int32_t send_window;
     int32_t id;

@@ -69,6 +69,7 @@ void h2_stream_received(struct h2_stream *stream, const uint8_t *bytes, size_t l
 {
     struct h2_session *session = stream->session;
     stream->empty_frames = 0;
+    stream->answered_bytes = stream->unread_bytes;
     credit_connection(session, len, by_nghttp2);
     if (stream->refused) {
         return;

@@ -379,6 +379,11 @@ size_t h2_session_nobodys_bytes(const struct h2_session *session)
     return session->nobodys_bytes;
 }
 
+size_t h2_session_peer_window(const struct h2_session *session)
+{
+    return h2_whole_window(session);
+}
+
 const char *h2_session_goaway_text(const struct h2_session *session)
 {
     return session->goaway_text;

@@ -226,6 +226,8 @@ bool h2_session_at_rest(const struct h2_session *session);
 uint64_t h2_session_credited_bytes(const struct h2_session *session);
 /* What the peer holds of that credit for streams that have ended, or were muted. */
 size_t h2_session_nobodys_bytes(const struct h2_session *session);
+/* The peer's window of the connection, as it would be if it held nothing. */
+size_t h2_session_peer_window(const struct h2_session *session);
 /* "GOAWAY ENHANCE_YOUR_CALM: too_many_pings", with the peer's debug text escaped; NULL when none
  * came. */
 const char *h2_session_goaway_text(const struct h2_session *session);
@@ -307,6 +309,9 @@ size_t h2_stream_block_bytes(const struct h2_stream *stream);
 bool h2_stream_waits(const struct h2_stream *stream);
 /* Bytes sent for which the peer has not returned the stream's credit: what it holds unread. */
 size_t h2_stream_unread_bytes(const struct h2_stream *stream);
+/* Of these, bytes after which the peer sent some of its own: it may have read them, and return
+ * their credit when there is more. */
+size_t h2_stream_answered_bytes(const struct h2_stream *stream);
 /* Client: what the stream, with its group, holds of the connection's credit, where that is more
  * than little (limits.h); half of the window is kept for the others. 0: it is not behind. */
 size_t h2_stream_behind_bytes(const struct h2_stream *stream);

@@ -100,6 +100,8 @@ void h2_stream_give_back(struct h2_stream *stream, size_t len)
 {
     len = len < stream->unread_bytes ? len : stream->unread_bytes;
     stream->unread_bytes -= (uint32_t)len;
+    size_t answered = len < stream->answered_bytes ? len : stream->answered_bytes;
+    stream->answered_bytes -= (uint32_t)answered;
     if (stream->group != NULL) {
         assert(stream->group->unread_bytes >= len);
         stream->group->unread_bytes -= len;

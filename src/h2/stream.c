@@ -192,6 +192,11 @@ size_t h2_stream_unread_bytes(const struct h2_stream *stream)
     return stream->unread_bytes;
 }
 
+size_t h2_stream_answered_bytes(const struct h2_stream *stream)
+{
+    return stream->answered_bytes;
+}
+
 const char *h2_stream_fault(const struct h2_stream *stream)
 {
     return stream->fault;

@@ -37,6 +37,7 @@ struct client {
     unsigned lane;         /* 0: shared */
     uint64_t lane_lost_ms; /* when it last lost streams with a connection of its lane; 0: never */
     size_t held_bytes;     /* scratch of sums over clients */
+    size_t answered_bytes; /* likewise */
     char
         *identity; /* owned; as x-forwarded-client-cert says it, where that is asked for; or NULL */
     char *name;    /* owned; that its certificate says, where there is a stream log; or NULL */

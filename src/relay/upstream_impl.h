@@ -1,5 +1,5 @@
 /* The insides of a pool; for the upstream files alone: upstream.c over upstream_clog.c and
- * upstream_conn.c over upstream_queue.c and upstream_reset.c. */
+ * upstream_conn.c over upstream_holders.c, upstream_queue.c and upstream_reset.c. */
 #ifndef GRPCROUTE_RELAY_UPSTREAM_IMPL_H
 #define GRPCROUTE_RELAY_UPSTREAM_IMPL_H
 
@@ -81,6 +81,13 @@ struct upstream {
     bool suspect; /* the connections were probed since the endpoint became unhealthy */
 };
 
+/* Who holds the most of a connection's credit while others wait. */
+struct upstream_clog {
+    struct client *holders[UPSTREAM_CLOG_CROWD]; /* borrowed */
+    unsigned count;                              /* of them; 0: nobody is in the way */
+    bool dropped;                                /* not they, but streams whose resets wait */
+};
+
 static inline bool upstream_is_removed(const struct upstream *upstream)
 {
     return atomic_load(&upstream->endpoint->removed);
@@ -121,7 +128,7 @@ bool upstream_refuses(const struct upstream *upstream, unsigned lane);
 void upstream_link(struct upstream_conn *conn, struct upstream_request *request);
 void upstream_unlink(struct upstream_request *request);
 
-/* ---- upstream_reset.c, upstream_clog.c ---- */
+/* ---- upstream_reset.c, upstream_clog.c, upstream_holders.c ---- */
 
 /* Opens the ration of a new connection; keeps it on a tick; sends the resets that may go by now. */
 void upstream_ration_init(struct upstream_conn *conn, uint64_t now_ms);
@@ -134,6 +141,8 @@ void upstream_forget_reset(struct upstream_request *request);
 
 /* Ends the streams that hold the connection's credit while others wait for it, see there. */
 void upstream_unclog(struct upstream_conn *conn, uint64_t now_ms);
+/* Who is in the way now. */
+struct upstream_clog upstream_find_clog(struct upstream_conn *conn);
 /* Nothing can be sent on it, and that for a while: a new stream is better off elsewhere. */
 bool upstream_conn_starves(const struct upstream_conn *conn, uint64_t now_ms);
 

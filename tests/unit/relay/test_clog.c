@@ -53,6 +53,14 @@ static void fill(struct clog *clog)
     scene_settle();
 }
 
+/* ... and nothing waits. */
+static void fill_exactly(struct clog *clog)
+{
+    peer_send_zeros(clog->streams[0], CREDIT - 20000);
+    peer_send_zeros(clog->streams[1], 20000);
+    scene_settle();
+}
+
 /* Time passes while the endpoint says something now and then. */
 static void live(struct clog *clog, uint64_t ms)
 {
@@ -161,7 +169,7 @@ static void a_short_clog_is_no_reason(void **state)
     struct clog clog;
     clog_open(&clog);
     for (int i = 0; i < 8; i++) {
-        fill(&clog);
+        fill_exactly(&clog);
         live(&clog, SPENT_MS - 600);
         peer_send(clog.bystander.near, "waits", 5);
         live(&clog, UPSTREAM_CLOG_MS - 100);
@@ -274,6 +282,51 @@ static void of_few_that_use_it_up_together_some_make_room(void **state)
     peer_send(clog.bystander.near, "again", 5);
     live(&clog, 2 * UPSTREAM_CLOG_MS);
     assert_true(peer_took(clog.bystander.far, "again"));
+    scene_close(clog.scene);
+}
+
+/* The endpoint returns credit when half a window is used, so one that is read holds the most. */
+static void who_is_answered_is_not_taken_for_one_that_is_not_read(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    peer_send_zeros(clog.bystander.near, 28000);
+    scene_settle();
+    buf_consume(&clog.bystander.far->body, 28000);
+    peer_send(clog.bystander.far, "answer", 6);
+    scene_settle();
+    assert_true(peer_took(clog.bystander.near, "answer"));
+    fill_together(&clog, 10, 17);
+    peer_send(clog.bystander.near, "waits", 5);
+    live(&clog, UPSTREAM_CLOG_WAIT_MS + 600);
+    assert_false(clog.bystander.near->closed);
+    assert_true(peer_took(clog.bystander.far, "waits"));
+    assert_true(scene_stat(clog.scene, rq_shed) > 0);
+    scene_check(&clog.bystander);
+    scene_close(clog.scene);
+}
+
+/* Its server talks on, whatever it does not read. */
+static void who_is_not_read_loses_though_its_server_talks(void **state)
+{
+    (void)state;
+    struct clog clog;
+    clog_open(&clog);
+    fill_exactly(&clog);
+    for (size_t i = 2; i < 4; i++) {
+        peer_begin(peer_stream(clog.conn, i));
+    }
+    live(&clog, SPENT_MS);
+    peer_send(clog.bystander.near, "waits", 5);
+    for (int i = 0; i < 5; i++) {
+        peer_send(peer_stream(clog.conn, 2), ".", 1);
+        peer_send(peer_stream(clog.conn, 3), ".", 1);
+        live(&clog, 200);
+    }
+    assert_true(peer_took(clog.bystander.far, "waits"));
+    assert_true(clog.streams[0]->closed && clog.streams[1]->closed);
+    scene_check(&clog.bystander);
     scene_close(clog.scene);
 }
 
@@ -486,6 +539,8 @@ int main(void)
         cmocka_unit_test(a_short_clog_is_no_reason),
         cmocka_unit_test(a_second_clog_ends_without_another_ping),
         cmocka_unit_test(of_few_that_use_it_up_together_some_make_room),
+        cmocka_unit_test(who_is_answered_is_not_taken_for_one_that_is_not_read),
+        cmocka_unit_test(who_is_not_read_loses_though_its_server_talks),
         cmocka_unit_test(of_many_that_use_it_up_together_nobody_is_to_blame),
         cmocka_unit_test(among_equals_nobody_is_to_blame),
         cmocka_unit_test(what_does_not_come_back_is_held_by_who_wants_most),
