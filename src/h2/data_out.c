@@ -48,31 +48,11 @@ static void wait_for_window(struct h2_stream *stream)
     }
 }
 
-static void unblock_first(struct list *streams)
-{
-    if (!list_empty(streams)) {
-        h2_stream_reconsider(container_of(streams->next, struct h2_stream, send_node));
-    }
-}
-
-/* In turns those whose reader keeps up, as far as that was seen, and the others: what came back
- * must not all be taken by streams that are not read, nor all by those that are. */
 void h2_unblock_streams(struct h2_session *session)
 {
-    struct list keep_up;
-    struct list others;
-    list_init(&keep_up);
-    list_init(&others);
     session->reserve_since_ms = 0;
     while (!list_empty(&session->blocked)) {
-        struct h2_stream *stream = container_of(session->blocked.next, struct h2_stream, send_node);
-        bool keeps_up = stream->answered_bytes == stream->unread_bytes;
-        list_remove(&stream->send_node);
-        list_append(keeps_up ? &keep_up : &others, &stream->send_node);
-    }
-    while (!list_empty(&keep_up) || !list_empty(&others)) {
-        unblock_first(&keep_up);
-        unblock_first(&others);
+        h2_stream_reconsider(container_of(session->blocked.next, struct h2_stream, send_node));
     }
 }
 

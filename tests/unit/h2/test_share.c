@@ -313,53 +313,6 @@ static void what_came_before_an_answer_is_answered(void **state)
     pair_free(shared.pair);
 }
 
-/* They waited before it did, and want all that comes back. */
-static void what_comes_back_is_not_all_for_those_that_are_not_answered(void **state)
-{
-    (void)state;
-    struct shared shared = shared_new();
-    write_some(&shared, shared.modest, 1000);
-    answered(&shared, shared.modest, true);
-    struct h2_stream *greedy[] = {shared.greedy, shared.greedy_too, shared.other};
-    for (int i = 0; i < 3; i++) {
-        write_some(&shared, greedy[i], WINDOW);
-    }
-    ticks(&shared, 2 * H2_RESERVE_MS);
-    sent(&shared);
-    assert_true(h2_session_stalled(shared.pair->client.session));
-    assert_int_equal(write_some(&shared, shared.modest, 200), 0);
-    returned(&shared, 400);
-    assert_int_equal(sent(&shared), HEAD + 200 + HEAD + 200);
-    assert_int_equal(h2_stream_queued_bytes(shared.modest), 0);
-    pair_free(shared.pair);
-}
-
-/* Those that are answered do not take all, either. */
-static void what_comes_back_is_not_all_for_those_that_are_answered(void **state)
-{
-    (void)state;
-    struct shared shared = shared_new();
-    struct h2_stream *little[] = {shared.modest, shared.other, shared.greedy_too};
-    for (int i = 0; i < 3; i++) {
-        write_some(&shared, little[i], 1000);
-    }
-    answered(&shared, shared.modest, true);
-    answered(&shared, shared.other, true);
-    write_some(&shared, shared.greedy, WINDOW - 3000);
-    ticks(&shared, 2 * H2_RESERVE_MS);
-    sent(&shared);
-    assert_true(h2_session_is_shut(shared.pair->client.session));
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(write_some(&shared, little[i], 200), 0);
-    }
-    returned(&shared, 300);
-    sent(&shared);
-    assert_int_equal(h2_stream_queued_bytes(shared.modest), 0);
-    assert_int_equal(h2_stream_queued_bytes(shared.greedy_too), 100);
-    assert_int_equal(h2_stream_queued_bytes(shared.other), 200);
-    pair_free(shared.pair);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,8 +328,6 @@ int main(void)
         cmocka_unit_test(what_comes_back_is_of_who_sent_last),
         cmocka_unit_test(a_group_holds_what_its_streams_hold),
         cmocka_unit_test(what_came_before_an_answer_is_answered),
-        cmocka_unit_test(what_comes_back_is_not_all_for_those_that_are_not_answered),
-        cmocka_unit_test(what_comes_back_is_not_all_for_those_that_are_answered),
         cmocka_unit_test(an_end_goes_out_while_another_waits_for_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,7 +169,7 @@ static void a_short_clog_is_no_reason(void **state)
     struct clog clog;
     clog_open(&clog);
     for (int i = 0; i < 8; i++) {
-        fill_exactly(&clog);
+        fill(&clog);
         live(&clog, SPENT_MS - 600);
         peer_send(clog.bystander.near, "waits", 5);
         live(&clog, UPSTREAM_CLOG_MS - 100);
