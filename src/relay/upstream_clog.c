@@ -8,15 +8,9 @@
  * that shut it together. Where streams that were dropped, and whose resets wait for their ration,
  * hold much, these resets go first. An endpoint that gives credit back, but slower than it is used,
  * is busy: it withholds nothing, and to lose streams at once would make it busier. */
-#include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_impl.h"
 #include "rpc/conn.h"
-
-static struct upstream_request *request_at(struct list *node)
-{
-    return container_of(node, struct upstream_request, node);
-}
 
 /* What it has not sent yet would take the credit that comes back. */
 static bool holds_or_wants(const struct upstream_request *request)
@@ -31,7 +25,7 @@ static void end_streams_of(struct upstream_conn *conn, const struct client *hold
     struct list *next;
     list_each(node, next, &conn->requests)
     {
-        struct upstream_request *request = request_at(node);
+        struct upstream_request *request = upstream_request_at(node);
         if (request->client == holder && request->events->on_clogged != NULL &&
             holds_or_wants(request)) {
             request->urgent = true;
@@ -49,7 +43,7 @@ static struct upstream_request *find_fullest_dropped(struct upstream_conn *conn)
     struct list *next;
     list_each(node, next, &conn->requests)
     {
-        struct upstream_request *request = request_at(node);
+        struct upstream_request *request = upstream_request_at(node);
         size_t holds =
             h2_stream_unread_bytes(request->stream) + h2_stream_queued_bytes(request->stream);
         if (upstream_resets(request) && holds > most) {

@@ -6,20 +6,14 @@
  *
  * Where many hold a little each, to lose one would give nobody room, and nobody does. But newcomers
  * get another connection while this one is shut. */
-#include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_impl.h"
 #include "rpc/conn.h"
 
-static struct upstream_request *request_at(struct list *node)
-{
-    return container_of(node, struct upstream_request, node);
-}
-
 /* What a stream and the others of its client hold, by some measure. */
 typedef size_t (*measure_fn)(const struct h2_stream *stream);
 
-/* Notes what each client holds. Returns the sum of all. */
+/* Notes what each client holds, and of it nothing as answered. Returns the sum of all. */
 static size_t sum_held(struct upstream_conn *conn, measure_fn measure)
 {
     size_t total = 0;
@@ -27,13 +21,14 @@ static size_t sum_held(struct upstream_conn *conn, measure_fn measure)
     struct list *next;
     list_each(node, next, &conn->requests)
     {
-        if (request_at(node)->client != NULL) {
-            request_at(node)->client->held_bytes = 0;
+        if (upstream_request_at(node)->client != NULL) {
+            upstream_request_at(node)->client->held_bytes = 0;
+            upstream_request_at(node)->client->answered_bytes = 0;
         }
     }
     list_each(node, next, &conn->requests)
     {
-        struct upstream_request *request = request_at(node);
+        struct upstream_request *request = upstream_request_at(node);
         struct client *client = request->client;
         size_t held = measure(request->stream);
         if (!upstream_resets(request) && client != NULL && held > client->held_bytes) {
@@ -44,7 +39,7 @@ static size_t sum_held(struct upstream_conn *conn, measure_fn measure)
     return total;
 }
 
-/* Notes what of that was answered. Returns the sum. */
+/* Notes what was answered of what sum_held() noted. Returns the sum. */
 static size_t sum_answered(struct upstream_conn *conn)
 {
     size_t total = 0;
@@ -52,13 +47,7 @@ static size_t sum_answered(struct upstream_conn *conn)
     struct list *next;
     list_each(node, next, &conn->requests)
     {
-        if (request_at(node)->client != NULL) {
-            request_at(node)->client->answered_bytes = 0;
-        }
-    }
-    list_each(node, next, &conn->requests)
-    {
-        struct upstream_request *request = request_at(node);
+        struct upstream_request *request = upstream_request_at(node);
         struct client *client = request->client;
         if (!upstream_resets(request) && client != NULL) {
             size_t answered = h2_stream_answered_bytes(request->stream);
@@ -84,7 +73,7 @@ static size_t weigh(struct upstream_conn *conn, measure_fn measure)
     }
     list_each(node, next, &conn->requests)
     {
-        struct client *client = request_at(node)->client;
+        struct client *client = upstream_request_at(node)->client;
         if (client != NULL) {
             client->held_bytes -= client->answered_bytes;
             client->answered_bytes = 0; /* it has other streams */
@@ -102,8 +91,8 @@ static size_t sum_dropped(struct upstream_conn *conn)
     struct list *next;
     list_each(node, next, &conn->requests)
     {
-        if (upstream_resets(request_at(node))) {
-            dropped += h2_stream_unread_bytes(request_at(node)->stream);
+        if (upstream_resets(upstream_request_at(node))) {
+            dropped += h2_stream_unread_bytes(upstream_request_at(node)->stream);
         }
     }
     return dropped < nobodys ? dropped : nobodys;
@@ -117,7 +106,7 @@ static struct client *find_holder(struct upstream_conn *conn)
     struct list *next;
     list_each(node, next, &conn->requests)
     {
-        struct client *client = request_at(node)->client;
+        struct client *client = upstream_request_at(node)->client;
         if (client != NULL && (holder == NULL || client->held_bytes > holder->held_bytes)) {
             holder = client;
         }
@@ -132,7 +121,7 @@ static bool others_wait(struct upstream_conn *conn, const struct client *holder,
     struct list *next;
     list_each(node, next, &conn->requests)
     {
-        const struct upstream_request *request = request_at(node);
+        const struct upstream_request *request = upstream_request_at(node);
         const struct client *client = request->client;
         bool other = holder == NULL || client != holder;
         bool few = client == NULL || client->held_bytes <= most;

@@ -3,6 +3,7 @@
 #ifndef GRPCROUTE_RELAY_UPSTREAM_IMPL_H
 #define GRPCROUTE_RELAY_UPSTREAM_IMPL_H
 
+#include "base/mem.h"
 #include "relay/state.h"
 #include "relay/upstream.h"
 
@@ -87,6 +88,12 @@ struct upstream_clog {
     unsigned count;                              /* of them; 0: nobody is in the way */
     bool dropped;                                /* not they, but streams whose resets wait */
 };
+
+/* The request that a list's node is in. */
+static inline struct upstream_request *upstream_request_at(struct list *node)
+{
+    return container_of(node, struct upstream_request, node);
+}
 
 static inline bool upstream_is_removed(const struct upstream *upstream)
 {

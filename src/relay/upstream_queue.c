@@ -1,5 +1,4 @@
 /* Requests that wait for a connection. */
-#include "base/mem.h"
 #include "relay/client.h"
 #include "relay/upstream_impl.h"
 
@@ -46,7 +45,7 @@ void upstream_cancel(struct upstream_request *request)
 struct upstream_request *upstream_first_waiting(struct upstream *upstream, unsigned lane)
 {
     struct list *head = &upstream->waiting[lane];
-    return list_empty(head) ? NULL : container_of(head->next, struct upstream_request, node);
+    return list_empty(head) ? NULL : upstream_request_at(head->next);
 }
 
 /* A storm of short streams comes from clients that came for it: these wait while its resets do, so
@@ -65,7 +64,7 @@ struct upstream_request *upstream_next_waiting(struct upstream *upstream, unsign
     struct list *next;
     list_each(node, next, &upstream->waiting[lane])
     {
-        struct upstream_request *request = container_of(node, struct upstream_request, node);
+        struct upstream_request *request = upstream_request_at(node);
         if (!must_wait(upstream, request)) {
             return request;
         }
