@@ -54,6 +54,8 @@ int text_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
  * powers of 1024, k, M, G of 1000. */
 int text_parse_size(const char *text, uint64_t *ret_bytes, const char **ret_reason);
 
+/* Enough for any duration. */
+#define TEXT_DURATION_BYTES 24
 /* Shows nanoseconds as people write them: "850us", "12.3ms", "4.20s", "2m05s", "1h02m"; 16 bytes
  * are enough below a century. Returns `out`. */
 char *text_format_duration(char *out, size_t out_bytes, uint64_t ns);

@@ -7,17 +7,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define DURATION_BYTES 24
-
 static const struct {
     const char *name;
     double fraction;
 } SHOWN[] = {{"p50", 0.5},     {"p90", 0.9},       {"p99", 0.99},
              {"p99.9", 0.999}, {"p99.99", 0.9999}, {"max", 1}};
 
-static const char *duration(char out[static DURATION_BYTES], uint64_t ns)
+static const char *duration(char out[static TEXT_DURATION_BYTES], uint64_t ns)
 {
-    return text_format_duration(out, DURATION_BYTES, ns);
+    return text_format_duration(out, TEXT_DURATION_BYTES, ns);
 }
 
 static double per_second(uint64_t count, uint64_t ns)
@@ -33,8 +31,8 @@ static const char *unit(const struct bench_setup *setup)
 
 static void print_setup(FILE *out, const struct bench_setup *setup)
 {
-    char lasted[DURATION_BYTES];
-    char warmup[DURATION_BYTES];
+    char lasted[TEXT_DURATION_BYTES];
+    char warmup[TEXT_DURATION_BYTES];
     fprintf(out, "Load      %s", setup->target);
     if (strcmp(setup->method, RPC_PING_PATH) != 0) {
         fprintf(out, ", %s (%s)", setup->method, role_call_choices[setup->call]);
@@ -105,7 +103,7 @@ static void print_messages(FILE *out, const struct bench_result *result)
 
 static void print_quantiles(FILE *out, const char *label, const struct histogram *histogram)
 {
-    char shown[DURATION_BYTES];
+    char shown[TEXT_DURATION_BYTES];
     fprintf(out, "%-10s", label);
     for (size_t i = 0; i < ARRAY_SIZE(SHOWN); i++) {
         fprintf(out, "%s %s%s", SHOWN[i].name,
@@ -116,7 +114,7 @@ static void print_quantiles(FILE *out, const char *label, const struct histogram
 
 static void print_streams(FILE *out, const struct bench_result *result)
 {
-    char took[DURATION_BYTES];
+    char took[TEXT_DURATION_BYTES];
     fprintf(out,
             "Streams   %" PRIu64 " of %" PRIu64 " opened in %s (%.1f/s), %" PRIu64
             " opened again\n",
@@ -152,7 +150,7 @@ static double us_per_message(double cpu_seconds, const struct bench_result *resu
 
 static void print_costs(FILE *out, const struct bench_result *result)
 {
-    char late[DURATION_BYTES];
+    char late[TEXT_DURATION_BYTES];
     char share[16];
     char memory[16];
     char idle[16];
@@ -197,8 +195,8 @@ static void print_latency(FILE *out, const struct bench_result *result)
 /* The first line says how long it was to be. */
 static void print_interruption(FILE *out, const struct bench_result *result)
 {
-    char lasted[DURATION_BYTES];
-    char wanted[DURATION_BYTES];
+    char lasted[TEXT_DURATION_BYTES];
+    char wanted[TEXT_DURATION_BYTES];
     if (result->interrupted_by == 0) {
         return;
     }

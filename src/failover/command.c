@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "cli/common.h"
 #include "cli/exit.h"
 #include "cli/result.h"
@@ -244,6 +245,24 @@ static int take_meet(const char *list, const struct versions *versions, struct m
     return 0;
 }
 
+/* A stream that pings is silent from one ping to the next: with less than that to be silent for, no
+ * stream would be good. A server-stream has a pace of its own. */
+static int check_pace(const struct options *options, const struct role_service *service)
+{
+    char gap[TEXT_DURATION_BYTES];
+    char interval[TEXT_DURATION_BYTES];
+    if ((service != NULL && role_service_sends_once(service)) ||
+        options->max_gap_ns > options->interval_ns) {
+        return 0;
+    }
+    cli_error("failover-test",
+              "--max-gap %s is no more than --interval %s, for which a good stream is silent, too; "
+              "expected a longer --max-gap, or a shorter --interval",
+              text_format_duration(gap, sizeof(gap), options->max_gap_ns),
+              text_format_duration(interval, sizeof(interval), options->interval_ns));
+    return 1;
+}
+
 static int test(const struct options *options, const struct versions *versions,
                 struct failover_result *result)
 {
@@ -253,7 +272,8 @@ static int test(const struct options *options, const struct versions *versions,
         role_service_hold(target.service, "failover-test",
                           1U << ROLE_CALL_BIDI | 1U << ROLE_CALL_SERVER_STREAM,
                           "failover-test watches streams that stay open, expected bidi or "
-                          "server-stream") == 0) {
+                          "server-stream") == 0 &&
+        check_pace(options, target.service) == 0) {
         role_target_warn(&target, "failover-test");
         result->target = target.name;
         result->service = target.service;

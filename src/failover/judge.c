@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DURATION_BYTES 24
-
 void failover_find(struct failover_result *result)
 {
     failover_mets_find(result, &result->found.mets);
@@ -222,7 +220,7 @@ static const char *unknown_summary(const struct failover_result *result)
 const char *failover_summary(const struct failover_result *result,
                              char out[static FAILOVER_SUMMARY_BYTES])
 {
-    char most[DURATION_BYTES];
+    char most[TEXT_DURATION_BYTES];
     char end[FAILOVER_COMMAND_END_BYTES];
     switch (failover_exit_code(result)) {
     case EXIT_GOOD:

@@ -13,7 +13,6 @@
 
 #define HEADLINE_BYTES 600
 #define NOTE_BYTES     400
-#define DURATION_BYTES 24
 #define NS_PER_US      1000
 
 /* ---- data ------------------------------------------------------------------------------------ */
@@ -192,7 +191,7 @@ static void add_notes(cJSON *root, const struct failover_result *result)
     }
     for (size_t i = 0; i < found->holes.count; i++) {
         const struct failover_hole *hole = &found->holes.all[i];
-        char took[DURATION_BYTES];
+        char took[TEXT_DURATION_BYTES];
         snprintf(text, sizeof(text),
                  "black hole: %s answered nothing on %zu open streams for up "
                  "to %s",
@@ -256,7 +255,7 @@ static char *data_of(const struct failover_result *result)
 
 static void say_failures(const struct failover_result *result, char out[static HEADLINE_BYTES])
 {
-    char most[DURATION_BYTES];
+    char most[TEXT_DURATION_BYTES];
     size_t lost = 0;
     size_t late = 0;
     size_t misrouted = 0;
@@ -294,7 +293,7 @@ static void say_failures(const struct failover_result *result, char out[static H
 static void say(const struct failover_result *result, int exit_code,
                 char out[static HEADLINE_BYTES])
 {
-    char most[DURATION_BYTES];
+    char most[TEXT_DURATION_BYTES];
     char summary[FAILOVER_SUMMARY_BYTES];
     char end[FAILOVER_COMMAND_END_BYTES];
     if (exit_code > EXIT_NO_EVIDENCE) {

@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 
-#define DURATION_BYTES 24
 /* Those of streams are told by the streams. */
 #define STREAM_LIMITS 4
 
@@ -33,7 +32,7 @@ static const char *problem_of(const struct failover_result *result,
 static void put_case(FILE *out, const struct cli_junit_suite *suite,
                      const struct failover_result *result, const struct failover_stream *stream)
 {
-    char gap[DURATION_BYTES];
+    char gap[TEXT_DURATION_BYTES];
     char saw[FAILOVER_SAW_BYTES];
     char text[FAILOVER_SAW_BYTES + FAILOVER_CAUSE_BYTES + 4 * FAILOVER_NAME_BYTES];
     char name[2 * FAILOVER_NAME_BYTES];

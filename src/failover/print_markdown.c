@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 
-#define DURATION_BYTES 24
 /* A job page has room for so much. */
 #define STREAMS_SHOWN 100
 #define PODS_SHOWN    100
@@ -41,13 +40,13 @@ static void put_pods(FILE *out, const struct failover_result *result)
         const struct failover_spread *spread = &spreads->all[i];
         for (size_t j = 0; j < spread->pod_count && shown < PODS_SHOWN; j++, shown++) {
             const struct failover_pod *pod = &result->history.pods[spread->pods[j].pod];
-            char numbers[3][DURATION_BYTES];
-            snprintf(numbers[0], DURATION_BYTES, "%" PRIu32, spread->pods[j].before);
-            snprintf(numbers[1], DURATION_BYTES, "%" PRIu32 "%s", spread->pods[j].after,
+            char numbers[3][TEXT_DURATION_BYTES];
+            snprintf(numbers[0], TEXT_DURATION_BYTES, "%" PRIu32, spread->pods[j].before);
+            snprintf(numbers[1], TEXT_DURATION_BYTES, "%" PRIu32 "%s", spread->pods[j].after,
                      spread->pods[j].silent > 0 ? " (silent)"
                      : spread->pods[j].there    ? ""
                                                 : " (gone)");
-            snprintf(numbers[2], DURATION_BYTES, "%" PRIu32, pod->called);
+            snprintf(numbers[2], TEXT_DURATION_BYTES, "%" PRIu32, pod->called);
             const char *const cells[] = {spread->backend,
                                          pod->name,
                                          numbers[0],
@@ -71,12 +70,12 @@ static void put_holes(FILE *out, const struct failover_result *result)
     cli_markdown_table(out, "Black holes", columns);
     for (size_t i = 0; i < holes->count; i++) {
         const struct failover_hole *hole = &holes->all[i];
-        char numbers[4][DURATION_BYTES];
-        char longest[DURATION_BYTES];
-        snprintf(numbers[0], DURATION_BYTES, "%zu", hole->streams);
-        snprintf(numbers[1], DURATION_BYTES, "%zu", hole->ends[FAILOVER_HOLE_OPEN]);
-        snprintf(numbers[2], DURATION_BYTES, "%zu", hole->ends[FAILOVER_HOLE_ANSWERED]);
-        snprintf(numbers[3], DURATION_BYTES, "%zu", hole->ends[FAILOVER_HOLE_ENDED]);
+        char numbers[4][TEXT_DURATION_BYTES];
+        char longest[TEXT_DURATION_BYTES];
+        snprintf(numbers[0], TEXT_DURATION_BYTES, "%zu", hole->streams);
+        snprintf(numbers[1], TEXT_DURATION_BYTES, "%zu", hole->ends[FAILOVER_HOLE_OPEN]);
+        snprintf(numbers[2], TEXT_DURATION_BYTES, "%zu", hole->ends[FAILOVER_HOLE_ANSWERED]);
+        snprintf(numbers[3], TEXT_DURATION_BYTES, "%zu", hole->ends[FAILOVER_HOLE_ENDED]);
         const char *const cells[] = {
             hole->pod[0] != '\0' ? hole->pod : "an unknown pod",
             numbers[0],
@@ -105,7 +104,7 @@ static void put_missed(FILE *out, const struct failover_result *result)
 static void put_stream(FILE *out, const struct failover_result *result,
                        const struct failover_stream *stream)
 {
-    char gap[DURATION_BYTES];
+    char gap[TEXT_DURATION_BYTES];
     char lost[64];
     char saw[FAILOVER_SAW_BYTES];
     text_format_duration(gap, sizeof(gap), stream->gap_ns);

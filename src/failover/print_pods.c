@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 
-#define DURATION_BYTES 24
 /* A line has room for so many pods. */
 #define PODS_SHOWN 12
 
@@ -32,7 +31,7 @@ static void print_names(FILE *out, const struct failover_result *result,
 static void print_even(FILE *out, const struct failover_result *result,
                        const struct failover_spread *spread)
 {
-    char after[DURATION_BYTES];
+    char after[TEXT_DURATION_BYTES];
     fprintf(out, "; %.3g%% from even %s %.3g%%", spread->before_percent, cli_mark(CLI_MARK_ARROW),
             spread->after_percent);
     if (spread->even_after_ns == FAILOVER_NEVER) {
@@ -106,7 +105,7 @@ static void print_roll_call(FILE *out, const struct failover_result *result)
 static void print_hole(FILE *out, const struct failover_hole *hole)
 {
     char name[FAILOVER_NAME_BYTES];
-    char longest[DURATION_BYTES];
+    char longest[TEXT_DURATION_BYTES];
     snprintf(name, sizeof(name), "%s", hole->pod[0] != '\0' ? hole->pod : "an unknown pod");
     fprintf(out,
             "%s Black hole: %s answered nothing on %zu open streams for up to %s; %zu are silent "
@@ -136,7 +135,7 @@ static void print_holes(FILE *out, const struct failover_result *result)
 static void print_herd(FILE *out, const struct failover_result *result)
 {
     const struct failover_herd *herd = &result->found.herd;
-    char at[DURATION_BYTES];
+    char at[TEXT_DURATION_BYTES];
     struct failover_limit limits[FAILOVER_LIMITS_MAX];
     size_t count = failover_limits(result, limits);
     if (herd->count == 0) {

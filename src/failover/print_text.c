@@ -13,19 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DURATION_BYTES 24
-
 /* ---- streams --------------------------------------------------------------------------------- */
 
-static const char *duration(char out[static DURATION_BYTES], uint64_t ns)
+static const char *duration(char out[static TEXT_DURATION_BYTES], uint64_t ns)
 {
-    return text_format_duration(out, DURATION_BYTES, ns);
+    return text_format_duration(out, TEXT_DURATION_BYTES, ns);
 }
 
 static void print_stream(FILE *out, const struct failover_result *result,
                          const struct failover_stream *stream)
 {
-    char gap[DURATION_BYTES];
+    char gap[TEXT_DURATION_BYTES];
     enum cli_mark mark = failover_is_good(result, stream)        ? CLI_MARK_GOOD
                          : failover_is_undecided(result, stream) ? CLI_MARK_WARN
                                                                  : CLI_MARK_BAD;
@@ -70,7 +68,7 @@ static void print_gaps(FILE *out, const struct failover_result *result)
         }
     }
     for (size_t i = 0; gaps->count > 0 && i < ARRAY_SIZE(shown); i++) {
-        char text[DURATION_BYTES];
+        char text[TEXT_DURATION_BYTES];
         fprintf(out, "%s%s %s", i == 0 ? "Gap of the interrupted streams: " : "  ", shown[i].name,
                 duration(text, histogram_quantile(gaps, shown[i].fraction)));
     }
@@ -223,7 +221,7 @@ static void print_end(FILE *out, const struct failover_result *result)
 
 static void print_fault(FILE *out, const struct failover_result *result)
 {
-    char took[DURATION_BYTES];
+    char took[TEXT_DURATION_BYTES];
     char end[FAILOVER_COMMAND_END_BYTES];
     fputs("Fault: ", out);
     put_visible(out, result->fault);

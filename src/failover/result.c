@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#define DURATION_BYTES 24
 /* From here on, or from --max-gap on where that is less, a silence of an open stream is no pause of
  * a busy machine. */
 #define HOLE_NS        UINT64_C(1000000000)
@@ -74,7 +73,7 @@ const char *failover_saw(const struct failover_result *result, const struct fail
                          char out[static FAILOVER_SAW_BYTES])
 {
     const struct failover_silence *silence = &stream->silence;
-    char took[DURATION_BYTES];
+    char took[TEXT_DURATION_BYTES];
     const char *cause = stream->cause[0] != '\0' ? stream->cause : "silence";
     text_format_duration(took, sizeof(took), silence->took_ns);
     if (!failover_is_hole(result, stream)) {

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import signal
 import time
 import xml.etree.ElementTree as xml
@@ -26,13 +27,14 @@ def failover(target, fault, *args, tls=("--plaintext",)):
     return grpcroute("failover-test", "--target", target, *tls, "--fault", fault, "--settle", "1s", *args, timeout=60)
 
 
-def restart(server, port, ident="again"):
+def restart(server, port, away_s=0, ident="again"):
     """A shell command that kills the server and starts another in its place, once the first has let go of it: then it
-    is a zombie, as it is our child."""
+    is a zombie without other threads (one that still ends holds the socket), as it is our child."""
     proc = f"/proc/{server.pid}"
-    return (f"kill -9 {server.pid}; until grep -qs '^State:.Z' {proc}/status || [ ! -e {proc} ]; do sleep 0.01; done; "
-            f"timeout 60 {BIN} server --version v1 --id {ident} --listen 127.0.0.1:{port} "
-            ">/dev/null 2>&1 & echo $! > pid")
+    gone = f"{{ grep -qs '^State:.Z' {proc}/status && grep -qs '^Threads:.1$' {proc}/status; }} || [ ! -e {proc} ]"
+    return (f"kill -9 {server.pid}; until {gone}; do sleep 0.01; done; "
+            f"sleep {away_s}; timeout 60 {BIN} server --version v1 --id {ident} --listen 127.0.0.1:{port} "
+            ">again.log 2>&1 & echo $! > pid")
 
 
 def is_running(pid):
@@ -45,12 +47,13 @@ def is_running(pid):
 
 @pytest.fixture
 def replaced(started, tmp_path, monkeypatch):
-    """A server whose place another takes in the fault; that one is ended by its id."""
+    """A server and what makes the fault in which another takes its place; that one is ended by its id."""
     monkeypatch.chdir(tmp_path)
     port = started(ReservedPort()).port
     server = started(Server("v1", "first", port=port))
-    yield server, restart(server, port)
+    yield server, functools.partial(restart, server, port)
     pid = int((tmp_path / "pid").read_text())
+    assert is_running(pid), (tmp_path / "again.log").read_text()
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not is_running(pid), 5, "the server that took over has ended")
 
@@ -66,7 +69,7 @@ def stoppable(started):
 def test_streams_come_back_on_the_server_that_takes_over(replaced):
     server, fault = replaced
     server.expect_signal(9)  # the fault's
-    done = failover(server.address, fault, "--versions", "v1.1", "--agents", "10", "-o", "json")
+    done = failover(server.address, fault(), "--versions", "v1.1", "--agents", "10", "-o", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["interrupted"] == 10
@@ -84,8 +87,18 @@ def test_without_a_fault_nothing_is_interrupted(started):
 def test_a_gap_that_is_too_long_fails(replaced):
     server, fault = replaced
     server.expect_signal(9)
-    done = failover(server.address, fault, "--versions", "v1.1", "--agents", "4", "--max-gap", "10ms", "--settle", "3s")
-    assert done.returncode == 1 and "Failover test failed" in done.stdout
+    done = failover(server.address, fault(away_s=1.5), "--versions", "v1.1", "--agents", "4", "--max-gap", "1s")
+    assert done.returncode == 1 and "Failover test failed" in done.stdout and "not back" not in done.stdout
+    assert len(re.findall(r"silent for [1-9]\.\S+s, first → again", done.stdout)) == 4, done.stdout
+
+
+@pytest.mark.parametrize("pace, told", [
+    (["--max-gap", "100ms"], "--max-gap 100ms is no more than --interval 100ms"),
+    (["--interval", "20s"], "--max-gap 10.0s is no more than --interval 20.0s"),
+])
+def test_a_gap_that_every_ping_makes_is_refused(started, pace, told):
+    done = failover(started(Server("v1", "s")).address, "true", *pace)
+    assert done.returncode == 2 and told in done.stderr and done.stdout == "", done.stderr
 
 
 def test_streams_that_do_not_come_back_fail(started):
@@ -284,7 +297,7 @@ def test_a_version_without_a_stream_is_not_checked(started):
 def test_a_fault_that_meets_all_it_has_to_is_good(replaced):
     server, fault = replaced
     server.expect_signal(9)
-    done = failover(server.address, fault, "--versions", "v1.1,v1.2", "--agents", "4", "--meet", "all", "-o", "json")
+    done = failover(server.address, fault(), "--versions", "v1.1,v1.2", "--agents", "4", "--meet", "all", "-o", "json")
     assert done.returncode == 0 and {v["fault"] for v in judged(done)["versions"]} == {"met"}, done.stdout + done.stderr
 
 
@@ -380,7 +393,7 @@ def test_how_the_spread_was_over_time(replaced):
     """Everything goes from one pod to another: absent for a while, then even for good."""
     server, fault = replaced
     server.expect_signal(9)
-    done = failover(server.address, fault, "--versions", "v1.1", "--agents", "10", "-o", "json")
+    done = failover(server.address, fault(), "--versions", "v1.1", "--agents", "10", "-o", "json")
     (spread,) = judged(done)["spreads"]
     points = spread["over_time"]
     assert points[0]["at_ns"] == 0 and points[0]["streams"] == [10, 0]
@@ -471,7 +484,7 @@ def test_a_queue_does_not_fail(started, tmp_path):
 def test_one_stream_is_no_herd_and_no_proof(replaced):
     server, fault = replaced
     server.expect_signal(9)
-    done = failover(server.address, fault, "--versions", "v1.1", "--agents", "1", "--max-herd", "3")
+    done = failover(server.address, fault(), "--versions", "v1.1", "--agents", "1", "--max-herd", "3")
     assert done.returncode == 4 and "Whether herd<=3 could not be judged" in done.stdout, done.stdout + done.stderr
 
 

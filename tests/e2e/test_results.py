@@ -322,13 +322,14 @@ def test_thresholds_are_told_everywhere(target, tmp_path):
     assert "| failed | p99&lt;1ns |" in markdown
 
 
-def test_the_streams_of_a_failover_are_told(target):
+def test_the_streams_of_a_failover_are_told(server, target):
     done = grpcroute(*short("failover-test", target), "-o", "json")
     result = judged(done.stdout)
     assert [stream["result"] for stream in result["streams"]] == ["passed", "passed"]
     assert {t["metric"]: t["verdict"] for t in result["thresholds"]} == dict.fromkeys(
         ["gap", "not_back", "misrouted", "repeated"], "passed")
-    done = grpcroute(*short("failover-test", target), "--max-gap", "1ms", "-o", "json")
+    stop = f"kill -STOP {server.pid}; sleep 0.5; kill -CONT {server.pid}"
+    done = grpcroute(*short("failover-test", target), "--fault", stop, "--max-gap", "300ms", "-o", "json")
     result = judged(done.stdout)
     assert result["thresholds"][0]["verdict"] == "failed" and result["streams"][0]["result"] == "failed"
 
