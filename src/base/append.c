@@ -69,11 +69,3 @@ void append_end_line(int fd)
         (void)!write(fd, "\n", 1); /* a disk that is full still is told of by the next write */
     }
 }
-
-bool append_is_same(int one, int other)
-{
-    struct stat a;
-    struct stat b;
-    return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}

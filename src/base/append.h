@@ -20,7 +20,4 @@ bool append_is_regular(int fd);
  * ended, so that what follows is one of its own. */
 void append_end_line(int fd);
 
-/* Whether both are the same file. */
-bool append_is_same(int one, int other);
-
 #endif

@@ -63,3 +63,15 @@ int file_read(const char *path, size_t max_bytes, char **ret_bytes, size_t *ret_
     *ret_len = len;
     return 0;
 }
+
+bool file_is_same(const struct stat *one, const struct stat *other)
+{
+    return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+bool file_is_same_fd(int one, int other)
+{
+    struct stat a;
+    struct stat b;
+    return fstat(one, &a) == 0 && fstat(other, &b) == 0 && file_is_same(&a, &b);
+}

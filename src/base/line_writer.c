@@ -13,6 +13,7 @@
 #include "base/line_file_impl.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -89,7 +90,7 @@ static void reopen(struct line_file *file)
     if (fd < 0) {
         return;
     }
-    if (!append_is_same(fd, file->fd)) {
+    if (!file_is_same_fd(fd, file->fd)) {
         lose_torn(file);
         append_end_line(fd);
     }

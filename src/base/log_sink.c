@@ -1,6 +1,7 @@
 #include "base/log_sink.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log_line.h"
 
 #include <assert.h>
@@ -9,7 +10,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define QUEUE_MAX_BYTES ((size_t)1024 * 1024) /* of one file; then lines are dropped */
 #define RETRY_MS        1000                  /* between two writes to a file that fails */
@@ -220,10 +220,7 @@ bool log_sink_is_due(const struct log_sink *sink)
 
 bool log_sink_same_file(const struct log_sink *a, const struct log_sink *b)
 {
-    struct stat one;
-    struct stat two;
-    return fstat(a->fd, &one) == 0 && fstat(b->fd, &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
+    return file_is_same_fd(a->fd, b->fd);
 }
 
 /* The other file is the same one and rests after an error in the middle of a line. */

@@ -1,5 +1,7 @@
 #include "base/outfile.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -33,7 +35,7 @@ struct target {
 static bool is_open_as(int fd, const struct stat *file)
 {
     struct stat own;
-    return fstat(fd, &own) == 0 && own.st_dev == file->st_dev && own.st_ino == file->st_ino;
+    return fstat(fd, &own) == 0 && file_is_same(&own, file);
 }
 
 /* A link of /proc names a descriptor, and what it shows is not always a path. */

@@ -257,16 +257,24 @@ static int set_absent(struct parser *parser, const struct cli_option *option)
     return 1;
 }
 
+/* On the command line; --flag=false asks for nothing. */
+static bool is_asked_for(const struct parser *parser, const struct cli_option *option)
+{
+    const bool *flag = (const bool *)((const char *)parser->options + option->offset);
+    return parser->given[option - parser->command->options] &&
+           (option->kind != CLI_FLAG || *flag);
+}
+
 static bool is_set(const struct parser *parser, const struct cli_option *option)
 {
     const char *text = option->environment != NULL ? getenv(option->environment) : NULL;
-    return parser->given[option - parser->command->options] || (text != NULL && text[0] != '\0');
+    return is_asked_for(parser, option) || (text != NULL && text[0] != '\0');
 }
 
 /* Who gives an option counts on what it does. */
 static int check_needs(struct parser *parser, const struct cli_option *option)
 {
-    if (option->needs == NULL || !parser->given[option - parser->command->options]) {
+    if (option->needs == NULL || !is_asked_for(parser, option)) {
         return 0;
     }
     const struct cli_option *needed =
@@ -282,12 +290,12 @@ static int check_needs(struct parser *parser, const struct cli_option *option)
 static int check_excludes(struct parser *parser, const struct cli_option *option)
 {
     const char *const *name = option->excludes;
-    if (name == NULL || !parser->given[option - parser->command->options]) {
+    if (name == NULL || !is_asked_for(parser, option)) {
         return 0;
     }
     for (; *name != NULL; name++) {
         const struct cli_option *other = find_long(parser->command, *name, strlen(*name));
-        if (other != NULL && parser->given[other - parser->command->options]) {
+        if (other != NULL && is_asked_for(parser, other)) {
             cli_error(parser->command->name, "--%s does not go with --%s", other->name,
                       option->name);
             return 1;

@@ -1,5 +1,6 @@
 #include "cli/result_program.h"
 
+#include "base/file.h"
 #include "base/outfile.h"
 #include "cli/exit.h"
 #include "cli/invocation.h"
@@ -53,8 +54,7 @@ static bool is_same_file(const char *path, const char *other)
         return false; /* standard output: check_one_output() */
     }
     return strcmp(path, other) == 0 ||
-           (there && stat(other, &other_file) == 0 && file.st_dev == other_file.st_dev &&
-            file.st_ino == other_file.st_ino);
+           (there && stat(other, &other_file) == 0 && file_is_same(&file, &other_file));
 }
 
 /* The option behind `first` that names the same file, or NULL. */

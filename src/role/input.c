@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/exit.h"
 #include "cli/options.h"
@@ -109,7 +110,7 @@ static bool is_one(const char *path, const char *other)
     struct stat other_info;
     return strcmp(path, other) == 0 ||
            (identify(path, &info) && identify(other, &other_info) &&
-            info.st_dev == other_info.st_dev && info.st_ino == other_info.st_ino);
+            file_is_same(&info, &other_info));
 }
 
 int role_input_refuse_twice(const char *command, const char *label, const char *const *paths,

@@ -321,6 +321,7 @@ static void an_option_that_does_nothing_beside_another_is_refused(void **state)
     ASSERT_LINE("--plaintext does not go with --logs", "--version", "v1.1", "--logs", "-",
                 "--plaintext");
     ASSERT_PARSES("--version", "v1.1", "--logs", "-", "--id", "a");
+    ASSERT_PARSES("--version", "v1.1", "--logs", "-", "--plaintext=false"); /* asks for nothing */
     setenv("T_TARGET", "a", 1); /* that is for all commands of a machine */
     ASSERT_PARSES("--version", "v1.1", "--logs", "-");
     ASSERT_PARSES("--version", "v1.1", "--target", "a", "--plaintext");
