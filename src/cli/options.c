@@ -261,8 +261,7 @@ static int set_absent(struct parser *parser, const struct cli_option *option)
 static bool is_asked_for(const struct parser *parser, const struct cli_option *option)
 {
     const bool *flag = (const bool *)((const char *)parser->options + option->offset);
-    return parser->given[option - parser->command->options] &&
-           (option->kind != CLI_FLAG || *flag);
+    return parser->given[option - parser->command->options] && (option->kind != CLI_FLAG || *flag);
 }
 
 static bool is_set(const struct parser *parser, const struct cli_option *option)

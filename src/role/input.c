@@ -108,9 +108,8 @@ static bool is_one(const char *path, const char *other)
 {
     struct stat info;
     struct stat other_info;
-    return strcmp(path, other) == 0 ||
-           (identify(path, &info) && identify(other, &other_info) &&
-            file_is_same(&info, &other_info));
+    return strcmp(path, other) == 0 || (identify(path, &info) && identify(other, &other_info) &&
+                                        file_is_same(&info, &other_info));
 }
 
 int role_input_refuse_twice(const char *command, const char *label, const char *const *paths,
