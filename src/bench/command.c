@@ -11,6 +11,8 @@
 
 #define HOUR_NS UINT64_C(3600000000000)
 
+const char bench_default_versions[] = "v1.1,v1.2,v2.1,v2.2";
+
 /* clang-format off */
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct bench_options, connect),
@@ -40,8 +42,9 @@ static const struct cli_option options_table[] = {
      .argument = "BYTES", .fallback = "4", .min = 1, .max = 60000,
      .help = "Bytes of text in a ping"},
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct bench_options, versions),
-     .argument = "LIST", .fallback = "v1.1,v1.2,v2.1,v2.2",
-     .help = "Agent versions, which streams take in turn"},
+     .argument = "LIST", .fallback = bench_default_versions,
+     .help = "Agent versions, which streams take in turn; one that is named here and gets no "
+             "stream is exit code 4"},
     {.name = "pid", .kind = CLI_LIST, .offset = offsetof(struct bench_options, pids),
      .argument = "PID", .help = "Also measure CPU and memory of this process on this machine"},
     {.name = "threshold", .kind = CLI_LIST, .offset = offsetof(struct bench_options, thresholds),

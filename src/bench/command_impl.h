@@ -29,6 +29,9 @@ struct bench_options {
     struct cli_output_options report;
 };
 
+/* --versions where it is not given: fewer streams take the first of them. */
+extern const char bench_default_versions[];
+
 /* Each prints its result or one line of what is wrong, and returns an exit code. `thresholds` are
  * those of the options. */
 

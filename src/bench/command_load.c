@@ -59,6 +59,10 @@ static int take_setup(const struct bench_options *options, struct bench_setup *s
     }
     setup->version_count =
         cli_take_versions("bench", options->versions, BENCH_VERSIONS_MAX, setup->versions);
+    uint64_t streams = options->connections * options->streams;
+    if (options->versions == bench_default_versions && setup->version_count > streams) {
+        setup->version_count = (size_t)streams;
+    }
     return setup->version_count == 0 || take_pids(&options->pids, setup) != 0;
 }
 
@@ -88,6 +92,9 @@ static void take_expectations(const struct role_expects *expects, struct bench_r
         expected[i] = role_expects_of(expects, result->setup.versions[i]);
         if (expected[i].rule == ROLE_EXPECT_UNKNOWN) {
             bench_add_unchecked(result, result->setup.versions[i], expected[i].reason);
+        } else if (i >= result->setup.connections * result->setup.streams) {
+            bench_add_unchecked(result, result->setup.versions[i],
+                                "no stream was left for it (more: --connections, --streams)");
         }
     }
 }

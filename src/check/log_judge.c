@@ -50,10 +50,11 @@ static void explain_misrouted(struct sentence *text, const struct check_logs *lo
     for (size_t i = 0; i < proxied->endpoint_count && shown < ENDPOINTS_SHOWN; i++) {
         const struct check_endpoint *endpoint = &proxied->endpoints[i];
         if (endpoint->wrong > 0) {
-            sentence_add(text, "%s%s at %s (%" PRIu64 " of %" PRIu64 " streams)", joint,
+            const char *address = check_names_text(names, endpoint->address);
+            sentence_add(text, "%s%s%s%s (%" PRIu64 " of %" PRIu64 " streams)", joint,
                          check_names_text(names, endpoint->cluster),
-                         check_names_text(names, endpoint->address), endpoint->wrong,
-                         endpoint->streams);
+                         address[0] != '\0' ? " at " : ", which had no endpoint", address,
+                         endpoint->wrong, endpoint->streams);
             joint = ", ";
             rest -= endpoint->wrong;
             shown++;

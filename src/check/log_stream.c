@@ -170,6 +170,31 @@ static uint64_t mark_of(const cJSON *object)
     return mark;
 }
 
+/* Envoy writes the cluster that its route names also where a filter refused the request, which is
+ * before it takes that way. Source: Envoy, "Response code details", and those of its filters. */
+static bool is_filtered(const cJSON *object)
+{
+    static const char *const by_filters[] = {
+        "lua_response",
+        "direct_response",
+        "ext_authz_",
+        "ext_proc_",
+        "rbac_",
+        "jwt_authn_access_denied",
+        "fault_filter",
+        "request_rate_limited",
+        "local_rate_limited",
+    };
+    const char *detail = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "detail"));
+    const char *flags_end = detail != NULL ? strchr(detail, ' ') : NULL;
+    for (size_t i = 0; flags_end != NULL && i < ARRAY_SIZE(by_filters); i++) {
+        if (strncmp(flags_end + 1, by_filters[i], strlen(by_filters[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Without a path it cannot be one that went anywhere: then the request was refused as it came, or
  * the connection ended without any. */
 static enum check_log_meaning take(const cJSON *object, const struct keys *keys,
@@ -198,6 +223,9 @@ static enum check_log_meaning take(const cJSON *object, const struct keys *keys,
     }
     if (!is_endpoint(stream->endpoint)) {
         stream->endpoint[0] = '\0';
+    }
+    if (stream->endpoint[0] == '\0' && is_filtered(object)) {
+        stream->cluster[0] = '\0';
     }
     event->kind = CHECK_LOG_STREAM;
     stream->answered = stream->endpoint[0] != '\0' && is_answered(&facts, event);

@@ -122,7 +122,7 @@ static int run_man(const struct cli_program *program, int argc, char **argv)
 
 static int run_with(const struct cli_command *command, const void *options, int argc, char **argv)
 {
-    if (cli_result_prepare(command, options) != 0) {
+    if (cli_result_prepare(command, options, argc, argv) != 0) {
         return EXIT_USAGE;
     }
     return cli_result_finish(command, options, command->run(options, argc, argv));

@@ -85,6 +85,55 @@ static int check_twins(const struct cli_command *command, const void *options)
     return 0;
 }
 
+/* Whether the option's value, or one of them, is that file. */
+static bool reads(const struct cli_option *option, const void *options, const char *path)
+{
+    if (option->kind == CLI_FILE) {
+        const char *value = *(const char *const *)field_of(option, options);
+        return value != NULL && is_same_file(path, value);
+    }
+    const struct cli_list *list = field_of(option, options);
+    for (size_t i = 0; option->kind == CLI_LIST && i < list->count; i++) {
+        if (is_same_file(path, list->values[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the command is to read cannot be where its result goes. */
+static int check_read(const struct cli_command *command, const void *options,
+                      const struct cli_option *result, int argc, char **argv)
+{
+    const char *path = path_of(result, options);
+    for (size_t i = 0; path != NULL && i < command->option_count; i++) {
+        if (reads(&command->options[i], options, path)) {
+            cli_error(command->name, "--%s: %s is what --%s reads; give the result its own file",
+                      result->name, path, command->options[i].name);
+            return 1;
+        }
+    }
+    for (int i = 0; path != NULL && i < argc; i++) {
+        if (is_same_file(path, argv[i])) {
+            cli_error(command->name, "--%s: %s is to be read, too; give the result its own file",
+                      result->name, path);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int check_all_read(const struct cli_command *command, const void *options, int argc,
+                          char **argv)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        if (check_read(command, options, &command->options[i], argc, argv) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int check_file(const struct cli_command *command, const struct cli_option *option,
                       const char *path)
 {
@@ -103,10 +152,14 @@ static int discard_file(const struct cli_command *command, const struct cli_opti
     return rv != 0;
 }
 
-int cli_result_prepare(const struct cli_command *command, const void *options)
+int cli_result_prepare(const struct cli_command *command, const void *options, int argc,
+                       char **argv)
 {
     int (*const steps[])(const struct cli_command *, const struct cli_option *,
                          const char *) = {check_file, discard_file};
+    if (check_all_read(command, options, argc, argv) != 0) {
+        return 1;
+    }
     int twins = check_twins(command, options);
     for (size_t step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
         for (size_t i = 0; i < command->option_count; i++) {
@@ -135,17 +188,35 @@ static bool is_result_file(const struct cli_command *command, const char *argume
     return false;
 }
 
+/* The value of a result file's option at `*at`, which then is where it stands; NULL: none. */
+static const char *result_at(const struct cli_command *command, int argc, char **argv, int *at)
+{
+    const char *path = NULL;
+    if (is_result_file(command, argv[*at], &path) && path == NULL && *at + 1 < argc &&
+        argv[*at + 1][0] != '-') {
+        path = argv[++*at];
+    }
+    return path != NULL && path[0] != '\0' ? path : NULL;
+}
+
+/* Whether a word, or what is behind its '=', is that file and no result. */
+static bool is_read(const struct cli_command *command, const char *path, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *value = argv[i][0] == '-' ? strchr(argv[i], '=') : NULL;
+        if (result_at(command, argc, argv, &i) == NULL &&
+            is_same_file(path, value != NULL ? value + 1 : argv[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void cli_result_discard(const struct cli_command *command, int argc, char **argv)
 {
-    const char *path;
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (!is_result_file(command, argv[i], &path)) {
-            continue;
-        }
-        if (path == NULL && i + 1 < argc && argv[i + 1][0] != '-') {
-            path = argv[++i];
-        }
-        if (path != NULL && path[0] != '\0') {
+        const char *path = result_at(command, argc, argv, &i);
+        if (path != NULL && !is_read(command, path, argc, argv)) {
             (void)outfile_discard(path); /* the command line is what is told */
         }
     }

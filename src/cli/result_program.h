@@ -6,10 +6,13 @@
 #include "cli/options.h"
 
 /* Before anything is done: whether the files can be written, and nothing is to be two things; then
- * no old one is left. Returns 0, or 1 after a line on standard error. */
-int cli_result_prepare(const struct cli_command *command, const void *options);
+ * no old one is left. A file that the command reads, by an option or one of its `argc` positional
+ * arguments, is no place for a result. Returns 0, or 1 after a line on standard error. */
+int cli_result_prepare(const struct cli_command *command, const void *options, int argc,
+                       char **argv);
 
-/* The command line is wrong: removes the result files that it names all the same. */
+/* The command line is wrong: removes the result files that it names all the same, but none that it
+ * names as something else, too. */
 void cli_result_discard(const struct cli_command *command, int argc, char **argv);
 
 /* The command has returned `exit_code`: where that is of an error, and no result was told, the

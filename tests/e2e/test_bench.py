@@ -135,6 +135,21 @@ def halves(started, dead):
                          else live.address))
 
 
+@pytest.mark.parametrize("words, unchecked, code", [
+    (["--versions", "v1.1,v1.2", "-c", "1"], ["v1.2"], 4),
+    (["--versions", "v1.1,v1.2", "-c", "2"], [], 0),
+    (["-c", "1"], [], 0),
+    (["-c", "1", "-s", "2"], [], 0),
+])
+def test_a_version_without_a_stream_was_not_checked(started, words, unchecked, code):
+    """The versions that are there unless others are named take what streams there are."""
+    done = bench(started(Server("v1", "s")).address, *words, "-z", "300ms", "-r", "0", "-o", "json")
+    seen = report(done)
+    assert [one["agent_version"] for one in seen["not_checked"]] == unchecked, seen
+    assert done.returncode == code and seen["versions"] == ["v1.1", "v1.2"][:len(seen["versions"])], done.stderr
+    assert len(seen["versions"]) == seen["streams_opened"] + len(unchecked)
+
+
 def test_a_target_that_is_half_dead_fails_the_bench(started):
     target = halves(started, f"127.0.0.1:{started(ReservedPort()).port}").target
     args = (target, "--versions", "v1.1", "-c", "4", "-r", "100", "-z", "500ms")

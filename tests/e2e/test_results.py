@@ -430,6 +430,24 @@ def test_two_results_are_not_one_file(command, target, tmp_path):
     assert grpcroute(*short(command, target), "--json-file", "/dev/null", "--junit-file", "/dev/null").returncode == 0
 
 
+@pytest.mark.parametrize("words", [
+    ["verify", "--target", "localhost:1", "--cacert", "{}"], ["verify", "--target", "localhost:1", "--key", "{}"],
+    ["verify", "--logs", "{}"], ["verify", "--routes", "{}"], ["bench", "merge", "other", "{}"],
+    ["bench", "compare", "{}", "other"], ["limits", "compare", "{}", "other"], ["limits", "--contract", "{}"],
+    ["verify", "--cacert={}", "--no-such-option"], ["verify", "--no-such-option", "{}"],
+], ids=" ".join)
+@pytest.mark.parametrize("output", ["--json-file", "--junit-file", "--report-file"])
+def test_what_is_read_is_not_written_over(tmp_path, words, output):
+    """By whatever name."""
+    kept, link = tmp_path / "kept", tmp_path / "link"
+    kept.write_text("precious")
+    link.symlink_to(kept)
+    for name in (kept, link, tmp_path / "." / "kept"):
+        done = grpcroute(*(word.format(kept) for word in words), output, name)
+        assert done.returncode == 2 and kept.read_text() == "precious", done
+        assert "give the result its own file" in done.stderr or "--no-such-option" in words, done
+
+
 def into_full(*args):
     """Standard output is on a full disk."""
     with open("/dev/full", "w") as full:

@@ -70,6 +70,16 @@ def report(text, *options, **kwargs):
     return done, told
 
 
+def test_what_a_filter_refused_went_nowhere(start):
+    """Envoy names the cluster of the route, and of a repeated header the first value."""
+    proxy, routes = start("envoy"), ["--routes", ROOT / "deploy/routes/grpcroute.yaml"]
+    live = grpcroute("verify", "--target", proxy.target, "--cacert", proxy.certs / "ca.pem", "--boundary", *routes)
+    assert live.returncode == 0, live.stdout + live.stderr
+    proxy.process.wait_for("lua_response")
+    done = verify(lines(proxy, 25), *routes)  # six of each version, and the refused one
+    assert done.returncode == 0 and b"Refused by the proxy, not judged" in done.stdout, done.stdout + done.stderr
+
+
 def test_the_log_of_each_proxy_is_evidence(start, name):
     proxy = start(name)
     for version in ("v1.1", "v2.1"):

@@ -403,6 +403,10 @@ static void a_stream_passes_where_it_belongs_and_nowhere_else(void **state)
     END("\"agent_version\":\"" version "\",\"path\":\"" PATH "\",\"cluster\":\"" cluster           \
         "\",\"reason\":\"no healthy endpoint\"")
 
+#define ENVOY(version, cluster, detail)                                                            \
+    END("\"agent_version\":\"" version "\",\"path\":\"" PATH "\",\"cluster\":\"" cluster           \
+        "\",\"endpoint\":null,\"http_status\":400,\"detail\":\"" detail "\"")
+
 /* v5.1 belongs to v9, v7.1 to nobody; neither was asked for, and nobody answered. */
 static void a_wrong_way_is_wrong_whoever_asked_and_whoever_answered(void **state)
 {
@@ -422,6 +426,12 @@ static void a_wrong_way_is_wrong_whoever_asked_and_whoever_answered(void **state
         {GOOD NOWHERE("v7.1", "server-v1"), CHECK_FAILED, 2},
         {GOOD NOWHERE("v7.1", ""), CHECK_PASSED, 1},
         {GOOD SENT("odd", "server-v1"), CHECK_PASSED, 1},
+        /* a filter of Envoy's refused it, with the cluster of its route in the line */
+        {GOOD ENVOY("v5.1", "server-v1", "- lua_response"), CHECK_PASSED, 1},
+        {GOOD ENVOY("v5.1", "server-v1", "RL request_rate_limited"), CHECK_PASSED, 1},
+        {GOOD ENVOY("v5.1", "server-v1", "UAEX ext_authz_denied"), CHECK_PASSED, 1},
+        {GOOD ENVOY("v5.1", "server-v1", "UH no_healthy_upstream"), CHECK_FAILED, 2},
+        {GOOD ENVOY("v5.1", "server-v1", "lua_response"), CHECK_FAILED, 2},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
