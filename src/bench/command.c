@@ -11,8 +11,6 @@
 
 #define HOUR_NS UINT64_C(3600000000000)
 
-const char bench_default_versions[] = "v1.1,v1.2,v2.1,v2.2";
-
 /* clang-format off */
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct bench_options, connect),

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char bench_default_versions[] = "v1.1,v1.2,v2.1,v2.2";
+
 static int take_pids(const struct cli_list *list, struct bench_setup *setup)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -10,11 +10,14 @@
 #include <stdio.h>
 
 const char *const check_log_sources[] = {"kubectl", "-", NULL};
-const char *const check_log_excludes[] = {
-    "target",          "connect-to",          "authority", "header", "cacert",   "cert",  "key",
-    "tls-skip-verify", "plaintext",           "streams",   "agents", "interval", "every", "split",
-    "boundary",        "key-passphrase-file", NULL,
-};
+/* clang-format off */
+#define PROBE_ONLY                                                                                 \
+    "target", "connect-to", "authority", "header", "cacert", "cert", "key", "key-passphrase-file", \
+    "tls-skip-verify", "plaintext", "streams", "agents", "interval", "every", "split", "boundary", \
+    "seed"
+const char *const check_log_excludes[] = {PROBE_ONLY, NULL};
+const char *const check_sticky_log_excludes[] = {PROBE_ONLY, "version", "expect", "routes", NULL};
+/* clang-format on */
 
 int check_log_session_run(struct check_plan *plan, const struct check_log_options *options,
                           const struct check_session_options *session,

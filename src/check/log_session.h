@@ -13,16 +13,19 @@ struct check_log_options {
 
 extern const char *const check_log_sources[];  /* that are no files */
 extern const char *const check_log_excludes[]; /* what only a probe can do */
+/* And what sticky-test, which asks only whether streams stayed, has no use for beside --logs. */
+extern const char *const check_sticky_log_excludes[];
 
 /* clang-format off */
 
-/* The entries for the field `field` of `type`, a struct check_log_options. */
-#define CHECK_LOG_OPTIONS(type, field)                                                             \
+/* The entries for the field `field` of `type`, a struct check_log_options, in a command in which
+ * the options `excluded` do nothing beside --logs. */
+#define CHECK_LOG_OPTIONS(type, field, excluded)                                                   \
     {.name = "logs", .kind = CLI_LIST, .offset = offsetof(type, field.sources),                    \
      .argument = "FILE|-|kubectl",                                                                 \
      .help = "Judge what agents and servers logged, or a proxy of their streams, instead of "      \
              "probing: files, standard input, or the pods of --namespace",                         \
-     .choices = check_log_sources, .excludes = check_log_excludes},                                \
+     .choices = check_log_sources, .excludes = (excluded)},                                        \
     {.name = "namespace", .kind = CLI_STRING, .offset = offsetof(type, field.namespace),           \
      .argument = "NAME", .fallback = "grpc-routing-poc", .needs = "logs",                          \
      .help = "Where --logs kubectl looks"},                                                        \

@@ -49,7 +49,7 @@ static const struct cli_option options_table[] = {
      .max = 1000,
      .help = "Streams at once, on one connection"},
     CHECK_INTERVAL_OPTION(struct options, interval_ns, "100ms"),
-    CHECK_LOG_OPTIONS(struct options, logs),
+    CHECK_LOG_OPTIONS(struct options, logs, check_sticky_log_excludes),
     CHECK_TIMEOUT_OPTION(struct options, session.timeout_ns),
     CLI_OUTPUT_OPTIONS(struct options, session.report),
     CLI_REPORT_OPTION(struct options, session.report),

@@ -52,7 +52,7 @@ static const struct cli_option options_table[] = {
      .help = "Streams of each version, on shared and on separate connections; 0 for 6, and with "
              "--split for as many more as it needs"},
     CHECK_INTERVAL_OPTION(struct options, interval_ns, "10ms"),
-    CHECK_LOG_OPTIONS(struct options, logs),
+    CHECK_LOG_OPTIONS(struct options, logs, check_log_excludes),
     {.name = "boundary",
      .kind = CLI_FLAG,
      .offset = offsetof(struct options, boundary),

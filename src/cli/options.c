@@ -235,11 +235,34 @@ static int set_from_environment(struct parser *parser, const struct cli_option *
     return 0;
 }
 
-/* Fills an option that was not given. */
+/* On the command line; --flag=false asks for nothing. */
+static bool is_asked_for(const struct parser *parser, const struct cli_option *option)
+{
+    const bool *flag = (const bool *)((const char *)parser->options + option->offset);
+    return parser->given[option - parser->command->options] && (option->kind != CLI_FLAG || *flag);
+}
+
+/* Whether an option of the command line excludes this one. */
+static bool is_excluded(const struct parser *parser, const struct cli_option *option)
+{
+    for (size_t i = 0; i < parser->command->option_count; i++) {
+        const struct cli_option *other = &parser->command->options[i];
+        const char *const *name = is_asked_for(parser, other) ? other->excludes : NULL;
+        for (; name != NULL && *name != NULL; name++) {
+            if (strcmp(*name, option->name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Fills an option that was not given. The environment, which is for all commands of a machine, does
+ * not say what the command line excludes. */
 static int set_absent(struct parser *parser, const struct cli_option *option)
 {
     const char *text = option->environment != NULL ? getenv(option->environment) : NULL;
-    if (text != NULL && text[0] != '\0') {
+    if (text != NULL && text[0] != '\0' && !is_excluded(parser, option)) {
         return set_from_environment(parser, option, text);
     }
     if (option->fallback != NULL) {
@@ -255,13 +278,6 @@ static int set_absent(struct parser *parser, const struct cli_option *option)
         cli_error(parser->command->name, "--%s %s is required", option->name, option->argument);
     }
     return 1;
-}
-
-/* On the command line; --flag=false asks for nothing. */
-static bool is_asked_for(const struct parser *parser, const struct cli_option *option)
-{
-    const bool *flag = (const bool *)((const char *)parser->options + option->offset);
-    return parser->given[option - parser->command->options] && (option->kind != CLI_FLAG || *flag);
 }
 
 static bool is_set(const struct parser *parser, const struct cli_option *option)

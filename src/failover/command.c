@@ -37,6 +37,8 @@ struct options {
     struct cli_output_options report;
 };
 
+static const char default_namespace[] = "grpc-routing-poc";
+
 /* clang-format off */
 static const struct cli_option options_table[] = {
     ROLE_CONNECT_OPTIONS(struct options, connect),
@@ -46,7 +48,7 @@ static const struct cli_option options_table[] = {
      .help = "Shell command that breaks something: kills a pod, restarts the proxy, reloads its configuration. Or a short name of one, which is "
              "shown before it runs: scale:NAME=N, rollout:NAME, reload-cert[:...]"},
     {.name = "namespace", .kind = CLI_STRING, .offset = offsetof(struct options, namespace), .argument = "NAME",
-     .fallback = "grpc-routing-poc", .help = "Where scale:, rollout: and reload-cert find what they name; KUBECTL in the environment names another kubectl"},
+     .fallback = default_namespace, .help = "Where scale:, rollout: and reload-cert find what they name; KUBECTL in the environment names another kubectl"},
     {.name = "agents", .kind = CLI_COUNT, .offset = offsetof(struct options, agents), .argument = "N", .fallback = "60",
      .min = 1, .max = 5000, .help = "Streams to hold, each on a connection of its own"},
     {.name = "versions", .kind = CLI_STRING, .offset = offsetof(struct options, versions), .argument = "LIST",
@@ -165,6 +167,14 @@ static int take_command(const struct options *options, char out[static FAILOVER_
     int rv = failover_recipe_expand(options->fault, &setting, out, &reason);
     if (rv < 0) {
         cli_error("failover-test", "--fault '%s': %s", options->fault, reason);
+        return 1;
+    }
+    if (rv > 0 && options->namespace != default_namespace) {
+        cli_error(
+            "failover-test",
+            "--namespace %s: is for scale:, rollout: and reload-cert; a --fault command names "
+            "its own",
+            options->namespace);
         return 1;
     }
     result->fault = options->fault;

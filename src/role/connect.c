@@ -13,6 +13,9 @@
  * and with so many a round trip of 100 ms still leaves some hundred new connections a second. */
 #define CONNECTING_MAX 128
 
+const char *const role_unverified_excludes[] = {"cacert", NULL};
+const char *const role_plaintext_excludes[] = {"cacert", "cert", "key", "tls-skip-verify", NULL};
+
 static int refuse(const char *command, const char *text)
 {
     cli_error(command, "%s", text);
@@ -26,8 +29,8 @@ static const char *contradiction(const struct role_connect_options *options)
     if (options->cacert != NULL && options->plaintext) {
         return "--cacert: contradicts --plaintext (USE_TLS=false), which means no TLS";
     }
-    if (options->cacert != NULL && options->tls_skip_verify) {
-        return "--cacert: contradicts --tls-skip-verify, which verifies nothing";
+    if (options->tls_skip_verify && options->plaintext) {
+        return "--tls-skip-verify: contradicts --plaintext (USE_TLS=false), which means no TLS";
     }
     if (options->cert != NULL && options->plaintext) {
         return "--cert: contradicts --plaintext (USE_TLS=false), which means no TLS";

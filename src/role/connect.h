@@ -25,6 +25,10 @@ struct role_connect_options {
     struct role_service_options service; /* with ROLE_SERVICE_OPTIONS; else PingPong */
 };
 
+/* What does nothing beside --tls-skip-verify, and beside --plaintext. */
+extern const char *const role_unverified_excludes[];
+extern const char *const role_plaintext_excludes[];
+
 #define ROLE_VERSION_HEADER "agent-version"
 #define ROLE_ID_HEADER      "agent-id"
 
@@ -63,9 +67,10 @@ struct role_connect_options {
     {.name = "id-header", .kind = CLI_STRING, .offset = offsetof(type, field.id_header),           \
      .argument = "NAME", .fallback = ROLE_ID_HEADER, .help = "Header that carries the agent's id"},\
     {.name = "tls-skip-verify", .short_name = 'k', .kind = CLI_FLAG,                               \
-     .offset = offsetof(type, field.tls_skip_verify),                                              \
+     .offset = offsetof(type, field.tls_skip_verify), .excludes = role_unverified_excludes,        \
      .help = "Use TLS without verifying the certificate"},                                         \
     {.name = "plaintext", .kind = CLI_FLAG, .offset = offsetof(type, field.plaintext),             \
+     .excludes = role_plaintext_excludes,                                                          \
      .environment = "USE_TLS", .environment_negated = true, .help = "Use no TLS (h2c)"}
 
 /* clang-format on */

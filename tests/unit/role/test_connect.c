@@ -89,12 +89,25 @@ static const char *refusal(const struct options *options)
 static void a_check_that_would_not_be_made_is_refused(void **state)
 {
     (void)state;
-    struct options options = parse("--cacert", "ca.pem", "--plaintext", NULL);
+    setenv("USE_TLS", "false", 1);
+    struct options options = parse("--cacert", "ca.pem", NULL);
     assert_string_equal(refusal(&options), "grpcroute agent: --cacert: contradicts --plaintext "
                                            "(USE_TLS=false), which means no TLS\n");
-    options = parse("--cacert", "ca.pem", "-k", NULL);
-    assert_string_equal(refusal(&options), "grpcroute agent: --cacert: contradicts "
-                                           "--tls-skip-verify, which verifies nothing\n");
+    options = parse("-k", NULL);
+    assert_string_equal(refusal(&options), "grpcroute agent: --tls-skip-verify: contradicts "
+                                           "--plaintext (USE_TLS=false), which means no TLS\n");
+}
+
+/* It is for all commands of a machine. */
+static void the_environment_contradicts_no_option(void **state)
+{
+    (void)state;
+    setenv("GRPCROUTE_CACERT", "ca.pem", 1);
+    struct options with = parse(NULL);
+    assert_string_equal(with.connect.cacert, "ca.pem");
+    assert_null(parse("--plaintext", NULL).connect.cacert);
+    assert_null(parse("-k", NULL).connect.cacert);
+    assert_string_equal(parse("--tls-skip-verify=false", NULL).connect.cacert, "ca.pem");
 }
 
 static void authorities_that_cannot_be_read_are_told(void **state)
@@ -130,6 +143,7 @@ int main(void)
         cmocka_unit_test_setup(the_default_is_verified_tls_to_localhost, clean_environment),
         cmocka_unit_test_setup(the_environment_of_a_pod_is_understood, clean_environment),
         cmocka_unit_test_setup(a_check_that_would_not_be_made_is_refused, clean_environment),
+        cmocka_unit_test_setup(the_environment_contradicts_no_option, clean_environment),
         cmocka_unit_test_setup(authorities_that_cannot_be_read_are_told, clean_environment),
         cmocka_unit_test_setup(all_connections_go_where_the_options_say, clean_environment),
     };
