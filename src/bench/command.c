@@ -52,9 +52,10 @@ static const struct cli_option options_table[] = {
              "'errors<=3'"},
     {.name = "tolerance", .kind = CLI_COUNT,
      .offset = offsetof(struct bench_options, tolerance_percent), .argument = "PERCENT",
-     .fallback = "10", .max = 1000, .help = "How much worse bench compare lets a figure be"},
+     .fallback = "10", .max = 1000, .inner_only = true,
+     .help = "How much worse bench compare lets a figure be"},
     {.name = "metric", .kind = CLI_STRING, .offset = offsetof(struct bench_options, metrics),
-     .argument = "LIST", .fallback = COMPARE_METRICS,
+     .argument = "LIST", .fallback = COMPARE_METRICS, .inner_only = true,
      .help = "Figures that bench compare judges, those of --threshold and cpu, separated by "
              "commas"},
     CLI_OUTPUT_OPTIONS(struct bench_options, report),
@@ -106,6 +107,14 @@ static int run(const void *parsed, int argc, char **argv)
 
 static const char *const inner_commands[] = {"merge", "compare", NULL};
 
+static const struct cli_inner inner_table[] = {
+    {"merge",
+     (const char *const[]){"threshold", "output", "json-file", "junit-file", "report-file", NULL}},
+    {"compare", (const char *const[]){"metric", "tolerance", "output", "json-file", "junit-file",
+                                      "report-file", NULL}},
+    {NULL, NULL},
+};
+
 const struct cli_command bench_command = {
     .name = "bench",
     .summary = "Measure latency, throughput and cost of a proxy or server under long-lived streams",
@@ -132,6 +141,7 @@ const struct cli_command bench_command = {
     .positional = "[merge FILE... | compare BEFORE NOW...]",
     .positional_words = inner_commands,
     .positional_files = true,
+    .inner = inner_table,
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct bench_options),

@@ -319,6 +319,64 @@ static int check_excludes(struct parser *parser, const struct cli_option *option
     return 0;
 }
 
+static bool uses(const struct cli_inner *inner, const struct cli_option *option)
+{
+    const char *const *name = inner->uses;
+    while (*name != NULL && strcmp(*name, option->name) != 0) {
+        name++;
+    }
+    return *name != NULL;
+}
+
+/* The command within that the first word names, or NULL. */
+static const struct cli_inner *find_inner(const struct parser *parser)
+{
+    const struct cli_inner *inner = parser->command->inner;
+    while (inner->name != NULL && strcmp(inner->name, parser->argv[0]) != 0) {
+        inner++;
+    }
+    return inner->name != NULL ? inner : NULL;
+}
+
+static int complain_unused(const struct parser *parser, const struct cli_option *option,
+                           const struct cli_inner *inner)
+{
+    char taken[512] = "";
+    size_t len = 0;
+    for (const char *const *name = inner->uses; *name != NULL && len < sizeof(taken); name++) {
+        len += (size_t)snprintf(taken + len, sizeof(taken) - len, "%s--%s", len > 0 ? ", " : "",
+                                *name);
+    }
+    cli_error(parser->command->name, "--%s does not go with %s, which takes %s", option->name,
+              inner->name, taken);
+    return 1;
+}
+
+static int complain_inner_only(const struct parser *parser, const struct cli_option *option)
+{
+    const struct cli_command *command = parser->command;
+    const struct cli_inner *inner = command->inner;
+    while (!uses(inner, option)) {
+        inner++; /* one of them does */
+    }
+    cli_error(command->name, "--%s goes with %s %s only; leave it out", option->name, command->name,
+              inner->name);
+    return 1;
+}
+
+/* A word that names no command within is told by the command. */
+static int check_inner(struct parser *parser, const struct cli_option *option)
+{
+    if (parser->command->inner == NULL || !is_asked_for(parser, option)) {
+        return 0;
+    }
+    if (parser->positional_count == 0) {
+        return option->inner_only ? complain_inner_only(parser, option) : 0;
+    }
+    const struct cli_inner *inner = find_inner(parser);
+    return inner != NULL && !uses(inner, option) ? complain_unused(parser, option, inner) : 0;
+}
+
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *ret_options,
               bool *ret_help, int *ret_argc, char ***ret_argv)
 {
@@ -336,7 +394,8 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, void *re
             return 1;
         }
         if (check_needs(&parser, &command->options[i]) != 0 ||
-            check_excludes(&parser, &command->options[i]) != 0) {
+            check_excludes(&parser, &command->options[i]) != 0 ||
+            check_inner(&parser, &command->options[i]) != 0) {
             return 1;
         }
     }

@@ -48,12 +48,19 @@ struct cli_option {
     const char *needs; /* the option without which this one does nothing; NULL: none */
     /* Options that do nothing beside this one, where the command has them; ends with NULL. */
     const char *const *excludes;
-    bool secret;  /* reports show the value up to its colon only */
-    uint64_t min; /* CLI_COUNT, CLI_DURATION */
-    uint64_t max; /* 0: no upper limit */
+    bool inner_only; /* nothing but a command within this one uses it */
+    bool secret;     /* reports show the value up to its colon only */
+    uint64_t min;    /* CLI_COUNT, CLI_DURATION */
+    uint64_t max;    /* 0: no upper limit */
     /* CLI_CHOICE: all there are; CLI_LIST: what completion offers beside files. Ends with NULL. */
     const char *const *choices;
     const char *help; /* one sentence, no full stop */
+};
+
+/* A command within a command, such as "compare" of bench. */
+struct cli_inner {
+    const char *name;        /* the first positional word */
+    const char *const *uses; /* options, without dashes; the others are refused; ends with NULL */
 };
 
 struct cli_command {
@@ -64,6 +71,7 @@ struct cli_command {
     const char *positional;              /* "COMMAND" in the usage line; NULL: none are allowed */
     const char *const *positional_words; /* that completion offers first; ends with NULL */
     bool positional_files;               /* behind them it offers files */
+    const struct cli_inner *inner;       /* ends with an empty one; NULL: there is none */
     const struct cli_option *options;
     size_t option_count;
     size_t struct_bytes; /* size of the options struct */

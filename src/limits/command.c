@@ -197,6 +197,11 @@ static int run(const void *parsed, int argc, char **argv)
 
 static const char *const inner_commands[] = {"compare", NULL};
 
+static const struct cli_inner inner_table[] = {
+    {"compare", (const char *const[]){"output", "json-file", "junit-file", NULL}}, /* no page */
+    {NULL, NULL},
+};
+
 const struct cli_command limits_command = {
     .name = "limits",
     .summary = "Measure what the path does to streams, and name the setting",
@@ -217,6 +222,7 @@ const struct cli_command limits_command = {
     .positional = "[compare BEFORE NOW]",
     .positional_words = inner_commands,
     .positional_files = true,
+    .inner = inner_table,
     .options = options_table,
     .option_count = ARRAY_SIZE(options_table),
     .struct_bytes = sizeof(struct options),

@@ -44,7 +44,7 @@ static int read_file(const char *path, struct limits_file *ret)
     return rv;
 }
 
-static int check(int argc, char **argv, const struct cli_output_options *outputs)
+static int check(int argc, char **argv)
 {
     if (argc != 2) {
         cli_error(
@@ -56,16 +56,12 @@ static int check(int argc, char **argv, const struct cli_output_options *outputs
         cli_error("limits", "-: standard input can be read only once");
         return 1;
     }
-    if (outputs->report_file != NULL) {
-        cli_error("limits", "--report-file: compare has no page; use -o markdown");
-        return 1;
-    }
     return 0;
 }
 
 int limits_compare_command(int argc, char **argv, const struct cli_output_options *outputs)
 {
-    if (check(argc, argv, outputs) != 0) {
+    if (check(argc, argv) != 0) {
         return EXIT_USAGE;
     }
     struct limits_file *files = mem_calloc(2, sizeof(*files));

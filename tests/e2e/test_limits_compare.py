@@ -142,7 +142,11 @@ def test_a_run_that_did_not_connect_holds_nothing(results, tmp_path):
     (["compare", "a"], "compare: expected two files"),
     (["compare", "a", "b", "c"], "compare: expected two files"),
     (["compare", "none.json", "none.json"], "none.json: No such file or directory"),
-    (["compare", "a", "b", "--report-file", "x.html"], "--report-file: compare has no page; use -o markdown"),
+    (["compare", "a", "b", "--report-file", "x.html"], "--report-file does not go with compare, which takes --output"),
+    (["compare", "a", "b", "--contract", "x.html"], "--contract does not go with compare, which takes --output, "),
+    (["compare", "a", "b", "--within", "5s"], "--within does not go with compare, which takes --output, "),
+    (["compare", "a", "b", "--gentle"], "--gentle does not go with compare, which takes --output, "),
+    (["--shapes", "idle", "compare", "a", "b"], "--shapes does not go with compare, which takes --output, "),
     (["merge", "a"], '"merge" is not valid, expected compare BEFORE NOW, or nothing'),
 ])
 def test_wrong_arguments_are_told(args, said, tmp_path):

@@ -589,6 +589,28 @@ def test_slips_have_their_own_words(args, words):
     assert done.returncode == 2 and words in done.stderr
 
 
+@pytest.mark.parametrize("args, words", [
+    (["compare", "a", "b", "--threshold", "p99<1us"], "--threshold does not go with compare, which takes --metric, "),
+    (["-c", "5", "compare", "a", "b"], "--connections does not go with compare, which takes --metric, "),
+    (["compare", "a", "b", "--target", "a:1"], "--target does not go with compare, which takes --metric, "),
+    (["merge", "a", "b", "--tolerance", "5"], "--tolerance does not go with merge, which takes --threshold, "),
+    (["merge", "a", "b", "--pid", "1"], "--pid does not go with merge, which takes --threshold, "),
+    (["--tolerance", "5"], "--tolerance goes with bench compare only"),
+    (["--metric", "p99"], "--metric goes with bench compare only")])
+def test_a_bench_refuses_options_that_it_would_not_use(args, words):
+    done = grpcroute("bench", *args)
+    assert done.returncode == 2 and words in done.stderr and done.stdout == "", done.stderr
+
+
+def test_what_the_environment_says_is_for_all_commands(target, tmp_path):
+    file = tmp_path / "a.json"
+    assert grpcroute(*short("bench", target), "--json-file", file).returncode == 0
+    told = grpcroute("bench", "compare", file, file, "--metric", "errors", env={"SERVER_ADDRESS": "other:1"})
+    assert told.returncode == 0, told.stderr
+    stray = grpcroute("bench", "conpare", file, file, "--tolerance", "5")
+    assert stray.returncode == 2 and '"conpare" is not valid' in stray.stderr
+
+
 def test_blanks_in_lists(target):
     assert grpcroute("verify", *target, "--versions", "v1.1, v1.2", "-n", "1").returncode == 0
     assert grpcroute(*short("bench", target), "--versions", "v1.1 , v1.2").returncode == 0

@@ -15,6 +15,7 @@
 #define ARGUMENTS_MAX 80
 
 static struct capture capture;
+static const struct cli_command *command; /* that is parsed for */
 static struct sample parsed;
 static bool help;
 static int rest_count;
@@ -33,7 +34,7 @@ static const char *parse(const char *first, ...)
     va_end(words);
     parsed = (struct sample){0};
     capture_begin(&capture, stderr);
-    int outcome = cli_parse(&sample_command, count, arguments, &parsed, &help, &rest_count, &rest);
+    int outcome = cli_parse(command, count, arguments, &parsed, &help, &rest_count, &rest);
     const char *text = capture_end(&capture);
     assert_int_equal(outcome, text[0] != '\0');
     return text;
@@ -52,6 +53,7 @@ static int clean_environment(void **state)
     for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
         unsetenv(NAMES[i]);
     }
+    command = &sample_command;
     return 0;
 }
 
@@ -327,6 +329,34 @@ static void an_option_that_does_nothing_beside_another_is_refused(void **state)
     ASSERT_PARSES("--version", "v1.1", "--target", "a", "--plaintext");
 }
 
+static void a_command_within_refuses_what_it_does_not_use(void **state)
+{
+    (void)state;
+    static const char *const of_sum[] = {"count", "verbose", NULL};
+    static const char *const of_show[] = {"least", "verbose", NULL};
+    static const struct cli_inner inner[] = {{"sum", of_sum}, {"show", of_show}, {NULL, NULL}};
+    struct cli_option options[sizeof(sample_options) / sizeof(sample_options[0])];
+    struct cli_command with_inner = sample_command;
+    memcpy(options, sample_options, sizeof(options));
+    for (size_t i = 0; i < with_inner.option_count; i++) {
+        options[i].required = false;
+        options[i].inner_only = strcmp(options[i].name, "least") == 0;
+    }
+    with_inner.options = options;
+    with_inner.inner = inner;
+    command = &with_inner;
+    ASSERT_LINE("--id does not go with show, which takes --least, --verbose", "--id", "a", "show");
+    ASSERT_LINE("--least does not go with sum, which takes --count, --verbose", "sum", "show",
+                "--least", "6");
+    ASSERT_LINE("--least goes with sample show only; leave it out", "--least", "6");
+    ASSERT_PARSES("show", "--least", "6", "-v");
+    ASSERT_PARSES("show", "--plaintext=false"); /* nothing */
+    ASSERT_PARSES("shwo", "--least", "6", "-c", "2");
+    ASSERT_PARSES("-c", "2");
+    setenv("T_ID", "a", 1); /* that is for all commands of a machine */
+    ASSERT_PARSES("show", "--least", "6");
+}
+
 static void values_are_shown_escaped_and_cut(void **state)
 {
     (void)state;
@@ -361,11 +391,11 @@ static void too_many_list_values_are_refused(void **state)
 static void unwanted_arguments_are_refused(void **state)
 {
     (void)state;
-    struct cli_command command = sample_command;
-    command.positional = NULL;
+    struct cli_command alone = sample_command;
+    alone.positional = NULL;
     char *words[] = {(char *)(uintptr_t) "v1\x07"};
     capture_begin(&capture, stderr);
-    int outcome = cli_parse(&command, 1, words, &parsed, &help, &rest_count, &rest);
+    int outcome = cli_parse(&alone, 1, words, &parsed, &help, &rest_count, &rest);
     assert_string_equal(capture_end(&capture), "grpcroute sample: unexpected argument \"v1\\x07\"; "
                                                "see grpcroute sample --help\n");
     assert_int_equal(outcome, 1);
@@ -405,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup(an_option_that_does_nothing_alone_is_refused, clean_environment),
         cmocka_unit_test_setup(an_option_that_does_nothing_beside_another_is_refused,
                                clean_environment),
+        cmocka_unit_test_setup(a_command_within_refuses_what_it_does_not_use, clean_environment),
         cmocka_unit_test_setup(values_are_shown_escaped_and_cut, clean_environment),
         cmocka_unit_test_setup(too_many_list_values_are_refused, clean_environment),
         cmocka_unit_test_setup(unwanted_arguments_are_refused, clean_environment),
