@@ -109,6 +109,8 @@ static void add_metric(const struct bench_metric *metric, const struct bench_res
         row.rests_on = first < second ? first : second;
     }
     if (metric->unit == BENCH_NANOSECONDS) {
+        row.before_is_blind = before->latency.count == 0;
+        row.now_is_blind = now->latency.count == 0;
         row.missing = !both;
     } else if (metric->unit == BENCH_PER_SECOND) {
         row.missing = row.before <= 0; /* nothing to be worse than */
@@ -127,6 +129,11 @@ static bool is_same_load(const struct bench_setup *a, const struct bench_setup *
            bench_is_alike(a, b);
 }
 
+static bool has_cost(const struct bench_result *result, size_t number)
+{
+    return number < result->setup.pid_count && result->answered > 0 && !result->costs[number].ended;
+}
+
 /* A row for each process of both. One that only one of them has, or none although it was asked for
  * by name, is missing. */
 static void add_costs(const struct bench_result *before, const struct bench_result *now,
@@ -137,13 +144,17 @@ static void add_costs(const struct bench_result *before, const struct bench_resu
     size_t wanted = strcmp(metrics, COMPARE_METRICS) == 0 ? 0 : 1;
     size_t most = first > second ? first : second;
     for (size_t i = 0; i < (most > 0 ? most : wanted); i++) {
+        bool first_has = has_cost(before, i);
+        bool second_has = has_cost(now, i);
         struct bench_compare_row row = {
             .name = "cpu",
             .unit = "us/message",
-            .before = i < first ? us_per_message(before->costs[i].cpu_seconds, before) : 0,
-            .now = i < second ? us_per_message(now->costs[i].cpu_seconds, now) : 0,
+            .before = first_has ? us_per_message(before->costs[i].cpu_seconds, before) : 0,
+            .now = second_has ? us_per_message(now->costs[i].cpu_seconds, now) : 0,
+            .before_is_blind = !first_has,
+            .now_is_blind = !second_has,
             .decides = names(metrics, "cpu"),
-            .missing = i >= first || i >= second || before->answered == 0 || now->answered == 0,
+            .missing = !first_has || !second_has,
         };
         if (row.decides || !row.missing) {
             add_row(ret, row, false);
@@ -180,10 +191,11 @@ static void row_label(const struct bench_compare_row *row, char out[static LABEL
     }
 }
 
-const char *bench_compare_figure(double value, bool is_blind, char out[static COMPARE_FIGURE_BYTES])
+const char *bench_compare_figure(const struct bench_compare_row *row, double value, bool is_blind,
+                                 char out[static COMPARE_FIGURE_BYTES])
 {
     if (is_blind) {
-        return "not checked";
+        return row->unit[0] == '\0' ? "not checked" : "-";
     }
     snprintf(out, COMPARE_FIGURE_BYTES, "%.2f", value);
     return out;
@@ -205,9 +217,9 @@ static void print_row(FILE *out, const struct bench_compare_row *row, double tol
         text_format_percent(limit, sizeof(limit), tolerance);
     }
     fprintf(out, "%-24s %14s %14s %8s %9s  %s", label,
-            bench_compare_figure(row->before, row->before_is_blind, figures[0]),
-            bench_compare_figure(row->now, row->now_is_blind, figures[1]),
-            is_blind ? "-" : bench_compare_figure(row->ratio, false, figures[2]), limit,
+            bench_compare_figure(row, row->before, row->before_is_blind, figures[0]),
+            bench_compare_figure(row, row->now, row->now_is_blind, figures[1]),
+            is_blind ? "-" : bench_compare_figure(row, row->ratio, false, figures[2]), limit,
             bench_compare_row_word(row));
     if (row->is_uncertain) {
         fprintf(out, ", uncertain: rests on %" PRIu64 " message%s", row->rests_on,

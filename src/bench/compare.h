@@ -24,7 +24,7 @@ struct bench_compare_row {
     bool decides;
     bool worse;           /* decides, and is worse by more than the tolerance */
     bool missing;         /* decides, and one of the two has nothing of it */
-    bool before_is_blind; /* a count of nothing, since it could not be seen */
+    bool before_is_blind; /* no figure: nothing of it could be seen, or was measured */
     bool now_is_blind;
     uint64_t rests_on; /* quantiles: messages beyond it in the smaller result; else 0 */
     bool is_uncertain; /* a quantile that rests on too few */
@@ -49,8 +49,8 @@ void bench_compare_results(const struct bench_result *before, const struct bench
 
 #define COMPARE_FIGURE_BYTES 32
 
-/* A figure of a row as people read it: `out`, or "not checked". */
-const char *bench_compare_figure(double value, bool is_blind,
+/* A figure of a row as people read it: `out`, or "not checked" of a count and "-" of another. */
+const char *bench_compare_figure(const struct bench_compare_row *row, double value, bool is_blind,
                                  char out[static COMPARE_FIGURE_BYTES]);
 
 /* "ok", "worse", "missing", or "not judged". */

@@ -226,7 +226,7 @@ function showFigures(run) {
       size(1024 * cost.memory_kib), run.streams_opened > 0 ? size(1024 * Math.max(0, cost.idle_streams_kib) / run.streams_opened) : "–"])));
 }
 
-const figure = (row, value) => value === null ? "not checked" : row.unit === "us" ? duration(value * 1e3) : `${Number(value.toFixed(2))}${row.unit === "/s" ? "/s" : ""}`;
+const figure = (row, value) => value === null ? row.unit === "" ? "not checked" : "–" : row.unit === "us" ? duration(value * 1e3) : `${Number(value.toFixed(2))}${row.unit === "/s" ? "/s" : ""}`;
 
 function showComparison(comparison, number) {
   const run = runs[number + 1];

@@ -77,9 +77,9 @@ static void put_comparison(FILE *out, const struct bench_page *page, size_t numb
         snprintf(name, sizeof(name), "%s %s", row->name, row->unit);
         const char *const cells[] = {
             name,
-            bench_compare_figure(row->before, row->before_is_blind, figures[0]),
-            bench_compare_figure(row->now, row->now_is_blind, figures[1]),
-            bench_compare_figure(row->ratio, is_blind, figures[2]),
+            bench_compare_figure(row, row->before, row->before_is_blind, figures[0]),
+            bench_compare_figure(row, row->now, row->now_is_blind, figures[1]),
+            bench_compare_figure(row, row->ratio, is_blind, figures[2]),
             bench_compare_row_word(row),
             NULL};
         cli_markdown_row(out, cells);

@@ -448,6 +448,26 @@ def test_what_one_of_two_reports_does_not_have_is_not_compared(good_report, tmp_
         assert rows["exit_code"] == code and any(row["missing"] for row in rows["metrics"]) == (code != 0)
 
 
+def test_what_one_of_two_reports_did_not_measure_has_no_figure(good_report, tmp_path):
+    plain, measured, dead, mute = (tmp_path / name for name in ("plain", "measured", "dead", "mute"))
+    cost = {"pid": 1, "cpu_seconds": 1, "memory_kib": 1}
+    plain.write_text(json.dumps(good_report | PUNCTUAL))
+    measured.write_text(json.dumps(good_report | PUNCTUAL | {"processes": [cost]}))
+    dead.write_text(json.dumps(good_report | PUNCTUAL | {"processes": [cost | {"ended": True}]}))
+    mute.write_text(json.dumps(good_report | PUNCTUAL | {"answered": 0, "latency": PUNCTUAL["lateness"]}))
+    for before, now, metric, label in ((plain, measured, "cpu", "process us per message"),
+                                       (dead, measured, "cpu", "process us per message"),
+                                       (mute, plain, "p50", "latency p50 us")):
+        done = grpcroute("bench", "compare", before, now)
+        assert done.returncode == 4 and re.search(rf"^{label} +- +[0-9.]+ +- +10 ?% +missing", done.stdout, re.M), \
+            done.stdout
+        assert metric in done.stdout.partition("has no figures of it: ")[2], done.stdout
+        rows = json.loads(grpcroute("bench", "compare", now, before, "-o", "json").stdout)["metrics"]
+        row = [row for row in rows if row["metric"] == metric][0]
+        assert row["before"] > 0 and row["now"] is None and row["ratio"] is None
+        assert row["missing"] and not row["worse"]
+
+
 def test_a_report_that_cannot_be_written_whole_is_told(good_report, tmp_path):
     (tmp_path / "good").write_text(json.dumps(good_report))
     done = grpcroute("bench", "merge", tmp_path / "good", "--report-file", "/dev/full")
