@@ -121,7 +121,6 @@ void bench_tell_junit(FILE *out, const void *told)
         return;
     }
     if (page->comparisons == NULL) {
-        cases.suite.duration_ns = page->runs[0]->seconds_ns;
         put_load_cases(&cases, page);
     } else if (page->exit_code == EXIT_NO_EVIDENCE) {
         put_case(&cases, "reports", CLI_JUNIT_ERROR, "no_evidence", "a report is not valid");

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "cli/result.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void put_suite(FILE *out, const char *element, const struct cli_junit_sui
         out,
         "<%s name=\"grpcroute %s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" time=\"%.3f\">\n",
         element, suite->command, suite->tests, suite->failures, suite->errors,
-        (double)suite->duration_ns / 1e9);
+        cli_result_seconds());
 }
 
 void cli_junit_begin(FILE *out, const struct cli_junit_suite *suite)

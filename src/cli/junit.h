@@ -13,13 +13,13 @@ struct cli_junit_suite {
     size_t tests;
     size_t failures;
     size_t errors;
-    uint64_t duration_ns;
 };
 
 enum cli_junit_result { CLI_JUNIT_PASSED, CLI_JUNIT_FAILURE, CLI_JUNIT_ERROR };
 
-/* All texts may hold any bytes; what is not UTF-8, a control character, or has no place in XML
- * becomes "?". Cases have no time of their own: they run side by side. */
+/* The suite's time is that of the result that is told. All texts may hold any bytes; what is not
+ * UTF-8, a control character, or has no place in XML becomes "?". Cases have no time of their own:
+ * they run side by side. */
 void cli_junit_begin(FILE *out, const struct cli_junit_suite *suite);
 void cli_junit_case_begin(FILE *out, const struct cli_junit_suite *suite, const char *name);
 /* At most one in a case, before its output. `type` is a short word, `text` the sentence. */

@@ -14,6 +14,7 @@
 static struct {
     uint64_t started_ns; /* since 1970 */
     uint64_t started_mono_ns;
+    uint64_t took_ns; /* what is told */
     const char *inner;
     bool told;
     int write_error; /* errno of the first write to standard output that failed */
@@ -72,6 +73,11 @@ static uint64_t took_of(const struct cli_result *result)
     return result->started_ns != 0 ? result->took_ns : clock_now_ns() - process.started_mono_ns;
 }
 
+double cli_result_seconds(void)
+{
+    return (double)(process.took_ns / 1000000) / 1e3;
+}
+
 static const char *message_of(const struct cli_result *result)
 {
     return result->message != NULL ? result->message : cli_last_error();
@@ -96,7 +102,7 @@ static cJSON *to_json(const struct cli_result *result, const struct cli_printers
     cJSON_AddStringToObject(object, "command", result->command);
     cJSON_AddStringToObject(object, "version", GRPCROUTE_VERSION);
     cJSON_AddStringToObject(object, "started_at", started);
-    cJSON_AddNumberToObject(object, "seconds", (double)(took_of(result) / 1000000) / 1e3);
+    cJSON_AddNumberToObject(object, "seconds", cli_result_seconds());
     cJSON_AddItemToObject(object, "target",
                           result->target != NULL ? cJSON_CreateString(result->target)
                                                  : cJSON_CreateNull());
@@ -153,7 +159,7 @@ static void print_markdown(FILE *out, const void *told)
     fputs("\n\n| | |\n|---|---|\n", out);
     put_fact(out, "Target", result->target != NULL ? result->target : "none");
     put_fact(out, "Started", started);
-    put_fact(out, "Took", text_format_duration(took, sizeof(took), took_of(result)));
+    put_fact(out, "Took", text_format_duration(took, sizeof(took), process.took_ns));
     put_fact(out, "Exit code", code);
     put_fact(out, "Version", "grpcroute " GRPCROUTE_VERSION);
     if (telling->printers->markdown != NULL) {
@@ -201,6 +207,7 @@ int cli_result_tell(const struct cli_result *result, const struct cli_printers *
     char program[32]; /* "bench" of "bench merge" */
     snprintf(program, sizeof(program), "%.*s", (int)strcspn(told.command, " "), told.command);
     process.told = true;
+    process.took_ns = took_of(result);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (files[i].print != NULL &&
             cli_write_file(program, files[i].option, files[i].path, files[i].print,

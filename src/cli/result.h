@@ -48,6 +48,8 @@ void cli_result_begin(void);
 void cli_result_begin_inner(const char *name);
 /* Its name; NULL: there is none. */
 const char *cli_result_inner(void);
+/* How long what is told took, the same in all its forms. */
+double cli_result_seconds(void);
 /* Whether cli_result_tell() was called since. */
 bool cli_result_was_told(void);
 /* fflush() whose error is the one below: what is printed bit by bit is flushed by this. */

@@ -166,7 +166,6 @@ void failover_print_junit(FILE *out, const void *printed)
         .target = result->target,
         .tests = result->stream_count + 1,
         .errors = broken,
-        .duration_ns = result->fault_ns,
     };
     for (size_t i = 0; i < result->stream_count; i++) {
         const struct failover_stream *stream = &result->streams[i];

@@ -72,6 +72,7 @@ def test_each_form_says_which_promise_is_broken_kept_and_not_checked(limits, tmp
     problems = {case.get("name"): case[0].tag for case in suite.findall(".//testcase") if case[0].tag != "system-out"}
     assert problems == {"age_stream >= 10m": "failure", "idle_connection >= 1h": "error"}
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("7", "1", "1")
+    assert float(suite.get("time")) == json.loads(files[0].read_text())["seconds"] > AGE
     assert "age_stream" in files[2].read_text()
     done = limits(lines, "-o", "markdown")
     assert done.returncode == 1

@@ -245,6 +245,15 @@ def test_logs(command, codes, tmp_path):
         assert (done.returncode, result["exit_code"], result["target"]) == (code, code, "logs"), done.stdout
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_junit_says_the_time_of_the_whole_test(command, target, tmp_path):
+    junit, file = tmp_path / "x.xml", tmp_path / "x.json"
+    assert grpcroute(*short(command, target), "--junit-file", junit, "--json-file", file).returncode == 0
+    suites = xml.etree.ElementTree.parse(junit).getroot()
+    seconds = json.loads(file.read_text())["seconds"]
+    assert seconds > 0 and [float(suite.get("time")) for suite in (suites, *suites)] == [seconds, seconds]
+
+
 def test_bench_merge_and_compare(target, tmp_path):
     files = [tmp_path / "a.json", tmp_path / "b.json"]
     for file in files:

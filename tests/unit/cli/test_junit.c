@@ -16,7 +16,7 @@ static char *report_with(const char *text)
     size_t len = 0;
     FILE *out = open_memstream(&written, &len);
     const struct cli_junit_suite suite = {
-        .command = "verify", .target = text, .tests = 1, .failures = 1, .duration_ns = 1500000000};
+        .command = "verify", .target = text, .tests = 1, .failures = 1};
     cli_junit_begin(out, &suite);
     cli_junit_case_begin(out, &suite, text);
     cli_junit_problem(out, CLI_JUNIT_FAILURE, "misrouted", text);
@@ -34,9 +34,9 @@ static void a_report_is_what_ci_reads(void **state)
     assert_string_equal(report,
                         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                         "<testsuites name=\"grpcroute verify\" tests=\"1\" failures=\"1\" "
-                        "errors=\"0\" time=\"1.500\">\n"
+                        "errors=\"0\" time=\"0.000\">\n"
                         "  <testsuite name=\"grpcroute verify\" tests=\"1\" failures=\"1\" "
-                        "errors=\"0\" time=\"1.500\">\n"
+                        "errors=\"0\" time=\"0.000\">\n"
                         "    <properties><property name=\"target\" value=\"v1.1\"/></properties>\n"
                         "    <testcase classname=\"grpcroute.verify\" name=\"v1.1\">\n"
                         "      <failure type=\"misrouted\" message=\"v1.1\">v1.1</failure>\n"
