@@ -39,6 +39,7 @@ void bench_costs_end(struct bench_driver *driver)
     double now = 0;
     bench_cost_cpu_seconds(getpid(), &now);
     result->driver_cpu_seconds = now - driver->driver_cpu_at_start;
+    result->busiest_cpu_seconds = result->driver_cpu_seconds;
     for (size_t i = 0; i < result->setup.pid_count; i++) {
         struct bench_cost *cost = &result->costs[i];
         cost->pid = result->setup.pids[i];

@@ -23,7 +23,7 @@ const setupOf = (run) => `${run.method} (${run.call}), ${run.connections} connec
   `${duration(run.seconds_ns)} of ${duration(run.duration_ns)} after ${duration(run.warmup_ns)}`;
 
 function driverOf(run) {
-  const busy = run.seconds_ns > 0 ? run.driver_cpu_seconds * 1e9 / run.seconds_ns : 0;
+  const busy = run.seconds_ns > 0 ? run.busiest_driver_cpu_seconds * 1e9 / run.seconds_ns : 0;
   const late = run.lateness.count > 0 ? `, sent ${share(0.99)} of its messages at most ${duration(run.lateness.p99_ns)} late` : "";
   return `grpcroute bench, ${share(busy)} of one core${late}${run.valid ? "" : ` (${run.invalid_because})`}`;
 }

@@ -47,6 +47,7 @@ static void add_causes(cJSON *root, const struct bench_result *result)
 static void add_costs(cJSON *root, const struct bench_result *result)
 {
     cJSON_AddNumberToObject(root, "driver_cpu_seconds", result->driver_cpu_seconds);
+    cJSON_AddNumberToObject(root, "busiest_driver_cpu_seconds", result->busiest_cpu_seconds);
     cJSON *costs = cJSON_AddArrayToObject(root, "processes");
     for (size_t i = 0; i < result->setup.pid_count; i++) {
         const struct bench_cost *cost = &result->costs[i];

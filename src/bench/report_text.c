@@ -155,9 +155,10 @@ static void print_costs(FILE *out, const struct bench_result *result)
     char memory[16];
     char idle[16];
     double seconds = (double)result->seconds_ns / 1e9;
-    fprintf(out, "Driver    %s of a core, %.2f us per message, sends late by p99 %s\n",
+    fprintf(out, "Driver    %s%s of a core, %.2f us per message, sends late by p99 %s\n",
+            result->busiest_cpu_seconds < result->driver_cpu_seconds ? "at most " : "",
             text_format_percent(share, sizeof(share),
-                                seconds > 0 ? result->driver_cpu_seconds / seconds : 0),
+                                seconds > 0 ? result->busiest_cpu_seconds / seconds : 0),
             us_per_message(result->driver_cpu_seconds, result),
             duration(late, histogram_quantile(&result->lateness, 0.99)));
     for (size_t i = 0; i < result->setup.pid_count; i++) {

@@ -76,7 +76,7 @@ uint64_t bench_errors(const struct bench_result *result)
 const char *bench_driver_fault(const struct bench_result *result)
 {
     double seconds = (double)result->seconds_ns / 1e9;
-    if (seconds > 0 && result->driver_cpu_seconds / seconds > DRIVER_CPU_MAX) {
+    if (seconds > 0 && result->busiest_cpu_seconds / seconds > DRIVER_CPU_MAX) {
         return "the driver used its whole core; lower --rate, or share the load between machines "
                "and bench merge";
     }
@@ -190,9 +190,9 @@ void bench_merge(struct bench_result *into, const struct bench_result *from)
     for (size_t i = 0; i < from->cause_count; i++) {
         bench_count_cause(into, from->causes[i].text, from->causes[i].count);
     }
-    if (from->driver_cpu_seconds > into->driver_cpu_seconds) {
-        into->driver_cpu_seconds =
-            from->driver_cpu_seconds; /* the busiest driver decides on validity */
+    into->driver_cpu_seconds += from->driver_cpu_seconds;
+    if (from->busiest_cpu_seconds > into->busiest_cpu_seconds) {
+        into->busiest_cpu_seconds = from->busiest_cpu_seconds;
     }
     for (size_t i = 0; i < from->unchecked_count; i++) {
         bench_add_unchecked(into, from->unchecked[i].version, from->unchecked[i].reason);

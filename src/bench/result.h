@@ -72,7 +72,8 @@ struct bench_result {
     struct bench_cause causes[BENCH_CAUSES_MAX]; /* why connections and streams ended */
     size_t cause_count;
 
-    double driver_cpu_seconds;
+    double driver_cpu_seconds;  /* of all drivers */
+    double busiest_cpu_seconds; /* of the one that used most: each must keep up by itself */
     struct bench_cost costs[BENCH_PIDS_MAX];
 
     struct bench_second *timeline; /* owned */

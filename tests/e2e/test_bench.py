@@ -388,7 +388,8 @@ HOSTILE_REPORTS = {
 
 
 # A driver that kept up.
-PUNCTUAL = {"driver_cpu_seconds": 0.01, "lateness": {"count": 0, "sum_ns": 0, "min_ns": 0, "max_ns": 0, "buckets": []}}
+PUNCTUAL = {"driver_cpu_seconds": 0.01, "busiest_driver_cpu_seconds": 0.01,
+            "lateness": {"count": 0, "sum_ns": 0, "min_ns": 0, "max_ns": 0, "buckets": []}}
 
 
 @pytest.fixture(scope="module")
@@ -416,7 +417,7 @@ def test_a_hostile_report_is_refused_or_shown_harmlessly(good_report, tmp_path, 
 def test_reports_that_are_not_valid_prove_nothing(good_report, tmp_path):
     good, busy = tmp_path / "good", tmp_path / "busy"
     good.write_text(json.dumps(good_report | PUNCTUAL))
-    busy.write_text(json.dumps(good_report | {"driver_cpu_seconds": 100}))
+    busy.write_text(json.dumps(good_report | {"driver_cpu_seconds": 100, "busiest_driver_cpu_seconds": 100}))
     assert grpcroute("bench", "compare", good, good).returncode == 0
     for before, now in ((good, busy), (busy, good)):
         done = grpcroute("bench", "compare", before, now)
@@ -425,10 +426,25 @@ def test_reports_that_are_not_valid_prove_nothing(good_report, tmp_path):
     assert grpcroute("bench", "merge", busy).returncode == 4
 
 
+def test_drivers_cost_together_what_each_of_them_cost(good_report, tmp_path):
+    files = [tmp_path / "a", tmp_path / "b"]
+    for file, seconds in zip(files, (0.2, 0.3)):
+        file.write_text(json.dumps(good_report | PUNCTUAL | {
+            "answered": 100, "sent": 100, "unanswered": 0, "seconds_ns": 10**9, "driver_cpu_seconds": seconds,
+            "busiest_driver_cpu_seconds": seconds}))
+    merged = grpcroute("bench", "merge", *files, "--json-file", tmp_path / "merged")
+    again = grpcroute("bench", "merge", tmp_path / "merged")
+    for told in merged.stdout, again.stdout:
+        assert re.search("^Driver    at most 30 ?% of a core, 2500.00 us per message", told, re.M), told
+    written = json.loads((tmp_path / "merged").read_text())
+    assert (written["driver_cpu_seconds"], written["busiest_driver_cpu_seconds"]) == (0.5, 0.3)
+    assert written["valid"] and "Driver    20 " in grpcroute("bench", "merge", files[0]).stdout
+
+
 def test_what_one_of_two_reports_does_not_have_is_not_compared(good_report, tmp_path):
     good, mute, measured = tmp_path / "good", tmp_path / "mute", tmp_path / "measured"
     punctual = {"count": 0, "sum_ns": 0, "min_ns": 0, "max_ns": 0, "buckets": []}
-    fit = good_report | {"driver_cpu_seconds": 0.01, "lateness": punctual}
+    fit = good_report | PUNCTUAL
     good.write_text(json.dumps(fit))
     mute.write_text(json.dumps(fit | {"answered": 0, "latency": punctual}))
     measured.write_text(json.dumps(fit | {"processes": [{"pid": 1, "cpu_seconds": 1, "memory_kib": 1}]}))

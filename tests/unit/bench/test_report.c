@@ -86,7 +86,11 @@ static void merged_quantiles_are_those_of_all_samples(void **state)
     (void)state;
     struct bench_result *fast = sample(1000);
     struct bench_result *slow = sample(1000000);
+    fast->driver_cpu_seconds = fast->busiest_cpu_seconds = 0.5;
+    slow->driver_cpu_seconds = slow->busiest_cpu_seconds = 0.75;
     bench_merge(fast, slow);
+    assert_true(fast->driver_cpu_seconds == 1.25 && fast->busiest_cpu_seconds == 0.75);
+    assert_null(bench_driver_fault(fast)); /* each kept up */
     assert_int_equal(fast->latency.count, 2000);
     assert_int_equal(histogram_quantile(&fast->latency, 1), UINT64_C(1000000000));
     assert_in_range(histogram_quantile(&fast->latency, 0.5), 990000, 1010000);
@@ -490,9 +494,9 @@ static void a_driver_at_its_limit_is_no_measurement(void **state)
     (void)state;
     struct bench_result *result = sample(1000);
     assert_null(bench_invalid(result));
-    result->driver_cpu_seconds = 0.99;
+    result->busiest_cpu_seconds = 0.99;
     assert_non_null(bench_invalid(result));
-    result->driver_cpu_seconds = 0.1;
+    result->busiest_cpu_seconds = 0.1;
     histogram_add(&result->lateness, UINT64_C(50000000));
     assert_non_null(bench_invalid(result));
     drop(result);
