@@ -61,6 +61,7 @@ struct application {
     const struct route_table *routes;
     struct text_address *addresses; /* room for `max` */
     size_t max;
+    bool *said; /* by cluster */
     role_endpoints_take *take;
     void *user;
     bool again;
@@ -146,6 +147,11 @@ static int apply_one(const struct application *application, const char *text)
         }
         return complain(application, text, "no rule of the routes has a backend of that name");
     }
+    if (application->said[cluster]) {
+        return complain(application, text,
+                        "that backend was said before; join its addresses with commas");
+    }
+    application->said[cluster] = true;
     application->take(application->user, cluster, application->addresses, count);
     return 0;
 }
@@ -203,6 +209,7 @@ int role_endpoints_apply(const struct cli_list *values, const struct route_table
         .routes = routes,
         .addresses = mem_calloc(max, sizeof(struct text_address)),
         .max = max,
+        .said = mem_calloc(routes->cluster_count + 1, sizeof(bool)),
         .take = take,
         .user = user,
         .again = again,
@@ -214,6 +221,7 @@ int role_endpoints_apply(const struct cli_list *values, const struct route_table
         rv = file != NULL ? apply_file(&application, file)
                           : apply_one(&application, values->values[i]);
     }
+    free(application.said);
     free(application.addresses);
     return rv;
 }

@@ -18,13 +18,14 @@ struct route_table *role_routes_load(const char *command, const char *path);
 /* The same for checks, which pass over what bears on no stream's way, with a note for each. */
 struct route_table *role_routes_load_for_checks(const char *command, const char *path);
 
-/* Takes the addresses of `--endpoints` for a cluster, an index into the table's; a later call for
- * the same cluster replaces an earlier one. Borrowed until it returns. */
+/* Takes the addresses of `--endpoints` for a cluster, an index into the table's; once for each.
+ * Borrowed until it returns. */
 typedef void role_endpoints_take(void *user, size_t cluster, const struct text_address *addresses,
                                  size_t count);
 
 /* Hands the values of --endpoints on, at most `max` addresses each. A value `@FILE` stands for the
- * lines of that file, a value in each; empty ones and those that begin with # are passed over.
+ * lines of that file, a value in each; empty ones and those that begin with # are passed over. A
+ * second value for a cluster, wherever it stands, is refused, as one of both would be lost.
  * `again`: the routes were others at the start, so that a value of the command line may name a
  * backend that they do not have any more, and is passed over. Returns 0, or -1 with a line in
  * `ret_error`. */

@@ -36,6 +36,7 @@ BAD = [
     (["proxy", "--routes", "/nonexistent.yaml"], "/nonexistent.yaml"),
     (["proxy", "--plaintext", "--endpoints", "server-v1"], "--endpoints"),
     (["proxy", "--plaintext", "--endpoints", "server-v9=a:1"], "--endpoints"),
+    (["proxy", "--plaintext", "--endpoints", "server-v1=a:1", "--endpoints", "server-v1=b:1"], "said before"),
     (["verify", "--versions", "v1.1,,v2"], "--versions"),
     (["verify", "--messages", "many"], "--messages"),
     (["sticky-test", "--junit-file", ""], "--junit-file"),

@@ -214,6 +214,8 @@ def test_endpoints_come_and_go_by_their_file(started, files, two):
     assert {ident for agent in agents for _, ident in agent.pongs()} == {"s0", "s1"}
     endpoints.write_text("server-v9=127.0.0.1:1\n")
     front.wait_for("Not reloaded .*endpoints.txt:1: .*no rule of the routes has a backend of that name")
+    endpoints.write_text(f"server-v1={servers[0].address}\nserver-v1={servers[1].address}\n")
+    front.wait_for("Not reloaded .*endpoints.txt:2: .*that backend was said before; join its addresses with commas")
     seen = {hold(started, front, two[0]).pongs()[0][1] for _ in range(6)}
     assert seen == {"s1", "s2", "s3"}
 

@@ -194,6 +194,7 @@ def test_watch_follows_names_and_replaces_the_file_as_a_whole(started, tmp_path)
     ([], "envoy"), (["apache"], "apache"), (["envoy", "--static"], "--static"),
     (["traefik", "--watch", "1s"], "--output"),
     (["envoy", "--endpoints", "x"], "--endpoints"), (["envoy", "--endpoints", "x=1.2.3.4:5"], "--endpoints"),
+    (["envoy", "--endpoints", "server-v1=a:1", "--endpoints", "server-v1=b:1"], "said before"),
     (["envoy", "--routes", "/nowhere"], "/nowhere"), (["envoy", "--output", "/nowhere/x"], "/nowhere/x"),
     (["envoy", "--watch", "1s", "--output", "/nowhere/x", "--endpoints", "server-v2=localhost:1"], "/nowhere/x"),
 ])

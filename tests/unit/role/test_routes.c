@@ -69,12 +69,10 @@ static void endpoints_reach_their_cluster(void **state)
     const char *told;
     size_t v1 = cluster_named("server-v1");
     size_t v2 = cluster_named("server-v2");
-    assert_int_equal(
-        apply(&taken, &told, "server-v2=[::1]:1", "server-v1=a:1,b:2,c:3", "server-v1=d:4", NULL),
-        0);
-    assert_int_equal(taken.counts[v1], 1); /* the last one counts */
-    assert_string_equal(taken.addresses[v1][0].host, "d");
-    assert_int_equal(taken.addresses[v1][0].port, 4);
+    assert_int_equal(apply(&taken, &told, "server-v2=[::1]:1", "server-v1=a:1,b:2,d:4", NULL), 0);
+    assert_int_equal(taken.counts[v1], 3);
+    assert_string_equal(taken.addresses[v1][2].host, "d");
+    assert_int_equal(taken.addresses[v1][2].port, 4);
     assert_int_equal(taken.counts[v2], 1);
     assert_string_equal(taken.addresses[v2][0].host, "::1");
     assert_string_equal(told, "");
@@ -145,6 +143,26 @@ static void endpoints_may_stand_in_a_file(void **state)
     assert_non_null(strstr(told, "No such file"));
 }
 
+static void a_backend_is_said_once(void **state)
+{
+    (void)state;
+    struct taken taken;
+    const char *told;
+    static const char complaint[] = "\"server-v1=b:2\": that backend was said before; join its "
+                                    "addresses with commas; expected NAME=HOST:PORT";
+    assert_int_equal(apply(&taken, &told, "server-v1=a:1", "server-v1=b:2", NULL), -1);
+    assert_non_null(strstr(told, "--endpoints: "));
+    assert_non_null(strstr(told, complaint));
+    const char *file = write_file("server-v1=a:1\nserver-v1=b:2\n");
+    assert_int_equal(apply(&taken, &told, file, NULL), -1);
+    assert_non_null(strstr(told, ".txt:2: \"server-v1=b:2\": that backend was said before"));
+    write_file("server-v1=a:1\n");
+    assert_int_equal(apply(&taken, &told, file, "server-v2=b:2", NULL), 0);
+    assert_int_equal(apply(&taken, &told, file, "server-v1=b:2", NULL), -1); /* of both places */
+    assert_non_null(strstr(told, complaint));
+    unlink(file + 1);
+}
+
 static void routes_that_cannot_be_read_are_one_line(void **state)
 {
     (void)state;
@@ -172,6 +190,7 @@ int main(void)
         cmocka_unit_test(endpoints_reach_their_cluster),
         cmocka_unit_test(endpoints_that_mean_nothing_are_one_line),
         cmocka_unit_test(endpoints_may_stand_in_a_file),
+        cmocka_unit_test(a_backend_is_said_once),
         cmocka_unit_test(routes_that_cannot_be_read_are_one_line),
         cmocka_unit_test(a_certificate_that_cannot_be_read_is_one_line),
     };
