@@ -12,8 +12,10 @@ struct watch_config {
     uint64_t every_ns;               /* 0: once */
 };
 
-/* Returns an exit code; with `every_ns` after SIGTERM or SIGINT. A name without addresses has no
- * endpoints, which is no error; a file that cannot be written is. */
+/* Returns an exit code; with `every_ns` after SIGTERM or SIGINT. Once: a name that does not resolve
+ * is EXIT_NO_CONNECTION, and nothing is written. With `every_ns`: it keeps its last addresses, has
+ * none before the first ones, and nothing is written while all names together have none. A file
+ * that cannot be written is an error. */
 int watch_run(const struct watch_config *config);
 
 #endif

@@ -2,6 +2,7 @@
 import json
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -188,6 +189,56 @@ def test_watch_follows_names_and_replaces_the_file_as_a_whole(started, tmp_path)
     output.unlink()
     assert watch.stop() == 0
     assert list(tmp_path.iterdir()) == []
+
+
+NOBODY = ["--endpoints", "server-v1=a.invalid:7", "--endpoints", "server-v2=b.invalid:8"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_does_not_resolve_is_an_error_and_keeps_the_file(name, tmp_path):
+    output = tmp_path / "out"
+    output.write_text("four servers\n")
+    some = ["--endpoints", "server-v1=127.0.0.1:7,a.invalid:7", "--endpoints", "server-v2=127.0.0.1:8"]
+    for args in (NOBODY, some):
+        for where in (["--output", output], []):
+            done = grpcroute("render", name, "--resolve", *args, *where)
+            assert done.returncode == 3 and done.stdout == "" and done.stderr.count("\n") == 1, done
+            assert re.search(r'name "[ab].invalid" does not resolve: .*; nothing is written', done.stderr), done
+    assert output.read_text() == "four servers\n"
+
+
+def test_watch_keeps_the_file_while_nothing_resolves(started, tmp_path):
+    output = tmp_path / "routes.yaml"
+    output.write_text("four servers\n")
+    watch = started(Process([BIN, "render", "traefik", *NOBODY, "--watch", "100ms", "--output", output]))
+    watch.wait_for(r'server-v1: name "a.invalid" does not resolve: .*; no address of it is written until it does')
+    watch.wait_for(r'server-v2: name "b.invalid" does not resolve: ')
+    time.sleep(0.5)  # rounds in which nothing is new
+    assert watch.output.count("does not resolve") == 2 and output.read_text() == "four servers\n"
+    assert watch.stop() == 0
+
+
+def test_watch_keeps_the_addresses_of_a_name_that_is_gone(started, tmp_path):
+    """In a mount namespace of its own /etc/hosts is the name server."""
+    hosts, output = tmp_path / "hosts", tmp_path / "routes.yaml"
+    hosts.write_text("127.0.0.2 pod.test\n127.0.0.3 other.test\n")
+    through = ["unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
+    if subprocess.run([*through, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mount namespaces here")
+    watch = started(Process([BIN, "render", "traefik", "--endpoints", "server-v1=pod.test:7", "--endpoints",
+                             "server-v2=other.test:8", "--watch", "100ms", "--output", output], through=through))
+    watch.wait_for("server-v2: 1 endpoints")
+    hosts.write_text("127.0.0.4 other.test\n")
+    watch.wait_for(r'server-v1: name "pod.test" does not resolve: .*; it keeps its last addresses \(1\)')
+    watch.wait_for("server-v2: 1 endpoints", count=2)
+    text = output.read_text()
+    assert "h2c://127.0.0.2:7" in text and "h2c://127.0.0.4:8" in text and "127.0.0.3" not in text
+    hosts.write_text("127.0.0.5 pod.test\n127.0.0.4 other.test\n")
+    watch.wait_for("server-v1: 1 endpoints", count=3)
+    assert "h2c://127.0.0.5:7" in output.read_text() and "127.0.0.2" not in output.read_text()
+    hosts.write_text("127.0.0.4 other.test\n")
+    watch.wait_for("does not resolve", count=2)  # it is said again
+    assert watch.stop() == 0
 
 
 @pytest.mark.parametrize("args, named", [
