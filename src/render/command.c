@@ -1,6 +1,7 @@
 /* `grpcroute render`: the routes as the configuration of a proxy. */
 #include "render/command.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/outfile.h"
 #include "cli/exit.h"
@@ -148,6 +149,64 @@ static int check_weights(const struct route_table *routes)
     return 0;
 }
 
+/* ---- what the table of options cannot say -----------------------------------------------------
+ */
+
+static bool is_any(const char *host)
+{
+    return host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+static int check_addresses(const struct options *options)
+{
+    const struct text_address *listen = &options->listen;
+    const struct text_address *admin = &options->admin;
+    char shown[TEXT_ADDRESS_BYTES];
+    if (listen->port == 0 || admin->port == 0) {
+        cli_error("render", "%s: a configuration names its port; 0 is none",
+                  listen->port == 0 ? "--listen" : "--admin");
+        return 1;
+    }
+    if (listen->port == admin->port &&
+        (strcmp(listen->host, admin->host) == 0 || is_any(listen->host) || is_any(admin->host))) {
+        cli_error("render", "--listen and --admin are both at %s: give one of them another port",
+                  render_address(listen, "", shown));
+        return 1;
+    }
+    return 0;
+}
+
+/* Files that are there; what is none, such as a terminal, may be both. */
+static bool is_one_file(const char *path, const char *other)
+{
+    struct stat file;
+    struct stat other_file;
+    return path != NULL && other != NULL && stat(path, &file) == 0 && S_ISREG(file.st_mode) &&
+           stat(other, &other_file) == 0 && file_is_same(&file, &other_file);
+}
+
+static int check_output_is_not(const struct options *options, const char *option, const char *path)
+{
+    if (!is_one_file(path, options->output)) {
+        return 0;
+    }
+    cli_error("render", "--output: %s is the file of --%s, which would be lost: name another",
+              options->output, option);
+    return 1;
+}
+
+static int check_output(const struct options *options)
+{
+    int rv = check_output_is_not(options, "routes", options->routes) != 0 ||
+             check_output_is_not(options, "cert", options->cert) != 0 ||
+             check_output_is_not(options, "key", options->key) != 0;
+    for (size_t i = 0; i < options->endpoints.count && rv == 0; i++) {
+        rv = check_output_is_not(options, "endpoints",
+                                 role_endpoints_file(options->endpoints.values[i]));
+    }
+    return rv;
+}
+
 /* ---- run ------------------------------------------------------------------------------------- */
 
 static int write_once(render_fn *render, const struct render_plan *plan, const char *path)
@@ -254,10 +313,15 @@ static render_fn *find_proxy(const char *name)
 static int run(const void *parsed, int argc, char **argv)
 {
     const struct options *options = parsed;
-    render_fn *render = argc == 1 ? find_proxy(argv[0]) : NULL;
+    render_fn *render = argc > 0 ? find_proxy(argv[0]) : NULL;
     if (render == NULL) {
         cli_error("render", "expected one of envoy, traefik, haproxy and nginx%s%s",
-                  argc > 0 ? ", not " : "", argc > 0 ? argv[argc - 1] : "");
+                  argc > 0 ? ", not " : "", argc > 0 ? argv[0] : "");
+        return EXIT_USAGE;
+    }
+    if (argc > 1) {
+        cli_error("render", "unexpected argument \"%.100s\" behind %s: one proxy at a time",
+                  argv[1], argv[0]);
         return EXIT_USAGE;
     }
     if (options->is_static && render != render_traefik) {
@@ -266,6 +330,9 @@ static int run(const void *parsed, int argc, char **argv)
     }
     if (options->watch_ns != 0 && options->output == NULL) {
         cli_error("render", "--watch needs --output FILE");
+        return EXIT_USAGE;
+    }
+    if (check_addresses(options) != 0 || check_output(options) != 0) {
         return EXIT_USAGE;
     }
     struct route_table *routes = role_routes_load("render", options->routes);

@@ -191,6 +191,24 @@ def test_watch_follows_names_and_replaces_the_file_as_a_whole(started, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_port_at_two_addresses_is_fine():
+    assert grpcroute("render", "envoy", "--listen", "127.0.0.1:7", "--admin", "127.0.0.2:7").returncode == 0
+
+
+@pytest.mark.parametrize("args, option", [
+    (["--routes", "FILE"], "--routes"), (["--endpoints", "@FILE"], "--endpoints"), (["--key", "FILE"], "--key"),
+])
+@pytest.mark.parametrize("under", ["in.yaml", "link", "../SAME/in.yaml"])
+def test_what_is_read_is_not_written_over(args, option, under, tmp_path):
+    file, output = tmp_path / "in.yaml", tmp_path / under.replace("SAME", tmp_path.name)
+    text = ROUTES if option == "--routes" else "server-v1=127.0.0.1:7\n"
+    file.write_text(text)
+    (tmp_path / "link").symlink_to(file)
+    done = grpcroute("render", "envoy", *(word.replace("FILE", str(file)) for word in args), "--output", output)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and f"{output} is the file of {option}" in done.stderr
+    assert file.read_text() == text and (tmp_path / "link").is_symlink()
+
+
 NOBODY = ["--endpoints", "server-v1=a.invalid:7", "--endpoints", "server-v2=b.invalid:8"]
 
 
@@ -243,7 +261,12 @@ def test_watch_keeps_the_addresses_of_a_name_that_is_gone(started, tmp_path):
 
 @pytest.mark.parametrize("args, named", [
     ([], "envoy"), (["apache"], "apache"), (["envoy", "--static"], "--static"),
-    (["traefik", "--watch", "1s"], "--output"),
+    (["envoy", "nginx"], 'unexpected argument "nginx" behind envoy'), (["apache", "nginx"], "not apache"),
+    (["traefik", "--watch", "1s"], "--output"), (["envoy", "--listen", ":0"], "--listen: "),
+    (["envoy", "--admin", "127.0.0.1:0"], "--admin: "),
+    (["envoy", "--listen", ":17490", "--admin", ":17490"], "both at :17490"),
+    (["nginx", "--listen", "[::1]:17490", "--admin", ":17490"], "both at [::1]:17490"),
+    (["haproxy", "--listen", ":9901"], "both at :9901"),
     (["envoy", "--endpoints", "x"], "--endpoints"), (["envoy", "--endpoints", "x=1.2.3.4:5"], "--endpoints"),
     (["envoy", "--endpoints", "server-v1=a:1", "--endpoints", "server-v1=b:1"], "said before"),
     (["envoy", "--routes", "/nowhere"], "/nowhere"), (["envoy", "--output", "/nowhere/x"], "/nowhere/x"),
