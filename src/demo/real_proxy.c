@@ -28,8 +28,8 @@ struct real_proxy {
     const char *get;  /* where it comes from */
     const char *cert; /* file in the demo's folder */
     struct {
-        const char *name;   /* in the demo's folder */
-        const char *option; /* for render; NULL: none */
+        const char *name; /* in the demo's folder */
+        bool is_static;   /* Traefik's configuration that names the folder of the others */
     } files[2];
     const char *arguments[8]; /* "%s" stands for a path in the demo's folder */
 };
@@ -51,7 +51,7 @@ static const struct real_proxy REAL[] = {
             .get = "https://doc.traefik.io/traefik/getting-started/install-traefik/",
             .cert = "cert.pem",
             .files = {{.name = DYNAMIC "/routes.yaml"},
-                      {.name = "traefik.yaml", .option = "--static"}},
+                      {.name = "traefik.yaml", .is_static = true}},
             .arguments = {"--configfile=%s/traefik.yaml"},
         },
     [DEMO_PROXY_HAPROXY] =
@@ -162,9 +162,9 @@ static void render_next(struct demo *demo)
     }
     const char *const first[] = {"render",
                                  real->name,
+                                 real->files[demo->rendered].is_static ? "--static" : NULL,
                                  "--dynamic-dir",
                                  demo_file(demo, DYNAMIC, dynamic),
-                                 real->files[demo->rendered].option,
                                  NULL};
     const struct proxy_setup setup = {
         .first = first,

@@ -11,6 +11,8 @@
 static const char *const fate_names[] = {"keep", "end", NULL};
 static const char *const client_cert_names[] = {"required", "optional", NULL};
 
+static const char *const tls_names[] = {"cert", "key", NULL};
+
 static const struct cli_option options_table[] = {
     {.name = "routes",
      .kind = CLI_FILE,
@@ -60,6 +62,7 @@ static const struct cli_option options_table[] = {
     {.name = "plaintext",
      .kind = CLI_FLAG,
      .offset = offsetof(struct proxy_options, plaintext),
+     .excludes = tls_names,
      .help = "Listen without TLS (h2c)"},
     {.name = "no-watch",
      .kind = CLI_FLAG,
@@ -83,8 +86,7 @@ static const struct cli_option options_table[] = {
      .kind = CLI_STRING,
      .offset = offsetof(struct proxy_options, hash_header),
      .argument = "NAME",
-     .fallback = "agent-id",
-     .help = "Header that --lb-policy hash looks at"},
+     .help = "Header that --lb-policy hash looks at (default: agent-id)"},
     {.name = "admin",
      .kind = CLI_LISTEN,
      .offset = offsetof(struct proxy_options, admin),
@@ -174,10 +176,10 @@ static const struct cli_option options_table[] = {
      .kind = CLI_DURATION,
      .offset = offsetof(struct proxy_options, move_window_ns),
      .argument = "DURATION",
-     .fallback = "30s",
      .min = 1000000000,
      .max = UINT64_C(86400000000000),
-     .help = "Streams that end for one of these reasons do so spread over this time"},
+     .help = "Streams that end for one of these three reasons do so spread over this time "
+             "(default: 30s)"},
     {.name = "health-interval",
      .kind = CLI_DURATION,
      .offset = offsetof(struct proxy_options, health_interval_ns),
@@ -255,6 +257,14 @@ static const char *find_contradiction(const struct proxy_options *options)
     }
     if (options->client_ca != NULL && options->plaintext) {
         return "--client-ca: there are no certificates with --plaintext";
+    }
+    if (options->hash_header != NULL && options->lb_policy != LB_HASH) {
+        return "--hash-header: nothing looks at it without --lb-policy hash";
+    }
+    if (options->move_window_ns != 0 && !options->rebalance && options->on_removed != FATE_END &&
+        options->on_unhealthy != FATE_END) {
+        return "--move-window: nothing moves without --rebalance, --on-removed end or "
+               "--on-unhealthy end";
     }
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include "base/process.h"
 #include "relay/state.h"
 
+#define MOVE_WINDOW_MS     30000
 #define MAX_BUFFERED_BYTES (UINT64_C(128) << 20) /* where the memory is no limit */
 /* Of memory, for each worker: on a machine of many CPUs a small limit would be theirs alone. */
 #define WORKER_MEMORY_BYTES (UINT64_C(32) << 20)
@@ -28,6 +29,12 @@ static unsigned count_workers(const struct proxy_options *options)
     return (unsigned)(options->workers > 0 ? options->workers : fallback);
 }
 
+static const char *hash_header(const struct proxy_options *options)
+{
+    const char *name = options->hash_header != NULL ? options->hash_header : "agent-id";
+    return options->lb_policy == LB_HASH ? name : NULL;
+}
+
 static struct relay_health make_health(const struct proxy_options *options)
 {
     return (struct relay_health){
@@ -46,7 +53,7 @@ struct proxy_config proxy_config_of(const struct proxy_options *options)
             {
                 .listen = options->listen,
                 .id = options->id,
-                .hash_header = options->lb_policy == LB_HASH ? options->hash_header : NULL,
+                .hash_header = hash_header(options),
                 .workers = count_workers(options),
                 .coalesce_ns = options->coalesce_ns,
                 .max_streams = (uint32_t)options->max_streams,
@@ -65,7 +72,8 @@ struct proxy_config proxy_config_of(const struct proxy_options *options)
                 .rebalance = options->rebalance,
                 .end_removed = options->on_removed == FATE_END,
                 .end_unhealthy = options->on_unhealthy == FATE_END,
-                .window_ms = options->move_window_ns / NS_PER_MS,
+                .window_ms = options->move_window_ns > 0 ? options->move_window_ns / NS_PER_MS
+                                                         : MOVE_WINDOW_MS,
             },
         .sources =
             {

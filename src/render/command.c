@@ -68,7 +68,7 @@ static const struct cli_option options_table[] = {
     {.name = "static", .kind = CLI_FLAG, .offset = offsetof(struct options, is_static),
      .help = "Traefik: write the static configuration, not the dynamic one"},
     {.name = "dynamic-dir", .kind = CLI_FILE, .offset = offsetof(struct options, dynamic),
-     .argument = "DIR", .fallback = "/etc/traefik/dynamic",
+     .needs = "static", .argument = "DIR", .fallback = "/etc/traefik/dynamic",
      .help = "Traefik: where the static configuration says the dynamic one is"},
     {.name = "no-health-checks", .kind = CLI_FLAG,
      .offset = offsetof(struct options, no_health_checks),
@@ -81,11 +81,11 @@ static const struct cli_option options_table[] = {
      .help = "Make the proxy write a JSON line to its standard output when a stream has ended, for "
              "grpcroute verify --logs; Traefik: with --static"},
     {.name = "version-header", .kind = CLI_STRING,
-     .offset = offsetof(struct options, version_header), .argument = "NAME",
-     .fallback = ROLE_VERSION_HEADER,
+     .offset = offsetof(struct options, version_header), .needs = "access-log",
+     .argument = "NAME", .fallback = ROLE_VERSION_HEADER,
      .help = "The agent's version in that log is from this header"},
     {.name = "id-header", .kind = CLI_STRING, .offset = offsetof(struct options, id_header),
-     .argument = "NAME", .fallback = ROLE_ID_HEADER, .help = "The agent's id is from this one"},
+     .needs = "access-log", .argument = "NAME", .fallback = ROLE_ID_HEADER, .help = "The agent's id is from this one"},
     {.name = "resolve", .kind = CLI_FLAG, .offset = offsetof(struct options, resolve),
      .help = "Look names up now, and list their addresses"},
     {.name = "watch", .kind = CLI_DURATION, .offset = offsetof(struct options, watch_ns),
@@ -326,6 +326,11 @@ static int run(const void *parsed, int argc, char **argv)
     }
     if (options->is_static && render != render_traefik) {
         cli_error("render", "--static is for traefik");
+        return EXIT_USAGE;
+    }
+    if (options->access_log && render == render_traefik && !options->is_static) {
+        cli_error("render", "--access-log: Traefik has it in its static configuration: add "
+                            "--static, or leave it out here");
         return EXIT_USAGE;
     }
     if (options->watch_ns != 0 && options->output == NULL) {

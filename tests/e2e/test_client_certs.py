@@ -125,7 +125,6 @@ def test_another_authority_is_taken_over_by_a_reload(started, certs, backends, c
 
 
 @pytest.mark.parametrize("args, cause", [
-    (["--client-ca", "x.pem", "--plaintext"], "--client-ca: there are no certificates with --plaintext"),
     (["--forward-client-cert"], "--forward-client-cert: needs --client-ca"),
     (["--client-cert", "required"], "--client-cert: needs --client-ca"),
     (["--age-jitter=20"], "--age-jitter: needs --max-stream-age"),

@@ -95,8 +95,8 @@ def endpoints(started, tmp_path):
 
 
 def start(started, certs, endpoints, *args):
-    return started(Proxy(certs, [], [], "--endpoints", f"@{endpoints.file}", "--workers", "2", "--move-window",
-                         f"{WINDOW_S}s",
+    window = ["--move-window", f"{WINDOW_S}s"] if {"--rebalance", "end"} & {*args} else []
+    return started(Proxy(certs, [], [], "--endpoints", f"@{endpoints.file}", "--workers", "2", *window,
                          *args)).wait_ready()
 
 
@@ -162,7 +162,7 @@ def test_endpoints_that_come_get_the_surplus_and_no_message_is_lost(started, cer
 
 def test_nothing_moves_unless_that_is_asked_for(started, certs, endpoints):
     endpoints.use(0, 1)
-    front = start(started, certs, endpoints, *QUICK_HEALTH, "--move-window", "1s")
+    front = start(started, certs, endpoints, *QUICK_HEALTH)
     fleet = started(Fleet(front, 40))
     wait_until(lambda: sum(shares(front).values()) == 40, 20, "the proxy has them, too")
     before = shares(front)

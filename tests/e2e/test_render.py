@@ -262,6 +262,10 @@ def test_watch_keeps_the_addresses_of_a_name_that_is_gone(started, tmp_path):
 @pytest.mark.parametrize("args, named", [
     ([], "envoy"), (["apache"], "apache"), (["envoy", "--static"], "--static"),
     (["envoy", "nginx"], 'unexpected argument "nginx" behind envoy'), (["apache", "nginx"], "not apache"),
+    (["envoy", "--dynamic-dir", "x"], "--dynamic-dir: needs --static"),
+    (["traefik", "--access-log"], "add --static"),
+    (["envoy", "--version-header", "x"], "--version-header: needs --access-log"),
+    (["envoy", "--id-header", "x"], "--id-header: needs --access-log"),
     (["traefik", "--watch", "1s"], "--output"), (["envoy", "--listen", ":0"], "--listen: "),
     (["envoy", "--admin", "127.0.0.1:0"], "--admin: "),
     (["envoy", "--listen", ":17490", "--admin", ":17490"], "both at :17490"),

@@ -33,13 +33,15 @@ class RealProxy:
     def certificate(self):
         return self.certs / "cert.pem"
 
+    def words(self, args):
+        return [*self._render, *args]
+
     def render(self, *args):
         setup = ["--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin_port}",
                  "--cert", self.certificate(), "--key", self.certs / "key.pem",
-                 "--dynamic-dir", self.folder / "dynamic",
                  "--endpoints", "server-v1=" + ",".join(s.address for s in self.v1),
-                 "--endpoints", "server-v2=" + ",".join(s.address for s in self.v2), *self._render]
-        done = grpcroute("render", self.program, *setup, *args)
+                 "--endpoints", "server-v2=" + ",".join(s.address for s in self.v2), *self.words(args)]
+        done = grpcroute("render", self.program, *setup)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -122,8 +124,18 @@ class Traefik(RealProxy):
     def write(self, change):
         """The change is made to both files."""
         self.config = self.folder / self.file
-        self.config.write_text(change(self.render("--static")))
+        self.config.write_text(change(self.render("--static", "--dynamic-dir", self.folder / "dynamic")))
         (self.folder / "dynamic/routes.yaml").write_text(change(self.render()))
+
+    def words(self, args):
+        """Its log of streams is of the static configuration."""
+        words = super().words(args)
+        if "--static" not in args:
+            for option, length in (("--access-log", 1), ("--version-header", 2), ("--id-header", 2)):
+                if option in words:
+                    at = words.index(option)
+                    del words[at:at + length]
+        return words
 
     def argv(self):
         return ["traefik", f"--configfile={self.config}"]
