@@ -85,7 +85,8 @@ static const struct cli_option options_table[] = {
      .argument = "NAME", .fallback = ROLE_VERSION_HEADER,
      .help = "The agent's version in that log is from this header"},
     {.name = "id-header", .kind = CLI_STRING, .offset = offsetof(struct options, id_header),
-     .needs = "access-log", .argument = "NAME", .fallback = ROLE_ID_HEADER, .help = "The agent's id is from this one"},
+     .needs = "access-log", .argument = "NAME", .fallback = ROLE_ID_HEADER,
+     .help = "The agent's id is from this one"},
     {.name = "resolve", .kind = CLI_FLAG, .offset = offsetof(struct options, resolve),
      .help = "Look names up now, and list their addresses"},
     {.name = "watch", .kind = CLI_DURATION, .offset = offsetof(struct options, watch_ns),
@@ -149,8 +150,7 @@ static int check_weights(const struct route_table *routes)
     return 0;
 }
 
-/* ---- what the table of options cannot say -----------------------------------------------------
- */
+/* ---- what the table of options cannot say ---------------------------------------------------- */
 
 static bool is_any(const char *host)
 {
