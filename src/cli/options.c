@@ -242,16 +242,22 @@ static bool is_asked_for(const struct parser *parser, const struct cli_option *o
     return parser->given[option - parser->command->options] && (option->kind != CLI_FLAG || *flag);
 }
 
+/* Whether `name` is one of `names`, which end with NULL; NULL: there are none. */
+static bool is_among(const char *name, const char *const *names)
+{
+    while (names != NULL && *names != NULL && strcmp(*names, name) != 0) {
+        names++;
+    }
+    return names != NULL && *names != NULL;
+}
+
 /* Whether an option of the command line excludes this one. */
 static bool is_excluded(const struct parser *parser, const struct cli_option *option)
 {
     for (size_t i = 0; i < parser->command->option_count; i++) {
         const struct cli_option *other = &parser->command->options[i];
-        const char *const *name = is_asked_for(parser, other) ? other->excludes : NULL;
-        for (; name != NULL && *name != NULL; name++) {
-            if (strcmp(*name, option->name) == 0) {
-                return true;
-            }
+        if (is_asked_for(parser, other) && is_among(option->name, other->excludes)) {
+            return true;
         }
     }
     return false;
@@ -319,15 +325,6 @@ static int check_excludes(struct parser *parser, const struct cli_option *option
     return 0;
 }
 
-static bool uses(const struct cli_inner *inner, const struct cli_option *option)
-{
-    const char *const *name = inner->uses;
-    while (*name != NULL && strcmp(*name, option->name) != 0) {
-        name++;
-    }
-    return *name != NULL;
-}
-
 /* The command within that the first word names, or NULL. */
 static const struct cli_inner *find_inner(const struct parser *parser)
 {
@@ -356,7 +353,7 @@ static int complain_inner_only(const struct parser *parser, const struct cli_opt
 {
     const struct cli_command *command = parser->command;
     const struct cli_inner *inner = command->inner;
-    while (!uses(inner, option)) {
+    while (!is_among(option->name, inner->uses)) {
         inner++; /* one of them does */
     }
     cli_error(command->name, "--%s goes with %s %s only; leave it out", option->name, command->name,
@@ -374,7 +371,8 @@ static int check_inner(struct parser *parser, const struct cli_option *option)
         return option->inner_only ? complain_inner_only(parser, option) : 0;
     }
     const struct cli_inner *inner = find_inner(parser);
-    return inner != NULL && !uses(inner, option) ? complain_unused(parser, option, inner) : 0;
+    bool unused = inner != NULL && !is_among(option->name, inner->uses);
+    return unused ? complain_unused(parser, option, inner) : 0;
 }
 
 int cli_parse(const struct cli_command *command, int argc, char **argv, void *ret_options,
